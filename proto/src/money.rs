@@ -71,7 +71,8 @@ pub(crate) fn decimal(text: &str, places: usize) -> Result<i64, MoneyError> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = ungrouped(whole)?;
     let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if digits.is_empty() || !all_digits(&digits) || !all_digits(fraction) || (text.contains('.') && fraction.is_empty()) {
+    if digits.is_empty() || !all_digits(&digits) || !all_digits(fraction) || (text.contains('.') && fraction.is_empty())
+    {
         return Err(MoneyError::NotANumber);
     }
     let fraction = fraction.trim_end_matches('0');
@@ -106,7 +107,7 @@ impl fmt::Display for Fen {
         let yuan = (fen / 100).to_string();
         let mut grouped = String::with_capacity(yuan.len() + yuan.len() / 3);
         for (i, digit) in yuan.chars().enumerate() {
-            if i > 0 && (yuan.len() - i) % 3 == 0 {
+            if i > 0 && (yuan.len() - i).is_multiple_of(3) {
                 grouped.push(',');
             }
             grouped.push(digit);
