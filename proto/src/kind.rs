@@ -171,6 +171,21 @@ impl Kind {
     }
 }
 
+impl Reach {
+    /// As options.proto numbers it, and as feed headers carry it.
+    pub fn number(self) -> u32 {
+        match self {
+            Reach::Union => 1,
+            Reach::Province => 2,
+            Reach::Nation => 3,
+        }
+    }
+
+    pub fn numbered(number: u32) -> Option<Reach> {
+        [Reach::Union, Reach::Province, Reach::Nation].into_iter().find(|r| r.number() == number)
+    }
+}
+
 impl PartialEq for Kind {
     fn eq(&self, other: &Kind) -> bool {
         self.number == other.number
@@ -556,6 +571,15 @@ mod tests {
         for kind in kinds().iter().filter(|k| k.reach == Reach::Nation) {
             assert!(!kind.personal && kind.fields.iter().all(|f| !f.private()), "{}", kind.name);
         }
+    }
+
+    #[test]
+    fn reaches_keep_their_numbers() {
+        for (reach, number) in [(v1::Reach::Union, 1), (v1::Reach::Province, 2), (v1::Reach::Nation, 3)] {
+            assert_eq!(reach as u32, number);
+            assert_eq!(Reach::numbered(number).map(Reach::number), Some(number));
+        }
+        assert_eq!((Reach::numbered(0), Reach::numbered(4)), (None, None));
     }
 
     #[test]
