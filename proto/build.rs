@@ -1,0 +1,26 @@
+//! Compiles the `.proto` files with protox, so that no `protoc` is needed, and keeps the descriptors for run time.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=huiliu");
+    let mut files = vec![];
+    for dir in ["huiliu/v1", "huiliu/v1/records"] {
+        for entry in fs::read_dir(dir)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|e| e == "proto") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let set = protox::compile(&files, ["."])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), set.encode_to_vec())?;
+    let mut config = prost_build::Config::new();
+    config.bytes(["."]);
+    tonic_prost_build::configure().compile_fds_with_config(set, config)?;
+    Ok(())
+}

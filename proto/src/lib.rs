@@ -1,0 +1,36 @@
+//! What every level of Huiliu agrees on. No IO, no clock, no randomness of its own.
+//!
+//! In reading order: the words (`lang`), values that carry rules (`region`, `money`, `period`, `ident`, `id`), record
+//! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `rules`), then how what was recorded is
+//! proved: operations and edits (`operation`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
+//! (`signed`), how runs of operations are packed (`segment`) and how identity numbers are sealed (`seal`).
+
+pub mod lang;
+
+pub mod id;
+pub mod ident;
+pub mod money;
+pub mod period;
+pub mod region;
+
+pub mod kind;
+pub mod record;
+pub mod rules;
+pub mod value;
+
+pub mod edit;
+pub mod feed;
+pub mod operation;
+pub mod seal;
+pub mod segment;
+pub mod signed;
+pub mod tree;
+
+/// Messages and record kinds as prost generates them from `proto/huiliu/v1`.
+#[allow(missing_docs, clippy::all, unused_qualifications)]
+pub mod v1 {
+    tonic::include_proto!("huiliu.v1");
+}
+
+/// The compiled `.proto` files: what `kind` reads, and what a client that wants to reflect on the service is given.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

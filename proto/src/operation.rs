@@ -1,0 +1,137 @@
+//! One leaf of a feed: a header, and the payload it commits to.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::{
+    id::{Hash, RecordId},
+    tree, v1,
+};
+
+pub const MAX_PAYLOAD: usize = 256 * 1024;
+const MAX_HEADER: usize = 64;
+pub const SALT: usize = 16;
+
+/// Why an operation's bytes are refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OperationError {
+    #[error("the operation's header is longer than {MAX_HEADER} bytes or not a message")]
+    Header,
+    #[error("the operation's record id is not 16 bytes long")]
+    Record,
+    #[error("the operation's payload is longer than {MAX_PAYLOAD} bytes")]
+    Payload,
+    #[error("the operation's salt is neither empty nor {SALT} bytes long")]
+    Salt,
+    #[error("the operation says its payload was destroyed, and either brings one or gives no hash of it")]
+    Destroyed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    pub kind: u32,
+    pub record: RecordId,
+    /// Milliseconds since 1970: the device's claim.
+    pub time: i64,
+    pub header: Bytes,
+    pub payload: Bytes,
+    pub salt: Bytes,
+    /// The payload's hash, where the payload is no longer there.
+    pub destroyed: Option<Hash>,
+}
+
+impl Operation {
+    /// `time` only where it says more than the record id does. `salt` where the kind holds personal fields.
+    pub fn new(kind: u32, record: RecordId, time: Option<i64>, payload: Vec<u8>, salt: Option<[u8; SALT]>) -> Self {
+        let header = v1::OperationHeader { kind, record: record.to_vec().into(), time };
+        Operation {
+            kind,
+            record,
+            time: time.unwrap_or_else(|| record.time()),
+            header: header.encode_to_vec().into(),
+            payload: payload.into(),
+            salt: salt.map(|s| Bytes::copy_from_slice(&s)).unwrap_or_default(),
+            destroyed: None,
+        }
+    }
+
+    pub fn leaf(&self) -> Hash {
+        let payload = self.destroyed.unwrap_or_else(|| Hash::of(&[&self.salt, &self.payload]));
+        tree::leaf(&[&self.header, payload.as_bytes()])
+    }
+
+    pub fn to_wire(&self) -> v1::Operation {
+        v1::Operation {
+            header: self.header.clone(),
+            payload: self.payload.clone(),
+            salt: self.salt.clone(),
+            destroyed: self.destroyed.map(|h| h.to_vec().into()).unwrap_or_default(),
+        }
+    }
+
+    pub fn from_wire(wire: v1::Operation) -> Result<Operation, OperationError> {
+        if wire.header.len() > MAX_HEADER {
+            return Err(OperationError::Header);
+        }
+        if wire.payload.len() > MAX_PAYLOAD {
+            return Err(OperationError::Payload);
+        }
+        if !wire.salt.is_empty() && wire.salt.len() != SALT {
+            return Err(OperationError::Salt);
+        }
+        let destroyed = match &wire.destroyed[..] {
+            [] => None,
+            hash => {
+                let hash = Hash::try_from(hash).map_err(|_| OperationError::Destroyed)?;
+                if !wire.payload.is_empty() || !wire.salt.is_empty() {
+                    return Err(OperationError::Destroyed);
+                }
+                Some(hash)
+            }
+        };
+        let header = v1::OperationHeader::decode(wire.header.clone()).map_err(|_| OperationError::Header)?;
+        let record = RecordId::try_from(&header.record[..]).map_err(|_| OperationError::Record)?;
+        Ok(Operation {
+            kind: header.kind,
+            record,
+            time: header.time.unwrap_or_else(|| record.time()),
+            header: wire.header,
+            payload: wire.payload,
+            salt: wire.salt,
+            destroyed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destroyed_payload_leaves_the_leaf_as_it_was() {
+        let whole = Operation::new(2, RecordId([5; 16]), Some(9), b"name".to_vec(), Some([8; SALT]));
+        let hash = Hash::of(&[&whole.salt, &whole.payload]);
+        let mut wire = whole.to_wire();
+        wire.payload = Bytes::new();
+        wire.salt = Bytes::new();
+        wire.destroyed = hash.to_vec().into();
+        let empty = Operation::from_wire(wire).unwrap();
+        assert_eq!(empty.leaf(), whole.leaf());
+    }
+
+    #[test]
+    fn bounds() {
+        let good = Operation::new(2, RecordId([5; 16]), None, vec![1], None).to_wire();
+        assert!(Operation::from_wire(good.clone()).is_ok());
+        let bad = |change: fn(&mut v1::Operation)| {
+            let mut wire = good.clone();
+            change(&mut wire);
+            Operation::from_wire(wire).unwrap_err()
+        };
+        assert_eq!(bad(|w| w.payload = vec![0; MAX_PAYLOAD + 1].into()), OperationError::Payload);
+        assert_eq!(bad(|w| w.header = vec![0; 65].into()), OperationError::Header);
+        assert_eq!(bad(|w| w.header = Bytes::new()), OperationError::Record);
+        assert_eq!(bad(|w| w.salt = vec![0; 3].into()), OperationError::Salt);
+        assert_eq!(bad(|w| w.destroyed = vec![0; 32].into()), OperationError::Destroyed);
+    }
+}

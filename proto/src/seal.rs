@@ -1,0 +1,202 @@
+//! Sealing of identity numbers: readable by the union that wrote them and by those it granted its key.
+//!
+//! A union seals with a key of its own (XChaCha20-Poly1305). It grants that key to its provincial union in one entry,
+//! wrapped to the province's X25519 key (HPKE, RFC 9180), so that the hub between them relays what it cannot read. For
+//! finding duplicates, each hub that may look computes a keyed index of its own; an index says nothing without its key.
+
+use chacha20poly1305::{
+    XChaCha20Poly1305,
+    aead::{Aead as _, Payload},
+};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use hpke::{Deserializable, Kem as _, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305, kdf::HkdfSha256, kem::X25519HkdfSha256};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::id::{Hash, RecordId};
+
+/// First byte of every box: the algorithm. 1 = XChaCha20-Poly1305.
+const BOX: u8 = 1;
+/// First byte of every wrapped key: the algorithm. 1 = HPKE with X25519, HKDF-SHA256, ChaCha20-Poly1305.
+const WRAP: u8 = 1;
+const KEY_ID: usize = 8;
+const NONCE: usize = 24;
+const INFO: &[u8] = b"huiliu/key-grant/1";
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    #[error("sealed with algorithm {0}, which this version does not know")]
+    Algorithm(u8),
+    #[error("sealed with a key that this union has not been granted")]
+    Key,
+    #[error("the sealed value is damaged, or was sealed for another record")]
+    Damaged,
+}
+
+/// The key a union seals its people's identity numbers with.
+#[derive(Clone)]
+pub struct SealKey(Zeroizing<[u8; 32]>);
+
+impl std::fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealKey(..)")
+    }
+}
+
+impl SealKey {
+    pub fn from_bytes(key: [u8; 32]) -> SealKey {
+        SealKey(Zeroizing::new(key))
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub fn id(&self) -> [u8; KEY_ID] {
+        let mut id = [0; KEY_ID];
+        id.copy_from_slice(&Hash::of(&[b"huiliu/seal-key/1", &self.0[..]]).0[..KEY_ID]);
+        id
+    }
+
+    /// Seals `text` for one field of one record: moved to another record, the box does not open.
+    ///
+    /// The nonce is a keyed hash of record and text, so that two devices that seal the same number for the same record
+    /// make the same box, and a hub that cannot read it still sees that they agree.
+    pub fn seal(&self, text: &str, record: &RecordId) -> Result<Vec<u8>, SealError> {
+        let mut nonce = [0; NONCE];
+        nonce.copy_from_slice(&mac(&self.0, &[b"huiliu/seal-nonce/1", record.as_bytes(), text.as_bytes()])[..NONCE]);
+        let cipher = XChaCha20Poly1305::new((&*self.0).into());
+        let payload = Payload { msg: text.as_bytes(), aad: record.as_bytes() };
+        let sealed = cipher.encrypt(&nonce.into(), payload).map_err(|_| SealError::Damaged)?;
+        Ok([&[BOX][..], &self.id(), &nonce, &sealed].concat())
+    }
+
+    pub fn open(&self, sealed: &[u8], record: &RecordId) -> Result<Zeroizing<String>, SealError> {
+        if key_of(sealed)? != self.id() {
+            return Err(SealError::Key);
+        }
+        let (nonce, body) = sealed[1 + KEY_ID..].split_first_chunk::<NONCE>().ok_or(SealError::Damaged)?;
+        let cipher = XChaCha20Poly1305::new((&*self.0).into());
+        let payload = Payload { msg: body, aad: record.as_bytes() };
+        let text = cipher.decrypt(&(*nonce).into(), payload).map_err(|_| SealError::Damaged)?;
+        String::from_utf8(text).map(Zeroizing::new).map_err(|_| SealError::Damaged)
+    }
+
+    /// Wraps this key for the holder of an X25519 key pair.
+    pub fn grant(&self, to: &[u8; 32]) -> Result<Vec<u8>, SealError> {
+        let to = <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(to).map_err(|_| SealError::Key)?;
+        let (capsule, wrapped) = hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeS::Base,
+            &to,
+            INFO,
+            &self.0[..],
+            &self.id(),
+        )
+        .map_err(|_| SealError::Key)?;
+        Ok([&[WRAP][..], &capsule.to_bytes(), &wrapped].concat())
+    }
+}
+
+/// The id of the key a box was sealed with.
+pub fn key_of(sealed: &[u8]) -> Result<[u8; KEY_ID], SealError> {
+    match sealed {
+        [BOX, rest @ ..] => rest.first_chunk::<KEY_ID>().copied().ok_or(SealError::Damaged),
+        [other, ..] => Err(SealError::Algorithm(*other)),
+        [] => Err(SealError::Damaged),
+    }
+}
+
+/// A hub's key pair for receiving grants.
+pub struct GrantKey {
+    secret: <X25519HkdfSha256 as hpke::Kem>::PrivateKey,
+    pub public: [u8; 32],
+}
+
+impl GrantKey {
+    pub fn from_seed(seed: &[u8; 32]) -> GrantKey {
+        let (secret, public) = X25519HkdfSha256::derive_keypair(seed);
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(&public.to_bytes());
+        GrantKey { secret, public: bytes }
+    }
+
+    pub fn receive(&self, wrapped: &[u8], id: &[u8]) -> Result<SealKey, SealError> {
+        let rest = match wrapped {
+            [WRAP, rest @ ..] => rest,
+            [other, ..] => return Err(SealError::Algorithm(*other)),
+            [] => return Err(SealError::Damaged),
+        };
+        let (capsule, body) = rest.split_first_chunk::<32>().ok_or(SealError::Damaged)?;
+        let capsule =
+            <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(capsule).map_err(|_| SealError::Damaged)?;
+        let key = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeR::Base,
+            &self.secret,
+            &capsule,
+            INFO,
+            body,
+            id,
+        )
+        .map_err(|_| SealError::Key)?;
+        let key = SealKey::from_bytes(key.as_slice().try_into().map_err(|_| SealError::Damaged)?);
+        if key.id() != id { Err(SealError::Key) } else { Ok(key) }
+    }
+}
+
+/// A hub's keyed index of an identity number: equal for equal numbers, meaningless without the key.
+pub fn blind_index(key: &[u8; 32], id_no: &str) -> [u8; 16] {
+    let mut index = [0; 16];
+    index.copy_from_slice(&mac(key, &[b"PID1|", id_no.as_bytes()])[..16]);
+    index
+}
+
+fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: RecordId = RecordId([7; 16]);
+
+    #[test]
+    fn a_box_opens_for_its_record_and_key_only() {
+        let key = SealKey::from_bytes([1; 32]);
+        let sealed = key.seal("32092219900101001X", &RECORD).unwrap();
+        assert_eq!(key.open(&sealed, &RECORD).unwrap().as_str(), "32092219900101001X");
+        assert_eq!(key.open(&sealed, &RecordId([8; 16])), Err(SealError::Damaged));
+        assert_eq!(SealKey::from_bytes([9; 32]).open(&sealed, &RECORD), Err(SealError::Key));
+        for at in 0..sealed.len() {
+            let mut bent = sealed.clone();
+            bent[at] ^= 1;
+            assert!(key.open(&bent, &RECORD).is_err());
+            assert!(key.open(&sealed[..at], &RECORD).is_err());
+        }
+    }
+
+    #[test]
+    fn a_grant_reaches_the_province_and_nobody_else() {
+        let key = SealKey::from_bytes([1; 32]);
+        let province = GrantKey::from_seed(&[5; 32]);
+        let city = GrantKey::from_seed(&[6; 32]);
+        let wrapped = key.grant(&province.public).unwrap();
+        assert_eq!(province.receive(&wrapped, &key.id()).unwrap().as_bytes(), key.as_bytes());
+        assert!(city.receive(&wrapped, &key.id()).is_err());
+        assert!(province.receive(&wrapped, &[0; 8]).is_err());
+        assert!(province.receive(&wrapped[..40], &key.id()).is_err());
+        assert_eq!(province.receive(&[3, 1, 2], &key.id()).unwrap_err(), SealError::Algorithm(3));
+    }
+
+    #[test]
+    fn an_index_depends_on_key_and_number() {
+        let index = blind_index(&[1; 32], "32092219900101001X");
+        assert_eq!(index, blind_index(&[1; 32], "32092219900101001X"));
+        assert_ne!(index, blind_index(&[2; 32], "32092219900101001X"));
+        assert_ne!(index, blind_index(&[1; 32], "110117195806150026"));
+    }
+}

@@ -1,0 +1,220 @@
+//! What is signed, and the only way to trust it.
+//!
+//! A `v1::Signed` off the wire shows nothing. Checking its signature under the right domain is the only way to a
+//! `TreeHead` or a `Receipt` of this module; the bytes that were signed are kept beside them and never made again.
+
+use ed25519_dalek::{Signer as _, VerifyingKey};
+use prost::Message as _;
+
+use crate::{
+    feed::ALGORITHMS,
+    id::{DeviceId, FeedId, Hash},
+    region::RegionCode,
+    v1,
+};
+
+const HEAD: &[u8] = b"huiliu/tree-head/1";
+const RECEIPT: &[u8] = b"huiliu/receipt/1";
+const MAX_MESSAGE: usize = 512;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    #[error("the signature does not fit the bytes and the device's key")]
+    Wrong,
+    #[error("the device's key is not a usable Ed25519 key")]
+    Key,
+    #[error("what was signed is malformed")]
+    Malformed,
+    #[error("it is signed with algorithms number {0}, which this version does not know")]
+    Algorithms(u32),
+}
+
+/// A device's signing key. Zeroised when dropped, never printed.
+pub struct SigningKey(ed25519_dalek::SigningKey);
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SigningKey(of {:?})", self.device())
+    }
+}
+
+impl SigningKey {
+    pub fn from_seed(seed: &[u8; 32]) -> SigningKey {
+        SigningKey(ed25519_dalek::SigningKey::from_bytes(seed))
+    }
+
+    pub fn device(&self) -> DeviceId {
+        DeviceId(self.0.verifying_key().to_bytes())
+    }
+
+    fn sign(&self, domain: &[u8], message: Vec<u8>) -> v1::Signed {
+        let signature = self.0.sign(&[domain, &message].concat());
+        v1::Signed { message: message.into(), signature: signature.to_bytes().to_vec().into() }
+    }
+}
+
+fn verify(domain: &[u8], signed: &v1::Signed, device: &DeviceId) -> Result<(), SignatureError> {
+    if signed.message.len() > MAX_MESSAGE {
+        return Err(SignatureError::Malformed);
+    }
+    let key = VerifyingKey::from_bytes(&device.0).map_err(|_| SignatureError::Key)?;
+    let signature = ed25519_dalek::Signature::from_slice(&signed.signature).map_err(|_| SignatureError::Malformed)?;
+    key.verify_strict(&[domain, &signed.message].concat(), &signature).map_err(|_| SignatureError::Wrong)
+}
+
+/// A feed's size and root, as its device signed them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TreeHead {
+    pub feed: FeedId,
+    pub size: u64,
+    pub root: Hash,
+    pub time: i64,
+    pub seen: Option<Hash>,
+    pub signed: v1::Signed,
+}
+
+impl TreeHead {
+    pub fn sign(key: &SigningKey, feed: FeedId, size: u64, root: Hash, time: i64, seen: Option<Hash>) -> TreeHead {
+        let message = v1::TreeHead {
+            feed: feed.to_vec().into(),
+            size,
+            root: root.to_vec().into(),
+            time,
+            seen: seen.map(|h| h.to_vec().into()).unwrap_or_default(),
+            algorithms: ALGORITHMS,
+        };
+        let signed = key.sign(HEAD, message.encode_to_vec());
+        TreeHead { feed, size, root, time, seen, signed }
+    }
+
+    /// `feed` and `device` are what the receiver knows the head must be of, never what the head says.
+    pub fn verify(signed: v1::Signed, feed: FeedId, device: &DeviceId) -> Result<TreeHead, SignatureError> {
+        verify(HEAD, &signed, device)?;
+        TreeHead::trusted(signed, feed)
+    }
+
+    /// Reads a head that was verified before it was stored.
+    pub fn trusted(signed: v1::Signed, feed: FeedId) -> Result<TreeHead, SignatureError> {
+        let wire = v1::TreeHead::decode(signed.message.clone()).map_err(|_| SignatureError::Malformed)?;
+        if wire.algorithms != ALGORITHMS {
+            return Err(SignatureError::Algorithms(wire.algorithms));
+        }
+        if wire.feed != feed.as_bytes() {
+            return Err(SignatureError::Wrong);
+        }
+        let root = Hash::try_from(&wire.root[..]).map_err(|_| SignatureError::Malformed)?;
+        let seen = match &wire.seen[..] {
+            [] => None,
+            seen => Some(Hash::try_from(seen).map_err(|_| SignatureError::Malformed)?),
+        };
+        Ok(TreeHead { feed, size: wire.size, root, time: wire.time, seen, signed })
+    }
+}
+
+/// A hub's word that it had this much of a feed on its disk at that time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Receipt {
+    pub feed: FeedId,
+    pub size: u64,
+    pub root: Hash,
+    pub received_at: i64,
+    pub union: RegionCode,
+    pub device: DeviceId,
+    pub signed: v1::Signed,
+}
+
+impl Receipt {
+    pub fn sign(
+        key: &SigningKey,
+        union: RegionCode,
+        feed: FeedId,
+        size: u64,
+        root: Hash,
+        received_at: i64,
+    ) -> Receipt {
+        let device = key.device();
+        let message = v1::Receipt {
+            feed: feed.to_vec().into(),
+            size,
+            root: root.to_vec().into(),
+            received_at,
+            union: union.into(),
+            device: device.to_vec().into(),
+            algorithms: ALGORITHMS,
+        };
+        let signed = key.sign(RECEIPT, message.encode_to_vec());
+        Receipt { feed, size, root, received_at, union, device, signed }
+    }
+
+    /// The signature is checked against the device the receipt names; the caller asks whether that device is a hub.
+    pub fn verify(signed: v1::Signed) -> Result<Receipt, SignatureError> {
+        let malformed = |_| SignatureError::Malformed;
+        if signed.message.len() > MAX_MESSAGE {
+            return Err(SignatureError::Malformed);
+        }
+        let wire = v1::Receipt::decode(signed.message.clone()).map_err(|_| SignatureError::Malformed)?;
+        if wire.algorithms != ALGORITHMS {
+            return Err(SignatureError::Algorithms(wire.algorithms));
+        }
+        let device = DeviceId::try_from(&wire.device[..]).map_err(malformed)?;
+        verify(RECEIPT, &signed, &device)?;
+        Ok(Receipt {
+            feed: FeedId::try_from(&wire.feed[..]).map_err(malformed)?,
+            size: wire.size,
+            root: Hash::try_from(&wire.root[..]).map_err(malformed)?,
+            received_at: wire.received_at,
+            union: RegionCode::try_from(wire.union).map_err(|_| SignatureError::Malformed)?,
+            device,
+            signed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEED: FeedId = FeedId([4; 16]);
+
+    #[test]
+    fn a_head_is_trusted_only_as_it_was_signed() {
+        let key = SigningKey::from_seed(&[1; 32]);
+        let head = TreeHead::sign(&key, FEED, 7, Hash([2; 32]), 99, Some(Hash([3; 32])));
+        let device = key.device();
+        assert_eq!(TreeHead::verify(head.signed.clone(), FEED, &device).unwrap(), head);
+        for at in 0..head.signed.message.len() {
+            let mut bent = head.signed.clone();
+            let mut message = bent.message.to_vec();
+            message[at] ^= 1;
+            bent.message = message.into();
+            assert_eq!(TreeHead::verify(bent, FEED, &device), Err(SignatureError::Wrong));
+        }
+        let other = SigningKey::from_seed(&[9; 32]).device();
+        assert_eq!(TreeHead::verify(head.signed.clone(), FEED, &other), Err(SignatureError::Wrong));
+        assert_eq!(TreeHead::verify(head.signed.clone(), FeedId([5; 16]), &device), Err(SignatureError::Wrong));
+    }
+
+    #[test]
+    fn a_head_is_no_receipt() {
+        let key = SigningKey::from_seed(&[1; 32]);
+        let union = "320900".parse().unwrap();
+        let receipt = Receipt::sign(&key, union, FEED, 7, Hash([2; 32]), 99);
+        assert_eq!(Receipt::verify(receipt.signed.clone()).unwrap(), receipt);
+        let wrong = TreeHead::verify(receipt.signed, FEED, &key.device());
+        assert_eq!(wrong, Err(SignatureError::Wrong));
+    }
+
+    #[test]
+    fn a_small_order_key_signs_nothing() {
+        let mut key = [0; 32];
+        key[0] = 1;
+        let head = TreeHead::sign(&SigningKey::from_seed(&[1; 32]), FEED, 0, Hash([2; 32]), 99, None);
+        assert!(TreeHead::verify(head.signed, FEED, &DeviceId(key)).is_err());
+    }
+
+    #[test]
+    fn a_key_does_not_print_itself() {
+        let text = format!("{:?}", SigningKey::from_seed(&[0xab; 32]));
+        assert!(!text.contains("abab"), "{text}");
+    }
+}
