@@ -2,8 +2,6 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use prost::Message as _;
-
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=huiliu");
     let mut files = vec![];
@@ -16,9 +14,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     files.sort();
-    let set = protox::compile(&files, ["."])?;
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.include_imports(true).open_files(&files)?;
+    let set = compiler.file_descriptor_set();
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("descriptors.bin"), set.encode_to_vec())?;
+    // As protox encodes them: prost's types would drop our options.
+    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     let mut config = prost_build::Config::new();
     config.bytes(["."]);
     tonic_prost_build::configure().compile_fds_with_config(set, config)?;

@@ -184,15 +184,8 @@ mod tests {
     #[test]
     fn a_header_reads_back_and_nonsense_does_not() {
         let before = feed("320922", Scope::Own(Reach::Nation));
-        let after = Feed::new(
-            "test",
-            before.union,
-            before.device,
-            1,
-            Scope::Own(Reach::Nation),
-            Some((before.id, 7)),
-        )
-        .unwrap();
+        let after =
+            Feed::new("test", before.union, before.device, 1, Scope::Own(Reach::Nation), Some((before.id, 7))).unwrap();
         assert_ne!(before.id, after.id);
         assert_eq!(Feed::parse(after.header.clone()).unwrap(), after);
         assert_eq!(Feed::parse(Bytes::from_static(b"\xff\xff")), Err(FeedError::Malformed));

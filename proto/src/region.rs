@@ -139,6 +139,11 @@ impl RegionCode {
         other == self || other.ancestors().any(|a| a == self)
     }
 
+    /// The one directly below this that `other` is or lies in; `None` where `other` is not below.
+    pub fn child_towards(self, other: RegionCode) -> Option<RegionCode> {
+        std::iter::once(other).chain(other.ancestors()).find(|c| c.parent() == Some(self))
+    }
+
     /// The region of provincial level that this one is or lies in; `None` for the nation.
     pub fn province(self) -> Option<RegionCode> {
         std::iter::once(self).chain(self.ancestors()).find(|c| c.level() == Level::Province)

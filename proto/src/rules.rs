@@ -96,7 +96,8 @@ fn capital(sentence: &str) -> String {
 }
 
 impl Field {
-    pub(crate) fn refuse(&self, value: &Value, rule: Label, remedy: Label) -> Refusal {
+    /// Words for a value of this field that cannot stand.
+    pub fn refuse(&self, value: &Value, rule: Label, remedy: Label) -> Refusal {
         Refusal {
             field: Box::new(self.label.clone()),
             field_name: self.name.to_owned(),

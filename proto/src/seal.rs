@@ -9,7 +9,10 @@ use chacha20poly1305::{
     aead::{Aead as _, Payload},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use hpke::{Deserializable, Kem as _, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305, kdf::HkdfSha256, kem::X25519HkdfSha256};
+use hpke::{
+    Deserializable, Kem as _, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305, kdf::HkdfSha256,
+    kem::X25519HkdfSha256,
+};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -107,6 +110,7 @@ pub fn key_of(sealed: &[u8]) -> Result<[u8; KEY_ID], SealError> {
 }
 
 /// A hub's key pair for receiving grants.
+#[derive(Clone)]
 pub struct GrantKey {
     secret: <X25519HkdfSha256 as hpke::Kem>::PrivateKey,
     pub public: [u8; 32],

@@ -30,6 +30,7 @@ pub enum SignatureError {
 }
 
 /// A device's signing key. Zeroised when dropped, never printed.
+#[derive(Clone)]
 pub struct SigningKey(ed25519_dalek::SigningKey);
 
 impl std::fmt::Debug for SigningKey {
@@ -124,14 +125,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub fn sign(
-        key: &SigningKey,
-        union: RegionCode,
-        feed: FeedId,
-        size: u64,
-        root: Hash,
-        received_at: i64,
-    ) -> Receipt {
+    pub fn sign(key: &SigningKey, union: RegionCode, feed: FeedId, size: u64, root: Hash, received_at: i64) -> Receipt {
         let device = key.device();
         let message = v1::Receipt {
             feed: feed.to_vec().into(),

@@ -241,9 +241,8 @@ mod tests {
     /// The eight leaves and roots that the Certificate Transparency implementations test each other with.
     #[test]
     fn known_roots() {
-        let inputs = [
-            "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
-        ];
+        let inputs =
+            ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
         let roots = [
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
             "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -255,10 +254,7 @@ mod tests {
             "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
         ];
         let mut edge = Edge::default();
-        assert_eq!(
-            edge.root().to_string(),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(edge.root().to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         for (input, expected) in inputs.iter().zip(roots) {
             edge.push(leaf(&[&unhex(input).unwrap()]));
             assert_eq!(edge.root().to_string(), expected);

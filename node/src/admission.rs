@@ -1,0 +1,143 @@
+//! May this operation count? The rules that need nothing but the operation and the feed it stands in, and all reasons
+//! in words.
+//!
+//! An operation that may not count is kept, relayed and shown. The verdict depends on the operation, its feed, the
+//! documents it names and the enrolments, never on a clock or on the order of arrival, so that every level comes to
+//! the same one.
+
+use huiliu_proto::{
+    feed::{Feed, Scope},
+    kind::{self, Author, Kind},
+    lang::{Label, Lang},
+    operation::Operation,
+    record::Record,
+    region::RegionCode,
+    value::Value,
+};
+
+use crate::document::Misfit;
+
+/// Why an operation does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A kind that this version does not know.
+    Newer,
+    /// A kind that may not stand in this feed: wrong reach, wrong author, wrong branch.
+    NotAllowed,
+    /// It breaks a rule of its kind.
+    Rule,
+    /// It follows an edit that has not arrived.
+    Early,
+    /// It does not fit the document it changes.
+    Misfit,
+    /// It changes another union's document.
+    Owner,
+    /// Its record id is taken, or could not have been made by its device.
+    Id,
+    /// Its device was revoked before this operation.
+    Revoked,
+}
+
+impl Reason {
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::Newer => "newer",
+            Reason::NotAllowed => "not-allowed",
+            Reason::Rule => "rule",
+            Reason::Early => "early",
+            Reason::Misfit => "misfit",
+            Reason::Owner => "owner",
+            Reason::Id => "id",
+            Reason::Revoked => "revoked",
+        }
+    }
+}
+
+/// A verdict against an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub reason: Reason,
+    pub detail: Label,
+}
+
+impl Refusal {
+    pub fn new(reason: Reason, zh: impl Into<String>, en: impl Into<String>) -> Refusal {
+        Refusal { reason, detail: Label::new(zh, en) }
+    }
+
+    pub fn misfit(misfit: &Misfit) -> Refusal {
+        match misfit {
+            Misfit::Early => Refusal::new(
+                Reason::Early,
+                "此修改所依据的上一次修改尚未收到；收到后自动处理",
+                "it follows an edit that has not arrived yet; it is taken up by itself when that one comes",
+            ),
+            other => Refusal::new(
+                Reason::Misfit,
+                "此修改与档案现有内容不符，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
+                format!("{other}; it may come from a faulty or altered program: ask the union that wrote it"),
+            ),
+        }
+    }
+}
+
+/// The kind of an operation, if it may stand in this feed.
+pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refusal> {
+    let Some(kind) = kind::numbered(operation.kind) else {
+        return Err(Refusal::new(
+            Reason::Newer,
+            format!("记录种类 {} 由更新的版本写成；升级本机程序后自动处理", operation.kind),
+            format!("record kind {} was written by a newer version; upgrade this program", operation.kind),
+        ));
+    };
+    let fits = match (kind.author, feed.scope) {
+        (Author::Owner, Scope::Own(reach)) => reach == kind.reach,
+        (Author::Superior, Scope::Branch(_)) | (Author::Publisher, Scope::Everyone) => true,
+        _ => false,
+    };
+    if fits {
+        return Ok(kind);
+    }
+    Err(Refusal::new(
+        Reason::NotAllowed,
+        format!("{}无权以此方式填写“{}”", feed.union.union_name(), kind.label.zh),
+        format!("{} may not write a {} here", feed.union, kind.label.en),
+    ))
+}
+
+/// The entry an operation holds, if it may count.
+pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<Record, Refusal> {
+    if !operation.record.made_by(&feed.device) {
+        return Err(Refusal::new(
+            Reason::Id,
+            "记录编号不是该设备所能生成的",
+            "the record id could not have been made by this device",
+        ));
+    }
+    let record = Record::decode(kind, &operation.payload).map_err(|error| {
+        Refusal::new(Reason::Rule, "记录内容无法读取", format!("the record cannot be read: {error}"))
+    })?;
+    if let Err(refusals) = record.validate() {
+        let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
+        return Err(Refusal::new(Reason::Rule, say(Lang::Zh), say(Lang::En)));
+    }
+    if let (Some(at), Scope::Branch(branch)) = (kind.subject, feed.scope) {
+        let subject = union_at(&record, at);
+        if !subject.is_some_and(|s| branch.contains(s)) {
+            return Err(Refusal::new(
+                Reason::NotAllowed,
+                "所涉工会不在该分支之内",
+                "the union it is meant for is not in the branch this feed speaks to",
+            ));
+        }
+    }
+    Ok(record)
+}
+
+/// The union a field names.
+pub fn union_at(record: &Record, at: usize) -> Option<RegionCode> {
+    match record.values().get(at)? {
+        Some(Value::Int(code)) => RegionCode::try_from(u32::try_from(*code).ok()?).ok(),
+        _ => None,
+    }
+}

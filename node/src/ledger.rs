@@ -1,0 +1,252 @@
+//! What one transaction does: record what this union writes, take in what others wrote, keep what is computed from it.
+//!
+//! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
+//! `author` (what this device writes), `intake` (what arrives), `apply` (what an operation does to the tables),
+//! `rebuild` (the same tables again from the feeds).
+
+mod apply;
+mod author;
+mod intake;
+mod rebuild;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use huiliu_proto::{
+    id::{DeviceId, FeedId, RecordIds},
+    kind::Reach,
+    region::{Level, RegionCode},
+    seal::{GrantKey, SealKey},
+    signed::SigningKey,
+};
+use rusqlite::Connection;
+
+use crate::{
+    clock::{Clock, Dice},
+    rollup,
+    store::{Result, StoreError, feeds, feeds::FeedRow, functions, meta, projection, rollups, set_meta, tables},
+};
+
+pub use author::Outcome;
+pub use intake::{Incoming, Intake};
+pub use rebuild::{digest, verify};
+
+/// Who writes here: keys, union, and the world outside as far as the ledger needs it.
+#[derive(Clone)]
+pub struct Me {
+    pub network: String,
+    pub union: RegionCode,
+    pub key: SigningKey,
+    /// Counts up whenever this device may have lost its memory.
+    pub incarnation: u32,
+    pub hub: bool,
+    /// The national hub's device: where all authority comes from. Not known before joining.
+    pub root: Option<DeviceId>,
+    /// What this union's sealed fields are sealed with.
+    pub seal: SealKey,
+    /// What other unions' keys are granted to; hubs of provinces.
+    pub grant: Option<GrantKey>,
+    /// The key of this hub's index of identity numbers; hubs that may look for duplicates.
+    pub index: Option<[u8; 32]>,
+    pub clock: Clock,
+    pub dice: Dice,
+}
+
+impl Me {
+    pub fn device(&self) -> DeviceId {
+        self.key.device()
+    }
+}
+
+/// The writer's state: the connection, who writes, and what is remembered between transactions.
+pub struct Ledger {
+    conn: Connection,
+    me: Me,
+    ids: RecordIds,
+    /// SQLite's count of other connections' commits: when it moves, what is remembered is out of date.
+    data_version: i64,
+    feeds: HashMap<i64, FeedRow>,
+    numbers: HashMap<FeedId, i64>,
+    touched: BTreeSet<i64>,
+    /// What jobs add to unions' own totals, until the job ends.
+    cells: BTreeMap<rollups::Cell, i64>,
+    /// Keys that open other unions' sealed fields.
+    keys: HashMap<[u8; 8], SealKey>,
+    /// Feeds whose operations may now be applied.
+    waking: BTreeSet<i64>,
+}
+
+impl Ledger {
+    pub fn open(conn: Connection, me: Me) -> Result<Ledger> {
+        functions::register(&conn)?;
+        let mut start = [0; 4];
+        (me.dice)(&mut start);
+        let ids = RecordIds::new(&me.device(), start, None);
+        let mut ledger = Ledger {
+            conn,
+            me,
+            ids,
+            data_version: -1,
+            feeds: HashMap::new(),
+            numbers: HashMap::new(),
+            touched: BTreeSet::new(),
+            cells: BTreeMap::new(),
+            keys: HashMap::new(),
+            waking: BTreeSet::new(),
+        };
+        ledger.keys.insert(ledger.me.seal.id(), ledger.me.seal.clone());
+        ledger.prepare()?;
+        ledger.conn.pragma_update(None, "trusted_schema", false)?;
+        Ok(ledger)
+    }
+
+    /// Makes or renews the projections where this version's declarations differ from those that made them.
+    fn prepare(&mut self) -> Result<()> {
+        let version = projection::version();
+        let stored: Option<Vec<u8>> = meta(&self.conn, "projection")?;
+        if stored.as_deref() == Some(version.as_bytes()) {
+            return self.load_keys();
+        }
+        self.begin()?;
+        let work = self.rebuild(&mut |_| ()).and_then(|()| {
+            tables::fill(&self.conn)?;
+            set_meta(&self.conn, "projection", version.as_bytes())
+        });
+        match work.and_then(|()| self.flush()) {
+            Ok(()) => self.commit(),
+            Err(error) => {
+                self.conn.execute_batch("ROLLBACK")?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Goes on with a new connection after a failed commit: nothing remembered is trusted.
+    pub fn reconnect(&mut self, conn: Connection) {
+        self.conn = conn;
+        self.forget();
+    }
+
+    pub fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
+    pub fn me(&self) -> &Me {
+        &self.me
+    }
+
+    pub fn now(&self) -> i64 {
+        (self.me.clock)()
+    }
+
+    fn forget(&mut self) {
+        self.feeds.clear();
+        self.numbers.clear();
+        self.touched.clear();
+        self.cells.clear();
+        self.waking.clear();
+        self.data_version = -1;
+    }
+
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        let version: i64 = self.conn.pragma_query_value(None, "data_version", |r| r.get(0))?;
+        if version != self.data_version {
+            self.forget();
+            self.data_version = version;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        let result = self.conn.execute_batch("COMMIT");
+        if result.is_err() {
+            self.forget();
+            // A failed COMMIT may leave the transaction open; one that is already gone cannot be rolled back.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        Ok(result?)
+    }
+
+    /// A job's own savepoint: what it does can be undone without the rest of the transaction.
+    pub(crate) fn begin_job(&mut self) -> Result<()> {
+        Ok(self.conn.execute_batch("SAVEPOINT job")?)
+    }
+
+    /// Ends a job. What it did stays if `keep` and its totals could be stored; otherwise it is undone.
+    pub(crate) fn end_job(&mut self, keep: bool) -> Result<()> {
+        let flushed = if keep { self.flush() } else { Ok(()) };
+        if keep && flushed.is_ok() {
+            return Ok(self.conn.execute_batch("RELEASE job")?);
+        }
+        self.forget();
+        self.conn.execute_batch("ROLLBACK TO job; RELEASE job")?;
+        flushed
+    }
+
+    /// Writes what was only remembered so far: ends of feeds, totals.
+    fn flush(&mut self) -> Result<()> {
+        self.wake()?;
+        for no in std::mem::take(&mut self.touched) {
+            if let Some(feed) = self.feeds.get(&no) {
+                feeds::update(&self.conn, feed)?;
+            }
+        }
+        self.total()
+    }
+
+    /// Adds what the job added to each union's own totals to those of the unions above it too.
+    fn total(&mut self) -> Result<()> {
+        let mut cells = BTreeMap::new();
+        for ((union, measure, month), amount) in std::mem::take(&mut self.cells) {
+            let code = tables::union(union)?;
+            let add = |cell: &mut i64| -> Result<()> {
+                *cell = cell.checked_add(amount).ok_or(StoreError::Damaged("a total is too large"))?;
+                Ok(())
+            };
+            let own: &mut (i64, i64) = cells.entry((union, measure, month)).or_default();
+            add(&mut own.0)?;
+            add(&mut own.1)?;
+            for above in code.ancestors() {
+                add(&mut cells.entry((u32::from(above), measure, month)).or_default().1)?;
+            }
+            self.owe_statement(code, measure, month)?;
+        }
+        rollups::add(&self.conn, &cells)
+    }
+
+    /// A province answers for the figures of records that do not travel further.
+    fn owe_statement(&self, union: RegionCode, measure: u32, month: i32) -> Result<()> {
+        let me = self.me.union;
+        let local = rollup::measure(measure).is_some_and(|m| m.reach == Reach::Province);
+        if local && me.level() == Level::Province && me.contains(union) {
+            rollups::add_due(&self.conn, union, month)?;
+        }
+        Ok(())
+    }
+
+    fn feed(&mut self, no: i64) -> Result<&mut FeedRow> {
+        use std::collections::hash_map::Entry;
+        match self.feeds.entry(no) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => Ok(entry.insert(feeds::by_no(&self.conn, no)?)),
+        }
+    }
+
+    fn feed_by_id(&mut self, id: &FeedId) -> Result<Option<i64>> {
+        if let Some(no) = self.numbers.get(id) {
+            return Ok(Some(*no));
+        }
+        let Some(row) = feeds::by_id(&self.conn, id)? else { return Ok(None) };
+        let no = row.no;
+        self.numbers.insert(*id, no);
+        self.feeds.insert(no, row);
+        Ok(Some(no))
+    }
+
+    fn remember(&mut self, row: FeedRow) -> i64 {
+        let no = row.no;
+        self.numbers.insert(row.feed.id, no);
+        self.feeds.insert(no, row);
+        no
+    }
+}

@@ -1,0 +1,468 @@
+//! What one operation does to the tables: judged, then shown, then counted.
+
+use std::sync::Arc;
+
+use huiliu_proto::{
+    edit::{Actor, Edit, Put, Scalar},
+    feed::{Feed, Scope},
+    id::{DeviceId, Hash, RecordId},
+    kind::{Kind, Merge, Privacy, Shape, kind},
+    lang::Lang,
+    operation::Operation,
+    period::Day,
+    record::Record,
+    region::{Level, RegionCode},
+    seal,
+    value::Value,
+};
+
+use super::Ledger;
+use crate::{
+    admission::{self, Reason, Refusal},
+    document::{Document, Fields, Misfit},
+    rollup::{self, Part},
+    store::{
+        Result, StoreError,
+        documents::{self, Conflict, DocumentRow},
+        feeds,
+        projection::{self, Place},
+        quarantine::{self, Held},
+        rollups, trust,
+    },
+};
+
+impl Ledger {
+    /// Judges an operation and does what it says; one that may not count is marked, and the rest goes on.
+    pub(super) fn apply(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
+        let feed = Arc::clone(&self.feed(no)?.feed);
+        match self.judge(&feed, no, seq, operation)? {
+            Ok(()) => Ok(()),
+            Err(refusal) => quarantine::add(
+                &self.conn,
+                &Held {
+                    feed: no,
+                    seq,
+                    record: operation.record,
+                    kind: operation.kind,
+                    reason: refusal.reason.word().into(),
+                    detail: refusal.detail,
+                },
+            ),
+        }
+    }
+
+    fn judge(&mut self, feed: &Feed, no: i64, seq: u64, operation: &Operation) -> Result<Result<(), Refusal>> {
+        if operation.destroyed.is_some() {
+            // Nothing is left to show or to count; what it proved, the tree still proves.
+            return Ok(Ok(()));
+        }
+        let kind = match admission::kind_in(feed, operation) {
+            Ok(kind) => kind,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let place = Place { owner: feed.union, feed: no, seq };
+        match kind.shape {
+            Shape::Entry => match admission::entry(feed, kind, operation) {
+                Ok(record) => self.entry(&operation.record, place, &record),
+                Err(refusal) => Ok(Err(refusal)),
+            },
+            Shape::Document => {
+                let judged = self.edit(feed, kind, place, operation)?;
+                if judged.is_ok() {
+                    self.take_up_waiting(&operation.record)?;
+                }
+                Ok(judged)
+            }
+        }
+    }
+
+    fn entry(&mut self, id: &RecordId, place: Place, record: &Record) -> Result<Result<(), Refusal>> {
+        if !projection::put_entry(&self.conn, id, place, record)? {
+            let same = projection::get(&self.conn, record.kind, id)?
+                .is_some_and(|row| row.place.owner == place.owner && row.record == *record);
+            // Written again by the same device after a restored backup: it counts once.
+            return Ok(if same { Ok(()) } else { Err(taken()) });
+        }
+        let mut parts = rollup::parts(record, place.owner);
+        match record.kind.name {
+            "work_entry" => self.field_day(record, &mut parts)?,
+            "rating" => self.regrade(id, record, &mut parts)?,
+            "budget" => self.rebudget(id, record, &mut parts)?,
+            "statement" => return self.take_statement(id, record),
+            "enrolment" | "revocation" => {
+                if let Some(device) = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok()) {
+                    self.waking.extend(feeds::of_device(&self.conn, &device)?);
+                }
+            }
+            "key_grant" => self.take_grant(place.owner, record)?,
+            _ => {}
+        }
+        self.count(place.owner, parts, 1)?;
+        Ok(Ok(()))
+    }
+
+    /// Adds (`sign` 1) or takes away (-1) parts of a union's own totals.
+    fn count(&mut self, owner: RegionCode, parts: Vec<Part>, sign: i64) -> Result<()> {
+        for (measure, month, amount) in parts {
+            let cell = self.cells.entry((u32::from(owner), measure, month)).or_default();
+            *cell = amount
+                .checked_mul(sign)
+                .and_then(|amount| cell.checked_add(amount))
+                .ok_or(StoreError::Damaged("a total is too large"))?;
+        }
+        Ok(())
+    }
+
+    fn field_day(&self, record: &Record, parts: &mut Vec<Part>) -> Result<()> {
+        if record.bytes("enterprise").is_none() || record.bytes("corrects").is_some() {
+            return Ok(());
+        }
+        let (Some(mediator), Some(day)) = (record.bytes("mediator"), record.int("done_on")) else { return Ok(()) };
+        if rollups::add_field_day(&self.conn, mediator, day)?
+            && let Ok(day) = i32::try_from(day)
+        {
+            parts.push((rollup::ENTERPRISE_DAYS, Day(day).month().0, 1));
+        }
+        Ok(())
+    }
+
+    /// Ratings of one enterprise hold one after another, whatever order they came in.
+    fn regrade(&self, id: &RecordId, record: &Record, parts: &mut Vec<Part>) -> Result<()> {
+        let Some(enterprise) = record.bytes("enterprise") else { return Ok(()) };
+        let after = rollups::ratings(&self.conn, enterprise)?;
+        let before: Vec<_> = after.iter().filter(|r| r.1 != *id).copied().collect();
+        parts.extend(rollup::grades(&after));
+        parts.extend(rollup::grades(&before).into_iter().map(|(m, month, n)| (m, month, -n)));
+        Ok(())
+    }
+
+    /// Of a budget and those that replace it, the last counts.
+    fn rebudget(&self, id: &RecordId, record: &Record, parts: &mut Vec<Part>) -> Result<()> {
+        let replaced = Value::Bytes(id.to_vec());
+        if projection::list_where(&self.conn, record.kind, "replaces", &replaced)?.is_empty() {
+            parts.extend(rollup::budget(record));
+        }
+        let before = record.bytes("replaces").and_then(|b| RecordId::try_from(b).ok());
+        if let Some(before) = before
+            && let Some(row) = projection::get(&self.conn, record.kind, &before)?
+            && projection::list_where(&self.conn, record.kind, "replaces", &Value::Bytes(before.to_vec()))?.len() == 1
+        {
+            parts.extend(rollup::budget(&row.record).into_iter().map(|(m, month, n)| (m, month, -n)));
+        }
+        Ok(())
+    }
+
+    /// Figures count only where the records they come from are not seen.
+    fn take_statement(&mut self, id: &RecordId, record: &Record) -> Result<Result<(), Refusal>> {
+        let (Some(union), Some(month)) = (record.int("union"), record.int("month")) else { return Ok(Ok(())) };
+        let (Ok(union), Ok(month)) = (u32::try_from(union), i32::try_from(month)) else { return Ok(Ok(())) };
+        let Ok(code) = RegionCode::try_from(union) else { return Ok(Ok(())) };
+        if self.me.union.level() != Level::Nation
+            || rollups::latest_statement(&self.conn, union, month)?.as_ref() != Some(id)
+        {
+            return Ok(Ok(()));
+        }
+        let before = rollups::statement(&self.conn, union, month, Some(id))?;
+        let now = rollups::statement(&self.conn, union, month, None)?;
+        let parts = |figures: &std::collections::BTreeMap<u32, i64>| -> Vec<Part> {
+            figures.iter().map(|(measure, value)| (*measure, month, *value)).collect()
+        };
+        let (before, now) = (parts(&before), parts(&now));
+        self.count(code, before, -1)?;
+        self.count(code, now, 1)?;
+        Ok(Ok(()))
+    }
+
+    /// A union grants this hub the key of its sealed fields: what it sealed can be indexed now.
+    fn take_grant(&mut self, owner: RegionCode, record: &Record) -> Result<()> {
+        let to_me = record.int("to_union") == Some(i64::from(u32::from(self.me.union)));
+        let (Some(grant), Some(wrapped), Some(id)) = (&self.me.grant, record.bytes("sealed"), record.bytes("key_id"))
+        else {
+            return Ok(());
+        };
+        if !to_me {
+            return Ok(());
+        }
+        match grant.receive(wrapped, id) {
+            Ok(key) => {
+                self.keys.insert(key.id(), key);
+                self.index_sealed(owner)
+            }
+            Err(error) => {
+                tracing::warn!(union = %owner, %error, "a granted key cannot be received");
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn load_keys(&mut self) -> Result<()> {
+        let Some(kind) = kind("key_grant") else { return Ok(()) };
+        let mine = Value::Int(i64::from(u32::from(self.me.union)));
+        for row in projection::list_where(&self.conn, kind, "to_union", &mine)? {
+            let (Some(grant), Some(wrapped), Some(id)) =
+                (&self.me.grant, row.record.bytes("sealed"), row.record.bytes("key_id"))
+            else {
+                continue;
+            };
+            if let Ok(key) = grant.receive(wrapped, id) {
+                self.keys.insert(key.id(), key);
+            }
+        }
+        Ok(())
+    }
+
+    fn index_sealed(&self, owner: RegionCode) -> Result<()> {
+        for kind in huiliu_proto::kind::kinds().iter().filter(|k| k.shape == Shape::Document) {
+            for (at, field) in kind.fields.iter().enumerate().filter(|(_, f)| f.privacy == Privacy::Sealed) {
+                for row in projection::list(&self.conn, kind, Some(owner), None, usize::MAX >> 1)? {
+                    if let Some(index) = self.blind(&row.id, row.record.values()[at].as_ref()) {
+                        projection::set_index(&self.conn, kind, field.name, &row.id, &index)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// This hub's index of a sealed value, where it may look.
+    fn blind(&self, id: &RecordId, value: Option<&Value>) -> Option<[u8; 16]> {
+        let (index, Value::Bytes(sealed)) = (self.me.index.as_ref()?, value?) else { return None };
+        let key = self.keys.get(&seal::key_of(sealed).ok()?)?;
+        Some(seal::blind_index(index, &key.open(sealed, id).ok()?))
+    }
+
+    fn edit(
+        &mut self,
+        feed: &Feed,
+        kind: &'static Kind,
+        place: Place,
+        operation: &Operation,
+    ) -> Result<Result<(), Refusal>> {
+        let id = operation.record;
+        let author = Actor::new(&feed.id, &id);
+        let edit = match Edit::decode(&operation.payload, author) {
+            Ok(edit) => edit,
+            Err(error) => {
+                return Ok(Err(Refusal::new(Reason::Misfit, "修改内容无法读取", error.to_string())));
+            }
+        };
+        let row = documents::get(&self.conn, &id)?;
+        if let Some(row) = &row
+            && (row.owner != feed.union || row.kind != kind.number)
+        {
+            return Ok(Err(Refusal::new(
+                Reason::Owner,
+                format!("此档案属于{}，其他单位不得修改", row.owner.union_name()),
+                format!("the document belongs to {}; only its own devices edit it", row.owner),
+            )));
+        }
+        let creates = edit.deps.is_empty();
+        if creates && !id.made_by(&feed.device) {
+            return Ok(Err(taken()));
+        }
+        if let Err(refusal) = puts_allowed(kind, &edit.puts, creates) {
+            return Ok(Err(refusal));
+        }
+        let mut document = match &row {
+            None => Document::default(),
+            Some(row) => Document::load(&row.snapshot)
+                .map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))?,
+        };
+        let change = match document.fit(author, &edit) {
+            Ok(change) => change,
+            Err(Misfit::Known) => return Ok(Ok(())),
+            Err(misfit) => return Ok(Err(Refusal::misfit(&misfit))),
+        };
+        let before = row.is_some().then(|| shown(kind, &document.fields()));
+        let hash = Hash(change.hash().0);
+        document
+            .apply(change)
+            .map_err(|_| StoreError::Damaged("a document that takes no change it was compared with"))?;
+        let snapshot = document.save();
+        documents::put(&self.conn, &id, &DocumentRow { kind: kind.number, owner: feed.union, snapshot })?;
+        documents::add_edit(&self.conn, &id, place.feed, place.seq, &hash)?;
+        self.show(kind, &id, place, &document, before)?;
+        Ok(Ok(()))
+    }
+
+    /// Shows a document as it now stands, with its open conflicts, and counts the difference.
+    fn show(
+        &mut self,
+        kind: &'static Kind,
+        id: &RecordId,
+        place: Place,
+        document: &Document,
+        before: Option<Record>,
+    ) -> Result<()> {
+        let fields = document.fields();
+        let record = shown(kind, &fields);
+        let sealed = kind.fields.iter().position(|f| f.privacy == Privacy::Sealed);
+        let index = sealed.and_then(|at| self.blind(id, record.values()[at].as_ref()));
+        projection::put_document(&self.conn, id, place, &record, index.as_ref())?;
+        documents::clear_conflicts(&self.conn, id)?;
+        for (field, values) in &fields {
+            let ask = kind.field_numbered(*field).is_some_and(|at| kind.fields[at].merge == Merge::Ask);
+            if !ask || values.iter().all(|v| v.value == values[0].value) {
+                continue;
+            }
+            let values = values
+                .iter()
+                .map(|v| Ok((v.value.clone(), self.device_of(id, &v.put.actor)?)))
+                .collect::<Result<_>>()?;
+            documents::add_conflict(
+                &self.conn,
+                &Conflict { record: *id, kind: kind.number, owner: place.owner, field: *field, values },
+            )?;
+        }
+        if let Some(before) = before {
+            let parts = rollup::parts(&before, place.owner);
+            self.count(place.owner, parts, -1)?;
+        }
+        let parts = rollup::parts(&record, place.owner);
+        self.count(place.owner, parts, 1)
+    }
+
+    fn device_of(&mut self, id: &RecordId, actor: &Actor) -> Result<Option<DeviceId>> {
+        for (no, ..) in documents::edits(&self.conn, id)? {
+            let feed = Arc::clone(&self.feed(no)?.feed);
+            if Actor::new(&feed.id, id) == *actor {
+                return Ok(Some(feed.device));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A document changed: edits that waited for it are judged again, until none of them fits.
+    fn take_up_waiting(&mut self, record: &RecordId) -> Result<()> {
+        loop {
+            let mut taken = false;
+            for held in quarantine::waiting(&self.conn, record, Reason::Early.word())? {
+                let Some(operation) = feeds::operation(&self.conn, held.feed, held.seq)? else { continue };
+                let feed = Arc::clone(&self.feed(held.feed)?.feed);
+                let Ok(kind) = admission::kind_in(&feed, &operation) else { continue };
+                let place = Place { owner: feed.union, feed: held.feed, seq: held.seq };
+                match self.edit(&feed, kind, place, &operation)? {
+                    Ok(()) => {
+                        quarantine::remove(&self.conn, held.feed, held.seq)?;
+                        taken = true;
+                    }
+                    Err(refusal) if refusal.reason != Reason::Early => {
+                        let held = Held { reason: refusal.reason.word().into(), detail: refusal.detail, ..held };
+                        quarantine::add(&self.conn, &held)?;
+                    }
+                    Err(_) => {}
+                }
+            }
+            if !taken {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Applies the operations of a feed that wait, if its author may write: all that its segments hold.
+    pub(super) fn catch_up(&mut self, no: i64, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        let row = self.feed(no)?.clone();
+        if !self.admitted(&row.feed, row.own)? {
+            return Ok(());
+        }
+        let mut seq = row.applied;
+        while seq < row.size() {
+            let operations = feeds::operations(&self.conn, no, seq)?;
+            if operations.is_empty() {
+                return Err(StoreError::Damaged("a feed's operations end before its size"));
+            }
+            let count = operations.len() as u64;
+            for (n, operation) in operations.iter().enumerate() {
+                self.apply(no, seq + n as u64, operation)?;
+            }
+            seq += count;
+            progress(count);
+        }
+        self.feed(no)?.applied = seq;
+        self.touched.insert(no);
+        Ok(())
+    }
+
+    /// Applies what has been waiting for an enrolment that has arrived; that may bring more enrolments.
+    pub(super) fn wake(&mut self) -> Result<()> {
+        while let Some(no) = self.waking.pop_first() {
+            self.catch_up(no, &mut |_| ())?;
+        }
+        Ok(())
+    }
+
+    /// Whether the feed's device may write for the feed's union, up to the network's root.
+    pub(super) fn admitted(&self, feed: &Feed, own: bool) -> Result<bool> {
+        if own || (self.me.root == Some(feed.device) && feed.union == RegionCode::NATION) {
+            return Ok(true);
+        }
+        let Some(parent) = feed.union.parent() else { return Ok(false) };
+        let speaks_down = !matches!(feed.scope, Scope::Own(_));
+        trust::enrolled(&self.conn, &feed.device, feed.union, parent, speaks_down)
+    }
+}
+
+/// The winner of each field, as a record. Fields that only a newer version knows are passed over.
+pub(crate) fn shown(kind: &'static Kind, fields: &Fields) -> Record {
+    let mut record = Record::new(kind);
+    for (number, values) in fields {
+        let (Some(at), Some(first)) = (kind.field_numbered(*number), values.first()) else { continue };
+        if let Some(value) = value(&first.value) {
+            record.put(at, Some(value));
+        }
+    }
+    record
+}
+
+pub(crate) fn value(scalar: &Scalar) -> Option<Value> {
+    Some(match scalar {
+        Scalar::Cleared => return None,
+        Scalar::Flag(v) => Value::Bool(*v),
+        Scalar::Number(v) => Value::Int(*v),
+        Scalar::Text(v) => Value::Text(v.clone()),
+        Scalar::Octets(v) => Value::Bytes(v.clone()),
+    })
+}
+
+/// The rules of each field that is put, and that a new document has what it must have.
+fn puts_allowed(kind: &'static Kind, puts: &[Put], creates: bool) -> Result<(), Refusal> {
+    for put in puts {
+        let Some(at) = kind.field_numbered(put.field) else { continue };
+        let field = &kind.fields[at];
+        let rule = |zh: String, en: String| Err(Refusal::new(Reason::Rule, zh, en));
+        match value(&put.value) {
+            None if field.required => {
+                return rule(
+                    format!("“{}”为必填项，不能清空", field.label.zh),
+                    format!("{} is required and cannot be emptied", field.label.en),
+                );
+            }
+            None => {}
+            Some(Value::Text(_)) if field.privacy == Privacy::Sealed => {
+                return rule(format!("“{}”未加密", field.label.zh), format!("{} is not sealed", field.label.en));
+            }
+            Some(value) => {
+                if let Err(refusal) = field.check(&value) {
+                    return rule(refusal.say(Lang::Zh), refusal.say(Lang::En));
+                }
+            }
+        }
+    }
+    let missing = kind.fields.iter().find(|f| f.required && !puts.iter().any(|p| p.field == f.number));
+    match missing {
+        Some(field) if creates => Err(Refusal::new(
+            Reason::Rule,
+            format!("缺少必填项“{}”", field.label.zh),
+            format!("{} is required", field.label.en),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn taken() -> Refusal {
+    Refusal::new(
+        Reason::Id,
+        "记录编号已被另一条内容不同的记录使用，或不是该设备所能生成的；请与填报单位核对",
+        "the record id is taken by another record, or could not have been made by this device",
+    )
+}

@@ -1,0 +1,307 @@
+//! What this device writes: into its own feeds, judged and applied like anything else.
+
+use huiliu_proto::{
+    edit::{Actor, Scalar},
+    feed::{Feed, Scope},
+    id::RecordId,
+    kind::{Author, Kind, Privacy, Shape},
+    lang::Label,
+    operation::{Operation, SALT},
+    record::{Record, Refusal, Warning},
+    segment,
+    signed::TreeHead,
+    value::Value,
+};
+
+use super::Ledger;
+use crate::{
+    admission::union_at,
+    document::Document,
+    store::{Result, StoreError, documents, feeds, feeds::SegmentRow, projection, trust},
+};
+
+/// Operations that wait unpacked before they are packed without being asked for.
+const TAIL: u64 = 1024;
+/// A head is signed anew once a day, so that "nothing new" can be told from "not heard of".
+const HEAD_LIFE: i64 = 24 * 3_600_000;
+
+/// What became of something a person wanted to write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Written {
+        id: RecordId,
+        warnings: Vec<Warning>,
+        alike: Vec<RecordId>,
+    },
+    /// The document says so already.
+    Unchanged(RecordId),
+    /// Nothing was written.
+    Refused(Vec<Refusal>),
+}
+
+impl Ledger {
+    /// Says something once.
+    pub fn write_entry(&mut self, record: &Record) -> Result<Outcome> {
+        if record.kind.shape != Shape::Entry {
+            return Err(StoreError::Refused(format!("a {} is a document, not an entry", record.kind.name)));
+        }
+        let warnings = match self.check(record)? {
+            Ok(warnings) => warnings,
+            Err(refusals) => return Ok(Outcome::Refused(refusals)),
+        };
+        let scope = self.scope(record)?;
+        let no = self.own_feed(scope)?;
+        let id = self.ids.next(self.now());
+        let salt = self.salt(record.kind);
+        self.append(no, &Operation::new(record.kind.number, id, None, record.encode(), salt))?;
+        let alike = self.alike(record, &id)?;
+        Ok(Outcome::Written { id, warnings, alike })
+    }
+
+    /// Creates a document, or changes the fields named; `None` empties a field.
+    pub fn write_document(
+        &mut self,
+        kind: &'static Kind,
+        id: Option<RecordId>,
+        values: Vec<(usize, Option<Value>)>,
+    ) -> Result<Outcome> {
+        if kind.shape != Shape::Document {
+            return Err(StoreError::Refused(format!("a {} is said once and not edited", kind.name)));
+        }
+        let document = match id {
+            None => Document::default(),
+            Some(id) => self.own_document(kind, &id)?,
+        };
+        let record_id = id.unwrap_or_else(|| self.ids.next(self.now()));
+        let mut record = self.plain(kind, &record_id, &document)?;
+        for (at, value) in &values {
+            record.put(*at, value.clone());
+        }
+        let warnings = match self.check(&record)? {
+            Ok(warnings) => warnings,
+            Err(refusals) => return Ok(Outcome::Refused(refusals)),
+        };
+        let mut puts = Vec::with_capacity(values.len());
+        for (at, value) in values {
+            puts.push((kind.fields[at].number, self.scalar(kind, at, value, &record_id)?));
+        }
+        let no = self.own_feed(Scope::Own(kind.reach))?;
+        let author = Actor::new(&self.feed(no)?.feed.id, &record_id);
+        let Some(edit) = document.compose(author, puts) else { return Ok(Outcome::Unchanged(record_id)) };
+        let time = id.map(|_| self.now());
+        let salt = self.salt(kind);
+        self.append(no, &Operation::new(kind.number, record_id, time, edit.encode(author), salt))?;
+        let alike = self.alike(&record, &record_id)?;
+        Ok(Outcome::Written { id: record_id, warnings, alike })
+    }
+
+    /// Grants the key of this union's sealed fields to the provincial hub, once that is known and once only.
+    pub(crate) fn grant_key(&mut self) -> Result<()> {
+        let me = self.me.union;
+        let Some(province) = me.province().filter(|p| *p != me) else { return Ok(()) };
+        let Some(kind) = huiliu_proto::kind::kind("key_grant") else { return Ok(()) };
+        let Some(to) = trust::seal_key(&self.conn, province)? else { return Ok(()) };
+        let id = self.me.seal.id().to_vec();
+        if !projection::list_where(&self.conn, kind, "key_id", &Value::Bytes(id.clone()))?.is_empty() {
+            return Ok(());
+        }
+        let wrapped = self.me.seal.grant(&to);
+        let wrapped = wrapped.map_err(|_| StoreError::Refused("the province's key cannot be used".into()))?;
+        let mut record = Record::new(kind);
+        record.set("to_union", Value::Int(i64::from(u32::from(province))));
+        record.set("key_id", Value::Bytes(id));
+        record.set("sealed", Value::Bytes(wrapped));
+        self.write_entry(&record)?;
+        Ok(())
+    }
+
+    /// Adds an operation to an own feed, and applies it.
+    pub(crate) fn append(&mut self, no: i64, operation: &Operation) -> Result<()> {
+        let row = self.feed(no)?;
+        let seq = row.size();
+        if let Some(root) = row.edge.push(operation.leaf()) {
+            feeds::add_block(&self.conn, no, seq / huiliu_proto::tree::RUN, &root)?;
+        }
+        self.touched.insert(no);
+        feeds::add_tail(&self.conn, no, seq, operation)?;
+        self.apply(no, seq, operation)?;
+        let row = self.feed(no)?;
+        row.applied = seq + 1;
+        if row.size() - row.packed >= TAIL {
+            self.pack(no)?;
+        }
+        Ok(())
+    }
+
+    /// Packs what waits unpacked and signs the heads, in all own feeds; heads that grow old are signed anew.
+    pub fn pack_all(&mut self) -> Result<()> {
+        let own: Vec<i64> = feeds::all(&self.conn)?.into_iter().filter(|f| f.own).map(|f| f.no).collect();
+        for no in own {
+            self.pack(no)?;
+            let now = self.now();
+            let row = self.feed(no)?;
+            if let Some(head) = &row.head
+                && now - head.time > HEAD_LIFE
+            {
+                let size = head.size;
+                self.sign(no, size)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pack(&mut self, no: i64) -> Result<()> {
+        let row = self.feed(no)?;
+        let (mut packed, size) = (row.packed, row.size());
+        if packed == size {
+            return Ok(());
+        }
+        let mut edge = feeds::edge_at(&self.conn, no, packed)?;
+        while packed < size {
+            let operations = feeds::tail(&self.conn, no, packed)?;
+            if operations.is_empty() {
+                return Err(StoreError::Damaged("an own feed's unpacked operations"));
+            }
+            for operation in &operations {
+                edge.push(operation.leaf());
+            }
+            let bytes = segment::pack(&operations)?;
+            let head = self.head(no, edge.size(), edge.root())?;
+            let count = operations.len() as u64;
+            let segment = SegmentRow { first: packed, count, head: head.signed.clone(), bytes };
+            feeds::add_segment(&self.conn, no, &segment)?;
+            packed += count;
+            feeds::drop_tail(&self.conn, no, packed)?;
+            let row = self.feed(no)?;
+            row.packed = packed;
+            row.head = Some(head);
+            self.touched.insert(no);
+        }
+        Ok(())
+    }
+
+    fn sign(&mut self, no: i64, size: u64) -> Result<()> {
+        let row = self.feed(no)?.clone();
+        let head = self.head(no, size, feeds::root_at(&self.conn, &row, size)?)?;
+        self.feed(no)?.head = Some(head);
+        self.touched.insert(no);
+        Ok(())
+    }
+
+    fn head(&mut self, no: i64, size: u64, root: huiliu_proto::id::Hash) -> Result<TreeHead> {
+        let now = self.now();
+        let row = self.feed(no)?;
+        let (feed, before) = (row.feed.id, row.head.as_ref().map_or(0, |h| h.time));
+        Ok(TreeHead::sign(&self.me.key, feed, size, root, now.max(before), None))
+    }
+
+    /// This device's feed of that scope, begun if need be.
+    pub(crate) fn own_feed(&mut self, scope: Scope) -> Result<i64> {
+        let known =
+            self.feeds.values().find(|f| f.own && f.feed.scope == scope && f.feed.incarnation == self.me.incarnation);
+        if let Some(row) = known {
+            return Ok(row.no);
+        }
+        if let Some(row) = feeds::own(&self.conn, scope, self.me.incarnation)? {
+            return Ok(self.remember(row));
+        }
+        let me = &self.me;
+        let feed = Feed::new(&me.network, me.union, me.device(), me.incarnation, scope, None)?;
+        let row = feeds::add(&self.conn, &feed, true)?;
+        Ok(self.remember(row))
+    }
+
+    /// Where an entry of this kind belongs.
+    fn scope(&self, record: &Record) -> Result<Scope> {
+        let kind = record.kind;
+        match kind.author {
+            Author::Owner => Ok(Scope::Own(kind.reach)),
+            Author::Publisher => Ok(Scope::Everyone),
+            Author::Superior => {
+                let subject = kind.subject.and_then(|at| union_at(record, at));
+                let branch = subject.and_then(|union| self.me.union.child_towards(union));
+                branch.map(Scope::Branch).ok_or_else(|| {
+                    StoreError::Refused(format!("a {} is written for a union below {}", kind.name, self.me.union))
+                })
+            }
+        }
+    }
+
+    fn salt(&self, kind: &Kind) -> Option<[u8; SALT]> {
+        kind.personal.then(|| {
+            let mut salt = [0; SALT];
+            (self.me.dice)(&mut salt);
+            salt
+        })
+    }
+
+    /// The rules of the kind, and that what the record points at is here.
+    fn check(&self, record: &Record) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
+        let warnings = match record.validate() {
+            Ok(warnings) => warnings,
+            Err(refusals) => return Ok(Err(refusals)),
+        };
+        let mut missing = vec![];
+        for (field, value) in record.kind.fields.iter().zip(record.values()) {
+            let (Some(target), Some(value @ Value::Bytes(id))) = (field.reference, value) else { continue };
+            let found = match (huiliu_proto::kind::kind(target), RecordId::try_from(&id[..])) {
+                (Some(kind), Ok(id)) => projection::get(&self.conn, kind, &id)?.is_some(),
+                _ => false,
+            };
+            if !found {
+                let rule = Label::new("本机没有这条记录", "there is no such record here");
+                let remedy = Label::new(
+                    format!("请先填写该记录，或用 record list {target} 查找编号"),
+                    format!("write that record first, or find its id with `record list {target}`"),
+                );
+                missing.push(field.refuse(value, rule, remedy));
+            }
+        }
+        Ok(if missing.is_empty() { Ok(warnings) } else { Err(missing) })
+    }
+
+    /// Records that look like the same real thing: shown to the person, never joined.
+    fn alike(&self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
+        Ok(projection::same_thing(&self.conn, record, id)?.into_iter().map(|row| row.id).collect())
+    }
+
+    fn own_document(&self, kind: &Kind, id: &RecordId) -> Result<Document> {
+        let row = documents::get(&self.conn, id)?
+            .filter(|row| row.kind == kind.number)
+            .ok_or_else(|| StoreError::Refused(format!("there is no {} {id}", kind.name)))?;
+        if row.owner != self.me.union {
+            return Err(StoreError::Refused(format!("{id} belongs to {}; only its own devices edit it", row.owner)));
+        }
+        Document::load(&row.snapshot).map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))
+    }
+
+    /// The document's record with its sealed fields opened: as its own union sees it.
+    pub(crate) fn plain(&self, kind: &'static Kind, id: &RecordId, document: &Document) -> Result<Record> {
+        let mut record = super::apply::shown(kind, &document.fields());
+        for (at, field) in kind.fields.iter().enumerate() {
+            if field.privacy == Privacy::Sealed
+                && let Some(Value::Bytes(sealed)) = &record.values()[at]
+            {
+                let text = self.me.seal.open(sealed, id).map_err(|_| StoreError::Damaged("a sealed field"))?;
+                record.put(at, Some(Value::Text(text.to_string())));
+            }
+        }
+        Ok(record)
+    }
+
+    fn scalar(&self, kind: &Kind, at: usize, value: Option<Value>, id: &RecordId) -> Result<Scalar> {
+        let sealed = kind.fields[at].privacy == Privacy::Sealed;
+        Ok(match value {
+            None => Scalar::Cleared,
+            Some(Value::Text(text)) if sealed => {
+                let sealed = self.me.seal.seal(&text, id);
+                Scalar::Octets(sealed.map_err(|_| StoreError::Refused("the value cannot be sealed".into()))?)
+            }
+            Some(Value::Bool(v)) => Scalar::Flag(v),
+            Some(Value::Int(v)) => Scalar::Number(v),
+            Some(Value::Text(v)) => Scalar::Text(v),
+            Some(Value::Bytes(v)) => Scalar::Octets(v),
+            Some(Value::Lines(_)) => return Err(StoreError::Refused("documents have no repeated lines".into())),
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! Everything that is computed, computed again; and the proof that it comes out the same.
+
+use huiliu_proto::{
+    id::Hash,
+    signed::TreeHead,
+    tree::{Edge, RUN},
+};
+use rusqlite::{Connection, types::ValueRef};
+
+use super::{Ledger, Me};
+use crate::{
+    document::Document,
+    store::{self, Result, StoreError, feeds, projection, rollups, tables},
+};
+
+/// Tables that are computed, besides the projections.
+const CACHES: [&str; 6] = ["edit", "conflict", "quarantine", "rollup", "field_day", "document"];
+
+impl Ledger {
+    /// Makes projections, documents, totals and quarantine again from the feeds. `progress` is told how many
+    /// operations have been done.
+    pub fn rebuild(&mut self, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        self.cells.clear();
+        self.waking.clear();
+        let before: Option<String> = store::meta(&self.conn, "tables")?;
+        projection::drop_all(&self.conn, &before.unwrap_or_default())?;
+        projection::create(&self.conn)?;
+        store::set_meta(&self.conn, "tables", projection::tables().join(","))?;
+        for table in CACHES {
+            self.conn.execute_batch(&format!("DELETE FROM \"{table}\""))?;
+        }
+        tables::fill(&self.conn)?;
+        self.forget_rows();
+        let all = feeds::all(&self.conn)?;
+        for row in &all {
+            let no = row.no;
+            self.feed(no)?.applied = 0;
+            let row = self.feed(no)?.clone();
+            feeds::update(&self.conn, &row)?;
+        }
+        self.load_keys()?;
+        for row in &all {
+            self.catch_up(row.no, progress)?;
+            self.wake()?;
+        }
+        self.total()?;
+        self.owe_again()
+    }
+
+    fn forget_rows(&mut self) {
+        self.feeds.clear();
+        self.numbers.clear();
+        self.touched.clear();
+    }
+
+    /// Statements are owed only where the latest one says something else than the totals.
+    fn owe_again(&mut self) -> Result<()> {
+        for (union, month) in rollups::due(&self.conn)? {
+            if self.statement_holds(union, month)? {
+                rollups::clear_due(&self.conn, union, month)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A hash per computed table: equal before and after a rebuild.
+pub fn digest(conn: &Connection) -> Result<Vec<(String, Hash)>> {
+    let mut all = vec![];
+    for table in projection::tables().iter().map(String::as_str).chain(CACHES) {
+        all.push((table.to_owned(), table_digest(conn, table)?));
+    }
+    Ok(all)
+}
+
+fn table_digest(conn: &Connection, table: &str) -> Result<Hash> {
+    use sha2::{Digest as _, Sha256};
+    let mut statement = conn.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY 1, 2, 3"))?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut hash = Sha256::new();
+    while let Some(row) = rows.next()? {
+        for column in 0..columns {
+            match row.get_ref(column)? {
+                // A snapshot's bytes may depend on the order of arrival; what it says may not.
+                ValueRef::Blob(snapshot) if table == "document" && column == columns - 1 => {
+                    let document =
+                        Document::load(snapshot).map_err(|_| StoreError::Damaged("a document's snapshot"))?;
+                    hash.update(document.state().as_bytes());
+                }
+                ValueRef::Null => hash.update([0]),
+                ValueRef::Integer(v) => hash.update([&[1][..], &v.to_be_bytes()].concat()),
+                ValueRef::Real(v) => hash.update([&[2][..], &v.to_be_bytes()].concat()),
+                ValueRef::Text(v) => hash.update([&[3][..], &(v.len() as u64).to_be_bytes(), v].concat()),
+                ValueRef::Blob(v) => hash.update([&[4][..], &(v.len() as u64).to_be_bytes(), v].concat()),
+            }
+        }
+    }
+    Ok(Hash(hash.finalize().into()))
+}
+
+/// Something that is not as it must be, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub zh: String,
+    pub en: String,
+}
+
+/// Checks every signature, root and proof block, and that projections, totals and documents equal a rebuild. Works on
+/// a copy that it may change: `conn` must be one.
+pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Vec<Problem>> {
+    let mut problems = vec![];
+    for row in feeds::all(&conn)? {
+        verify_feed(&conn, &row, &mut problems, progress)?;
+    }
+    if !problems.is_empty() {
+        // What the feeds say cannot be trusted, so nothing can be rebuilt from them to compare with.
+        return Ok(problems);
+    }
+    let before = digest(&conn);
+    let mut ledger = Ledger::open(conn, me)?;
+    ledger.begin()?;
+    ledger.rebuild(progress)?;
+    ledger.flush()?;
+    ledger.commit()?;
+    let after = digest(ledger.conn())?;
+    match before {
+        Err(_) => problems.push(Problem {
+            zh: "有档案快照无法读取；请运行 rebuild".into(),
+            en: "a document's snapshot cannot be read; run `rebuild`".into(),
+        }),
+        Ok(before) => {
+            for ((table, before), (_, after)) in before.iter().zip(&after) {
+                if before != after {
+                    problems.push(Problem {
+                        zh: format!("表 {table} 与由日志重算的结果不一致；请运行 rebuild"),
+                        en: format!("table {table} differs from what the feeds give; run `rebuild`"),
+                    });
+                }
+            }
+        }
+    }
+    Ok(problems)
+}
+
+fn verify_feed(
+    conn: &Connection,
+    row: &feeds::FeedRow,
+    problems: &mut Vec<Problem>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
+    let id = row.feed.id;
+    let union = row.feed.union;
+    let mut wrong = |zh: String, en: String| {
+        problems.push(Problem {
+            zh: format!("{}的日志 {id}：{zh}", union.union_name()),
+            en: format!("feed {id} of {union}: {en}"),
+        });
+    };
+    let mut edge = Edge::default();
+    while edge.size() < row.size() {
+        let at = edge.size();
+        let segment = feeds::segment(conn, row.no, at)?;
+        let operations = match feeds::operations(conn, row.no, at) {
+            Ok(operations) if !operations.is_empty() => operations,
+            _ => {
+                wrong(
+                    format!("第 {at} 条起无法读取；请从备份或上级恢复"),
+                    format!("operations from {at} on cannot be read; restore from a backup or from the level above"),
+                );
+                return Ok(());
+            }
+        };
+        for operation in &operations {
+            if let Some(root) = edge.push(operation.leaf()) {
+                let block = edge.size() / RUN - 1;
+                if feeds::block_root(conn, row.no, block)? != Some(root) {
+                    wrong(format!("校验块 {block} 不符"), format!("the kept root of run {block} is wrong"));
+                }
+            }
+        }
+        if let Some(segment) = segment {
+            match TreeHead::verify(segment.head, id, &row.feed.device) {
+                Ok(head) if head.size == edge.size() && head.root == edge.root() => {}
+                Ok(_) => {
+                    wrong(
+                        format!("第 {at} 至 {} 条内容已被改动", edge.size()),
+                        format!("operations {at} to {} are not what was signed", edge.size()),
+                    );
+                    return Ok(());
+                }
+                Err(error) => {
+                    wrong(format!("第 {at} 条处签名无效"), format!("the signature at {at} is not good: {error}"));
+                    return Ok(());
+                }
+            }
+        }
+        progress(operations.len() as u64);
+    }
+    if edge != row.edge {
+        wrong("末端校验值不符".into(), "the stored edge of its tree is wrong".into());
+    }
+    if let Some(head) = &row.head
+        && (TreeHead::verify(head.signed.clone(), id, &row.feed.device).is_err()
+            || feeds::root_at(conn, row, head.size).ok() != Some(head.root))
+    {
+        wrong("最新签名无效".into(), "its latest head is not good".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! One union's own records: written without a line, synced with the level above when there is one.
+//!
+//! In reading order: what a document is (`document`), what may count (`admission`), what it adds up to (`rollup`,
+//! `statement`), how it is kept (`ledger` over `store`), how it is checked (`check`), who writes (`identity`), how it
+//! travels (`sync`), and what a person types (`cli`).
+
+pub mod admission;
+pub mod check;
+pub mod clock;
+pub mod document;
+pub mod ledger;
+pub mod rollup;
+pub mod statement;
+pub mod store;
+pub mod sync;

@@ -1,0 +1,326 @@
+//! Feeds, their segments and trees, on disk.
+
+use std::sync::Arc;
+
+use huiliu_proto::{
+    feed::{Feed, Scope},
+    id::{DeviceId, FeedId, Hash},
+    operation::Operation,
+    region::RegionCode,
+    segment,
+    signed::TreeHead,
+    tree::{self, Edge, Leaves, RUN},
+    v1,
+};
+use prost::Message as _;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::{Result, StoreError};
+
+/// A feed as far as it is known here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedRow {
+    pub no: i64,
+    pub feed: Arc<Feed>,
+    pub own: bool,
+    pub edge: Edge,
+    /// Operations in segments; those of an own feed beyond them wait in the tail.
+    pub packed: u64,
+    pub applied: u64,
+    /// Of exactly `packed` operations.
+    pub head: Option<TreeHead>,
+    pub trouble: Option<String>,
+}
+
+impl FeedRow {
+    pub fn size(&self) -> u64 {
+        self.edge.size()
+    }
+}
+
+/// A run of operations as it is stored and sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SegmentRow {
+    pub first: u64,
+    pub count: u64,
+    pub head: v1::Signed,
+    pub bytes: Vec<u8>,
+}
+
+const COLUMNS: &str = r#"no, header, own, edge, packed, applied, head, head_signature, trouble"#;
+
+fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
+    let header: Vec<u8> = row.get(1)?;
+    let edge: Vec<u8> = row.get(3)?;
+    let head: Option<Vec<u8>> = row.get(6)?;
+    let signature: Option<Vec<u8>> = row.get(7)?;
+    let (no, own, packed, applied, trouble) =
+        (row.get(0)?, row.get(2)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?, row.get(8)?);
+    Ok((|| {
+        let feed = Arc::new(Feed::parse(header.into())?);
+        let edge = Edge::from_bytes(&edge).ok_or(StoreError::Damaged("the edge of a feed's tree"))?;
+        let head = match (head, signature) {
+            (Some(message), Some(signature)) => {
+                let signed = v1::Signed { message: message.into(), signature: signature.into() };
+                Some(TreeHead::trusted(signed, feed.id)?)
+            }
+            _ => None,
+        };
+        Ok(FeedRow {
+            no,
+            feed,
+            own,
+            edge,
+            packed: packed.unsigned_abs(),
+            applied: applied.unsigned_abs(),
+            head,
+            trouble,
+        })
+    })())
+}
+
+pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
+    const SQL: &str = r#"INSERT INTO feed (id, header, "union", device, own, size, edge, packed, applied)
+        VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0)"#;
+    let edge = Edge::default();
+    conn.prepare_cached(SQL)?.execute((
+        feed.id.as_bytes(),
+        &feed.header[..],
+        u32::from(feed.union),
+        feed.device.as_bytes(),
+        own,
+        edge.to_bytes(),
+    ))?;
+    let no = conn.last_insert_rowid();
+    Ok(FeedRow { no, feed: Arc::new(feed.clone()), own, edge, packed: 0, applied: 0, head: None, trouble: None })
+}
+
+pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {
+    const SQL: &str = "UPDATE feed SET size = ?2, edge = ?3, packed = ?4, applied = ?5, head = ?6, head_signature = ?7,
+        head_time = ?8, trouble = ?9, own = ?10 WHERE no = ?1";
+    conn.prepare_cached(SQL)?.execute((
+        feed.no,
+        feed.size() as i64,
+        feed.edge.to_bytes(),
+        feed.packed as i64,
+        feed.applied as i64,
+        feed.head.as_ref().map(|h| &h.signed.message[..]),
+        feed.head.as_ref().map(|h| &h.signed.signature[..]),
+        feed.head.as_ref().map_or(0, |h| h.time),
+        &feed.trouble,
+        feed.own,
+    ))?;
+    Ok(())
+}
+
+pub fn by_id(conn: &Connection, id: &FeedId) -> Result<Option<FeedRow>> {
+    let sql = format!("SELECT {COLUMNS} FROM feed WHERE id = ?1");
+    conn.prepare_cached(&sql)?.query_row([id.as_bytes()], row).optional()?.transpose()
+}
+
+pub fn by_no(conn: &Connection, no: i64) -> Result<FeedRow> {
+    let sql = format!("SELECT {COLUMNS} FROM feed WHERE no = ?1");
+    conn.prepare_cached(&sql)?.query_row([no], row)?
+}
+
+/// All feeds, in the order in which they came to be known.
+pub fn all(conn: &Connection) -> Result<Vec<FeedRow>> {
+    let sql = format!("SELECT {COLUMNS} FROM feed ORDER BY no");
+    let mut statement = conn.prepare_cached(&sql)?;
+    statement.query_map([], row)?.map(|r| r?).collect()
+}
+
+/// Feeds that both unions are meant to have, in the order of their ids.
+pub fn shared(conn: &Connection, a: RegionCode, b: RegionCode) -> Result<Vec<FeedRow>> {
+    let mut feeds = all(conn)?;
+    feeds.retain(|f| f.feed.seen_by(a) && f.feed.seen_by(b));
+    feeds.sort_unstable_by_key(|f| f.feed.id);
+    Ok(feeds)
+}
+
+pub fn of_device(conn: &Connection, device: &DeviceId) -> Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached("SELECT no FROM feed WHERE device = ?1 ORDER BY no")?;
+    Ok(statement.query_map([device.as_bytes()], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// This device's feed of that scope and incarnation, if it was begun.
+pub fn own(conn: &Connection, scope: Scope, incarnation: u32) -> Result<Option<FeedRow>> {
+    let sql = format!("SELECT {COLUMNS} FROM feed WHERE own = 1 ORDER BY no");
+    let mut statement = conn.prepare_cached(&sql)?;
+    for found in statement.query_map([], row)? {
+        let found = found??;
+        if found.feed.scope == scope && found.feed.incarnation == incarnation {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+pub fn add_tail(conn: &Connection, no: i64, seq: u64, operation: &Operation) -> Result<()> {
+    let bytes = operation.to_wire().encode_to_vec();
+    let mut statement = conn.prepare_cached("INSERT INTO tail (feed, seq, operation) VALUES (?1, ?2, ?3)")?;
+    statement.execute((no, seq as i64, bytes))?;
+    Ok(())
+}
+
+/// Operations of the tail from `from` on, as many as make one segment.
+pub fn tail(conn: &Connection, no: i64, from: u64) -> Result<Vec<Operation>> {
+    let mut statement =
+        conn.prepare_cached("SELECT operation FROM tail WHERE feed = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3")?;
+    let rows = statement.query_map((no, from as i64, segment::MAX_OPERATIONS as i64), |r| r.get::<_, Vec<u8>>(0))?;
+    let mut operations = vec![];
+    let mut bytes = 0;
+    for row in rows {
+        let row = row?;
+        bytes += row.len();
+        if bytes > segment::FULL && !operations.is_empty() {
+            break;
+        }
+        let wire = v1::Operation::decode(&row[..]).map_err(|_| StoreError::Damaged("an operation of the tail"))?;
+        operations.push(Operation::from_wire(wire).map_err(|_| StoreError::Damaged("an operation of the tail"))?);
+    }
+    Ok(operations)
+}
+
+pub fn drop_tail(conn: &Connection, no: i64, below: u64) -> Result<()> {
+    conn.prepare_cached("DELETE FROM tail WHERE feed = ?1 AND seq < ?2")?.execute((no, below as i64))?;
+    Ok(())
+}
+
+pub fn add_segment(conn: &Connection, no: i64, segment: &SegmentRow) -> Result<()> {
+    const SQL: &str = "INSERT INTO segment (feed, first, count, head, head_signature, bytes)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT (feed, first) DO UPDATE SET count = excluded.count, head = excluded.head,
+        head_signature = excluded.head_signature, bytes = excluded.bytes WHERE excluded.count > count";
+    conn.prepare_cached(SQL)?.execute((
+        no,
+        segment.first as i64,
+        segment.count as i64,
+        &segment.head.message[..],
+        &segment.head.signature[..],
+        &segment.bytes,
+    ))?;
+    Ok(())
+}
+
+/// The segment that holds operation `seq`; of several, the one that reaches furthest.
+pub fn segment(conn: &Connection, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
+    const SQL: &str = "SELECT first, count, head, head_signature, bytes FROM segment
+        WHERE feed = ?1 AND first <= ?2 AND first + count > ?2 ORDER BY first + count DESC LIMIT 1";
+    let found = conn.prepare_cached(SQL)?.query_row((no, seq as i64), |row| {
+        Ok(SegmentRow {
+            first: row.get::<_, i64>(0)?.unsigned_abs(),
+            count: row.get::<_, i64>(1)?.unsigned_abs(),
+            head: v1::Signed { message: row.get::<_, Vec<u8>>(2)?.into(), signature: row.get::<_, Vec<u8>>(3)?.into() },
+            bytes: row.get(4)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Operations `from..` of a feed, at most one segment or one tail's worth of them; empty at its end.
+pub fn operations(conn: &Connection, no: i64, from: u64) -> Result<Vec<Operation>> {
+    match segment(conn, no, from)? {
+        Some(found) => {
+            let mut operations = segment::unpack(&found.bytes)?;
+            operations.drain(..(from - found.first) as usize);
+            Ok(operations)
+        }
+        None => tail(conn, no, from),
+    }
+}
+
+pub fn operation(conn: &Connection, no: i64, seq: u64) -> Result<Option<Operation>> {
+    Ok(operations(conn, no, seq)?.into_iter().next())
+}
+
+pub fn add_block(conn: &Connection, no: i64, block: u64, root: &Hash) -> Result<()> {
+    let mut statement =
+        conn.prepare_cached("INSERT INTO block (feed, block, root) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    statement.execute((no, block as i64, root.as_bytes()))?;
+    Ok(())
+}
+
+pub fn block_root(conn: &Connection, no: i64, block: u64) -> Result<Option<Hash>> {
+    let mut statement = conn.prepare_cached("SELECT root FROM block WHERE feed = ?1 AND block = ?2")?;
+    let root: Option<[u8; 32]> = statement.query_row((no, block as i64), |r| r.get(0)).optional()?;
+    Ok(root.map(Hash))
+}
+
+/// A feed's leaves on disk, for roots and proofs.
+pub struct StoredLeaves<'a> {
+    pub conn: &'a Connection,
+    pub no: i64,
+}
+
+impl Leaves for StoredLeaves<'_> {
+    type Error = StoreError;
+
+    fn range(&mut self, from: u64, to: u64) -> Result<Hash> {
+        if to - from > RUN {
+            // Larger than a kept run: split where the tree splits.
+            let middle = from + (1 << (63 - (to - from - 1).leading_zeros()));
+            let (left, right) = (self.range(from, middle)?, self.range(middle, to)?);
+            return Ok(Hash::of(&[&[1], left.as_bytes(), right.as_bytes()]));
+        }
+        if to - from == RUN
+            && from % RUN == 0
+            && let Some(root) = block_root(self.conn, self.no, from / RUN)?
+        {
+            return Ok(root);
+        }
+        let mut edge = Edge::default();
+        while edge.size() < to - from {
+            let operations = operations(self.conn, self.no, from + edge.size())?;
+            if operations.is_empty() {
+                return Err(StoreError::Damaged("a feed's operations end before its size"));
+            }
+            for operation in operations.iter().take((to - from - edge.size()) as usize) {
+                edge.push(operation.leaf());
+            }
+        }
+        Ok(edge.root())
+    }
+}
+
+/// The right edge of the tree as it was at `size` leaves.
+pub fn edge_at(conn: &Connection, no: i64, size: u64) -> Result<Edge> {
+    tree::edge(&mut StoredLeaves { conn, no }, size)
+}
+
+/// The root of the first `size` leaves.
+pub fn root_at(conn: &Connection, feed: &FeedRow, size: u64) -> Result<Hash> {
+    match size {
+        size if size == feed.size() => Ok(feed.edge.root()),
+        0 => Ok(Edge::default().root()),
+        size => StoredLeaves { conn, no: feed.no }.range(0, size),
+    }
+}
+
+/// What `device` said as of when, per feed: the newest head time of each union.
+pub fn horizon(conn: &Connection, union: RegionCode) -> Result<Option<i32>> {
+    let mut statement = conn.prepare_cached(r#"SELECT day FROM horizon WHERE "union" = ?1"#)?;
+    Ok(statement.query_row([u32::from(union)], |r| r.get(0)).optional()?)
+}
+
+pub fn add_evidence(
+    conn: &Connection,
+    feed: &FeedId,
+    seen_at: i64,
+    what: &str,
+    ours: Option<&v1::Signed>,
+    theirs: Option<&v1::Signed>,
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO evidence (feed, seen_at, what, ours, theirs) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT DO NOTHING";
+    let bytes = |signed: Option<&v1::Signed>| signed.map(|s| s.encode_to_vec());
+    conn.prepare_cached(SQL)?.execute((feed.as_bytes(), seen_at, what, bytes(ours), bytes(theirs)))?;
+    Ok(())
+}
+
+/// What was kept as evidence: feed, when, what.
+pub fn evidence(conn: &Connection) -> Result<Vec<(FeedId, i64, String)>> {
+    let mut statement = conn.prepare_cached("SELECT feed, seen_at, what FROM evidence ORDER BY seen_at")?;
+    let rows = statement.query_map([], |r| Ok((FeedId(r.get(0)?), r.get(1)?, r.get(2)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

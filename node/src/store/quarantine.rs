@@ -1,0 +1,67 @@
+//! Operations that are kept and relayed but do not count.
+
+use huiliu_proto::{id::RecordId, lang::Label};
+use rusqlite::Connection;
+
+use super::Result;
+
+/// An operation that does not count, and why, for a person to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub feed: i64,
+    pub seq: u64,
+    pub record: RecordId,
+    pub kind: u32,
+    /// A word of `admission::Reason`.
+    pub reason: String,
+    pub detail: Label,
+}
+
+pub fn add(conn: &Connection, held: &Held) -> Result<()> {
+    const SQL: &str = "INSERT INTO quarantine (feed, seq, record, kind, reason, detail_zh, detail_en)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        ON CONFLICT (feed, seq) DO UPDATE SET reason = excluded.reason, detail_zh = excluded.detail_zh,
+        detail_en = excluded.detail_en";
+    conn.prepare_cached(SQL)?.execute((
+        held.feed,
+        held.seq as i64,
+        held.record.as_bytes(),
+        held.kind,
+        &held.reason,
+        &held.detail.zh,
+        &held.detail.en,
+    ))?;
+    Ok(())
+}
+
+pub fn remove(conn: &Connection, feed: i64, seq: u64) -> Result<()> {
+    conn.prepare_cached("DELETE FROM quarantine WHERE feed = ?1 AND seq = ?2")?.execute((feed, seq as i64))?;
+    Ok(())
+}
+
+fn select(conn: &Connection, sql: &str, parameter: impl rusqlite::Params) -> Result<Vec<Held>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(parameter, |row| {
+        Ok(Held {
+            feed: row.get(0)?,
+            seq: row.get::<_, i64>(1)?.unsigned_abs(),
+            record: RecordId(row.get(2)?),
+            kind: row.get(3)?,
+            reason: row.get(4)?,
+            detail: Label::new(row.get::<_, String>(5)?, row.get::<_, String>(6)?),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+const COLUMNS: &str = "SELECT feed, seq, record, kind, reason, detail_zh, detail_en FROM quarantine";
+
+pub fn all(conn: &Connection) -> Result<Vec<Held>> {
+    select(conn, &format!("{COLUMNS} ORDER BY feed, seq"), ())
+}
+
+/// Operations on one record that wait for another to arrive.
+pub fn waiting(conn: &Connection, record: &RecordId, reason: &str) -> Result<Vec<Held>> {
+    let sql = format!("{COLUMNS} WHERE record = ?1 AND reason = ?2 ORDER BY feed, seq");
+    select(conn, &sql, (record.as_bytes(), reason))
+}

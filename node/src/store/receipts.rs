@@ -1,0 +1,94 @@
+//! Receipts of the levels above, and how the last exchange with each neighbour went.
+
+use huiliu_proto::{
+    id::{DeviceId, FeedId, Hash},
+    region::RegionCode,
+    signed::Receipt,
+    v1,
+};
+use rusqlite::Connection;
+
+use super::{Result, tables};
+
+/// Keeps a receipt if it covers more than the one before.
+pub fn put(conn: &Connection, receipt: &Receipt) -> Result<()> {
+    const SQL: &str = r#"INSERT INTO receipt (feed, "union", device, size, root, received_at, message, signature)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        ON CONFLICT (feed, "union") DO UPDATE SET device = excluded.device, size = excluded.size, root = excluded.root,
+        received_at = excluded.received_at, message = excluded.message, signature = excluded.signature
+        WHERE excluded.size > size"#;
+    conn.prepare_cached(SQL)?.execute((
+        receipt.feed.as_bytes(),
+        u32::from(receipt.union),
+        receipt.device.as_bytes(),
+        receipt.size as i64,
+        receipt.root.as_bytes(),
+        receipt.received_at,
+        &receipt.signed.message[..],
+        &receipt.signed.signature[..],
+    ))?;
+    Ok(())
+}
+
+/// All receipts, as they were signed, in the order of feed and union.
+pub fn all(conn: &Connection) -> Result<Vec<Receipt>> {
+    let mut statement = conn.prepare_cached(
+        r#"SELECT feed, "union", device, size, root, received_at, message, signature FROM receipt
+        ORDER BY feed, "union""#,
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Receipt {
+            feed: FeedId(row.get(0)?),
+            union: tables::union(row.get(1)?)?,
+            device: DeviceId(row.get(2)?),
+            size: row.get::<_, i64>(3)?.unsigned_abs(),
+            root: Hash(row.get(4)?),
+            received_at: row.get(5)?,
+            signed: v1::Signed {
+                message: row.get::<_, Vec<u8>>(6)?.into(),
+                signature: row.get::<_, Vec<u8>>(7)?.into(),
+            },
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How the last exchange with a neighbour went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub device: DeviceId,
+    pub union: RegionCode,
+    pub last_try: i64,
+    pub last_success: Option<i64>,
+    pub error: Option<String>,
+}
+
+pub fn put_link(conn: &Connection, link: &Link) -> Result<()> {
+    const SQL: &str = r#"INSERT INTO link (device, "union", last_try, last_success, error) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (device) DO UPDATE SET last_try = excluded.last_try, error = excluded.error,
+        last_success = coalesce(excluded.last_success, last_success)"#;
+    conn.prepare_cached(SQL)?.execute((
+        link.device.as_bytes(),
+        u32::from(link.union),
+        link.last_try,
+        link.last_success,
+        &link.error,
+    ))?;
+    Ok(())
+}
+
+pub fn links(conn: &Connection) -> Result<Vec<Link>> {
+    let mut statement = conn.prepare_cached(
+        r#"SELECT device, "union", last_try, last_success, error FROM link ORDER BY "union", device"#,
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Link {
+            device: DeviceId(row.get(0)?),
+            union: tables::union(row.get(1)?)?,
+            last_try: row.get(2)?,
+            last_success: row.get(3)?,
+            error: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

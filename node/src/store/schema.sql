@@ -1,0 +1,187 @@
+-- The core tables: what cannot be computed again. Version 1.
+--
+-- Projections (one table a record kind, made from the kinds' declarations), roll-ups and the tables under "Caches" are
+-- computed from the feeds, and `rebuild` makes them again.
+
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One writer a feed; only its end moves.
+CREATE TABLE feed (
+  no INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+  header BLOB NOT NULL,
+  "union" INTEGER NOT NULL,
+  device BLOB NOT NULL CHECK (length(device) = 32),
+  -- This device writes it.
+  own INTEGER NOT NULL,
+  size INTEGER NOT NULL CHECK (size >= 0),
+  -- The right edge of its hash tree.
+  edge BLOB NOT NULL,
+  -- Operations in segments; those of an own feed beyond them are in `tail`.
+  packed INTEGER NOT NULL CHECK (packed <= size),
+  -- Operations that have been judged and, if admitted, applied.
+  applied INTEGER NOT NULL CHECK (applied <= size),
+  -- The latest signed head, of exactly `packed` operations; NULL before the first.
+  head BLOB,
+  head_signature BLOB,
+  head_time INTEGER NOT NULL DEFAULT 0,
+  -- Why nothing more is taken: 'fork'. NULL where all is well.
+  trouble TEXT
+) STRICT;
+CREATE INDEX feed_by_union ON feed ("union");
+CREATE INDEX feed_by_device ON feed (device);
+
+-- Runs of operations as they were packed by their author, stored and forwarded as they came.
+CREATE TABLE segment (
+  feed INTEGER NOT NULL REFERENCES feed (no),
+  first INTEGER NOT NULL,
+  count INTEGER NOT NULL CHECK (count > 0),
+  head BLOB NOT NULL,
+  head_signature BLOB NOT NULL,
+  bytes BLOB NOT NULL,
+  UNIQUE (feed, first)
+) STRICT;
+
+-- Own operations not packed yet.
+CREATE TABLE tail (
+  feed INTEGER NOT NULL REFERENCES feed (no),
+  seq INTEGER NOT NULL,
+  operation BLOB NOT NULL,
+  PRIMARY KEY (feed, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Roots of complete runs of 256 leaves, for proofs.
+CREATE TABLE block (
+  feed INTEGER NOT NULL REFERENCES feed (no),
+  block INTEGER NOT NULL,
+  root BLOB NOT NULL CHECK (length(root) = 32),
+  PRIMARY KEY (feed, block)
+) STRICT, WITHOUT ROWID;
+
+-- The latest receipt of each level for each feed.
+CREATE TABLE receipt (
+  feed BLOB NOT NULL CHECK (length(feed) = 16),
+  "union" INTEGER NOT NULL,
+  device BLOB NOT NULL,
+  size INTEGER NOT NULL,
+  root BLOB NOT NULL,
+  received_at INTEGER NOT NULL,
+  message BLOB NOT NULL,
+  signature BLOB NOT NULL,
+  PRIMARY KEY (feed, "union")
+) STRICT, WITHOUT ROWID;
+
+-- Two signed heads that cannot both be of one feed, kept for a person to look at.
+CREATE TABLE evidence (
+  feed BLOB NOT NULL,
+  seen_at INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  ours BLOB,
+  theirs BLOB,
+  UNIQUE (feed, what, theirs)
+) STRICT;
+
+-- Each neighbour, and how the last exchange with it went.
+CREATE TABLE link (
+  device BLOB PRIMARY KEY,
+  "union" INTEGER NOT NULL,
+  last_try INTEGER NOT NULL,
+  last_success INTEGER,
+  error TEXT
+) STRICT, WITHOUT ROWID;
+
+-- Caches.
+
+CREATE TABLE document (
+  record BLOB PRIMARY KEY CHECK (length(record) = 16),
+  kind INTEGER NOT NULL,
+  owner INTEGER NOT NULL,
+  snapshot BLOB NOT NULL
+) STRICT;
+
+-- The operations a document was made of.
+CREATE TABLE edit (
+  record BLOB NOT NULL,
+  feed INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  PRIMARY KEY (record, feed, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Values of ASK fields where devices disagree: place 0 is the one shown first.
+CREATE TABLE conflict (
+  record BLOB NOT NULL,
+  kind INTEGER NOT NULL,
+  owner INTEGER NOT NULL,
+  field INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  value ANY,
+  device BLOB,
+  PRIMARY KEY (record, field, place)
+) STRICT, WITHOUT ROWID;
+
+-- Operations that are stored and relayed but do not count, and why.
+CREATE TABLE quarantine (
+  feed INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  record BLOB NOT NULL,
+  kind INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  detail_zh TEXT NOT NULL,
+  detail_en TEXT NOT NULL,
+  PRIMARY KEY (feed, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX quarantine_by_record ON quarantine (record);
+
+-- What changed within a month, per union with all that is below it.
+CREATE TABLE rollup (
+  "union" INTEGER NOT NULL,
+  measure INTEGER NOT NULL,
+  month INTEGER NOT NULL,
+  -- The union alone.
+  own INTEGER NOT NULL,
+  -- With everything below it.
+  total INTEGER NOT NULL,
+  PRIMARY KEY ("union", measure, month)
+) STRICT, WITHOUT ROWID;
+
+-- Days a mediator spent in enterprises, each once.
+CREATE TABLE field_day (
+  mediator BLOB NOT NULL,
+  day INTEGER NOT NULL,
+  PRIMARY KEY (mediator, day)
+) STRICT, WITHOUT ROWID;
+
+-- Unions and months whose statement is out of date.
+CREATE TABLE statement_due (
+  "union" INTEGER NOT NULL,
+  month INTEGER NOT NULL,
+  PRIMARY KEY ("union", month)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE region (
+  code INTEGER PRIMARY KEY,
+  level INTEGER NOT NULL,
+  parent INTEGER,
+  name TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE below (
+  above INTEGER NOT NULL,
+  code INTEGER NOT NULL,
+  PRIMARY KEY (above, code)
+) STRICT, WITHOUT ROWID;
+
+-- The day, in China, up to which a union's devices have told us all they had.
+CREATE VIEW horizon ("union", day) AS
+SELECT "union", min(day)
+FROM (
+  SELECT "union", device, max((head_time + 28800000) / 86400000) AS day
+  FROM feed
+  WHERE head IS NOT NULL
+  GROUP BY "union", device
+)
+GROUP BY "union";

@@ -1,0 +1,523 @@
+//! The conversation between a union and the union above it. Decides; does nothing itself.
+//!
+//! `step` takes what happened and says what to do next. Disk, network and clock are the caller's. The same machine runs
+//! on both ends; which end is which matters only for who says goodbye and who is owed receipts.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use huiliu_proto::{
+    id::{DeviceId, FeedId, Hash},
+    region::RegionCode,
+    signed::Receipt,
+    v1::{self, frame::Frame},
+};
+
+use super::frontier::{Frontier, State};
+use crate::{
+    ledger::{Incoming, Intake},
+    store::feeds::SegmentRow,
+};
+
+pub const PROTOCOL: u32 = 1;
+/// Batches that may be under way unacknowledged.
+const WINDOW: usize = 8;
+/// Most groups, states or receipts in one frame: each is under 256 bytes, a frame under 1 MiB.
+const PAGE: usize = 4096;
+
+/// Who speaks at one end.
+#[derive(Debug, Clone)]
+pub struct Speaker {
+    pub network: String,
+    pub union: RegionCode,
+    pub device: DeviceId,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A frame came off the wire.
+    Frame(Frame),
+    /// What this end has has changed.
+    Frontier(Box<Frontier>),
+    /// Segments that were asked for with `Action::Read`.
+    Read { feed: FeedId, segments: Vec<SegmentRow>, head: Option<v1::Signed> },
+    /// A batch that was given with `Action::Take` was dealt with.
+    Taken { feed: FeedId, intake: Intake },
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum Action {
+    Send(Frame),
+    /// Read a feed's segments from this operation on, and its latest head.
+    Read {
+        feed: FeedId,
+        from: u64,
+    },
+    /// Store a batch and say with `Event::Taken` how that went.
+    Take(Incoming),
+    Keep(Vec<v1::Signed>),
+    /// The conversation is over.
+    End(End),
+}
+
+/// How a conversation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Both have the same.
+    Done,
+    /// The other end, or this one, had a reason to stop.
+    Broken { word: String, detail: String, retry_after: u32 },
+}
+
+/// What an exchange did, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub sent: u64,
+    pub received: u64,
+    /// Feeds one end would not take, with the reason.
+    pub refused: BTreeMap<FeedId, String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Clone, Copy, PartialOrd, Ord)]
+enum Phase {
+    /// Waiting for the other's hello.
+    Hello,
+    Groups,
+    States,
+    /// Both know what the other has.
+    Open,
+    Ended,
+}
+
+/// What the other end has of one feed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Theirs {
+    size: u64,
+    time: i64,
+    root: Option<Hash>,
+    /// Sent so far, acknowledged or not.
+    sent: u64,
+    sent_time: i64,
+    reading: bool,
+    /// Not spoken of again in this exchange.
+    left: bool,
+}
+
+pub struct Exchange {
+    me: Speaker,
+    peer: RegionCode,
+    calls: bool,
+    stay: bool,
+    peer_stays: bool,
+    phase: Phase,
+    frontier: Frontier,
+    theirs: BTreeMap<FeedId, Theirs>,
+    /// What they said they have more of than we.
+    expected: BTreeMap<FeedId, u64>,
+    differing: BTreeSet<u32>,
+    ready: VecDeque<(FeedId, SegmentRow)>,
+    unacknowledged: VecDeque<FeedId>,
+    taking: usize,
+    receipts_sent: BTreeMap<(FeedId, RegionCode), u64>,
+    owe_receipts: bool,
+    pub tally: Tally,
+}
+
+impl Exchange {
+    /// `calls` at the end that opened the stream, which is the lower one. Returns the machine and its first words.
+    pub fn open(me: Speaker, peer: RegionCode, calls: bool, stay: bool, frontier: Frontier) -> (Exchange, Vec<Action>) {
+        let hello = Frame::Hello(v1::Hello {
+            oldest: PROTOCOL,
+            newest: PROTOCOL,
+            network: me.network.clone(),
+            union: me.union.into(),
+            device: me.device.to_vec().into(),
+            digest: frontier.digest().to_vec().into(),
+            stay,
+            receipts: frontier.receipts_digest().to_vec().into(),
+        });
+        let machine = Exchange {
+            me,
+            peer,
+            calls,
+            stay,
+            peer_stays: false,
+            phase: Phase::Hello,
+            frontier,
+            theirs: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            differing: BTreeSet::new(),
+            ready: VecDeque::new(),
+            unacknowledged: VecDeque::new(),
+            taking: 0,
+            receipts_sent: BTreeMap::new(),
+            owe_receipts: false,
+            tally: Tally::default(),
+        };
+        (machine, vec![Action::Send(hello)])
+    }
+
+    /// Both ends know what the other has, and nothing is under way.
+    pub fn settled(&self) -> bool {
+        self.phase == Phase::Open && self.quiet()
+    }
+
+    pub fn step(&mut self, event: Event) -> Vec<Action> {
+        let mut actions = vec![];
+        if self.phase == Phase::Ended {
+            return actions;
+        }
+        match event {
+            Event::Frame(frame) => self.hear(frame, &mut actions),
+            Event::Frontier(frontier) => {
+                self.frontier = *frontier;
+                self.offer(&mut actions);
+            }
+            Event::Read { feed, segments, head } => self.have_read(feed, segments, head, &mut actions),
+            Event::Taken { feed, intake } => self.have_taken(feed, intake, &mut actions),
+        }
+        self.maybe_end(&mut actions);
+        actions
+    }
+
+    fn hear(&mut self, frame: Frame, actions: &mut Vec<Action>) {
+        match (self.phase, frame) {
+            (_, Frame::Goodbye(bye)) if bye.reason == "done" => self.end(End::Done, actions),
+            (_, Frame::Goodbye(bye)) => {
+                let end = End::Broken { word: bye.reason, detail: bye.detail, retry_after: bye.retry_after };
+                self.end(end, actions);
+            }
+            (Phase::Hello, Frame::Hello(hello)) => self.hear_hello(&hello, actions),
+            (Phase::Groups, Frame::Groups(groups)) => self.hear_groups(&groups, actions),
+            (Phase::States, Frame::States(states)) => self.hear_states(states, actions),
+            // A faster peer may send what we could only judge once both sides' states are known.
+            (_, Frame::Batch(batch)) if self.phase >= Phase::Groups => self.hear_batch(batch, actions),
+            (Phase::Open, Frame::Ack(ack)) => self.hear_ack(ack, actions),
+            (phase, Frame::Receipts(receipts)) if phase >= Phase::Groups && receipts.receipts.len() <= PAGE => {
+                actions.push(Action::Keep(receipts.receipts));
+            }
+            (phase, _) => self.fail("protocol", format!("an unexpected message in phase {phase:?}"), actions),
+        }
+    }
+
+    fn hear_hello(&mut self, hello: &v1::Hello, actions: &mut Vec<Action>) {
+        if hello.network != self.me.network {
+            return self.fail("network", format!("this is the network {:?}", self.me.network), actions);
+        }
+        if hello.oldest > PROTOCOL || hello.newest < PROTOCOL {
+            return self.fail("protocol", format!("this end speaks protocol {PROTOCOL} only"), actions);
+        }
+        if hello.union != u32::from(self.peer) {
+            return self.fail("stranger", "the hello names another union than the certificate", actions);
+        }
+        self.peer_stays = hello.stay;
+        self.owe_receipts = !self.calls && hello.receipts != self.frontier.receipts_digest().as_bytes();
+        if hello.digest == self.frontier.digest().as_bytes() {
+            self.assume_equal();
+            self.phase = Phase::Open;
+            self.give_receipts(actions);
+            return;
+        }
+        let groups = self.frontier.groups();
+        let groups = groups.into_iter().map(|(union, digest)| v1::Group { union, digest: digest.to_vec().into() });
+        actions.push(Action::Send(Frame::Groups(v1::Groups { groups: groups.collect() })));
+        self.phase = Phase::Groups;
+    }
+
+    /// The other end has exactly what we have.
+    fn assume_equal(&mut self) {
+        for state in self.frontier.states.values() {
+            self.theirs.insert(state.feed, Theirs::at(state.size, state.time, Some(state.root)));
+        }
+    }
+
+    fn hear_groups(&mut self, groups: &v1::Groups, actions: &mut Vec<Action>) {
+        if groups.groups.len() > PAGE {
+            return self.fail("bounds", "too many groups", actions);
+        }
+        let ours = self.frontier.groups();
+        let theirs: BTreeMap<u32, &[u8]> = groups.groups.iter().map(|g| (g.union, &g.digest[..])).collect();
+        for union in ours.keys().chain(theirs.keys()) {
+            if ours.get(union).map(|d| &d[..]) != theirs.get(union).copied() {
+                self.differing.insert(*union);
+            }
+        }
+        let states: Vec<v1::State> = self
+            .frontier
+            .states
+            .values()
+            .filter(|s| self.differing.contains(&s.union.into()))
+            .take(PAGE)
+            .map(|s| v1::State {
+                feed: s.feed.to_vec().into(),
+                size: s.size,
+                root: s.root.to_vec().into(),
+                time: s.time,
+            })
+            .collect();
+        let unions = self.differing.iter().copied().collect();
+        actions.push(Action::Send(Frame::States(v1::States { unions, states })));
+        self.phase = Phase::States;
+    }
+
+    fn hear_states(&mut self, states: v1::States, actions: &mut Vec<Action>) {
+        if states.states.len() > PAGE || states.unions.len() > PAGE {
+            return self.fail("bounds", "too many states", actions);
+        }
+        self.assume_equal();
+        for state in self.frontier.states.values() {
+            if states.unions.contains(&state.union.into()) {
+                self.theirs.insert(state.feed, Theirs::default());
+            }
+        }
+        for state in states.states {
+            let (Ok(feed), Ok(root)) = (FeedId::try_from(&state.feed[..]), Hash::try_from(&state.root[..])) else {
+                return self.fail("protocol", "a state names no feed", actions);
+            };
+            self.theirs.insert(feed, Theirs::at(state.size, state.time, Some(root)));
+            let ours = self.frontier.states.get(&feed).map_or(0, |s| s.size);
+            if state.size > ours {
+                self.expected.insert(feed, state.size);
+            }
+        }
+        self.phase = Phase::Open;
+        self.give_receipts(actions);
+        self.offer(actions);
+    }
+
+    /// Asks for the segments of every feed of which the other end lacks something.
+    fn offer(&mut self, actions: &mut Vec<Action>) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        self.give_receipts(actions);
+        let mut lacking: Vec<&State> = self
+            .frontier
+            .states
+            .values()
+            .filter(|state| {
+                let theirs = self.theirs.get(&state.feed).copied().unwrap_or_default();
+                let more = state.size > theirs.sent.max(theirs.size);
+                let newer = state.size == theirs.size
+                    && state.time > theirs.time.max(theirs.sent_time)
+                    && theirs.sent <= theirs.size;
+                // Equal sizes with other roots: the head alone is sent, and the other end sees the fork.
+                let forked = state.size == theirs.size && theirs.root.is_some_and(|root| root != state.root);
+                !theirs.reading && !theirs.left && (more || newer || forked)
+            })
+            .collect();
+        // Enrolments before what they admit, from the top of the tree down.
+        lacking.sort_by_key(|s| (!s.authority, s.union.level(), s.union, s.feed));
+        let reads: Vec<(FeedId, u64)> = lacking
+            .into_iter()
+            .map(|s| {
+                let theirs = self.theirs.get(&s.feed).copied().unwrap_or_default();
+                (s.feed, theirs.sent.max(theirs.size))
+            })
+            .collect();
+        for (feed, from) in reads {
+            let theirs = self.theirs.entry(feed).or_default();
+            theirs.reading = true;
+            if theirs.root.is_some() && theirs.size == from {
+                theirs.root = None;
+            }
+            actions.push(Action::Read { feed, from });
+        }
+        self.send_ready(actions);
+    }
+
+    fn have_read(
+        &mut self,
+        feed: FeedId,
+        segments: Vec<SegmentRow>,
+        head: Option<v1::Signed>,
+        actions: &mut Vec<Action>,
+    ) {
+        let size = self.frontier.states.get(&feed).map_or(0, |s| s.size);
+        let time = self.frontier.states.get(&feed).map_or(0, |s| s.time);
+        let theirs = self.theirs.entry(feed).or_default();
+        theirs.reading = false;
+        if let Some(last) = segments.last() {
+            theirs.sent = last.first + last.count;
+        } else if let Some(head) = head {
+            // Nothing new but the head itself.
+            theirs.sent = theirs.sent.max(theirs.size);
+            theirs.sent_time = time;
+            self.ready.push_back((feed, SegmentRow { first: size, count: 0, head, bytes: vec![] }));
+        }
+        self.ready.extend(segments.into_iter().map(|segment| (feed, segment)));
+        self.send_ready(actions);
+    }
+
+    fn send_ready(&mut self, actions: &mut Vec<Action>) {
+        while self.unacknowledged.len() < WINDOW
+            && let Some((feed, segment)) = self.ready.pop_front()
+        {
+            let header = self.frontier.states.get(&feed).map(|s| s.header.clone());
+            let known = self.theirs.get(&feed).is_some_and(|t| t.size > 0);
+            self.unacknowledged.push_back(feed);
+            self.tally.sent += segment.count;
+            actions.push(Action::Send(Frame::Batch(v1::Batch {
+                feed: feed.to_vec().into(),
+                header: if known { Bytes::new() } else { header.unwrap_or_default() },
+                first: segment.first,
+                count: segment.count as u32,
+                segment: segment.bytes.into(),
+                head: Some(segment.head),
+            })));
+        }
+        // Keep the disk one step ahead of the line, and no more.
+        if self.ready.is_empty() && self.unacknowledged.len() < WINDOW && self.phase == Phase::Open {
+            let more = self.frontier.states.values().find(|s| {
+                self.theirs
+                    .get(&s.feed)
+                    .is_some_and(|t| !t.reading && !t.left && t.sent > 0 && s.size > t.sent.max(t.size))
+            });
+            if let Some(state) = more {
+                let feed = state.feed;
+                let theirs = self.theirs.entry(feed).or_default();
+                theirs.reading = true;
+                actions.push(Action::Read { feed, from: theirs.sent.max(theirs.size) });
+            }
+        }
+    }
+
+    fn hear_batch(&mut self, batch: v1::Batch, actions: &mut Vec<Action>) {
+        let Ok(feed) = FeedId::try_from(&batch.feed[..]) else {
+            return self.fail("protocol", "a batch names no feed", actions);
+        };
+        let Some(head) = batch.head else {
+            return self.fail("protocol", "a batch has no head", actions);
+        };
+        if self.taking >= WINDOW {
+            return self.fail("bounds", "too many batches under way", actions);
+        }
+        self.taking += 1;
+        actions.push(Action::Take(Incoming {
+            feed,
+            header: batch.header,
+            first: batch.first,
+            count: u64::from(batch.count),
+            segment: batch.segment,
+            head,
+        }));
+    }
+
+    fn have_taken(&mut self, feed: FeedId, intake: Intake, actions: &mut Vec<Action>) {
+        self.taking = self.taking.saturating_sub(1);
+        let ack = match intake {
+            Intake::Taken { size, receipt } => {
+                let ours = self.frontier.states.get(&feed).map_or(0, |s| s.size);
+                self.tally.received += size.saturating_sub(ours.max(self.theirs.get(&feed).map_or(0, |t| t.sent)));
+                // What came from there need not be sent back.
+                let theirs = self.theirs.entry(feed).or_default();
+                theirs.size = theirs.size.max(size);
+                theirs.sent = theirs.sent.max(size);
+                theirs.root = None;
+                if self.expected.get(&feed).is_some_and(|expected| size >= *expected) {
+                    self.expected.remove(&feed);
+                }
+                v1::Ack {
+                    feed: feed.to_vec().into(),
+                    size,
+                    receipt: receipt.as_ref().map(|r| r.signed.clone()),
+                    ..Default::default()
+                }
+            }
+            Intake::Refused { word, detail } => {
+                self.expected.remove(&feed);
+                self.tally.refused.insert(feed, detail.clone());
+                v1::Ack { feed: feed.to_vec().into(), refused: word.into(), detail, ..Default::default() }
+            }
+        };
+        actions.push(Action::Send(Frame::Ack(ack)));
+    }
+
+    fn hear_ack(&mut self, ack: v1::Ack, actions: &mut Vec<Action>) {
+        let Ok(feed) = FeedId::try_from(&ack.feed[..]) else {
+            return self.fail("protocol", "an acknowledgement names no feed", actions);
+        };
+        let Some(at) = self.unacknowledged.iter().position(|f| *f == feed) else {
+            return self.fail("protocol", "an acknowledgement of nothing", actions);
+        };
+        self.unacknowledged.remove(at);
+        let theirs = self.theirs.entry(feed).or_default();
+        if ack.refused.is_empty() {
+            theirs.size = theirs.size.max(ack.size);
+            theirs.time = theirs.time.max(theirs.sent_time);
+            theirs.root = None;
+            if let Some(receipt) = ack.receipt {
+                actions.push(Action::Keep(vec![receipt]));
+            }
+        } else {
+            theirs.left = true;
+            self.ready.retain(|(f, _)| *f != feed);
+            self.tally.refused.insert(feed, format!("{}: {}", ack.refused, ack.detail));
+        }
+        self.send_ready(actions);
+        self.offer(actions);
+    }
+
+    /// The end above tells what it and the levels above it have signed for.
+    fn give_receipts(&mut self, actions: &mut Vec<Action>) {
+        if self.calls || self.phase != Phase::Open {
+            return;
+        }
+        let fresh: Vec<&Receipt> = self
+            .frontier
+            .receipts
+            .iter()
+            .filter(|r| self.receipts_sent.get(&(r.feed, r.union)).is_none_or(|size| *size < r.size))
+            .collect();
+        let first = self.receipts_sent.is_empty() && !self.owe_receipts;
+        let signed: Vec<v1::Signed> = fresh.iter().map(|r| r.signed.clone()).collect();
+        for receipt in fresh {
+            self.receipts_sent.insert((receipt.feed, receipt.union), receipt.size);
+        }
+        // On the first occasion the digests may have said that the caller has them all.
+        if !first {
+            for page in signed.chunks(PAGE) {
+                actions.push(Action::Send(Frame::Receipts(v1::Receipts { receipts: page.to_vec() })));
+            }
+        }
+        self.owe_receipts = true;
+    }
+
+    fn quiet(&self) -> bool {
+        let reading = self.theirs.values().any(|t| t.reading);
+        self.ready.is_empty()
+            && self.unacknowledged.is_empty()
+            && self.taking == 0
+            && self.expected.is_empty()
+            && !reading
+    }
+
+    /// The caller that does not mean to stay says goodbye once both have the same.
+    fn maybe_end(&mut self, actions: &mut Vec<Action>) {
+        if self.calls && !self.stay && self.settled() {
+            let bye = v1::Goodbye { reason: "done".into(), ..Default::default() };
+            actions.push(Action::Send(Frame::Goodbye(bye)));
+            self.end(End::Done, actions);
+        }
+    }
+
+    fn fail(&mut self, word: &str, detail: impl Into<String>, actions: &mut Vec<Action>) {
+        let detail = detail.into();
+        let bye = v1::Goodbye { reason: word.into(), detail: detail.clone(), retry_after: 0 };
+        actions.push(Action::Send(Frame::Goodbye(bye)));
+        self.end(End::Broken { word: word.into(), detail, retry_after: 0 }, actions);
+    }
+
+    fn end(&mut self, end: End, actions: &mut Vec<Action>) {
+        self.phase = Phase::Ended;
+        actions.push(Action::End(end));
+    }
+}
+
+impl Theirs {
+    fn at(size: u64, time: i64, root: Option<Hash>) -> Theirs {
+        Theirs { size, time, root, sent: size, ..Theirs::default() }
+    }
+}

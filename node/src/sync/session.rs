@@ -1,0 +1,213 @@
+//! Carries an exchange over any pair of streams: reads and writes the store, sends and receives frames.
+
+use std::{collections::VecDeque, time::Duration};
+
+use futures_core::Stream;
+use huiliu_proto::{
+    id::{DeviceId, FeedId},
+    region::RegionCode,
+    signed::Receipt,
+    v1,
+};
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+
+use super::{
+    exchange::{Action, End, Event, Exchange, Speaker, Tally},
+    frontier::Frontier,
+};
+use crate::{
+    ledger::Ledger,
+    store::{Result, Store, StoreError, feeds, feeds::SegmentRow, receipts, receipts::Link, rollups},
+};
+
+/// A stream on which nothing is heard for so long, while something is awaited, is given up.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Changes that come close together travel together.
+const GATHER: Duration = Duration::from_millis(20);
+/// Segments read in one go.
+const READ: usize = 4;
+const READ_BYTES: usize = 1 << 20;
+
+/// One end of a conversation.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    pub me: Speaker,
+    pub peer: RegionCode,
+    pub peer_device: DeviceId,
+    /// This end opened the stream.
+    pub calls: bool,
+    /// Stay on and hear of new operations.
+    pub stay: bool,
+}
+
+/// How it went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub end: End,
+    pub tally: Tally,
+}
+
+/// Told while a session runs, for progress bars: operations sent and received so far.
+pub type Progress<'a> = &'a (dyn Fn(&Tally) + Send + Sync);
+
+/// Runs a conversation to its end. The link's row says afterwards, and from when both have the same, how it went.
+pub async fn run<I>(
+    store: &Store,
+    ends: Ends,
+    incoming: I,
+    outgoing: mpsc::Sender<v1::Frame>,
+    progress: Progress<'_>,
+) -> Result<Report>
+where
+    I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
+{
+    let report = converse(store, &ends, incoming, outgoing, progress).await;
+    let error = match &report {
+        Ok(Report { end: End::Done, tally }) if tally.refused.is_empty() => None,
+        Ok(Report { end: End::Done, tally }) => tally.refused.values().next().cloned(),
+        Ok(Report { end: End::Broken { word, detail, .. }, .. }) => Some(format!("{word}: {detail}")),
+        Err(error) => Some(error.to_string()),
+    };
+    note(store, &ends, error).await?;
+    report
+}
+
+async fn note(store: &Store, ends: &Ends, error: Option<String>) -> Result<()> {
+    let (device, union) = (ends.peer_device, ends.peer);
+    store
+        .write(move |ledger| {
+            let now = ledger.now();
+            let last_success = error.is_none().then_some(now);
+            receipts::put_link(ledger.conn(), &Link { device, union, last_try: now, last_success, error })
+        })
+        .await
+}
+
+async fn converse<I>(
+    store: &Store,
+    ends: &Ends,
+    mut incoming: I,
+    outgoing: mpsc::Sender<v1::Frame>,
+    progress: Progress<'_>,
+) -> Result<Report>
+where
+    I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
+{
+    let mut changes = store.changes();
+    tend(store).await?;
+    changes.mark_unchanged();
+    let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
+    let mut seen = frontier.clone();
+    let (mut exchange, first) = Exchange::open(ends.me.clone(), ends.peer, ends.calls, ends.stay, frontier);
+    let mut actions: VecDeque<Action> = first.into();
+    let mut noted = false;
+    loop {
+        while let Some(action) = actions.pop_front() {
+            let event = match action {
+                Action::Send(frame) => {
+                    if outgoing.send(v1::Frame { frame: Some(frame) }).await.is_err() {
+                        return Ok(broken(&exchange, "line", "the line was cut"));
+                    }
+                    None
+                }
+                Action::Read { feed, from } => {
+                    let (segments, head) = store.read(|conn| segments(conn, &feed, from))?;
+                    Some(Event::Read { feed, segments, head })
+                }
+                Action::Take(batch) => {
+                    let feed = batch.feed;
+                    let intake = store.write(move |ledger| ledger.take_in(&batch)).await?;
+                    Some(Event::Taken { feed, intake })
+                }
+                Action::Keep(receipts) => {
+                    store.write(move |ledger| keep(ledger, receipts)).await?;
+                    None
+                }
+                Action::End(end) => return Ok(Report { end, tally: exchange.tally }),
+            };
+            if let Some(event) = event {
+                actions.extend(exchange.step(event));
+            }
+        }
+        progress(&exchange.tally);
+        if exchange.settled() && !noted {
+            noted = true;
+            if ends.stay {
+                note(store, ends, None).await?;
+                changes.mark_unchanged();
+            }
+        }
+        tokio::select! {
+            biased;
+            frame = incoming.next() => match frame {
+                Some(Ok(v1::Frame { frame: Some(frame) })) => actions.extend(exchange.step(Event::Frame(frame))),
+                Some(Ok(_)) => {}
+                Some(Err(status)) => return Ok(broken(&exchange, "line", status.message())),
+                None => return Ok(broken(&exchange, "line", "the other end closed the line")),
+            },
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return Err(StoreError::Closed);
+                }
+                tokio::time::sleep(GATHER).await;
+                changes.mark_unchanged();
+                if tend(store).await? {
+                    changes.mark_unchanged();
+                }
+                let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
+                if frontier != seen {
+                    seen = frontier.clone();
+                    noted = false;
+                    actions.extend(exchange.step(Event::Frontier(Box::new(frontier))));
+                }
+            }
+            () = tokio::time::sleep(SILENCE), if !exchange.settled() => {
+                return Ok(broken(&exchange, "silence", "nothing was heard for a minute"));
+            }
+        }
+    }
+}
+
+fn broken(exchange: &Exchange, word: &str, detail: &str) -> Report {
+    let end = End::Broken { word: word.into(), detail: detail.into(), retry_after: 0 };
+    Report { end, tally: exchange.tally.clone() }
+}
+
+/// Packs and signs what is new, writes statements that are due, grants keys that are asked for. True where anything
+/// was.
+async fn tend(store: &Store) -> Result<bool> {
+    let due = store.read(|conn| {
+        let unpacked = feeds::all(conn)?.iter().any(|f| f.own && f.packed < f.size());
+        Ok(unpacked || !rollups::due(conn)?.is_empty())
+    })?;
+    store.write(Ledger::tend).await?;
+    Ok(due)
+}
+
+/// Segments of a feed from operation `from` on, a bounded amount, and its latest head.
+fn segments(conn: &Connection, feed: &FeedId, from: u64) -> Result<(Vec<SegmentRow>, Option<v1::Signed>)> {
+    let Some(row) = feeds::by_id(conn, feed)? else { return Ok((vec![], None)) };
+    let mut segments: Vec<SegmentRow> = vec![];
+    let (mut at, mut bytes) = (from, 0);
+    while at < row.packed && segments.len() < READ && bytes < READ_BYTES {
+        let Some(segment) = feeds::segment(conn, row.no, at)? else { break };
+        at = segment.first + segment.count;
+        bytes += segment.bytes.len();
+        segments.push(segment);
+    }
+    Ok((segments, row.head.map(|h| h.signed)))
+}
+
+fn keep(ledger: &mut Ledger, receipts: Vec<v1::Signed>) -> Result<()> {
+    for signed in receipts {
+        match Receipt::verify(signed) {
+            Ok(receipt) => {
+                ledger.take_receipt(&receipt)?;
+            }
+            Err(error) => tracing::warn!(%error, "a receipt that is not good was left aside"),
+        }
+    }
+    Ok(())
+}

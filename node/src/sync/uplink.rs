@@ -1,0 +1,1 @@
+//! Calls the union above.
