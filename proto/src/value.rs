@@ -66,6 +66,14 @@ fn deceptive(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// A full-width letter or digit as a plain one; everything else, full-width punctuation too, as it is.
+fn half_width(c: char) -> char {
+    match c {
+        '０'..='９' | 'Ａ'..='Ｚ' | 'ａ'..='ｚ' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+        _ => c,
+    }
+}
+
 fn label(zh: impl Into<String>, en: impl Into<String>) -> Label {
     Label::new(zh, en)
 }
@@ -207,7 +215,13 @@ impl Field {
 
     /// What a clerk typed, in any width, made into a value that `check` accepts.
     pub fn parse(&self, typed: &str) -> Result<Value, Refusal> {
-        let text: String = typed.replace("\r\n", "\n").nfkc().collect();
+        let typed = typed.replace("\r\n", "\n");
+        // NFKC turns the punctuation of a Chinese sentence into ASCII; only where a format or a list of choices decides
+        // what a value may be is that no loss.
+        let text: String = match (&self.ty, self.format) {
+            (Type::Text, Format::None) => typed.nfc().map(half_width).collect(),
+            _ => typed.nfkc().collect(),
+        };
         let text = text.trim();
         let said = || Value::Text(typed.trim().to_owned());
         if text.is_empty() {
@@ -636,6 +650,19 @@ mod tests {
             ("mediator", "skills", "wages, occupational safety", Value::Int(0b10_0100)),
             ("mediator", "phone", "１３８ ００１３ ８０００", Value::Text("13800138000".into())),
             ("mediator", "name", "  杨海好 ", Value::Text("杨海好".into())),
+            ("mediator", "name", "\u{3000}杨海好\u{3000}", Value::Text("杨海好".into())),
+            (
+                "work_entry",
+                "summary",
+                "协商（第３轮），议题：工资；见Ａ４纸",
+                Value::Text("协商（第3轮），议题：工资；见A4纸".into()),
+            ),
+            ("mediator", "skills", "劳动法律，财务", Value::Int(0b1010)),
+            ("engagement", "channel", "3a 购买服务：承接任务", Value::Int(4)),
+            ("engagement", "channel", "３a 购买服务:承接任务", Value::Int(4)),
+            ("union", "form", "乡镇(街道)工会", Value::Int(1)),
+            ("union", "form", "乡镇（街道）工会", Value::Int(1)),
+            ("enterprise", "region", "滨海县(320922)", Value::Int(320_922)),
             ("mediator", "id_no", "11010519491231002x", Value::Text("11010519491231002X".into())),
             ("engagement", "monthly_pay", "3,000", Value::Int(300_000)),
             ("engagement", "channel", "2a", Value::Int(2)),
