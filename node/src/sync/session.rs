@@ -96,7 +96,7 @@ where
     I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
 {
     let mut changes = store.changes();
-    tend(store).await?;
+    store.write(Ledger::tend).await?;
     changes.mark_unchanged();
     let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
     let mut seen = frontier.clone();
@@ -153,9 +153,8 @@ where
                 }
                 tokio::time::sleep(GATHER).await;
                 changes.mark_unchanged();
-                if tend(store).await? {
-                    changes.mark_unchanged();
-                }
+                tend(store).await?;
+                changes.mark_unchanged();
                 let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
                 if frontier != seen {
                     seen = frontier.clone();
@@ -175,15 +174,17 @@ fn broken(exchange: &Exchange, word: &str, detail: &str) -> Report {
     Report { end, tally: exchange.tally.clone() }
 }
 
-/// Packs and signs what is new, writes statements that are due, grants keys that are asked for. True where anything
-/// was.
-async fn tend(store: &Store) -> Result<bool> {
+/// Packs and signs what is new and writes statements that are due, where there is anything to do: a write that does
+/// nothing would wake every other session for nothing.
+async fn tend(store: &Store) -> Result<()> {
     let due = store.read(|conn| {
         let unpacked = feeds::all(conn)?.iter().any(|f| f.own && f.packed < f.size());
         Ok(unpacked || !rollups::due(conn)?.is_empty())
     })?;
-    store.write(Ledger::tend).await?;
-    Ok(due)
+    if due {
+        store.write(Ledger::tend).await?;
+    }
+    Ok(())
 }
 
 /// Segments of a feed from operation `from` on, a bounded amount, and its latest head.

@@ -1,0 +1,4 @@
+//! What a hub adds to a node: it serves the levels below.
+
+pub mod authority;
+pub mod downlink;

@@ -1,0 +1,457 @@
+//! Who this union's machine is: its keys, its configuration, and how it joins a network.
+//!
+//! A home is a directory: `config.json`, `keys/`, `certs/` and the database. Keys and the incarnation live outside the
+//! database, so that a restored database is noticed and never signs a used number again.
+//!
+//! Joining works with files, so that it works without a line: the lower machine writes a request, the hub answers with
+//! a grant, the lower machine accepts it. A union may record for weeks before it joins.
+
+pub mod certificates;
+pub mod tls;
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use huiliu_proto::{
+    id::{DeviceId, Hash, hex, unhex},
+    region::{Level, RegionCode},
+    seal::{GrantKey, SealKey},
+    signed::SigningKey,
+};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{
+    clock::{Clock, Dice},
+    ledger::Me,
+    store::{Store, StoreError, Threads},
+};
+
+const DATABASE: &str = "huiliu.db";
+
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    #[error("there is already a home at {0}")]
+    Exists(PathBuf),
+    #[error("there is no home at {0}")]
+    Missing(PathBuf),
+    #[error("{path} cannot be used: {cause}")]
+    File { path: PathBuf, cause: String },
+    #[error("{0} is not a union of this federation")]
+    NoUnion(RegionCode),
+    #[error("only the national union is the root of a network")]
+    NotNational,
+    #[error("the grant is for another machine: its certificate is not for this machine's key")]
+    OtherMachine,
+    #[error("the grant is of the network {theirs:?}, this machine was set up for {ours:?}")]
+    OtherNetwork { ours: String, theirs: String },
+    #[error("this machine has not joined a network yet")]
+    NotJoined,
+    #[error("a certificate could not be made or read")]
+    Certificate(#[from] rcgen::Error),
+    #[error("TLS could not be set up")]
+    Tls(#[from] rustls::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a machine is set up as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Node,
+    Hub,
+    /// The national hub, where all authority comes from.
+    Root,
+}
+
+/// The union above, and where it listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    pub union: RegionCode,
+    pub device: DeviceId,
+    /// `host:port`.
+    pub address: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub network: String,
+    pub union: RegionCode,
+    pub hub: bool,
+    pub incarnation: u32,
+    pub root: Option<DeviceId>,
+    pub parent: Option<Parent>,
+    /// Where a hub listens, `host:port`.
+    pub listen: Option<String>,
+}
+
+/// A union's machine on disk.
+#[derive(Debug, Clone)]
+pub struct Home {
+    pub dir: PathBuf,
+    pub config: Config,
+}
+
+/// `config.json`, and the parts of requests and grants that travel as files.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    network: String,
+    union: u32,
+    hub: bool,
+    incarnation: u32,
+    root: Option<String>,
+    parent_union: Option<u32>,
+    parent_device: Option<String>,
+    parent_address: Option<String>,
+    listen: Option<String>,
+}
+
+/// What a machine asks of the union above.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    pub network: String,
+    pub union: u32,
+    /// Ed25519 public key, hexadecimal.
+    pub device: String,
+    pub hub: bool,
+    /// PKCS #10 requests, PEM.
+    pub tls: String,
+    pub authority: Option<String>,
+    /// X25519 public key, hexadecimal; hubs.
+    pub seal_key: Option<String>,
+}
+
+/// What the union above answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    pub network: String,
+    /// The national hub's device, hexadecimal, and its certificate, PEM.
+    pub root: String,
+    pub root_certificate: String,
+    pub parent_union: u32,
+    pub parent_device: String,
+    pub parent_address: String,
+    /// This machine's certificate and those above it, without the root's, PEM.
+    pub tls: String,
+    pub authority: Option<String>,
+}
+
+impl Home {
+    /// Makes keys, configuration and an empty database.
+    pub fn init(
+        dir: &Path,
+        network: &str,
+        union: RegionCode,
+        role: Role,
+        clock: &Clock,
+        dice: &Dice,
+    ) -> Result<Home, IdentityError> {
+        if !union.has_union() {
+            return Err(IdentityError::NoUnion(union));
+        }
+        if (role == Role::Root) != (union.level() == Level::Nation) {
+            return Err(IdentityError::NotNational);
+        }
+        if dir.join("config.json").exists() {
+            return Err(IdentityError::Exists(dir.to_owned()));
+        }
+        for folder in ["", "keys", "certs"] {
+            private_dir(&dir.join(folder))?;
+        }
+        let seed = |name: &str| -> Result<Zeroizing<[u8; 32]>, IdentityError> {
+            let mut seed = Zeroizing::new([0; 32]);
+            dice(&mut *seed);
+            write_private(&dir.join("keys").join(name), hex(&*seed).as_bytes())?;
+            Ok(seed)
+        };
+        let signing = SigningKey::from_seed(&*seed("signing")?);
+        seed("seal")?;
+        if role != Role::Node {
+            seed("grant")?;
+            seed("index")?;
+        }
+        let tls = rcgen::KeyPair::generate()?;
+        write_private(&dir.join("keys/tls.pem"), Zeroizing::new(tls.serialize_pem()).as_bytes())?;
+        if role != Role::Node {
+            let authority = rcgen::KeyPair::generate()?;
+            write_private(&dir.join("keys/authority.pem"), Zeroizing::new(authority.serialize_pem()).as_bytes())?;
+            if role == Role::Root {
+                let root = certificates::root(&authority, union, clock())?;
+                write_file(&dir.join("certs/root.pem"), root.as_bytes())?;
+                write_file(&dir.join("certs/authority.pem"), b"")?;
+            }
+        }
+        let config = Config {
+            network: network.to_owned(),
+            union,
+            hub: role != Role::Node,
+            incarnation: 0,
+            root: (role == Role::Root).then(|| signing.device()),
+            parent: None,
+            listen: None,
+        };
+        let home = Home { dir: dir.to_owned(), config };
+        Store::create(&home.database())?;
+        // Last: a home is one once this file is there.
+        home.save()?;
+        Ok(home)
+    }
+
+    pub fn open(dir: &Path) -> Result<Home, IdentityError> {
+        let path = dir.join("config.json");
+        if !path.exists() {
+            return Err(IdentityError::Missing(dir.to_owned()));
+        }
+        let file: ConfigFile = read_json(&path)?;
+        let broken = |what: &str| IdentityError::File { path: path.clone(), cause: format!("`{what}` is not valid") };
+        let device = |text: &str, what: &str| text.parse::<DeviceId>().map_err(|_| broken(what));
+        let union = |code: u32, what: &str| RegionCode::try_from(code).map_err(|_| broken(what));
+        let parent = match (file.parent_union, &file.parent_device, file.parent_address) {
+            (Some(code), Some(id), Some(address)) => Some(Parent {
+                union: union(code, "parent_union")?,
+                device: device(id, "parent_device")?,
+                address,
+            }),
+            (None, None, None) => None,
+            _ => return Err(broken("parent_union, parent_device, parent_address")),
+        };
+        let config = Config {
+            network: file.network,
+            union: union(file.union, "union")?,
+            hub: file.hub,
+            incarnation: file.incarnation,
+            root: file.root.as_deref().map(|root| device(root, "root")).transpose()?,
+            parent,
+            listen: file.listen,
+        };
+        Ok(Home { dir: dir.to_owned(), config })
+    }
+
+    /// Writes the configuration, whole or not at all.
+    pub fn save(&self) -> Result<(), IdentityError> {
+        let config = &self.config;
+        let parent = config.parent.as_ref();
+        let file = ConfigFile {
+            network: config.network.clone(),
+            union: config.union.into(),
+            hub: config.hub,
+            incarnation: config.incarnation,
+            root: config.root.map(|root| root.to_string()),
+            parent_union: parent.map(|p| p.union.into()),
+            parent_device: parent.map(|p| p.device.to_string()),
+            parent_address: parent.map(|p| p.address.clone()),
+            listen: config.listen.clone(),
+        };
+        write_json(&self.dir.join("config.json"), &file)
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.dir.join(DATABASE)
+    }
+
+    /// The keys, read from their files.
+    pub fn me(&self, clock: Clock, dice: Dice) -> Result<Me, IdentityError> {
+        let hub = self.config.hub;
+        Ok(Me {
+            network: self.config.network.clone(),
+            union: self.config.union,
+            key: SigningKey::from_seed(&*self.seed("signing")?),
+            incarnation: self.config.incarnation,
+            hub,
+            root: self.config.root,
+            seal: SealKey::from_bytes(*self.seed("seal")?),
+            grant: if hub { Some(GrantKey::from_seed(&*self.seed("grant")?)) } else { None },
+            index: if hub { Some(*self.seed("index")?) } else { None },
+            clock,
+            dice,
+        })
+    }
+
+    pub fn store(&self, clock: Clock, dice: Dice, threads: Threads) -> Result<Store, IdentityError> {
+        Ok(Store::open(&self.database(), self.me(clock, dice)?, threads)?)
+    }
+
+    /// What this machine asks of the union above.
+    pub fn request(&self) -> Result<Request, IdentityError> {
+        let union = self.config.union;
+        let authority = if self.config.hub {
+            Some(certificates::request(&self.key("authority")?, &certificates::authority_name(union))?)
+        } else {
+            None
+        };
+        let seal_key = if self.config.hub {
+            Some(hex(&GrantKey::from_seed(&*self.seed("grant")?).public))
+        } else {
+            None
+        };
+        Ok(Request {
+            network: self.config.network.clone(),
+            union: union.into(),
+            device: SigningKey::from_seed(&*self.seed("signing")?).device().to_string(),
+            hub: self.config.hub,
+            tls: certificates::request(&self.key("tls")?, &certificates::machine_name(union))?,
+            authority,
+            seal_key,
+        })
+    }
+
+    /// Takes what the union above answered; the database has to be opened anew afterwards.
+    pub fn accept(&mut self, grant: &Grant) -> Result<(), IdentityError> {
+        if grant.network != self.config.network {
+            return Err(IdentityError::OtherNetwork {
+                ours: self.config.network.clone(),
+                theirs: grant.network.clone(),
+            });
+        }
+        if certificates::key_hash(&grant.tls)? != certificates::own_key_hash(&self.key("tls")?) {
+            return Err(IdentityError::OtherMachine);
+        }
+        let broken = |what: &str| IdentityError::File {
+            path: PathBuf::from("grant"),
+            cause: format!("`{what}` is not valid"),
+        };
+        let parent_union = RegionCode::try_from(grant.parent_union).map_err(|_| broken("parent_union"))?;
+        if self.config.union.parent() != Some(parent_union) {
+            return Err(broken("parent_union"));
+        }
+        write_file(&self.dir.join("certs/root.pem"), grant.root_certificate.as_bytes())?;
+        write_file(&self.dir.join("certs/tls.pem"), grant.tls.as_bytes())?;
+        if let Some(authority) = &grant.authority {
+            write_file(&self.dir.join("certs/authority.pem"), authority.as_bytes())?;
+        }
+        self.config.root = Some(grant.root.parse().map_err(|_| broken("root"))?);
+        self.config.parent = Some(Parent {
+            union: parent_union,
+            device: grant.parent_device.parse().map_err(|_| broken("parent_device"))?,
+            address: grant.parent_address.clone(),
+        });
+        self.save()
+    }
+
+    /// The national hub's certificate.
+    pub fn root_certificate(&self) -> Result<String, IdentityError> {
+        read_text(&self.dir.join("certs/root.pem")).map_err(|_| IdentityError::NotJoined)
+    }
+
+    /// This hub's authority certificate and those above it, without the root's.
+    pub fn authority_chain(&self) -> Result<String, IdentityError> {
+        read_text(&self.dir.join("certs/authority.pem")).map_err(|_| IdentityError::NotJoined)
+    }
+
+    /// This machine's certificate and those above it, without the root's.
+    pub fn tls_chain(&self) -> Result<String, IdentityError> {
+        read_text(&self.dir.join("certs/tls.pem")).map_err(|_| IdentityError::NotJoined)
+    }
+
+    /// A TLS or authority key.
+    pub fn key(&self, name: &str) -> Result<rcgen::KeyPair, IdentityError> {
+        let pem = Zeroizing::new(read_text(&self.dir.join("keys").join(format!("{name}.pem")))?);
+        Ok(rcgen::KeyPair::from_pem(&pem)?)
+    }
+
+    fn seed(&self, name: &str) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
+        let path = self.dir.join("keys").join(name);
+        let text = Zeroizing::new(read_text(&path)?);
+        let bytes = unhex(text.trim()).map(Zeroizing::new);
+        let seed = bytes.and_then(|b| <[u8; 32]>::try_from(&b[..]).ok());
+        seed.map(Zeroizing::new)
+            .ok_or(IdentityError::File { path, cause: "it does not hold 32 bytes in hexadecimal".into() })
+    }
+}
+
+impl Request {
+    pub fn read(path: &Path) -> Result<Request, IdentityError> {
+        read_json(path)
+    }
+
+    pub fn write(&self, path: &Path) -> Result<(), IdentityError> {
+        write_json(path, self)
+    }
+
+    /// Union, device and the hash of its TLS key, checked.
+    pub fn parts(&self) -> Result<(RegionCode, DeviceId, Hash), IdentityError> {
+        let broken = |what: &str| IdentityError::File {
+            path: PathBuf::from("request"),
+            cause: format!("`{what}` is not valid"),
+        };
+        let union = RegionCode::try_from(self.union).map_err(|_| broken("union"))?;
+        let device = self.device.parse().map_err(|_| broken("device"))?;
+        Ok((union, device, certificates::request_key_hash(&self.tls)?))
+    }
+}
+
+impl Grant {
+    pub fn read(path: &Path) -> Result<Grant, IdentityError> {
+        read_json(path)
+    }
+
+    pub fn write(&self, path: &Path) -> Result<(), IdentityError> {
+        write_json(path, self)
+    }
+}
+
+/// Files that strangers hand over are small.
+const MAX_FILE: u64 = 256 * 1024;
+
+fn file_error(path: &Path, cause: impl ToString) -> IdentityError {
+    IdentityError::File { path: path.to_owned(), cause: cause.to_string() }
+}
+
+fn read_text(path: &Path) -> Result<String, IdentityError> {
+    let size = fs::metadata(path).map_err(|e| file_error(path, e))?.len();
+    if size > MAX_FILE {
+        return Err(file_error(path, format!("it is larger than {MAX_FILE} bytes")));
+    }
+    fs::read_to_string(path).map_err(|e| file_error(path, e))
+}
+
+fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, IdentityError> {
+    serde_json::from_str(&read_text(path)?).map_err(|e| file_error(path, e))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), IdentityError> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| file_error(path, e))?;
+    write_file(path, text.as_bytes())
+}
+
+/// Writes beside the target and renames: whole or not at all.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
+    write_mode(path, bytes, 0o644)
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
+    write_mode(path, bytes, 0o600)
+}
+
+fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError> {
+    let beside = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        #[cfg(not(unix))]
+        let _ = mode;
+        let mut file = options.open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().map_err(|e| file_error(path, e))
+}
+
+fn private_dir(path: &Path) -> Result<(), IdentityError> {
+    fs::create_dir_all(path).map_err(|e| file_error(path, e))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|e| file_error(path, e))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! X.509 as this network uses it: each hub is the authority for its children, the national hub's certificate the root.
+
+use huiliu_proto::{id::Hash, region::RegionCode};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType,
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use time::{Duration, OffsetDateTime};
+
+use super::IdentityError;
+
+/// Machines renew well before this; authorities live as long as the people who set them up.
+const MACHINE_LIFE: Duration = Duration::days(398);
+const AUTHORITY_LIFE: Duration = Duration::days(3650);
+/// Clocks of office machines differ.
+const SLACK: Duration = Duration::days(2);
+
+/// The name by which a union's hub is called, and by nothing else.
+pub fn hub_name(union: RegionCode) -> String {
+    format!("hub-{union}.huiliu.internal")
+}
+
+pub fn machine_name(union: RegionCode) -> String {
+    format!("machine of {union}")
+}
+
+pub fn authority_name(union: RegionCode) -> String {
+    format!("authority of {union}")
+}
+
+fn params(name: &str, now_ms: i64, life: Duration) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, name);
+    params.distinguished_name = subject;
+    dated(&mut params, now_ms, life);
+    params
+}
+
+fn dated(params: &mut CertificateParams, now_ms: i64, life: Duration) {
+    let now = OffsetDateTime::from_unix_timestamp(now_ms / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    params.not_before = now - SLACK;
+    params.not_after = now + life;
+}
+
+fn authority(params: &mut CertificateParams) {
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+}
+
+fn machine(params: &mut CertificateParams) {
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+}
+
+/// The national hub's own certificate, PEM.
+pub fn root(key: &KeyPair, union: RegionCode, now_ms: i64) -> Result<String, IdentityError> {
+    let mut params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
+    authority(&mut params);
+    Ok(params.self_signed(key)?.pem())
+}
+
+/// A request for a certificate, PEM.
+pub fn request(key: &KeyPair, name: &str) -> Result<String, IdentityError> {
+    let mut params = CertificateParams::default();
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, name);
+    params.distinguished_name = subject;
+    Ok(params.serialize_request(key)?.pem()?)
+}
+
+/// An authority that signs: its key, and its own certificate in PEM.
+pub struct Authority<'a> {
+    pub key: &'a KeyPair,
+    pub certificate: &'a str,
+}
+
+impl Authority<'_> {
+    /// Answers a machine's request. Of what the request says only the key is taken.
+    pub fn machine(&self, request: &str, union: RegionCode, now_ms: i64) -> Result<String, IdentityError> {
+        let mut request = CertificateSigningRequestParams::from_pem(request)?;
+        request.params = params(&machine_name(union), now_ms, MACHINE_LIFE);
+        machine(&mut request.params);
+        Ok(request.signed_by(&self.issuer()?)?.pem())
+    }
+
+    /// Answers a hub's request for an authority's certificate.
+    pub fn authority(&self, request: &str, union: RegionCode, now_ms: i64) -> Result<String, IdentityError> {
+        let mut request = CertificateSigningRequestParams::from_pem(request)?;
+        request.params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
+        authority(&mut request.params);
+        Ok(request.signed_by(&self.issuer()?)?.pem())
+    }
+
+    /// The certificate a hub serves with: for its own key, under its own authority and name.
+    pub fn server(&self, key: &KeyPair, union: RegionCode, now_ms: i64) -> Result<String, IdentityError> {
+        let mut params = params(&machine_name(union), now_ms, MACHINE_LIFE);
+        machine(&mut params);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let name = hub_name(union).try_into().map_err(|_| rcgen::Error::InvalidNameType)?;
+        params.subject_alt_names = vec![SanType::DnsName(name)];
+        Ok(params.signed_by(key, &self.issuer()?)?.pem())
+    }
+
+    fn issuer(&self) -> Result<Issuer<'static, &KeyPair>, IdentityError> {
+        Ok(Issuer::from_ca_cert_pem(self.certificate, self.key)?)
+    }
+}
+
+/// The certificates in a PEM text, in order.
+pub fn chain(pem: &str) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+    let certificates = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    certificates.map_err(|_| rcgen::Error::CouldNotParseCertificate.into())
+}
+
+/// The hash of the public key in a certificate: by this a machine is known.
+pub fn certificate_key_hash(certificate: &CertificateDer<'_>) -> Result<Hash, IdentityError> {
+    let (_, parsed) =
+        x509_parser::parse_x509_certificate(certificate).map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
+    Ok(Hash::of(&[parsed.public_key().raw]))
+}
+
+/// The hash of the public key in the first certificate of a PEM text.
+pub fn key_hash(pem: &str) -> Result<Hash, IdentityError> {
+    let chain = chain(pem)?;
+    certificate_key_hash(chain.first().ok_or(rcgen::Error::CouldNotParseCertificate)?)
+}
+
+pub fn own_key_hash(key: &KeyPair) -> Hash {
+    Hash::of(&[&key.subject_public_key_info()])
+}
+
+pub fn request_key_hash(pem: &str) -> Result<Hash, IdentityError> {
+    let request = CertificateSigningRequestParams::from_pem(pem)?;
+    Ok(Hash::of(&[&request.public_key.subject_public_key_info()]))
+}
