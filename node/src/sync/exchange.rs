@@ -12,6 +12,7 @@ use huiliu_proto::{
     signed::Receipt,
     v1::{self, frame::Frame},
 };
+use prost::Message as _;
 
 use super::frontier::{Frontier, State};
 use crate::{
@@ -113,6 +114,7 @@ pub struct Exchange {
     peer_stays: bool,
     phase: Phase,
     frontier: Frontier,
+    later: Option<Box<Frontier>>,
     theirs: BTreeMap<FeedId, Theirs>,
     /// What they said they have more of than we.
     expected: BTreeMap<FeedId, u64>,
@@ -121,7 +123,10 @@ pub struct Exchange {
     unacknowledged: VecDeque<FeedId>,
     taking: usize,
     receipts_sent: BTreeMap<(FeedId, RegionCode), u64>,
+    /// The end above: the caller's receipts are not all it could have.
     owe_receipts: bool,
+    /// The caller: the end above has other receipts, and will send them.
+    await_receipts: bool,
     pub tally: Tally,
 }
 
@@ -146,6 +151,7 @@ impl Exchange {
             peer_stays: false,
             phase: Phase::Hello,
             frontier,
+            later: None,
             theirs: BTreeMap::new(),
             expected: BTreeMap::new(),
             differing: BTreeSet::new(),
@@ -154,6 +160,7 @@ impl Exchange {
             taking: 0,
             receipts_sent: BTreeMap::new(),
             owe_receipts: false,
+            await_receipts: false,
             tally: Tally::default(),
         };
         (machine, vec![Action::Send(hello)])
@@ -171,10 +178,12 @@ impl Exchange {
         }
         match event {
             Event::Frame(frame) => self.hear(frame, &mut actions),
-            Event::Frontier(frontier) => {
+            Event::Frontier(frontier) if self.phase == Phase::Open => {
                 self.frontier = *frontier;
                 self.offer(&mut actions);
             }
+            // Until both ends know what the other has, what was said in the hello is what is talked about.
+            Event::Frontier(frontier) => self.later = Some(frontier),
             Event::Read { feed, segments, head } => self.have_read(feed, segments, head, &mut actions),
             Event::Taken { feed, intake } => self.have_taken(feed, intake, &mut actions),
         }
@@ -196,6 +205,7 @@ impl Exchange {
             (_, Frame::Batch(batch)) if self.phase >= Phase::Groups => self.hear_batch(batch, actions),
             (Phase::Open, Frame::Ack(ack)) => self.hear_ack(ack, actions),
             (phase, Frame::Receipts(receipts)) if phase >= Phase::Groups && receipts.receipts.len() <= PAGE => {
+                self.await_receipts = false;
                 actions.push(Action::Keep(receipts.receipts));
             }
             (phase, _) => self.fail("protocol", format!("an unexpected message in phase {phase:?}"), actions),
@@ -213,11 +223,16 @@ impl Exchange {
             return self.fail("stranger", "the hello names another union than the certificate", actions);
         }
         self.peer_stays = hello.stay;
-        self.owe_receipts = !self.calls && hello.receipts != self.frontier.receipts_digest().as_bytes();
+        let same_receipts = hello.receipts == self.frontier.receipts_digest().as_bytes();
+        self.owe_receipts = !self.calls && !same_receipts;
+        self.await_receipts = self.calls && !same_receipts;
+        if same_receipts {
+            let held = self.frontier.receipts.iter().map(|r| ((r.feed, r.union), r.size));
+            self.receipts_sent = held.collect();
+        }
         if hello.digest == self.frontier.digest().as_bytes() {
             self.assume_equal();
-            self.phase = Phase::Open;
-            self.give_receipts(actions);
+            self.open_up(actions);
             return;
         }
         let groups = self.frontier.groups();
@@ -282,8 +297,14 @@ impl Exchange {
                 self.expected.insert(feed, state.size);
             }
         }
+        self.open_up(actions);
+    }
+
+    fn open_up(&mut self, actions: &mut Vec<Action>) {
         self.phase = Phase::Open;
-        self.give_receipts(actions);
+        if let Some(later) = self.later.take() {
+            self.frontier = *later;
+        }
         self.offer(actions);
     }
 
@@ -395,6 +416,10 @@ impl Exchange {
             return self.fail("bounds", "too many batches under way", actions);
         }
         self.taking += 1;
+        // Whoever sends a head has it.
+        let time = v1::TreeHead::decode(head.message.clone()).map_or(0, |head| head.time);
+        let theirs = self.theirs.entry(feed).or_default();
+        theirs.sent_time = theirs.sent_time.max(time);
         actions.push(Action::Take(Incoming {
             feed,
             header: batch.header,
@@ -471,18 +496,16 @@ impl Exchange {
             .iter()
             .filter(|r| self.receipts_sent.get(&(r.feed, r.union)).is_none_or(|size| *size < r.size))
             .collect();
-        let first = self.receipts_sent.is_empty() && !self.owe_receipts;
         let signed: Vec<v1::Signed> = fresh.iter().map(|r| r.signed.clone()).collect();
         for receipt in fresh {
             self.receipts_sent.insert((receipt.feed, receipt.union), receipt.size);
         }
-        // On the first occasion the digests may have said that the caller has them all.
-        if !first {
-            for page in signed.chunks(PAGE) {
-                actions.push(Action::Send(Frame::Receipts(v1::Receipts { receipts: page.to_vec() })));
-            }
+        // A caller that waits for them is answered even where there is nothing to tell.
+        let pages = signed.chunks(PAGE).map(<[_]>::to_vec).chain((self.owe_receipts && signed.is_empty()).then(Vec::new));
+        for receipts in pages {
+            actions.push(Action::Send(Frame::Receipts(v1::Receipts { receipts })));
         }
-        self.owe_receipts = true;
+        self.owe_receipts = false;
     }
 
     fn quiet(&self) -> bool {
@@ -491,6 +514,7 @@ impl Exchange {
             && self.unacknowledged.is_empty()
             && self.taking == 0
             && self.expected.is_empty()
+            && !self.await_receipts
             && !reading
     }
 

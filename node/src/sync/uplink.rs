@@ -16,7 +16,7 @@ use super::{
     session::{self, Ends, Progress, Report},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Dice},
     identity::{Home, IdentityError, Parent, certificates, tls},
     store::{Store, StoreError},
 };
@@ -50,6 +50,7 @@ pub struct Uplink {
     pub store: Store,
     pub dial: Dial,
     pub clock: Clock,
+    pub dice: Dice,
 }
 
 impl Uplink {
@@ -61,7 +62,7 @@ impl Uplink {
         let mut client = SyncClient::new(channel)
             .max_decoding_message_size(MAX_FRAME)
             .max_encoding_message_size(MAX_FRAME);
-        let me = self.home.me(self.clock.clone(), crate::clock::dice())?;
+        let me = self.home.me(self.clock.clone(), self.dice.clone())?;
         let speaker = Speaker { network: config.network.clone(), union: config.union, device: me.device() };
         let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay };
         let (send, receive) = mpsc::channel(16);
@@ -95,13 +96,20 @@ impl Uplink {
             if (self.clock)() - started > 30_000 {
                 wait = FIRST_WAIT;
             }
-            let pause = (wait + jitter(wait)).max(retry_after);
+            let pause = (wait + self.jitter(wait)).max(retry_after);
             wait = (wait * 2).min(LONGEST_WAIT);
             tokio::select! {
                 () = &mut shutdown => return,
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// A random part of `wait`.
+    fn jitter(&self, wait: Duration) -> Duration {
+        let mut byte = [0];
+        (self.dice)(&mut byte);
+        wait * u32::from(byte[0]) / 256
     }
 
     async fn connect(&self, parent: &Parent) -> Result<Channel, UplinkError> {
@@ -139,11 +147,4 @@ impl Uplink {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |e| e.source());
     causes.last().map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-/// A random part of `wait`.
-fn jitter(wait: Duration) -> Duration {
-    let mut byte = [0];
-    (crate::clock::dice())(&mut byte);
-    wait * u32::from(byte[0]) / 256
 }

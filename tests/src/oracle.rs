@@ -1,0 +1,140 @@
+//! What must hold when all is said and done, judged from the feeds' bytes and not with the code under test.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use huiliu_node::{
+    ledger,
+    store::{Store, feeds},
+};
+use huiliu_proto::{id::FeedId, region::RegionCode, v1};
+use prost::Message as _;
+use rusqlite::Connection;
+
+use crate::world::Machine;
+
+/// Per union: work entries' sessions guided, and fen spent.
+pub type Sums = BTreeMap<RegionCode, (i128, i128)>;
+
+const WORK_ENTRY: u32 = 9;
+const EXPENDITURE: u32 = 27;
+
+/// Adds up, operation by operation, what the machine's own feeds say.
+pub fn own_sums(conn: &Connection) -> Result<Sums> {
+    let mut sums = Sums::new();
+    for feed in feeds::all(conn)?.into_iter().filter(|f| f.own) {
+        let sum = sums.entry(feed.feed.union).or_default();
+        let mut at = 0;
+        while at < feed.size() {
+            let operations = feeds::operations(conn, feed.no, at)?;
+            ensure!(!operations.is_empty(), "feed {} ends early", feed.feed.id);
+            for operation in &operations {
+                match operation.kind {
+                    WORK_ENTRY => sum.0 += i128::from(v1::WorkEntry::decode(&operation.payload[..])?.guided),
+                    EXPENDITURE => sum.1 += i128::from(v1::Expenditure::decode(&operation.payload[..])?.amount),
+                    _ => {}
+                }
+            }
+            at += operations.len() as u64;
+        }
+    }
+    Ok(sums)
+}
+
+/// I1: every level that is meant to see a feed has all of it, byte for byte (equal roots).
+pub fn nothing_is_missing(machines: &[(Machine, Store)]) -> Result<()> {
+    for (author, store) in machines {
+        for feed in store.read(feeds::all)?.into_iter().filter(|f| f.own) {
+            for (reader, other) in machines {
+                if !feed.feed.seen_by(reader.union()) || reader.home.config.root.is_none() {
+                    continue;
+                }
+                let there = other.read(|conn| feeds::by_id(conn, &feed.feed.id))?;
+                let there = there.with_context(|| {
+                    format!("{} has nothing of {}'s feed {:?}", reader.name, author.name, feed.feed.scope)
+                })?;
+                ensure!(
+                    there.size() == feed.size() && there.edge.root() == feed.edge.root(),
+                    "{} has {} of {} operations of {}'s feed {:?}",
+                    reader.name,
+                    there.size(),
+                    feed.size(),
+                    author.name,
+                    feed.feed.scope
+                );
+                ensure!(
+                    there.applied == there.size(),
+                    "{} has not judged {} operations of {}",
+                    reader.name,
+                    there.size() - there.applied,
+                    author.name
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// I2: what a hub shows for each union below it is the sum over the devices' feeds.
+pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
+    let mut own = Sums::new();
+    for (_, store) in machines {
+        let sums = store.read(|conn| own_sums(conn).map_err(|e| huiliu_node::store::StoreError::Refused(e.to_string())))?;
+        for (union, (guided, spent)) in sums {
+            let sum = own.entry(union).or_default();
+            sum.0 += guided;
+            sum.1 += spent;
+        }
+    }
+    for (machine, store) in machines.iter().filter(|(m, _)| m.is_hub()) {
+        let below = |f: fn(&(i128, i128)) -> i128| -> i128 {
+            own.iter().filter(|(union, _)| machine.union().contains(**union)).map(|(_, sum)| f(sum)).sum()
+        };
+        let (guided, spent) = (below(|s| s.0), below(|s| s.1));
+        let shown = |measure: u32| -> Result<i128> {
+            let union = machine.union();
+            let sums = store.read(|conn| huiliu_node::store::rollups::sums(conn, union, i32::MIN, i32::MAX))?;
+            Ok(i128::from(sums.get(&measure).map_or(0, |(_, total)| *total)))
+        };
+        let (shown_guided, shown_spent) =
+            (shown(huiliu_node::rollup::GUIDED)?, shown(huiliu_node::rollup::SPENT)?);
+        ensure!(shown_guided == guided, "{} shows {shown_guided} sessions, the feeds say {guided}", machine.name);
+        ensure!(shown_spent == spent, "{} shows {shown_spent} fen spent, the feeds say {spent}", machine.name);
+    }
+    Ok(())
+}
+
+/// I3 and I4: every signature and root is good, and a rebuild gives the same tables. Works on a copy.
+pub fn verifies(machine: &Machine, store: &Store) -> Result<()> {
+    let copy = machine.home.dir.join("verify.db");
+    let _ = std::fs::remove_file(&copy);
+    store.read(|conn| Ok(conn.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?))?;
+    let conn = Connection::open(&copy)?;
+    let problems = ledger::verify(conn, machine.me(), &mut |_| ())?;
+    for beside in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{beside}", copy.display()));
+    }
+    if let Some(problem) = problems.first() {
+        bail!("{}: {}", machine.name, problem.en);
+    }
+    Ok(())
+}
+
+/// What was seen of each feed: to hold against what is there later.
+pub type Seen = BTreeMap<(String, FeedId), (u64, huiliu_proto::id::Hash)>;
+
+/// I5: what was there before is still there, and only more came after it.
+pub fn only_grew(machine: &Machine, store: &Store, seen: &mut Seen) -> Result<()> {
+    store.read(|conn| {
+        for feed in feeds::all(conn)? {
+            let key = (machine.name.clone(), feed.feed.id);
+            if let Some((size, root)) = seen.get(&key) {
+                assert!(feed.size() >= *size, "{}: a feed shrank", machine.name);
+                assert_eq!(feeds::root_at(conn, &feed, *size)?, *root, "{}: a feed changed", machine.name);
+            }
+            seen.insert(key, (feed.size(), feed.edge.root()));
+        }
+        Ok(())
+    })?;
+    Ok(())
+}

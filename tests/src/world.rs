@@ -1,0 +1,145 @@
+//! Unions with homes, keys and certificates, joined into a network.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use anyhow::Result;
+use huiliu_hub::authority;
+use huiliu_node::{
+    clock::{Clock, Dice},
+    identity::{Home, Role},
+    ledger::Me,
+    store::{Store, Threads},
+    sync::{line::Dial, uplink::Uplink},
+};
+use huiliu_proto::region::RegionCode;
+
+use crate::people;
+
+/// 2026-01-01.
+pub const START: i64 = 1_767_225_600_000;
+
+/// One machine of a union.
+#[derive(Clone)]
+pub struct Machine {
+    /// Its name on the network.
+    pub name: String,
+    pub home: Home,
+    pub clock: Clock,
+    pub dice: Dice,
+}
+
+impl Machine {
+    pub fn me(&self) -> Me {
+        self.home.me(self.clock.clone(), self.dice.clone()).expect("the keys are there")
+    }
+
+    pub fn store(&self, threads: Threads) -> Store {
+        self.home.store(self.clock.clone(), self.dice.clone(), threads).expect("the store opens")
+    }
+
+    pub fn uplink(&self, store: &Store, dial: Dial) -> Uplink {
+        Uplink {
+            home: self.home.clone(),
+            store: store.clone(),
+            dial,
+            clock: self.clock.clone(),
+            dice: self.dice.clone(),
+        }
+    }
+
+    pub fn union(&self) -> RegionCode {
+        self.home.config.union
+    }
+
+    pub fn is_hub(&self) -> bool {
+        self.home.config.hub
+    }
+}
+
+/// A network of machines under one directory.
+pub struct World {
+    pub dir: PathBuf,
+    pub machines: Vec<Machine>,
+    seed: u64,
+    pub clock: Clock,
+}
+
+/// Random bytes that a seed repeats.
+pub fn dice(seed: u64) -> Dice {
+    let dice = Mutex::new(people::Dice(seed));
+    Arc::new(move |buffer| {
+        let mut dice = dice.lock().expect("no test panics while it holds the dice");
+        for byte in buffer {
+            *byte = dice.next() as u8;
+        }
+    })
+}
+
+/// A clock that a test turns by hand.
+pub fn hand_clock() -> (Clock, Arc<AtomicI64>) {
+    let now = Arc::new(AtomicI64::new(START));
+    let hand = Arc::clone(&now);
+    (Arc::new(move || now.load(Ordering::Relaxed)), hand)
+}
+
+/// The simulator's clock; the start of all time outside it.
+pub fn simulated_clock() -> Clock {
+    Arc::new(|| START + turmoil::sim_elapsed().map_or(0, |t| i64::try_from(t.as_millis()).unwrap_or(i64::MAX)))
+}
+
+impl World {
+    pub fn new(dir: &Path, seed: u64, clock: Clock) -> World {
+        World { dir: dir.to_owned(), machines: vec![], seed, clock }
+    }
+
+    /// Sets up a machine and, where its parent is already here, joins it. Hubs are called `hub-<code>`.
+    pub fn add(&mut self, union: &str, role: Role) -> Result<&Machine> {
+        let union: RegionCode = union.parse()?;
+        let others = self.machines.iter().filter(|m| m.union() == union && !m.is_hub()).count();
+        let name = match role {
+            Role::Node => format!("node-{union}-{others}"),
+            Role::Hub | Role::Root => format!("hub-{union}"),
+        };
+        let dice = dice(self.seed ^ (self.machines.len() as u64 + 1) << 32);
+        let dir = self.dir.join(&name);
+        let mut home = Home::init(&dir, "test", union, role, &self.clock, &dice)?;
+        if role != Role::Node {
+            home.config.listen = Some(format!("{name}:{}", crate::network::PORT));
+            home.save()?;
+        }
+        // A union's devices share the key of its sealed fields.
+        if let Some(first) = self.machines.iter().find(|m| m.union() == union) {
+            std::fs::copy(first.home.dir.join("keys/seal"), dir.join("keys/seal"))?;
+        }
+        let mut machine = Machine { name, home, clock: self.clock.clone(), dice };
+        if let Some(parent) = union.parent().and_then(|p| self.hub(p)) {
+            join(parent, &mut machine)?;
+        }
+        self.machines.push(machine);
+        Ok(self.machines.last().expect("one was just added"))
+    }
+
+    pub fn hub(&self, union: RegionCode) -> Option<&Machine> {
+        self.machines.iter().find(|m| m.is_hub() && m.union() == union)
+    }
+
+    pub fn machine(&self, name: &str) -> &Machine {
+        self.machines.iter().find(|m| m.name == name).unwrap_or_else(|| panic!("no machine {name}"))
+    }
+}
+
+/// The lower machine asks, the upper one enrols it, the lower one accepts.
+pub fn join(parent: &Machine, child: &mut Machine) -> Result<()> {
+    let request = child.home.request()?;
+    let store = parent.store(Threads::Inline);
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let grant = runtime.block_on(authority::enrol(&parent.home, &store, &request, &parent.clock))?;
+    child.home.accept(&grant)?;
+    Ok(())
+}
