@@ -107,19 +107,27 @@ impl Sql {
     }
 }
 
+/// A line's field has its own name, unless the table's own columns are called that: a finding's evidence names a record.
+fn line_column(field: &Field) -> String {
+    match field.name {
+        "record" | "line" => format!("{}_named", field.name),
+        name => name.to_owned(),
+    }
+}
+
 /// Table, INSERT and SELECT of a repeated field.
 fn line_sql(kind: &Kind, at: usize, field: &Field, line: &[Field], create: &mut String) -> (usize, String, String) {
     let table = format!("{}_{}", kind.name, field.name);
-    let defs: Vec<String> = line.iter().map(|f| format!("\"{}\" {}", f.name, column_type(f))).collect();
+    let defs: Vec<String> = line.iter().map(|f| format!("\"{}\" {}", line_column(f), column_type(f))).collect();
     let _ = write!(
         create,
         "CREATE TABLE \"{table}\" (record BLOB NOT NULL, line INTEGER NOT NULL, {}, PRIMARY KEY (record, line)) STRICT, WITHOUT ROWID;",
         defs.join(", ")
     );
     for f in line.iter().filter(|f| f.index) {
-        let _ = write!(create, "CREATE INDEX \"{table}_by_{0}\" ON \"{table}\" (\"{0}\");", f.name);
+        let _ = write!(create, "CREATE INDEX \"{table}_by_{0}\" ON \"{table}\" (\"{0}\");", line_column(f));
     }
-    let names: Vec<String> = line.iter().map(|f| format!("\"{}\"", f.name)).collect();
+    let names: Vec<String> = line.iter().map(|f| format!("\"{}\"", line_column(f))).collect();
     let places: Vec<String> = (3..3 + line.len()).map(|n| format!("?{n}")).collect();
     let insert =
         format!("INSERT INTO \"{table}\" (record, line, {}) VALUES (?1, ?2, {})", names.join(", "), places.join(", "));
