@@ -8,6 +8,7 @@ pub mod admission;
 pub mod check;
 pub mod clock;
 pub mod document;
+pub mod filing;
 pub mod identity;
 pub mod ledger;
 pub mod rollup;

@@ -6,6 +6,7 @@
 
 pub mod documents;
 pub mod feeds;
+pub mod filings;
 pub mod functions;
 pub mod projection;
 pub mod quarantine;

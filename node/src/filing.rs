@@ -1,0 +1,265 @@
+//! Filing (备案): what a union reports to the one above, and what that one answers.
+//!
+//! A filing is an entry: the roster as it stood on the census day, each engagement with the hash of its state, and the
+//! numbers that follow from it. A review is an entry of the union directly above; nobody else's counts. Of several
+//! filings of one union, type and period one holds: the last that was accepted, or else the last submitted. Nothing
+//! here stores; the caller writes the records made here.
+
+use std::collections::BTreeMap;
+
+use huiliu_proto::{
+    id::RecordId,
+    kind::kind,
+    lang::Label,
+    period::Day,
+    record::Record,
+    region::RegionCode,
+    v1::{Employment, ReviewAction},
+    value::Value,
+};
+use rusqlite::Connection;
+
+use crate::store::{
+    StoreError, documents,
+    filings::{self, Review, Version},
+};
+
+/// More lines than a record takes.
+const MOST: usize = 4096;
+
+#[derive(Debug, thiserror::Error)]
+pub enum FilingError {
+    #[error("{0} engagements are in post, more than one filing holds")]
+    TooMany(usize),
+    #[error("the census day {0} is still to come")]
+    Future(Day),
+    #[error("the document of engagement {0} cannot be read")]
+    Damaged(RecordId),
+    #[error("there is no filing {0} here")]
+    Missing(RecordId),
+    #[error("only {0} reviews it")]
+    NotParent(RegionCode),
+    #[error("this machine is no hub")]
+    NotHub,
+    #[error("nothing more can be decided on it: {}", .0.label().en)]
+    Closed(State),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is to be filed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// A choice of `FilingType`.
+    pub type_: i64,
+    pub year: i64,
+    pub census_on: Day,
+    /// Heads declared for the fund, where a person says the number herself.
+    pub declared: Option<i64>,
+    pub note: Option<String>,
+}
+
+/// A filing ready to be written, and the one it takes the place of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    pub record: Record,
+    pub before: Option<Version>,
+}
+
+/// Freezes the union's own roster as it is on the census day.
+pub fn draft(conn: &Connection, union: RegionCode, today: Day, ask: &Ask) -> Result<Draft, FilingError> {
+    if ask.census_on > today {
+        return Err(FilingError::Future(ask.census_on));
+    }
+    let heads = filings::in_post(conn, union, ask.census_on)?;
+    if heads.len() > MOST {
+        return Err(FilingError::TooMany(heads.len()));
+    }
+    let kind = kind("filing").ok_or(StoreError::Damaged("filings are not declared"))?;
+    let mut record = Record::new(kind);
+    let mut roster = Vec::with_capacity(heads.len());
+    for head in &heads {
+        let document = documents::load(conn, &head.engagement)?;
+        let document = document.and_then(Result::ok).ok_or(FilingError::Damaged(head.engagement))?;
+        roster.push(vec![
+            Some(Value::Bytes(head.engagement.to_vec())),
+            Some(Value::Bytes(head.mediator.to_vec())),
+            Some(Value::Bytes(document.state().0.to_vec())),
+            Some(Value::Int(head.employment)),
+            head.funded.then_some(Value::Bool(true)),
+        ]);
+    }
+    let full = i64::from(i32::from(Employment::FullTime));
+    let full_time = heads.iter().filter(|h| h.employment == full).count() as i64;
+    let funded = heads.iter().filter(|h| h.funded).count() as i64;
+    let (year, ..) = ask.census_on.ymd();
+    let from = Day::from_ymd(year, 1, 1).unwrap_or(ask.census_on);
+    let before = last(filings::versions(conn, Some(union))?, ask);
+    let numbers = [
+        ("type", ask.type_),
+        ("year", ask.year),
+        ("census_on", i64::from(ask.census_on.0)),
+        ("full_time", full_time),
+        ("part_time", heads.len() as i64 - full_time),
+        ("certified", filings::certified(conn, union, ask.census_on)?),
+        ("funded_heads", ask.declared.unwrap_or(funded)),
+        ("enterprises", filings::enterprises(conn, union, from, ask.census_on)?),
+    ];
+    for (name, n) in numbers {
+        record.set(name, Value::Int(n));
+    }
+    if !roster.is_empty() {
+        record.set("roster", Value::Lines(roster));
+    }
+    if let Some(before) = &before {
+        record.set("supersedes", Value::Bytes(before.id.to_vec()));
+    }
+    if let Some(note) = ask.note.clone().filter(|note| !note.trim().is_empty()) {
+        record.set("note", Value::Text(note));
+    }
+    Ok(Draft { record, before })
+}
+
+fn last(versions: Vec<Version>, ask: &Ask) -> Option<Version> {
+    versions.into_iter().rfind(|v| v.type_ == ask.type_ && v.year == ask.year && v.month.is_none())
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    Submitted,
+    TakenIn,
+    Returned {
+        reasons: String,
+    },
+    Filed {
+        register_no: String,
+    },
+    /// Another filing of the same union, type and period holds.
+    Superseded {
+        by: RecordId,
+    },
+}
+
+impl State {
+    /// Stable name, for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            State::Submitted => "submitted",
+            State::TakenIn => "taken_in",
+            State::Returned { .. } => "returned",
+            State::Filed { .. } => "filed",
+            State::Superseded { .. } => "superseded",
+        }
+    }
+
+    pub fn label(&self) -> Label {
+        match self {
+            State::Submitted => Label::new("已报送", "submitted"),
+            State::TakenIn => Label::new("已受理", "taken in"),
+            State::Returned { .. } => Label::new("已退回", "sent back"),
+            State::Filed { .. } => Label::new("已备案", "on file"),
+            State::Superseded { .. } => Label::new("已被替代", "superseded"),
+        }
+    }
+
+    /// What a review makes of this state; `None` where it may not be said of it. What was sent back is submitted anew.
+    fn after(&self, review: &Review) -> Option<State> {
+        let action = i32::try_from(review.action).ok().and_then(|a| ReviewAction::try_from(a).ok())?;
+        match (self, action) {
+            (State::Submitted, ReviewAction::TakenIn) => Some(State::TakenIn),
+            (State::Submitted | State::TakenIn, ReviewAction::SentBack) => {
+                Some(State::Returned { reasons: review.reasons.clone().unwrap_or_default() })
+            }
+            (State::Submitted | State::TakenIn, ReviewAction::Filed) => {
+                Some(State::Filed { register_no: review.register_no.clone().unwrap_or_default() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A filing and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub version: Version,
+    pub state: State,
+    /// The one that holds for its union, type and period.
+    pub holds: bool,
+}
+
+/// What became of each filing, in the order in which they came.
+pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<Standing> {
+    let decided = versions.into_iter().map(|version| {
+        let (mut state, mut filed_by) = (State::Submitted, None);
+        let counts = |r: &&Review| r.filing == version.id && Some(r.by) == version.owner.parent();
+        for review in reviews.iter().filter(counts) {
+            if let Some(next) = state.after(review) {
+                filed_by = matches!(next, State::Filed { .. }).then_some(review.id);
+                state = next;
+            }
+        }
+        (version, state, filed_by)
+    });
+    let decided: Vec<_> = decided.collect();
+    let key = |v: &Version| (v.owner, v.type_, v.year, v.month);
+    // Accepted before not accepted, then the later decision, then the later filing.
+    let mut holding = BTreeMap::new();
+    for (version, _, filed_by) in &decided {
+        let rank = (*filed_by, version.id);
+        let best = holding.entry(key(version)).or_insert(rank);
+        *best = rank.max(*best);
+    }
+    let standing = decided.into_iter().map(|(version, state, _)| {
+        let (_, by) = holding[&key(&version)];
+        let state = if version.id < by { State::Superseded { by } } else { state };
+        Standing { holds: version.id == by, version, state }
+    });
+    standing.collect()
+}
+
+/// Reads what became of the filings seen here.
+pub fn read(conn: &Connection, owner: Option<RegionCode>) -> Result<Vec<Standing>, FilingError> {
+    Ok(standings(filings::versions(conn, owner)?, &filings::reviews(conn)?))
+}
+
+/// The review that `hub` writes on a filing, if it may and if there is anything left to decide.
+pub fn review(
+    conn: &Connection,
+    union: RegionCode,
+    hub: bool,
+    filing: RecordId,
+    action: ReviewAction,
+    register_no: Option<&str>,
+    reasons: Option<&str>,
+) -> Result<Record, FilingError> {
+    let standing = read(conn, None)?.into_iter().find(|s| s.version.id == filing);
+    let Standing { version, state, .. } = standing.ok_or(FilingError::Missing(filing))?;
+    let parent = version.owner.parent().unwrap_or(version.owner);
+    if parent != union || version.owner == union {
+        return Err(FilingError::NotParent(parent));
+    }
+    if !hub {
+        return Err(FilingError::NotHub);
+    }
+    let number = i64::from(i32::from(action));
+    let text = |text: Option<&str>| text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty());
+    let (register_no, reasons) = (text(register_no), text(reasons));
+    let next = Review { id: filing, by: union, filing, action: number, register_no: None, reasons: None };
+    if state.after(&next).is_none() {
+        return Err(FilingError::Closed(state));
+    }
+    let kind = kind("filing_review").ok_or(StoreError::Damaged("reviews are not declared"))?;
+    let mut record = Record::new(kind);
+    record.set("union", Value::Int(i64::from(u32::from(version.owner))));
+    record.set("filing", Value::Bytes(filing.to_vec()));
+    record.set("action", Value::Int(number));
+    for (name, text) in [("register_no", register_no), ("reasons", reasons)] {
+        if let Some(text) = text {
+            record.set(name, Value::Text(text));
+        }
+    }
+    Ok(record)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! What a filing freezes and what became of it: the queries. What they mean is `filing`'s.
+
+use huiliu_proto::{id::RecordId, period::Day, region::RegionCode};
+use rusqlite::Connection;
+
+use super::{Result, tables};
+
+/// In post (7), or ended (9) since: as the roll-ups count heads.
+const IN_POST: &str =
+    "e.owner = ?1 AND e.state IN (7, 9) AND e.starts_on <= ?2 AND coalesce(e.ended_on, e.ends_on) >= ?2";
+
+/// An engagement that is in post on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    pub engagement: RecordId,
+    pub mediator: RecordId,
+    pub employment: i64,
+    pub funded: bool,
+}
+
+/// A union's own engagements in post on a day.
+pub fn in_post(conn: &Connection, owner: RegionCode, day: Day) -> Result<Vec<Head>> {
+    let sql = format!(
+        "SELECT e.record, e.mediator, e.employment, coalesce(e.funded, 0) FROM engagement e WHERE {IN_POST}
+         ORDER BY e.record"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map((u32::from(owner), day.0), |row| {
+        Ok(Head {
+            engagement: RecordId(row.get(0)?),
+            mediator: RecordId(row.get(1)?),
+            employment: row.get(2)?,
+            funded: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Of those, the persons with a certificate of appointment (1) that holds on that day and was not revoked (3) by then.
+pub fn certified(conn: &Connection, owner: RegionCode, day: Day) -> Result<i64> {
+    let sql = format!(
+        "SELECT count(DISTINCT e.mediator) FROM engagement e WHERE {IN_POST} AND EXISTS (
+            SELECT 1 FROM certificate c WHERE c.mediator = e.mediator AND c.type = 1
+            AND c.issued_on <= ?2 AND coalesce(c.expires_on, ?2) >= ?2 AND (c.status <> 3 OR c.revoked_on > ?2))"
+    );
+    Ok(conn.prepare_cached(&sql)?.query_row((u32::from(owner), day.0), |row| row.get(0))?)
+}
+
+/// Enterprises that the union's work log names from one day to another.
+pub fn enterprises(conn: &Connection, owner: RegionCode, from: Day, to: Day) -> Result<i64> {
+    const SQL: &str =
+        "SELECT count(DISTINCT enterprise) FROM work_entry WHERE owner = ?1 AND done_on BETWEEN ?2 AND ?3";
+    Ok(conn.prepare_cached(SQL)?.query_row((u32::from(owner), from.0, to.0), |row| row.get(0))?)
+}
+
+/// A filing without its roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    pub id: RecordId,
+    pub owner: RegionCode,
+    /// A choice of `FilingType`.
+    pub type_: i64,
+    pub year: i64,
+    pub month: Option<i64>,
+    pub census_on: Day,
+    pub full_time: i64,
+    pub part_time: i64,
+    pub certified: Option<i64>,
+    pub funded_heads: i64,
+    pub enterprises: Option<i64>,
+    pub supersedes: Option<RecordId>,
+}
+
+/// Filings, oldest first: of one union or of all that are seen here.
+pub fn versions(conn: &Connection, owner: Option<RegionCode>) -> Result<Vec<Version>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT record, owner, type, year, month, census_on, full_time, part_time, certified, funded_heads,
+         enterprises, supersedes FROM filing WHERE ?1 IS NULL OR owner = ?1 ORDER BY record",
+    )?;
+    let rows = statement.query_map([owner.map(u32::from)], |row| {
+        Ok(Version {
+            id: RecordId(row.get(0)?),
+            owner: tables::union(row.get(1)?)?,
+            type_: row.get(2)?,
+            year: row.get(3)?,
+            month: row.get(4)?,
+            census_on: Day(row.get(5)?),
+            full_time: row.get(6)?,
+            part_time: row.get(7)?,
+            certified: row.get(8)?,
+            funded_heads: row.get(9)?,
+            enterprises: row.get(10)?,
+            supersedes: row.get::<_, Option<[u8; 16]>>(11)?.map(RecordId),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// One step of a review.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    pub id: RecordId,
+    pub by: RegionCode,
+    pub filing: RecordId,
+    /// A choice of `ReviewAction`.
+    pub action: i64,
+    pub register_no: Option<String>,
+    pub reasons: Option<String>,
+}
+
+/// All reviews that are seen here, oldest first.
+pub fn reviews(conn: &Connection) -> Result<Vec<Review>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT record, owner, filing, action, register_no, reasons FROM filing_review ORDER BY record",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Review {
+            id: RecordId(row.get(0)?),
+            by: tables::union(row.get(1)?)?,
+            filing: RecordId(row.get(2)?),
+            action: row.get(3)?,
+            register_no: row.get(4)?,
+            reasons: row.get(5)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
