@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod check;
+pub mod cli;
 pub mod clock;
 pub mod document;
 pub mod filing;

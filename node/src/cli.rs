@@ -1,0 +1,139 @@
+//! What a person types. Parsed here; done in one file a verb; what went wrong is put into words in `error`.
+//!
+//! Help and answers are in Chinese or English. The English help stands beside the arguments, the Chinese in `words`,
+//! and a test sees to it that nothing is missing in either.
+
+pub mod check;
+pub mod desk;
+pub mod error;
+pub mod filing;
+pub mod init;
+pub mod join;
+pub mod lang;
+pub mod quarantine;
+pub mod record;
+pub mod repair;
+pub mod rollup;
+pub mod serve;
+pub mod status;
+pub mod sync;
+pub mod table;
+pub mod words;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{ArgAction, Parser, Subcommand};
+
+pub use desk::Desk;
+pub use error::Exit;
+
+/// Records of the collective-bargaining guides of one union, and of the fund that pays for them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "huiliu-node",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    after_help = words::AFTER_HELP.1
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Directory with this union's records and keys
+    #[arg(long, global = true, value_name = "DIR", env = "HUILIU_HOME", hide_env_values = true)]
+    pub home: Option<PathBuf>,
+    /// Language of help and answers; without it that of the locale
+    #[arg(long, global = true, value_name = "LANG", value_parser = ["zh", "en"])]
+    pub lang: Option<String>,
+    /// Answer in JSON: English names, numbers as numbers, money in fen
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say on standard error what is done; twice for more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Print this help
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    pub help: Option<bool>,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    pub version: Option<bool>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Set up this union's machine: keys and an empty database
+    Init(init::Init),
+    /// Write the request with which this machine asks the union above to let it join
+    Request(join::RequestArgs),
+    /// Take the answer of the union above: this machine has joined
+    Join(join::Join),
+    /// Write, correct, list and look at records
+    #[command(subcommand)]
+    Record(record::RecordVerb),
+    /// Exchange with the union above, once
+    Sync(sync::Sync),
+    /// Keep running: stay on the line with the union above; a hub takes calls from below
+    Serve(serve::Serve),
+    /// Show how things stand; ends with code 3 where a person has to look
+    Status(status::Status),
+    /// Show totals of a union, alone and with all below it
+    Rollup(rollup::Rollup),
+    /// File with the union above, and decide what was filed here
+    #[command(subcommand)]
+    Filing(filing::FilingVerb),
+    /// Run the fund checks
+    #[command(subcommand)]
+    Check(check::CheckVerb),
+    /// Compute tables and totals again from what was written
+    Rebuild(repair::Rebuild),
+    /// Prove that nothing was altered: signatures, hash trees, and that a rebuild gives the same
+    Verify(repair::Verify),
+    /// List what is stored but does not count, and why
+    Quarantine(quarantine::Quarantine),
+}
+
+impl Verb {
+    pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
+        match self {
+            Verb::Init(verb) => verb.run(desk),
+            Verb::Request(verb) => verb.run(desk),
+            Verb::Join(verb) => verb.run(desk),
+            Verb::Record(verb) => verb.run(desk),
+            Verb::Sync(verb) => verb.run(desk),
+            Verb::Serve(verb) => verb.run(desk),
+            Verb::Status(verb) => verb.run(desk),
+            Verb::Rollup(verb) => verb.run(desk),
+            Verb::Filing(verb) => verb.run(desk),
+            Verb::Check(verb) => verb.run(desk),
+            Verb::Rebuild(verb) => verb.run(desk),
+            Verb::Verify(verb) => verb.run(desk),
+            Verb::Quarantine(verb) => verb.run(desk),
+        }
+    }
+}
+
+/// Logs go to standard error: warnings always, more with `-v`. Nothing personal is ever logged.
+pub fn start_logging(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let level = match verbose {
+        0 => "warn",
+        1 => "warn,huiliu_node=info,huiliu_hub=info",
+        _ => "info,huiliu_node=debug,huiliu_hub=debug",
+    };
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr).compact().init();
+}
+
+/// The exit code of a verb; what went wrong is told first.
+pub fn finish(desk: &Desk, result: anyhow::Result<Exit>) -> ExitCode {
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => error::tell(&error, desk.lang).report(desk).into(),
+    }
+}

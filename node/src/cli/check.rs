@@ -1,0 +1,97 @@
+//! `check`: run the fund checks, and read what each of them asks.
+
+mod findings;
+mod run;
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{
+    Desk,
+    error::{Exit, Mistake, both},
+    table::{Cell, Table},
+};
+use crate::check::{self, Check};
+
+#[derive(Debug, Subcommand)]
+pub enum CheckVerb {
+    /// Run the checks over what is seen here; a hub records what they find
+    Run(run::Run),
+    /// List the checks
+    List(List),
+    /// Say what a check asks, on which clause it rests, and what its numbers mean
+    Explain(Explain),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct List {}
+
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    /// The check's id, such as FC-01
+    rule: String,
+}
+
+impl CheckVerb {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        match self {
+            CheckVerb::Run(verb) => verb.run(desk),
+            CheckVerb::List(verb) => verb.run(desk),
+            CheckVerb::Explain(verb) => verb.run(desk),
+        }
+    }
+}
+
+/// `fc-1` is FC-01.
+fn rule_named(typed: &str) -> Result<&'static Check, Mistake> {
+    let upper = typed.trim().to_uppercase();
+    let number = upper.trim_start_matches("FC").trim_start_matches('-').parse::<u32>().ok();
+    let id = number.map_or(upper, |n| format!("FC-{n:02}"));
+    check::check(&id).ok_or_else(|| {
+        Mistake::usage(
+            both(format!("没有规则“{typed}”"), format!("there is no check “{typed}”")),
+            both("运行 check list 查看所有规则", "run `check list` to see all checks"),
+        )
+    })
+}
+
+impl List {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let mut table = Table::new()
+            .column("rule", desk.pick("规则", "rule"))
+            .column("title", desk.pick("名称", "title"))
+            .column("severity", desk.pick("等级", "severity"))
+            .column("family", desk.pick("后果类别", "may lead to"));
+        for check in check::checks() {
+            table.row(vec![
+                Cell::same(check.id),
+                Cell::same(desk.label(&check.title)),
+                findings::choice(desk, "severity", check.severity.into()),
+                findings::choice(desk, "family", check.family.into()),
+            ]);
+        }
+        desk.answer(|| table.json(), || table.words())?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Explain {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let check = rule_named(&self.rule)?;
+        desk.answer(
+            || {
+                let parameters = check.parameters.iter();
+                let parameters =
+                    parameters.map(|p| json!({ "name": p.name, "default": p.default, "label": desk.label(&p.label) }));
+                json!({
+                    "rule": check.id, "version": check.version, "title": desk.label(&check.title),
+                    "clause": desk.label(&check.clause), "innocent": desk.label(&check.innocent),
+                    "parameters": parameters.collect::<Vec<_>>(),
+                })
+            },
+            || check::explain(check, desk.lang),
+        )?;
+        Ok(Exit::Done)
+    }
+}

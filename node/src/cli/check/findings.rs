@@ -1,0 +1,106 @@
+//! Which findings are new, which are known, and which later data has cleared. Decides; the caller writes.
+
+use std::collections::BTreeSet;
+
+use huiliu_proto::{id::Hash, kind::kind, period::Day, record::Record, region::RegionCode, value::Value};
+use rusqlite::Connection;
+
+use crate::{
+    check::{Found, Outcome},
+    cli::{Desk, table::Cell},
+    store::{Result, projection, projection::Shown},
+};
+
+/// Findings this union recorded and has not withdrawn.
+pub fn open(conn: &Connection, union: RegionCode) -> Result<Vec<Shown>> {
+    let (Some(finding), Some(withdrawal)) = (kind("finding"), kind("finding_withdrawal")) else { return Ok(vec![]) };
+    let all = usize::MAX >> 1;
+    let withdrawn: BTreeSet<Vec<u8>> = projection::list(conn, withdrawal, Some(union), None, all)?
+        .iter()
+        .filter_map(|row| row.record.bytes("finding").map(<[u8]>::to_vec))
+        .collect();
+    let mut open = projection::list(conn, finding, Some(union), None, all)?;
+    open.retain(|row| !withdrawn.contains(row.id.as_bytes()));
+    Ok(open)
+}
+
+fn fingerprint(row: &Shown) -> Option<Hash> {
+    Hash::try_from(row.record.bytes("fingerprint")?).ok()
+}
+
+/// Cases found now that are not recorded yet. A union's reading of its own records is advice and never recorded.
+pub fn new<'a>(outcome: &'a Outcome, open: &[Shown]) -> Vec<&'a Found> {
+    let known: BTreeSet<Hash> = open.iter().filter_map(fingerprint).collect();
+    outcome.found.iter().filter(|f| !f.advisory && !known.contains(&f.fingerprint)).collect()
+}
+
+/// Recorded findings of the rules that were run, which are neither found any more nor waiting for data.
+pub fn cleared<'a>(outcome: &Outcome, rules: &[&str], open: &'a [Shown]) -> Vec<&'a Shown> {
+    let found = outcome.found.iter().map(|f| f.fingerprint);
+    let still: BTreeSet<Hash> = found.chain(outcome.waiting.iter().map(|w| w.fingerprint)).collect();
+    let ran = |row: &&Shown| row.record.text("rule").is_some_and(|rule| rules.contains(&rule));
+    open.iter().filter(ran).filter(|row| fingerprint(row).is_some_and(|f| !still.contains(&f))).collect()
+}
+
+/// The entry that takes a finding back because later data has cleared it.
+pub fn withdrawal(row: &Shown, today: Day) -> Option<Record> {
+    let mut record = Record::new(kind("finding_withdrawal")?);
+    record.set("union", Value::Int(row.record.int("union")?));
+    record.set("finding", Value::Bytes(row.id.to_vec()));
+    record.set("withdrawn_on", Value::Int(i64::from(today.0)));
+    record.set("reason_zh", Value::Text("后到的数据已消除该疑点".into()));
+    record.set("reason_en", Value::Text("later data has cleared it".into()));
+    Some(record)
+}
+
+/// The word for a choice of a finding's field; its name for programs.
+pub fn choice(desk: &Desk, field: &str, number: i32) -> Cell {
+    let finding = kind("finding").and_then(|k| k.field(field).map(|at| k.fields[at].choices()));
+    match finding.and_then(|choices| choices.iter().find(|c| c.number == number)) {
+        Some(choice) => Cell::new(desk.label(&choice.label), choice.name.to_lowercase()),
+        None => Cell::new(number.to_string(), number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{check, store::projection::Place};
+    use huiliu_proto::{id::RecordId, lang::Label};
+
+    fn found(key: u8) -> Found {
+        let check = check::check("FC-01").expect("it is there");
+        Found {
+            rule: check.id,
+            version: 1,
+            subject: 320_900u32.try_into().expect("a code"),
+            fingerprint: Hash([key; 32]),
+            severity: check.severity,
+            family: check.family,
+            advisory: false,
+            evidence: vec![],
+            horizons: vec![],
+            parameters: vec![],
+            results: vec![],
+            summary: Label::new("摘要", "summary"),
+        }
+    }
+
+    fn recorded(key: u8) -> Shown {
+        let owner = 320_000u32.try_into().expect("a code");
+        let place = Place { owner, feed: 1, seq: 0 };
+        Shown { id: RecordId([key; 16]), place, record: found(key).to_record(Day(20_000)) }
+    }
+
+    #[test]
+    fn new_known_and_cleared() {
+        let outcome = Outcome { found: vec![found(1), found(2)], ..Default::default() };
+        let open = [recorded(2), recorded(3)];
+        let keys = |found: Vec<&Found>| found.iter().map(|f| f.fingerprint.0[0]).collect::<Vec<_>>();
+        assert_eq!(keys(new(&outcome, &open)), [1]);
+        let ids = |rows: Vec<&Shown>| rows.iter().map(|r| r.id.0[0]).collect::<Vec<_>>();
+        assert_eq!(ids(cleared(&outcome, &["FC-01"], &open)), [3]);
+        assert_eq!(ids(cleared(&outcome, &["FC-02"], &open)), [0; 0], "a rule that was not run clears nothing");
+        assert!(withdrawal(&recorded(3), Day(20_001)).is_some_and(|r| r.validate().is_ok()));
+    }
+}

@@ -1,0 +1,164 @@
+//! `check run`: what the checks find here. A hub records it for the union concerned; everyone else reads it as advice.
+
+use anyhow::Result;
+use huiliu_proto::{period::Day, record::Record};
+use serde_json::{Value as Json, json};
+
+use super::{findings, rule_named};
+use crate::{
+    check::{self, Check, Found, Outcome, Parameters, Waiting},
+    cli::{
+        Desk,
+        error::{Exit, Mistake, both},
+        table::{Cell, Table},
+    },
+    ledger,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// Checks to run, by id; without any, all
+    #[arg(value_name = "RULE")]
+    rules: Vec<String>,
+    /// Judge as of this day instead of today; nothing is withdrawn as of a day gone by
+    #[arg(long, value_name = "DATE")]
+    today: Option<String>,
+    /// Show what is found and record nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Run {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let checks: Vec<&'static Check> = match self.rules.is_empty() {
+            true => check::checks().iter().collect(),
+            false => self.rules.iter().map(|rule| rule_named(rule)).collect::<Result<_, _>>()?,
+        };
+        let today = self.today.as_deref().map_or(Ok(desk.today()), day)?;
+        let office = desk.open()?;
+        let union = office.me.union;
+        let bar = desk.bar(desk.pick("检查", "checking"), Some(checks.len() as u64));
+        let (outcome, open) = office.look(|conn| {
+            let mut outcome = Outcome::default();
+            for check in &checks {
+                let one = check::run(conn, check, union, today, &Parameters::default())?;
+                outcome.found.extend(one.found);
+                outcome.waiting.extend(one.waiting);
+                bar.inc(1);
+            }
+            Ok((outcome, findings::open(conn, union)?))
+        })?;
+        bar.finish_and_clear();
+        let rules: Vec<&str> = checks.iter().map(|c| c.id).collect();
+        let mut records: Vec<Record> = vec![];
+        let mut counts = (0, 0);
+        if office.me.hub && !self.dry_run {
+            let new = findings::new(&outcome, &open);
+            counts.0 = new.len();
+            records.extend(new.into_iter().map(|found| found.to_record(today)));
+            if today >= desk.today() {
+                let cleared = findings::cleared(&outcome, &rules, &open);
+                counts.1 = cleared.len();
+                records.extend(cleared.into_iter().filter_map(|row| findings::withdrawal(row, today)));
+            }
+        }
+        write(&office.store, records)?;
+        desk.answer(|| json_of(today, &outcome, counts), || words(desk, &outcome, counts))?;
+        Ok(if outcome.found.is_empty() { Exit::Done } else { Exit::Attention })
+    }
+}
+
+fn day(typed: &str) -> Result<Day, Mistake> {
+    typed.parse().map_err(|_| {
+        Mistake::usage(
+            both(format!("“{typed}”不是日期"), format!("“{typed}” is not a date")),
+            both("请按 2026-03-31 填写", "write it as 2026-03-31"),
+        )
+    })
+}
+
+/// All in one transaction: a run is recorded whole or not at all.
+fn write(store: &crate::store::Store, records: Vec<Record>) -> Result<()> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let refused = store.write_blocking(move |ledger| {
+        for record in &records {
+            if let ledger::Outcome::Refused(refusals) = ledger.write_entry(record)? {
+                let why = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                return Err(crate::store::StoreError::Refused(why));
+            }
+        }
+        Ok(())
+    });
+    Ok(refused?)
+}
+
+fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> String {
+    let mut table = Table::new()
+        .column("rule", desk.pick("规则", "rule"))
+        .column("severity", desk.pick("等级", "severity"))
+        .column("union", desk.pick("涉及工会", "union concerned"))
+        .column("summary", desk.pick("摘要", "summary"));
+    for found in &outcome.found {
+        table.row(vec![
+            Cell::same(found.rule),
+            findings::choice(desk, "severity", found.severity.into()),
+            Cell::same(found.subject.union_name()),
+            Cell::same(desk.label(&found.summary)),
+        ]);
+    }
+    let mut lines = vec![];
+    if table.is_empty() {
+        lines.push(desk.pick("没有查出疑点", "nothing was found").to_owned());
+    } else {
+        lines.push(table.words());
+        lines.push(
+            desk.pick(
+                "以上是疑点，不是结论；说明见 check explain 规则号",
+                "these are questions, not verdicts; see `check explain RULE`",
+            )
+            .to_owned(),
+        );
+    }
+    if !outcome.waiting.is_empty() {
+        let text = desk.pick("{}项因数据未到齐暂不判断", "{} cases wait for data that has not arrived");
+        lines.push(text.replace("{}", &outcome.waiting.len().to_string()));
+    }
+    if new + cleared > 0 {
+        let text = desk.pick("新登记疑点{}项，撤回{}项", "{} findings recorded, {} withdrawn");
+        lines.push(text.replacen("{}", &new.to_string(), 1).replacen("{}", &cleared.to_string(), 1));
+    }
+    lines.join("\n")
+}
+
+fn json_of(today: Day, outcome: &Outcome, (new, cleared): (usize, usize)) -> Json {
+    let found = |f: &Found| {
+        let evidence = f.evidence.iter().map(|e| json!({ "kind": e.kind, "record": e.record.to_string() }));
+        let horizons = f
+            .horizons
+            .iter()
+            .map(|(union, day)| json!({ "union": u32::from(*union), "day": day.map(|d| d.to_string()) }));
+        json!({
+            "rule": f.rule, "union": u32::from(f.subject), "severity": f.severity.as_str_name().to_lowercase(),
+            "family": f.family.as_str_name().to_lowercase(), "advisory": f.advisory,
+            "fingerprint": f.fingerprint.to_string(), "summary_zh": f.summary.zh, "summary_en": f.summary.en,
+            "evidence": evidence.collect::<Vec<_>>(), "horizons": horizons.collect::<Vec<_>>(),
+            "results": f.results.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+        })
+    };
+    let waiting = |w: &Waiting| {
+        let unions = w
+            .unions
+            .iter()
+            .map(|(union, day)| json!({ "union": u32::from(*union), "day": day.map(|d| d.to_string()) }));
+        json!({
+            "rule": w.rule, "union": u32::from(w.subject), "fingerprint": w.fingerprint.to_string(),
+            "needed": w.needed.to_string(), "unions": unions.collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "today": today.to_string(), "found": outcome.found.iter().map(found).collect::<Vec<_>>(),
+        "waiting": outcome.waiting.iter().map(waiting).collect::<Vec<_>>(), "recorded": new, "withdrawn": cleared,
+    })
+}

@@ -1,0 +1,213 @@
+//! What every verb works with: where the home is, in which language and form to answer.
+
+use std::{
+    io::{self, BufRead as _, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Result;
+use huiliu_proto::{
+    lang::{Label, Lang},
+    period::Day,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use rusqlite::Connection;
+use serde_json::Value as Json;
+
+use super::{Global, error::Mistake};
+use crate::{
+    clock::{self, Clock, Dice},
+    identity::Home,
+    ledger::Me,
+    store::{Store, Threads},
+};
+
+/// Which of the two programs runs. They have the same verbs; `serve` serves the unions below on one of them only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    Node,
+    Hub,
+}
+
+impl Program {
+    pub fn name(self) -> &'static str {
+        match self {
+            Program::Node => "huiliu-node",
+            Program::Hub => "huiliu-hub",
+        }
+    }
+}
+
+pub struct Desk {
+    pub program: Program,
+    pub lang: Lang,
+    pub json: bool,
+    pub dir: PathBuf,
+    pub clock: Clock,
+    pub dice: Dice,
+}
+
+/// A home, opened: who this is, and its store.
+pub struct Office {
+    pub home: Home,
+    pub me: Me,
+    pub store: Store,
+}
+
+impl Office {
+    /// Reads one consistent state of the store.
+    pub fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.store.read(|conn| Ok(look(conn)))?
+    }
+}
+
+impl Desk {
+    pub fn new(program: Program, lang: Lang, global: &Global) -> Desk {
+        let environment = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        Desk {
+            program,
+            lang,
+            json: global.json,
+            dir: global.home.clone().unwrap_or_else(|| default_home(&environment)),
+            clock: clock::system(),
+            dice: clock::dice(),
+        }
+    }
+
+    pub fn today(&self) -> Day {
+        clock::day((self.clock)())
+    }
+
+    pub fn home(&self) -> Result<Home> {
+        Ok(Home::open(&self.dir)?)
+    }
+
+    /// Opens the home for a verb that is soon over.
+    pub fn open(&self) -> Result<Office> {
+        self.open_with(Threads::Inline)
+    }
+
+    pub fn open_with(&self, threads: Threads) -> Result<Office> {
+        let home = self.home()?;
+        let me = home.me(self.clock.clone(), self.dice.clone())?;
+        let store = home.store(self.clock.clone(), self.dice.clone(), threads)?;
+        Ok(Office { home, me, store })
+    }
+
+    pub fn pick<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
+        self.lang.pick(zh, en)
+    }
+
+    pub fn label<'a>(&self, label: &'a Label) -> &'a str {
+        label.get(self.lang)
+    }
+
+    /// A line on standard output.
+    pub fn print(&self, text: &str) -> Result<()> {
+        Ok(writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n'))?)
+    }
+
+    /// The answer of a verb: JSON where that was asked for, words otherwise.
+    pub fn answer(&self, json: impl FnOnce() -> Json, words: impl FnOnce() -> String) -> Result<()> {
+        match self.json {
+            true => self.print(&serde_json::to_string_pretty(&json())?),
+            false => self.print(&words()),
+        }
+    }
+
+    /// A remark beside the answer: on standard error, so that what is piped on stays clean.
+    pub fn note(&self, text: &str) {
+        // Nobody is told that nobody could be told.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Asks a question that is answered with yes or no. Where nobody can be asked, `--yes` is asked for instead.
+    pub fn confirm(&self, question: &str) -> Result<bool> {
+        if !io::stdin().is_terminal() {
+            return Err(Mistake::NeedsYes.into());
+        }
+        write!(io::stderr().lock(), "{question}{}", self.pick("（是/否）", " (yes/no) "))?;
+        let answer = self.line()?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "是" | "y" | "yes" | "ｙ"))
+    }
+
+    /// A line from standard input.
+    pub fn line(&self) -> Result<String> {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line)?;
+        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    /// A bar on standard error for work that may take long; it shows only in a terminal.
+    pub fn bar(&self, what: &str, total: Option<u64>) -> ProgressBar {
+        if !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let (bar, template) = match total {
+            Some(total) => (ProgressBar::new(total), "{msg} [{bar:30}] {human_pos}/{human_len} {eta}"),
+            None => (ProgressBar::new_spinner(), "{spinner} {msg} {human_pos}"),
+        };
+        // A template that does not parse is a mistake of this file; the bar then has its usual looks.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        Ok(runtime.block_on(work))
+    }
+
+    /// A moment as it is written in China.
+    pub fn moment(&self, millis: i64) -> String {
+        let minutes = (millis + 8 * 3_600_000).div_euclid(60_000).rem_euclid(1440);
+        format!("{} {:02}:{:02}", clock::day(millis), minutes / 60, minutes % 60)
+    }
+}
+
+/// Ends when the person presses Ctrl-C.
+pub async fn ctrl_c() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::error!(%error, "Ctrl-C cannot be heard; end the process by its id");
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Where a program of this platform keeps a person's data.
+fn default_home(environment: &dyn Fn(&str) -> Option<PathBuf>) -> PathBuf {
+    let set = |name: &str| environment(name).filter(|path| path.is_absolute());
+    let user = || set("HOME").or_else(|| set("USERPROFILE")).unwrap_or_else(|| Path::new(".").to_owned());
+    let data = if cfg!(windows) {
+        set("LOCALAPPDATA").unwrap_or_else(|| user().join("AppData").join("Local"))
+    } else if cfg!(target_os = "macos") {
+        user().join("Library").join("Application Support")
+    } else {
+        set("XDG_DATA_HOME").unwrap_or_else(|| user().join(".local").join("share"))
+    };
+    data.join("huiliu")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(not(any(windows, target_os = "macos")))]
+    fn the_home_is_where_the_platform_says() {
+        let home = |variables: &[(&str, &str)]| {
+            let variables = variables.to_vec();
+            default_home(&move |name| variables.iter().find(|v| v.0 == name).map(|v| PathBuf::from(v.1)))
+        };
+        assert_eq!(home(&[("HOME", "/home/li")]), PathBuf::from("/home/li/.local/share/huiliu"));
+        assert_eq!(home(&[("HOME", "/home/li"), ("XDG_DATA_HOME", "/data")]), PathBuf::from("/data/huiliu"));
+        assert_eq!(
+            home(&[("HOME", "/home/li"), ("XDG_DATA_HOME", "data")]),
+            PathBuf::from("/home/li/.local/share/huiliu")
+        );
+        assert_eq!(home(&[]), PathBuf::from("./.local/share/huiliu"));
+    }
+}

@@ -1,0 +1,175 @@
+//! What went wrong, told to a person: cause, sentence in her language, what to do next, exit code.
+//!
+//! The one place where errors of all modules become words. A cause that is not listed is shown with its whole chain.
+
+mod causes;
+
+use std::{io::Write as _, process::ExitCode};
+
+use huiliu_proto::{
+    id::RecordId,
+    lang::{Label, Lang},
+    record::Refusal,
+};
+
+use super::Desk;
+use crate::check::CheckError;
+
+/// How a verb ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    Failed = 1,
+    /// What was typed makes no sense.
+    Usage = 2,
+    /// Nothing failed, and a person has to look.
+    Attention = 3,
+    /// A rule forbids it; nothing was written.
+    Refused = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// What the command line itself finds wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Mistake {
+    /// In words of the verb.
+    #[error("{}", what.en)]
+    Said { what: Label, hint: Label, exit: Exit },
+    #[error("{} refusals", .0.len())]
+    Refused(Vec<Refusal>),
+    #[error("several records fit {typed}")]
+    Ambiguous { typed: String, found: Vec<(RecordId, Label, String)> },
+    #[error("nobody can be asked")]
+    NeedsYes,
+}
+
+impl Mistake {
+    fn said(exit: Exit, what: (String, String), hint: (String, String)) -> Mistake {
+        Mistake::Said { what: Label::new(what.0, what.1), hint: Label::new(hint.0, hint.1), exit }
+    }
+
+    pub fn usage(what: (String, String), hint: (String, String)) -> Mistake {
+        Mistake::said(Exit::Usage, what, hint)
+    }
+
+    pub fn failed(what: (String, String), hint: (String, String)) -> Mistake {
+        Mistake::said(Exit::Failed, what, hint)
+    }
+
+    pub fn refused(what: (String, String), hint: (String, String)) -> Mistake {
+        Mistake::said(Exit::Refused, what, hint)
+    }
+}
+
+/// Both languages of a text.
+pub fn both(zh: impl Into<String>, en: impl Into<String>) -> (String, String) {
+    (zh.into(), en.into())
+}
+
+/// An error in words.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    pub exit: Exit,
+    pub what: String,
+    pub hint: String,
+}
+
+impl Told {
+    /// On standard error; as JSON where JSON was asked for.
+    pub fn report(self, desk: &Desk) -> Exit {
+        if self.what.is_empty() {
+            return self.exit;
+        }
+        let mut out = std::io::stderr().lock();
+        let _ = match desk.json {
+            true => {
+                let json = serde_json::json!({ "error": self.what, "hint": self.hint, "exit": self.exit as u8 });
+                writeln!(out, "{json}")
+            }
+            false => writeln!(
+                out,
+                "{}{}\n{}{}",
+                desk.pick("错误：", "error: "),
+                self.what,
+                desk.pick("提示：", "hint: "),
+                self.hint
+            ),
+        };
+        self.exit
+    }
+}
+
+pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
+    for cause in error.chain() {
+        if let Some(mistake) = cause.downcast_ref() {
+            return tell_mistake(mistake, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return causes::store(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return causes::identity(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return causes::uplink(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return causes::filing(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref::<CheckError>() {
+            let what = lang.pick("检查程序出错", "a check failed").to_owned() + ": " + &error.to_string();
+            let hint =
+                lang.pick("这是程序缺陷，请连同规则编号报告", "a defect of this program: report it with the rule's id");
+            return Told { exit: Exit::Failed, what, hint: hint.to_owned() };
+        }
+        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+            return tell_io(error, lang);
+        }
+    }
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let hint = lang
+        .pick("请重试；仍不行时加 -v 运行并报告输出", "try again; if it stays, run it with -v and report what it says");
+    Told { exit: Exit::Failed, what: chain.join(": "), hint: hint.to_owned() }
+}
+
+fn tell_mistake(mistake: &Mistake, lang: Lang) -> Told {
+    let told = |exit, what: String, hint: &str| Told { exit, what, hint: hint.to_owned() };
+    match mistake {
+        Mistake::Said { what, hint, exit } => told(*exit, what.get(lang).to_owned(), hint.get(lang)),
+        Mistake::Refused(refusals) => {
+            let lines: Vec<String> = refusals.iter().map(|r| format!("\n  {}", r.say(lang))).collect();
+            let first = lang.pick("未写入，有不合规定之处：", "nothing was written; this breaks a rule:");
+            let hint = lang.pick("请按上面的说明改正后重新运行", "correct it as said above and run it again");
+            told(Exit::Refused, format!("{first}{}", lines.concat()), hint)
+        }
+        Mistake::Ambiguous { typed, found } => {
+            let lines = found.iter().map(|(id, kind, title)| format!("\n  {id}  {} {title}", kind.get(lang)));
+            let first = match lang {
+                Lang::Zh => format!("有多条记录与“{typed}”相符："),
+                Lang::En => format!("several records fit “{typed}”:"),
+            };
+            let hint = lang.pick("请多输入几位编号", "type more of the id");
+            told(Exit::Usage, first + &lines.collect::<String>(), hint)
+        }
+        Mistake::NeedsYes => told(
+            Exit::Usage,
+            lang.pick("需要确认，但这里无人可问", "this has to be confirmed, and nobody can be asked here").to_owned(),
+            lang.pick("核对无误后加 --yes 再运行", "look it over, then run it again with --yes"),
+        ),
+    }
+}
+
+/// A program that reads our output may stop listening: that is no error of ours.
+fn tell_io(error: &std::io::Error, lang: Lang) -> Told {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return Told { exit: Exit::Done, what: String::new(), hint: String::new() };
+    }
+    let what = lang.pick("读写失败", "reading or writing failed").to_owned() + ": " + &error.to_string();
+    let hint = lang.pick("请检查路径、权限和磁盘空间", "check the path, its permissions and the space on the disk");
+    Told { exit: Exit::Failed, what, hint: hint.to_owned() }
+}

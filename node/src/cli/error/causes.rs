@@ -1,0 +1,209 @@
+//! The causes modules report, in words.
+
+use huiliu_proto::lang::Lang;
+
+use super::{Exit, Told};
+use crate::{filing::FilingError, identity::IdentityError, store::StoreError, sync::uplink::UplinkError};
+
+pub fn store(error: &StoreError, lang: Lang) -> Told {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    let busy = matches!(error, StoreError::Sqlite(rusqlite::Error::SqliteFailure(e, _))
+        if matches!(e.code, DatabaseBusy | DatabaseLocked));
+    let failed = |zh: String, en: String, hint_zh: &str, hint_en: &str| Told {
+        exit: if matches!(error, StoreError::Refused(_)) { Exit::Refused } else { Exit::Failed },
+        what: lang.pick(&zh, &en).to_owned(),
+        hint: lang.pick(hint_zh, hint_en).to_owned(),
+    };
+    let en = error.to_string();
+    match error {
+        StoreError::Exists(path) => failed(
+            format!("{} 已有数据库", path.display()),
+            en,
+            "不会覆盖已有数据；请换一个目录",
+            "data is never overwritten; choose another directory",
+        ),
+        StoreError::Missing(path) => failed(
+            format!("数据库 {} 不见了，而本单位的密钥还在；不会悄悄新建", path.display()),
+            en,
+            "请从备份恢复该文件；没有备份时与上级工会联系，从上级取回已报送的数据",
+            "restore the file from a backup; without one, ask the union above to give back what it holds",
+        ),
+        StoreError::Foreign(path) => failed(
+            format!("{} 不是汇流的数据库", path.display()),
+            en,
+            "请移开该文件，换回本单位的数据库或备份；检查 --home 是否指对目录",
+            "move that file away and put this union's database or its backup back; check --home",
+        ),
+        StoreError::Newer { found } => {
+            failed(format!("数据库由更新的版本写成（结构版本 {found}）"), en, "请升级本程序", "upgrade this program")
+        }
+        StoreError::Sqlite(_) if busy => failed(
+            "数据库正被另一个程序占用".into(),
+            "another program is using the database".into(),
+            "请稍候重试，或先结束正在运行的命令",
+            "try again in a moment, or end the other command first",
+        ),
+        StoreError::Unknown => failed(
+            "不能确定是否已写入".into(),
+            en,
+            "请先用 record list 查看，再决定是否重写",
+            "look with `record list` before you write it again",
+        ),
+        StoreError::Damaged(what) => failed(
+            format!("数据库中有无法读取的内容（{what}）"),
+            en,
+            "请运行 verify 查明；投影受损时运行 rebuild，日志受损时从备份或上级恢复",
+            "run `verify`; tables are mended by `rebuild`, feeds from a backup or from the level above",
+        ),
+        StoreError::Refused(why) => failed(
+            format!("不允许这样写：{why}"),
+            en,
+            "没有写入任何内容；请核对记录编号和归属单位",
+            "nothing was written; check the record's id and whose it is",
+        ),
+        StoreError::Panicked => failed(
+            "写入时程序出错，已撤销".into(),
+            en,
+            "请加 -v 重试一次；仍不行时报告输出",
+            "try once more with -v; if it stays, report what it says",
+        ),
+        StoreError::Closed => failed(
+            "数据库没有接受写入，可能正被另一个程序占用".into(),
+            "the database took no write; another program may be using it".into(),
+            "请稍候重试；仍不行时加 -v 运行",
+            "try again in a moment; if it stays, run it with -v",
+        ),
+        _ => {
+            let mut source = std::error::Error::source(error);
+            let mut causes = String::new();
+            while let Some(cause) = source {
+                causes += &format!(": {cause}");
+                source = cause.source();
+            }
+            failed(
+                format!("数据库出错：{en}{causes}"),
+                format!("{en}{causes}"),
+                "请检查磁盘空间和文件权限；仍不行时运行 verify",
+                "check the space on the disk and the file's permissions; then run `verify`",
+            )
+        }
+    }
+}
+
+pub fn identity(error: &IdentityError, lang: Lang) -> Told {
+    let en = error.to_string();
+    let (zh, hint_zh, hint_en) = match error {
+        IdentityError::Exists(dir) => (
+            format!("{} 已经初始化过", dir.display()),
+            "不会覆盖已有的密钥和数据；请用 --home 换一个目录",
+            "keys and data are never overwritten; choose another directory with --home",
+        ),
+        IdentityError::Missing(dir) => (
+            format!("{} 还没有初始化", dir.display()),
+            "请先运行 init --union 区划代码，或用 --home 指明目录",
+            "run `init --union CODE` first, or name the directory with --home",
+        ),
+        IdentityError::File { path, cause } => (
+            format!("{} 无法使用：{cause}", path.display()),
+            "请检查文件是否完整、可读",
+            "check that the file is whole and readable",
+        ),
+        IdentityError::NoUnion(union) => (
+            format!("{union} 不是本联合体的工会"),
+            "请填县级以上工会的六位区划代码",
+            "give the six-digit code of a county union or one above",
+        ),
+        IdentityError::NotNational => (
+            "全国总工会是、且只有它是全网的根".into(),
+            "全国总工会初始化时加 --root，其他工会不加",
+            "the national union is set up with --root, all others without",
+        ),
+        IdentityError::OtherMachine => (
+            "这份批准书是给另一台机器的".into(),
+            "请在本机运行 request，把新的申请交给上级",
+            "run `request` on this machine and hand the new request to the union above",
+        ),
+        IdentityError::OtherNetwork { ours, theirs } => (
+            format!("批准书属于网络“{theirs}”，本机属于“{ours}”"),
+            "请与上级核对网络名称",
+            "ask the union above for the name of the network",
+        ),
+        IdentityError::NotJoined => (
+            "本机尚未加入网络".into(),
+            "请运行 request，把申请交给上级，再用 join 接受批复；此前照常记录",
+            "run `request`, hand the file to the union above, then `join` with its answer; records can be written meanwhile",
+        ),
+        IdentityError::Store(error) => return store(error, lang),
+        _ => (
+            format!("密钥或证书出错：{en}"),
+            "请检查目录 keys 和 certs 是否完整",
+            "check the directories `keys` and `certs`",
+        ),
+    };
+    Told { exit: Exit::Failed, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+}
+
+pub fn uplink(error: &UplinkError, lang: Lang) -> Told {
+    let en = error.to_string();
+    let (zh, hint_zh, hint_en) = match error {
+        UplinkError::Identity(IdentityError::Store(error)) | UplinkError::Store(error) => {
+            return store(error, lang);
+        }
+        UplinkError::Identity(error) => return identity(error, lang),
+        UplinkError::Unreachable { address, cause } => (
+            format!("连接不上上级 {address}：{cause}"),
+            "线路恢复后会自动补送，记录不会丢失；请检查网络和上级是否在运行",
+            "nothing is lost, it is sent when the line is back; check the line and whether the hub runs",
+        ),
+        UplinkError::Declined(why) => (
+            format!("上级拒绝了连接：{why}"),
+            "请与上级核对本机的登记，必要时重新 request 和 join",
+            "ask the union above about this machine's enrolment; `request` and `join` again if need be",
+        ),
+    };
+    Told { exit: Exit::Failed, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+}
+
+pub fn filing(error: &FilingError, lang: Lang) -> Told {
+    let en = error.to_string();
+    let (exit, zh, hint_zh, hint_en) = match error {
+        FilingError::Store(error) => return store(error, lang),
+        FilingError::TooMany(n) => (
+            Exit::Refused,
+            format!("在聘{n}人，超过一件备案所能容纳的人数"),
+            "请由下级工会分别备案",
+            "let the unions below file their own",
+        ),
+        FilingError::Future(day) => {
+            (Exit::Refused, format!("截止日期{day}还没有到"), "请填今天或以前的日期", "give today or a day before")
+        }
+        FilingError::Damaged(id) => {
+            (Exit::Failed, format!("聘任 {id} 的档案无法读取"), "请运行 rebuild 后重试", "run `rebuild` and try again")
+        }
+        FilingError::Missing(id) => (
+            Exit::Failed,
+            format!("没有编号为 {id} 的备案"),
+            "用 filing list --all 查找编号",
+            "find its id with `filing list --all`",
+        ),
+        FilingError::NotParent(parent) => (
+            Exit::Refused,
+            format!("这件备案只能由其直接上级{}处理", parent.union_name()),
+            "请由该工会处理",
+            "let that union decide it",
+        ),
+        FilingError::NotHub => (
+            Exit::Refused,
+            "本机不是枢纽，不处理下级备案".into(),
+            "请在本单位的枢纽上运行",
+            "run it on this union's hub",
+        ),
+        FilingError::Closed(state) => (
+            Exit::Refused,
+            format!("这件备案{}，不能再这样处理", state.label().zh),
+            "退回的备案由下级重新报送；已备案的由下级报送更正",
+            "what was sent back is submitted anew; what is on file is corrected by another filing",
+        ),
+    };
+    Told { exit, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+}

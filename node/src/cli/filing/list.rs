@@ -1,0 +1,72 @@
+//! `filing list`: filings of this union and of those below, and what became of each.
+
+use anyhow::Result;
+
+use super::type_label;
+use crate::{
+    cli::{
+        Desk,
+        error::Exit,
+        record::{union_named, view},
+        table::{Cell, Table},
+    },
+    filing::{self, Standing, State},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Only filings of this union: its code or name
+    #[arg(long, value_name = "UNION")]
+    union: Option<String>,
+    /// Also versions that another has taken the place of
+    #[arg(long)]
+    all: bool,
+}
+
+impl List {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let union = self.union.as_deref().map(union_named).transpose()?;
+        let office = desk.open()?;
+        let mut standings = office.look(|conn| Ok(filing::read(conn, union)?))?;
+        standings.retain(|s| self.all || !matches!(s.state, State::Superseded { .. }));
+        let mut table = Table::new()
+            .column("filing", desk.pick("编号", "id"))
+            .column("union", desk.pick("单位", "union"))
+            .column("type", desk.pick("类型", "type"))
+            .number("year", desk.pick("年度", "year"))
+            .column("census_on", desk.pick("截止日期", "as of"))
+            .number("full_time", desk.pick("专职", "full-time"))
+            .number("part_time", desk.pick("兼职", "part-time"))
+            .number("funded_heads", desk.pick("申报人数", "declared"))
+            .column("state", desk.pick("状态", "state"))
+            .column("detail", desk.pick("备案号或理由", "register no. or reasons"))
+            .column("holds", desk.pick("有效版本", "holds"));
+        standings.iter().for_each(|standing| table.row(row(desk, standing)));
+        let nothing = desk.pick("没有备案", "there are no filings");
+        desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
+        Ok(Exit::Done)
+    }
+}
+
+fn row(desk: &Desk, Standing { version, state, holds }: &Standing) -> Vec<Cell> {
+    let detail = match state {
+        State::Returned { reasons } => Cell::same(reasons.as_str()),
+        State::Filed { register_no } => Cell::same(register_no.as_str()),
+        State::Superseded { by } => Cell::new(view::short(by), by.to_string()),
+        State::Submitted | State::TakenIn => Cell::none(),
+    };
+    let number = |n: i64| Cell::new(n.to_string(), n);
+    vec![
+        Cell::new(view::short(&version.id), version.id.to_string()),
+        Cell::new(version.owner.name(), u32::from(version.owner)),
+        Cell::new(type_label(version.type_, desk.lang), version.type_),
+        number(version.year),
+        Cell::same(version.census_on.to_string()),
+        number(version.full_time),
+        number(version.part_time),
+        number(version.funded_heads),
+        Cell::new(desk.label(&state.label()), state.word()),
+        detail,
+        Cell::new(if *holds { desk.pick("是", "yes") } else { "" }, *holds),
+    ]
+}

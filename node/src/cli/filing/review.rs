@@ -1,0 +1,59 @@
+//! `filing review`: what the union directly above answers.
+
+use anyhow::Result;
+use clap::ValueEnum;
+use huiliu_proto::v1::ReviewAction;
+
+use crate::{
+    cli::{
+        Desk,
+        error::Exit,
+        record::{self, find},
+    },
+    filing::{self, FilingError},
+};
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Answer {
+    Accept,
+    File,
+    Return,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Review {
+    /// The filing's id, or the beginning of it
+    filing: String,
+    /// accept: taken in for review; file: on file, with a register number; return: sent back, with reasons
+    answer: Answer,
+    /// Register number; needed to file
+    #[arg(long, value_name = "NO")]
+    register_no: Option<String>,
+    /// Reasons; needed to send it back
+    #[arg(long, value_name = "TEXT")]
+    reasons: Option<String>,
+}
+
+impl Review {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let id = office.look(|conn| Ok(find::any(conn, &self.filing)?.map_or_else(|id| id, |shown| shown.id)))?;
+        let action = match self.answer {
+            Answer::Accept => ReviewAction::TakenIn,
+            Answer::File => ReviewAction::Filed,
+            Answer::Return => ReviewAction::SentBack,
+        };
+        let (union, hub) = (office.me.union, office.me.hub);
+        // Looked up and written in one transaction, so that two desks of one hub do not decide twice.
+        let written = office.store.write_blocking(move |ledger| {
+            let (no, reasons) = (self.register_no.as_deref(), self.reasons.as_deref());
+            match filing::review(ledger.conn(), union, hub, id, action, no, reasons) {
+                Ok(record) => Ok(Ok((record.kind, ledger.write_entry(&record)?))),
+                Err(FilingError::Store(error)) => Err(error),
+                Err(error) => Ok(Err(error)),
+            }
+        })?;
+        let (kind, outcome) = written?;
+        record::answer(desk, kind, outcome, false)
+    }
+}

@@ -1,0 +1,169 @@
+//! `filing submit`: the numbers first, then the question, then the entry. What was shown is what is written.
+
+use anyhow::Result;
+use huiliu_proto::{
+    kind::{Kind, kind},
+    period::Day,
+    region::RegionCode,
+    value::Value,
+};
+use serde_json::{Value as Json, json};
+
+use super::type_label;
+use crate::{
+    cli::{
+        Desk,
+        error::{Exit, Mistake, both},
+        record::view,
+        table::{Cell, Table},
+    },
+    filing::{self, Ask, Draft},
+    ledger::Outcome,
+    store::StoreError,
+};
+
+/// The numbers of a filing, in the order in which they are shown.
+const NUMBERS: [&str; 5] = ["full_time", "part_time", "certified", "funded_heads", "enterprises"];
+
+#[derive(Debug, clap::Args)]
+pub struct Submit {
+    /// What is filed: yearly, hire, extension, change or cancel
+    #[arg(long = "type", value_name = "TYPE")]
+    type_: String,
+    /// Year it is for
+    #[arg(long, value_name = "YEAR")]
+    year: String,
+    /// Day of the roster: who was in post on it
+    #[arg(long, value_name = "DATE")]
+    census: String,
+    /// Heads declared for the fund; without it, those of the roster that count for it
+    #[arg(long, value_name = "N")]
+    declare_funded: Option<u32>,
+    /// A note to the union above
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Submit without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Submit {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let ask = self.ask()?;
+        let office = desk.open()?;
+        let (union, today) = (office.me.union, desk.today());
+        let draft = office.look(|conn| Ok(filing::draft(conn, union, today, &ask)?))?;
+        let warnings = draft.record.validate().map_err(Mistake::Refused)?;
+        if !desk.json {
+            desk.print(&preview(desk, union, &draft))?;
+            warnings
+                .iter()
+                .for_each(|w| desk.note(&format!("{}{}", desk.pick("请注意：", "note: "), w.say(desk.lang))));
+        } else if !self.yes {
+            desk.print(&serde_json::to_string_pretty(&preview_json(&draft, None))?)?;
+        }
+        if !self.yes && !desk.confirm(desk.pick("确认报送以上数字？", "submit these numbers?"))? {
+            desk.note(desk.pick("没有报送", "nothing was submitted"));
+            return Ok(Exit::Done);
+        }
+        let shown = draft.clone();
+        let outcome = office.store.write_blocking(move |ledger| {
+            let now = match filing::draft(ledger.conn(), union, today, &ask) {
+                Err(filing::FilingError::Store(error)) => return Err(error),
+                now => now.ok(),
+            };
+            if now.as_ref() != Some(&shown) {
+                return Err(StoreError::Refused("the records changed while the numbers were looked at".into()));
+            }
+            ledger.write_entry(&shown.record)
+        })?;
+        let id = match outcome {
+            Outcome::Written { id, .. } | Outcome::Unchanged(id) => id,
+            Outcome::Refused(refusals) => return Err(Mistake::Refused(refusals).into()),
+        };
+        desk.answer(
+            || preview_json(&draft, Some(id.to_string())),
+            || format!("{}{id}", desk.pick("已报送：备案 ", "submitted: filing ")),
+        )?;
+        if !desk.json {
+            desk.note(desk.pick(
+                "运行 sync 送达上级；用 filing list 查看处理结果。",
+                "run `sync` to send it; see what becomes of it with `filing list`.",
+            ));
+        }
+        Ok(Exit::Done)
+    }
+
+    fn ask(&self) -> Result<Ask, Mistake> {
+        let filing = filing_kind()?;
+        let read = |name: &str, typed: &str| -> Result<i64, Mistake> {
+            let at = filing.field(name).ok_or(Mistake::NeedsYes)?;
+            match filing.fields[at].parse(typed) {
+                Ok(Value::Int(n)) => Ok(n),
+                Ok(_) => Err(Mistake::Refused(vec![])),
+                Err(refusal) => Err(Mistake::Refused(vec![refusal])),
+            }
+        };
+        // `yearly` for YEARLY_FILING; the labels of both languages are read as well.
+        let named = format!("{}_FILING", self.type_.to_uppercase());
+        let type_ = read("type", &named).or_else(|_| read("type", &self.type_))?;
+        let census_on = Day(i32::try_from(read("census_on", &self.census)?).unwrap_or_default());
+        let declared = self.declare_funded.map(i64::from);
+        Ok(Ask { type_, year: read("year", &self.year)?, census_on, declared, note: self.note.clone() })
+    }
+}
+
+fn filing_kind() -> Result<&'static Kind, Mistake> {
+    kind("filing").ok_or_else(|| {
+        Mistake::failed(
+            both("没有备案这种记录", "filings are not declared"),
+            both("请升级本程序", "upgrade this program"),
+        )
+    })
+}
+
+fn preview(desk: &Desk, union: RegionCode, draft: &Draft) -> String {
+    let record = &draft.record;
+    let mut table = Table::new().column("field", desk.pick("项目", "item")).number("now", desk.pick("本次", "now"));
+    if draft.before.is_some() {
+        table = table.number("before", desk.pick("上一版", "before"));
+    }
+    for name in NUMBERS {
+        let Some(at) = record.kind.field(name) else { continue };
+        let number = |n: Option<i64>| n.map_or_else(Cell::none, |n| Cell::same(n.to_string()));
+        let mut cells = vec![Cell::same(desk.label(&record.kind.fields[at].label)), number(record.int(name))];
+        if let Some(before) = &draft.before {
+            cells.push(number(match name {
+                "full_time" => Some(before.full_time),
+                "part_time" => Some(before.part_time),
+                "certified" => before.certified,
+                "funded_heads" => Some(before.funded_heads),
+                _ => before.enterprises,
+            }));
+        }
+        table.row(cells);
+    }
+    let type_ = type_label(record.int("type").unwrap_or_default(), desk.lang);
+    let census = Day(i32::try_from(record.int("census_on").unwrap_or_default()).unwrap_or_default());
+    let lines = record.lines("roster").count();
+    let mut heading = format!(
+        "{} {type_} {}  {}{census}  {}{lines}",
+        union.union_name(),
+        record.int("year").unwrap_or_default(),
+        desk.pick("截止", "as of "),
+        desk.pick("名册人数", "on the roster: "),
+    );
+    if let Some(before) = &draft.before {
+        heading += &format!("\n{}{}", desk.pick("更正此前的备案 ", "in place of filing "), view::short(&before.id));
+    }
+    format!("{heading}\n{}", table.words())
+}
+
+fn preview_json(draft: &Draft, id: Option<String>) -> Json {
+    json!({
+        "record": id,
+        "written": id.is_some(),
+        "fields": view::object(&draft.record.kind.fields, draft.record.values()),
+        "supersedes": draft.before.as_ref().map(|b| b.id.to_string()),
+    })
+}

@@ -1,0 +1,66 @@
+//! `init`: this union's machine on its first day. It can work at once, and join a network when there is a line.
+
+use anyhow::Result;
+
+use super::{Desk, desk::Program, error::Exit, record::union_named};
+use crate::identity::{Home, Role};
+
+#[derive(Debug, clap::Args)]
+pub struct Init {
+    /// The union this machine writes for: its region code or name
+    #[arg(long, value_name = "UNION")]
+    union: String,
+    /// Name of the network, the same on all machines
+    #[arg(long, value_name = "NAME", default_value = "huiliu")]
+    network: String,
+    /// Serve the unions below as well; of itself on huiliu-hub
+    #[arg(long)]
+    hub: bool,
+    /// This is the national union's hub, where all authority comes from
+    #[arg(long)]
+    root: bool,
+}
+
+impl Init {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let union = union_named(&self.union)?;
+        let role = match self.root {
+            true => Role::Root,
+            false if self.hub || desk.program == Program::Hub => Role::Hub,
+            false => Role::Node,
+        };
+        let home = Home::init(&desk.dir, &self.network, union, role, &desk.clock, &desk.dice)?;
+        // The database is opened once, so that what can fail fails now.
+        let office = desk.open()?;
+        desk.answer(
+            || {
+                serde_json::json!({
+                    "home": home.dir.display().to_string(),
+                    "network": home.config.network,
+                    "union": u32::from(union),
+                    "hub": home.config.hub,
+                    "device": office.me.device().to_string(),
+                })
+            },
+            || {
+                let dir = home.dir.display();
+                let name = union.union_name();
+                match desk.lang {
+                    huiliu_proto::lang::Lang::Zh => format!(
+                        "已为{name}（{union}）初始化：{dir}\n请备份其中的 keys 目录并妥善保管：没有它，加密的身份证号无法读出。"
+                    ),
+                    huiliu_proto::lang::Lang::En => format!(
+                        "set up for {name} ({union}) in {dir}\nkeep a safe copy of its directory `keys`: sealed identity numbers cannot be read without it."
+                    ),
+                }
+            },
+        )?;
+        if !desk.json && role != Role::Root {
+            desk.note(desk.pick(
+                "现在就可以开始记录；有线路后用 request 和 join 加入上级。",
+                "records can be written now; join the union above with `request` and `join` when there is a line.",
+            ));
+        }
+        Ok(Exit::Done)
+    }
+}

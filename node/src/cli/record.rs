@@ -1,0 +1,119 @@
+//! Records of any kind: what can be typed and what is shown come from the kinds' declarations.
+
+pub mod add;
+pub mod edit;
+pub mod find;
+pub mod history;
+pub mod list;
+pub mod show;
+pub mod typed;
+pub mod view;
+
+use anyhow::Result;
+use clap::Subcommand;
+use huiliu_proto::{
+    kind::{Kind, kind, kinds},
+    record::{Refusal, Warning},
+    region::RegionCode,
+};
+
+use super::{
+    Desk,
+    error::{Exit, Mistake, both},
+};
+use crate::ledger::Outcome;
+
+#[derive(Debug, Subcommand)]
+pub enum RecordVerb {
+    /// Write a record; without fields, show which fields the kind has
+    Add(add::Add),
+    /// Change fields of a document of this union
+    Edit(edit::Edit),
+    /// List records of a kind; without a kind, the kinds and how many records there are
+    List(list::List),
+    /// Show one record with everything known about it
+    Show(show::Show),
+    /// Show every edit of a record: when, by which device, what changed
+    History(history::History),
+}
+
+impl RecordVerb {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        match self {
+            RecordVerb::Add(verb) => verb.run(desk),
+            RecordVerb::Edit(verb) => verb.run(desk),
+            RecordVerb::List(verb) => verb.run(desk),
+            RecordVerb::Show(verb) => verb.run(desk),
+            RecordVerb::History(verb) => verb.run(desk),
+        }
+    }
+}
+
+/// A kind by its name or its label in either language.
+pub fn kind_named(typed: &str) -> Result<&'static Kind, Mistake> {
+    let labelled = || kinds().iter().find(|k| k.label.zh == typed || k.label.en == typed);
+    kind(typed).or_else(labelled).ok_or_else(|| {
+        Mistake::usage(
+            both(format!("没有“{typed}”这种记录"), format!("there is no kind of record “{typed}”")),
+            both("运行 record list 查看所有种类", "run `record list` to see all kinds"),
+        )
+    })
+}
+
+/// A union by its code or its name.
+pub fn union_named(typed: &str) -> Result<RegionCode, Mistake> {
+    RegionCode::named(typed.trim()).map_or_else(|| typed.parse(), Ok).map_err(|_| {
+        Mistake::usage(
+            both(format!("没有“{typed}”这个工会，或有多个同名"), format!("there is no union “{typed}”, or several")),
+            both("请填六位区划代码，如 320922", "give the six-digit region code, such as 320922"),
+        )
+    })
+}
+
+/// What became of a write, for the person who wrote.
+pub(super) fn answer(desk: &Desk, kind: &'static Kind, outcome: Outcome, dry: bool) -> Result<Exit> {
+    let (id, warnings, alike) = match outcome {
+        Outcome::Refused(refusals) => return Err(Mistake::Refused(refusals).into()),
+        Outcome::Unchanged(id) => {
+            let json = || serde_json::json!({ "record": id.to_string(), "written": false });
+            desk.answer(json, || desk.pick("内容没有变化，未写入", "nothing changed; nothing was written").to_owned())?;
+            return Ok(Exit::Done);
+        }
+        Outcome::Written { id, warnings, alike } => (id, warnings, alike),
+    };
+    let remarks = |list: &[Warning]| list.iter().map(|w| w.say(desk.lang)).collect::<Vec<_>>();
+    let same: Vec<String> = alike.iter().map(ToString::to_string).collect();
+    desk.answer(
+        || {
+            let record = if dry { serde_json::Value::Null } else { id.to_string().into() };
+            serde_json::json!({
+                "record": record, "kind": kind.name, "written": !dry, "warnings": remarks(&warnings), "alike": same,
+            })
+        },
+        || {
+            let label = desk.label(&kind.label);
+            match dry {
+                true => desk.pick("试写通过，未写入", "it may stand so; nothing was written").to_owned(),
+                false => format!("{}{label} {id}", desk.pick("已写入：", "written: ")),
+            }
+        },
+    )?;
+    if !desk.json {
+        for remark in remarks(&warnings) {
+            desk.note(&format!("{}{remark}", desk.pick("请注意：", "note: ")));
+        }
+        if !same.is_empty() {
+            let what = desk.pick("可能与已有记录重复：", "perhaps the same as: ");
+            desk.note(&format!("{what}{}", same.join(desk.pick("、", ", "))));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// All of what is wrong with what was typed, at once.
+fn all_or_refused<T>(values: Vec<T>, refusals: Vec<Refusal>) -> Result<Vec<T>> {
+    match refusals.is_empty() {
+        true => Ok(values),
+        false => Err(Mistake::Refused(refusals).into()),
+    }
+}

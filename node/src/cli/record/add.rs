@@ -1,0 +1,189 @@
+//! `record add`: a document or an entry, from its declaration.
+
+use std::{io::IsTerminal as _, sync::mpsc};
+
+use anyhow::Result;
+use huiliu_proto::{
+    kind::{Author, Field, Kind, Shape, Type, kinds},
+    record::Record,
+};
+
+use super::{answer, kind_named, typed};
+use crate::{
+    cli::{
+        Desk,
+        error::{Exit, Mistake, both},
+        table::{Cell, Table},
+    },
+    ledger::Outcome,
+    store::{Store, StoreError},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// Kind of record, such as mediator or expenditure
+    kind: Option<String>,
+    /// Fields as field=value; of a sealed field, - reads the value from standard input
+    #[arg(value_name = "FIELD=VALUE")]
+    fields: Vec<String>,
+    /// A line of a table in the record, as table:field=value,field=value; may be repeated
+    #[arg(long = "line", value_name = "TABLE:FIELD=VALUE,…")]
+    lines: Vec<String>,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Add {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let Some(kind) = &self.kind else { return show_kinds(desk) };
+        let kind = kind_named(kind)?;
+        if kind.automatic {
+            let what = both(
+                format!("“{}”由系统自动填写", kind.label.zh),
+                format!("a {} is written by the system itself", kind.label.en),
+            );
+            let hint = both("不需要手工填写", "there is no need to write it");
+            return Err(Mistake::refused(what, hint).into());
+        }
+        if self.fields.is_empty() && self.lines.is_empty() {
+            return match std::io::stdout().is_terminal() || desk.json {
+                true => show_fields(desk, kind),
+                false => Err(no_fields(kind).into()),
+            };
+        }
+        let office = desk.open()?;
+        let values = office.look(|conn| self.values(desk, conn, kind))?;
+        let outcome = write(&office.store, kind, values.clone(), self.dry_run)?;
+        if self.dry_run && matches!(outcome, Outcome::Written { .. }) && !desk.json {
+            let mut table =
+                Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
+            for (at, value) in values.iter().filter_map(|(at, value)| Some((at, value.as_ref()?))) {
+                let field = &kind.fields[*at];
+                let shown = office.look(|conn| super::view::words(conn, field, value, desk.lang))?;
+                table.row(vec![Cell::same(desk.label(&field.label)), Cell::same(shown)]);
+            }
+            desk.print(&table.words())?;
+        }
+        answer(desk, kind, outcome, self.dry_run)
+    }
+
+    fn values(&self, desk: &Desk, conn: &rusqlite::Connection, kind: &'static Kind) -> Result<Vec<typed::Typed>> {
+        let mut values = typed::fields(desk, conn, kind, &self.fields)?;
+        values.extend(typed::lines(conn, kind, &self.lines)?);
+        // What was left empty was not said.
+        values.retain(|(_, value)| value.is_some());
+        Ok(values)
+    }
+}
+
+/// A trial goes the whole way and is undone: what it says is what would have been.
+fn write(store: &Store, kind: &'static Kind, values: Vec<typed::Typed>, dry: bool) -> Result<Outcome> {
+    let (tell, told) = mpsc::channel();
+    let written = store.write_blocking(move |ledger| {
+        let outcome = match kind.shape {
+            Shape::Document => ledger.write_document(kind, None, values)?,
+            Shape::Entry => {
+                let mut record = Record::new(kind);
+                values.into_iter().for_each(|(at, value)| record.put(at, value));
+                ledger.write_entry(&record)?
+            }
+        };
+        // The receiver lives until the write is over.
+        let _ = tell.send(outcome);
+        if dry { Err(StoreError::Refused("a trial".into())) } else { Ok(()) }
+    });
+    match (told.try_recv(), written) {
+        (Ok(outcome), Ok(())) => Ok(outcome),
+        (Ok(outcome), Err(StoreError::Refused(_))) if dry => Ok(outcome),
+        (_, Err(error)) => Err(error.into()),
+        (Err(_), Ok(())) => Err(StoreError::Panicked.into()),
+    }
+}
+
+fn no_fields(kind: &Kind) -> Mistake {
+    let required = |label: &dyn Fn(&Field) -> String| {
+        kind.fields.iter().filter(|f| f.required).map(label).collect::<Vec<_>>().join(" ")
+    };
+    let named = required(&|f| format!("{}=…", f.name));
+    Mistake::usage(
+        both(format!("没有填写“{}”的任何字段", kind.label.zh), format!("no field of the {} is given", kind.label.en)),
+        both(format!("必填：{named}"), format!("required: {named}")),
+    )
+}
+
+fn show_kinds(desk: &Desk) -> Result<Exit> {
+    let mut table = Table::new()
+        .column("kind", desk.pick("种类", "kind"))
+        .column("label", desk.pick("名称", "label"))
+        .column("shape", desk.pick("形式", "shape"))
+        .column("author", desk.pick("谁填写", "written by"));
+    for kind in kinds().iter().filter(|k| !k.automatic) {
+        let shape = match kind.shape {
+            Shape::Document => Cell::new(desk.pick("档案（可修改）", "document, edited over time"), "document"),
+            Shape::Entry => Cell::new(desk.pick("一次记录（不修改）", "entry, said once"), "entry"),
+        };
+        let author = match kind.author {
+            Author::Owner => Cell::new(desk.pick("本单位", "any union, its own"), "owner"),
+            Author::Superior => Cell::new(desk.pick("上级对下级", "a union, for one below it"), "superior"),
+            Author::Publisher => Cell::new(desk.pick("上级对全体下级", "a union, for all below it"), "publisher"),
+        };
+        table.row(vec![Cell::same(kind.name), Cell::same(desk.label(&kind.label)), shape, author]);
+    }
+    desk.answer(|| table.json(), || table.words())?;
+    Ok(Exit::Done)
+}
+
+fn show_fields(desk: &Desk, kind: &'static Kind) -> Result<Exit> {
+    let mut table = Table::new()
+        .column("field", desk.pick("字段", "field"))
+        .column("label", desk.pick("名称", "label"))
+        .column("required", desk.pick("必填", "required"))
+        .column("format", desk.pick("填法", "written as"))
+        .column("help", desk.pick("说明", "help"));
+    let tables = kind.fields.iter().flat_map(|f| f.lines().iter().map(move |line| (Some(f), line)));
+    for (above, field) in kind.fields.iter().filter(|f| f.lines().is_empty()).map(|f| (None, f)).chain(tables) {
+        let name = above.map_or_else(|| field.name.to_owned(), |table| format!("{}:{}", table.name, field.name));
+        let required = Cell::new(if field.required { desk.pick("是", "yes") } else { "" }, field.required);
+        let help = field.help.as_ref().map_or("", |help| desk.label(help));
+        table.row(vec![
+            Cell::same(name),
+            Cell::same(desk.label(&field.label)),
+            required,
+            Cell::same(written_as(desk, field)),
+            Cell::same(help),
+        ]);
+    }
+    desk.answer(|| table.json(), || format!("{}（{}）\n{}", desk.label(&kind.label), kind.source, table.words()))?;
+    Ok(Exit::Done)
+}
+
+/// What may be typed for a field, in a few words.
+fn written_as(desk: &Desk, field: &Field) -> String {
+    use huiliu_proto::kind::Format;
+    let choices = || field.choices().iter().map(|c| desk.label(&c.label)).collect::<Vec<_>>();
+    match (&field.ty, field.format) {
+        (Type::Choice(_), _) => crate::cli::table::brief(&choices().join(" | "), 60),
+        (Type::Choices(_), _) => crate::cli::table::brief(&choices().join(desk.pick("、", ", ")), 60),
+        (Type::Bool, _) => desk.pick("是 | 否", "yes | no").to_owned(),
+        (Type::Reference, _) => {
+            let target = field.reference.unwrap_or_default();
+            desk.pick("编号或名称：", "id or name: ").to_owned() + target
+        }
+        (_, Format::Date) => "2026-03-31".to_owned(),
+        (_, Format::Month) => "2026-03".to_owned(),
+        (_, Format::Year) => "2026".to_owned(),
+        (_, Format::Fen) => desk.pick("元，如 3000.50", "yuan, such as 3000.50").to_owned(),
+        (_, Format::Percent) => desk.pick("百分比，如 33.33", "percent, such as 33.33").to_owned(),
+        (_, Format::Region) => desk.pick("区划代码或名称", "region code or name").to_owned(),
+        (_, Format::Instant) => "2026-03-31 14:05".to_owned(),
+        (Type::Text, Format::None) => match field.max {
+            Some(max) => desk.pick("至多{}字", "at most {} characters").replace("{}", &max.to_string()),
+            None => desk.pick("文字", "text").to_owned(),
+        },
+        (Type::Text, _) => desk.pick("号码", "number").to_owned(),
+        (Type::Int, _) => desk.pick("整数", "whole number").to_owned(),
+        (Type::Bytes, _) => desk.pick("十六进制", "hexadecimal").to_owned(),
+        (Type::Lines(_), _) => "--line".to_owned(),
+    }
+}

@@ -1,0 +1,89 @@
+//! Which record a person means: by id, by the beginning of an id, or by name.
+
+use anyhow::Result;
+use huiliu_proto::{
+    id::RecordId,
+    kind::{Kind, Type},
+    value::Value,
+};
+use rusqlite::Connection;
+
+use super::view;
+use crate::{
+    cli::error::{Mistake, both},
+    store::{
+        projection::{self, Shown},
+        quarantine,
+    },
+};
+
+/// Fewer digits would only ever say when a record was made.
+const SHORTEST: usize = 4;
+/// As many are listed where several fit.
+const MOST: usize = 20;
+
+/// Digits of an id, without the hyphens; `None` for what is no beginning of an id.
+fn digits(typed: &str) -> Option<String> {
+    let digits = typed.replace('-', "").to_lowercase();
+    let fits = (SHORTEST..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    fits.then_some(digits)
+}
+
+fn by_id(conn: &Connection, digits: &str) -> Result<Vec<Shown>> {
+    match digits.parse::<RecordId>() {
+        Ok(id) => Ok(projection::find(conn, &id)?.into_iter().collect()),
+        Err(_) => Ok(projection::find_prefix(conn, digits, MOST)?),
+    }
+}
+
+fn ambiguous(conn: &Connection, typed: &str, found: &[Shown]) -> Result<Mistake> {
+    let entry = |shown: &Shown| Ok((shown.id, shown.record.kind.label.clone(), view::title(conn, shown)?));
+    Ok(Mistake::Ambiguous { typed: typed.to_owned(), found: found.iter().map(entry).collect::<Result<_>>()? })
+}
+
+/// The one record whose id this is, or begins so. A record that is only in quarantine is `Err` of its id.
+pub fn any(conn: &Connection, typed: &str) -> Result<Result<Shown, RecordId>> {
+    let missing = || {
+        Mistake::failed(
+            both(format!("没有编号为“{typed}”的记录"), format!("there is no record “{typed}” here")),
+            both("用 record list 种类 查找编号", "find its id with `record list KIND`"),
+        )
+    };
+    let Some(digits) = digits(typed) else { return Err(missing().into()) };
+    let mut found = by_id(conn, &digits)?;
+    if found.len() > 1 {
+        return Err(ambiguous(conn, typed, &found)?.into());
+    }
+    if let Some(shown) = found.pop() {
+        return Ok(Ok(shown));
+    }
+    let held = quarantine::all(conn)?.into_iter().find(|h| h.record.to_string().starts_with(&digits));
+    Ok(Err(held.ok_or_else(missing)?.record))
+}
+
+/// The one record of a kind that is meant; `None` where there is none.
+pub fn of_kind(conn: &Connection, kind: &'static Kind, typed: &str) -> Result<Option<RecordId>> {
+    let mut found = match digits(typed) {
+        Some(digits) => by_id(conn, &digits)?,
+        None => vec![],
+    };
+    found.retain(|shown| shown.record.kind == kind);
+    if found.is_empty()
+        && let Some(name) = name_field(kind)
+    {
+        let field = &kind.fields[name];
+        if let Ok(value @ Value::Text(_)) = field.parse(typed) {
+            found = projection::list_where(conn, kind, field.name, &value)?;
+        }
+    }
+    match &found[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one.id)),
+        several => Err(ambiguous(conn, typed, several)?.into()),
+    }
+}
+
+/// The field a person would call a record of this kind by: the first text it must have.
+pub fn name_field(kind: &Kind) -> Option<usize> {
+    kind.fields.iter().position(|f| f.required && matches!(f.ty, Type::Text) && !f.sealed())
+}

@@ -1,0 +1,124 @@
+//! `record list`: a page of records of one kind, or the kinds and how many there are.
+
+use anyhow::Result;
+use huiliu_proto::{
+    id::RecordId,
+    kind::{Kind, Type, kinds},
+    region::RegionCode,
+};
+use serde_json::json;
+
+use super::{find, kind_named, union_named, view};
+use crate::{
+    cli::{
+        Desk,
+        error::Exit,
+        table::{Cell, Table, brief},
+    },
+    store::projection::{self, Shown},
+};
+
+/// Columns beside id and union; a terminal is not wider.
+const COLUMNS: usize = 6;
+const CELL: usize = 24;
+
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Kind of record
+    kind: Option<String>,
+    /// Only records of this union: its code or name
+    #[arg(long, value_name = "UNION")]
+    union: Option<String>,
+    /// Go on after this record
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
+}
+
+impl List {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let union = self.union.as_deref().map(union_named).transpose()?;
+        match &self.kind {
+            None => count(desk, union),
+            Some(kind) => self.page(desk, kind_named(kind)?, union),
+        }
+    }
+
+    fn page(&self, desk: &Desk, kind: &'static Kind, union: Option<RegionCode>) -> Result<Exit> {
+        let office = desk.open()?;
+        let most = usize::from(self.most);
+        let (mut rows, table) = office.look(|conn| {
+            let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
+            let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
+            let mut rows = projection::list(conn, kind, union, after, most + 1)?;
+            let more = rows.len() > most;
+            rows.truncate(most);
+            let table = table(desk, conn, kind, &rows)?;
+            let next = rows.last().filter(|_| more).map(|row| row.id);
+            Ok(((rows, next), table))
+        })?;
+        rows.0 = rows.0.iter().map(|row| view::opened_record(&office.me, row)).collect();
+        let (rows, next) = rows;
+        desk.answer(|| page_json(&rows, next), || table.words())?;
+        if !desk.json {
+            if let Some(next) = next {
+                desk.note(&format!("{}--after {next}", desk.pick("还有更多，接着看：", "there is more: ")));
+            } else if rows.is_empty() {
+                desk.note(desk.pick("没有记录", "there are none"));
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn page_json(rows: &[Shown], next: Option<RecordId>) -> serde_json::Value {
+    let records: Vec<_> = rows.iter().map(view::record).collect();
+    json!({ "records": records, "next": next.map(|id| id.to_string()) })
+}
+
+fn count(desk: &Desk, union: Option<RegionCode>) -> Result<Exit> {
+    let office = desk.open()?;
+    let mut table = Table::new()
+        .column("kind", desk.pick("种类", "kind"))
+        .column("label", desk.pick("名称", "label"))
+        .number("records", desk.pick("条数", "records"));
+    office.look(|conn| {
+        for kind in kinds() {
+            let count = projection::count(conn, kind, union)?;
+            table.row(vec![Cell::same(kind.name), Cell::same(desk.label(&kind.label)), Cell::count(count)]);
+        }
+        Ok(())
+    })?;
+    desk.answer(|| table.json(), || table.words())?;
+    Ok(Exit::Done)
+}
+
+/// What tells records of a kind apart at a glance: what each must have, as far as there is room.
+fn table(desk: &Desk, conn: &rusqlite::Connection, kind: &'static Kind, rows: &[Shown]) -> Result<Table> {
+    let fits = |f: &huiliu_proto::kind::Field| f.required && !f.sealed() && !matches!(f.ty, Type::Lines(_));
+    let columns: Vec<usize> = (0..kind.fields.len()).filter(|at| fits(&kind.fields[*at])).take(COLUMNS).collect();
+    let mut table = Table::new().column("record", desk.pick("编号", "id")).column("owner", desk.pick("单位", "union"));
+    for at in &columns {
+        let field = &kind.fields[*at];
+        let heading = desk.label(&field.label);
+        let number = matches!(field.ty, Type::Int);
+        table = if number { table.number(field.name, heading) } else { table.column(field.name, heading) };
+    }
+    for row in rows {
+        let mut cells = vec![Cell::same(view::short(&row.id)), Cell::same(row.place.owner.name())];
+        for at in &columns {
+            let field = &kind.fields[*at];
+            let shown = match &row.record.values()[*at] {
+                Some(value) => view::words(conn, field, value, desk.lang)?,
+                None => String::new(),
+            };
+            // In a list the name is enough; the id is one `show` away.
+            let shown = if field.reference.is_some() { shown.split('（').next().unwrap_or_default() } else { &shown };
+            cells.push(Cell::same(brief(shown, CELL)));
+        }
+        table.row(cells);
+    }
+    Ok(table)
+}

@@ -1,0 +1,177 @@
+//! `record show`: one record, who wrote it and where it stands; values on which devices disagree, all of them.
+
+use anyhow::Result;
+use huiliu_proto::{
+    id::{DeviceId, FeedId, RecordId},
+    kind::{Field, numbered},
+    value::Value,
+};
+use serde_json::{Value as Json, json};
+
+use super::{find, view};
+use crate::{
+    cli::{
+        Desk,
+        desk::Office,
+        error::Exit,
+        table::{Cell, Table},
+    },
+    store::{
+        documents::{self, Conflict},
+        feeds,
+        projection::Shown,
+        quarantine::{self, Held},
+    },
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// The record's id, or the beginning of it
+    id: String,
+}
+
+/// Everything known about a record.
+struct Known {
+    id: RecordId,
+    shown: Option<Shown>,
+    /// Of the operation that says what is shown.
+    origin: Option<(DeviceId, FeedId, u64)>,
+    conflicts: Vec<Conflict>,
+    held: Vec<Held>,
+}
+
+impl Show {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let known = office.look(|conn| {
+            let (id, shown) = match find::any(conn, &self.id)? {
+                Ok(shown) => (shown.id, Some(view::opened_record(&office.me, &shown))),
+                Err(id) => (id, None),
+            };
+            let origin = match &shown {
+                Some(shown) => {
+                    let feed = feeds::by_no(conn, shown.place.feed)?.feed;
+                    Some((feed.device, feed.id, shown.place.seq))
+                }
+                None => None,
+            };
+            let conflicts = documents::conflicts(conn, Some(&id))?;
+            let held = quarantine::all(conn)?.into_iter().filter(|h| h.record == id).collect();
+            Ok(Known { id, shown, origin, conflicts, held })
+        })?;
+        let words = words(desk, &office, &known)?;
+        desk.answer(|| json(&office, &known), || words)?;
+        Ok(if known.conflicts.is_empty() && known.held.is_empty() { Exit::Done } else { Exit::Attention })
+    }
+}
+
+impl Known {
+    fn conflict(&self, field: &Field) -> Option<&Conflict> {
+        self.conflicts.iter().find(|c| c.field == field.number)
+    }
+
+    /// The values of a field on which devices disagree, with who wrote each.
+    fn standing(&self, office: &Office, field: &Field) -> Vec<(Option<Value>, Option<DeviceId>)> {
+        let Some(conflict) = self.conflict(field) else { return vec![] };
+        let opened = |value: Value| view::opened(&office.me, conflict.owner, &self.id, field, &value);
+        let values = conflict.values.iter();
+        values.map(|(value, device)| (view::value_of(field, value).map(opened), *device)).collect()
+    }
+}
+
+fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
+    let mut text = String::new();
+    if let (Some(shown), Some((device, feed, seq))) = (&known.shown, &known.origin) {
+        let kind = shown.record.kind;
+        let owner = shown.place.owner;
+        text += &format!("{} {}\n", desk.label(&kind.label), known.id);
+        text += &format!("{}{}（{owner}）\n", desk.pick("单位：", "union: "), owner.union_name());
+        text += &format!("{}{}\n", desk.pick("设备：", "device: "), &device.to_string()[..16]);
+        text += &format!("{}{feed} #{seq}\n", desk.pick("日志：", "feed: "));
+        let mut table =
+            Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
+        for (field, value) in kind.fields.iter().zip(shown.record.values()) {
+            let label = desk.label(&field.label);
+            let standing = known.standing(office, field);
+            if !standing.is_empty() {
+                for (value, device) in standing {
+                    let value = one(desk, office, field, value.as_ref())?;
+                    let device = device.map_or_else(|| "?".to_owned(), |d| d.to_string()[..16].to_owned());
+                    let by =
+                        desk.pick("（设备 {} 所写，待选定）", " (by device {}; to be decided)").replace("{}", &device);
+                    table.row(vec![Cell::same(label), Cell::same(value + &by)]);
+                }
+            } else if let Some(value) = value {
+                let value = match value {
+                    Value::Lines(lines) => lines_of(desk, office, field, lines)?,
+                    value => one(desk, office, field, Some(value))?,
+                };
+                table.row(vec![Cell::same(label), Cell::same(value)]);
+            }
+        }
+        text += &table.words();
+    } else {
+        text += &format!("{}{}", desk.pick("记录 ", "record "), known.id);
+    }
+    for held in &known.held {
+        let kind = numbered(held.kind).map_or_else(|| held.kind.to_string(), |k| desk.label(&k.label).to_owned());
+        let heading = desk.pick("隔离（不计入任何统计）", "in quarantine, and in no total");
+        text += &format!("\n{heading}：{kind} #{}：{}", held.seq, desk.label(&held.detail));
+    }
+    if !known.conflicts.is_empty() {
+        let hint = desk.pick(
+            "各设备填写不一致：用 record edit 写入正确的值",
+            "devices disagree: write the right value with `record edit`",
+        );
+        text += &format!("\n{hint}");
+    }
+    Ok(text)
+}
+
+fn one(desk: &Desk, office: &Office, field: &Field, value: Option<&Value>) -> Result<String> {
+    match value {
+        Some(value) => office.look(|conn| view::words(conn, field, value, desk.lang)),
+        None => Ok(desk.pick("（空）", "(empty)").to_owned()),
+    }
+}
+
+/// A table inside an entry, a line a line.
+fn lines_of(desk: &Desk, office: &Office, field: &Field, lines: &[Vec<Option<Value>>]) -> Result<String> {
+    let mut rows = vec![];
+    for (n, line) in lines.iter().enumerate() {
+        let mut cells = vec![];
+        for (column, value) in field.lines().iter().zip(line) {
+            if let Some(value) = value {
+                cells.push(format!("{} {}", desk.label(&column.label), one(desk, office, column, Some(value))?));
+            }
+        }
+        rows.push(format!("{}. {}", n + 1, cells.join(desk.pick("，", ", "))));
+    }
+    Ok(rows.join("\n"))
+}
+
+fn json(office: &Office, known: &Known) -> Json {
+    let mut object = match &known.shown {
+        Some(shown) => view::record(shown),
+        None => json!({ "record": known.id.to_string() }),
+    };
+    if let Some((device, feed, seq)) = &known.origin {
+        object["device"] = device.to_string().into();
+        object["feed"] = feed.to_string().into();
+        object["seq"] = (*seq).into();
+    }
+    let conflict = |field: &Field| {
+        let values = known.standing(office, field).into_iter().map(|(value, device)| {
+            json!({
+                "value": value.map(|v| view::json(field, &v)),
+                "device": device.map(|d| d.to_string()),
+            })
+        });
+        json!({ "field": field.name, "values": values.collect::<Vec<_>>() })
+    };
+    let fields = known.shown.iter().flat_map(|s| &s.record.kind.fields).filter(|f| known.conflict(f).is_some());
+    object["conflicts"] = fields.map(conflict).collect();
+    let held = known.held.iter().map(|h| json!({ "seq": h.seq, "reason": h.reason, "detail": h.detail.en }));
+    object["quarantined"] = held.collect();
+    object
+}

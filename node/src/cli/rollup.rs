@@ -1,0 +1,92 @@
+//! `rollup`: a union's totals, alone and with everything below it.
+
+use anyhow::Result;
+use huiliu_proto::{money::Fen, period::Month, region::RegionCode};
+use serde_json::json;
+
+use super::{
+    Desk,
+    error::{Exit, Mistake, both},
+    record::union_named,
+    table::{Cell, Table},
+};
+use crate::{
+    rollup::{Nature, Unit, measures},
+    store::rollups,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Rollup {
+    /// The union: its code or name; without it, this one
+    #[arg(long, value_name = "UNION")]
+    union: Option<String>,
+    /// First month, as 2025-01; without it, January of the last month's year
+    #[arg(long, value_name = "MONTH")]
+    from: Option<String>,
+    /// Last month; without it, the newest there is up to now
+    #[arg(long, value_name = "MONTH")]
+    to: Option<String>,
+}
+
+fn month(typed: &str) -> Result<Month, Mistake> {
+    typed.parse().map_err(|_| {
+        Mistake::usage(
+            both(format!("“{typed}”不是月份"), format!("“{typed}” is not a month")),
+            both("请按 2025-01 填写", "write it as 2025-01"),
+        )
+    })
+}
+
+impl Rollup {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let union = self.union.as_deref().map_or(Ok(office.me.union), union_named)?;
+        let typed = self.to.as_deref().map(month).transpose()?;
+        let first = self.from.as_deref().map(month).transpose()?;
+        let (from, to, flows, stocks) = office.look(|conn| {
+            // Engagements that end in years to come have totals there already.
+            let (newest, now) = (rollups::newest(conn, union)?.map(Month), desk.today().month());
+            let to = typed.unwrap_or(newest.map_or(now, |newest| newest.min(now)));
+            let from = first.unwrap_or(Month(to.0 - to.0.rem_euclid(12)));
+            Ok((from, to, rollups::sums(conn, union, from.0, to.0)?, rollups::sums(conn, union, i32::MIN, to.0)?))
+        })?;
+        if from > to {
+            let what = both("起始月份晚于截止月份", "the first month is after the last");
+            return Err(Mistake::usage(what, both("请检查 --from 和 --to", "check --from and --to")).into());
+        }
+        let mut table = Table::new()
+            .column("measure", desk.pick("代码", "measure"))
+            .column("label", desk.pick("指标", "label"))
+            .column("nature", desk.pick("口径", "taken"))
+            .number("own", desk.pick("本级", "own"))
+            .number("total", desk.pick("含下级", "with all below"));
+        for measure in measures() {
+            let (sums, nature) = match measure.nature {
+                Nature::Flow => (&flows, Cell::new(desk.pick("期内合计", "over the months"), "flow")),
+                Nature::Stock => (&stocks, Cell::new(desk.pick("期末", "at the end"), "stock")),
+            };
+            let (own, total) = sums.get(&measure.number).copied().unwrap_or_default();
+            let number = |n: i64| match measure.unit {
+                Unit::Count => Cell::new(n.to_string(), n),
+                Unit::Fen => Cell::new(Fen(n).to_string(), n),
+            };
+            let label = desk.label(&measure.label);
+            table.row(vec![Cell::same(measure.name.as_str()), Cell::same(label), nature, number(own), number(total)]);
+        }
+        desk.answer(
+            || {
+                json!({
+                    "union": u32::from(union), "from": from.to_string(), "to": to.to_string(),
+                    "measures": table.json(),
+                })
+            },
+            || format!("{}\n{}", heading(desk, union, from, to), table.words()),
+        )?;
+        Ok(Exit::Done)
+    }
+}
+
+fn heading(desk: &Desk, union: RegionCode, from: Month, to: Month) -> String {
+    let span = format!("{from} {} {to}", desk.pick("至", "to"));
+    format!("{}（{union}） {span}{}", union.union_name(), desk.pick("，金额单位：元", ", money in yuan"))
+}

@@ -1,0 +1,198 @@
+//! `status`: how things stand. Never good news about what failed, and code 3 where a person has to look.
+
+mod standing;
+
+use anyhow::Result;
+use huiliu_proto::{feed::Scope, kind::Reach};
+use serde_json::{Value as Json, json};
+
+use self::standing::{Need, Own, Standing};
+use super::{
+    Desk,
+    desk::Office,
+    error::Exit,
+    table::{Cell, Table},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Status {}
+
+impl Status {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let standing = office.look(|conn| Standing::read(conn, office.me.union))?;
+        desk.answer(|| json_of(desk, &office, &standing), || words(desk, &office, &standing))?;
+        Ok(if standing.needs().is_empty() { Exit::Done } else { Exit::Attention })
+    }
+}
+
+fn words(desk: &Desk, office: &Office, standing: &Standing) -> String {
+    let config = &office.home.config;
+    let mut lines = vec![format!(
+        "{}（{}）  {}{}  {}{}",
+        config.union.union_name(),
+        config.union,
+        desk.pick("网络 ", "network "),
+        config.network,
+        desk.pick("设备 ", "device "),
+        &office.me.device().to_string()[..16]
+    )];
+    lines.push(match &config.parent {
+        Some(parent) => {
+            format!("{}{}（{}）", desk.pick("上级：", "above: "), parent.union.union_name(), parent.address)
+        }
+        None if config.union.parent().is_none() => desk.pick("全网的根", "the root of the network").to_owned(),
+        None => {
+            desk.pick("尚未加入上级：记录照常，暂不报送", "not joined yet: records are kept and not sent").to_owned()
+        }
+    });
+    lines.push(waiting(desk, standing));
+    if let Some(table) = links(desk, standing) {
+        lines.push(table.words());
+    }
+    let own = feeds(desk, standing);
+    if !own.is_empty() {
+        lines.push(own.words());
+    }
+    let needs = standing.needs();
+    lines.extend(
+        needs.iter().map(|need| format!("{}{}", desk.pick("需要处理：", "to do: "), say(desk, *need, standing))),
+    );
+    if needs.is_empty() {
+        lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
+    }
+    lines.join("\n")
+}
+
+fn waiting(desk: &Desk, standing: &Standing) -> String {
+    let count = standing.waiting();
+    let since = standing.oldest().map(|time| desk.moment(time)).unwrap_or_default();
+    match (desk.lang, count) {
+        (huiliu_proto::lang::Lang::Zh, 0) => "上级已全部签收".to_owned(),
+        (huiliu_proto::lang::Lang::Zh, n) => format!("等待上级签收：{n}条，最早一条写于{since}"),
+        (huiliu_proto::lang::Lang::En, 0) => "all is acknowledged by the union above".to_owned(),
+        (huiliu_proto::lang::Lang::En, n) => format!("waiting to be acknowledged: {n}, the oldest written {since}"),
+    }
+}
+
+fn links(desk: &Desk, standing: &Standing) -> Option<Table> {
+    let mut table = Table::new()
+        .column("union", desk.pick("对方", "neighbour"))
+        .column("success", desk.pick("最近成功", "last success"))
+        .column("try", desk.pick("最近尝试", "last try"))
+        .column("error", desk.pick("问题", "trouble"));
+    for link in &standing.links {
+        let success = link.last_success.map_or_else(|| desk.pick("从未", "never").to_owned(), |t| desk.moment(t));
+        table.row(vec![
+            Cell::same(link.union.union_name()),
+            Cell::same(success),
+            Cell::same(desk.moment(link.last_try)),
+            Cell::same(link.error.clone().unwrap_or_default()),
+        ]);
+    }
+    (!table.is_empty()).then_some(table)
+}
+
+fn feeds(desk: &Desk, standing: &Standing) -> Table {
+    let mut table = Table::new()
+        .column("feed", desk.pick("本机日志", "own feed"))
+        .column("scope", desk.pick("范围", "travels to"))
+        .number("size", desk.pick("条数", "size"))
+        .number("waiting", desk.pick("待签收", "waiting"))
+        .column("receipts", desk.pick("签收", "acknowledged"));
+    for own in &standing.own {
+        let receipts =
+            own.receipts.iter().map(|(union, size, at)| format!("{} {size} {}", union.name(), desk.moment(*at)));
+        table.row(vec![
+            Cell::same(&own.feed.to_string()[..8]),
+            Cell::same(scope(desk, own)),
+            Cell::count(own.size),
+            Cell::count(own.waiting),
+            Cell::same(receipts.collect::<Vec<_>>().join("; ")),
+        ]);
+    }
+    table
+}
+
+fn scope(desk: &Desk, own: &Own) -> String {
+    match own.scope {
+        Scope::Own(Reach::Union) => desk.pick("本单位", "this union").to_owned(),
+        Scope::Own(Reach::Province) => desk.pick("至省级", "the province").to_owned(),
+        Scope::Own(Reach::Nation) => desk.pick("至全国", "the nation").to_owned(),
+        Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + branch.name(),
+        Scope::Everyone => desk.pick("全体下级", "all below").to_owned(),
+    }
+}
+
+fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
+    let held: u64 = standing.quarantine.values().sum();
+    let (zh, en) = match need {
+        Need::Line => (
+            "最近一次交换没有成功，见上表；检查线路后运行 sync".to_owned(),
+            "the last exchange did not succeed, see above; check the line and run `sync`".to_owned(),
+        ),
+        Need::Conflicts => (
+            format!("{}处各设备填写不一致；用 record show 查看、record edit 选定", standing.conflicts),
+            format!(
+                "{} fields on which devices disagree; see `record show`, decide with `record edit`",
+                standing.conflicts
+            ),
+        ),
+        Need::Quarantine => {
+            (format!("隔离区有{held}条；运行 quarantine 查看原因"), format!("{held} in quarantine; see `quarantine`"))
+        }
+        Need::Enrolment => (
+            format!("{}个日志的设备尚未登记，内容暂不计入；等待其上级登记", standing.unknown.len()),
+            format!(
+                "{} feeds of devices not enrolled; they count once their union above enrols them",
+                standing.unknown.len()
+            ),
+        ),
+        Need::Fork => (
+            format!("日志分叉的证据{}份；可能是恢复了旧备份或复制了硬盘，请与该单位核实", standing.evidence.len()),
+            format!(
+                "{} pieces of evidence of a fork; a backup was restored or a disk copied: ask that union",
+                standing.evidence.len()
+            ),
+        ),
+    };
+    desk.pick(&zh, &en).to_owned()
+}
+
+fn json_of(desk: &Desk, office: &Office, standing: &Standing) -> Json {
+    let config = &office.home.config;
+    let links = standing.links.iter().map(|link| {
+        json!({
+            "union": u32::from(link.union), "device": link.device.to_string(), "last_try": link.last_try,
+            "last_success": link.last_success, "error": link.error,
+        })
+    });
+    let own = standing.own.iter().map(|own| {
+        let receipts = own.receipts.iter();
+        let receipts =
+            receipts.map(|(by, size, at)| json!({ "union": u32::from(*by), "size": size, "received_at": at }));
+        json!({
+            "feed": own.feed.to_string(), "size": own.size, "waiting": own.waiting, "oldest": own.oldest,
+            "receipts": receipts.collect::<Vec<_>>(),
+        })
+    });
+    let unknown = standing.unknown.iter();
+    let unknown =
+        unknown.map(|u| json!({ "feed": u.feed.to_string(), "union": u32::from(u.union), "operations": u.operations }));
+    let evidence = standing.evidence.iter();
+    let evidence = evidence.map(|(feed, at, what)| json!({ "feed": feed.to_string(), "seen_at": at, "what": what }));
+    let troubled = standing.troubled.iter();
+    let troubled = troubled
+        .map(|(feed, union, what)| json!({ "feed": feed.to_string(), "union": u32::from(*union), "what": what }));
+    json!({
+        "program": desk.program.name(), "network": config.network, "union": u32::from(config.union), "hub": config.hub,
+        "device": office.me.device().to_string(), "incarnation": config.incarnation,
+        "parent": config.parent.as_ref().map(|p| json!({ "union": u32::from(p.union), "address": p.address })),
+        "waiting": standing.waiting(), "oldest_waiting": standing.oldest(),
+        "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),
+        "conflicts": standing.conflicts, "quarantine": standing.quarantine,
+        "not_enrolled": unknown.collect::<Vec<_>>(), "evidence": evidence.collect::<Vec<_>>(),
+        "troubled": troubled.collect::<Vec<_>>(),
+        "attention": standing.needs().into_iter().map(Need::word).collect::<Vec<_>>(),
+    })
+}

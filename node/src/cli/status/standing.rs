@@ -1,0 +1,138 @@
+//! How things stand, gathered: decided here, put into words in `status`.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, region::RegionCode, signed::Receipt};
+use rusqlite::Connection;
+
+use crate::{
+    admission::Reason,
+    store::{
+        documents, feeds,
+        feeds::FeedRow,
+        quarantine,
+        receipts::{self, Link},
+    },
+};
+
+/// An own feed, and how much of it each level has acknowledged.
+pub struct Own {
+    pub feed: FeedId,
+    pub scope: Scope,
+    pub size: u64,
+    /// Union, operations acknowledged, when.
+    pub receipts: Vec<(RegionCode, u64, i64)>,
+    /// Operations the union above has not acknowledged, and when the oldest was written.
+    pub waiting: u64,
+    pub oldest: Option<i64>,
+}
+
+/// A feed whose author is not enrolled here, so that nothing of it counts yet.
+pub struct Unknown {
+    pub feed: FeedId,
+    pub union: RegionCode,
+    pub operations: u64,
+}
+
+pub struct Standing {
+    pub links: Vec<Link>,
+    pub own: Vec<Own>,
+    /// On documents of this union: its people decide them.
+    pub conflicts: u64,
+    /// By reason.
+    pub quarantine: BTreeMap<String, u64>,
+    pub unknown: Vec<Unknown>,
+    /// Feed, when, what was kept.
+    pub evidence: Vec<(FeedId, i64, String)>,
+    pub troubled: Vec<(FeedId, RegionCode, String)>,
+}
+
+/// What a person has to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    Line,
+    Conflicts,
+    Quarantine,
+    Enrolment,
+    Fork,
+}
+
+impl Need {
+    pub fn word(self) -> &'static str {
+        match self {
+            Need::Line => "line",
+            Need::Conflicts => "conflicts",
+            Need::Quarantine => "quarantine",
+            Need::Enrolment => "enrolment",
+            Need::Fork => "fork",
+        }
+    }
+}
+
+impl Standing {
+    pub fn read(conn: &Connection, union: RegionCode) -> Result<Standing> {
+        let all = feeds::all(conn)?;
+        let receipts = receipts::all(conn)?;
+        let own = all.iter().filter(|f| f.own && f.size() > 0);
+        let own = own.map(|row| read_own(conn, union, row, &receipts)).collect::<Result<_>>()?;
+        let conflicts = documents::conflicts(conn, None)?.iter().filter(|c| c.owner == union).count() as u64;
+        let mut held: BTreeMap<String, u64> = BTreeMap::new();
+        for operation in quarantine::all(conn)? {
+            *held.entry(operation.reason).or_default() += 1;
+        }
+        let unknown = all.iter().filter(|f| !f.own && f.applied < f.size()).map(|f| Unknown {
+            feed: f.feed.id,
+            union: f.feed.union,
+            operations: f.size() - f.applied,
+        });
+        let troubled = all.iter().filter_map(|f| Some((f.feed.id, f.feed.union, f.trouble.clone()?)));
+        Ok(Standing {
+            links: receipts::links(conn)?,
+            own,
+            conflicts,
+            quarantine: held,
+            unknown: unknown.collect(),
+            evidence: feeds::evidence(conn)?,
+            troubled: troubled.collect(),
+        })
+    }
+
+    pub fn waiting(&self) -> u64 {
+        self.own.iter().map(|own| own.waiting).sum()
+    }
+
+    pub fn oldest(&self) -> Option<i64> {
+        self.own.iter().filter_map(|own| own.oldest).min()
+    }
+
+    /// An edit that came before the one it follows is no matter for a person: it is taken up by itself.
+    pub fn needs(&self) -> Vec<Need> {
+        let held = self.quarantine.keys().any(|reason| reason != Reason::Early.word());
+        let forked = !self.evidence.is_empty() || !self.troubled.is_empty();
+        let needs = [
+            (self.links.iter().any(|link| link.error.is_some()), Need::Line),
+            (self.conflicts > 0, Need::Conflicts),
+            (held, Need::Quarantine),
+            (!self.unknown.is_empty(), Need::Enrolment),
+            (forked, Need::Fork),
+        ];
+        needs.into_iter().filter(|(is, _)| *is).map(|(_, need)| need).collect()
+    }
+}
+
+fn read_own(conn: &Connection, union: RegionCode, row: &FeedRow, receipts: &[Receipt]) -> Result<Own> {
+    let id = row.feed.id;
+    let mine = receipts.iter().filter(|r| r.feed == id);
+    let mine: Vec<_> = mine.map(|r| (r.union, r.size, r.received_at)).collect();
+    // What stays with the union, and what the nation writes, nobody above acknowledges.
+    let above = union.parent().filter(|parent| row.feed.seen_by(*parent));
+    let stays = row.feed.scope == Scope::Own(Reach::Union);
+    let acknowledged = |parent| mine.iter().find(|(by, ..)| *by == parent).map_or(0, |(_, size, _)| *size);
+    let waiting = above.filter(|_| !stays).map_or(0, |parent| row.size().saturating_sub(acknowledged(parent)));
+    let oldest = match waiting {
+        0 => None,
+        _ => feeds::operation(conn, row.no, row.size() - waiting)?.map(|operation| operation.time),
+    };
+    Ok(Own { feed: id, scope: row.feed.scope, size: row.size(), receipts: mine, waiting, oldest })
+}

@@ -1,0 +1,102 @@
+//! `sync`: one exchange with the union above.
+
+use anyhow::Result;
+use huiliu_proto::{id::FeedId, lang::Lang};
+use serde_json::json;
+
+use super::{
+    Desk,
+    desk::Office,
+    error::{Exit, Mistake, both},
+};
+use crate::{
+    store::{
+        Threads,
+        receipts::{self, Link},
+    },
+    sync::{
+        exchange::{End, Tally},
+        line,
+        session::Report,
+        uplink::Uplink,
+    },
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Sync {}
+
+impl Sync {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open_with(Threads::Own)?;
+        let uplink = Uplink {
+            home: office.home.clone(),
+            store: office.store.clone(),
+            dial: line::tcp(),
+            clock: desk.clock.clone(),
+            dice: desk.dice.clone(),
+        };
+        let bar = desk.bar(desk.pick("交换", "exchanging"), None);
+        let progress = bar.clone();
+        let tell = move |tally: &Tally| progress.set_position(tally.sent + tally.received);
+        let report = desk.block_on(uplink.exchange(false, &tell))?;
+        bar.finish_and_clear();
+        if let Err(error) = &report {
+            failed(&office, error.to_string())?;
+        }
+        answer(desk, &report?)
+    }
+}
+
+/// A call that did not come about is remembered too: `status` must not show yesterday's success alone.
+fn failed(office: &Office, error: String) -> Result<()> {
+    let Some(parent) = office.home.config.parent.clone() else { return Ok(()) };
+    Ok(office.store.write_blocking(move |ledger| {
+        let link = Link {
+            device: parent.device,
+            union: parent.union,
+            last_try: ledger.now(),
+            last_success: None,
+            error: Some(error),
+        };
+        receipts::put_link(ledger.conn(), &link)
+    })?)
+}
+
+fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
+    let tally = &report.tally;
+    if let End::Broken { word, detail, retry_after } = &report.end {
+        let wait = match retry_after {
+            0 => both(
+                "线路恢复后再运行一次，会从断点接着交换",
+                "run it again when the line is back; it goes on where it stopped",
+            ),
+            s => both(format!("请在{s}秒后再试"), format!("try again in {s} seconds")),
+        };
+        let what = both(
+            format!("交换中断（{word}）：{detail}；已送出{}条，收到{}条", tally.sent, tally.received),
+            format!("the exchange broke off ({word}): {detail}; {} sent, {} received", tally.sent, tally.received),
+        );
+        return Err(Mistake::failed(what, wait).into());
+    }
+    desk.answer(
+        || {
+            let refused = tally.refused.iter().map(|(feed, why)| json!({ "feed": feed.to_string(), "reason": why }));
+            json!({ "sent": tally.sent, "received": tally.received, "refused": refused.collect::<Vec<_>>() })
+        },
+        || match desk.lang {
+            Lang::Zh => format!("交换完成：送出{}条，收到{}条", tally.sent, tally.received),
+            Lang::En => format!("done: {} sent, {} received", tally.sent, tally.received),
+        },
+    )?;
+    for (feed, why) in &tally.refused {
+        refused(desk, feed, why);
+    }
+    Ok(if tally.refused.is_empty() { Exit::Done } else { Exit::Attention })
+}
+
+fn refused(desk: &Desk, feed: &FeedId, why: &str) {
+    desk.note(&match desk.lang {
+        Lang::Zh => format!("日志 {feed} 未被接受：{why}"),
+        Lang::En => format!("feed {feed} was not taken: {why}"),
+    });
+}

@@ -1,0 +1,124 @@
+//! Rows under headings, for people and for programs: one list of cells gives the table and the JSON.
+
+use serde_json::{Map, Value as Json};
+
+/// A cell: as it is shown, and as a program reads it.
+pub struct Cell {
+    pub shown: String,
+    pub json: Json,
+}
+
+impl Cell {
+    pub fn new(shown: impl Into<String>, json: impl Into<Json>) -> Cell {
+        Cell { shown: shown.into(), json: json.into() }
+    }
+
+    /// Reads the same for both.
+    pub fn same(text: impl Into<String>) -> Cell {
+        let text = text.into();
+        Cell { json: Json::String(text.clone()), shown: text }
+    }
+
+    pub fn count(n: u64) -> Cell {
+        Cell::new(n.to_string(), n)
+    }
+
+    pub fn none() -> Cell {
+        Cell::new("", Json::Null)
+    }
+}
+
+#[derive(Default)]
+pub struct Table {
+    columns: Vec<(&'static str, String, bool)>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    pub fn new() -> Table {
+        Table::default()
+    }
+
+    /// A column: its name for programs, its heading for people.
+    pub fn column(mut self, name: &'static str, heading: impl Into<String>) -> Table {
+        self.columns.push((name, heading.into(), false));
+        self
+    }
+
+    /// A column of numbers, which stand to the right.
+    pub fn number(mut self, name: &'static str, heading: impl Into<String>) -> Table {
+        self.columns.push((name, heading.into(), true));
+        self
+    }
+
+    pub fn row(&mut self, cells: Vec<Cell>) {
+        debug_assert_eq!(cells.len(), self.columns.len(), "a row has a cell a column");
+        self.rows.push(cells);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn json(&self) -> Json {
+        let object = |row: &Vec<Cell>| {
+            let pairs = self.columns.iter().zip(row).map(|(column, cell)| (column.0.to_owned(), cell.json.clone()));
+            Json::Object(pairs.collect::<Map<_, _>>())
+        };
+        self.rows.iter().map(object).collect()
+    }
+
+    pub fn words(&self) -> String {
+        use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
+        const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+        let mut table = comfy_table::Table::new();
+        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(self.columns.iter().map(|c| c.1.as_str()));
+        for row in &self.rows {
+            table.add_row(row.iter().map(|cell| cell.shown.as_str()));
+        }
+        for (at, (_, _, number)) in self.columns.iter().enumerate() {
+            if *number && let Some(column) = table.column_mut(at) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.trim_fmt()
+    }
+}
+
+/// Cut to so many columns of a terminal, in which a Chinese character takes two.
+pub fn brief(text: &str, most: usize) -> String {
+    let text = text.replace('\n', " ");
+    let wide = |c: char| if c.is_ascii() { 1 } else { 2 };
+    if text.chars().map(wide).sum::<usize>() <= most {
+        return text;
+    }
+    let mut left = most.saturating_sub(2);
+    let kept = text.chars().take_while(|c| {
+        let fits = wide(*c) <= left;
+        left = left.saturating_sub(wide(*c));
+        fits
+    });
+    kept.chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chinese_takes_two_columns() {
+        let mut table = Table::new().column("name", "名称").number("count", "数量");
+        table.row(vec![Cell::same("指导员"), Cell::count(12)]);
+        table.row(vec![Cell::same("ab"), Cell::count(3)]);
+        let words = table.words();
+        let lines: Vec<&str> = words.lines().collect();
+        // Three characters of two columns, or two of one and four blanks.
+        assert!(lines.iter().any(|l| l.contains("指导员")), "{words}");
+        assert!(lines.iter().any(|l| l.contains("ab    ")), "{words}");
+        assert_eq!(table.json()[0]["count"], 12);
+        assert_eq!(brief("指导员", 6), "指导员");
+        assert_eq!(brief("指导员的工作", 8), "指导员…");
+        assert_eq!(brief("a\nb", 8), "a b");
+    }
+}

@@ -1,0 +1,14 @@
+use std::process::ExitCode;
+
+use huiliu_node::cli::{self, Cli, Desk, desk::Program, words};
+
+fn main() -> ExitCode {
+    let lang = cli::lang::choose(std::env::args_os(), &|name| std::env::var(name).ok());
+    let cli: Cli = match words::parse(lang, &[words::TEXTS]) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    cli::start_logging(cli.global.verbose);
+    let desk = Desk::new(Program::Node, lang, &cli.global);
+    cli::finish(&desk, cli.verb.run(&desk))
+}
