@@ -26,12 +26,7 @@ pub enum AuthorityError {
 }
 
 /// Answers a request: an enrolment in the feed of that branch, and certificates.
-pub async fn enrol(
-    home: &Home,
-    store: &Store,
-    request: &Request,
-    clock: &Clock,
-) -> Result<Grant, AuthorityError> {
+pub async fn enrol(home: &Home, store: &Store, request: &Request, clock: &Clock) -> Result<Grant, AuthorityError> {
     let config = &home.config;
     if request.network != config.network {
         return Err(AuthorityError::OtherNetwork(request.network.clone()));

@@ -63,8 +63,7 @@ pub async fn serve<L: Listen>(
     };
     let (send, receive) = mpsc::channel(16);
     let accepting = tokio::spawn(accept(listener, TlsAcceptor::from(config), send));
-    let service =
-        SyncServer::new(downlink).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
+    let service = SyncServer::new(downlink).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
     let ending = async move {
         shutdown.await;
         closing.send_replace(true);
@@ -128,10 +127,7 @@ struct Secure {
 struct Caller(Hash);
 
 impl Secure {
-    fn new(
-        stream: TlsStream<Box<dyn Line>>,
-        room: tokio::sync::OwnedSemaphorePermit,
-    ) -> Result<Secure, IdentityError> {
+    fn new(stream: TlsStream<Box<dyn Line>>, room: tokio::sync::OwnedSemaphorePermit) -> Result<Secure, IdentityError> {
         let certificate = stream.get_ref().1.peer_certificates().and_then(|c| c.first());
         let certificate = certificate.ok_or(IdentityError::NotJoined)?;
         let caller = Caller(certificates::certificate_key_hash(certificate)?);
@@ -203,10 +199,7 @@ impl Downlink {
 impl Sync for Downlink {
     type ExchangeStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<v1::Frame, Status>> + Send>>;
 
-    async fn exchange(
-        &self,
-        request: Request<Streaming<v1::Frame>>,
-    ) -> Result<Response<Self::ExchangeStream>, Status> {
+    async fn exchange(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Self::ExchangeStream>, Status> {
         let caller = request.extensions().get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| Status::unauthenticated("no certificate was shown"))?;
         let enrolled = self.store.read(|conn| trust::by_tls_key(conn, &caller.0));
@@ -215,13 +208,8 @@ impl Sync for Downlink {
             Status::permission_denied("this device is not enrolled here; ask the union above to enrol it again")
         })?;
         let seat = self.seat(enrolled.device)?;
-        let ends = Ends {
-            me: self.me.clone(),
-            peer: enrolled.union,
-            peer_device: enrolled.device,
-            calls: false,
-            stay: true,
-        };
+        let ends =
+            Ends { me: self.me.clone(), peer: enrolled.union, peer_device: enrolled.device, calls: false, stay: true };
         let (send, receive) = mpsc::channel(16);
         let (store, mut closing) = (self.store.clone(), self.closing.clone());
         let incoming = request.into_inner();
@@ -229,6 +217,7 @@ impl Sync for Downlink {
         let session = async move {
             let _seat = seat;
             let ended = tokio::select! {
+                biased;
                 ended = session::run(&store, ends, incoming, send, &|_| ()) => ended,
                 _ = closing.wait_for(|closing| *closing) => return,
             };

@@ -213,11 +213,9 @@ impl Home {
         let device = |text: &str, what: &str| text.parse::<DeviceId>().map_err(|_| broken(what));
         let union = |code: u32, what: &str| RegionCode::try_from(code).map_err(|_| broken(what));
         let parent = match (file.parent_union, &file.parent_device, file.parent_address) {
-            (Some(code), Some(id), Some(address)) => Some(Parent {
-                union: union(code, "parent_union")?,
-                device: device(id, "parent_device")?,
-                address,
-            }),
+            (Some(code), Some(id), Some(address)) => {
+                Some(Parent { union: union(code, "parent_union")?, device: device(id, "parent_device")?, address })
+            }
             (None, None, None) => None,
             _ => return Err(broken("parent_union, parent_device, parent_address")),
         };
@@ -285,11 +283,8 @@ impl Home {
         } else {
             None
         };
-        let seal_key = if self.config.hub {
-            Some(hex(&GrantKey::from_seed(&*self.seed("grant")?).public))
-        } else {
-            None
-        };
+        let seal_key =
+            if self.config.hub { Some(hex(&GrantKey::from_seed(&*self.seed("grant")?).public)) } else { None };
         Ok(Request {
             network: self.config.network.clone(),
             union: union.into(),
@@ -312,10 +307,8 @@ impl Home {
         if certificates::key_hash(&grant.tls)? != certificates::own_key_hash(&self.key("tls")?) {
             return Err(IdentityError::OtherMachine);
         }
-        let broken = |what: &str| IdentityError::File {
-            path: PathBuf::from("grant"),
-            cause: format!("`{what}` is not valid"),
-        };
+        let broken =
+            |what: &str| IdentityError::File { path: PathBuf::from("grant"), cause: format!("`{what}` is not valid") };
         let parent_union = RegionCode::try_from(grant.parent_union).map_err(|_| broken("parent_union"))?;
         if self.config.union.parent() != Some(parent_union) {
             return Err(broken("parent_union"));

@@ -4,6 +4,7 @@
 //! transaction, each in a savepoint of its own, and are answered only after the COMMIT. Readers have connections that
 //! cannot write. All SQL is in this module's files and in `check/`.
 
+mod changes;
 pub mod documents;
 pub mod feeds;
 pub mod filings;
@@ -22,8 +23,10 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
+use self::changes::Bell;
+pub use self::changes::Changes;
 use crate::ledger::{Ledger, Me};
 
 /// "HULI".
@@ -98,7 +101,7 @@ struct Inner {
     path: PathBuf,
     writer: Writer,
     readers: Mutex<Vec<Connection>>,
-    changes: watch::Sender<u64>,
+    bell: Bell,
 }
 
 impl Store {
@@ -129,29 +132,27 @@ impl Store {
     pub fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
         let conn = open_writer(path)?;
         let ledger = Ledger::open(conn, me)?;
-        let (changes, _) = watch::channel(0);
+        let bell = Bell::default();
         let writer = match threads {
             Threads::Inline => Writer::Inline(Mutex::new(ledger)),
             Threads::Own => {
                 let (send, receive) = mpsc::sync_channel(BATCH);
                 let path = path.to_owned();
-                let changes = changes.clone();
-                std::thread::Builder::new()
-                    .name("store".into())
-                    .spawn(move || run(ledger, &path, &receive, &changes))?;
+                let bell = bell.clone();
+                std::thread::Builder::new().name("store".into()).spawn(move || run(ledger, &path, &receive, &bell))?;
                 Writer::Thread(send)
             }
         };
-        Ok(Store { inner: Arc::new(Inner { path: path.to_owned(), writer, readers: Mutex::new(vec![]), changes }) })
+        Ok(Store { inner: Arc::new(Inner { path: path.to_owned(), writer, readers: Mutex::new(vec![]), bell }) })
     }
 
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
 
-    /// Rises with every commit of this process.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.inner.changes.subscribe()
+    /// Hears of every commit of this process.
+    pub fn changes(&self) -> Changes {
+        self.inner.bell.listen()
     }
 
     /// Runs `work` in a transaction and answers after its commit. An error undoes all of it.
@@ -197,11 +198,20 @@ impl Store {
                 let mut ledger = ledger.lock().map_err(|_| StoreError::Closed)?;
                 transact(&mut ledger, vec![job]);
                 drop(ledger);
-                self.inner.changes.send_modify(|n| *n += 1);
+                self.inner.bell.ring();
                 let mut receive = receive;
                 Ok(Submitted::Done(receive.try_recv().map_err(|_| StoreError::Panicked)?))
             }
         }
+    }
+
+    /// Copies the whole file, as one consistent state, while others go on working.
+    pub fn copy_to(&self, path: &Path) -> Result<Connection> {
+        let from = open_reader(&self.inner.path)?;
+        let mut to = Connection::open(path)?;
+        rusqlite::backup::Backup::new(&from, &mut to)?.run_to_completion(4096, Duration::ZERO, None)?;
+        settle(&to)?;
+        Ok(to)
     }
 
     /// Runs `look` on a connection that cannot write. It sees one consistent state.
@@ -229,7 +239,7 @@ enum Submitted<T> {
 }
 
 /// The writer's loop: takes what is waiting, runs it in one transaction, answers.
-fn run(mut ledger: Ledger, path: &Path, jobs: &mpsc::Receiver<Job>, changes: &watch::Sender<u64>) {
+fn run(mut ledger: Ledger, path: &Path, jobs: &mpsc::Receiver<Job>, bell: &Bell) {
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
         while batch.len() < BATCH
@@ -247,7 +257,7 @@ fn run(mut ledger: Ledger, path: &Path, jobs: &mpsc::Receiver<Job>, changes: &wa
                 }
             }
         }
-        changes.send_modify(|n| *n += 1);
+        bell.ring();
     }
 }
 

@@ -79,7 +79,8 @@ pub fn nothing_is_missing(machines: &[(Machine, Store)]) -> Result<()> {
 pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
     let mut own = Sums::new();
     for (_, store) in machines {
-        let sums = store.read(|conn| own_sums(conn).map_err(|e| huiliu_node::store::StoreError::Refused(e.to_string())))?;
+        let sums =
+            store.read(|conn| own_sums(conn).map_err(|e| huiliu_node::store::StoreError::Refused(e.to_string())))?;
         for (union, (guided, spent)) in sums {
             let sum = own.entry(union).or_default();
             sum.0 += guided;
@@ -96,8 +97,7 @@ pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
             let sums = store.read(|conn| huiliu_node::store::rollups::sums(conn, union, i32::MIN, i32::MAX))?;
             Ok(i128::from(sums.get(&measure).map_or(0, |(_, total)| *total)))
         };
-        let (shown_guided, shown_spent) =
-            (shown(huiliu_node::rollup::GUIDED)?, shown(huiliu_node::rollup::SPENT)?);
+        let (shown_guided, shown_spent) = (shown(huiliu_node::rollup::GUIDED)?, shown(huiliu_node::rollup::SPENT)?);
         ensure!(shown_guided == guided, "{} shows {shown_guided} sessions, the feeds say {guided}", machine.name);
         ensure!(shown_spent == spent, "{} shows {shown_spent} fen spent, the feeds say {spent}", machine.name);
     }
@@ -108,8 +108,7 @@ pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
 pub fn verifies(machine: &Machine, store: &Store) -> Result<()> {
     let copy = machine.home.dir.join("verify.db");
     let _ = std::fs::remove_file(&copy);
-    store.read(|conn| Ok(conn.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?))?;
-    let conn = Connection::open(&copy)?;
+    let conn = store.copy_to(&copy)?;
     let problems = ledger::verify(conn, machine.me(), &mut |_| ())?;
     for beside in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{beside}", copy.display()));

@@ -74,9 +74,9 @@ pub fn edit(ledger: &mut Ledger, name: &str, id: RecordId, field: &str, text: &s
 fn expect_written(outcome: Outcome) -> Result<RecordId> {
     match outcome {
         Outcome::Written { id, .. } | Outcome::Unchanged(id) => Ok(id),
-        Outcome::Refused(refusals) => Err(StoreError::Refused(
-            refusals.iter().map(|r| r.say(Default::default())).collect::<Vec<_>>().join(" "),
-        )),
+        Outcome::Refused(refusals) => {
+            Err(StoreError::Refused(refusals.iter().map(|r| r.say(Default::default())).collect::<Vec<_>>().join(" ")))
+        }
     }
 }
 

@@ -95,7 +95,8 @@ impl Sql {
         let names: Vec<String> = columns.iter().map(|c| format!("\"{c}\"")).collect();
         let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
         let insert = format!("INSERT INTO \"{name}\" ({}) VALUES ({})", names.join(", "), places.join(", "));
-        let updates: Vec<String> = names[1..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
+        // A document stands where it was created, whatever was edited since.
+        let updates: Vec<String> = names[4..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
         let shown: Vec<String> = shown.iter().map(|c| format!("\"{c}\"")).collect();
         Sql {
             create,

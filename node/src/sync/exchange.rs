@@ -501,7 +501,8 @@ impl Exchange {
             self.receipts_sent.insert((receipt.feed, receipt.union), receipt.size);
         }
         // A caller that waits for them is answered even where there is nothing to tell.
-        let pages = signed.chunks(PAGE).map(<[_]>::to_vec).chain((self.owe_receipts && signed.is_empty()).then(Vec::new));
+        let pages =
+            signed.chunks(PAGE).map(<[_]>::to_vec).chain((self.owe_receipts && signed.is_empty()).then(Vec::new));
         for receipts in pages {
             actions.push(Action::Send(Frame::Receipts(v1::Receipts { receipts })));
         }

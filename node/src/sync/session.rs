@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     ledger::Ledger,
-    store::{Result, Store, StoreError, feeds, feeds::SegmentRow, receipts, receipts::Link, rollups},
+    store::{Result, Store, feeds, feeds::SegmentRow, receipts, receipts::Link, rollups},
 };
 
 /// A stream on which nothing is heard for so long, while something is awaited, is given up.
@@ -97,7 +97,7 @@ where
 {
     let mut changes = store.changes();
     store.write(Ledger::tend).await?;
-    changes.mark_unchanged();
+    changes.look();
     let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
     let mut seen = frontier.clone();
     let (mut exchange, first) = Exchange::open(ends.me.clone(), ends.peer, ends.calls, ends.stay, frontier);
@@ -136,7 +136,7 @@ where
             noted = true;
             if ends.stay {
                 note(store, ends, None).await?;
-                changes.mark_unchanged();
+                changes.look();
             }
         }
         tokio::select! {
@@ -147,14 +147,11 @@ where
                 Some(Err(status)) => return Ok(broken(&exchange, "line", status.message())),
                 None => return Ok(broken(&exchange, "line", "the other end closed the line")),
             },
-            changed = changes.changed() => {
-                if changed.is_err() {
-                    return Err(StoreError::Closed);
-                }
+            () = changes.changed() => {
                 tokio::time::sleep(GATHER).await;
-                changes.mark_unchanged();
+                changes.look();
                 tend(store).await?;
-                changes.mark_unchanged();
+                changes.look();
                 let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
                 if frontier != seen {
                     seen = frontier.clone();

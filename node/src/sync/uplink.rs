@@ -59,9 +59,8 @@ impl Uplink {
         let config = &self.home.config;
         let parent = config.parent.clone().ok_or(IdentityError::NotJoined)?;
         let channel = self.connect(&parent).await?;
-        let mut client = SyncClient::new(channel)
-            .max_decoding_message_size(MAX_FRAME)
-            .max_encoding_message_size(MAX_FRAME);
+        let mut client =
+            SyncClient::new(channel).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
         let me = self.home.me(self.clock.clone(), self.dice.clone())?;
         let speaker = Speaker { network: config.network.clone(), union: config.union, device: me.device() };
         let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay };
@@ -78,6 +77,7 @@ impl Uplink {
         loop {
             let started = (self.clock)();
             let ended = tokio::select! {
+                biased;
                 () = &mut shutdown => return,
                 ended = self.exchange(true, &|_| ()) => ended,
             };
@@ -99,6 +99,7 @@ impl Uplink {
             let pause = (wait + self.jitter(wait)).max(retry_after);
             wait = (wait * 2).min(LONGEST_WAIT);
             tokio::select! {
+                biased;
                 () = &mut shutdown => return,
                 () = tokio::time::sleep(pause) => {}
             }
