@@ -127,7 +127,9 @@ pub fn start_logging(verbose: u8) {
         1 => "warn,huiliu_node=info,huiliu_hub=info",
         _ => "info,huiliu_node=debug,huiliu_hub=debug",
     };
-    tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr).compact().init();
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_ansi(colours);
+    subscriber.with_writer(std::io::stderr).compact().init();
 }
 
 /// The exit code of a verb; what went wrong is told first.

@@ -46,7 +46,8 @@ struct Step {
 
 struct Change {
     field: usize,
-    from: Option<Value>,
+    /// What stood there, the one that was shown first; several where devices disagreed.
+    from: Vec<Value>,
     to: Option<Value>,
 }
 
@@ -94,10 +95,10 @@ fn changes(me: &Me, shown: &Shown, kind: &Kind, document: &Document, edit: &Edit
         let at = kind.field_numbered(put.field)?;
         let field = &kind.fields[at];
         let open = |value: Value| view::opened(me, shown.place.owner, &shown.id, field, &value);
-        let from = before.get(&put.field).and_then(|standing| standing.first());
+        let from = before.get(&put.field).into_iter().flatten();
         Some(Change {
             field: at,
-            from: from.and_then(|s| view::value_of(field, &s.value)).map(open),
+            from: from.filter_map(|s| view::value_of(field, &s.value)).map(open).collect(),
             to: view::value_of(field, &put.value).map(open),
         })
     });
@@ -121,7 +122,7 @@ fn said(conn: &Connection, shown: &Shown) -> Result<Vec<Step>> {
             device: feed.device,
             feed: feed.id,
             seq: entry.place.seq,
-            changes: changes.map(|(field, to)| Change { field, from: None, to }).collect(),
+            changes: changes.map(|(field, to)| Change { field, from: vec![], to }).collect(),
         })
     };
     all.into_iter().map(step).collect()
@@ -140,13 +141,12 @@ fn table(desk: &Desk, conn: &Connection, kind: &'static Kind, steps: &[Step]) ->
         let mut first = [desk.moment(step.claimed), step.device.to_string()[..8].to_owned(), at].map(Some);
         for change in &step.changes {
             let field = &kind.fields[change.field];
-            let value = |value: &Option<Value>| match value {
-                Some(value) => view::words(conn, field, value, desk.lang),
-                None => Ok(String::new()),
-            };
+            let value = |value: &Value| view::words(conn, field, value, desk.lang);
+            let from = change.from.iter().map(value).collect::<Result<Vec<_>>>()?.join(" / ");
+            let to = change.to.as_ref().map(value).transpose()?.unwrap_or_default();
             let mut cells: Vec<Cell> =
                 first.iter_mut().map(|cell| Cell::same(cell.take().unwrap_or_default())).collect();
-            let names = [desk.label(&field.label).to_owned(), value(&change.from)?, value(&change.to)?];
+            let names = [desk.label(&field.label).to_owned(), from, to];
             cells.extend(names.into_iter().map(Cell::same));
             table.row(cells);
         }
@@ -159,8 +159,9 @@ fn steps_json(shown: &Shown, steps: &[Step]) -> Json {
     let step = |step: &Step| {
         let change = |change: &Change| {
             let field = &kind.fields[change.field];
-            let value = |value: &Option<Value>| value.as_ref().map(|v| view::json(field, v));
-            json!({ "field": field.name, "from": value(&change.from), "to": value(&change.to) })
+            let mut from = change.from.iter().map(|v| view::json(field, v));
+            let to = change.to.as_ref().map(|v| view::json(field, v));
+            json!({ "field": field.name, "from": from.next(), "also": from.collect::<Vec<_>>(), "to": to })
         };
         json!({
             "claimed_at": step.claimed,
