@@ -126,7 +126,11 @@ fn a_document_is_written_edited_shown_and_its_history_kept() {
     assert_eq!(shown["fields"]["phone"], "13800138000");
     assert_eq!(shown["fields"]["sex"], "female");
     assert_eq!(shown["conflicts"], serde_json::json!([]));
-    assert_eq!(shown["seq"], 1);
+    assert_eq!(
+        (&shown["seq"], &shown["edits"]),
+        (&Json::from(0), &Json::from(1)),
+        "where it was created, and edits since"
+    );
 
     let history = union.json(&["record", "history", &id]);
     let edits = history["edits"].as_array().expect("edits");

@@ -34,8 +34,10 @@ pub struct Show {
 struct Known {
     id: RecordId,
     shown: Option<Shown>,
-    /// Of the operation that says what is shown.
+    /// Of the operation that said it; of a document, the one that created it.
     origin: Option<(DeviceId, FeedId, u64)>,
+    /// Edits of a document since then.
+    edits: usize,
     conflicts: Vec<Conflict>,
     held: Vec<Held>,
 }
@@ -55,9 +57,10 @@ impl Show {
                 }
                 None => None,
             };
+            let edits = documents::edits(conn, &id)?.len().saturating_sub(1);
             let conflicts = documents::conflicts(conn, Some(&id))?;
             let held = quarantine::all(conn)?.into_iter().filter(|h| h.record == id).collect();
-            Ok(Known { id, shown, origin, conflicts, held })
+            Ok(Known { id, shown, origin, edits, conflicts, held })
         })?;
         let words = words(desk, &office, &known)?;
         desk.answer(|| json(&office, &known), || words)?;
@@ -86,8 +89,12 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
         let owner = shown.place.owner;
         text += &format!("{} {}\n", desk.label(&kind.label), known.id);
         text += &format!("{}{}（{owner}）\n", desk.pick("单位：", "union: "), owner.union_name());
-        text += &format!("{}{}\n", desk.pick("设备：", "device: "), &device.to_string()[..16]);
+        text += &format!("{}{}\n", desk.pick("写入设备：", "written by device: "), &device.to_string()[..16]);
         text += &format!("{}{feed} #{seq}\n", desk.pick("日志：", "feed: "));
+        if known.edits > 0 {
+            let since = desk.pick("此后修改{}次，见 record history", "edited {} times since, see `record history`");
+            text += &format!("{}\n", since.replace("{}", &known.edits.to_string()));
+        }
         let mut table =
             Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
         for (field, value) in kind.fields.iter().zip(shown.record.values()) {
@@ -160,6 +167,7 @@ fn json(office: &Office, known: &Known) -> Json {
         object["feed"] = feed.to_string().into();
         object["seq"] = (*seq).into();
     }
+    object["edits"] = known.edits.into();
     let conflict = |field: &Field| {
         let values = known.standing(office, field).into_iter().map(|(value, device)| {
             json!({
