@@ -1,4 +1,5 @@
 //! What a hub adds to a node: it serves the levels below.
 
 pub mod authority;
+pub mod cli;
 pub mod downlink;

@@ -1,0 +1,75 @@
+//! What a person types on a hub: every verb of a node, and what only a hub does.
+
+mod demo;
+mod enrol;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use huiliu_node::cli::{
+    Desk, Exit, Global, Verb,
+    words::{AFTER_HELP, Texts},
+};
+
+/// Records of a union that others report to: its own, and those of all below it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "huiliu-hub",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    after_help = AFTER_HELP.1
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: HubVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HubVerb {
+    #[command(flatten)]
+    Node(Verb),
+    /// Let a machine of a union directly below join: enrol it and write the answer to its request
+    Enrol(enrol::Enrol),
+    /// Show a small federation at work on this machine
+    Demo(demo::Demo),
+}
+
+/// The Chinese help of what a hub adds; looked up before the node's.
+pub const TEXTS: Texts = &[
+    ("", "汇流枢纽：本级工会及其全部下级的记录。"),
+    ("enrol", "准许直接下级的一台机器加入：登记设备，批复其申请"),
+    ("enrol.request", "下级交来的申请文件"),
+    ("enrol.out", "批复写入的文件，交给下级"),
+    ("enrol.address", "下级连接本枢纽的地址，如 hub.example:7443；不填则用本机监听地址"),
+    ("demo", "在本机演示一个小型的多级联合体"),
+    ("demo.once", "演示完即结束，不停留"),
+    ("demo.report", "把演示结果另写成 JSON 文件"),
+    ("demo.dir", "各单位数据所在目录；不填则用临时目录，结束后删除"),
+];
+
+impl HubVerb {
+    pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
+        match self {
+            HubVerb::Node(Verb::Serve(verb)) => serve::run(verb, desk),
+            HubVerb::Node(verb) => verb.run(desk),
+            HubVerb::Enrol(verb) => verb.run(desk),
+            HubVerb::Demo(verb) => verb.run(desk),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+    use huiliu_node::cli::words;
+
+    #[test]
+    fn every_command_and_argument_is_in_both_languages() {
+        assert_eq!(words::gaps(&Cli::command(), &[TEXTS, words::TEXTS]), [""; 0]);
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,27 @@
+//! `demo`: a small federation at work.
+
+use std::path::PathBuf;
+
+use huiliu_node::cli::{Desk, Exit};
+
+use crate::demo::{self, DemoOptions};
+
+#[derive(Debug, clap::Args)]
+pub struct Demo {
+    /// End when the story has been told
+    #[arg(long)]
+    once: bool,
+    /// Write what is shown to a file as well, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Directory for the unions' homes; without it a temporary one
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+impl Demo {
+    pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
+        let options = DemoOptions { once: self.once, json: self.report, dir: self.dir, lang: desk.lang };
+        Ok(if demo::run(options)? { Exit::Done } else { Exit::Failed })
+    }
+}

@@ -1,0 +1,76 @@
+//! `serve` on a hub: takes calls from the unions below, and stays on the line with the one above.
+
+use huiliu_node::{
+    cli::{
+        Desk, Exit, desk,
+        error::{Mistake, both},
+        serve::Serve,
+    },
+    store::Threads,
+    sync::{line, uplink::Uplink},
+};
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::downlink;
+
+pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
+    let mut office = desk.open_with(Threads::Own)?;
+    if !office.home.config.hub {
+        // A node's home; the verb is that of a node.
+        drop(office);
+        return serve.run(desk);
+    }
+    let config = &mut office.home.config;
+    let address = serve.listen.or_else(|| config.listen.clone()).ok_or_else(|| {
+        Mistake::usage(
+            both("还不知道在哪个地址监听", "it is not known where to listen"),
+            both(
+                "请用 --listen 写明，如 --listen 0.0.0.0:7443；会记住",
+                "give it with --listen, such as 0.0.0.0:7443; it is remembered",
+            ),
+        )
+    })?;
+    if config.listen.is_none() {
+        config.listen = Some(address.clone());
+        office.home.save()?;
+    }
+    let above = office.home.config.parent.is_some().then(|| Uplink {
+        home: office.home.clone(),
+        store: office.store.clone(),
+        dial: line::tcp(),
+        clock: desk.clock.clone(),
+        dice: desk.dice.clone(),
+    });
+    desk.block_on(async {
+        let listener = TcpListener::bind(&address).await.map_err(|error| cannot_listen(&address, &error))?;
+        desk.note(&format!("{}{}", desk.pick("正在监听：", "listening on "), listener.local_addr()?));
+        desk.note(desk.pick("按 Ctrl-C 结束", "press Ctrl-C to end"));
+        let (stop, stopped) = watch::channel(false);
+        let asked = |mut stopped: watch::Receiver<bool>| async move {
+            // An error means that nobody is left who could ask.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        let ending = asked(stopped.clone());
+        let calling = above.map(|uplink| tokio::spawn(async move { uplink.stay(ending).await }));
+        let down = asked(stopped);
+        let interrupt = tokio::spawn(async move {
+            desk::ctrl_c().await;
+            stop.send_replace(true);
+        });
+        let served = downlink::serve(&office.home, &office.store, listener, &desk.clock, down).await;
+        interrupt.abort();
+        if let Some(calling) = calling {
+            calling.await?;
+        }
+        anyhow::Ok(served?)
+    })??;
+    desk.note(desk.pick("已结束", "ended"));
+    Ok(Exit::Done)
+}
+
+fn cannot_listen(address: &str, error: &std::io::Error) -> Mistake {
+    Mistake::failed(
+        both(format!("不能在 {address} 监听：{error}"), format!("cannot listen on {address}: {error}")),
+        both("请换一个端口，或结束占用它的程序", "choose another port, or end the program that has it"),
+    )
+}

@@ -1,0 +1,15 @@
+use std::process::ExitCode;
+
+use huiliu_hub::cli::{Cli, TEXTS};
+use huiliu_node::cli::{self, Desk, desk::Program, words};
+
+fn main() -> ExitCode {
+    let lang = cli::lang::choose(std::env::args_os(), &|name| std::env::var(name).ok());
+    let cli: Cli = match words::parse(lang, &[TEXTS, words::TEXTS]) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    cli::start_logging(cli.global.verbose);
+    let desk = Desk::new(Program::Hub, lang, &cli.global);
+    cli::finish(&desk, cli.verb.run(&desk))
+}
