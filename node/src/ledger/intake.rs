@@ -43,14 +43,14 @@ fn refused(word: &'static str, detail: impl ToString) -> Intake {
 impl Ledger {
     /// Takes in a batch from a neighbour.
     pub fn take_in(&mut self, batch: &Incoming) -> Result<Intake> {
-        let no = match self.feed_by_id(&batch.feed)? {
-            Some(no) => no,
-            None => match self.meet(batch)? {
-                Ok(no) => no,
+        let known = self.feed_by_id(&batch.feed)?;
+        let row = match known {
+            Some(no) => self.feed(no)?.clone(),
+            None => match self.meet(batch) {
+                Ok(feed) => feeds::unwritten(feed),
                 Err(refusal) => return Ok(refusal),
             },
         };
-        let row = self.feed(no)?.clone();
         if let Some(trouble) = &row.trouble {
             return Ok(refused("fork", format!("the feed was frozen: {trouble}")));
         }
@@ -62,7 +62,10 @@ impl Ledger {
             return Ok(refused("root", "the head does not cover the batch"));
         }
         if head.size <= row.size() {
-            return self.known(no, &head);
+            return match known {
+                Some(no) => self.known(no, &head),
+                None => Ok(Intake::Taken { size: 0, receipt: None }),
+            };
         }
         if batch.first > row.size() {
             return Ok(refused(
@@ -96,6 +99,14 @@ impl Ledger {
             tracing::error!(feed = %batch.feed, union = %row.feed.union, "a feed has forked: two signed heads disagree");
             return Ok(refused("fork", "the head does not extend what is here; both heads are kept as evidence"));
         }
+        let no = match known {
+            Some(no) => no,
+            None => {
+                let own = row.feed.device == self.me.device();
+                let row = feeds::add(&self.conn, &row.feed, own)?;
+                self.remember(row)
+            }
+        };
         for (block, root) in blocks {
             feeds::add_block(&self.conn, no, block, &root)?;
         }
@@ -156,24 +167,19 @@ impl Ledger {
         Ok(Intake::Taken { size: row.size(), receipt: self.receipt(no)? })
     }
 
-    /// A feed that is new here.
-    fn meet(&mut self, batch: &Incoming) -> Result<Result<i64, Intake>> {
-        let feed = match Feed::parse(batch.header.clone()) {
-            Ok(feed) => feed,
-            Err(error) => return Ok(Err(refused("header", error))),
-        };
+    /// The header of a feed that is new here; it is written down only with its first operations.
+    fn meet(&self, batch: &Incoming) -> Result<Feed, Intake> {
+        let feed = Feed::parse(batch.header.clone()).map_err(|error| refused("header", error))?;
         if feed.id != batch.feed {
-            return Ok(Err(refused("header", "the header is not that of the feed")));
+            return Err(refused("header", "the header is not that of the feed"));
         }
         if feed.network != self.me.network {
-            return Ok(Err(refused("header", format!("the feed is of the network {:?}", feed.network))));
+            return Err(refused("header", format!("the feed is of the network {:?}", feed.network)));
         }
         if !feed.seen_by(self.me.union) {
-            return Ok(Err(refused("header", "the feed is not meant for this union")));
+            return Err(refused("header", "the feed is not meant for this union"));
         }
-        let own = feed.device == self.me.device();
-        let row = feeds::add(&self.conn, &feed, own)?;
-        Ok(Ok(self.remember(row)))
+        Ok(feed)
     }
 
     /// A hub signs for what it holds of other unions' feeds.

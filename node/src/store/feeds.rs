@@ -79,6 +79,20 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
     })())
 }
 
+/// A feed that nothing is known of but its header.
+pub fn unwritten(feed: Feed) -> FeedRow {
+    FeedRow {
+        no: 0,
+        feed: Arc::new(feed),
+        own: false,
+        edge: Edge::default(),
+        packed: 0,
+        applied: 0,
+        head: None,
+        trouble: None,
+    }
+}
+
 pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
     const SQL: &str = r#"INSERT INTO feed (id, header, "union", device, own, size, edge, packed, applied)
         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0)"#;
@@ -92,7 +106,7 @@ pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
         edge.to_bytes(),
     ))?;
     let no = conn.last_insert_rowid();
-    Ok(FeedRow { no, feed: Arc::new(feed.clone()), own, edge, packed: 0, applied: 0, head: None, trouble: None })
+    Ok(FeedRow { no, own, ..unwritten(feed.clone()) })
 }
 
 pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {

@@ -1,0 +1,68 @@
+//! A device that keeps to the outer rules (its signatures and roots are good) and to none of the inner ones.
+
+use huiliu_node::ledger::Incoming;
+use huiliu_proto::{
+    feed::{Feed, Scope},
+    id::{RecordId, RecordIds},
+    kind::Reach,
+    operation::Operation,
+    region::RegionCode,
+    segment,
+    signed::{SigningKey, TreeHead},
+    tree::Edge,
+};
+
+use crate::world::{Machine, START};
+
+pub struct Forger {
+    key: SigningKey,
+    pub feed: Feed,
+    edge: Edge,
+    ids: RecordIds,
+}
+
+impl Forger {
+    /// Writes with the machine's own key into a feed of its own.
+    pub fn new(machine: &Machine, scope: Scope) -> Forger {
+        Forger::of(machine, machine.union(), scope)
+    }
+
+    /// Writes with the machine's key in the name of `union`.
+    pub fn of(machine: &Machine, union: RegionCode, scope: Scope) -> Forger {
+        let key = machine.me().key;
+        let feed = Feed::new("test", union, key.device(), 77, scope, None).expect("the scope is the union's");
+        let ids = RecordIds::new(&key.device(), [9; 4], None);
+        Forger { key, feed, edge: Edge::default(), ids }
+    }
+
+    pub fn province(machine: &Machine) -> Forger {
+        Forger::new(machine, Scope::Own(Reach::Province))
+    }
+
+    pub fn id(&mut self) -> RecordId {
+        self.ids.next(START)
+    }
+
+    /// A batch that brings these operations, with a head that covers them.
+    pub fn say(&mut self, operations: &[Operation]) -> Incoming {
+        let first = self.edge.size();
+        for operation in operations {
+            self.edge.push(operation.leaf());
+        }
+        let packed = segment::pack(operations).expect("within the bounds");
+        let head = TreeHead::sign(&self.key, self.feed.id, self.edge.size(), self.edge.root(), START, None);
+        Incoming {
+            feed: self.feed.id,
+            header: self.feed.header.clone(),
+            first,
+            count: operations.len() as u64,
+            segment: packed.into(),
+            head: head.signed,
+        }
+    }
+
+    /// A head for whatever is claimed, signed.
+    pub fn head(&self, size: u64, root: huiliu_proto::id::Hash) -> huiliu_proto::v1::Signed {
+        TreeHead::sign(&self.key, self.feed.id, size, root, START, None).signed
+    }
+}
