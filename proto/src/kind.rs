@@ -29,6 +29,8 @@ pub struct Kind {
     pub natural_key: Vec<usize>,
     pub source: String,
     pub automatic: bool,
+    /// Comes by the hundred thousand.
+    pub bulk: bool,
     /// Some field is personal or sealed: its operations are salted, so that a payload can one day be destroyed.
     pub personal: bool,
     /// In order of their numbers.
@@ -292,6 +294,7 @@ impl Reader {
             label: Label::new(said.zh, said.en),
             source: said.source,
             automatic: said.automatic,
+            bulk: said.bulk,
             fields,
         })
     }

@@ -2,6 +2,8 @@
 
 use huiliu_proto::{
     id::Hash,
+    period::Month,
+    region::Level,
     signed::TreeHead,
     tree::{Edge, RUN},
 };
@@ -45,6 +47,24 @@ impl Ledger {
         }
         self.total()?;
         self.owe_again()
+    }
+
+    /// Statements that say something else than the records they rest on, and are not about to be written again.
+    fn wrong_statements(&self, due: &[(u32, i32)]) -> Result<Vec<Problem>> {
+        if self.me.union.level() != Level::Province {
+            return Ok(vec![]);
+        }
+        let mut problems = vec![];
+        for (union, month) in rollups::stated(&self.conn)? {
+            if !due.contains(&(union, month)) && !self.statement_holds(union, month)? {
+                let month = Month(month);
+                problems.push(Problem {
+                    zh: format!("{union} {month} 的汇总报表与记录不符"),
+                    en: format!("the statement of {union} for {month} does not agree with the records"),
+                });
+            }
+        }
+        Ok(problems)
     }
 
     fn forget_rows(&mut self) {
@@ -123,12 +143,15 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
         return Ok(problems);
     }
     let before = digest(&conn);
+    // A rebuild finds out anew which statements are due.
+    let due = rollups::due(&conn)?;
     let mut ledger = Ledger::open(conn, me)?;
     ledger.begin()?;
     ledger.rebuild(progress)?;
     ledger.flush()?;
     ledger.commit()?;
     let after = digest(ledger.conn())?;
+    problems.extend(ledger.wrong_statements(&due)?);
     match before {
         Err(_) => problems.push(Problem {
             zh: "有档案快照无法读取；请运行 rebuild".into(),

@@ -89,6 +89,9 @@ impl Sql {
                 let _ = write!(indexes, "CREATE INDEX \"{name}_by_{0}\" ON \"{name}\" (\"{0}\");", field.name);
             }
         }
+        if !kind.bulk {
+            let _ = write!(indexes, "CREATE INDEX \"{name}_by_owner\" ON \"{name}\" (owner);");
+        }
         // Entries come in by the hundred thousand, nearly in the order of their ids: one tree instead of two.
         create.push_str(if kind.shape == Shape::Entry { ") STRICT, WITHOUT ROWID;" } else { ") STRICT;" });
         create.push_str(&indexes);

@@ -77,6 +77,12 @@ pub fn due(conn: &Connection) -> Result<Vec<(u32, i32)>> {
     Ok(statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Unions and months that a statement was written about.
+pub fn stated(conn: &Connection) -> Result<Vec<(u32, i32)>> {
+    let mut statement = conn.prepare_cached(r#"SELECT DISTINCT "union", month FROM statement"#)?;
+    Ok(statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
 pub fn clear_due(conn: &Connection, union: u32, month: i32) -> Result<()> {
     conn.prepare_cached(r#"DELETE FROM statement_due WHERE "union" = ?1 AND month = ?2"#)?.execute((union, month))?;
     Ok(())
