@@ -356,6 +356,25 @@ fn a_database_that_is_gone_or_not_ours_is_not_replaced() {
 }
 
 #[test]
+fn what_was_altered_behind_the_programs_back_is_found_and_mended() {
+    let union = Union::new();
+    let id = union.add(&MEDIATOR);
+    let verified = union.run(&["verify"]);
+    assert_eq!(verified.code, 0, "{}{}", verified.out, verified.err);
+    let conn = rusqlite::Connection::open(union.home().join("huiliu.db")).expect("it is closed");
+    conn.execute("UPDATE mediator SET name = '张三'", ()).expect("anyone with the file can");
+    drop(conn);
+    let altered = union.run(&["verify"]);
+    assert_eq!(altered.code, 3);
+    assert!(altered.out.contains("mediator") && altered.out.contains("rebuild"), "{}", altered.out);
+    assert_eq!(union.json(&["verify"])["problems"].as_array().map(Vec::len), Some(1));
+    assert_eq!(union.run(&["rebuild"]).code, 0);
+    assert_eq!(union.run(&["verify"]).code, 0);
+    assert_eq!(union.json(&["record", "show", &id])["fields"]["name"], "杨海好");
+    assert!(!union.home().join("verify.tmp").exists(), "the copy is gone");
+}
+
+#[test]
 fn help_is_in_both_languages() {
     let union = Union::empty();
     let zh = union.run(&["record", "add", "--help"]);
