@@ -566,7 +566,6 @@ fn filing(v: &mut Verdict<'_>, r: &Record) {
     let roster = [
         ("full_time", count(&|line| employed(line, v1::Employment::FullTime))),
         ("part_time", count(&|line| employed(line, v1::Employment::PartTime))),
-        ("funded_heads", count(&|line| line.flag("funded"))),
     ];
     for (name, counted) in roster {
         v.refuse_if(
@@ -576,6 +575,14 @@ fn filing(v: &mut Verdict<'_>, r: &Record) {
             ("请按名册重新统计", "count the roster again"),
         );
     }
+    // What is declared for the fund is said by a person; whether it holds is FC-06's question.
+    let funded = count(&|line| line.flag("funded"));
+    v.warn_if(
+        r.int("funded_heads").is_some_and(|n| n != funded),
+        "funded_heads",
+        ("与名册中计入专项资金的人数不一致", "not as many as count for the fund on the roster"),
+        CHECK,
+    );
     let mut engagements: Vec<&[u8]> = r.lines("roster").filter_map(|line| line.bytes("engagement")).collect();
     let lines = engagements.len();
     engagements.sort_unstable();
@@ -832,7 +839,9 @@ mod tests {
         f.set("roster", Value::Lines(vec![line(1, full, true), line(1, part, false)]));
         assert_eq!(refused(&f), ["roster"]);
         f.set("roster", Value::Lines(vec![line(1, full, true), line(2, full, true)]));
-        assert_eq!(refused(&f), ["full_time", "part_time", "funded_heads"]);
+        assert_eq!(refused(&f), ["full_time", "part_time"]);
+        f.set("roster", Value::Lines(vec![line(1, full, false), line(2, part, false)]));
+        assert_eq!(warned(&f), ["funded_heads"], "declared by a person, judged by FC-06");
     }
 
     #[test]
