@@ -33,8 +33,8 @@ KINDS = {
                          "remarks"),
     "rating": ("09", "key enterprise round rated_on total grade a_from b_from satisfied asked team"),
     "rating.items": ("09", "of no max score"),
-    "work_entry": ("10", "key mediator duty subtype done_on minutes enterprise participants guided topics_collected "
-                         "cases workers_helped topics summary mandate"),
+    "work_entry": ("10", "key mediator duty subtype done_on minutes enterprise place participants guided "
+                         "topics_collected cases workers_helped topics summary mandate"),
     "budget": ("11", "key programme year approved_on doc_no"),
     "budget.lines": ("11", "of category subject amount"),
     "fund_receipt": ("12", "key programme year amount received_on bank_serial subject remitter"),

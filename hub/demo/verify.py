@@ -216,6 +216,7 @@ def check_numbers(data):
     cases = Counter()
     for w in data.of("work_entry"):
         assert is_workday(day(w["done_on"])) and w["done_on"][:4] == "2025", w
+        assert ("enterprise" in w) != ("place" in w), w
         e = [e for e in data.of("engagement", w[""]) if e["mediator"] == w["mediator"]] if w[""] != BINHAI else []
         assert w[""] == BINHAI or e[0]["starts_on"] <= w["done_on"], w
         m = month[w["mediator"], w["done_on"][:7]]

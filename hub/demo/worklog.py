@@ -68,12 +68,20 @@ def words(subtype, enterprise, union, month, key):
     return text, label
 
 
+def place(text, subtype, union):
+    """Where it was done, when that was not in an enterprise."""
+    if "网课" in text:
+        return "线上"
+    return union + ("总工会培训教室" if subtype in ("参加培训", "授课") else "总工会办公室")
+
+
 def line(subtype, mediator, day, union, key, enterprise=None, short=""):
     """One row of work_entry. `short`: how people call the enterprise."""
     text, label = words(subtype, short or "辖区企业", union, int(day[5:7]), key)
     row = {
         "key": key, "mediator": "@" + mediator, "duty": DUTY[subtype], "subtype": subtype, "done_on": day,
         "minutes": 15 * between(3, 12, key, "minutes"), "enterprise": "@" + enterprise if enterprise else "",
+        "place": "" if enterprise else place(text, subtype, union),
         "summary": text,
     }
     if subtype == "现场指导协商":
