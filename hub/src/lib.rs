@@ -2,4 +2,5 @@
 
 pub mod authority;
 pub mod cli;
+pub mod demo;
 pub mod downlink;

@@ -1,0 +1,294 @@
+//! The demo's unions, all in this process: each with its own home, keys and database, and real TLS between them.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use huiliu_node::{
+    clock::{self, Clock},
+    identity::{Home, Role},
+    store::{Store, Threads},
+    sync::{exchange::End, line, uplink::Uplink},
+};
+use huiliu_proto::{
+    period::Day,
+    region::{Level, RegionCode},
+};
+use indicatif::ProgressBar;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::{authority, downlink};
+
+pub const NETWORK: &str = "huiliu-demo";
+/// How long a server that has been told to stop may take.
+const STOPPING: Duration = Duration::from_secs(10);
+
+/// One union's machine.
+pub struct Member {
+    pub union: RegionCode,
+    pub home: Home,
+    pub store: Store,
+    address: Option<SocketAddr>,
+    hub: Option<Running>,
+    uplink: Option<Running>,
+}
+
+struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        if tokio::time::timeout(STOPPING, self.task).await.is_err() {
+            tracing::warn!("a task of the demo took too long to stop and was left");
+        }
+    }
+}
+
+pub struct Federation {
+    pub clock: Clock,
+    /// Each after the union above it.
+    pub members: Vec<Member>,
+}
+
+/// The machine's clock; before `day`, that day's morning: the checks judge that day, and on a machine whose clock is
+/// behind it no union would have been heard that far.
+pub fn not_before(day: Day, system: Clock) -> Clock {
+    const NINE_IN_CHINA: i64 = 3_600_000;
+    let started = Instant::now();
+    let earliest = i64::from(day.0) * 86_400_000 + NINE_IN_CHINA;
+    std::sync::Arc::new(move || {
+        let passed = i64::try_from(started.elapsed().as_millis()).unwrap_or(0);
+        system().max(earliest + passed)
+    })
+}
+
+async fn asked_to_stop(mut stop: watch::Receiver<bool>) {
+    // An error means that nobody is left who could ask.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+impl Federation {
+    /// Sets the unions up below `dir`: keys, databases, requests and enrolments from the top down.
+    pub async fn found(
+        dir: &Path,
+        unions: &[RegionCode],
+        clock: Clock,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Federation> {
+        let mut federation = Federation { clock, members: vec![] };
+        for union in unions {
+            let leaf = !unions.iter().any(|u| u.parent() == Some(*union));
+            let role = match union.level() {
+                Level::Nation => Role::Root,
+                _ if leaf => Role::Node,
+                _ => Role::Hub,
+            };
+            federation.join(&dir.join(union.to_string()), *union, role).await.with_context(|| format!("{union:?}"))?;
+            bar.inc(1);
+        }
+        Ok(federation)
+    }
+
+    async fn join(&mut self, dir: &Path, union: RegionCode, role: Role) -> anyhow::Result<()> {
+        let mut home = Home::init(dir, NETWORK, union, role, &self.clock, &clock::dice())?;
+        let mut address = None;
+        if role != Role::Node {
+            // A port that is free now; nobody listens on it until the hub starts.
+            let free = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+            address = Some(free);
+            home.config.listen = Some(free.to_string());
+            home.save()?;
+        }
+        if let Some(above) = union.parent() {
+            let parent = self.member(above)?;
+            let grant = authority::enrol(&parent.home, &parent.store, &home.request()?, &self.clock).await?;
+            home.accept(&grant)?;
+        }
+        let store = home.store(self.clock.clone(), clock::dice(), Threads::Own)?;
+        self.members.push(Member { union, home, store, address, hub: None, uplink: None });
+        Ok(())
+    }
+
+    pub fn member(&self, union: RegionCode) -> anyhow::Result<&Member> {
+        self.members.iter().find(|m| m.union == union).with_context(|| format!("{union:?} is not in the demo"))
+    }
+
+    fn member_mut(&mut self, union: RegionCode) -> anyhow::Result<&mut Member> {
+        self.members.iter_mut().find(|m| m.union == union).with_context(|| format!("{union:?} is not in the demo"))
+    }
+
+    pub fn hubs(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|m| m.is_hub())
+    }
+
+    pub async fn start_hubs(&mut self) -> anyhow::Result<()> {
+        let hubs: Vec<RegionCode> = self.hubs().map(|m| m.union).collect();
+        for union in hubs {
+            self.start_hub(union).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn start_hub(&mut self, union: RegionCode) -> anyhow::Result<()> {
+        let clock = self.clock.clone();
+        let member = self.member_mut(union)?;
+        let address = member.address.context("only hubs serve")?;
+        let listener = match TcpListener::bind(address).await {
+            Ok(listener) => listener,
+            // Something else took the port meanwhile.
+            Err(_) => TcpListener::bind("127.0.0.1:0").await?,
+        };
+        let bound = listener.local_addr()?;
+        let (home, store) = (member.home.clone(), member.store.clone());
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            if let Err(error) = downlink::serve(&home, &store, listener, &clock, asked_to_stop(stopped)).await {
+                tracing::error!(%error, "a hub of the demo could not serve");
+            }
+        });
+        member.hub = Some(Running { stop, task });
+        if bound != address {
+            self.moved(union, bound).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells those below where their hub listens now; those that were calling the old place call the new one.
+    async fn moved(&mut self, hub: RegionCode, to: SocketAddr) -> anyhow::Result<()> {
+        let mut calling = vec![];
+        for member in &mut self.members {
+            if member.union == hub {
+                member.address = Some(to);
+                member.home.config.listen = Some(to.to_string());
+                member.home.save()?;
+            }
+            if let Some(parent) = member.home.config.parent.as_mut().filter(|p| p.union == hub) {
+                parent.address = to.to_string();
+                member.home.save()?;
+                if let Some(uplink) = member.uplink.take() {
+                    uplink.stop().await;
+                    calling.push(member.union);
+                }
+            }
+        }
+        calling.into_iter().try_for_each(|union| self.connect(union))
+    }
+
+    /// Everyone stays on the line to the union above, from now on.
+    pub fn connect_all(&mut self) -> anyhow::Result<()> {
+        let below: Vec<RegionCode> = self.members.iter().map(|m| m.union).filter(|u| u.parent().is_some()).collect();
+        below.into_iter().try_for_each(|union| self.connect(union))
+    }
+
+    pub fn connect(&mut self, union: RegionCode) -> anyhow::Result<()> {
+        let clock = self.clock.clone();
+        let member = self.member_mut(union)?;
+        let uplink = member.uplink(clock);
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(async move { uplink.stay(asked_to_stop(stopped)).await });
+        member.uplink = Some(Running { stop, task });
+        Ok(())
+    }
+
+    /// Cuts a hub off: it serves nobody and calls nobody.
+    pub async fn cut_off(&mut self, union: RegionCode) -> anyhow::Result<()> {
+        let member = self.member_mut(union)?;
+        for running in [member.uplink.take(), member.hub.take()].into_iter().flatten() {
+            running.stop().await;
+        }
+        Ok(())
+    }
+
+    pub async fn bring_back(&mut self, union: RegionCode) -> anyhow::Result<()> {
+        self.start_hub(union).await?;
+        self.connect(union)
+    }
+
+    pub async fn stop(&mut self) {
+        let running: Vec<Running> =
+            self.members.iter_mut().flat_map(|m| [m.uplink.take(), m.hub.take()]).flatten().collect();
+        for one in &running {
+            one.stop.send_replace(true);
+        }
+        for one in running {
+            one.stop().await;
+        }
+    }
+
+    /// One exchange of each union with the one above it, from the top down: what is said to everyone arrives.
+    pub async fn exchange_once(&self, bar: &ProgressBar) -> anyhow::Result<()> {
+        for member in self.members.iter().filter(|m| m.union.parent().is_some()) {
+            let report = member.uplink(self.clock.clone()).exchange(false, &|_| ()).await?;
+            if let End::Broken { word, detail, .. } = report.end {
+                bail!("{:?}: {word}: {detail}", member.union);
+            }
+            bar.inc(1);
+        }
+        Ok(())
+    }
+}
+
+impl Member {
+    pub fn is_hub(&self) -> bool {
+        self.home.config.hub
+    }
+
+    fn uplink(&self, time: Clock) -> Uplink {
+        Uplink {
+            home: self.home.clone(),
+            store: self.store.clone(),
+            dial: line::tcp(),
+            clock: time,
+            dice: clock::dice(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::{dataset, streams};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_hub_that_lost_its_port_is_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let unions = [RegionCode::NATION, 320_000.try_into().unwrap()];
+        let mut federation =
+            Federation::found(dir.path(), &unions, clock::system(), &ProgressBar::hidden()).await.unwrap();
+        federation.start_hubs().await.unwrap();
+        federation.connect_all().unwrap();
+        streams::converge(&federation, Duration::from_secs(60), &|_| ()).await.unwrap();
+        federation.cut_off(RegionCode::NATION).await.unwrap();
+        let port = federation.members[0].address.unwrap();
+        // The hub's listener may close a moment after the hub.
+        let _stranger = loop {
+            match TcpListener::bind(port).await {
+                Ok(stranger) => break stranger,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        federation.start_hub(RegionCode::NATION).await.unwrap();
+        let nation = &federation.members[0].store;
+        let mut keys = dataset::Keys::default();
+        let years = dataset::years().unwrap();
+        let programmes = &years[0].rows[..1];
+        dataset::record(nation, programmes, &mut keys, &ProgressBar::hidden()).await.unwrap();
+        streams::converge(&federation, Duration::from_secs(60), &|_| ()).await.unwrap();
+        federation.stop().await;
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_begins_on_the_day_itself() {
+        let day: Day = "2026-03-31".parse().unwrap();
+        let at = |millis: i64| not_before(day, std::sync::Arc::new(move || millis))();
+        assert_eq!(clock::day(at(0)), day);
+        let later = (i64::from(day.0) + 100) * 86_400_000;
+        assert_eq!(at(later), later);
+    }
+}
