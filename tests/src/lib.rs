@@ -1,10 +1,12 @@
 //! Whole federations in one process, for tests and benchmarks.
 //!
-//! `world` sets up unions with homes, keys and certificates; `people` makes records of synthetic people; `forger` breaks the rules; `network` is
-//! the simulator's line; `oracle` says what must hold, from the feeds' bytes alone.
+//! `world` sets up unions with homes, keys and certificates; `people` makes records of synthetic people, `worklog` a
+//! county's work log in the words people use; `forger` breaks the rules; `network` is the simulator's line; `oracle`
+//! says what must hold, from the feeds' bytes alone.
 
 pub mod forger;
 pub mod network;
 pub mod oracle;
 pub mod people;
+pub mod worklog;
 pub mod world;
