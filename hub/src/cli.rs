@@ -46,7 +46,7 @@ pub const TEXTS: Texts = &[
     ("enrol.address", "下级连接本枢纽的地址，如 hub.example:7443；不填则用本机监听地址"),
     ("demo", "在本机演示一个小型的多级联合体"),
     ("demo.once", "演示完即结束，不停留"),
-    ("demo.report", "把演示结果另写成 JSON 文件"),
+    ("demo.file", "与 --json 同用：把所显示的全部内容写入该文件"),
     ("demo.dir", "各单位数据所在目录；不填则用临时目录，结束后删除"),
 ];
 

@@ -176,10 +176,10 @@ impl Home {
             seed("grant")?;
             seed("index")?;
         }
-        let tls = rcgen::KeyPair::generate()?;
+        let tls = certificates::new_key()?;
         write_private(&dir.join("keys/tls.pem"), Zeroizing::new(tls.serialize_pem()).as_bytes())?;
         if role != Role::Node {
-            let authority = rcgen::KeyPair::generate()?;
+            let authority = certificates::new_key()?;
             write_private(&dir.join("keys/authority.pem"), Zeroizing::new(authority.serialize_pem()).as_bytes())?;
             if role == Role::Root {
                 let root = certificates::root(&authority, union, clock())?;

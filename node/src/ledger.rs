@@ -23,7 +23,9 @@ use rusqlite::Connection;
 use crate::{
     clock::{Clock, Dice},
     rollup,
-    store::{Result, StoreError, feeds, feeds::FeedRow, functions, meta, projection, rollups, set_meta, tables},
+    store::{
+        Result, StoreError, data_version, feeds, feeds::FeedRow, functions, meta, projection, rollups, set_meta, tables,
+    },
 };
 
 pub use author::Outcome;
@@ -149,7 +151,7 @@ impl Ledger {
 
     pub(crate) fn begin(&mut self) -> Result<()> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
-        let version: i64 = self.conn.pragma_query_value(None, "data_version", |r| r.get(0))?;
+        let version = data_version(&self.conn)?;
         if version != self.data_version {
             self.forget();
             self.data_version = version;

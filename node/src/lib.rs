@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod document;
 pub mod filing;
+pub mod finding;
 pub mod identity;
 pub mod ledger;
 pub mod rollup;

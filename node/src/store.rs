@@ -19,6 +19,7 @@ pub mod trust;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -35,6 +36,8 @@ const SCHEMA_VERSION: i32 = 1;
 const SCHEMA: &str = include_str!("store/schema.sql");
 /// Jobs that share one COMMIT.
 const BATCH: usize = 32;
+/// How often other processes' commits are looked for.
+const LISTEN: Duration = Duration::from_millis(500);
 /// Older ones reset the WAL while two connections checkpoint, and lose it (SQLite 3.51.3 release notes).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
@@ -80,9 +83,9 @@ type Job = Box<dyn FnOnce(&mut Ledger) -> (bool, Answer) + Send>;
 /// Who runs the jobs.
 enum Writer {
     /// A thread of its own.
-    Thread(mpsc::SyncSender<Job>),
+    Thread { queue: Option<mpsc::SyncSender<Job>>, thread: Option<JoinHandle<()>> },
     /// The caller: for simulations, where nothing may run on a thread that the simulator does not know.
-    Inline(Mutex<Ledger>),
+    Inline(Box<Mutex<Ledger>>),
 }
 
 /// Where a store runs its writes.
@@ -99,9 +102,23 @@ pub struct Store {
 
 struct Inner {
     path: PathBuf,
-    writer: Writer,
+    // Closed before the writer, which is the last to leave and clears the log away.
     readers: Mutex<Vec<Connection>>,
+    writer: Writer,
     bell: Bell,
+}
+
+impl Drop for Writer {
+    /// Waits until what was asked for is written and the file closed.
+    fn drop(&mut self) {
+        if let Writer::Thread { queue, thread } = self {
+            drop(queue.take());
+            if let Some(thread) = thread.take() {
+                // A writer that panicked has said so in the log.
+                let _ = thread.join();
+            }
+        }
+    }
 }
 
 impl Store {
@@ -134,13 +151,14 @@ impl Store {
         let ledger = Ledger::open(conn, me)?;
         let bell = Bell::default();
         let writer = match threads {
-            Threads::Inline => Writer::Inline(Mutex::new(ledger)),
+            Threads::Inline => Writer::Inline(Box::new(Mutex::new(ledger))),
             Threads::Own => {
                 let (send, receive) = mpsc::sync_channel(BATCH);
                 let path = path.to_owned();
                 let bell = bell.clone();
-                std::thread::Builder::new().name("store".into()).spawn(move || run(ledger, &path, &receive, &bell))?;
-                Writer::Thread(send)
+                let thread = std::thread::Builder::new().name("store".into());
+                let thread = thread.spawn(move || run(ledger, &path, &receive, &bell))?;
+                Writer::Thread { queue: Some(send), thread: Some(thread) }
             }
         };
         Ok(Store { inner: Arc::new(Inner { path: path.to_owned(), writer, readers: Mutex::new(vec![]), bell }) })
@@ -190,7 +208,8 @@ impl Store {
             Err(error) => (false, Box::new(move |_| drop(send.send(Err(error))))),
         });
         match &self.inner.writer {
-            Writer::Thread(queue) => {
+            Writer::Thread { queue, .. } => {
+                let queue = queue.as_ref().ok_or(StoreError::Closed)?;
                 queue.send(job).map_err(|_| StoreError::Closed)?;
                 Ok(Submitted::Queued(receive))
             }
@@ -201,6 +220,20 @@ impl Store {
                 self.inner.bell.ring();
                 let mut receive = receive;
                 Ok(Submitted::Done(receive.try_recv().map_err(|_| StoreError::Panicked)?))
+            }
+        }
+    }
+
+    /// Rings for commits of other processes, such as a record written at the command line while this one serves.
+    /// Never returns of itself.
+    pub async fn hear_others(&self) -> Result<()> {
+        let conn = open_reader(&self.inner.path)?;
+        let mut seen = data_version(&conn)?;
+        loop {
+            tokio::time::sleep(LISTEN).await;
+            let now = data_version(&conn)?;
+            if std::mem::replace(&mut seen, now) != now {
+                self.inner.bell.ring();
             }
         }
     }
@@ -367,6 +400,11 @@ fn recognise(conn: &Connection, path: &Path) -> Result<()> {
         SCHEMA_VERSION => Ok(()),
         _ => Err(StoreError::Newer { found }),
     }
+}
+
+/// Moves whenever another connection has committed.
+pub fn data_version(conn: &Connection) -> Result<i64> {
+    Ok(conn.pragma_query_value(None, "data_version", |row| row.get(0))?)
 }
 
 /// A single value that the store keeps under a name.

@@ -76,7 +76,7 @@ pub fn dice(seed: u64) -> Dice {
     Arc::new(move |buffer| {
         let mut dice = dice.lock().expect("no test panics while it holds the dice");
         for byte in buffer {
-            *byte = dice.next() as u8;
+            *byte = dice.roll() as u8;
         }
     })
 }

@@ -232,7 +232,7 @@ async fn county(machine: Machine, programme: RecordId, seed: u64, written: Rc<Re
         while turmoil::sim_elapsed().unwrap_or_default() < TROUBLE {
             tokio::time::sleep(Duration::from_millis(100 + dice.below(1500))).await;
             let mut dice_ = dice.clone();
-            dice.next();
+            dice.roll();
             let count = store.write(move |ledger| something(ledger, programme, &mut dice_)).await;
             match count {
                 Ok(count) => *written.borrow_mut() += count,
@@ -262,7 +262,7 @@ fn something(
     let mediators = huiliu_proto::kind::kind("mediator").expect("mediators are declared");
     let union = ledger.me().union;
     let known = projection::list(ledger.conn(), mediators, Some(union), None, 1000)?;
-    let n = dice.next() % 1_000_000;
+    let n = dice.roll() % 1_000_000;
     if known.len() < 2 {
         let id = people::mediator(ledger, n)?;
         people::engagement(ledger, id, n)?;

@@ -11,9 +11,9 @@ pub struct Demo {
     /// End when the story has been told
     #[arg(long)]
     once: bool,
-    /// Write what is shown to a file as well, as JSON
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    /// With --json: the file to write everything to that is shown
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
     /// Directory for the unions' homes; without it a temporary one
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -21,7 +21,8 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
-        let options = DemoOptions { once: self.once, json: self.report, dir: self.dir, lang: desk.lang };
+        let options =
+            DemoOptions { once: self.once, json: self.file.filter(|_| desk.json), dir: self.dir, lang: desk.lang };
         Ok(if demo::run(options)? { Exit::Done } else { Exit::Failed })
     }
 }

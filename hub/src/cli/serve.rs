@@ -57,8 +57,11 @@ pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
             desk::ctrl_c().await;
             stop.send_replace(true);
         });
+        let store = office.store.clone();
+        let hearing = tokio::spawn(async move { store.hear_others().await });
         let served = downlink::serve(&office.home, &office.store, listener, &desk.clock, down).await;
         interrupt.abort();
+        hearing.abort();
         if let Some(calling) = calling {
             calling.await?;
         }

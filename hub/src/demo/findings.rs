@@ -1,9 +1,8 @@
 //! The checks run at every hub, what they found, and whether that is what was planted.
 
 use huiliu_node::{
-    check::{self, Found, Parameters, Waiting},
-    ledger::Outcome,
-    store::{StoreError, projection},
+    check::{self, Check, Found, Waiting},
+    store::projection,
 };
 use huiliu_proto::{kind::kind, period::Day, region::RegionCode, value::Value};
 
@@ -21,27 +20,11 @@ pub struct Finding {
 
 /// Runs all checks at one hub and records what they find in the feed of the branch concerned.
 pub async fn run(hub: &Member, today: Day) -> anyhow::Result<(Vec<Finding>, Vec<Waiting>)> {
-    let (mut findings, mut waiting) = (vec![], vec![]);
-    for check in check::checks() {
-        let outcome =
-            hub.store.read(|conn| Ok(check::run(conn, check, hub.union, today, &Parameters::default())))??;
-        // What a union reads in its own records is advice to itself and is not recorded.
-        let found = outcome.found.into_iter().filter(|f| !f.advisory);
-        findings.extend(found.map(|found| Finding { by: hub.union, found }));
-        waiting.extend(outcome.waiting);
-    }
-    let records: Vec<_> = findings.iter().map(|f| f.found.to_record(today)).collect();
-    let written = hub.store.write(move |ledger| {
-        for record in &records {
-            if let Outcome::Refused(refusals) = ledger.write_entry(record)? {
-                let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-                return Err(StoreError::Refused(why.join(" ")));
-            }
-        }
-        Ok(())
-    });
-    written.await?;
-    Ok((findings, waiting))
+    let checks: Vec<&'static Check> = check::checks().iter().collect();
+    let run = hub.store.write(move |ledger| ledger.run_checks(&checks, today, true)).await?;
+    // What a union reads in its own records is advice to itself and is not recorded.
+    let found = run.outcome.found.into_iter().filter(|f| !f.advisory);
+    Ok((found.map(|found| Finding { by: hub.union, found }).collect(), run.outcome.waiting))
 }
 
 impl Finding {

@@ -1,6 +1,5 @@
 //! `check`: run the fund checks, and read what each of them asks.
 
-mod findings;
 mod run;
 
 use anyhow::Result;
@@ -67,8 +66,8 @@ impl List {
             table.row(vec![
                 Cell::same(check.id),
                 Cell::same(desk.label(&check.title)),
-                findings::choice(desk, "severity", check.severity.into()),
-                findings::choice(desk, "family", check.family.into()),
+                run::choice(desk, "severity", check.severity.into()),
+                run::choice(desk, "family", check.family.into()),
             ]);
         }
         desk.answer(|| table.json(), || table.words())?;

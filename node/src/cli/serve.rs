@@ -38,7 +38,13 @@ impl Serve {
             clock: desk.clock.clone(),
             dice: desk.dice.clone(),
         };
-        desk.block_on(uplink.stay(desk::ctrl_c()))?;
+        let store = office.store.clone();
+        desk.block_on(async {
+            tokio::select! {
+                () = uplink.stay(desk::ctrl_c()) => Ok(()),
+                ended = store.hear_others() => ended,
+            }
+        })??;
         desk.note(desk.pick("已结束", "ended"));
         Ok(Exit::Done)
     }

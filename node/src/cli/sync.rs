@@ -6,14 +6,10 @@ use serde_json::json;
 
 use super::{
     Desk,
-    desk::Office,
     error::{Exit, Mistake, both},
 };
 use crate::{
-    store::{
-        Threads,
-        receipts::{self, Link},
-    },
+    store::Threads,
     sync::{
         exchange::{End, Tally},
         line,
@@ -40,26 +36,8 @@ impl Sync {
         let tell = move |tally: &Tally| progress.set_position(tally.sent + tally.received);
         let report = desk.block_on(uplink.exchange(false, &tell))?;
         bar.finish_and_clear();
-        if let Err(error) = &report {
-            failed(&office, error.to_string())?;
-        }
         answer(desk, &report?)
     }
-}
-
-/// A call that did not come about is remembered too: `status` must not show yesterday's success alone.
-fn failed(office: &Office, error: String) -> Result<()> {
-    let Some(parent) = office.home.config.parent.clone() else { return Ok(()) };
-    Ok(office.store.write_blocking(move |ledger| {
-        let link = Link {
-            device: parent.device,
-            union: parent.union,
-            last_try: ledger.now(),
-            last_success: None,
-            error: Some(error),
-        };
-        receipts::put_link(ledger.conn(), &link)
-    })?)
 }
 
 fn answer(desk: &Desk, report: &Report) -> Result<Exit> {

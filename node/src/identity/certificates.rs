@@ -3,7 +3,7 @@
 use huiliu_proto::{id::Hash, region::RegionCode};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use time::{Duration, OffsetDateTime};
@@ -55,10 +55,23 @@ fn machine(params: &mut CertificateParams) {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
 }
 
+/// A new key: Ed25519, whose signatures are all of one length, so that handshakes are too.
+pub fn new_key() -> Result<KeyPair, IdentityError> {
+    Ok(KeyPair::generate_for(&rcgen::PKCS_ED25519)?)
+}
+
+/// A serial number of 16 bytes, none of them dropped: the first is never 0 and never makes the number negative.
+fn serial(key: &[u8]) -> SerialNumber {
+    let mut serial = Hash::of(&[b"huiliu/serial/1", key]).0[..16].to_vec();
+    serial[0] = serial[0] & 0x3f | 0x40;
+    SerialNumber::from(serial)
+}
+
 /// The national hub's own certificate, PEM.
 pub fn root(key: &KeyPair, union: RegionCode, now_ms: i64) -> Result<String, IdentityError> {
     let mut params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
     authority(&mut params);
+    params.serial_number = Some(serial(&key.subject_public_key_info()));
     Ok(params.self_signed(key)?.pem())
 }
 
@@ -83,6 +96,7 @@ impl Authority<'_> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         request.params = params(&machine_name(union), now_ms, MACHINE_LIFE);
         machine(&mut request.params);
+        request.params.serial_number = Some(serial(&request.public_key.subject_public_key_info()));
         Ok(request.signed_by(&self.issuer()?)?.pem())
     }
 
@@ -91,6 +105,7 @@ impl Authority<'_> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         request.params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
         authority(&mut request.params);
+        request.params.serial_number = Some(serial(&request.public_key.subject_public_key_info()));
         Ok(request.signed_by(&self.issuer()?)?.pem())
     }
 
@@ -99,6 +114,7 @@ impl Authority<'_> {
         let mut params = params(&machine_name(union), now_ms, MACHINE_LIFE);
         machine(&mut params);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.serial_number = Some(serial(&key.subject_public_key_info()));
         let name = hub_name(union).try_into().map_err(|_| rcgen::Error::InvalidNameType)?;
         params.subject_alt_names = vec![SanType::DnsName(name)];
         Ok(params.signed_by(key, &self.issuer()?)?.pem())

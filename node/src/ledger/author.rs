@@ -8,6 +8,7 @@ use huiliu_proto::{
     lang::Label,
     operation::{Operation, SALT},
     record::{Record, Refusal, Warning},
+    seal::SealError,
     segment,
     signed::TreeHead,
     value::Value,
@@ -282,8 +283,12 @@ impl Ledger {
             if field.privacy == Privacy::Sealed
                 && let Some(Value::Bytes(sealed)) = &record.values()[at]
             {
-                let text = self.me.seal.open(sealed, id).map_err(|_| StoreError::Damaged("a sealed field"))?;
-                record.put(at, Some(Value::Text(text.to_string())));
+                match self.me.seal.open(sealed, id) {
+                    Ok(text) => record.put(at, Some(Value::Text(text.to_string()))),
+                    // Another device of the union sealed it with its own key: it stays as it is.
+                    Err(SealError::Key) => {}
+                    Err(_) => return Err(StoreError::Damaged("a sealed field")),
+                }
             }
         }
         Ok(record)

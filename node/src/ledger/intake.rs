@@ -31,7 +31,7 @@ pub struct Incoming {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Intake {
     /// It is on the disk, or was there already. So much of the feed is here now.
-    Taken { size: u64, receipt: Option<Receipt> },
+    Taken { size: u64, receipt: Option<Box<Receipt>> },
     /// It was not taken: a word of the protocol and a sentence for people. Nothing changed.
     Refused { word: &'static str, detail: String },
 }
@@ -183,7 +183,7 @@ impl Ledger {
     }
 
     /// A hub signs for what it holds of other unions' feeds.
-    fn receipt(&mut self, no: i64) -> Result<Option<Receipt>> {
+    fn receipt(&mut self, no: i64) -> Result<Option<Box<Receipt>>> {
         if !self.me.hub {
             return Ok(None);
         }
@@ -194,7 +194,7 @@ impl Ledger {
         }
         let receipt = Receipt::sign(&self.me.key, self.me.union, row.feed.id, row.size(), row.edge.root(), now);
         receipts::put(&self.conn, &receipt)?;
-        Ok(Some(receipt))
+        Ok(Some(Box::new(receipt)))
     }
 
     /// Keeps a receipt that came from above, if a hub of that union signed it for a feed that is as it says.

@@ -278,7 +278,7 @@ impl Leaves for StoredLeaves<'_> {
             return Ok(Hash::of(&[&[1], left.as_bytes(), right.as_bytes()]));
         }
         if to - from == RUN
-            && from % RUN == 0
+            && from.is_multiple_of(RUN)
             && let Some(root) = block_root(self.conn, self.no, from / RUN)?
         {
             return Ok(root);

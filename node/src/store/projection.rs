@@ -7,7 +7,7 @@
 use std::{collections::HashMap, fmt::Write as _, sync::OnceLock};
 
 use huiliu_proto::{
-    id::{Hash, RecordId},
+    id::{Hash, RecordId, unhex},
     kind::{Field, Kind, Privacy, Shape, Type, kinds},
     record::Record,
     region::RegionCode,
@@ -269,10 +269,13 @@ pub fn find(conn: &Connection, id: &RecordId) -> Result<Option<Shown>> {
 /// Records whose id begins with these hexadecimal digits: what a person types.
 pub fn find_prefix(conn: &Connection, prefix: &str, most: usize) -> Result<Vec<Shown>> {
     let mut found = vec![];
+    let digits = prefix.replace('-', "");
+    let fill = |digit: &str| unhex(&format!("{digits}{}", digit.repeat(32usize.saturating_sub(digits.len()))));
+    let (Some(low), Some(high)) = (fill("0"), fill("f")) else { return Ok(found) };
     for kind in kinds() {
-        let text = format!("{} WHERE substr(lower(hex(record)), 1, length(?1)) = ?1 LIMIT ?2", sql(kind).select);
+        let text = format!("{} WHERE record BETWEEN ?1 AND ?2 ORDER BY record LIMIT ?3", sql(kind).select);
         let mut statement = conn.prepare_cached(&text)?;
-        let rows = statement.query_map((prefix, most as i64), |row| read(kind, row))?;
+        let rows = statement.query_map((&low, &high, most as i64), |row| read(kind, row))?;
         for row in rows {
             found.push(with_lines(conn, row?)?);
         }

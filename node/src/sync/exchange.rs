@@ -122,6 +122,8 @@ pub struct Exchange {
     ready: VecDeque<(FeedId, SegmentRow)>,
     unacknowledged: VecDeque<FeedId>,
     taking: usize,
+    /// How far the feeds of which something was taken are here now.
+    taken: BTreeMap<FeedId, u64>,
     receipts_sent: BTreeMap<(FeedId, RegionCode), u64>,
     /// The end above: the caller's receipts are not all it could have.
     owe_receipts: bool,
@@ -158,6 +160,7 @@ impl Exchange {
             ready: VecDeque::new(),
             unacknowledged: VecDeque::new(),
             taking: 0,
+            taken: BTreeMap::new(),
             receipts_sent: BTreeMap::new(),
             owe_receipts: false,
             await_receipts: false,
@@ -434,8 +437,9 @@ impl Exchange {
         self.taking = self.taking.saturating_sub(1);
         let ack = match intake {
             Intake::Taken { size, receipt } => {
-                let ours = self.frontier.states.get(&feed).map_or(0, |s| s.size);
-                self.tally.received += size.saturating_sub(ours.max(self.theirs.get(&feed).map_or(0, |t| t.sent)));
+                let here = self.frontier.states.get(&feed).map_or(0, |s| s.size);
+                let before = self.taken.insert(feed, size).unwrap_or(0).max(here);
+                self.tally.received += size.saturating_sub(before);
                 // What came from there need not be sent back.
                 let theirs = self.theirs.entry(feed).or_default();
                 theirs.size = theirs.size.max(size);

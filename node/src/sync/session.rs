@@ -70,12 +70,12 @@ where
         Ok(Report { end: End::Broken { word, detail, .. }, .. }) => Some(format!("{word}: {detail}")),
         Err(error) => Some(error.to_string()),
     };
-    note(store, &ends, error).await?;
+    note(store, ends.peer_device, ends.peer, error).await?;
     report
 }
 
-async fn note(store: &Store, ends: &Ends, error: Option<String>) -> Result<()> {
-    let (device, union) = (ends.peer_device, ends.peer);
+/// Writes down how the last call with a neighbour went: well, or with this error.
+pub async fn note(store: &Store, device: DeviceId, union: RegionCode, error: Option<String>) -> Result<()> {
     store
         .write(move |ledger| {
             let now = ledger.now();
@@ -135,7 +135,7 @@ where
         if exchange.settled() && !noted {
             noted = true;
             if ends.stay {
-                note(store, ends, None).await?;
+                note(store, ends.peer_device, ends.peer, None).await?;
                 changes.look();
             }
         }

@@ -56,6 +56,15 @@ pub struct Uplink {
 impl Uplink {
     /// One exchange; with `stay` it lasts until the line breaks.
     pub async fn exchange(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
+        let ended = self.call(stay, progress).await;
+        if let (Err(error), Some(parent)) = (&ended, &self.home.config.parent) {
+            // A call that did not come about is remembered too: yesterday's success must not look like today's.
+            session::note(&self.store, parent.device, parent.union, Some(error.to_string())).await?;
+        }
+        ended
+    }
+
+    async fn call(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
         let config = &self.home.config;
         let parent = config.parent.clone().ok_or(IdentityError::NotJoined)?;
         let channel = self.connect(&parent).await?;

@@ -1,18 +1,18 @@
 //! `check run`: what the checks find here. A hub records it for the union concerned; everyone else reads it as advice.
 
 use anyhow::Result;
-use huiliu_proto::{period::Day, record::Record};
+use huiliu_proto::{kind::kind, period::Day};
 use serde_json::{Value as Json, json};
 
-use super::{findings, rule_named};
+use super::rule_named;
 use crate::{
-    check::{self, Check, Found, Outcome, Parameters, Waiting},
+    check::{self, Check, Found, Outcome, Waiting},
     cli::{
         Desk,
         error::{Exit, Mistake, both},
         table::{Cell, Table},
     },
-    ledger,
+    finding,
 };
 
 #[derive(Debug, clap::Args)]
@@ -37,32 +37,16 @@ impl Run {
         let today = self.today.as_deref().map_or(Ok(desk.today()), day)?;
         let office = desk.open()?;
         let union = office.me.union;
-        let bar = desk.bar(desk.pick("检查", "checking"), Some(checks.len() as u64));
-        let (outcome, open) = office.look(|conn| {
-            let mut outcome = Outcome::default();
-            for check in &checks {
-                let one = check::run(conn, check, union, today, &Parameters::default())?;
-                outcome.found.extend(one.found);
-                outcome.waiting.extend(one.waiting);
-                bar.inc(1);
-            }
-            Ok((outcome, findings::open(conn, union)?))
-        })?;
+        let bar = desk.bar(desk.pick("检查", "checking"), None);
+        let run = if self.dry_run || !office.me.hub {
+            let outcome = office.look(|conn| Ok(finding::look(conn, union, &checks, today)?))?;
+            finding::Run { outcome, ..Default::default() }
+        } else {
+            let withdraw = today >= desk.today();
+            office.store.write_blocking(move |ledger| ledger.run_checks(&checks, today, withdraw))?
+        };
         bar.finish_and_clear();
-        let rules: Vec<&str> = checks.iter().map(|c| c.id).collect();
-        let mut records: Vec<Record> = vec![];
-        let mut counts = (0, 0);
-        if office.me.hub && !self.dry_run {
-            let new = findings::new(&outcome, &open);
-            counts.0 = new.len();
-            records.extend(new.into_iter().map(|found| found.to_record(today)));
-            if today >= desk.today() {
-                let cleared = findings::cleared(&outcome, &rules, &open);
-                counts.1 = cleared.len();
-                records.extend(cleared.into_iter().filter_map(|row| findings::withdrawal(row, today)));
-            }
-        }
-        write(&office.store, records)?;
+        let (outcome, counts) = (run.outcome, (run.recorded, run.withdrawn));
         desk.answer(|| json_of(today, &outcome, counts), || words(desk, &outcome, counts))?;
         Ok(if outcome.found.is_empty() { Exit::Done } else { Exit::Attention })
     }
@@ -77,21 +61,13 @@ fn day(typed: &str) -> Result<Day, Mistake> {
     })
 }
 
-/// All in one transaction: a run is recorded whole or not at all.
-fn write(store: &crate::store::Store, records: Vec<Record>) -> Result<()> {
-    if records.is_empty() {
-        return Ok(());
+/// The word for a choice of a finding's field; its name for programs.
+pub(super) fn choice(desk: &Desk, field: &str, number: i32) -> Cell {
+    let finding = kind("finding").and_then(|k| k.field(field).map(|at| k.fields[at].choices()));
+    match finding.and_then(|choices| choices.iter().find(|c| c.number == number)) {
+        Some(choice) => Cell::new(desk.label(&choice.label), choice.name.to_lowercase()),
+        None => Cell::new(number.to_string(), number),
     }
-    let refused = store.write_blocking(move |ledger| {
-        for record in &records {
-            if let ledger::Outcome::Refused(refusals) = ledger.write_entry(record)? {
-                let why = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-                return Err(crate::store::StoreError::Refused(why));
-            }
-        }
-        Ok(())
-    });
-    Ok(refused?)
 }
 
 fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> String {
@@ -103,7 +79,7 @@ fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> Stri
     for found in &outcome.found {
         table.row(vec![
             Cell::same(found.rule),
-            findings::choice(desk, "severity", found.severity.into()),
+            choice(desk, "severity", found.severity.into()),
             Cell::same(found.subject.union_name()),
             Cell::same(desk.label(&found.summary)),
         ]);

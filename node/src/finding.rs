@@ -1,4 +1,7 @@
-//! Which findings are new, which are known, and which later data has cleared. Decides; the caller writes.
+//! Findings: the checks run at one hub, and what of it is recorded for the unions concerned.
+//!
+//! A case that is found again is not recorded again; one that later data has cleared is taken back by an entry. What a
+//! union reads in its own records is advice to itself and never recorded.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +9,55 @@ use huiliu_proto::{id::Hash, kind::kind, period::Day, record::Record, region::Re
 use rusqlite::Connection;
 
 use crate::{
-    check::{Found, Outcome},
-    cli::{Desk, table::Cell},
-    store::{Result, projection, projection::Shown},
+    check::{self, Check, Found, Outcome, Parameters},
+    ledger::{self, Ledger},
+    store::{Result, StoreError, projection, projection::Shown},
 };
+
+/// What a run of checks found, and what of it was written.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    pub outcome: Outcome,
+    pub recorded: usize,
+    pub withdrawn: usize,
+}
+
+/// What the checks find in what this union sees. Writes nothing.
+pub fn look(conn: &Connection, union: RegionCode, checks: &[&'static Check], today: Day) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for check in checks {
+        let one = check::run(conn, check, union, today, &Parameters::default());
+        let one = one.map_err(|error| StoreError::Refused(format!("{}: {error}", check.id)))?;
+        outcome.found.extend(one.found);
+        outcome.waiting.extend(one.waiting);
+    }
+    Ok(outcome)
+}
+
+impl Ledger {
+    /// Runs the checks and records, all or nothing, what is new; with `withdraw`, also what is cleared. Nothing is
+    /// withdrawn as of a day gone by.
+    pub fn run_checks(&mut self, checks: &[&'static Check], today: Day, withdraw: bool) -> Result<Run> {
+        let union = self.me().union;
+        let outcome = look(self.conn(), union, checks, today)?;
+        if !self.me().hub {
+            return Ok(Run { outcome, ..Run::default() });
+        }
+        let open = open(self.conn(), union)?;
+        let fresh: Vec<Record> = new(&outcome, &open).into_iter().map(|found| found.to_record(today)).collect();
+        let rules: Vec<&str> = checks.iter().map(|c| c.id).collect();
+        let cleared = if withdraw { cleared(&outcome, &rules, &open) } else { vec![] };
+        let taken_back: Vec<Record> = cleared.into_iter().filter_map(|row| withdrawal(row, today)).collect();
+        let run = Run { recorded: fresh.len(), withdrawn: taken_back.len(), outcome };
+        for record in fresh.iter().chain(&taken_back) {
+            if let ledger::Outcome::Refused(refusals) = self.write_entry(record)? {
+                let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+                return Err(StoreError::Refused(why.join(" ")));
+            }
+        }
+        Ok(run)
+    }
+}
 
 /// Findings this union recorded and has not withdrawn.
 pub fn open(conn: &Connection, union: RegionCode) -> Result<Vec<Shown>> {
@@ -29,13 +77,13 @@ fn fingerprint(row: &Shown) -> Option<Hash> {
 }
 
 /// Cases found now that are not recorded yet. A union's reading of its own records is advice and never recorded.
-pub fn new<'a>(outcome: &'a Outcome, open: &[Shown]) -> Vec<&'a Found> {
+fn new<'a>(outcome: &'a Outcome, open: &[Shown]) -> Vec<&'a Found> {
     let known: BTreeSet<Hash> = open.iter().filter_map(fingerprint).collect();
     outcome.found.iter().filter(|f| !f.advisory && !known.contains(&f.fingerprint)).collect()
 }
 
 /// Recorded findings of the rules that were run, which are neither found any more nor waiting for data.
-pub fn cleared<'a>(outcome: &Outcome, rules: &[&str], open: &'a [Shown]) -> Vec<&'a Shown> {
+fn cleared<'a>(outcome: &Outcome, rules: &[&str], open: &'a [Shown]) -> Vec<&'a Shown> {
     let found = outcome.found.iter().map(|f| f.fingerprint);
     let still: BTreeSet<Hash> = found.chain(outcome.waiting.iter().map(|w| w.fingerprint)).collect();
     let ran = |row: &&Shown| row.record.text("rule").is_some_and(|rule| rules.contains(&rule));
@@ -43,7 +91,7 @@ pub fn cleared<'a>(outcome: &Outcome, rules: &[&str], open: &'a [Shown]) -> Vec<
 }
 
 /// The entry that takes a finding back because later data has cleared it.
-pub fn withdrawal(row: &Shown, today: Day) -> Option<Record> {
+fn withdrawal(row: &Shown, today: Day) -> Option<Record> {
     let mut record = Record::new(kind("finding_withdrawal")?);
     record.set("union", Value::Int(row.record.int("union")?));
     record.set("finding", Value::Bytes(row.id.to_vec()));
@@ -51,15 +99,6 @@ pub fn withdrawal(row: &Shown, today: Day) -> Option<Record> {
     record.set("reason_zh", Value::Text("后到的数据已消除该疑点".into()));
     record.set("reason_en", Value::Text("later data has cleared it".into()));
     Some(record)
-}
-
-/// The word for a choice of a finding's field; its name for programs.
-pub fn choice(desk: &Desk, field: &str, number: i32) -> Cell {
-    let finding = kind("finding").and_then(|k| k.field(field).map(|at| k.fields[at].choices()));
-    match finding.and_then(|choices| choices.iter().find(|c| c.number == number)) {
-        Some(choice) => Cell::new(desk.label(&choice.label), choice.name.to_lowercase()),
-        None => Cell::new(number.to_string(), number),
-    }
 }
 
 #[cfg(test)]
