@@ -109,10 +109,9 @@ impl Ledger {
             return self.load_keys();
         }
         self.begin()?;
-        let work = self.rebuild(&mut |_| ()).and_then(|()| {
-            tables::fill(&self.conn)?;
-            set_meta(&self.conn, "projection", version.as_bytes())
-        });
+        let work = tables::fill(&self.conn)
+            .and_then(|()| self.rebuild(&mut |_| ()))
+            .and_then(|()| set_meta(&self.conn, "projection", version.as_bytes()));
         match work.and_then(|()| self.flush()) {
             Ok(()) => self.commit(),
             Err(error) => {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, types::ValueRef};
 use super::{Ledger, Me};
 use crate::{
     document::Document,
-    store::{self, Result, StoreError, feeds, projection, rollups, tables},
+    store::{self, Result, StoreError, feeds, projection, rollups},
 };
 
 /// Tables that are computed, besides the projections.
@@ -31,7 +31,6 @@ impl Ledger {
         for table in CACHES {
             self.conn.execute_batch(&format!("DELETE FROM \"{table}\""))?;
         }
-        tables::fill(&self.conn)?;
         self.forget_rows();
         let all = feeds::all(&self.conn)?;
         for row in &all {

@@ -1,6 +1,6 @@
 //! Carries an exchange over any pair of streams: reads and writes the store, sends and receives frames.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
 
 use futures_core::Stream;
 use huiliu_proto::{
@@ -10,7 +10,7 @@ use huiliu_proto::{
     v1,
 };
 use rusqlite::Connection;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     frontier::Frontier,
 };
 use crate::{
-    ledger::Ledger,
+    ledger::{Intake, Ledger},
     store::{Result, Store, feeds, feeds::SegmentRow, receipts, receipts::Link, rollups},
 };
 
@@ -29,6 +29,8 @@ const GATHER: Duration = Duration::from_millis(20);
 /// Segments read in one go.
 const READ: usize = 4;
 const READ_BYTES: usize = 1 << 20;
+
+type Taking = Pin<Box<dyn Future<Output = Result<Intake>> + Send>>;
 
 /// One end of a conversation.
 #[derive(Debug, Clone)]
@@ -103,6 +105,9 @@ where
     let (mut exchange, first) = Exchange::open(ends.me.clone(), ends.peer, ends.calls, ends.stay, frontier);
     let mut actions: VecDeque<Action> = first.into();
     let mut noted = false;
+    // Batches given to the writer and not answered yet, in their order: while one is written, the next is read.
+    let mut taking: VecDeque<(FeedId, Taking)> = VecDeque::new();
+    let mut gathered: Option<Instant> = None;
     loop {
         while let Some(action) = actions.pop_front() {
             let event = match action {
@@ -118,8 +123,9 @@ where
                 }
                 Action::Take(batch) => {
                     let feed = batch.feed;
-                    let intake = store.write(move |ledger| ledger.take_in(&batch)).await?;
-                    Some(Event::Taken { feed, intake })
+                    let submitted = store.submit(move |ledger| ledger.take_in(&batch))?;
+                    taking.push_back((feed, Box::pin(submitted.answer())));
+                    None
                 }
                 Action::Keep(receipts) => {
                     store.write(move |ledger| keep(ledger, receipts)).await?;
@@ -147,13 +153,23 @@ where
                 Some(Err(status)) => return Ok(broken(&exchange, "line", status.message())),
                 None => return Ok(broken(&exchange, "line", "the other end closed the line")),
             },
-            () = changes.changed() => {
-                tokio::time::sleep(GATHER).await;
+            intake = next(&mut taking), if !taking.is_empty() => {
+                if let Some((feed, _)) = taking.pop_front() {
+                    actions.extend(exchange.step(Event::Taken { feed, intake: intake? }));
+                }
+            }
+            () = changes.changed(), if gathered.is_none() => gathered = Some(Instant::now() + GATHER),
+            () = tokio::time::sleep_until(gathered.unwrap_or_else(Instant::now)), if gathered.is_some() => {
+                gathered = None;
                 changes.look();
                 tend(store).await?;
                 changes.look();
                 let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
                 if frontier != seen {
+                    // What it holds of batches that are under way came from there, and is not to be sent back.
+                    while let Some((feed, answer)) = taking.pop_front() {
+                        actions.extend(exchange.step(Event::Taken { feed, intake: answer.await? }));
+                    }
                     seen = frontier.clone();
                     noted = false;
                     actions.extend(exchange.step(Event::Frontier(Box::new(frontier))));
@@ -163,6 +179,14 @@ where
                 return Ok(broken(&exchange, "silence", "nothing was heard for a minute"));
             }
         }
+    }
+}
+
+/// Waits for the first answer; may be dropped and called again.
+async fn next(taking: &mut VecDeque<(FeedId, Taking)>) -> Result<Intake> {
+    match taking.front_mut() {
+        Some((_, answer)) => answer.await,
+        None => std::future::pending().await,
     }
 }
 
