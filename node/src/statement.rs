@@ -68,8 +68,8 @@ impl Ledger {
         let figures = figures.into_iter().map(|(m, v)| vec![Some(Value::Int(i64::from(m))), Some(Value::Int(v))]);
         record.set("figures", Value::Lines(figures.collect()));
         let mut basis = vec![];
-        for row in feeds::all(self.conn())? {
-            if row.feed.union == union && row.applied > 0 {
+        for row in feeds::of_union(self.conn(), union)? {
+            if row.applied > 0 {
                 basis.push(vec![
                     Some(Value::Bytes(row.feed.id.to_vec())),
                     Some(Value::Int(row.applied as i64)),

@@ -4,7 +4,12 @@ use huiliu_node::{
     cli::table::{Cell, Table},
     rollup::Nature,
 };
-use huiliu_proto::{feed::Scope, kind::Reach, lang::Lang, region::RegionCode};
+use huiliu_proto::{
+    feed::Scope,
+    kind::{Reach, kind},
+    lang::Lang,
+    region::RegionCode,
+};
 
 use super::{
     compare::Figures,
@@ -105,9 +110,10 @@ impl Screen {
         let rests: Vec<String> = found
             .evidence
             .iter()
-            .map(|e| match keys.key(&e.record) {
-                Some(key) => format!("{} {key}", e.kind),
-                None => format!("{} {}", e.kind, &e.record.to_string()[..8]),
+            .map(|e| {
+                let kind = kind(&e.kind).map_or(e.kind.as_str(), |kind| kind.label.get(self.lang));
+                let name = keys.key(&e.record).map_or_else(|| e.record.to_string()[..16].to_owned(), str::to_owned);
+                format!("{kind} {name}")
             })
             .collect();
         let rests = some(&rests, 6);

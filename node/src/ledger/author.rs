@@ -136,7 +136,7 @@ impl Ledger {
 
     /// Packs what waits unpacked and signs the heads, in all own feeds; heads that grow old are signed anew.
     pub fn pack_all(&mut self) -> Result<()> {
-        let own: Vec<i64> = feeds::all(&self.conn)?.into_iter().filter(|f| f.own).map(|f| f.no).collect();
+        let own: Vec<i64> = feeds::owned(&self.conn)?.into_iter().map(|f| f.no).collect();
         for no in own {
             self.pack(no)?;
             let now = self.now();

@@ -144,12 +144,31 @@ pub fn all(conn: &Connection) -> Result<Vec<FeedRow>> {
     statement.query_map([], row)?.map(|r| r?).collect()
 }
 
-/// Feeds that both unions are meant to have, in the order of their ids.
+/// This device's own feeds.
+pub fn owned(conn: &Connection) -> Result<Vec<FeedRow>> {
+    let sql = format!("SELECT {COLUMNS} FROM feed WHERE own = 1 ORDER BY no");
+    let mut statement = conn.prepare_cached(&sql)?;
+    statement.query_map([], row)?.map(|r| r?).collect()
+}
+
+/// The feeds of one union.
+pub fn of_union(conn: &Connection, union: RegionCode) -> Result<Vec<FeedRow>> {
+    let sql = format!(r#"SELECT {COLUMNS} FROM feed WHERE "union" = ?1 ORDER BY no"#);
+    let mut statement = conn.prepare_cached(&sql)?;
+    statement.query_map([u32::from(union)], row)?.map(|r| r?).collect()
+}
+
+/// Feeds that both unions are meant to have, in the order of their ids: of two unions one above the other, what comes
+/// from the lower one's part of the tree, and what is said down to it.
 pub fn shared(conn: &Connection, a: RegionCode, b: RegionCode) -> Result<Vec<FeedRow>> {
-    let mut feeds = all(conn)?;
-    feeds.retain(|f| f.feed.seen_by(a) && f.feed.seen_by(b));
-    feeds.sort_unstable_by_key(|f| f.feed.id);
-    Ok(feeds)
+    let lower = if a.contains(b) { b } else { a };
+    let sql = format!(
+        r#"SELECT {COLUMNS} FROM feed WHERE "union" IN (
+            SELECT code FROM below WHERE above = ?1 UNION SELECT above FROM below WHERE code = ?1) ORDER BY id"#
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let feeds = statement.query_map([u32::from(lower)], row)?.map(|r| r?);
+    feeds.filter(|f| f.as_ref().map_or(true, |f| f.feed.seen_by(a) && f.feed.seen_by(b))).collect()
 }
 
 pub fn of_device(conn: &Connection, device: &DeviceId) -> Result<Vec<i64>> {
@@ -159,15 +178,7 @@ pub fn of_device(conn: &Connection, device: &DeviceId) -> Result<Vec<i64>> {
 
 /// This device's feed of that scope and incarnation, if it was begun.
 pub fn own(conn: &Connection, scope: Scope, incarnation: u32) -> Result<Option<FeedRow>> {
-    let sql = format!("SELECT {COLUMNS} FROM feed WHERE own = 1 ORDER BY no");
-    let mut statement = conn.prepare_cached(&sql)?;
-    for found in statement.query_map([], row)? {
-        let found = found??;
-        if found.feed.scope == scope && found.feed.incarnation == incarnation {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
+    Ok(owned(conn)?.into_iter().find(|f| f.feed.scope == scope && f.feed.incarnation == incarnation))
 }
 
 pub fn add_tail(conn: &Connection, no: i64, seq: u64, operation: &Operation) -> Result<()> {

@@ -6,7 +6,7 @@ use huiliu_proto::{
     signed::Receipt,
     v1,
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::{Result, tables};
 
@@ -30,27 +30,35 @@ pub fn put(conn: &Connection, receipt: &Receipt) -> Result<()> {
     Ok(())
 }
 
+const COLUMNS: &str =
+    r#"r.feed, r."union", r.device, r.size, r.root, r.received_at, r.message, r.signature FROM receipt r"#;
+
+fn receipt(row: &Row<'_>) -> rusqlite::Result<Receipt> {
+    Ok(Receipt {
+        feed: FeedId(row.get(0)?),
+        union: tables::union(row.get(1)?)?,
+        device: DeviceId(row.get(2)?),
+        size: row.get::<_, i64>(3)?.unsigned_abs(),
+        root: Hash(row.get(4)?),
+        received_at: row.get(5)?,
+        signed: v1::Signed { message: row.get::<_, Vec<u8>>(6)?.into(), signature: row.get::<_, Vec<u8>>(7)?.into() },
+    })
+}
+
 /// All receipts, as they were signed, in the order of feed and union.
 pub fn all(conn: &Connection) -> Result<Vec<Receipt>> {
-    let mut statement = conn.prepare_cached(
-        r#"SELECT feed, "union", device, size, root, received_at, message, signature FROM receipt
-        ORDER BY feed, "union""#,
-    )?;
-    let rows = statement.query_map([], |row| {
-        Ok(Receipt {
-            feed: FeedId(row.get(0)?),
-            union: tables::union(row.get(1)?)?,
-            device: DeviceId(row.get(2)?),
-            size: row.get::<_, i64>(3)?.unsigned_abs(),
-            root: Hash(row.get(4)?),
-            received_at: row.get(5)?,
-            signed: v1::Signed {
-                message: row.get::<_, Vec<u8>>(6)?.into(),
-                signature: row.get::<_, Vec<u8>>(7)?.into(),
-            },
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut statement = conn.prepare_cached(&format!(r#"SELECT {COLUMNS} ORDER BY r.feed, r."union""#))?;
+    Ok(statement.query_map([], receipt)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Receipts for feeds of a union and those below it, in the same order.
+pub fn below(conn: &Connection, union: RegionCode) -> Result<Vec<Receipt>> {
+    let sql = format!(
+        r#"SELECT {COLUMNS} JOIN feed f ON f.id = r.feed
+        WHERE f."union" IN (SELECT code FROM below WHERE above = ?1) ORDER BY r.feed, r."union""#
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    Ok(statement.query_map([u32::from(union)], receipt)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// How the last exchange with a neighbour went.

@@ -33,6 +33,7 @@ CREATE TABLE feed (
 ) STRICT;
 CREATE INDEX feed_by_union ON feed ("union");
 CREATE INDEX feed_by_device ON feed (device);
+CREATE INDEX feed_owned ON feed (no) WHERE own = 1;
 
 -- Runs of operations as they were packed by their author, stored and forwarded as they came.
 CREATE TABLE segment (

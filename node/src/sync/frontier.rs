@@ -53,8 +53,8 @@ impl Frontier {
             );
         }
         let (upper, lower) = if peer.contains(me) { (peer, me) } else { (me, peer) };
-        let mut owed = receipts::all(conn)?;
-        owed.retain(|r| r.union.contains(upper) && states.get(&r.feed).is_some_and(|s| lower.contains(s.union)));
+        let mut owed = receipts::below(conn, lower)?;
+        owed.retain(|r| r.union.contains(upper) && states.contains_key(&r.feed));
         Ok(Frontier { states, receipts: owed })
     }
 

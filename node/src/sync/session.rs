@@ -199,7 +199,7 @@ fn broken(exchange: &Exchange, word: &str, detail: &str) -> Report {
 /// nothing would wake every other session for nothing.
 async fn tend(store: &Store) -> Result<()> {
     let due = store.read(|conn| {
-        let unpacked = feeds::all(conn)?.iter().any(|f| f.own && f.packed < f.size());
+        let unpacked = feeds::owned(conn)?.iter().any(|f| f.packed < f.size());
         Ok(unpacked || !rollups::due(conn)?.is_empty())
     })?;
     if due {
