@@ -11,7 +11,7 @@ use huiliu_proto::{
     lang::{Label, Lang},
     operation::Operation,
     record::Record,
-    region::RegionCode,
+    region::{Level, RegionCode},
     value::Value,
 };
 
@@ -34,8 +34,6 @@ pub enum Reason {
     Owner,
     /// Its record id is taken, or could not have been made by its device.
     Id,
-    /// Its device was revoked before this operation.
-    Revoked,
 }
 
 impl Reason {
@@ -48,7 +46,6 @@ impl Reason {
             Reason::Misfit => "misfit",
             Reason::Owner => "owner",
             Reason::Id => "id",
-            Reason::Revoked => "revoked",
         }
     }
 }
@@ -121,6 +118,13 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
         let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
         return Err(Refusal::new(Reason::Rule, say(Lang::Zh), say(Lang::En)));
     }
+    if kind.name == "statement" && !speaks_for(feed.union, &record) {
+        return Err(Refusal::new(
+            Reason::NotAllowed,
+            "汇总报表只由省级工会为本省各工会填写",
+            "a statement is written by the provincial union, about unions of its province",
+        ));
+    }
     if let (Some(at), Scope::Branch(branch)) = (kind.subject, feed.scope) {
         let subject = union_at(&record, at);
         if !subject.is_some_and(|s| branch.contains(s)) {
@@ -132,6 +136,12 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
         }
     }
     Ok(record)
+}
+
+/// Whether a statement is the provincial union's, about a union of its province.
+fn speaks_for(author: RegionCode, record: &Record) -> bool {
+    let about = record.kind.field("union").and_then(|at| union_at(record, at));
+    author.level() == Level::Province && about.is_some_and(|union| author.contains(union))
 }
 
 /// The union a field names.

@@ -1,7 +1,7 @@
 //! Who this union's machine is: its keys, its configuration, and how it joins a network.
 //!
 //! A home is a directory: `config.json`, `keys/`, `certs/` and the database. Keys and the incarnation live outside the
-//! database, so that a restored database is noticed and never signs a used number again.
+//! database, so that a database that was restored or copied does not take them along.
 //!
 //! Joining works with files, so that it works without a line: the lower machine writes a request, the hub answers with
 //! a grant, the lower machine accepts it. A union may record for weeks before it joins.

@@ -1,4 +1,4 @@
-//! What every level of Huiliu agrees on. No IO, no clock, no randomness of its own.
+//! What every level of Huiliu agrees on. No IO and no clock; no randomness but what HPKE takes to wrap a key.
 //!
 //! In reading order: the words (`lang`), values that carry rules (`region`, `money`, `period`, `ident`, `id`), record
 //! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `rules`), then how what was recorded is

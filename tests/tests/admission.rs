@@ -111,6 +111,16 @@ fn who_may_not_write_what() {
     let wrong = Operation::new(spent, forger.id(), None, vec![], None);
     assert!(matches!(take(&city, forger.say(&[wrong])), Intake::Taken { .. }));
     assert_eq!(reasons(&city), ["not-allowed", "not-allowed"]);
+    // A county states its own figures for the nation, which only the province may.
+    let statement = kind("statement").unwrap();
+    let mut record = Record::new(statement);
+    record.set("union", Value::Int(320_922));
+    record.set("month", Value::Int(2025 * 12));
+    record.set("figures", Value::Lines(vec![vec![Some(Value::Int(1)), Some(Value::Int(999))]]));
+    let mut forger = Forger::new(county, Scope::Own(Reach::Nation));
+    let stated = Operation::new(statement.number, forger.id(), None, record.encode(), None);
+    assert!(matches!(take(&city, forger.say(&[stated])), Intake::Taken { .. }));
+    assert_eq!(reasons(&city), ["not-allowed", "not-allowed", "not-allowed"]);
     // A county in another county's name: its device is not enrolled there, so the feed waits whole and counts nowhere.
     let other = "320923".parse().unwrap();
     let mut forger = Forger::of(county, other, Scope::Own(Reach::Province));

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use huiliu_node::cli::{Desk, Exit};
+use huiliu_node::cli::{
+    Desk, Exit,
+    error::{Mistake, both},
+};
 
 use crate::demo::{self, DemoOptions};
 
@@ -11,7 +14,7 @@ pub struct Demo {
     /// End when the story has been told
     #[arg(long)]
     once: bool,
-    /// With --json: the file to write everything to that is shown
+    /// Where --json writes everything that is shown
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Directory for the unions' homes; without it a temporary one
@@ -21,8 +24,12 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
-        let options =
-            DemoOptions { once: self.once, json: self.file.filter(|_| desk.json), dir: self.dir, lang: desk.lang };
+        if desk.json != self.file.is_some() {
+            let what = both("demo 的 --json 要写明文件", "the demo's --json goes with a file");
+            let hint = both("如 demo --once --json demo.json", "such as `demo --once --json demo.json`");
+            return Err(Mistake::usage(what, hint).into());
+        }
+        let options = DemoOptions { once: self.once, json: self.file, dir: self.dir, lang: desk.lang };
         Ok(if demo::run(options)? { Exit::Done } else { Exit::Failed })
     }
 }

@@ -46,7 +46,9 @@ fn words(desk: &Desk, office: &Office, standing: &Standing) -> String {
             desk.pick("尚未加入上级：记录照常，暂不报送", "not joined yet: records are kept and not sent").to_owned()
         }
     });
-    lines.push(waiting(desk, standing));
+    if config.parent.is_some() {
+        lines.push(waiting(desk, standing));
+    }
     if let Some(table) = links(desk, standing) {
         lines.push(table.words());
     }
@@ -181,9 +183,6 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing) -> Json {
         unknown.map(|u| json!({ "feed": u.feed.to_string(), "union": u32::from(u.union), "operations": u.operations }));
     let evidence = standing.evidence.iter();
     let evidence = evidence.map(|(feed, at, what)| json!({ "feed": feed.to_string(), "seen_at": at, "what": what }));
-    let troubled = standing.troubled.iter();
-    let troubled = troubled
-        .map(|(feed, union, what)| json!({ "feed": feed.to_string(), "union": u32::from(*union), "what": what }));
     json!({
         "program": desk.program.name(), "network": config.network, "union": u32::from(config.union), "hub": config.hub,
         "device": office.me.device().to_string(), "incarnation": config.incarnation,
@@ -192,7 +191,6 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing) -> Json {
         "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),
         "conflicts": standing.conflicts, "quarantine": standing.quarantine,
         "not_enrolled": unknown.collect::<Vec<_>>(), "evidence": evidence.collect::<Vec<_>>(),
-        "troubled": troubled.collect::<Vec<_>>(),
         "attention": standing.needs().into_iter().map(Need::word).collect::<Vec<_>>(),
     })
 }

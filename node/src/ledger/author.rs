@@ -3,7 +3,7 @@
 use huiliu_proto::{
     edit::{Actor, Scalar},
     feed::{Feed, Scope},
-    id::RecordId,
+    id::{Hash, RecordId},
     kind::{Author, Kind, Privacy, Shape},
     lang::Label,
     operation::{Operation, SALT},
@@ -189,11 +189,20 @@ impl Ledger {
         Ok(())
     }
 
-    fn head(&mut self, no: i64, size: u64, root: huiliu_proto::id::Hash) -> Result<TreeHead> {
+    fn head(&mut self, no: i64, size: u64, root: Hash) -> Result<TreeHead> {
         let now = self.now();
+        let seen = self.authority_seen()?;
         let row = self.feed(no)?;
         let (feed, before) = (row.feed.id, row.head.as_ref().map_or(0, |h| h.time));
-        Ok(TreeHead::sign(&self.me.key, feed, size, root, now.max(before), None))
+        Ok(TreeHead::sign(&self.me.key, feed, size, root, now.max(before), seen))
+    }
+
+    /// Root of what the union above says to this branch, as far as it has been heard here.
+    fn authority_seen(&self) -> Result<Option<Hash>> {
+        let Some(parent) = self.me.union.parent() else { return Ok(None) };
+        let said = feeds::of_union(&self.conn, parent)?.into_iter();
+        let to_us = said.filter(|f| f.feed.scope == Scope::Branch(self.me.union));
+        Ok(to_us.max_by_key(feeds::FeedRow::size).map(|f| f.edge.root()))
     }
 
     /// This device's feed of that scope, begun if need be.

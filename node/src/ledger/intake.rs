@@ -51,9 +51,6 @@ impl Ledger {
                 Err(refusal) => return Ok(refusal),
             },
         };
-        if let Some(trouble) = &row.trouble {
-            return Ok(refused("fork", format!("the feed was frozen: {trouble}")));
-        }
         let head = match TreeHead::verify(batch.head.clone(), batch.feed, &row.feed.device) {
             Ok(head) => head,
             Err(error) => return Ok(refused("signature", error)),

@@ -29,7 +29,6 @@ pub struct FeedRow {
     pub applied: u64,
     /// Of exactly `packed` operations.
     pub head: Option<TreeHead>,
-    pub trouble: Option<String>,
 }
 
 impl FeedRow {
@@ -47,15 +46,14 @@ pub struct SegmentRow {
     pub bytes: Vec<u8>,
 }
 
-const COLUMNS: &str = r#"no, header, own, edge, packed, applied, head, head_signature, trouble"#;
+const COLUMNS: &str = r#"no, header, own, edge, packed, applied, head, head_signature"#;
 
 fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
     let header: Vec<u8> = row.get(1)?;
     let edge: Vec<u8> = row.get(3)?;
     let head: Option<Vec<u8>> = row.get(6)?;
     let signature: Option<Vec<u8>> = row.get(7)?;
-    let (no, own, packed, applied, trouble) =
-        (row.get(0)?, row.get(2)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?, row.get(8)?);
+    let (no, own, packed, applied) = (row.get(0)?, row.get(2)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?);
     Ok((|| {
         let feed = Arc::new(Feed::parse(header.into())?);
         let edge = Edge::from_bytes(&edge).ok_or(StoreError::Damaged("the edge of a feed's tree"))?;
@@ -66,31 +64,13 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
             }
             _ => None,
         };
-        Ok(FeedRow {
-            no,
-            feed,
-            own,
-            edge,
-            packed: packed.unsigned_abs(),
-            applied: applied.unsigned_abs(),
-            head,
-            trouble,
-        })
+        Ok(FeedRow { no, feed, own, edge, packed: packed.unsigned_abs(), applied: applied.unsigned_abs(), head })
     })())
 }
 
 /// A feed that nothing is known of but its header.
 pub fn unwritten(feed: Feed) -> FeedRow {
-    FeedRow {
-        no: 0,
-        feed: Arc::new(feed),
-        own: false,
-        edge: Edge::default(),
-        packed: 0,
-        applied: 0,
-        head: None,
-        trouble: None,
-    }
+    FeedRow { no: 0, feed: Arc::new(feed), own: false, edge: Edge::default(), packed: 0, applied: 0, head: None }
 }
 
 pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
@@ -111,7 +91,7 @@ pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
 
 pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {
     const SQL: &str = "UPDATE feed SET size = ?2, edge = ?3, packed = ?4, applied = ?5, head = ?6, head_signature = ?7,
-        head_time = ?8, trouble = ?9, own = ?10 WHERE no = ?1";
+        head_time = ?8, own = ?9 WHERE no = ?1";
     conn.prepare_cached(SQL)?.execute((
         feed.no,
         feed.size() as i64,
@@ -121,7 +101,6 @@ pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {
         feed.head.as_ref().map(|h| &h.signed.message[..]),
         feed.head.as_ref().map(|h| &h.signed.signature[..]),
         feed.head.as_ref().map_or(0, |h| h.time),
-        &feed.trouble,
         feed.own,
     ))?;
     Ok(())

@@ -27,9 +27,7 @@ CREATE TABLE feed (
   -- The latest signed head, of exactly `packed` operations; NULL before the first.
   head BLOB,
   head_signature BLOB,
-  head_time INTEGER NOT NULL DEFAULT 0,
-  -- Why nothing more is taken: 'fork'. NULL where all is well.
-  trouble TEXT
+  head_time INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX feed_by_union ON feed ("union");
 CREATE INDEX feed_by_device ON feed (device);

@@ -6,7 +6,10 @@ use std::{path::Path, time::Instant};
 use anyhow::Result;
 use rusqlite::{Connection, OpenFlags, types::Value};
 
-/// Reads a county's log into memory, then writes it to a new file in transactions as large as the feed's segments.
+/// Batches under way at once: see sync.proto.
+const WINDOW: usize = 8;
+
+/// Reads a county's log into memory, then writes it to a new file in transactions as large as the path's can be.
 pub fn run(county: &Path, file: &Path) -> Result<serde_json::Value> {
     let from = Connection::open_with_flags(county, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut schema = from.prepare("SELECT sql FROM sqlite_schema WHERE tbl_name = 'work_entry' AND sql IS NOT NULL")?;
@@ -16,7 +19,8 @@ pub fn run(county: &Path, file: &Path) -> Result<serde_json::Value> {
     let rows: Vec<Vec<Value>> =
         select.query_map([], |row| (0..columns).map(|at| row.get(at)).collect())?.collect::<rusqlite::Result<_>>()?;
     let most: i64 = from.query_row("SELECT max(count) FROM segment", [], |row| row.get(0))?;
-    let most = usize::try_from(most)?;
+    // The path may put a whole window of batches into one transaction: so does the floor.
+    let most = usize::try_from(most)? * WINDOW;
 
     let mut to = Connection::open(file)?;
     to.pragma_update(None, "journal_mode", "wal")?;

@@ -92,7 +92,7 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
         text += &format!("{}{}\n", desk.pick("写入设备：", "written by device: "), &device.to_string()[..16]);
         text += &format!("{}{feed} #{seq}\n", desk.pick("日志：", "feed: "));
         if known.edits > 0 {
-            let since = desk.pick("此后修改{}次，见 record history", "edited {} times since, see `record history`");
+            let since = desk.pick("此后的修改：{}次，见 record history", "edits since: {}, see `record history`");
             text += &format!("{}\n", since.replace("{}", &known.edits.to_string()));
         }
         let mut table =

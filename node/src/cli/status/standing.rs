@@ -45,7 +45,6 @@ pub struct Standing {
     pub unknown: Vec<Unknown>,
     /// Feed, when, what was kept.
     pub evidence: Vec<(FeedId, i64, String)>,
-    pub troubled: Vec<(FeedId, RegionCode, String)>,
 }
 
 /// What a person has to look at.
@@ -86,7 +85,6 @@ impl Standing {
             union: f.feed.union,
             operations: f.size() - f.applied,
         });
-        let troubled = all.iter().filter_map(|f| Some((f.feed.id, f.feed.union, f.trouble.clone()?)));
         Ok(Standing {
             links: receipts::links(conn)?,
             own,
@@ -94,7 +92,6 @@ impl Standing {
             quarantine: held,
             unknown: unknown.collect(),
             evidence: feeds::evidence(conn)?,
-            troubled: troubled.collect(),
         })
     }
 
@@ -109,7 +106,7 @@ impl Standing {
     /// An edit that came before the one it follows is no matter for a person: it is taken up by itself.
     pub fn needs(&self) -> Vec<Need> {
         let held = self.quarantine.keys().any(|reason| reason != Reason::Early.word());
-        let forked = !self.evidence.is_empty() || !self.troubled.is_empty();
+        let forked = !self.evidence.is_empty();
         let needs = [
             (self.links.iter().any(|link| link.error.is_some()), Need::Line),
             (self.conflicts > 0, Need::Conflicts),
