@@ -82,6 +82,8 @@ pub async fn serve<L: Listen>(
         .serve_with_incoming_shutdown(ReceiverStream::new(receive).map(Ok::<_, io::Error>), ending)
         .await;
     accepting.abort();
+    // Aborted or not, it is over and its port is free.
+    let _ = accepting.await;
     if let Err(error) = served {
         tracing::error!(%error, "the server stopped");
     }

@@ -120,13 +120,13 @@ SELECT iif(second_union = :self, first_union, second_union) AS subject,
        json_object('overlap_from', day_text(since), 'overlap_to', day_text(until),
                    'overlap_days', CAST(until - since + 1 AS TEXT),
                    'census_on', coalesce(day_text(census_on), '-'), 'months_paid', CAST(months AS TEXT)) AS results,
-       '同一人（身份证号检索值相同，聘任记录尾号' || substr(lower(hex(first)), -6) || '、' || substr(lower(hex(second)), -6)
+       '同一人（身份证号检索值相同，聘任记录' || substr(lower(hex(first)), 1, 16) || '、' || substr(lower(hex(second)), 1, 16)
            || '）同时由' || union_name(first_union) || '和' || union_name(second_union)
            || '聘为计入专项资金人数的专职指导员，自' || day_text(since) || '起重叠' || (until - since + 1) || '天'
            || iif(census_on IS NULL, '', '，' || day_text(census_on) || '核定时双方均在聘')
            || iif(months = 0, '', '，有' || months || '个月双方都发放薪酬') || '。' AS zh,
-       'One person (same keyed index; engagements ending in ' || substr(lower(hex(first)), -6) || ' and '
-           || substr(lower(hex(second)), -6) || ') is full-time and counted for the fund at both '
+       'One person (same keyed index; engagements ' || substr(lower(hex(first)), 1, 16) || ' and '
+           || substr(lower(hex(second)), 1, 16) || ') is full-time and counted for the fund at both '
            || union_name(first_union) || ' and ' || union_name(second_union) || ', overlapping '
            || (until - since + 1) || ' days from ' || day_text(since)
            || iif(census_on IS NULL, '', ', in service at both on the census of ' || day_text(census_on))

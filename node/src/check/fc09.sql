@@ -57,10 +57,10 @@ SELECT owner AS subject,
            json_object('kind', 'mediator', 'record', lower(hex(mediator)), 'zh', '出生日期见档案',
                        'en', 'date of birth: see the dossier')) AS evidence,
        json_object('age', CAST(age AS TEXT), 'since', month_text(month_of(first_day))) AS results,
-       union_name(owner) || '聘任的一名专职指导员（聘任记录尾号' || substr(lower(hex(record)), -6) || '）自'
+       union_name(owner) || '聘任的一名专职指导员（聘任记录' || substr(lower(hex(record)), 1, 16) || '）自'
            || month_text(month_of(first_day)) || '起超过' || passed || '周岁'
            || iif(beyond, '，已过延聘上限', '而无有效的延聘同意') || '，其间最大' || age || '周岁。' AS zh,
-       'A full-time mediator of ' || union_name(owner) || ' (engagement ending in ' || substr(lower(hex(record)), -6)
+       'A full-time mediator of ' || union_name(owner) || ' (engagement ' || substr(lower(hex(record)), 1, 16)
            || ') has served past ' || passed || ' since ' || month_text(month_of(first_day))
            || iif(beyond, ', beyond what any consent allows', ' without a valid consent')
            || ', up to the age of ' || age || '.' AS en

@@ -141,8 +141,8 @@ where
         if exchange.settled() && !noted {
             noted = true;
             if ends.stay {
+                // What others commit meanwhile is heard in the next turn: no look here, or it would be lost.
                 note(store, ends.peer_device, ends.peer, None).await?;
-                changes.look();
             }
         }
         tokio::select! {

@@ -1,0 +1,242 @@
+//! One simulated story: counties, a city, a province and the nation over real TLS, in a network that crashes, parts and
+//! slows down, and the oracle's judgement when it has healed. A seed tells the same story again.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use huiliu_hub::downlink;
+use huiliu_node::{
+    identity::Role,
+    store::{Store, Threads},
+};
+use huiliu_proto::id::RecordId;
+
+use crate::{
+    network, oracle,
+    people::{self, Dice},
+    world::{Machine, World, simulated_clock},
+};
+
+const TICK: Duration = Duration::from_millis(25);
+/// Simulated time with faults, and the time within which everything must then have come together.
+const TROUBLE: Duration = Duration::from_secs(25);
+const HEALING: Duration = Duration::from_secs(300);
+
+/// What happened, for people.
+#[derive(Debug, Default)]
+pub struct Totals {
+    pub written: u64,
+    pub crashes: u64,
+    pub partitions: u64,
+    pub conflicts: u64,
+}
+
+impl Totals {
+    pub fn add(&mut self, other: &Totals) {
+        self.written += other.written;
+        self.crashes += other.crashes;
+        self.partitions += other.partitions;
+        self.conflicts += other.conflicts;
+    }
+}
+
+/// Tells the story of a seed; an error says which promise was broken.
+pub fn run(seed: u64) -> Result<Totals> {
+    let dir = tempfile::tempdir()?;
+    let mut world = World::new(dir.path(), seed, simulated_clock());
+    world.add("100000", Role::Root)?;
+    world.add("320000", Role::Hub)?;
+    world.add("320900", Role::Hub)?;
+    world.add("320922", Role::Node)?;
+    world.add("320922", Role::Node)?;
+    world.add("320923", Role::Node)?;
+    // Known below once the province has heard of it: nobody spends from a programme that has not reached it.
+    let programme = world.machine("hub-100000").store(Threads::Inline).write_blocking(people::programme)?;
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(seed)
+        .tick_duration(TICK)
+        .min_message_latency(Duration::from_millis(2))
+        .max_message_latency(Duration::from_millis(120))
+        .simulation_duration(TROUBLE + HEALING + Duration::from_secs(60))
+        .enable_random_order()
+        .build();
+    let written = Rc::new(RefCell::new(0));
+    for machine in world.machines.clone() {
+        let written = Rc::clone(&written);
+        let name = machine.name.clone();
+        sim.host(name, move || {
+            let (machine, written) = (machine.clone(), Rc::clone(&written));
+            async move {
+                if machine.is_hub() { hub(machine).await } else { county(machine, programme, seed, written).await }
+            }
+        });
+    }
+    let mut totals = disturb(&mut sim, &world, seed)?;
+    totals.written = *written.borrow();
+    drop(sim);
+    let machines: Vec<(Machine, Store)> =
+        world.machines.iter().map(|m| (m.clone(), m.store(Threads::Inline))).collect();
+    oracle::nothing_is_missing(&machines).context("I1")?;
+    oracle::sums_agree(&machines).context("I2")?;
+    for (machine, store) in &machines {
+        oracle::verifies(machine, store).context("I3, I4")?;
+        let held = store.read(huiliu_node::store::quarantine::all)?;
+        if let Some(held) = held.first() {
+            bail!("{} holds back an honest operation: {}", machine.name, held.detail.en);
+        }
+        totals.conflicts += store.read(|c| huiliu_node::store::documents::conflicts(c, None))?.len() as u64;
+    }
+    Ok(totals)
+}
+
+/// Faults for a while, then none, until all agree.
+fn disturb(sim: &mut turmoil::Sim<'_>, world: &World, seed: u64) -> Result<Totals> {
+    let mut dice = Dice(seed);
+    let mut totals = Totals::default();
+    let mut seen = oracle::Seen::new();
+    let links: Vec<(String, String)> = world
+        .machines
+        .iter()
+        .filter_map(|m| Some((m.name.clone(), world.hub(m.union().parent()?)?.name.clone())))
+        .collect();
+    while sim.elapsed() < TROUBLE {
+        step(sim)?;
+        match dice.below(250) {
+            0 | 1 => {
+                let name = dice.pick(&world.machines).name.clone();
+                sim.crash(name.as_str());
+                look(world, &name, &mut seen)?;
+                sim.bounce(name.as_str());
+                totals.crashes += 1;
+            }
+            2..=4 => {
+                let (a, b) = dice.pick(&links).clone();
+                sim.partition(a.as_str(), b.as_str());
+                totals.partitions += 1;
+            }
+            5..=7 => {
+                let (a, b) = dice.pick(&links).clone();
+                sim.repair(a.as_str(), b.as_str());
+            }
+            8 => {
+                let (a, b) = dice.pick(&links).clone();
+                sim.hold(a.as_str(), b.as_str());
+            }
+            9..=11 => {
+                let (a, b) = dice.pick(&links).clone();
+                sim.release(a.as_str(), b.as_str());
+            }
+            _ => {}
+        }
+    }
+    for (a, b) in &links {
+        sim.repair(a.as_str(), b.as_str());
+        sim.release(a.as_str(), b.as_str());
+    }
+    // I7: within bounded time all agree.
+    let mut last = Ok(());
+    while sim.elapsed() < TROUBLE + HEALING {
+        for _ in 0..100 {
+            step(sim)?;
+        }
+        let machines: Vec<(Machine, Store)> =
+            world.machines.iter().map(|m| (m.clone(), m.store(Threads::Inline))).collect();
+        last = oracle::nothing_is_missing(&machines);
+        if last.is_ok() && sim.elapsed() > TROUBLE + Duration::from_secs(5) {
+            return Ok(totals);
+        }
+    }
+    last.context("I7: not all agree long after the trouble ended")?;
+    Ok(totals)
+}
+
+fn step(sim: &mut turmoil::Sim<'_>) -> Result<()> {
+    sim.step().map(|_| ()).map_err(|error| anyhow::anyhow!("the simulation stopped: {error}"))
+}
+
+/// I5, looked at whenever a machine is down.
+fn look(world: &World, name: &str, seen: &mut oracle::Seen) -> Result<()> {
+    let machine = world.machine(name);
+    oracle::only_grew(machine, &machine.store(Threads::Inline), seen)
+}
+
+async fn hub(machine: Machine) -> turmoil::Result {
+    let store = machine.store(Threads::Inline);
+    let listener = network::Listener::bind().await?;
+    let serving = downlink::serve(&machine.home, &store, listener, &machine.clock, std::future::pending());
+    if machine.home.config.parent.is_some() {
+        let uplink = machine.uplink(&store, network::dial());
+        tokio::select! {
+            biased;
+            served = serving => served?,
+            () = uplink.stay(std::future::pending()) => {}
+        }
+    } else {
+        serving.await?;
+    }
+    Ok(())
+}
+
+/// Writes now and then, line or no line, and keeps the line open where there is one. Now and then a second exchange
+/// runs beside the first, so that everything is said twice.
+async fn county(machine: Machine, programme: RecordId, seed: u64, written: Rc<RefCell<u64>>) -> turmoil::Result {
+    let store = machine.store(Threads::Inline);
+    let uplink = machine.uplink(&store, network::dial());
+    let twice = uplink.clone();
+    let started = turmoil::sim_elapsed().unwrap_or_default().as_millis() as u64;
+    let mut dice = Dice(seed ^ started ^ u64::from(machine.name.bytes().map(u32::from).sum::<u32>()) << 40);
+    let writing = async move {
+        while turmoil::sim_elapsed().unwrap_or_default() < TROUBLE {
+            tokio::time::sleep(Duration::from_millis(100 + dice.below(1500))).await;
+            let mut dice_ = dice.clone();
+            dice.roll();
+            let count = store.write(move |ledger| something(ledger, programme, &mut dice_)).await;
+            match count {
+                Ok(count) => *written.borrow_mut() += count,
+                Err(error) => panic!("a write failed: {error}"),
+            }
+            if dice.chance(10) {
+                let _ = twice.exchange(false, &|_| ()).await;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        biased;
+        () = writing => {}
+        () = uplink.stay(std::future::pending()) => {}
+    }
+    Ok(())
+}
+
+/// A new dossier, an entry in the log, money spent, or another word in a dossier that is there.
+fn something(
+    ledger: &mut huiliu_node::ledger::Ledger,
+    programme: RecordId,
+    dice: &mut Dice,
+) -> huiliu_node::store::Result<u64> {
+    use huiliu_node::store::projection;
+    let mediators = huiliu_proto::kind::kind("mediator").expect("mediators are declared");
+    let union = ledger.me().union;
+    let known = projection::list(ledger.conn(), mediators, Some(union), None, 1000)?;
+    let n = dice.roll() % 1_000_000;
+    if known.len() < 2 {
+        let id = people::mediator(ledger, n)?;
+        people::engagement(ledger, id, n)?;
+        return Ok(2);
+    }
+    let id = dice.pick(&known).id;
+    match dice.below(10) {
+        0 => people::mediator(ledger, n).map(drop)?,
+        1..=3 => people::edit(ledger, "mediator", id, "name", &format!("测试员{}", n % 5))?,
+        4 => people::edit(ledger, "mediator", id, "phone", &format!("1390000{:04}", n % 10_000))?,
+        5 | 6 => {
+            let kind = huiliu_proto::kind::kind("programme").expect("programmes are declared");
+            if projection::get(ledger.conn(), kind, &programme)?.is_some() {
+                people::expenditure(ledger, programme, id, n)?;
+            }
+        }
+        _ => people::work_entry(ledger, id, n).map(drop)?,
+    }
+    Ok(1)
+}
