@@ -21,6 +21,8 @@ use huiliu_proto::{
 use prost::Message as _;
 use rusqlite::{Connection, Row};
 
+use crate::store::feeds;
+
 const FILES: [&str; 8] = [
     include_str!("check/fc01.sql"),
     include_str!("check/fc02.sql"),
@@ -225,12 +227,8 @@ struct Horizons {
 }
 
 impl Horizons {
-    const ALL: &str = "SELECT \"union\", day FROM horizon WHERE day IS NOT NULL";
-
     fn read(conn: &Connection, at: RegionCode, today: Day) -> rusqlite::Result<Horizons> {
-        let mut statement = conn.prepare(Self::ALL)?;
-        let known = statement.query_map([], |row| Ok((row.get(0)?, Day(row.get(1)?))))?.collect::<Result<_, _>>()?;
-        Ok(Horizons { at, today, known })
+        Ok(Horizons { at, today, known: feeds::horizons(conn)? })
     }
 
     fn of(&self, union: RegionCode) -> Option<Day> {

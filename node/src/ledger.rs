@@ -23,14 +23,12 @@ use rusqlite::Connection;
 use crate::{
     clock::{Clock, Dice},
     rollup,
-    store::{
-        Result, StoreError, data_version, feeds, feeds::FeedRow, functions, meta, projection, rollups, set_meta, tables,
-    },
+    store::{Result, StoreError, data_version, feeds, feeds::FeedRow, meta, projection, rollups, set_meta, tables},
 };
 
 pub use author::Outcome;
 pub use intake::{Incoming, Intake};
-pub use rebuild::{digest, verify};
+pub use rebuild::verify;
 
 /// Who writes here: keys, union, and the world outside as far as the ledger needs it.
 #[derive(Clone)]
@@ -79,7 +77,6 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn open(conn: Connection, me: Me) -> Result<Ledger> {
-        functions::register(&conn)?;
         let mut start = [0; 4];
         (me.dice)(&mut start);
         let ids = RecordIds::new(&me.device(), start, None);
@@ -97,7 +94,6 @@ impl Ledger {
         };
         ledger.keys.insert(ledger.me.seal.id(), ledger.me.seal.clone());
         ledger.prepare()?;
-        ledger.conn.pragma_update(None, "trusted_schema", false)?;
         Ok(ledger)
     }
 

@@ -4,6 +4,7 @@
 //! transaction, each in a savepoint of its own, and are answered only after the COMMIT. Readers have connections that
 //! cannot write. All SQL is in this module's files and in `check/`.
 
+pub mod caches;
 mod changes;
 pub mod documents;
 pub mod feeds;
@@ -368,11 +369,10 @@ fn open_reader(path: &Path) -> Result<Connection> {
     conn.pragma_update(None, "query_only", true)?;
     settle(&conn)?;
     assert_setting(&conn, "query_only", "1")?;
-    functions::register(&conn)?;
     Ok(conn)
 }
 
-/// Settings of every connection.
+/// Settings of every connection, and the functions that the checks call.
 fn settle(conn: &Connection) -> Result<()> {
     conn.busy_timeout(Duration::from_secs(5))?;
     for (name, value) in [("foreign_keys", "1"), ("mmap_size", "0"), ("temp_store", "2"), ("cell_size_check", "1")] {
@@ -387,6 +387,7 @@ fn settle(conn: &Connection) -> Result<()> {
     conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, 16 << 20)?;
     conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     conn.set_prepared_statement_cache_capacity(256);
+    functions::register(conn)?;
     assert_setting(conn, "foreign_keys", "1")?;
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! Whole federations in one process, for tests and benchmarks.
 //!
 //! `world` sets up unions with homes, keys and certificates; `people` makes records of synthetic people, `worklog` a
-//! county's work log in the words people use; `forger` breaks the rules; `network` is the simulator's line; `oracle`
+//! county's work log in the words people use; `forger` breaks the rules; `network` is the simulator's line, `relay` carries by hand; `oracle`
 //! says what must hold, from the feeds' bytes alone; `simulation` tells a whole story of faults and asks it.
 
 pub mod forger;
 pub mod network;
 pub mod oracle;
 pub mod people;
+pub mod relay;
 pub mod simulation;
 pub mod worklog;
 pub mod world;

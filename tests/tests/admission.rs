@@ -17,6 +17,7 @@ use huiliu_proto::{
 };
 use huiliu_tests::{
     forger::Forger,
+    relay::take,
     world::{World, hand_clock},
 };
 
@@ -33,10 +34,6 @@ fn world(dir: &std::path::Path) -> World {
         world.add(union, role).unwrap();
     }
     world
-}
-
-fn take(store: &Store, batch: huiliu_node::ledger::Incoming) -> Intake {
-    store.write_blocking(move |ledger| ledger.take_in(&batch)).unwrap()
 }
 
 fn work_entry(mediator: RecordId, guided: i64) -> Record {

@@ -3,12 +3,13 @@
 
 use huiliu_node::{
     identity::Role,
-    ledger::{Incoming, Intake, Ledger},
-    store::{Store, Threads, documents, feeds, projection, quarantine},
+    ledger::{Incoming, Ledger},
+    store::{Store, Threads, documents, projection, quarantine},
 };
 use huiliu_proto::{id::RecordId, kind::kind, lang::Lang};
 use huiliu_tests::{
     people::{self, Dice},
+    relay::{batches, give},
     world::{World, hand_clock},
 };
 use proptest::prelude::*;
@@ -33,40 +34,6 @@ fn shown(store: &Store) -> Shown {
                 .collect()
         })
         .unwrap()
-}
-
-/// The segments of all feeds a store writes itself, in order.
-fn batches(store: &Store) -> Vec<Vec<Incoming>> {
-    store.write_blocking(Ledger::tend).unwrap();
-    store
-        .read(|conn| {
-            let mut all = vec![];
-            for feed in feeds::all(conn)?.into_iter().filter(|f| f.own) {
-                let mut at = 0;
-                let mut batches = vec![];
-                while at < feed.packed {
-                    let segment = feeds::segment(conn, feed.no, at)?.unwrap();
-                    at = segment.first + segment.count;
-                    batches.push(Incoming {
-                        feed: feed.feed.id,
-                        header: feed.feed.header.clone(),
-                        first: segment.first,
-                        count: segment.count,
-                        segment: segment.bytes.into(),
-                        head: segment.head,
-                    });
-                }
-                all.push(batches);
-            }
-            Ok(all)
-        })
-        .unwrap()
-}
-
-fn give(store: &Store, batch: &Incoming) {
-    let batch = batch.clone();
-    let intake = store.write_blocking(move |ledger| ledger.take_in(&batch)).unwrap();
-    assert!(matches!(intake, Intake::Taken { .. }), "{intake:?}");
 }
 
 /// One step of a history: a device edits a field of a dossier, or hears everything the other has written so far.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use huiliu_node::{
     identity::{Grant, Request, Role},
     ledger::{Incoming, Intake},
-    store::{Store, Threads, documents, quarantine},
+    store::{Threads, documents, quarantine},
 };
 use huiliu_proto::{
     edit::{Actor, Edit},
@@ -18,6 +18,7 @@ use huiliu_proto::{
 use huiliu_tests::{
     forger::Forger,
     people,
+    relay::{batches, give, take},
     world::{World, hand_clock},
 };
 use prost::Message as _;
@@ -50,10 +51,6 @@ fn world(dir: &std::path::Path) -> World {
     world
 }
 
-fn take(store: &Store, batch: Incoming) -> Intake {
-    store.write_blocking(move |ledger| ledger.take_in(&batch)).unwrap()
-}
-
 #[test]
 fn as_payloads_of_a_device_whose_signatures_are_good() {
     let dir = tempfile::tempdir().unwrap();
@@ -77,7 +74,7 @@ fn as_payloads_of_a_device_whose_signatures_are_good() {
     // The hub goes on: an honest dossier of the same device arrives and counts.
     let county = world.machine("node-320922-0").store(Threads::Inline);
     let id = county.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
-    relay(&county, &city);
+    batches(&county).iter().flatten().for_each(|batch| give(&city, batch));
     assert!(city.read(|conn| documents::load(conn, &id)).unwrap().unwrap().is_ok());
 }
 
@@ -135,27 +132,4 @@ fn zstd_of(bytes: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(&header.to_le_bytes()[..3]);
     frame.extend_from_slice(bytes);
     frame
-}
-
-/// What the county has packed, given to the city by hand.
-fn relay(from: &Store, to: &Store) {
-    use huiliu_node::store::feeds;
-    from.write_blocking(huiliu_node::ledger::Ledger::tend).unwrap();
-    let feeds = from.read(feeds::all).unwrap();
-    for feed in feeds.into_iter().filter(|f| f.own) {
-        let mut at = 0;
-        while at < feed.packed {
-            let segment = from.read(|conn| feeds::segment(conn, feed.no, at)).unwrap().unwrap();
-            at = segment.first + segment.count;
-            let batch = Incoming {
-                feed: feed.feed.id,
-                header: feed.feed.header.clone(),
-                first: segment.first,
-                count: segment.count,
-                segment: segment.bytes.into(),
-                head: segment.head,
-            };
-            assert!(matches!(take(to, batch), Intake::Taken { .. }));
-        }
-    }
 }

@@ -7,7 +7,6 @@ use huiliu_node::{
         serve::Serve,
     },
     store::Threads,
-    sync::{line, uplink::Uplink},
 };
 use tokio::{net::TcpListener, sync::watch};
 
@@ -34,13 +33,7 @@ pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
         config.listen = Some(address.clone());
         office.home.save()?;
     }
-    let above = office.home.config.parent.is_some().then(|| Uplink {
-        home: office.home.clone(),
-        store: office.store.clone(),
-        dial: line::tcp(),
-        clock: desk.clock.clone(),
-        dice: desk.dice.clone(),
-    });
+    let above = office.home.config.parent.is_some().then(|| office.uplink(desk));
     desk.block_on(async {
         let listener = TcpListener::bind(&address).await.map_err(|error| cannot_listen(&address, &error))?;
         desk.note(&format!("{}{}", desk.pick("正在监听：", "listening on "), listener.local_addr()?));

@@ -21,6 +21,7 @@ use crate::{
     identity::Home,
     ledger::Me,
     store::{Store, Threads},
+    sync::{line, uplink::Uplink},
 };
 
 /// Which of the two programs runs. They have the same verbs; `serve` serves the unions below on one of them only.
@@ -59,6 +60,17 @@ impl Office {
     /// Reads one consistent state of the store.
     pub fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.store.read(|conn| Ok(look(conn)))?
+    }
+
+    /// Calls the union above, over TCP.
+    pub fn uplink(&self, desk: &Desk) -> Uplink {
+        Uplink {
+            home: self.home.clone(),
+            store: self.store.clone(),
+            dial: line::tcp(),
+            clock: desk.clock.clone(),
+            dice: desk.dice.clone(),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! `rebuild` and `verify`: what is computed, computed again; and the proof that nothing was altered.
 
-use anyhow::{Context as _, Result};
-use rusqlite::{Connection, backup::Backup};
-use std::{path::Path, time::Duration};
+use std::path::Path;
+
+use anyhow::Result;
 
 use super::{Desk, desk::Office, error::Exit};
 use crate::{ledger, store::feeds};
@@ -43,7 +43,9 @@ impl Verify {
         let total = operations(&office)?;
         let copy = office.home.dir.join("verify.tmp");
         let removed = Copy::new(&copy);
-        let conn = removed.of(desk, office.store.path())?;
+        let bar = desk.bar(desk.pick("复制", "copying"), None);
+        let conn = office.store.copy_to(&copy)?;
+        bar.finish_and_clear();
         // Once to check the feeds, once to rebuild from them.
         let bar = desk.bar(desk.pick("核验", "verifying"), Some(total * 2));
         let problems = ledger::verify(conn, office.me.clone(), &mut |done| bar.inc(done))?;
@@ -80,17 +82,6 @@ impl<'a> Copy<'a> {
         let copy = Copy(path);
         copy.remove();
         copy
-    }
-
-    fn of(&self, desk: &Desk, database: &Path) -> Result<Connection> {
-        let source = Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let mut target = Connection::open(self.0)?;
-        let bar = desk.bar(desk.pick("复制", "copying"), None);
-        let backup = Backup::new(&source, &mut target)?;
-        backup.run_to_completion(4096, Duration::ZERO, None).context("the database could not be copied")?;
-        bar.finish_and_clear();
-        drop(backup);
-        Ok(target)
     }
 
     fn remove(&self) {

@@ -6,11 +6,7 @@ use super::{
     Desk, desk,
     error::{Exit, Mistake, both},
 };
-use crate::{
-    identity::IdentityError,
-    store::Threads,
-    sync::{line, uplink::Uplink},
-};
+use crate::{identity::IdentityError, store::Threads};
 
 #[derive(Debug, clap::Args)]
 pub struct Serve {
@@ -31,13 +27,7 @@ impl Serve {
         let (union, address) = (parent.union.union_name(), parent.address.as_str());
         desk.note(&format!("{}{union}（{address}）", desk.pick("正在与上级保持连接：", "staying on the line with ")));
         desk.note(desk.pick("按 Ctrl-C 结束", "press Ctrl-C to end"));
-        let uplink = Uplink {
-            home: office.home.clone(),
-            store: office.store.clone(),
-            dial: line::tcp(),
-            clock: desk.clock.clone(),
-            dice: desk.dice.clone(),
-        };
+        let uplink = office.uplink(desk);
         let store = office.store.clone();
         desk.block_on(async {
             tokio::select! {

@@ -12,9 +12,7 @@ use crate::{
     store::Threads,
     sync::{
         exchange::{End, Tally},
-        line,
         session::Report,
-        uplink::Uplink,
     },
 };
 
@@ -24,13 +22,7 @@ pub struct Sync {}
 impl Sync {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open_with(Threads::Own)?;
-        let uplink = Uplink {
-            home: office.home.clone(),
-            store: office.store.clone(),
-            dial: line::tcp(),
-            clock: desk.clock.clone(),
-            dice: desk.dice.clone(),
-        };
+        let uplink = office.uplink(desk);
         let bar = desk.bar(desk.pick("交换", "exchanging"), None);
         let progress = bar.clone();
         let tell = move |tally: &Tally| progress.set_position(tally.sent + tally.received);

@@ -1,22 +1,15 @@
 //! Everything that is computed, computed again; and the proof that it comes out the same.
 
 use huiliu_proto::{
-    id::Hash,
     period::Month,
     region::Level,
     signed::TreeHead,
     tree::{Edge, RUN},
 };
-use rusqlite::{Connection, types::ValueRef};
+use rusqlite::Connection;
 
 use super::{Ledger, Me};
-use crate::{
-    document::Document,
-    store::{self, Result, StoreError, feeds, projection, rollups},
-};
-
-/// Tables that are computed, besides the projections.
-const CACHES: [&str; 6] = ["edit", "conflict", "quarantine", "rollup", "field_day", "document"];
+use crate::store::{self, Result, caches, feeds, projection, rollups};
 
 impl Ledger {
     /// Makes projections, documents, totals and quarantine again from the feeds. `progress` is told how many
@@ -28,9 +21,7 @@ impl Ledger {
         projection::drop_all(&self.conn, &before.unwrap_or_default())?;
         projection::create(&self.conn)?;
         store::set_meta(&self.conn, "tables", projection::tables().join(","))?;
-        for table in CACHES {
-            self.conn.execute_batch(&format!("DELETE FROM \"{table}\""))?;
-        }
+        caches::clear(&self.conn)?;
         self.forget_rows();
         let all = feeds::all(&self.conn)?;
         for row in &all {
@@ -83,46 +74,6 @@ impl Ledger {
     }
 }
 
-/// A hash per computed table: equal before and after a rebuild.
-pub fn digest(conn: &Connection) -> Result<Vec<(String, Hash)>> {
-    let mut all = vec![];
-    for table in projection::tables().iter().map(String::as_str).chain(CACHES) {
-        all.push((table.to_owned(), table_digest(conn, table)?));
-    }
-    Ok(all)
-}
-
-/// The columns that put a table's rows in one order.
-fn key(table: &str) -> &'static str {
-    if table == "field_day" { "1, 2" } else { "1, 2, 3" }
-}
-
-fn table_digest(conn: &Connection, table: &str) -> Result<Hash> {
-    use sha2::{Digest as _, Sha256};
-    let mut statement = conn.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY {}", key(table)))?;
-    let columns = statement.column_count();
-    let mut rows = statement.query([])?;
-    let mut hash = Sha256::new();
-    while let Some(row) = rows.next()? {
-        for column in 0..columns {
-            match row.get_ref(column)? {
-                // A snapshot's bytes may depend on the order of arrival; what it says may not.
-                ValueRef::Blob(snapshot) if table == "document" && column == columns - 1 => {
-                    let document =
-                        Document::load(snapshot).map_err(|_| StoreError::Damaged("a document's snapshot"))?;
-                    hash.update(document.state().as_bytes());
-                }
-                ValueRef::Null => hash.update([0]),
-                ValueRef::Integer(v) => hash.update([&[1][..], &v.to_be_bytes()].concat()),
-                ValueRef::Real(v) => hash.update([&[2][..], &v.to_be_bytes()].concat()),
-                ValueRef::Text(v) => hash.update([&[3][..], &(v.len() as u64).to_be_bytes(), v].concat()),
-                ValueRef::Blob(v) => hash.update([&[4][..], &(v.len() as u64).to_be_bytes(), v].concat()),
-            }
-        }
-    }
-    Ok(Hash(hash.finalize().into()))
-}
-
 /// Something that is not as it must be, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -141,7 +92,7 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
         // What the feeds say cannot be trusted, so nothing can be rebuilt from them to compare with.
         return Ok(problems);
     }
-    let before = digest(&conn);
+    let before = caches::digest(&conn);
     // A rebuild finds out anew which statements are due.
     let due = rollups::due(&conn)?;
     let mut ledger = Ledger::open(conn, me)?;
@@ -149,7 +100,7 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
     ledger.rebuild(progress)?;
     ledger.flush()?;
     ledger.commit()?;
-    let after = digest(ledger.conn())?;
+    let after = caches::digest(ledger.conn())?;
     problems.extend(ledger.wrong_statements(&due)?);
     match before {
         Err(_) => problems.push(Problem {

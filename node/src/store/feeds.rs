@@ -1,11 +1,12 @@
 //! Feeds, their segments and trees, on disk.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use huiliu_proto::{
     feed::{Feed, Scope},
     id::{DeviceId, FeedId, Hash},
     operation::Operation,
+    period::Day,
     region::RegionCode,
     segment,
     signed::TreeHead,
@@ -301,10 +302,10 @@ pub fn root_at(conn: &Connection, feed: &FeedRow, size: u64) -> Result<Hash> {
     }
 }
 
-/// What `device` said as of when, per feed: the newest head time of each union.
-pub fn horizon(conn: &Connection, union: RegionCode) -> Result<Option<i32>> {
-    let mut statement = conn.prepare_cached(r#"SELECT day FROM horizon WHERE "union" = ?1"#)?;
-    Ok(statement.query_row([u32::from(union)], |r| r.get(0)).optional()?)
+/// Up to which day each union's data is here, as its devices' heads say.
+pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<u32, Day>> {
+    let mut statement = conn.prepare_cached(r#"SELECT "union", day FROM horizon WHERE day IS NOT NULL"#)?;
+    statement.query_map([], |row| Ok((row.get(0)?, Day(row.get(1)?))))?.collect()
 }
 
 pub fn add_evidence(

@@ -111,7 +111,6 @@ pub struct Exchange {
     peer: RegionCode,
     calls: bool,
     stay: bool,
-    peer_stays: bool,
     phase: Phase,
     frontier: Frontier,
     later: Option<Box<Frontier>>,
@@ -150,7 +149,6 @@ impl Exchange {
             peer,
             calls,
             stay,
-            peer_stays: false,
             phase: Phase::Hello,
             frontier,
             later: None,
@@ -225,7 +223,6 @@ impl Exchange {
         if hello.union != u32::from(self.peer) {
             return self.fail("stranger", "the hello names another union than the certificate", actions);
         }
-        self.peer_stays = hello.stay;
         let same_receipts = hello.receipts == self.frontier.receipts_digest().as_bytes();
         self.owe_receipts = !self.calls && !same_receipts;
         self.await_receipts = self.calls && !same_receipts;
@@ -344,7 +341,8 @@ impl Exchange {
         for (feed, from) in reads {
             let theirs = self.theirs.entry(feed).or_default();
             theirs.reading = true;
-            if theirs.root.is_some() && theirs.size == from {
+            // Held against ours now; a fork is spoken of once.
+            if theirs.size == from {
                 theirs.root = None;
             }
             actions.push(Action::Read { feed, from });

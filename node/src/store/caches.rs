@@ -1,0 +1,58 @@
+//! The tables that are computed from the feeds: emptied for a rebuild, and held against one.
+
+use huiliu_proto::id::Hash;
+use rusqlite::{Connection, types::ValueRef};
+
+use super::{Result, StoreError, projection};
+use crate::document::Document;
+
+/// Tables that are computed, besides the projections.
+const CACHES: [&str; 6] = ["edit", "conflict", "quarantine", "rollup", "field_day", "document"];
+
+/// Empties them; the projections are dropped and made again where they are declared.
+pub fn clear(conn: &Connection) -> Result<()> {
+    for table in CACHES {
+        conn.execute_batch(&format!("DELETE FROM \"{table}\""))?;
+    }
+    Ok(())
+}
+
+/// A hash per computed table: equal before and after a rebuild.
+pub fn digest(conn: &Connection) -> Result<Vec<(String, Hash)>> {
+    let mut all = vec![];
+    for table in projection::tables().iter().map(String::as_str).chain(CACHES) {
+        all.push((table.to_owned(), table_digest(conn, table)?));
+    }
+    Ok(all)
+}
+
+/// The columns that put a table's rows in one order.
+fn key(table: &str) -> &'static str {
+    if table == "field_day" { "1, 2" } else { "1, 2, 3" }
+}
+
+fn table_digest(conn: &Connection, table: &str) -> Result<Hash> {
+    use sha2::{Digest as _, Sha256};
+    let mut statement = conn.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY {}", key(table)))?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut hash = Sha256::new();
+    while let Some(row) = rows.next()? {
+        for column in 0..columns {
+            match row.get_ref(column)? {
+                // A snapshot's bytes may depend on the order of arrival; what it says may not.
+                ValueRef::Blob(snapshot) if table == "document" && column == columns - 1 => {
+                    let document =
+                        Document::load(snapshot).map_err(|_| StoreError::Damaged("a document's snapshot"))?;
+                    hash.update(document.state().as_bytes());
+                }
+                ValueRef::Null => hash.update([0]),
+                ValueRef::Integer(v) => hash.update([&[1][..], &v.to_be_bytes()].concat()),
+                ValueRef::Real(v) => hash.update([&[2][..], &v.to_be_bytes()].concat()),
+                ValueRef::Text(v) => hash.update([&[3][..], &(v.len() as u64).to_be_bytes(), v].concat()),
+                ValueRef::Blob(v) => hash.update([&[4][..], &(v.len() as u64).to_be_bytes(), v].concat()),
+            }
+        }
+    }
+    Ok(Hash(hash.finalize().into()))
+}

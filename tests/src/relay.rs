@@ -1,0 +1,42 @@
+//! Feeds carried by hand, where a test chooses what arrives and in which order.
+
+use huiliu_node::{
+    ledger::{Incoming, Intake, Ledger},
+    store::{Store, feeds},
+};
+
+/// What a store writes itself, packed: a list of batches for each of its feeds, in order.
+pub fn batches(store: &Store) -> Vec<Vec<Incoming>> {
+    store.write_blocking(Ledger::tend).expect("what is written can be packed");
+    let read = store.read(|conn| {
+        let mut all = vec![];
+        for feed in feeds::owned(conn)? {
+            let mut at = 0;
+            let mut batches = vec![];
+            while let Some(segment) = feeds::segment(conn, feed.no, at)? {
+                at = segment.first + segment.count;
+                batches.push(Incoming {
+                    feed: feed.feed.id,
+                    header: feed.feed.header.clone(),
+                    first: segment.first,
+                    count: segment.count,
+                    segment: segment.bytes.into(),
+                    head: segment.head,
+                });
+            }
+            all.push(batches);
+        }
+        Ok(all)
+    });
+    read.expect("the store can be read")
+}
+
+pub fn take(store: &Store, batch: Incoming) -> Intake {
+    store.write_blocking(move |ledger| ledger.take_in(&batch)).expect("the store can be written")
+}
+
+/// Gives a batch that must be taken.
+pub fn give(store: &Store, batch: &Incoming) {
+    let intake = take(store, batch.clone());
+    assert!(matches!(intake, Intake::Taken { .. }), "{intake:?}");
+}
