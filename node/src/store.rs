@@ -33,7 +33,7 @@ use crate::ledger::{Ledger, Me};
 
 /// "HULI".
 const APPLICATION_ID: i32 = 0x4855_4c49;
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 const SCHEMA: &str = include_str!("store/schema.sql");
 /// Jobs that share one COMMIT.
 const BATCH: usize = 32;

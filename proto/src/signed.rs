@@ -70,18 +70,39 @@ pub struct TreeHead {
     pub size: u64,
     pub root: Hash,
     pub time: i64,
-    pub seen: Option<Hash>,
+    /// How much of what the union above says to this branch the device had heard.
+    pub seen: Option<Seen>,
     pub signed: v1::Signed,
 }
 
+/// How much of another's feed a device had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    pub feed: FeedId,
+    pub size: u64,
+    pub root: Hash,
+}
+
+impl TryFrom<&v1::Seen> for Seen {
+    type Error = SignatureError;
+
+    fn try_from(wire: &v1::Seen) -> Result<Seen, SignatureError> {
+        Ok(Seen {
+            feed: FeedId::try_from(&wire.feed[..]).map_err(|_| SignatureError::Malformed)?,
+            size: wire.size,
+            root: Hash::try_from(&wire.root[..]).map_err(|_| SignatureError::Malformed)?,
+        })
+    }
+}
+
 impl TreeHead {
-    pub fn sign(key: &SigningKey, feed: FeedId, size: u64, root: Hash, time: i64, seen: Option<Hash>) -> TreeHead {
+    pub fn sign(key: &SigningKey, feed: FeedId, size: u64, root: Hash, time: i64, seen: Option<Seen>) -> TreeHead {
         let message = v1::TreeHead {
             feed: feed.to_vec().into(),
             size,
             root: root.to_vec().into(),
             time,
-            seen: seen.map(|h| h.to_vec().into()).unwrap_or_default(),
+            seen: seen.map(|s| v1::Seen { feed: s.feed.to_vec().into(), size: s.size, root: s.root.to_vec().into() }),
             algorithms: ALGORITHMS,
         };
         let signed = key.sign(HEAD, message.encode_to_vec());
@@ -104,10 +125,7 @@ impl TreeHead {
             return Err(SignatureError::Wrong);
         }
         let root = Hash::try_from(&wire.root[..]).map_err(|_| SignatureError::Malformed)?;
-        let seen = match &wire.seen[..] {
-            [] => None,
-            seen => Some(Hash::try_from(seen).map_err(|_| SignatureError::Malformed)?),
-        };
+        let seen = wire.seen.as_ref().map(Seen::try_from).transpose()?;
         Ok(TreeHead { feed, size: wire.size, root, time: wire.time, seen, signed })
     }
 }
@@ -173,7 +191,8 @@ mod tests {
     #[test]
     fn a_head_is_trusted_only_as_it_was_signed() {
         let key = SigningKey::from_seed(&[1; 32]);
-        let head = TreeHead::sign(&key, FEED, 7, Hash([2; 32]), 99, Some(Hash([3; 32])));
+        let seen = Seen { feed: FeedId([5; 16]), size: 3, root: Hash([3; 32]) };
+        let head = TreeHead::sign(&key, FEED, 7, Hash([2; 32]), 99, Some(seen));
         let device = key.device();
         assert_eq!(TreeHead::verify(head.signed.clone(), FEED, &device).unwrap(), head);
         for at in 0..head.signed.message.len() {

@@ -10,7 +10,7 @@ use huiliu_proto::{
     record::{Record, Refusal, Warning},
     seal::SealError,
     segment,
-    signed::TreeHead,
+    signed::{Seen, TreeHead},
     value::Value,
 };
 
@@ -197,12 +197,13 @@ impl Ledger {
         Ok(TreeHead::sign(&self.me.key, feed, size, root, now.max(before), seen))
     }
 
-    /// Root of what the union above says to this branch, as far as it has been heard here.
-    fn authority_seen(&self) -> Result<Option<Hash>> {
+    /// What the union above says to this branch, as far as it has been heard here.
+    fn authority_seen(&self) -> Result<Option<Seen>> {
         let Some(parent) = self.me.union.parent() else { return Ok(None) };
         let said = feeds::of_union(&self.conn, parent)?.into_iter();
         let to_us = said.filter(|f| f.feed.scope == Scope::Branch(self.me.union));
-        Ok(to_us.max_by_key(feeds::FeedRow::size).map(|f| f.edge.root()))
+        let longest = to_us.max_by_key(feeds::FeedRow::size);
+        Ok(longest.map(|f| Seen { feed: f.feed.id, size: f.size(), root: f.edge.root() }))
     }
 
     /// This device's feed of that scope, begun if need be.
