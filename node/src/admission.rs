@@ -34,6 +34,8 @@ pub enum Reason {
     Owner,
     /// Its record id is taken, or could not have been made by its device.
     Id,
+    /// The union above has revoked its device, and it stands behind what that let stand.
+    Revoked,
 }
 
 impl Reason {
@@ -46,6 +48,32 @@ impl Reason {
             Reason::Misfit => "misfit",
             Reason::Owner => "owner",
             Reason::Id => "id",
+            Reason::Revoked => "revoked",
+        }
+    }
+
+    pub const ALL: [Reason; 8] = [
+        Reason::Newer,
+        Reason::NotAllowed,
+        Reason::Rule,
+        Reason::Early,
+        Reason::Misfit,
+        Reason::Owner,
+        Reason::Id,
+        Reason::Revoked,
+    ];
+
+    /// The same in a few words, for lists.
+    pub fn label(self) -> Label {
+        match self {
+            Reason::Newer => Label::new("版本较新", "newer version"),
+            Reason::NotAllowed => Label::new("无权填写", "not allowed"),
+            Reason::Rule => Label::new("不合规则", "breaks a rule"),
+            Reason::Early => Label::new("等待前一修改", "came early"),
+            Reason::Misfit => Label::new("与档案不符", "does not fit"),
+            Reason::Owner => Label::new("他单位档案", "another's record"),
+            Reason::Id => Label::new("编号冲突", "record id"),
+            Reason::Revoked => Label::new("设备已注销", "device revoked"),
         }
     }
 }
@@ -60,6 +88,14 @@ pub struct Refusal {
 impl Refusal {
     pub fn new(reason: Reason, zh: impl Into<String>, en: impl Into<String>) -> Refusal {
         Refusal { reason, detail: Label::new(zh, en) }
+    }
+
+    pub fn revoked() -> Refusal {
+        Refusal::new(
+            Reason::Revoked,
+            "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可用 quarantine release 放行",
+            "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and              does not count; if it is the union's own after all, the union above can let it count with `quarantine release`",
+        )
     }
 
     pub fn misfit(misfit: &Misfit) -> Refusal {

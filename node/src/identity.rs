@@ -1,12 +1,13 @@
 //! Who this union's machine is: its keys, its configuration, and how it joins a network.
 //!
-//! A home is a directory: `config.json`, `keys/`, `certs/` and the database. Keys and the incarnation live outside the
-//! database, so that a database that was restored or copied does not take them along.
+//! A home is a directory: `config.json`, `memory.json`, `keys/`, `certs/` and the database. Keys and memory live outside
+//! the database, so that a database that was restored or copied does not take them along.
 //!
 //! Joining works with files, so that it works without a line: the lower machine writes a request, the hub answers with
 //! a grant, the lower machine accepts it. A union may record for weeks before it joins.
 
 pub mod certificates;
+pub mod memory;
 pub mod tls;
 
 use std::{
@@ -24,6 +25,7 @@ use huiliu_proto::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use self::memory::Memory;
 use crate::{
     clock::{Clock, Dice},
     ledger::Me,
@@ -31,6 +33,7 @@ use crate::{
 };
 
 const DATABASE: &str = "huiliu.db";
+const MEMORY: &str = "memory.json";
 
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
@@ -81,7 +84,6 @@ pub struct Config {
     pub network: String,
     pub union: RegionCode,
     pub hub: bool,
-    pub incarnation: u32,
     pub root: Option<DeviceId>,
     pub parent: Option<Parent>,
     /// Where a hub listens, `host:port`.
@@ -102,7 +104,6 @@ struct ConfigFile {
     network: String,
     union: u32,
     hub: bool,
-    incarnation: u32,
     root: Option<String>,
     parent_union: Option<u32>,
     parent_device: Option<String>,
@@ -191,13 +192,14 @@ impl Home {
             network: network.to_owned(),
             union,
             hub: role != Role::Node,
-            incarnation: 0,
             root: (role == Role::Root).then(|| signing.device()),
             parent: None,
             listen: None,
         };
         let home = Home { dir: dir.to_owned(), config };
         Store::create(&home.database())?;
+        let memory = dir.join(MEMORY);
+        Memory::create(&memory).map_err(|e| file_error(&memory, e))?;
         // Last: a home is one once this file is there.
         home.save()?;
         Ok(home)
@@ -223,7 +225,6 @@ impl Home {
             network: file.network,
             union: union(file.union, "union")?,
             hub: file.hub,
-            incarnation: file.incarnation,
             root: file.root.as_deref().map(|root| device(root, "root")).transpose()?,
             parent,
             listen: file.listen,
@@ -239,7 +240,6 @@ impl Home {
             network: config.network.clone(),
             union: config.union.into(),
             hub: config.hub,
-            incarnation: config.incarnation,
             root: config.root.map(|root| root.to_string()),
             parent_union: parent.map(|p| p.union.into()),
             parent_device: parent.map(|p| p.device.to_string()),
@@ -260,7 +260,7 @@ impl Home {
             network: self.config.network.clone(),
             union: self.config.union,
             key: SigningKey::from_seed(&*self.seed("signing")?),
-            incarnation: self.config.incarnation,
+            memory: Memory::open(&self.dir.join(MEMORY)),
             hub,
             root: self.config.root,
             seal: SealKey::from_bytes(*self.seed("seal")?),

@@ -1,12 +1,13 @@
 //! What one transaction does: record what this union writes, take in what others wrote, keep what is computed from it.
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
-//! `author` (what this device writes), `intake` (what arrives), `apply` (what an operation does to the tables),
-//! `rebuild` (the same tables again from the feeds).
+//! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories),
+//! `apply` (what an operation does to the tables), `rebuild` (the same tables again from the feeds).
 
 mod apply;
 mod author;
 mod intake;
+mod parting;
 mod rebuild;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,11 +18,13 @@ use huiliu_proto::{
     region::{Level, RegionCode},
     seal::{GrantKey, SealKey},
     signed::SigningKey,
+    tree::Edge,
 };
 use rusqlite::Connection;
 
 use crate::{
     clock::{Clock, Dice},
+    identity::memory::Memory,
     rollup,
     store::{Result, StoreError, data_version, feeds, feeds::FeedRow, meta, projection, rollups, set_meta, tables},
 };
@@ -36,8 +39,8 @@ pub struct Me {
     pub network: String,
     pub union: RegionCode,
     pub key: SigningKey,
-    /// Counts up whenever this device may have lost its memory.
-    pub incarnation: u32,
+    /// What this device remembers outside the database.
+    pub memory: Memory,
     pub hub: bool,
     /// The national hub's device: where all authority comes from. Not known before joining.
     pub root: Option<DeviceId>,
@@ -73,6 +76,14 @@ pub struct Ledger {
     keys: HashMap<[u8; 8], SealKey>,
     /// Feeds whose operations may now be applied.
     waking: BTreeSet<i64>,
+    /// Own feeds, and how far they have been signed since the last commit.
+    marks: BTreeMap<FeedId, u64>,
+    /// How much of the feeds of revoked devices counts.
+    limits: HashMap<i64, Option<u64>>,
+    /// Something that counted counts no more: all is computed again before the job ends.
+    stale: bool,
+    /// Another history of an own feed, as far as it has been looked through.
+    others: HashMap<i64, Edge>,
 }
 
 impl Ledger {
@@ -91,9 +102,14 @@ impl Ledger {
             cells: BTreeMap::new(),
             keys: HashMap::new(),
             waking: BTreeSet::new(),
+            marks: BTreeMap::new(),
+            limits: HashMap::new(),
+            stale: false,
+            others: HashMap::new(),
         };
         ledger.keys.insert(ledger.me.seal.id(), ledger.me.seal.clone());
         ledger.prepare()?;
+        ledger.recollect()?;
         Ok(ledger)
     }
 
@@ -141,6 +157,10 @@ impl Ledger {
         self.touched.clear();
         self.cells.clear();
         self.waking.clear();
+        self.marks.clear();
+        self.limits.clear();
+        self.stale = false;
+        self.others.clear();
         self.data_version = -1;
     }
 
@@ -149,6 +169,7 @@ impl Ledger {
         let version = data_version(&self.conn)?;
         if version != self.data_version {
             self.forget();
+            self.me.memory.refresh();
             self.data_version = version;
         }
         Ok(())
@@ -160,6 +181,12 @@ impl Ledger {
             self.forget();
             // A failed COMMIT may leave the transaction open; one that is already gone cannot be rolled back.
             let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        // After the commit: a mark beyond the database would look like a database from yesterday.
+        if result.is_ok()
+            && let Err(error) = self.me.memory.note(&std::mem::take(&mut self.marks))
+        {
+            tracing::error!(%error, "what was signed cannot be noted outside the database; a restored one may not show");
         }
         Ok(result?)
     }
@@ -183,12 +210,21 @@ impl Ledger {
     /// Writes what was only remembered so far: ends of feeds, totals.
     fn flush(&mut self) -> Result<()> {
         self.wake()?;
+        if self.stale {
+            self.save_rows()?;
+            self.rebuild(&mut |_| ())?;
+        }
+        self.save_rows()?;
+        self.total()
+    }
+
+    fn save_rows(&mut self) -> Result<()> {
         for no in std::mem::take(&mut self.touched) {
             if let Some(feed) = self.feeds.get(&no) {
                 feeds::update(&self.conn, feed)?;
             }
         }
-        self.total()
+        Ok(())
     }
 
     /// Adds what the job added to each union's own totals to those of the unions above it too.

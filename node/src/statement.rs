@@ -37,8 +37,10 @@ impl Ledger {
 
     /// What is done before an exchange and while one lasts: statements, key grants, packing and signing.
     pub fn tend(&mut self) -> Result<()> {
-        self.write_statements()?;
-        self.grant_key()?;
+        if !self.revoked()? {
+            self.write_statements()?;
+            self.grant_key()?;
+        }
         self.pack_all()
     }
 

@@ -7,6 +7,7 @@
 pub mod caches;
 mod changes;
 pub mod documents;
+pub mod evidence;
 pub mod feeds;
 pub mod filings;
 pub mod functions;
@@ -62,6 +63,8 @@ pub enum StoreError {
     Unknown,
     #[error("an operation failed in a way that is a defect of this program; it was undone")]
     Panicked,
+    #[error("the union above has revoked this device: what it writes from now on would not count")]
+    Revoked,
     #[error("the store is closed")]
     Closed,
     #[error("the database holds bytes that cannot be read: {0}")]

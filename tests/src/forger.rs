@@ -58,6 +58,7 @@ impl Forger {
             count: operations.len() as u64,
             segment: packed.into(),
             head: head.signed,
+            from: None,
         }
     }
 

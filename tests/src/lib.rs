@@ -1,8 +1,9 @@
 //! Whole federations in one process, for tests and benchmarks.
 //!
 //! `world` sets up unions with homes, keys and certificates; `people` makes records of synthetic people, `worklog` a
-//! county's work log in the words people use; `forger` breaks the rules; `network` is the simulator's line, `relay` carries by hand; `oracle`
-//! says what must hold, from the feeds' bytes alone; `simulation` tells a whole story of faults and asks it.
+//! county's work log in the words people use; `forger` breaks the rules; `network` is the simulator's line, `relay`
+//! carries batches by hand, `talk` whole exchanges; `oracle` says what must hold, from the feeds' bytes alone;
+//! `simulation` tells a whole story of faults and asks it.
 
 pub mod forger;
 pub mod network;
@@ -10,5 +11,6 @@ pub mod oracle;
 pub mod people;
 pub mod relay;
 pub mod simulation;
+pub mod talk;
 pub mod worklog;
 pub mod world;

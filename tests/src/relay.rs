@@ -22,6 +22,7 @@ pub fn batches(store: &Store) -> Vec<Vec<Incoming>> {
                     count: segment.count,
                     segment: segment.bytes.into(),
                     head: segment.head,
+                    from: None,
                 });
             }
             all.push(batches);

@@ -160,7 +160,19 @@ fn an_edit_of_another_unions_dossier_is_held() {
     assert_eq!(reasons(&city), Vec::<String>::new());
     let stolen = Operation::new(kind.number, id, None, create(&thief), None);
     assert!(matches!(take(&city, thief.say(&[stolen])), Intake::Taken { .. }));
-    assert_eq!(reasons(&city), ["owner"]);
+    assert_eq!(reasons(&city), ["id"], "the id was not made by the thief's device, whichever came first");
+    let author = Actor::new(&owner.feed.id, &id);
+    let first = Hash(huiliu_node::document::build(author, &edit).hash().0);
+    let put = Put {
+        field: field("name"),
+        value: Scalar::Text("冒名".into()),
+        over: vec![huiliu_proto::edit::PutId { counter: 1, actor: author }],
+    };
+    let change = Edit { deps: vec![first], seq: 1, start_op: 6, puts: vec![put] };
+    let change = change.encode(Actor::new(&thief.feed.id, &id));
+    let changed = Operation::new(kind.number, id, None, change, None);
+    assert!(matches!(take(&city, thief.say(&[changed])), Intake::Taken { .. }));
+    assert_eq!(reasons(&city), ["id", "owner"]);
 }
 
 #[test]
@@ -175,13 +187,14 @@ fn what_does_not_verify_never_enters() {
     let word = |batch| match take(&city, batch) {
         Intake::Refused { word, .. } => word,
         Intake::Taken { .. } => "taken",
+        Intake::Again => "again",
     };
     let mut bent = batch.clone();
     bent.head.signature = vec![0; 64].into();
     assert_eq!(word(bent), "signature");
     let mut bent = batch.clone();
     bent.head = forger.head(1, Hash([7; 32]));
-    assert_eq!(word(bent), "fork", "signed, and not the root of what came with it");
+    assert_eq!(word(bent), "root", "signed, and not the root of what came with it");
     let mut bent = batch.clone();
     bent.first = 1;
     assert_eq!(word(bent), "root");
@@ -200,5 +213,5 @@ fn what_does_not_verify_never_enters() {
     other.id();
     let different = operation(&mut other);
     assert_eq!(word(other.say(&[different])), "fork");
-    assert!(!city.read(feeds::evidence).unwrap().is_empty());
+    assert!(!city.read(|c| huiliu_node::store::evidence::list(c, false)).unwrap().is_empty());
 }

@@ -308,6 +308,7 @@ mod tests {
 
     use super::*;
     use huiliu_node::{
+        identity::memory::Memory,
         ledger::{Incoming, Me},
         rollup,
         store::{Threads, feeds, rollups},
@@ -330,7 +331,7 @@ mod tests {
             network: "demo".into(),
             union,
             key: SigningKey::from_seed(&random()),
-            incarnation: 1,
+            memory: Memory::default(),
             hub: false,
             root,
             seal: SealKey::from_bytes(random()),
@@ -360,6 +361,7 @@ mod tests {
                     count: segment.count,
                     segment: segment.bytes.into(),
                     head: segment.head,
+                    from: None,
                 });
             }
             Ok(batches)

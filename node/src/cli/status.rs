@@ -150,12 +150,9 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
                 standing.unknown.len()
             ),
         ),
-        Need::Fork => (
-            format!("日志分叉的证据{}份；可能是恢复了旧备份或复制了硬盘，请与该单位核实", standing.evidence.len()),
-            format!(
-                "{} pieces of evidence of a fork; a backup was restored or a disk copied: ask that union",
-                standing.evidence.len()
-            ),
+        Need::Evidence => (
+            format!("有{}件关于分叉、伪造或恢复的证据待核实；用 evidence list 查看", standing.evidence.len()),
+            format!("{} pieces of evidence to look into; see `evidence list`", standing.evidence.len()),
         ),
     };
     desk.pick(&zh, &en).to_owned()
@@ -182,10 +179,13 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing) -> Json {
     let unknown =
         unknown.map(|u| json!({ "feed": u.feed.to_string(), "union": u32::from(u.union), "operations": u.operations }));
     let evidence = standing.evidence.iter();
-    let evidence = evidence.map(|(feed, at, what)| json!({ "feed": feed.to_string(), "seen_at": at, "what": what }));
+    let evidence = evidence.map(|kept| {
+        let evidence = &kept.evidence;
+        json!({ "no": kept.no, "feed": evidence.feed.to_string(), "seen_at": evidence.seen_at, "what": evidence.what.word() })
+    });
     json!({
         "program": desk.program.name(), "network": config.network, "union": u32::from(config.union), "hub": config.hub,
-        "device": office.me.device().to_string(), "incarnation": config.incarnation,
+        "device": office.me.device().to_string(), "incarnation": office.me.memory.incarnation(),
         "parent": config.parent.as_ref().map(|p| json!({ "union": u32::from(p.union), "address": p.address })),
         "waiting": standing.waiting(), "oldest_waiting": standing.oldest(),
         "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),

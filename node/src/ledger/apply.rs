@@ -1,11 +1,11 @@
 //! What one operation does to the tables: judged, then shown, then counted.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use huiliu_proto::{
     edit::{Actor, Edit, Put, Scalar},
     feed::{Feed, Scope},
-    id::{DeviceId, Hash, RecordId},
+    id::{DeviceId, FeedId, Hash, RecordId},
     kind::{Kind, Merge, Privacy, Shape, kind},
     lang::Lang,
     operation::Operation,
@@ -13,6 +13,7 @@ use huiliu_proto::{
     record::Record,
     region::{Level, RegionCode},
     seal,
+    v1::Ruling,
     value::Value,
 };
 
@@ -56,6 +57,11 @@ impl Ledger {
             // Nothing is left to show or to count; what it proved, the tree still proves.
             return Ok(Ok(()));
         }
+        if self.limit(no)?.is_some_and(|limit| seq >= limit)
+            && trust::ruling(&self.conn, feed, seq)? != Some(Ruling::Released)
+        {
+            return Ok(Err(Refusal::revoked()));
+        }
         let kind = match admission::kind_in(feed, operation) {
             Ok(kind) => kind,
             Err(refusal) => return Ok(Err(refusal)),
@@ -78,10 +84,7 @@ impl Ledger {
 
     fn entry(&mut self, id: &RecordId, place: Place, record: &Record) -> Result<Result<(), Refusal>> {
         if !projection::put_entry(&self.conn, id, place, record)? {
-            let same = projection::get(&self.conn, record.kind, id)?
-                .is_some_and(|row| row.place.owner == place.owner && row.record == *record);
-            // Written again by the same device after a restored backup: it counts once.
-            return Ok(if same { Ok(()) } else { Err(taken()) });
+            return self.said_before(id, place, record);
         }
         let mut parts = rollup::parts(record, place.owner);
         match record.kind.name {
@@ -93,12 +96,88 @@ impl Ledger {
                 if let Some(device) = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok()) {
                     self.waking.extend(feeds::of_device(&self.conn, &device)?);
                 }
+                self.judge_again()?;
             }
+            "quarantine_ruling" => self.rule(record)?,
             "key_grant" => self.take_grant(place.owner, record)?,
             _ => {}
         }
         self.count(place.owner, parts, 1)?;
         Ok(Ok(()))
+    }
+
+    /// An entry whose id is taken. Said again by its own device after a restored backup, it counts once, where it stands
+    /// first. With other contents, the one that stands first counts: first in the order of a rebuild, not of arrival, so
+    /// that every level comes to the same.
+    fn said_before(&mut self, id: &RecordId, place: Place, record: &Record) -> Result<Result<(), Refusal>> {
+        let there = projection::find(&self.conn, id)?;
+        let same = there.as_ref().is_some_and(|row| row.place.owner == place.owner && row.record == *record);
+        let first = match &there {
+            Some(row) => self.precedes(place, row.place)?,
+            None => false,
+        };
+        match (same, first) {
+            (true, true) => projection::move_entry(&self.conn, record.kind, id, place)?,
+            (false, true) => self.stale = true,
+            _ => {}
+        }
+        Ok(if same { Ok(()) } else { Err(taken()) })
+    }
+
+    /// Whether an operation comes before another when all is computed again.
+    fn precedes(&mut self, one: Place, other: Place) -> Result<bool> {
+        let (a, b) = (self.feed(one.feed)?.order(), self.feed(other.feed)?.order());
+        Ok((a, one.seq) < (b, other.seq))
+    }
+
+    /// How much of a feed may count, where its device is revoked.
+    fn limit(&mut self, no: i64) -> Result<Option<u64>> {
+        if let Some(limit) = self.limits.get(&no) {
+            return Ok(*limit);
+        }
+        let feed = Arc::clone(&self.feed(no)?.feed);
+        let limit = trust::limit(&self.conn, &feed)?;
+        self.limits.insert(no, limit);
+        Ok(limit)
+    }
+
+    /// A revocation may have come: where something counts that it does not let stand, all is computed again.
+    fn judge_again(&mut self) -> Result<()> {
+        self.limits.clear();
+        for no in self.waking.clone() {
+            let applied = self.feed(no)?.applied;
+            if self.limit(no)?.is_some_and(|limit| applied > limit) {
+                self.stale = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The union above has ruled on operations of a feed: those that are held are judged again, and if one counts that
+    /// was set aside, all is computed again.
+    fn rule(&mut self, record: &Record) -> Result<()> {
+        let Some(feed) = record.bytes("in_feed").and_then(|f| FeedId::try_from(f).ok()) else { return Ok(()) };
+        let Some(no) = self.feed_by_id(&feed)? else { return Ok(()) };
+        let (Some(first), Some(count)) = (record.int("first"), record.int("count")) else { return Ok(()) };
+        let Some(limit) = self.limit(no)? else { return Ok(()) };
+        let row = self.feed(no)?;
+        let (applied, feed) = (row.applied, Arc::clone(&row.feed));
+        let held = quarantine::of_feed(&self.conn, no)?;
+        let held: BTreeSet<u64> =
+            held.into_iter().filter(|h| h.reason == Reason::Revoked.word()).map(|h| h.seq).collect();
+        let end = first.saturating_add(count).unsigned_abs().min(applied);
+        for seq in first.unsigned_abs().max(limit)..end {
+            match (trust::ruling(&self.conn, &feed, seq)?, held.contains(&seq)) {
+                (Some(Ruling::Released), true) => {
+                    let Some(operation) = feeds::operation(&self.conn, no, seq)? else { continue };
+                    quarantine::remove(&self.conn, no, seq)?;
+                    self.apply(no, seq, &operation)?;
+                }
+                (Some(Ruling::Released), false) | (_, true) => {}
+                (_, false) => self.stale = true,
+            }
+        }
+        Ok(())
     }
 
     /// Adds (`sign` 1) or takes away (-1) parts of a union's own totals.
@@ -246,7 +325,19 @@ impl Ledger {
                 return Ok(Err(Refusal::new(Reason::Misfit, "修改内容无法读取", error.to_string())));
             }
         };
+        let creates = edit.deps.is_empty();
+        if creates && !id.made_by(&feed.device) {
+            return Ok(Err(taken()));
+        }
         let row = documents::get(&self.conn, &id)?;
+        if creates
+            && row.is_some()
+            && let Some(there) = projection::find(&self.conn, &id)?
+            && self.precedes(place, there.place)?
+        {
+            // Two beginnings under one id: the one that stands first holds, whichever came first.
+            self.stale = true;
+        }
         if let Some(row) = &row
             && (row.owner != feed.union || row.kind != kind.number)
         {
@@ -255,10 +346,6 @@ impl Ledger {
                 format!("此档案属于{}，其他单位不得修改", row.owner.union_name()),
                 format!("the document belongs to {}; only its own devices edit it", row.owner),
             )));
-        }
-        let creates = edit.deps.is_empty();
-        if creates && !id.made_by(&feed.device) {
-            return Ok(Err(taken()));
         }
         if let Err(refusal) = puts_allowed(kind, &edit.puts, creates) {
             return Ok(Err(refusal));

@@ -46,6 +46,9 @@ impl Ledger {
         if record.kind.shape != Shape::Entry {
             return Err(StoreError::Refused(format!("a {} is a document, not an entry", record.kind.name)));
         }
+        if self.revoked()? {
+            return Err(StoreError::Revoked);
+        }
         let warnings = match self.check(record)? {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Outcome::Refused(refusals)),
@@ -68,6 +71,9 @@ impl Ledger {
     ) -> Result<Outcome> {
         if kind.shape != Shape::Document {
             return Err(StoreError::Refused(format!("a {} is said once and not edited", kind.name)));
+        }
+        if self.revoked()? {
+            return Err(StoreError::Revoked);
         }
         let document = match id {
             None => Document::default(),
@@ -116,6 +122,12 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether the union above has revoked this device, as far as has been heard here.
+    pub(crate) fn revoked(&self) -> Result<bool> {
+        let Some(parent) = self.me.union.parent() else { return Ok(false) };
+        trust::revoked(&self.conn, &self.me.device(), parent)
+    }
+
     /// Adds an operation to an own feed, and applies it.
     pub(crate) fn append(&mut self, no: i64, operation: &Operation) -> Result<()> {
         let row = self.feed(no)?;
@@ -140,8 +152,9 @@ impl Ledger {
         for no in own {
             self.pack(no)?;
             let now = self.now();
-            let row = self.feed(no)?;
+            let row = self.feed(no)?.clone();
             if let Some(head) = &row.head
+                && row.feed.incarnation == self.me.memory.incarnation()
                 && now - head.time > HEAD_LIFE
             {
                 let size = head.size;
@@ -151,7 +164,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn pack(&mut self, no: i64) -> Result<()> {
+    pub(super) fn pack(&mut self, no: i64) -> Result<()> {
         let row = self.feed(no)?;
         let (mut packed, size) = (row.packed, row.size());
         if packed == size {
@@ -170,7 +183,7 @@ impl Ledger {
             let head = self.head(no, edge.size(), edge.root())?;
             let count = operations.len() as u64;
             let segment = SegmentRow { first: packed, count, head: head.signed.clone(), bytes };
-            feeds::add_segment(&self.conn, no, &segment)?;
+            feeds::add_segment(&self.conn, no, &segment, self.now())?;
             packed += count;
             feeds::drop_tail(&self.conn, no, packed)?;
             let row = self.feed(no)?;
@@ -194,6 +207,7 @@ impl Ledger {
         let seen = self.authority_seen()?;
         let row = self.feed(no)?;
         let (feed, before) = (row.feed.id, row.head.as_ref().map_or(0, |h| h.time));
+        self.marks.insert(feed, size);
         Ok(TreeHead::sign(&self.me.key, feed, size, root, now.max(before), seen))
     }
 
@@ -208,16 +222,20 @@ impl Ledger {
 
     /// This device's feed of that scope, begun if need be.
     pub(crate) fn own_feed(&mut self, scope: Scope) -> Result<i64> {
-        let known =
-            self.feeds.values().find(|f| f.own && f.feed.scope == scope && f.feed.incarnation == self.me.incarnation);
+        let incarnation = self.me.memory.incarnation();
+        let known = self.feeds.values().find(|f| f.own && f.feed.scope == scope && f.feed.incarnation == incarnation);
         if let Some(row) = known {
             return Ok(row.no);
         }
-        if let Some(row) = feeds::own(&self.conn, scope, self.me.incarnation)? {
-            return Ok(self.remember(row));
-        }
+        // A clone's feeds may be of a later incarnation than this machine's: they are none of its business.
+        let written = |f: &feeds::FeedRow| f.feed.scope == scope && f.feed.incarnation <= incarnation;
+        let latest = feeds::owned(&self.conn)?.into_iter().filter(written).max_by_key(|f| f.feed.incarnation);
+        let before = match latest {
+            Some(row) if row.feed.incarnation == incarnation => return Ok(self.remember(row)),
+            other => other.map(|row| (row.feed.id, row.size())),
+        };
         let me = &self.me;
-        let feed = Feed::new(&me.network, me.union, me.device(), me.incarnation, scope, None)?;
+        let feed = Feed::new(&me.network, me.union, me.device(), incarnation, scope, before)?;
         let row = feeds::add(&self.conn, &feed, true)?;
         Ok(self.remember(row))
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use huiliu_proto::{
     feed::Feed,
     id::FeedId,
+    lang::Label,
     operation::Operation,
     segment,
     signed::{Receipt, TreeHead},
@@ -13,7 +14,13 @@ use huiliu_proto::{
 };
 
 use super::Ledger;
-use crate::store::{Result, feeds, feeds::SegmentRow, receipts, trust};
+use crate::store::{
+    Result,
+    evidence::{self, Evidence, Neighbour, What},
+    feeds,
+    feeds::SegmentRow,
+    receipts, trust,
+};
 
 /// A batch, as it came off the wire.
 #[derive(Debug, Clone)]
@@ -25,6 +32,8 @@ pub struct Incoming {
     pub count: u64,
     pub segment: Bytes,
     pub head: v1::Signed,
+    /// Whose machine handed it over; nobody's where it was carried by hand.
+    pub from: Option<Neighbour>,
 }
 
 /// What became of a batch.
@@ -32,17 +41,28 @@ pub struct Incoming {
 pub enum Intake {
     /// It is on the disk, or was there already. So much of the feed is here now.
     Taken { size: u64, receipt: Option<Box<Receipt>> },
-    /// It was not taken: a word of the protocol and a sentence for people. Nothing changed.
-    Refused { word: &'static str, detail: String },
+    /// It was not taken: a word of the protocol and a sentence for people. Nothing changed. Where it contradicts what is
+    /// here, the head of that.
+    Refused { word: &'static str, detail: String, head: Option<Box<v1::Signed>> },
+    /// Two histories of this feed may be about: it has to be sent from its beginning.
+    Again,
 }
 
-fn refused(word: &'static str, detail: impl ToString) -> Intake {
-    Intake::Refused { word, detail: detail.to_string() }
+pub(super) fn refused(word: &'static str, detail: impl ToString) -> Intake {
+    Intake::Refused { word, detail: detail.to_string(), head: None }
 }
 
 impl Ledger {
     /// Takes in a batch from a neighbour.
     pub fn take_in(&mut self, batch: &Incoming) -> Result<Intake> {
+        let intake = self.consider(batch)?;
+        if let Intake::Refused { word: word @ ("signature" | "root" | "bounds" | "header"), detail, .. } = &intake {
+            self.keep_forged(batch, word, detail)?;
+        }
+        Ok(intake)
+    }
+
+    pub(super) fn consider(&mut self, batch: &Incoming) -> Result<Intake> {
         let known = self.feed_by_id(&batch.feed)?;
         let row = match known {
             Some(no) => self.feed(no)?.clone(),
@@ -55,13 +75,21 @@ impl Ledger {
             Ok(head) => head,
             Err(error) => return Ok(refused("signature", error)),
         };
-        if head.size != batch.first + batch.count {
+        if head.size != batch.first.saturating_add(batch.count) {
             return Ok(refused("root", "the head does not cover the batch"));
         }
         if head.size <= row.size() {
             return match known {
-                Some(no) => self.known(no, &head),
+                Some(no) => self.known(no, batch, &head),
                 None => Ok(Intake::Taken { size: 0, receipt: None }),
+            };
+        }
+        if let Some(no) = known
+            && self.others.get(&no).is_some_and(|other| other.size() == batch.first)
+        {
+            return match unpack(batch) {
+                Ok(operations) => self.parted(no, batch, &head, &operations),
+                Err(refusal) => Ok(refusal),
             };
         }
         if batch.first > row.size() {
@@ -70,10 +98,9 @@ impl Ledger {
                 format!("{} operations are here, the batch begins at {}", row.size(), batch.first),
             ));
         }
-        let operations = match segment::unpack(&batch.segment) {
-            Ok(operations) if operations.len() as u64 == batch.count => operations,
-            Ok(_) => return Ok(refused("bounds", "the segment does not hold as many operations as the batch says")),
-            Err(error) => return Ok(refused("bounds", error)),
+        let operations = match unpack(batch) {
+            Ok(operations) => operations,
+            Err(refusal) => return Ok(refusal),
         };
         let mut edge = row.edge.clone();
         let mut blocks = vec![];
@@ -84,22 +111,16 @@ impl Ledger {
             }
         }
         if edge.root() != head.root {
-            // Signed by the device itself: what it signs now does not extend what it signed before.
-            feeds::add_evidence(
-                &self.conn,
-                &batch.feed,
-                self.now(),
-                "fork",
-                row.head.as_ref().map(|h| &h.signed),
-                Some(&head.signed),
-            )?;
-            tracing::error!(feed = %batch.feed, union = %row.feed.union, "a feed has forked: two signed heads disagree");
-            return Ok(refused("fork", "the head does not extend what is here; both heads are kept as evidence"));
+            return match known {
+                Some(no) => self.parted(no, batch, &head, &operations),
+                None => Ok(refused("root", "the operations are not those that were signed")),
+            };
         }
         let no = match known {
             Some(no) => no,
             None => {
                 let own = row.feed.device == self.me.device();
+                self.look_back(&row.feed, own, batch.from)?;
                 let row = feeds::add(&self.conn, &row.feed, own)?;
                 self.remember(row)
             }
@@ -113,10 +134,37 @@ impl Ledger {
             head: batch.head.clone(),
             bytes: batch.segment.to_vec(),
         };
-        feeds::add_segment(&self.conn, no, &stored)?;
+        feeds::add_segment(&self.conn, no, &stored, self.now())?;
         let size = edge.size();
         self.settle(no, edge, head, &operations[skip..])?;
+        if self.feed(no)?.own {
+            self.came_back(no, batch.from)?;
+        }
         Ok(Intake::Taken { size, receipt: self.receipt(no)? })
+    }
+
+    /// A neighbour handed over what its author did not sign.
+    fn keep_forged(&mut self, batch: &Incoming, word: &str, detail: &str) -> Result<()> {
+        let Some(from) = batch.from else { return Ok(()) };
+        tracing::error!(feed = %batch.feed, from = %from.union, word, "a neighbour handed over what nobody signed");
+        let by = from.union.union_name();
+        let evidence = Evidence {
+            what: What::Forged,
+            feed: batch.feed,
+            seen_at: self.now(),
+            from: Some(from),
+            ours: None,
+            theirs: Some(batch.head.clone()),
+            detail: Label::new(
+                format!("{by}的机器送来的内容与作者签名不符，未接收（{word}）；请与该单位核查其机器"),
+                format!(
+                    "{} ({}) handed over what its author did not sign; nothing was taken: {detail}",
+                    from.union, from.device
+                ),
+            ),
+        };
+        evidence::add(&self.conn, &evidence)?;
+        Ok(())
     }
 
     /// Moves the feed's end and, where its author may write, judges and applies what came.
@@ -132,6 +180,7 @@ impl Ledger {
         row.packed = edge.size();
         row.edge = edge;
         row.head = Some(head);
+        row.diverged = false;
         let (feed, own, applied) = (std::sync::Arc::clone(&row.feed), row.own, row.applied);
         self.touched.insert(no);
         if !self.admitted(&feed, own)? {
@@ -148,20 +197,29 @@ impl Ledger {
     }
 
     /// A batch of which nothing is new: it must still agree with what is here.
-    fn known(&mut self, no: i64, head: &TreeHead) -> Result<Intake> {
+    fn known(&mut self, no: i64, batch: &Incoming, head: &TreeHead) -> Result<Intake> {
         let row = self.feed(no)?.clone();
         if feeds::root_at(&self.conn, &row, head.size)? != head.root {
-            let ours = row.head.as_ref().map(|h| &h.signed);
-            feeds::add_evidence(&self.conn, &row.feed.id, self.now(), "fork", ours, Some(&head.signed))?;
-            tracing::error!(feed = %row.feed.id, union = %row.feed.union, "a feed has forked: two signed heads disagree");
-            return Ok(refused("fork", "the head disagrees with what is here; both heads are kept as evidence"));
+            let operations = match unpack(batch) {
+                Ok(operations) => operations,
+                Err(refusal) => return Ok(refusal),
+            };
+            return self.parted(no, batch, head, &operations);
         }
         let newer = head.size == row.size() && row.head.as_ref().is_none_or(|h| h.time < head.time);
         if newer && !row.own {
             self.feed(no)?.head = Some(head.clone());
             self.touched.insert(no);
         }
-        Ok(Intake::Taken { size: row.size(), receipt: self.receipt(no)? })
+        if !row.diverged {
+            return Ok(Intake::Taken { size: row.size(), receipt: self.receipt(no)? });
+        }
+        // Asked for from its beginning: what has been compared so far is the same.
+        if head.size == row.size() {
+            self.feed(no)?.diverged = false;
+            self.touched.insert(no);
+        }
+        Ok(Intake::Taken { size: head.size, receipt: self.receipt(no)? })
     }
 
     /// The header of a feed that is new here; it is written down only with its first operations.
@@ -208,18 +266,39 @@ impl Ledger {
             return Ok(false);
         }
         if feeds::root_at(&self.conn, &row, receipt.size)? != receipt.root {
-            feeds::add_evidence(
-                &self.conn,
-                &receipt.feed,
-                self.now(),
-                "receipt",
-                row.head.as_ref().map(|h| &h.signed),
-                Some(&receipt.signed),
-            )?;
+            let by = receipt.union.union_name();
+            let evidence = Evidence {
+                what: What::Receipt,
+                feed: receipt.feed,
+                seen_at: self.now(),
+                from: Some(Neighbour { union: receipt.union, device: receipt.device }),
+                ours: row.head.as_ref().map(|h| h.signed.clone()),
+                theirs: Some(receipt.signed.clone()),
+                detail: Label::new(
+                    format!("{by}签收的内容与本机日志不符；该枢纽所收可能被改动，请与其核对"),
+                    format!(
+                        "{} signed for something that this feed never held; compare with that union",
+                        receipt.union
+                    ),
+                ),
+            };
+            evidence::add(&self.conn, &evidence)?;
             tracing::error!(feed = %receipt.feed, hub = %receipt.union, "a hub signed for something this feed never held");
             return Ok(false);
         }
         receipts::put(&self.conn, receipt)?;
         Ok(true)
+    }
+}
+
+/// The operations of a batch, as many as it says.
+fn unpack(batch: &Incoming) -> Result<Vec<Operation>, Intake> {
+    if batch.count == 0 {
+        return Ok(vec![]);
+    }
+    match segment::unpack(&batch.segment) {
+        Ok(operations) if operations.len() as u64 == batch.count => Ok(operations),
+        Ok(_) => Err(refused("bounds", "the segment does not hold as many operations as the batch says")),
+        Err(error) => Err(refused("bounds", error)),
     }
 }

@@ -23,7 +23,10 @@ impl Ledger {
         store::set_meta(&self.conn, "tables", projection::tables().join(","))?;
         caches::clear(&self.conn)?;
         self.forget_rows();
-        let all = feeds::all(&self.conn)?;
+        self.limits.clear();
+        let mut all = feeds::all(&self.conn)?;
+        // Enrolments, revocations and rulings before what they decide about; and one order for everybody.
+        all.sort_by_key(feeds::FeedRow::order);
         for row in &all {
             let no = row.no;
             self.feed(no)?.applied = 0;
@@ -35,6 +38,9 @@ impl Ledger {
             self.catch_up(row.no, progress)?;
             self.wake()?;
         }
+        // In this order nothing is found to count no more.
+        self.stale = false;
+        self.save_rows()?;
         self.total()?;
         self.owe_again()
     }

@@ -7,7 +7,7 @@ use huiliu_proto::{
     id::{DeviceId, FeedId, Hash},
     operation::Operation,
     period::Day,
-    region::RegionCode,
+    region::{Level, RegionCode},
     segment,
     signed::TreeHead,
     tree::{self, Edge, Leaves, RUN},
@@ -30,11 +30,21 @@ pub struct FeedRow {
     pub applied: u64,
     /// Of exactly `packed` operations.
     pub head: Option<TreeHead>,
+    /// A neighbour holds another history of it.
+    pub diverged: bool,
 }
 
 impl FeedRow {
     pub fn size(&self) -> u64 {
         self.edge.size()
+    }
+
+    /// The order in which everything is computed again: what speaks down first, from the top of the tree.
+    pub fn order(&self) -> (bool, Level, FeedId) {
+        match self.feed.scope {
+            Scope::Own(_) => (true, Level::Nation, self.feed.id),
+            Scope::Branch(_) | Scope::Everyone => (false, self.feed.union.level(), self.feed.id),
+        }
     }
 }
 
@@ -47,7 +57,7 @@ pub struct SegmentRow {
     pub bytes: Vec<u8>,
 }
 
-const COLUMNS: &str = r#"no, header, own, edge, packed, applied, head, head_signature"#;
+const COLUMNS: &str = "no, header, own, edge, packed, applied, head, head_signature, diverged";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
     let header: Vec<u8> = row.get(1)?;
@@ -55,6 +65,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
     let head: Option<Vec<u8>> = row.get(6)?;
     let signature: Option<Vec<u8>> = row.get(7)?;
     let (no, own, packed, applied) = (row.get(0)?, row.get(2)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?);
+    let diverged = row.get(8)?;
     Ok((|| {
         let feed = Arc::new(Feed::parse(header.into())?);
         let edge = Edge::from_bytes(&edge).ok_or(StoreError::Damaged("the edge of a feed's tree"))?;
@@ -65,13 +76,15 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
             }
             _ => None,
         };
-        Ok(FeedRow { no, feed, own, edge, packed: packed.unsigned_abs(), applied: applied.unsigned_abs(), head })
+        let (packed, applied) = (packed.unsigned_abs(), applied.unsigned_abs());
+        Ok(FeedRow { no, feed, own, edge, packed, applied, head, diverged })
     })())
 }
 
 /// A feed that nothing is known of but its header.
 pub fn unwritten(feed: Feed) -> FeedRow {
-    FeedRow { no: 0, feed: Arc::new(feed), own: false, edge: Edge::default(), packed: 0, applied: 0, head: None }
+    let edge = Edge::default();
+    FeedRow { no: 0, feed: Arc::new(feed), own: false, edge, packed: 0, applied: 0, head: None, diverged: false }
 }
 
 pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
@@ -92,7 +105,7 @@ pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
 
 pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {
     const SQL: &str = "UPDATE feed SET size = ?2, edge = ?3, packed = ?4, applied = ?5, head = ?6, head_signature = ?7,
-        head_time = ?8, own = ?9 WHERE no = ?1";
+        head_time = ?8, diverged = ?9 WHERE no = ?1";
     conn.prepare_cached(SQL)?.execute((
         feed.no,
         feed.size() as i64,
@@ -102,7 +115,7 @@ pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {
         feed.head.as_ref().map(|h| &h.signed.message[..]),
         feed.head.as_ref().map(|h| &h.signed.signature[..]),
         feed.head.as_ref().map_or(0, |h| h.time),
-        feed.own,
+        feed.diverged,
     ))?;
     Ok(())
 }
@@ -156,11 +169,6 @@ pub fn of_device(conn: &Connection, device: &DeviceId) -> Result<Vec<i64>> {
     Ok(statement.query_map([device.as_bytes()], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// This device's feed of that scope and incarnation, if it was begun.
-pub fn own(conn: &Connection, scope: Scope, incarnation: u32) -> Result<Option<FeedRow>> {
-    Ok(owned(conn)?.into_iter().find(|f| f.feed.scope == scope && f.feed.incarnation == incarnation))
-}
-
 pub fn add_tail(conn: &Connection, no: i64, seq: u64, operation: &Operation) -> Result<()> {
     let bytes = operation.to_wire().encode_to_vec();
     let mut statement = conn.prepare_cached("INSERT INTO tail (feed, seq, operation) VALUES (?1, ?2, ?3)")?;
@@ -192,11 +200,12 @@ pub fn drop_tail(conn: &Connection, no: i64, below: u64) -> Result<()> {
     Ok(())
 }
 
-pub fn add_segment(conn: &Connection, no: i64, segment: &SegmentRow) -> Result<()> {
-    const SQL: &str = "INSERT INTO segment (feed, first, count, head, head_signature, bytes)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+pub fn add_segment(conn: &Connection, no: i64, segment: &SegmentRow, stored_at: i64) -> Result<()> {
+    const SQL: &str = "INSERT INTO segment (feed, first, count, head, head_signature, bytes, stored_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         ON CONFLICT (feed, first) DO UPDATE SET count = excluded.count, head = excluded.head,
-        head_signature = excluded.head_signature, bytes = excluded.bytes WHERE excluded.count > count";
+        head_signature = excluded.head_signature, bytes = excluded.bytes, stored_at = excluded.stored_at
+        WHERE excluded.count > count";
     conn.prepare_cached(SQL)?.execute((
         no,
         segment.first as i64,
@@ -204,23 +213,62 @@ pub fn add_segment(conn: &Connection, no: i64, segment: &SegmentRow) -> Result<(
         &segment.head.message[..],
         &segment.head.signature[..],
         &segment.bytes,
+        stored_at,
     ))?;
     Ok(())
+}
+
+/// The last place, at or before `size`, up to which a signed head covers the feed.
+pub fn boundary(conn: &Connection, no: i64, size: u64) -> Result<u64> {
+    const SQL: &str = "SELECT coalesce(max(first + count), 0) FROM segment WHERE feed = ?1 AND first + count <= ?2";
+    let end: i64 = conn.prepare_cached(SQL)?.query_row((no, size as i64), |r| r.get(0))?;
+    Ok(end.unsigned_abs())
+}
+
+/// Takes away what was not packed, all segments that reach beyond `size`, and the kept roots of runs that do.
+pub fn truncate(conn: &Connection, no: i64, size: u64) -> Result<()> {
+    conn.execute("DELETE FROM segment WHERE feed = ?1 AND first + count > ?2", (no, size as i64))?;
+    conn.execute("DELETE FROM tail WHERE feed = ?1", [no])?;
+    conn.execute("DELETE FROM block WHERE feed = ?1 AND (block + 1) * ?2 > ?3", (no, RUN as i64, size as i64))?;
+    Ok(())
+}
+
+/// How much of a feed was on this disk at that time.
+pub fn size_by(conn: &Connection, no: i64, time: i64) -> Result<u64> {
+    const SQL: &str = "SELECT coalesce(max(first + count), 0) FROM segment WHERE feed = ?1 AND stored_at <= ?2";
+    let size: i64 = conn.prepare_cached(SQL)?.query_row((no, time), |r| r.get(0))?;
+    Ok(size.unsigned_abs())
+}
+
+/// Keeps an operation that was cut off. False where it is kept already.
+pub fn add_stray(conn: &Connection, feed: &FeedId, seq: u64, operation: &Operation) -> Result<bool> {
+    const SQL: &str = "INSERT INTO stray (feed, leaf, seq, operation) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    let bytes = operation.to_wire().encode_to_vec();
+    let added = conn.prepare_cached(SQL)?.execute((feed.as_bytes(), operation.leaf().as_bytes(), seq as i64, bytes))?;
+    Ok(added > 0)
+}
+
+fn segment_row(row: &Row<'_>) -> rusqlite::Result<SegmentRow> {
+    Ok(SegmentRow {
+        first: row.get::<_, i64>(0)?.unsigned_abs(),
+        count: row.get::<_, i64>(1)?.unsigned_abs(),
+        head: v1::Signed { message: row.get::<_, Vec<u8>>(2)?.into(), signature: row.get::<_, Vec<u8>>(3)?.into() },
+        bytes: row.get(4)?,
+    })
 }
 
 /// The segment that holds operation `seq`; of several, the one that reaches furthest.
 pub fn segment(conn: &Connection, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
     const SQL: &str = "SELECT first, count, head, head_signature, bytes FROM segment
         WHERE feed = ?1 AND first <= ?2 AND first + count > ?2 ORDER BY first + count DESC LIMIT 1";
-    let found = conn.prepare_cached(SQL)?.query_row((no, seq as i64), |row| {
-        Ok(SegmentRow {
-            first: row.get::<_, i64>(0)?.unsigned_abs(),
-            count: row.get::<_, i64>(1)?.unsigned_abs(),
-            head: v1::Signed { message: row.get::<_, Vec<u8>>(2)?.into(), signature: row.get::<_, Vec<u8>>(3)?.into() },
-            bytes: row.get(4)?,
-        })
-    });
-    Ok(found.optional()?)
+    Ok(conn.prepare_cached(SQL)?.query_row((no, seq as i64), segment_row).optional()?)
+}
+
+/// A segment that ends exactly there.
+pub fn segment_to(conn: &Connection, no: i64, end: u64) -> Result<Option<SegmentRow>> {
+    const SQL: &str = "SELECT first, count, head, head_signature, bytes FROM segment
+        WHERE feed = ?1 AND first + count = ?2 LIMIT 1";
+    Ok(conn.prepare_cached(SQL)?.query_row((no, end as i64), segment_row).optional()?)
 }
 
 /// Operations `from..` of a feed, at most one segment or one tail's worth of them; empty at its end.
@@ -306,26 +354,4 @@ pub fn root_at(conn: &Connection, feed: &FeedRow, size: u64) -> Result<Hash> {
 pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<u32, Day>> {
     let mut statement = conn.prepare_cached(r#"SELECT "union", day FROM horizon WHERE day IS NOT NULL"#)?;
     statement.query_map([], |row| Ok((row.get(0)?, Day(row.get(1)?))))?.collect()
-}
-
-pub fn add_evidence(
-    conn: &Connection,
-    feed: &FeedId,
-    seen_at: i64,
-    what: &str,
-    ours: Option<&v1::Signed>,
-    theirs: Option<&v1::Signed>,
-) -> Result<()> {
-    const SQL: &str = "INSERT INTO evidence (feed, seen_at, what, ours, theirs) VALUES (?1, ?2, ?3, ?4, ?5)
-        ON CONFLICT DO NOTHING";
-    let bytes = |signed: Option<&v1::Signed>| signed.map(|s| s.encode_to_vec());
-    conn.prepare_cached(SQL)?.execute((feed.as_bytes(), seen_at, what, bytes(ours), bytes(theirs)))?;
-    Ok(())
-}
-
-/// What was kept as evidence: feed, when, what.
-pub fn evidence(conn: &Connection) -> Result<Vec<(FeedId, i64, String)>> {
-    let mut statement = conn.prepare_cached("SELECT feed, seen_at, what FROM evidence ORDER BY seen_at")?;
-    let rows = statement.query_map([], |r| Ok((FeedId(r.get(0)?), r.get(1)?, r.get(2)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -237,6 +237,13 @@ pub fn put_entry(conn: &Connection, id: &RecordId, place: Place, record: &Record
     Ok(true)
 }
 
+/// An entry that was said twice stands where it comes first.
+pub fn move_entry(conn: &Connection, kind: &Kind, id: &RecordId, place: Place) -> Result<()> {
+    let sql = format!("UPDATE \"{}\" SET feed = ?2, seq = ?3 WHERE record = ?1", kind.name);
+    conn.prepare_cached(&sql)?.execute((id.as_bytes(), place.feed, place.seq as i64))?;
+    Ok(())
+}
+
 /// Shows a document as it now stands. `index` is the keyed index of its sealed field, where this hub may compute it.
 pub fn put_document(
     conn: &Connection,

@@ -60,6 +60,11 @@ pub fn all(conn: &Connection) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} ORDER BY feed, seq"), ())
 }
 
+/// Operations of one feed.
+pub fn of_feed(conn: &Connection, feed: i64) -> Result<Vec<Held>> {
+    select(conn, &format!("{COLUMNS} WHERE feed = ?1 ORDER BY seq"), [feed])
+}
+
 /// Operations on one record that wait for another to arrive.
 pub fn waiting(conn: &Connection, record: &RecordId, reason: &str) -> Result<Vec<Held>> {
     let sql = format!("{COLUMNS} WHERE record = ?1 AND reason = ?2 ORDER BY feed, seq");

@@ -27,7 +27,9 @@ CREATE TABLE feed (
   -- The latest signed head, of exactly `packed` operations; NULL before the first.
   head BLOB,
   head_signature BLOB,
-  head_time INTEGER NOT NULL DEFAULT 0
+  head_time INTEGER NOT NULL DEFAULT 0,
+  -- A neighbour holds another history of it: until that is sorted out it is asked for from its beginning.
+  diverged INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX feed_by_union ON feed ("union");
 CREATE INDEX feed_by_device ON feed (device);
@@ -41,6 +43,8 @@ CREATE TABLE segment (
   head BLOB NOT NULL,
   head_signature BLOB NOT NULL,
   bytes BLOB NOT NULL,
+  -- When it came to be on this disk, milliseconds since 1970.
+  stored_at INTEGER NOT NULL,
   UNIQUE (feed, first)
 ) STRICT;
 
@@ -73,15 +77,34 @@ CREATE TABLE receipt (
   PRIMARY KEY (feed, "union")
 ) STRICT, WITHOUT ROWID;
 
--- Two signed heads that cannot both be of one feed, kept for a person to look at.
+-- Signs that somebody's memory, disk or word cannot be trusted, kept until a person has settled the matter.
 CREATE TABLE evidence (
-  feed BLOB NOT NULL,
-  seen_at INTEGER NOT NULL,
+  no INTEGER PRIMARY KEY,
+  -- A word of `evidence::What`.
   what TEXT NOT NULL,
+  feed BLOB NOT NULL CHECK (length(feed) = 16),
+  seen_at INTEGER NOT NULL,
+  -- The neighbour it came from.
+  from_union INTEGER,
+  from_device BLOB,
+  -- Signed messages that contradict each other, or cannot be what they say.
   ours BLOB,
   theirs BLOB,
-  UNIQUE (feed, what, theirs)
+  detail_zh TEXT NOT NULL,
+  detail_en TEXT NOT NULL,
+  settled_at INTEGER,
+  note TEXT,
+  UNIQUE (what, feed, from_device, theirs)
 ) STRICT;
+
+-- Operations cut off where two histories of a feed parted: what their own device has written again, or has yet to.
+CREATE TABLE stray (
+  feed BLOB NOT NULL CHECK (length(feed) = 16),
+  leaf BLOB NOT NULL CHECK (length(leaf) = 32),
+  seq INTEGER NOT NULL,
+  operation BLOB NOT NULL,
+  PRIMARY KEY (feed, leaf)
+) STRICT, WITHOUT ROWID;
 
 -- Each neighbour, and how the last exchange with it went.
 CREATE TABLE link (

@@ -1,8 +1,10 @@
 //! Who may write for whom: what the enrolments and revocations in the projections say.
 
 use huiliu_proto::{
+    feed::Feed,
     id::{DeviceId, Hash},
     region::RegionCode,
+    v1::Ruling,
 };
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -60,7 +62,48 @@ pub fn seal_key(conn: &Connection, union: RegionCode) -> Result<Option<[u8; 32]>
     Ok(statement.query_row([u32::from(union)], |r| r.get(0)).optional()?)
 }
 
-/// The device a TLS key belongs to, and whom it writes for.
+/// The device a TLS key belongs to, and whom it writes for; none once the device is revoked.
 pub fn by_tls_key(conn: &Connection, key: &Hash) -> Result<Option<Enrolled>> {
-    Ok(enrolments(conn, None)?.into_iter().rev().find(|e| e.tls_key.as_ref() == Some(key)))
+    let found = enrolments(conn, None)?.into_iter().rev().find(|e| e.tls_key.as_ref() == Some(key));
+    match found {
+        Some(enrolled) if revoked(conn, &enrolled.device, enrolled.by)? => Ok(None),
+        other => Ok(other),
+    }
+}
+
+/// Whether `parent` has revoked the device.
+pub fn revoked(conn: &Connection, device: &DeviceId, parent: RegionCode) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM revocation WHERE device = ?1 AND owner = ?2)";
+    Ok(conn.prepare_cached(SQL)?.query_row((device.as_bytes(), u32::from(parent)), |r| r.get(0))?)
+}
+
+/// How many operations of a feed count, where the union above has revoked its device: nothing of a feed that the
+/// revocation does not name, and of several revocations the least.
+pub fn limit(conn: &Connection, feed: &Feed) -> Result<Option<u64>> {
+    const SQL: &str = r#"SELECT min(coalesce(l.size, 0)) FROM revocation r
+        LEFT JOIN revocation_last l ON l.record = r.record AND l.feed = ?3
+        WHERE r.device = ?1 AND r.owner = ?2"#;
+    let Some(parent) = feed.union.parent() else { return Ok(None) };
+    let row = (feed.device.as_bytes(), u32::from(parent), feed.id.as_bytes());
+    let least: Option<i64> = conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0))?;
+    Ok(least.map(i64::unsigned_abs))
+}
+
+/// What the union above ruled last about an operation of a feed.
+pub fn ruling(conn: &Connection, feed: &Feed, seq: u64) -> Result<Option<Ruling>> {
+    const SQL: &str = r#"SELECT ruling FROM quarantine_ruling
+        WHERE in_feed = ?1 AND owner = ?2 AND first <= ?3 AND ?3 - first < count ORDER BY record DESC LIMIT 1"#;
+    let Some(parent) = feed.union.parent() else { return Ok(None) };
+    let row = (feed.id.as_bytes(), u32::from(parent), seq as i64);
+    let number: Option<i32> = conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0)).optional()?;
+    Ok(number.and_then(|number| Ruling::try_from(number).ok()))
+}
+
+/// Where the first revocation of a feed's device stands: feed and number.
+pub fn revocation_of(conn: &Connection, feed: &Feed) -> Result<Option<(i64, u64)>> {
+    const SQL: &str = "SELECT feed, seq FROM revocation WHERE device = ?1 AND owner = ?2 ORDER BY record LIMIT 1";
+    let Some(parent) = feed.union.parent() else { return Ok(None) };
+    let row = (feed.device.as_bytes(), u32::from(parent));
+    let place = conn.prepare_cached(SQL)?.query_row(row, |r| Ok((r.get(0)?, r.get::<_, i64>(1)?.unsigned_abs())));
+    Ok(place.optional()?)
 }

@@ -17,10 +17,12 @@ use prost::Message as _;
 use super::frontier::{Frontier, State};
 use crate::{
     ledger::{Incoming, Intake},
-    store::feeds::SegmentRow,
+    store::{evidence::Neighbour, feeds::SegmentRow},
 };
 
 pub const PROTOCOL: u32 = 1;
+/// The goodbye after which the caller calls again at once.
+pub const AGAIN: &str = "again";
 /// Batches that may be under way unacknowledged.
 const WINDOW: usize = 8;
 /// Most groups, states or receipts in one frame: each is under 256 bytes, a frame under 1 MiB.
@@ -45,6 +47,8 @@ pub enum Event {
     Read { feed: FeedId, segments: Vec<SegmentRow>, head: Option<v1::Signed> },
     /// A batch that was given with `Action::Take` was dealt with.
     Taken { feed: FeedId, intake: Intake },
+    /// Whether the head of `Action::Forked` shows another history, which is wanted from its beginning.
+    Forked { wanted: bool },
 }
 
 /// What to do.
@@ -59,6 +63,11 @@ pub enum Action {
     /// Store a batch and say with `Event::Taken` how that went.
     Take(Incoming),
     Keep(Vec<v1::Signed>),
+    /// The other end holds another history of this feed, with this head: say with `Event::Forked` if that is so.
+    Forked {
+        feed: FeedId,
+        head: v1::Signed,
+    },
     /// The conversation is over.
     End(End),
 }
@@ -108,7 +117,7 @@ struct Theirs {
 
 pub struct Exchange {
     me: Speaker,
-    peer: RegionCode,
+    peer: Neighbour,
     calls: bool,
     stay: bool,
     phase: Phase,
@@ -117,10 +126,14 @@ pub struct Exchange {
     theirs: BTreeMap<FeedId, Theirs>,
     /// What they said they have more of than we.
     expected: BTreeMap<FeedId, u64>,
+    /// What was asked for from its beginning.
+    wanted: BTreeSet<FeedId>,
     differing: BTreeSet<u32>,
     ready: VecDeque<(FeedId, SegmentRow)>,
     unacknowledged: VecDeque<FeedId>,
     taking: usize,
+    /// Heads of other histories that are being looked at.
+    asking: usize,
     /// How far the feeds of which something was taken are here now.
     taken: BTreeMap<FeedId, u64>,
     receipts_sent: BTreeMap<(FeedId, RegionCode), u64>,
@@ -133,7 +146,7 @@ pub struct Exchange {
 
 impl Exchange {
     /// `calls` at the end that opened the stream, which is the lower one. Returns the machine and its first words.
-    pub fn open(me: Speaker, peer: RegionCode, calls: bool, stay: bool, frontier: Frontier) -> (Exchange, Vec<Action>) {
+    pub fn open(me: Speaker, peer: Neighbour, calls: bool, stay: bool, frontier: Frontier) -> (Exchange, Vec<Action>) {
         let hello = Frame::Hello(v1::Hello {
             oldest: PROTOCOL,
             newest: PROTOCOL,
@@ -154,10 +167,12 @@ impl Exchange {
             later: None,
             theirs: BTreeMap::new(),
             expected: BTreeMap::new(),
+            wanted: BTreeSet::new(),
             differing: BTreeSet::new(),
             ready: VecDeque::new(),
             unacknowledged: VecDeque::new(),
             taking: 0,
+            asking: 0,
             taken: BTreeMap::new(),
             receipts_sent: BTreeMap::new(),
             owe_receipts: false,
@@ -187,6 +202,12 @@ impl Exchange {
             Event::Frontier(frontier) => self.later = Some(frontier),
             Event::Read { feed, segments, head } => self.have_read(feed, segments, head, &mut actions),
             Event::Taken { feed, intake } => self.have_taken(feed, intake, &mut actions),
+            Event::Forked { wanted } => {
+                self.asking -= 1;
+                if wanted {
+                    self.again(&mut actions);
+                }
+            }
         }
         self.maybe_end(&mut actions);
         actions
@@ -220,7 +241,7 @@ impl Exchange {
         if hello.oldest > PROTOCOL || hello.newest < PROTOCOL {
             return self.fail("protocol", format!("this end speaks protocol {PROTOCOL} only"), actions);
         }
-        if hello.union != u32::from(self.peer) {
+        if hello.union != u32::from(self.peer.union) {
             return self.fail("stranger", "the hello names another union than the certificate", actions);
         }
         let same_receipts = hello.receipts == self.frontier.receipts_digest().as_bytes();
@@ -265,13 +286,18 @@ impl Exchange {
             .values()
             .filter(|s| self.differing.contains(&s.union.into()))
             .take(PAGE)
-            .map(|s| v1::State {
-                feed: s.feed.to_vec().into(),
-                size: s.size,
-                root: s.root.to_vec().into(),
-                time: s.time,
+            .map(|s| match s.diverged {
+                false => {
+                    v1::State { feed: s.feed.to_vec().into(), size: s.size, root: s.root.to_vec().into(), time: s.time }
+                }
+                true => v1::State {
+                    feed: s.feed.to_vec().into(),
+                    root: Hash([0; Hash::LEN]).to_vec().into(),
+                    ..v1::State::default()
+                },
             })
             .collect();
+        self.wanted = self.frontier.states.values().filter(|s| s.diverged).map(|s| s.feed).collect();
         let unions = self.differing.iter().copied().collect();
         actions.push(Action::Send(Frame::States(v1::States { unions, states })));
         self.phase = Phase::States;
@@ -292,7 +318,7 @@ impl Exchange {
                 return self.fail("protocol", "a state names no feed", actions);
             };
             self.theirs.insert(feed, Theirs::at(state.size, state.time, Some(root)));
-            let ours = self.frontier.states.get(&feed).map_or(0, |s| s.size);
+            let ours = self.frontier.states.get(&feed).map_or(0, |s| if s.diverged { 0 } else { s.size });
             if state.size > ours {
                 self.expected.insert(feed, state.size);
             }
@@ -428,6 +454,7 @@ impl Exchange {
             count: u64::from(batch.count),
             segment: batch.segment,
             head,
+            from: Some(self.peer),
         }));
     }
 
@@ -453,11 +480,13 @@ impl Exchange {
                     ..Default::default()
                 }
             }
-            Intake::Refused { word, detail } => {
+            Intake::Refused { word, detail, head } => {
                 self.expected.remove(&feed);
                 self.tally.refused.insert(feed, detail.clone());
-                v1::Ack { feed: feed.to_vec().into(), refused: word.into(), detail, ..Default::default() }
+                let head = head.map(|head| *head);
+                v1::Ack { feed: feed.to_vec().into(), refused: word.into(), detail, head, ..Default::default() }
             }
+            Intake::Again => return self.again(actions),
         };
         actions.push(Action::Send(Frame::Ack(ack)));
     }
@@ -480,8 +509,15 @@ impl Exchange {
             }
         } else {
             theirs.left = true;
+            if let Some(head) = ack.head {
+                self.asking += 1;
+                actions.push(Action::Forked { feed, head });
+            }
             self.ready.retain(|(f, _)| *f != feed);
-            self.tally.refused.insert(feed, format!("{}: {}", ack.refused, ack.detail));
+            // What parted is being put together in this exchange: that the other end does not take it is no news.
+            if !self.wanted.contains(&feed) {
+                self.tally.refused.insert(feed, format!("{}: {}", ack.refused, ack.detail));
+            }
         }
         self.send_ready(actions);
         self.offer(actions);
@@ -516,6 +552,7 @@ impl Exchange {
         self.ready.is_empty()
             && self.unacknowledged.is_empty()
             && self.taking == 0
+            && self.asking == 0
             && self.expected.is_empty()
             && !self.await_receipts
             && !reading
@@ -528,6 +565,11 @@ impl Exchange {
             actions.push(Action::Send(Frame::Goodbye(bye)));
             self.end(End::Done, actions);
         }
+    }
+
+    /// Two histories of a feed are about: it is wanted from its beginning, which takes another conversation.
+    fn again(&mut self, actions: &mut Vec<Action>) {
+        self.fail(AGAIN, "a feed is wanted from its beginning", actions);
     }
 
     fn fail(&mut self, word: &str, detail: impl Into<String>, actions: &mut Vec<Action>) {

@@ -24,6 +24,8 @@ pub struct State {
     pub size: u64,
     pub root: Hash,
     pub time: i64,
+    /// Two histories of it may be about: it is asked for from its beginning.
+    pub diverged: bool,
 }
 
 /// All feeds two unions share, and the receipts that one of them is owed.
@@ -49,6 +51,7 @@ impl Frontier {
                     size: head.size,
                     root: head.root,
                     time: head.time,
+                    diverged: row.diverged,
                 },
             );
         }

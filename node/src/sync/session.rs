@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     ledger::{Intake, Ledger},
-    store::{Result, Store, feeds, feeds::SegmentRow, receipts, receipts::Link, rollups},
+    store::{Result, Store, evidence::Neighbour, feeds, feeds::SegmentRow, receipts, receipts::Link, rollups},
 };
 
 /// A stream on which nothing is heard for so long, while something is awaited, is given up.
@@ -97,12 +97,13 @@ async fn converse<I>(
 where
     I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
 {
+    let peer = Neighbour { union: ends.peer, device: ends.peer_device };
     let mut changes = store.changes();
     store.write(Ledger::tend).await?;
     changes.look();
     let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
     let mut seen = frontier.clone();
-    let (mut exchange, first) = Exchange::open(ends.me.clone(), ends.peer, ends.calls, ends.stay, frontier);
+    let (mut exchange, first) = Exchange::open(ends.me.clone(), peer, ends.calls, ends.stay, frontier);
     let mut actions: VecDeque<Action> = first.into();
     let mut noted = false;
     // Batches given to the writer and not answered yet, in their order: while one is written, the next is read.
@@ -130,6 +131,10 @@ where
                 Action::Keep(receipts) => {
                     store.write(move |ledger| keep(ledger, receipts)).await?;
                     None
+                }
+                Action::Forked { feed, head } => {
+                    let wanted = store.write(move |ledger| ledger.heard_of_fork(&feed, &head, peer)).await?;
+                    Some(Event::Forked { wanted })
                 }
                 Action::End(end) => return Ok(Report { end, tally: exchange.tally }),
             };

@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::{
-    exchange::{End, Speaker},
+    exchange::{AGAIN, End, Speaker},
     line::Dial,
     session::{self, Ends, Progress, Report},
 };
@@ -26,6 +26,8 @@ pub const MAX_FRAME: usize = 1 << 20;
 /// Waits between calls: doubled from the first to the longest, with as much again at random.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// How often a feed with two histories may send both ends back to the beginning in one go.
+const CALLS: usize = 8;
 /// The handshake, TLS and HTTP/2, may take so long.
 const GREETING: Duration = Duration::from_secs(10);
 
@@ -65,6 +67,17 @@ impl Uplink {
     }
 
     async fn call(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
+        let mut calls = 0;
+        loop {
+            let report = self.call_once(stay, progress).await?;
+            calls += 1;
+            if calls == CALLS || !matches!(&report.end, End::Broken { word, .. } if word == AGAIN) {
+                return Ok(report);
+            }
+        }
+    }
+
+    async fn call_once(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
         let config = &self.home.config;
         let parent = config.parent.clone().ok_or(IdentityError::NotJoined)?;
         let channel = self.connect(&parent).await?;

@@ -10,7 +10,7 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
     let busy = matches!(error, StoreError::Sqlite(rusqlite::Error::SqliteFailure(e, _))
         if matches!(e.code, DatabaseBusy | DatabaseLocked));
     let failed = |zh: String, en: String, hint_zh: &str, hint_en: &str| Told {
-        exit: if matches!(error, StoreError::Refused(_)) { Exit::Refused } else { Exit::Failed },
+        exit: if matches!(error, StoreError::Refused(_) | StoreError::Revoked) { Exit::Refused } else { Exit::Failed },
         what: lang.pick(&zh, &en).to_owned(),
         hint: lang.pick(hint_zh, hint_en).to_owned(),
     };
@@ -54,6 +54,12 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             en,
             "请运行 verify 查明；投影受损时运行 rebuild，日志受损时从备份或上级恢复",
             "run `verify`; tables are mended by `rebuild`, feeds from a backup or from the level above",
+        ),
+        StoreError::Revoked => failed(
+            "本机已被上级工会注销，今后填写的内容不会计入，因此没有写入".into(),
+            en,
+            "如属误注销，请联系上级；否则请用新的数据目录重新加入（join），原有记录会从上级取回",
+            "if that is a mistake, ask the union above; otherwise join anew with a new home: the records come back from above",
         ),
         StoreError::Refused(why) => failed(
             format!("不允许这样写：{why}"),

@@ -9,7 +9,9 @@ use rusqlite::Connection;
 use crate::{
     admission::Reason,
     store::{
-        documents, feeds,
+        documents,
+        evidence::{self, Kept},
+        feeds,
         feeds::FeedRow,
         quarantine,
         receipts::{self, Link},
@@ -43,8 +45,8 @@ pub struct Standing {
     /// By reason.
     pub quarantine: BTreeMap<String, u64>,
     pub unknown: Vec<Unknown>,
-    /// Feed, when, what was kept.
-    pub evidence: Vec<(FeedId, i64, String)>,
+    /// Evidence that no person has settled.
+    pub evidence: Vec<Kept>,
 }
 
 /// What a person has to look at.
@@ -54,7 +56,7 @@ pub enum Need {
     Conflicts,
     Quarantine,
     Enrolment,
-    Fork,
+    Evidence,
 }
 
 impl Need {
@@ -64,7 +66,7 @@ impl Need {
             Need::Conflicts => "conflicts",
             Need::Quarantine => "quarantine",
             Need::Enrolment => "enrolment",
-            Need::Fork => "fork",
+            Need::Evidence => "evidence",
         }
     }
 }
@@ -91,7 +93,7 @@ impl Standing {
             conflicts,
             quarantine: held,
             unknown: unknown.collect(),
-            evidence: feeds::evidence(conn)?,
+            evidence: evidence::list(conn, false)?,
         })
     }
 
@@ -106,13 +108,13 @@ impl Standing {
     /// An edit that came before the one it follows is no matter for a person: it is taken up by itself.
     pub fn needs(&self) -> Vec<Need> {
         let held = self.quarantine.keys().any(|reason| reason != Reason::Early.word());
-        let forked = !self.evidence.is_empty();
+        let open = !self.evidence.is_empty();
         let needs = [
             (self.links.iter().any(|link| link.error.is_some()), Need::Line),
             (self.conflicts > 0, Need::Conflicts),
             (held, Need::Quarantine),
             (!self.unknown.is_empty(), Need::Enrolment),
-            (forked, Need::Fork),
+            (open, Need::Evidence),
         ];
         needs.into_iter().filter(|(is, _)| *is).map(|(_, need)| need).collect()
     }

@@ -1,0 +1,165 @@
+//! What a device remembers outside its database: its incarnation, and how far it has signed each of its feeds. A
+//! database that was restored or copied does not take this along, and so it shows.
+//!
+//! The file must not be part of a backup of the database. If it is lost, the device goes on in a new incarnation.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use huiliu_proto::id::FeedId;
+use serde::{Deserialize, Serialize};
+
+use super::write_file;
+
+const MAX_FILE: u64 = 1 << 20;
+
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    /// `None` for a database that nobody will open again.
+    path: Option<PathBuf>,
+    incarnation: u32,
+    /// Operations signed, by feed: of this incarnation, and of those before it.
+    signed: BTreeMap<FeedId, u64>,
+    before: BTreeMap<FeedId, u64>,
+    /// There was no file, or one that cannot be read.
+    lost: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemoryFile {
+    incarnation: u32,
+    /// Feed to operations signed.
+    signed: BTreeMap<String, u64>,
+    before: BTreeMap<String, u64>,
+}
+
+impl Memory {
+    /// The memory of a new device.
+    pub fn create(path: &Path) -> io::Result<()> {
+        Memory { path: Some(path.to_owned()), ..Memory::default() }.save()
+    }
+
+    pub fn open(path: &Path) -> Memory {
+        read(path).unwrap_or_else(|error| {
+            tracing::warn!(%error, "what this device remembers outside its database cannot be read");
+            Memory { path: Some(path.to_owned()), lost: true, ..Memory::default() }
+        })
+    }
+
+    /// Counts up whenever this device may have lost its memory: it writes into other feeds from then on.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    pub fn lost(&self) -> bool {
+        self.lost
+    }
+
+    /// How many operations of each of its feeds this device has signed in this incarnation.
+    pub fn signed(&self) -> &BTreeMap<FeedId, u64> {
+        &self.signed
+    }
+
+    /// The same of all incarnations before.
+    pub fn before(&self) -> &BTreeMap<FeedId, u64> {
+        &self.before
+    }
+
+    /// Takes up what another process of this machine has written since.
+    pub fn refresh(&mut self) {
+        if let Some(path) = &self.path
+            && let Ok(memory) = read(path)
+        {
+            *self = memory;
+        }
+    }
+
+    /// Goes on as another incarnation. It is on the disk before anything is written as it.
+    pub fn raise(&mut self, incarnation: u32) -> io::Result<()> {
+        self.refresh();
+        self.incarnation = incarnation;
+        self.before.append(&mut self.signed);
+        self.lost = false;
+        self.save()
+    }
+
+    /// Notes how far feeds have been signed; a mark never goes back.
+    pub fn note(&mut self, signed: &BTreeMap<FeedId, u64>) -> io::Result<()> {
+        let knows = |memory: &Memory| {
+            let mark = |feed| memory.signed.get(feed).max(memory.before.get(feed));
+            signed.iter().all(|(feed, size)| mark(feed).is_some_and(|mark| mark >= size))
+        };
+        if knows(self) {
+            return Ok(());
+        }
+        self.refresh();
+        for (feed, size) in signed {
+            let marks = if self.before.contains_key(feed) { &mut self.before } else { &mut self.signed };
+            let mark = marks.entry(*feed).or_default();
+            *mark = (*mark).max(*size);
+        }
+        self.save()
+    }
+
+    fn save(&self) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let marks =
+            |marks: &BTreeMap<FeedId, u64>| marks.iter().map(|(feed, size)| (feed.to_string(), *size)).collect();
+        let file =
+            MemoryFile { incarnation: self.incarnation, signed: marks(&self.signed), before: marks(&self.before) };
+        let text = serde_json::to_string_pretty(&file)?;
+        write_file(path, text.as_bytes()).map_err(io::Error::other)
+    }
+}
+
+fn read(path: &Path) -> io::Result<Memory> {
+    if fs::metadata(path)?.len() > MAX_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let file: MemoryFile = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let marks = |marks: BTreeMap<String, u64>| -> io::Result<BTreeMap<FeedId, u64>> {
+        marks.into_iter().map(|(feed, size)| Ok((feed.parse().map_err(io::Error::other)?, size))).collect()
+    };
+    let (signed, before) = (marks(file.signed)?, marks(file.before)?);
+    Ok(Memory { path: Some(path.to_owned()), incarnation: file.incarnation, signed, before, lost: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_only_rise_and_survive() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        Memory::create(&path).unwrap();
+        let mut memory = Memory::open(&path);
+        let feed = FeedId([3; 16]);
+        memory.note(&[(feed, 7)].into()).unwrap();
+        memory.note(&[(feed, 5)].into()).unwrap();
+        memory.raise(4).unwrap();
+        let again = Memory::open(&path);
+        assert!(again.signed().is_empty());
+        assert_eq!((again.incarnation(), again.before()[&feed], again.lost()), (4, 7, false));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_lost_and_not_guessed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        assert!(Memory::open(&path).lost());
+        for nonsense in [
+            "",
+            "{}",
+            r#"{"incarnation":-1,"signed":{},"before":{}}"#,
+            r#"{"incarnation":1,"signed":{"x":2},"before":{}}"#,
+        ] {
+            fs::write(&path, nonsense).unwrap();
+            assert!(Memory::open(&path).lost(), "{nonsense}");
+        }
+    }
+}

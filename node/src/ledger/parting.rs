@@ -1,0 +1,465 @@
+//! What becomes of a feed with two histories: after a backup was restored and written to, or a disk was cloned.
+//!
+//! Of two histories the one that the level above holds stays, at every level, so that all come to the same. What is cut
+//! off is kept; the device that wrote it says it again in a new incarnation, where it counts once, because its records
+//! keep their ids. Nothing is ever signed twice with the same number: a device that may have lost its memory writes into
+//! other feeds from then on.
+
+use std::collections::HashMap;
+
+use huiliu_proto::{
+    edit::{Actor, Edit},
+    feed::Feed,
+    id::{FeedId, Hash, RecordId},
+    kind::{Shape, numbered},
+    lang::Label,
+    operation::{Operation, SALT},
+    signed::TreeHead,
+    v1,
+};
+
+use super::{Incoming, Intake, Ledger, intake::refused};
+use crate::{
+    document,
+    store::{
+        Result, StoreError, documents,
+        evidence::{self, Evidence, Neighbour, What},
+        feeds,
+        feeds::FeedRow,
+    },
+};
+
+impl Ledger {
+    /// Looks, when a ledger is opened, whether the database is older than what this device has signed.
+    pub(super) fn recollect(&mut self) -> Result<()> {
+        if !self.behind()? {
+            return Ok(());
+        }
+        self.begin()?;
+        // Asked again now that nobody else writes: another process may have seen to it meanwhile.
+        let work = match self.behind() {
+            Ok(true) => self.went_back(),
+            other => other.map(drop),
+        };
+        match work.and_then(|()| self.flush()) {
+            Ok(()) => self.commit(),
+            Err(error) => {
+                self.conn.execute_batch("ROLLBACK")?;
+                Err(error)
+            }
+        }
+    }
+
+    fn behind(&self) -> Result<bool> {
+        let memory = &self.me.memory;
+        if memory.lost() {
+            return Ok(true);
+        }
+        for (feed, signed) in memory.signed() {
+            if feeds::by_id(&self.conn, feed)?.map_or(0, |row| row.size()) < *signed {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn went_back(&mut self) -> Result<()> {
+        let mut gone: Vec<(FeedId, u64)> = vec![];
+        for (feed, signed) in self.me.memory.signed() {
+            let here = feeds::by_id(&self.conn, feed)?.map_or(0, |row| row.size());
+            if here < *signed {
+                gone.push((*feed, signed - here));
+            }
+        }
+        let sum: u64 = gone.iter().map(|(_, n)| n).sum();
+        let feed = gone.first().map_or(FeedId([0; 16]), |(feed, _)| *feed);
+        let detail = match sum {
+            0 => Label::new(
+                "数据目录中的 memory.json 已丢失或损坏，无法确认数据库是否为最新；本机已改用新的代次继续填写",
+                "memory.json in the home is missing or damaged, so it is not known whether this database is the \
+                 latest; this device goes on in a new incarnation",
+            ),
+            n => Label::new(
+                format!(
+                    "数据库比本机已签名的内容少{n}条，应是恢复了旧备份；运行 sync，上级会送回已收到的部分，\
+                     本机已改用新的代次继续填写"
+                ),
+                format!(
+                    "the database lacks {n} operations that this device has signed: an old backup was restored. Run \
+                     `sync`: the union above gives back what it has. This device goes on in a new incarnation"
+                ),
+            ),
+        };
+        self.raise()?;
+        let evidence =
+            Evidence { what: What::Restored, feed, seen_at: self.now(), from: None, ours: None, theirs: None, detail };
+        evidence::add(&self.conn, &evidence)?;
+        Ok(())
+    }
+
+    /// Operations of this device came from elsewhere: this machine does not remember them, so others may follow.
+    pub(super) fn came_back(&mut self, no: i64, from: Option<Neighbour>) -> Result<()> {
+        let row = self.feed(no)?.clone();
+        feeds::drop_tail(&self.conn, no, row.packed)?;
+        let memory = &self.me.memory;
+        let known = memory.before().contains_key(&row.feed.id);
+        if row.feed.incarnation == memory.incarnation() {
+            self.raise()?;
+        } else if known {
+            // What comes back after a database was restored was raised when that was noticed.
+            return Ok(());
+        }
+        let evidence = Evidence {
+            what: What::Elsewhere,
+            feed: row.feed.id,
+            seen_at: self.now(),
+            from,
+            ours: None,
+            // One piece a feed, however often more of it comes.
+            theirs: Some(v1::Signed { message: row.feed.header.clone(), signature: Default::default() }),
+            detail: Label::new(
+                "收到本机密钥签名、但本机没有记忆的内容：可能恢复了旧的整机备份，也可能硬盘被复制、两台机器在用同一密钥。\
+                 如是后者，请把其中一台重新设置并另行加入",
+                "operations came that are signed with this device's key and that this machine does not remember: a whole \
+                 disk was restored, or it was copied and two machines use one key. If so, set one of them up anew and \
+                 join it as a device of its own",
+            ),
+        };
+        evidence::add(&self.conn, &evidence)?;
+        Ok(())
+    }
+
+    /// A new incarnation says where it left the one before: if that is behind what is here, its device was restored from
+    /// a backup, or is a clone.
+    pub(super) fn look_back(&mut self, feed: &Feed, own: bool, from: Option<Neighbour>) -> Result<()> {
+        let Some((before, left_at)) = feed.continues.filter(|_| !own) else { return Ok(()) };
+        let Some(no) = self.feed_by_id(&before)? else { return Ok(()) };
+        let row = self.feed(no)?.clone();
+        if row.feed.device != feed.device || row.size() <= left_at {
+            return Ok(());
+        }
+        let who = feed.union.union_name();
+        let evidence = Evidence {
+            what: What::Restored,
+            feed: feed.id,
+            seen_at: self.now(),
+            from,
+            ours: row.head.as_ref().map(|h| h.signed.clone()),
+            theirs: None,
+            detail: Label::new(
+                format!(
+                    "{who}的一台设备恢复了旧备份或被复制：其日志在此已有{}条，该设备自第{left_at}条之后另起代次继续；                     所填均已保留、各计一次，请与该单位核实",
+                    row.size()
+                ),
+                format!(
+                    "a device of {} was restored from a backup, or is a clone: {} operations of its feed are here, and it                      went on anew after {left_at}. All is kept and counts once; ask that union",
+                    feed.union,
+                    row.size()
+                ),
+            ),
+        };
+        evidence::add(&self.conn, &evidence)?;
+        Ok(())
+    }
+
+    /// Goes on as a new incarnation, a number no clone of this machine is likely to choose too.
+    fn raise(&mut self) -> Result<()> {
+        let mut random = [0; 2];
+        (self.me.dice)(&mut random);
+        let latest = feeds::owned(&self.conn)?.iter().map(|f| f.feed.incarnation).max().unwrap_or(0);
+        let latest = latest.max(self.me.memory.incarnation());
+        let next = latest.saturating_add(1 + u32::from(u16::from_be_bytes(random)));
+        self.me.memory.raise(next)?;
+        self.marks.clear();
+        tracing::warn!(incarnation = next, "this device goes on in a new incarnation");
+        Ok(())
+    }
+
+    /// A head of this feed, well signed, does not agree with what is here.
+    pub(super) fn parted(
+        &mut self,
+        no: i64,
+        batch: &Incoming,
+        head: &TreeHead,
+        operations: &[Operation],
+    ) -> Result<Intake> {
+        let row = self.feed(no)?.clone();
+        let above = batch.from.is_some_and(|from| from.union != self.me.union && from.union.contains(self.me.union));
+        let proven = head.size <= row.size();
+        if proven {
+            self.keep_fork(&row, &head.signed, batch.from)?;
+        }
+        let ours = row.head.as_ref().map(|h| Box::new(h.signed.clone()));
+        let detail = "another history of this feed is here";
+        let contradicted = || Intake::Refused { word: "fork", detail: detail.into(), head: ours.clone() };
+        // The other history as far as it was looked through before; else what both share, should they part in here.
+        let followed = self.others.remove(&no).filter(|edge| edge.size() == batch.first);
+        let at = match &followed {
+            Some(_) => batch.first,
+            None => self.parts_at(&row, batch.first, operations)?,
+        };
+        let mut edge = match followed {
+            Some(edge) => edge,
+            None => feeds::edge_at(&self.conn, no, batch.first)?,
+        };
+        for operation in operations {
+            edge.push(operation.leaf());
+        }
+        if operations.is_empty() || edge.root() != head.root {
+            if batch.first == 0 && !operations.is_empty() {
+                return Ok(refused("root", "the operations are not those that were signed"));
+            }
+            if row.diverged || (proven && !above && !row.own) {
+                return Ok(contradicted());
+            }
+            // Where they part, or whether the batch is simply wrong, shows from the beginning.
+            self.feed(no)?.diverged = true;
+            self.touched.insert(no);
+            return Ok(Intake::Again);
+        }
+        self.keep_fork(&row, &head.signed, batch.from)?;
+        match (above, row.own) {
+            (true, true) => {
+                self.adopt(no, at)?;
+                self.consider(batch)
+            }
+            (true, false) => {
+                self.adopt(no, at)?;
+                Ok(Intake::Again)
+            }
+            (false, false) => {
+                self.feed(no)?.diverged = false;
+                self.touched.insert(no);
+                Ok(contradicted())
+            }
+            // Below they have a history of this device's own feed that the level above does not have: what only that
+            // holds is said again.
+            (false, true) => {
+                let beyond = operations[(at - batch.first) as usize..].iter().cloned();
+                self.others.insert(no, edge);
+                self.go_on_anew(&row)?;
+                self.say_again(&row, (at..).zip(beyond).collect())?;
+                Ok(Intake::Taken { size: head.size, receipt: None })
+            }
+        }
+    }
+
+    /// Leaves the incarnation in which this feed was written, if that has not been done.
+    fn go_on_anew(&mut self, row: &FeedRow) -> Result<()> {
+        if row.feed.incarnation == self.me.memory.incarnation() { self.raise() } else { Ok(()) }
+    }
+
+    /// The first operation, from `first` on, in which a batch differs from what is here.
+    fn parts_at(&self, row: &FeedRow, first: u64, operations: &[Operation]) -> Result<u64> {
+        let mut at = first;
+        let mut here: Vec<Operation> = vec![];
+        for operation in operations {
+            if here.is_empty() {
+                here = feeds::operations(&self.conn, row.no, at)?;
+                here.reverse();
+            }
+            if here.pop().is_none_or(|ours| ours.leaf() != operation.leaf()) {
+                break;
+            }
+            at += 1;
+        }
+        Ok(at)
+    }
+
+    fn keep_fork(&mut self, row: &FeedRow, theirs: &v1::Signed, from: Option<Neighbour>) -> Result<()> {
+        let who = row.feed.union.union_name();
+        let evidence = Evidence {
+            what: What::Fork,
+            feed: row.feed.id,
+            seen_at: self.now(),
+            from,
+            ours: row.head.as_ref().map(|h| h.signed.clone()),
+            theirs: Some(theirs.clone()),
+            detail: Label::new(
+                format!(
+                    "{who}的一台设备对同一序号签过两种内容：恢复旧备份后又填写，或硬盘被复制、两台机器同用一个密钥；\
+                     两个签名均已留存。该设备会以新代次重报，请与该单位核实"
+                ),
+                format!(
+                    "a device of {} signed two things under one number: a backup was restored and written to, or a disk \
+                     was copied. Both heads are kept, and the device says in a new incarnation what was cut off; ask \
+                     that union",
+                    row.feed.union
+                ),
+            ),
+        };
+        if evidence::add(&self.conn, &evidence)? {
+            tracing::error!(feed = %row.feed.id, union = %row.feed.union, "a feed has forked: two signed heads disagree");
+        }
+        Ok(())
+    }
+
+    /// A neighbour would not take a batch, because it holds another history; this is the head it has.
+    pub fn heard_of_fork(&mut self, feed: &FeedId, head: &v1::Signed, from: Neighbour) -> Result<bool> {
+        let Some(no) = self.feed_by_id(feed)? else { return Ok(false) };
+        let row = self.feed(no)?.clone();
+        let Ok(head) = TreeHead::verify(head.clone(), *feed, &row.feed.device) else { return Ok(false) };
+        if head.size <= row.size() && feeds::root_at(&self.conn, &row, head.size)? == head.root {
+            return Ok(false);
+        }
+        if head.size <= row.size() {
+            self.keep_fork(&row, &head.signed, Some(from))?;
+        }
+        let above = from.union != self.me.union && from.union.contains(self.me.union);
+        if row.diverged || !(row.own || above) {
+            return Ok(false);
+        }
+        self.feed(no)?.diverged = true;
+        self.touched.insert(no);
+        Ok(true)
+    }
+
+    /// Cuts a feed off where the history of the level above goes another way. Of an own feed, what is cut off is said
+    /// again in a new incarnation.
+    fn adopt(&mut self, no: i64, at: u64) -> Result<()> {
+        self.save_rows()?;
+        let row = self.feed(no)?.clone();
+        // Of another device's feed only what it signed can stay; an own one is signed where it is cut.
+        let end = feeds::boundary(&self.conn, no, at)?;
+        let stays = if row.own { at } else { end };
+        let cut = self.run(no, stays, row.size())?;
+        let kept = self.run(no, end, stays)?;
+        let edge = feeds::edge_at(&self.conn, no, stays)?;
+        let head = match end {
+            0 => None,
+            _ => feeds::segment_to(&self.conn, no, end)?.map(|s| TreeHead::trusted(s.head, row.feed.id)).transpose()?,
+        };
+        feeds::truncate(&self.conn, no, at)?;
+        for (seq, operation) in &kept {
+            feeds::add_tail(&self.conn, no, *seq, operation)?;
+        }
+        let shorter = FeedRow { edge, packed: end, applied: 0, head, diverged: !row.own, ..row.clone() };
+        feeds::update(&self.conn, &shorter)?;
+        self.rebuild(&mut |_| ())?;
+        if row.own {
+            self.pack(no)?;
+            self.go_on_anew(&row)?;
+            return self.say_again(&row, cut);
+        }
+        for (seq, operation) in &cut {
+            feeds::add_stray(&self.conn, &row.feed.id, *seq, operation)?;
+        }
+        Ok(())
+    }
+
+    /// Operations `from..to` of a feed, with their numbers.
+    fn run(&self, no: i64, from: u64, to: u64) -> Result<Vec<(u64, Operation)>> {
+        let mut run = vec![];
+        let mut at = from;
+        while at < to {
+            let operations = feeds::operations(&self.conn, no, at)?;
+            if operations.is_empty() {
+                return Err(StoreError::Damaged("a feed's operations end before its size"));
+            }
+            run.extend((at..to).zip(operations));
+            at = from + run.len() as u64;
+        }
+        Ok(run)
+    }
+
+    /// Writes operations that were cut off into this incarnation's feed: each once, with the record ids they had.
+    fn say_again(&mut self, row: &FeedRow, operations: Vec<(u64, Operation)>) -> Result<()> {
+        let no = self.own_feed(row.feed.scope)?;
+        let into = self.feed(no)?.feed.id;
+        let mut again = Again { from: row.feed.id, into, hashes: HashMap::new(), firsts: HashMap::new() };
+        for (seq, operation) in operations {
+            if !feeds::add_stray(&self.conn, &row.feed.id, seq, &operation)? {
+                continue;
+            }
+            let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
+            let edit = Edit::decode(&operation.payload, Actor::new(&row.feed.id, &operation.record)).ok();
+            let Some(edit) = edit.filter(|_| document) else {
+                self.append(no, &operation)?;
+                continue;
+            };
+            let edits = documents::edits(&self.conn, &operation.record)?;
+            let last = edits.iter().filter(|(feed, ..)| *feed == no).count() as u64;
+            let moved = again.moved(&operation, edit, last);
+            self.append(no, &moved)?;
+        }
+        Ok(())
+    }
+}
+
+/// Edits as another actor: the same puts on the same values, with what they follow under its new name.
+struct Again {
+    from: FeedId,
+    into: FeedId,
+    /// Changes that were said again: before, after.
+    hashes: HashMap<Hash, Hash>,
+    /// The first put of each document that was said again.
+    firsts: HashMap<RecordId, u64>,
+}
+
+impl Again {
+    /// `last`: how many changes to the document the new actor has made.
+    fn moved(&mut self, operation: &Operation, mut edit: Edit, last: u64) -> Operation {
+        let record = operation.record;
+        let (before, after) = (Actor::new(&self.from, &record), Actor::new(&self.into, &record));
+        let hash = Hash(document::build(before, &edit).hash().0);
+        let first = *self.firsts.entry(record).or_insert(edit.start_op);
+        for dep in &mut edit.deps {
+            *dep = self.hashes.get(dep).copied().unwrap_or(*dep);
+        }
+        edit.deps.sort_unstable();
+        for put in &mut edit.puts {
+            for id in &mut put.over {
+                if id.actor == before && id.counter >= first {
+                    id.actor = after;
+                }
+            }
+            put.over.sort_unstable();
+        }
+        edit.seq = last + 1;
+        self.hashes.insert(hash, Hash(document::build(after, &edit).hash().0));
+        let salt = <[u8; SALT]>::try_from(&operation.salt[..]).ok();
+        let time = (operation.time != record.time()).then_some(operation.time);
+        Operation::new(operation.kind, record, time, edit.encode(after), salt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use huiliu_proto::{
+        edit::{Put, PutId, Scalar},
+        kind::kind,
+    };
+
+    use super::*;
+
+    fn put(field: u32, text: &str, over: &[PutId]) -> Put {
+        Put { field, value: Scalar::Text(text.into()), over: over.to_vec() }
+    }
+
+    /// Two edits that only one history knows follow a third that both know: said again, they change the same values.
+    #[test]
+    fn edits_said_again_change_the_same_values() {
+        let (from, into, record) = (FeedId([1; 16]), FeedId([2; 16]), RecordId([3; 16]));
+        let (before, after) = (Actor::new(&from, &record), Actor::new(&into, &record));
+        let number = kind("mediator").unwrap().number;
+        let operation = |edit: &Edit| Operation::new(number, record, None, edit.encode(before), None);
+
+        let mut here = document::Document::default();
+        let shared = here.compose(before, vec![(1, Scalar::Text("a".into()))]).unwrap();
+        here.apply(here.fit(before, &shared).unwrap()).unwrap();
+        let snapshot = here.save();
+        let mut again = Again { from, into, hashes: HashMap::new(), firsts: HashMap::new() };
+        let mut there = document::Document::load(&snapshot).unwrap();
+        for (n, text) in ["b", "c"].into_iter().enumerate() {
+            let edit = here.compose(before, vec![(1, Scalar::Text(text.into()))]).unwrap();
+            here.apply(here.fit(before, &edit).unwrap()).unwrap();
+            let moved = again.moved(&operation(&edit), edit, n as u64);
+            let edit = Edit::decode(&moved.payload, after).unwrap();
+            there.apply(there.fit(after, &edit).unwrap()).unwrap();
+        }
+        let shown =
+            |document: &document::Document| document.fields()[&1].iter().map(|s| s.value.clone()).collect::<Vec<_>>();
+        assert_eq!(shown(&there), shown(&here));
+        assert_eq!(shown(&there), [put(1, "c", &[]).value]);
+    }
+}

@@ -1,0 +1,168 @@
+//! Signs that somebody's memory, disk or word cannot be trusted: kept, shown, and settled by a person.
+
+use huiliu_proto::{
+    id::{DeviceId, FeedId},
+    lang::Label,
+    region::RegionCode,
+    v1,
+};
+use prost::Message as _;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::{Result, tables};
+
+/// A neighbour's machine: where bytes came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neighbour {
+    pub union: RegionCode,
+    pub device: DeviceId,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Two heads of one feed, both well signed, of which neither extends the other.
+    Fork,
+    /// A hub signed for something that the feed never held.
+    Receipt,
+    /// This database is older than what this device has signed.
+    Restored,
+    /// This device's own feeds hold what this machine does not remember.
+    Elsewhere,
+    /// A neighbour handed over bytes that their author did not sign.
+    Forged,
+    /// Somebody heard another story from a hub than the one that is here.
+    Split,
+    /// A hub took in what the level above it has not seen for long.
+    Withheld,
+}
+
+impl What {
+    pub const ALL: [What; 7] =
+        [What::Fork, What::Receipt, What::Restored, What::Elsewhere, What::Forged, What::Split, What::Withheld];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            What::Fork => "fork",
+            What::Receipt => "receipt",
+            What::Restored => "restored",
+            What::Elsewhere => "elsewhere",
+            What::Forged => "forged",
+            What::Split => "split",
+            What::Withheld => "withheld",
+        }
+    }
+
+    pub fn label(self) -> Label {
+        match self {
+            What::Fork => Label::new("日志分叉", "forked feed"),
+            What::Receipt => Label::new("签收不符", "receipt that does not agree"),
+            What::Restored => Label::new("数据库被恢复", "database restored"),
+            What::Elsewhere => Label::new("本设备密钥另有使用", "this device's key used elsewhere"),
+            What::Forged => Label::new("伪造或损坏的数据", "forged or damaged data"),
+            What::Split => Label::new("两套说法", "two stories"),
+            What::Withheld => Label::new("扣留未转报", "withheld"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    pub what: What,
+    pub feed: FeedId,
+    pub seen_at: i64,
+    pub from: Option<Neighbour>,
+    pub ours: Option<v1::Signed>,
+    pub theirs: Option<v1::Signed>,
+    /// For a person to read.
+    pub detail: Label,
+}
+
+/// Evidence with its number, and whether a person has settled it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    pub no: i64,
+    pub evidence: Evidence,
+    pub settled_at: Option<i64>,
+    pub note: Option<String>,
+}
+
+/// Open pieces kept of one kind from one neighbour: enough for a person, and no way to fill a disk.
+const MOST: i64 = 16;
+
+/// Keeps a piece of evidence. False where it is kept already, or enough of its kind are.
+pub fn add(conn: &Connection, evidence: &Evidence) -> Result<bool> {
+    const COUNT: &str = "SELECT count(*) FROM evidence WHERE what = ?1 AND from_device IS ?2 AND settled_at IS NULL";
+    const SAME: &str =
+        "SELECT EXISTS (SELECT 1 FROM evidence WHERE what = ?1 AND feed = ?2 AND from_device IS ?3 AND theirs IS ?4)";
+    const SQL: &str = "INSERT INTO evidence
+        (what, feed, seen_at, from_union, from_device, ours, theirs, detail_zh, detail_en)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let what = evidence.what.word();
+    let device = evidence.from.map(|n| n.device.0);
+    let bytes = |signed: &Option<v1::Signed>| signed.as_ref().map(|s| s.encode_to_vec());
+    let theirs = bytes(&evidence.theirs);
+    let same: bool =
+        conn.prepare_cached(SAME)?.query_row((what, evidence.feed.as_bytes(), device, &theirs), |r| r.get(0))?;
+    let count: i64 = conn.prepare_cached(COUNT)?.query_row((what, device), |r| r.get(0))?;
+    if same || count >= MOST {
+        return Ok(false);
+    }
+    conn.prepare_cached(SQL)?.execute((
+        what,
+        evidence.feed.as_bytes(),
+        evidence.seen_at,
+        evidence.from.map(|n| u32::from(n.union)),
+        device,
+        bytes(&evidence.ours),
+        theirs,
+        &evidence.detail.zh,
+        &evidence.detail.en,
+    ))?;
+    Ok(true)
+}
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let signed = |at: usize| -> rusqlite::Result<Option<v1::Signed>> {
+        Ok(row.get::<_, Option<Vec<u8>>>(at)?.and_then(|bytes| v1::Signed::decode(&bytes[..]).ok()))
+    };
+    let word: String = row.get(1)?;
+    let union: Option<u32> = row.get(4)?;
+    let device: Option<[u8; 32]> = row.get(5)?;
+    let from = union.zip(device).map(|(union, device)| -> rusqlite::Result<Neighbour> {
+        Ok(Neighbour { union: tables::union(union)?, device: DeviceId(device) })
+    });
+    Ok(Kept {
+        no: row.get(0)?,
+        evidence: Evidence {
+            what: What::ALL.into_iter().find(|w| w.word() == word).unwrap_or(What::Fork),
+            feed: FeedId(row.get(2)?),
+            seen_at: row.get(3)?,
+            from: from.transpose()?,
+            ours: signed(6)?,
+            theirs: signed(7)?,
+            detail: Label::new(row.get::<_, String>(8)?, row.get::<_, String>(9)?),
+        },
+        settled_at: row.get(10)?,
+        note: row.get(11)?,
+    })
+}
+
+const COLUMNS: &str = "SELECT no, what, feed, seen_at, from_union, from_device, ours, theirs, detail_zh, detail_en,
+    settled_at, note FROM evidence";
+
+/// What no person has settled yet, or all there ever was.
+pub fn list(conn: &Connection, settled_too: bool) -> Result<Vec<Kept>> {
+    let sql = format!("{COLUMNS} WHERE ?1 OR settled_at IS NULL ORDER BY no");
+    Ok(conn.prepare_cached(&sql)?.query_map([settled_too], kept)?.collect::<rusqlite::Result<_>>()?)
+}
+
+pub fn get(conn: &Connection, no: i64) -> Result<Option<Kept>> {
+    Ok(conn.prepare_cached(&format!("{COLUMNS} WHERE no = ?1"))?.query_row([no], kept).optional()?)
+}
+
+/// A person has looked into it. False where there is no such open piece.
+pub fn settle(conn: &Connection, no: i64, at: i64, note: &str) -> Result<bool> {
+    const SQL: &str = "UPDATE evidence SET settled_at = ?2, note = ?3 WHERE no = ?1 AND settled_at IS NULL";
+    Ok(conn.prepare_cached(SQL)?.execute((no, at, note))? > 0)
+}
