@@ -6,6 +6,7 @@
 pub mod check;
 pub mod desk;
 pub mod error;
+pub mod evidence;
 pub mod filing;
 pub mod init;
 pub mod join;
@@ -95,8 +96,12 @@ pub enum Verb {
     Rebuild(repair::Rebuild),
     /// Prove that nothing was altered: signatures, hash trees, and that a rebuild gives the same
     Verify(repair::Verify),
-    /// List what is stored but does not count, and why
-    Quarantine(quarantine::Quarantine),
+    /// What is stored but does not count: see it, and decide about it
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineVerb),
+    /// Signs of restored backups, clones, forgeries and hubs that lie: see them, and settle them
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceVerb),
 }
 
 impl Verb {
@@ -115,6 +120,7 @@ impl Verb {
             Verb::Rebuild(verb) => verb.run(desk),
             Verb::Verify(verb) => verb.run(desk),
             Verb::Quarantine(verb) => verb.run(desk),
+            Verb::Evidence(verb) => verb.run(desk),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod finding;
 pub mod identity;
 pub mod ledger;
 pub mod rollup;
+pub mod ruling;
 pub mod statement;
 pub mod store;
 pub mod sync;

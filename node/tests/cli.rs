@@ -315,7 +315,8 @@ fn everything_answers_in_json() {
         &["check", "list"],
         &["check", "run", "--today", "2026-03-31"],
         &["check", "explain", "fc-1"],
-        &["quarantine"],
+        &["quarantine", "list"],
+        &["evidence", "list"],
         &["rebuild"],
     ] {
         union.json(ask);

@@ -233,6 +233,12 @@ pub fn truncate(conn: &Connection, no: i64, size: u64) -> Result<()> {
     Ok(())
 }
 
+/// When an operation came to be on this disk, in a segment.
+pub fn stored_at(conn: &Connection, no: i64, seq: u64) -> Result<Option<i64>> {
+    const SQL: &str = "SELECT min(stored_at) FROM segment WHERE feed = ?1 AND first <= ?2 AND first + count > ?2";
+    Ok(conn.prepare_cached(SQL)?.query_row((no, seq as i64), |r| r.get(0))?)
+}
+
 /// How much of a feed was on this disk at that time.
 pub fn size_by(conn: &Connection, no: i64, time: i64) -> Result<u64> {
     const SQL: &str = "SELECT coalesce(max(first + count), 0) FROM segment WHERE feed = ?1 AND stored_at <= ?2";

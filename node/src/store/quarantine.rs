@@ -1,9 +1,13 @@
 //! Operations that are kept and relayed but do not count.
 
-use huiliu_proto::{id::RecordId, lang::Label};
+use huiliu_proto::{id::RecordId, lang::Label, v1::Ruling};
 use rusqlite::Connection;
 
-use super::Result;
+use super::{
+    Result,
+    feeds::{self, FeedRow},
+    trust,
+};
 
 /// An operation that does not count, and why, for a person to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +62,34 @@ const COLUMNS: &str = "SELECT feed, seq, record, kind, reason, detail_zh, detail
 
 pub fn all(conn: &Connection) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} ORDER BY feed, seq"), ())
+}
+
+/// What nobody has rejected yet.
+pub fn open(conn: &Connection) -> Result<Vec<Held>> {
+    let mut open = vec![];
+    for held in all(conn)? {
+        let feed = feeds::by_no(conn, held.feed)?.feed;
+        if trust::ruling(conn, &feed, held.seq)? != Some(Ruling::Rejected) {
+            open.push(held);
+        }
+    }
+    Ok(open)
+}
+
+/// Feeds of devices that are not enrolled for the feed's union: they are stored and relayed, and wait whole.
+pub fn strangers(conn: &Connection) -> Result<Vec<FeedRow>> {
+    Ok(feeds::all(conn)?.into_iter().filter(|f| !f.own && f.applied < f.size()).collect())
+}
+
+/// Of those, the ones nobody has rejected yet.
+pub fn open_strangers(conn: &Connection) -> Result<Vec<FeedRow>> {
+    let mut open = vec![];
+    for row in strangers(conn)? {
+        if trust::ruling(conn, &row.feed, row.size() - 1)? != Some(Ruling::Rejected) {
+            open.push(row);
+        }
+    }
+    Ok(open)
 }
 
 /// Operations of one feed.

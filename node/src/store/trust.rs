@@ -3,6 +3,7 @@
 use huiliu_proto::{
     feed::Feed,
     id::{DeviceId, Hash},
+    period::Day,
     region::RegionCode,
     v1::Ruling,
 };
@@ -99,11 +100,31 @@ pub fn ruling(conn: &Connection, feed: &Feed, seq: u64) -> Result<Option<Ruling>
     Ok(number.and_then(|number| Ruling::try_from(number).ok()))
 }
 
-/// Where the first revocation of a feed's device stands: feed and number.
-pub fn revocation_of(conn: &Connection, feed: &Feed) -> Result<Option<(i64, u64)>> {
-    const SQL: &str = "SELECT feed, seq FROM revocation WHERE device = ?1 AND owner = ?2 ORDER BY record LIMIT 1";
-    let Some(parent) = feed.union.parent() else { return Ok(None) };
-    let row = (feed.device.as_bytes(), u32::from(parent));
-    let place = conn.prepare_cached(SQL)?.query_row(row, |r| Ok((r.get(0)?, r.get::<_, i64>(1)?.unsigned_abs())));
-    Ok(place.optional()?)
+/// A device was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    pub by: RegionCode,
+    pub on: Day,
+    pub reason: String,
+    /// Where it stands.
+    pub feed: i64,
+    pub seq: u64,
+}
+
+/// Revocations of a feed's device by the union above.
+pub fn revocations(conn: &Connection, feed: &Feed) -> Result<Vec<Revocation>> {
+    const SQL: &str = "SELECT owner, revoked_on, reason, feed, seq FROM revocation WHERE device = ?1 AND owner = ?2
+        ORDER BY record";
+    let Some(parent) = feed.union.parent() else { return Ok(vec![]) };
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement.query_map((feed.device.as_bytes(), u32::from(parent)), |r| {
+        Ok(Revocation {
+            by: tables::union(r.get(0)?)?,
+            on: Day(r.get(1)?),
+            reason: r.get(2)?,
+            feed: r.get(3)?,
+            seq: r.get::<_, i64>(4)?.unsigned_abs(),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

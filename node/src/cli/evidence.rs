@@ -1,0 +1,190 @@
+//! `evidence`: signs that somebody's memory, disk or word cannot be trusted; a person looks into them and settles them.
+
+use anyhow::Result;
+use clap::Subcommand;
+use huiliu_proto::{
+    id::hex,
+    lang::Label,
+    signed::{Receipt, TreeHead},
+    v1,
+};
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::{
+    Desk,
+    error::{Exit, Mistake, both},
+    table::{Cell, Table, brief},
+};
+use crate::store::{
+    evidence::{self, Kept},
+    feeds,
+};
+
+#[derive(Debug, Subcommand)]
+pub enum EvidenceVerb {
+    /// List what nobody has settled yet
+    List(List),
+    /// Show one piece: what was signed on both sides
+    Show(Show),
+    /// Settle one piece, once it is known what happened
+    Settle(Settle),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Also what has been settled
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// Its number in the list
+    no: i64,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Settle {
+    /// Its number in the list
+    no: i64,
+    /// What was found out
+    #[arg(long, value_name = "TEXT")]
+    note: String,
+}
+
+impl EvidenceVerb {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        match self {
+            EvidenceVerb::List(verb) => verb.run(desk),
+            EvidenceVerb::Show(verb) => verb.run(desk),
+            EvidenceVerb::Settle(verb) => verb.run(desk),
+        }
+    }
+}
+
+/// Whose feed it is about, as far as that is known here.
+fn about(conn: &Connection, kept: &Kept) -> Result<String> {
+    Ok(feeds::by_id(conn, &kept.evidence.feed)?.map_or_else(String::new, |row| row.feed.union.union_name()))
+}
+
+fn from(kept: &Kept) -> String {
+    kept.evidence.from.map_or_else(String::new, |n| format!("{} {}", n.union.union_name(), &n.device.to_string()[..8]))
+}
+
+impl List {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let mut table = Table::new()
+            .number("no", desk.pick("序号", "no."))
+            .column("what", desk.pick("类别", "what"))
+            .column("about", desk.pick("涉及单位", "about"))
+            .column("from", desk.pick("来自", "came from"))
+            .column("seen_at", desk.pick("发现时间", "seen"))
+            .column("detail", desk.pick("说明", "what it means"));
+        let mut open = false;
+        office.look(|conn| {
+            for kept in evidence::list(conn, self.all)? {
+                open |= kept.settled_at.is_none();
+                let detail = desk.label(&kept.evidence.detail);
+                let label = kept.evidence.what.label();
+                table.row(vec![
+                    Cell::count(kept.no.unsigned_abs()),
+                    Cell::new(desk.label(&label), kept.evidence.what.word()),
+                    Cell::same(about(conn, &kept)?),
+                    Cell::same(from(&kept)),
+                    Cell::new(desk.moment(kept.evidence.seen_at), kept.evidence.seen_at),
+                    Cell::new(brief(detail, 80), detail),
+                ]);
+            }
+            Ok(())
+        })?;
+        let nothing = desk.pick("没有待了结的证据", "there is nothing to look into");
+        desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
+        Ok(if open { Exit::Attention } else { Exit::Done })
+    }
+}
+
+impl Show {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let (kept, about) = office.look(|conn| {
+            let kept = evidence::get(conn, self.no)?.ok_or_else(|| missing(self.no))?;
+            let about = about(conn, &kept)?;
+            Ok((kept, about))
+        })?;
+        let evidence = &kept.evidence;
+        let mut lines: Vec<(&str, Label, String)> = vec![
+            ("what", Label::new("类别", "what"), desk.label(&evidence.what.label()).to_owned()),
+            ("detail", Label::new("说明", "what it means"), desk.label(&evidence.detail).to_owned()),
+            ("feed", Label::new("日志", "feed"), evidence.feed.to_string()),
+            ("about", Label::new("涉及单位", "about"), about),
+            ("from", Label::new("来自", "came from"), from(&kept)),
+            ("seen_at", Label::new("发现时间", "seen"), desk.moment(evidence.seen_at)),
+            ("ours", Label::new("本机所持签名", "signed, as held here"), signed(desk, &kept, evidence.ours.as_ref())),
+            ("theirs", Label::new("对方所示签名", "signed, as shown"), signed(desk, &kept, evidence.theirs.as_ref())),
+        ];
+        if let (Some(at), Some(note)) = (kept.settled_at, &kept.note) {
+            lines.push(("settled", Label::new("了结", "settled"), format!("{} {note}", desk.moment(at))));
+        }
+        lines.retain(|(.., value)| !value.is_empty());
+        let mut table =
+            Table::new().column("what", desk.pick("项目", "item")).column("value", desk.pick("内容", "value"));
+        for (_, label, value) in &lines {
+            table.row(vec![Cell::same(desk.label(label)), Cell::same(value.clone())]);
+        }
+        desk.answer(
+            || lines.iter().map(|(word, _, value)| ((*word).to_owned(), json!(value))).collect(),
+            || table.words(),
+        )?;
+        Ok(if kept.settled_at.is_none() { Exit::Attention } else { Exit::Done })
+    }
+}
+
+/// A head or a receipt in words; anything else as the bytes that were kept.
+fn signed(desk: &Desk, kept: &Kept, signed: Option<&v1::Signed>) -> String {
+    let Some(signed) = signed else { return String::new() };
+    if let Ok(head) = TreeHead::trusted(signed.clone(), kept.evidence.feed) {
+        let text = desk.pick("共{}条，根 {}，签于{}", "{} operations, root {}, signed {}");
+        let parts = [head.size.to_string(), head.root.to_string(), desk.moment(head.time)];
+        return parts.iter().fold(text.to_owned(), |text, part| text.replacen("{}", part, 1));
+    }
+    if let Ok(receipt) = Receipt::verify(signed.clone()) {
+        let text = desk.pick("{}签收{}条，根 {}，{}", "{} signed for {} operations, root {}, {}");
+        let parts = [
+            receipt.union.union_name(),
+            receipt.size.to_string(),
+            receipt.root.to_string(),
+            desk.moment(receipt.received_at),
+        ];
+        return parts.iter().fold(text.to_owned(), |text, part| text.replacen("{}", part, 1));
+    }
+    hex(&signed.message[..signed.message.len().min(64)])
+}
+
+impl Settle {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let (no, note, now) = (self.no, self.note, (desk.clock)());
+        if note.trim().is_empty() {
+            let what = both("要写明查明的情况", "what was found out is missing");
+            return Err(Mistake::usage(what, both("用 --note 写明", "give it with --note")).into());
+        }
+        let settled = office.store.write_blocking(move |ledger| evidence::settle(ledger.conn(), no, now, &note))?;
+        if !settled {
+            return Err(missing(no).into());
+        }
+        desk.answer(
+            || json!({ "no": no, "settled_at": now }),
+            || format!("{}{no}", desk.pick("已了结：", "settled: ")),
+        )?;
+        Ok(Exit::Done)
+    }
+}
+
+fn missing(no: i64) -> Mistake {
+    Mistake::failed(
+        both(format!("没有序号为{no}的待了结证据"), format!("there is no open piece of evidence number {no}")),
+        both("用 evidence list --all 查看", "see `evidence list --all`"),
+    )
+}

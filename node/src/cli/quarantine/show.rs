@@ -1,0 +1,197 @@
+//! `quarantine show`: one operation that is held: what it says, who signed it when, why it is held, what would end that.
+
+use anyhow::Result;
+use huiliu_proto::{
+    edit::{Actor, Edit},
+    id::hex,
+    kind::{Shape, numbered},
+    lang::Label,
+    operation::Operation,
+    record::Record,
+    region::RegionCode,
+    signed::TreeHead,
+    v1::Ruling,
+};
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::{
+    list::{NOT_ENROLLED, not_enrolled, reason_label},
+    which,
+};
+use crate::{
+    admission::Reason,
+    cli::{
+        Desk,
+        error::{Exit, Mistake, both},
+        record::view,
+        table::{Cell, Table},
+    },
+    store::{feeds, feeds::FeedRow, quarantine, trust},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// Feed and number as listed (99ef0179#7), a feed that waits whole, or a record's id
+    #[arg(value_name = "WHICH")]
+    which: String,
+}
+
+/// A line of the answer: word, label, value.
+type Line = (&'static str, Label, String);
+
+impl Show {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let (lines, fields, rejected) = office.look(|conn| {
+            let (row, part) = which::find(conn, &self.which)?;
+            let seq = part.map_or(0, |(first, _)| first);
+            let held = quarantine::of_feed(conn, row.no)?.into_iter().find(|h| part.is_none() || h.seq == seq);
+            let seq = held.as_ref().map_or(seq, |h| h.seq);
+            let stranger = !row.own && seq >= row.applied && seq < row.size();
+            let (reason, detail) = match &held {
+                Some(held) => (held.reason.clone(), held.detail.clone()),
+                None if stranger => (NOT_ENROLLED.to_owned(), not_enrolled(conn, &row)?),
+                None => return Err(not_held(&self.which)),
+            };
+            let operation = feeds::operation(conn, row.no, seq)?;
+            let rejected = trust::ruling(conn, &row.feed, seq)? == Some(Ruling::Rejected);
+            let mut lines = origin(desk, conn, &row, seq, operation.as_ref())?;
+            lines.push((
+                "reason",
+                Label::new("原因", "reason"),
+                desk.label(&reason_label(&reason, rejected)).to_owned(),
+            ));
+            lines.push(("detail", Label::new("说明", "what it means"), desk.label(&detail).to_owned()));
+            if reason == Reason::Revoked.word() {
+                lines.extend(revocation(desk, conn, &row, seq)?);
+            }
+            let fields = operation.map(|operation| contents(desk, conn, &row, &operation)).transpose()?;
+            Ok((lines, fields.unwrap_or_default(), rejected))
+        })?;
+        let mut table =
+            Table::new().column("what", desk.pick("项目", "item")).column("value", desk.pick("内容", "value"));
+        for (_, label, value) in &lines {
+            table.row(vec![Cell::same(desk.label(label)), Cell::same(value.clone())]);
+        }
+        let mut said =
+            Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
+        for (label, value) in &fields {
+            said.row(vec![Cell::same(label.clone()), Cell::same(value.clone())]);
+        }
+        desk.answer(
+            || {
+                let mut object: serde_json::Map<_, _> =
+                    lines.iter().map(|(word, _, value)| ((*word).to_owned(), json!(value))).collect();
+                let fields = fields.iter().map(|(label, value)| json!({ "field": label, "value": value }));
+                object.insert("fields".into(), fields.collect());
+                object.insert("rejected".into(), rejected.into());
+                object.into()
+            },
+            || match said.is_empty() {
+                true => table.words(),
+                false => format!("{}\n{}", table.words(), said.words()),
+            },
+        )?;
+        Ok(if rejected { Exit::Done } else { Exit::Attention })
+    }
+}
+
+fn not_held(which: &str) -> anyhow::Error {
+    Mistake::failed(
+        both(format!("“{which}”没有被隔离"), format!("“{which}” is not held")),
+        both("用 quarantine list 查看", "see `quarantine list`"),
+    )
+    .into()
+}
+
+fn name(union: RegionCode) -> String {
+    format!("{}（{union}）", union.union_name())
+}
+
+/// Whose it is, where it stands, and when it was written and came here.
+fn origin(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64, operation: Option<&Operation>) -> Result<Vec<Line>> {
+    let feed = &row.feed;
+    let mut lines: Vec<Line> = vec![
+        ("union", Label::new("单位", "union"), name(feed.union)),
+        ("device", Label::new("签名设备", "signed by device"), feed.device.to_string()),
+        ("which", Label::new("日志与序号", "feed and number"), format!("{}#{seq}", feed.id)),
+    ];
+    if let Some(operation) = operation {
+        let kind = numbered(operation.kind);
+        let kind = kind.map_or_else(|| operation.kind.to_string(), |k| desk.label(&k.label).to_owned());
+        lines.push(("kind", Label::new("种类", "kind"), kind));
+        lines.push(("record", Label::new("编号", "id"), operation.record.to_string()));
+        lines.push(("claimed", Label::new("设备所称时间", "written (device's claim)"), desk.moment(operation.time)));
+    }
+    if let Some(stored) = feeds::stored_at(conn, row.no, seq)? {
+        lines.push(("stored", Label::new("到达本机", "came here"), desk.moment(stored)));
+    }
+    Ok(lines)
+}
+
+/// By whom and why the device was revoked, and whether it had heard of that when it signed.
+fn revocation(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64) -> Result<Vec<Line>> {
+    let mut lines = vec![];
+    for revocation in trust::revocations(conn, &row.feed)? {
+        lines.push((
+            "revoked_by",
+            Label::new("注销", "revoked by"),
+            format!("{}，{}：{}", name(revocation.by), revocation.on, revocation.reason),
+        ));
+        let head = feeds::segment(conn, row.no, seq)?.map(|s| TreeHead::trusted(s.head, row.feed.id)).transpose();
+        let seen = head.map_err(crate::store::StoreError::from)?.and_then(|head| head.seen);
+        let place = feeds::by_no(conn, revocation.feed)?.feed.id;
+        let heard = seen.is_some_and(|seen| seen.feed == place && seen.size > revocation.seq);
+        lines.push((
+            "had_heard",
+            Label::new("签名时是否已知", "had heard of it when signing"),
+            match heard {
+                true => desk.pick("已知：设备签名时已收到注销", "yes: the device had received the revocation"),
+                false => desk.pick(
+                    "未见：签名中所载的上级日志尚不含注销（可能断线，也可能有意回避）",
+                    "not shown: what the device says it had heard does not hold the revocation (off line, or on purpose)",
+                ),
+            }
+            .to_owned(),
+        ));
+    }
+    Ok(lines)
+}
+
+/// What it says, as far as it can be read: fields and values, sealed ones masked.
+fn contents(desk: &Desk, conn: &Connection, row: &FeedRow, operation: &Operation) -> Result<Vec<(String, String)>> {
+    let bytes = || {
+        let start = hex(&operation.payload[..operation.payload.len().min(64)]);
+        let label = desk.pick("内容（字节）", "contents (bytes)").to_owned();
+        vec![(label, format!("{start}{}", if operation.payload.len() > 64 { "…" } else { "" }))]
+    };
+    let Some(kind) = numbered(operation.kind) else { return Ok(bytes()) };
+    let mut said = vec![];
+    match kind.shape {
+        Shape::Entry => {
+            let Ok(record) = Record::decode(kind, &operation.payload) else { return Ok(bytes()) };
+            for (field, value) in kind.fields.iter().zip(record.values()) {
+                if let Some(value) = value {
+                    said.push((desk.label(&field.label).to_owned(), view::words(conn, field, value, desk.lang)?));
+                }
+            }
+        }
+        Shape::Document => {
+            let author = Actor::new(&row.feed.id, &operation.record);
+            let Ok(edit) = Edit::decode(&operation.payload, author) else { return Ok(bytes()) };
+            for put in &edit.puts {
+                let Some(field) = kind.field_numbered(put.field).map(|at| &kind.fields[at]) else {
+                    said.push((put.field.to_string(), desk.pick("（新版本的字段）", "(a newer field)").to_owned()));
+                    continue;
+                };
+                let value = match view::value_of(field, &put.value) {
+                    Some(value) => view::words(conn, field, &value, desk.lang)?,
+                    None => desk.pick("（清空）", "(emptied)").to_owned(),
+                };
+                said.push((desk.label(&field.label).to_owned(), value));
+            }
+        }
+    }
+    Ok(said)
+}
