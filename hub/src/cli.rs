@@ -2,6 +2,7 @@
 
 mod demo;
 mod enrol;
+mod revoke;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,8 @@ pub enum HubVerb {
     Node(Verb),
     /// Let a machine of a union directly below join: enrol it and write the answer to its request
     Enrol(enrol::Enrol),
+    /// Shut a device of a union directly below out: it connects no more, and what it writes counts no more
+    Revoke(revoke::Revoke),
     /// Show a small federation at work on this machine
     Demo(demo::Demo),
 }
@@ -44,6 +47,11 @@ pub const TEXTS: Texts = &[
     ("enrol.request", "下级交来的申请文件"),
     ("enrol.out", "批复写入的文件，交给下级"),
     ("enrol.address", "下级连接本枢纽的地址，如 hub.example:7443；不填则用本机监听地址"),
+    ("revoke", "注销直接下级的一台设备：不能再连接，此后所写不再计入"),
+    ("revoke.device", "设备公钥，或开头几位；用 record list enrolment 查看"),
+    ("revoke.reason", "理由，随注销一并传送"),
+    ("revoke.since", "只有此前到达本级的内容继续计入，如 2026-11-14 或 2026-11-14T09:00；不填则已到达的全部计入"),
+    ("revoke.yes", "不再询问"),
     ("demo", "在本机演示一个小型的多级联合体"),
     ("demo.once", "演示完即结束，不停留"),
     ("demo.file", "与 --json 同用：把所显示的全部内容写入该文件"),
@@ -56,6 +64,7 @@ impl HubVerb {
             HubVerb::Node(Verb::Serve(verb)) => serve::run(verb, desk),
             HubVerb::Node(verb) => verb.run(desk),
             HubVerb::Enrol(verb) => verb.run(desk),
+            HubVerb::Revoke(verb) => verb.run(desk),
             HubVerb::Demo(verb) => verb.run(desk),
         }
     }

@@ -4,3 +4,4 @@ pub mod authority;
 pub mod cli;
 pub mod demo;
 pub mod downlink;
+pub mod revocation;

@@ -3,7 +3,7 @@
 use huiliu_node::ledger::Incoming;
 use huiliu_proto::{
     feed::{Feed, Scope},
-    id::{RecordId, RecordIds},
+    id::{DeviceId, RecordId, RecordIds},
     kind::Reach,
     operation::Operation,
     region::RegionCode,
@@ -29,7 +29,15 @@ impl Forger {
 
     /// Writes with the machine's key in the name of `union`.
     pub fn of(machine: &Machine, union: RegionCode, scope: Scope) -> Forger {
-        let key = machine.me().key;
+        Forger::with(machine.me().key, union, scope)
+    }
+
+    /// A device that nobody knows.
+    pub fn stranger(seed: u8, union: RegionCode, scope: Scope) -> Forger {
+        Forger::with(SigningKey::from_seed(&[seed; 32]), union, scope)
+    }
+
+    fn with(key: SigningKey, union: RegionCode, scope: Scope) -> Forger {
         let feed = Feed::new("test", union, key.device(), 77, scope, None).expect("the scope is the union's");
         let ids = RecordIds::new(&key.device(), [9; 4], None);
         Forger { key, feed, edge: Edge::default(), ids }
@@ -37,6 +45,10 @@ impl Forger {
 
     pub fn province(machine: &Machine) -> Forger {
         Forger::new(machine, Scope::Own(Reach::Province))
+    }
+
+    pub fn device(&self) -> DeviceId {
+        self.key.device()
     }
 
     pub fn id(&mut self) -> RecordId {

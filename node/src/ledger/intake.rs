@@ -119,7 +119,8 @@ impl Ledger {
         let no = match known {
             Some(no) => no,
             None => {
-                let own = row.feed.device == self.me.device();
+                // With this device's key and in another union's name, it is nobody's.
+                let own = row.feed.device == self.me.device() && row.feed.union == self.me.union;
                 self.look_back(&row.feed, own, batch.from)?;
                 let row = feeds::add(&self.conn, &row.feed, own)?;
                 self.remember(row)

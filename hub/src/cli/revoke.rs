@@ -1,0 +1,151 @@
+//! `revoke`: shuts a device of a union directly below out, after showing what goes on counting.
+
+use anyhow::Result;
+use huiliu_node::cli::{
+    Desk, Exit,
+    error::{Mistake, both},
+    table::{Cell, Table},
+};
+use huiliu_proto::{feed::Scope, kind::Reach};
+use serde_json::json;
+
+use crate::revocation::{self, Plan, RevocationError};
+
+#[derive(Debug, clap::Args)]
+pub struct Revoke {
+    /// The device's key, or the beginning of it: see `record list enrolment`
+    device: String,
+    /// Why; it travels with the revocation
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Only what had come here by then goes on counting, such as 2026-11-14 or 2026-11-14T09:00; without it all that is here
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Revoke {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        if !office.me.hub {
+            let what = both("只有枢纽可以注销下级的设备", "only a hub revokes devices of unions below");
+            return Err(Mistake::refused(what, both("请联系上级工会", "ask the union above")).into());
+        }
+        let since = self.since.as_deref().map(moment).transpose()?;
+        let union = office.me.union;
+        let plan = office.look(|conn| revocation::plan(conn, union, &self.device, since).map_err(told))?;
+        if !desk.json {
+            desk.note(&preview(desk, &plan));
+        }
+        let question = desk.pick(
+            "确认注销？此后该设备不能再连接，也不能恢复登记",
+            "revoke it? It cannot connect again, and cannot be enrolled again",
+        );
+        if !self.yes && !desk.confirm(question)? {
+            desk.note(desk.pick("没有注销", "nothing was revoked"));
+            return Ok(Exit::Done);
+        }
+        let (written, reason) = (plan.clone(), self.reason);
+        let revoked = office.store.write_blocking(move |ledger| revocation::revoke(ledger, &written, &reason))?;
+        revoked.map_err(Mistake::Refused)?;
+        let cut: u64 = plan.feeds.iter().map(|(row, stays)| row.size() - stays).sum();
+        desk.answer(
+            || json!({ "device": plan.device.to_string(), "union": u32::from(plan.union), "no_longer_counting": cut }),
+            || format!("{}{}", desk.pick("已注销：", "revoked: "), plan.device),
+        )?;
+        if !desk.json {
+            desk.note(desk.pick(
+                "运行中的枢纽会立即断开它；该单位可用新机器重新加入（invite … --device），记录会取回。",
+                "a hub that is running cuts it off at once; the union joins with another machine (`invite … --device`), and its records come back.",
+            ));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// A day, or a day and a time, in China.
+fn moment(typed: &str) -> Result<i64, Mistake> {
+    const CHINA: jiff::tz::Offset = jiff::tz::Offset::constant(8);
+    let day = typed.parse::<jiff::civil::Date>().map(|day| day.at(0, 0, 0, 0));
+    let time = day.or_else(|_| typed.replace(' ', "T").parse::<jiff::civil::DateTime>());
+    let time = time.ok().and_then(|time| CHINA.to_timestamp(time).ok());
+    time.map(jiff::Timestamp::as_millisecond).ok_or_else(|| {
+        Mistake::usage(
+            both(format!("“{typed}”不是日期或时间"), format!("“{typed}” is no day or time")),
+            both("如 2026-11-14 或 2026-11-14T09:00（北京时间）", "such as 2026-11-14 or 2026-11-14T09:00, in China"),
+        )
+    })
+}
+
+fn preview(desk: &Desk, plan: &Plan) -> String {
+    let mut table = Table::new()
+        .column("feed", desk.pick("日志", "feed"))
+        .column("scope", desk.pick("范围", "travels to"))
+        .number("size", desk.pick("已收到", "here"))
+        .number("stays", desk.pick("继续计入", "go on counting"))
+        .number("cut", desk.pick("改为隔离", "held from now on"));
+    for (row, stays) in &plan.feeds {
+        let scope = match row.feed.scope {
+            Scope::Own(Reach::Union) => desk.pick("本单位", "this union").to_owned(),
+            Scope::Own(Reach::Province) => desk.pick("至省级", "the province").to_owned(),
+            Scope::Own(Reach::Nation) => desk.pick("至全国", "the nation").to_owned(),
+            Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + branch.name(),
+            Scope::Everyone => desk.pick("全体下级", "all below").to_owned(),
+        };
+        table.row(vec![
+            Cell::same(&row.feed.id.to_string()[..8]),
+            Cell::same(scope),
+            Cell::count(row.size()),
+            Cell::count(*stays),
+            Cell::count(row.size() - stays),
+        ]);
+    }
+    let role = if plan.hub { desk.pick("枢纽", "hub") } else { desk.pick("节点", "node") };
+    let heading = format!("{}（{}）{role} {}", plan.union.union_name(), plan.union, plan.device);
+    let rest = desk.pick(
+        "此后到达的内容留存、转报、不计入；确属本单位所填的可用 quarantine release 放行",
+        "what comes later is kept, relayed and not counted; `quarantine release` lets count what is the union's own after all",
+    );
+    let table = if table.is_empty() { String::new() } else { format!("\n{}", table.words()) };
+    format!("{heading}{table}\n{rest}")
+}
+
+fn told(error: RevocationError) -> anyhow::Error {
+    let en = error.to_string();
+    let list = both("用 record list enrolment 查看设备公钥", "see the devices' keys with `record list enrolment`");
+    let mistake = match error {
+        RevocationError::Store(error) => return error.into(),
+        RevocationError::Refused(refusals) => Mistake::Refused(refusals),
+        RevocationError::Unknown => Mistake::failed(both("本级没有登记过以此开头的设备", en), list),
+        RevocationError::Ambiguous(devices) => {
+            let devices: Vec<String> = devices.iter().map(ToString::to_string).collect();
+            let devices = devices.join("\n  ");
+            let zh = format!("有多台设备的公钥以此开头：\n  {devices}");
+            Mistake::usage(both(zh, format!("{en}:\n  {devices}")), both("请多写几位", "type more of it"))
+        }
+        RevocationError::Already => {
+            Mistake::refused(both("该设备已经注销", en), both("无需再做", "nothing is left to do"))
+        }
+        RevocationError::TooManyFeeds => Mistake::failed(
+            both("该设备的日志超过一次注销所能列出的数目", en),
+            both("请先用 evidence list 查明原因", "find out why with `evidence list` first"),
+        ),
+    };
+    mistake.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_chinas() {
+        assert_eq!(moment("1970-01-01").ok(), Some(-8 * 3_600_000));
+        assert_eq!(moment("1970-01-01T08:00").ok(), Some(0));
+        assert_eq!(moment("1970-01-01 08:00").ok(), Some(0));
+        assert!(moment("yesterday").is_err());
+        assert!(moment("2026-13-01").is_err());
+    }
+}

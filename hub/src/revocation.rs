@@ -1,0 +1,101 @@
+//! Revoking a device of a union directly below: what it wrote up to a place still counts, and nothing after.
+
+use huiliu_node::{
+    clock,
+    ledger::{Ledger, Outcome},
+    store::{Result, StoreError, feeds, feeds::FeedRow, trust},
+};
+use huiliu_proto::{
+    id::DeviceId,
+    kind::kind,
+    record::{Record, Refusal},
+    region::RegionCode,
+    value::Value,
+};
+use rusqlite::Connection;
+
+/// Feeds one revocation can name (revocation.proto).
+const MOST_FEEDS: usize = 100;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RevocationError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no device enrolled by this union has a key that begins so")]
+    Unknown,
+    #[error("several devices have keys that begin so")]
+    Ambiguous(Vec<DeviceId>),
+    #[error("that device is revoked already")]
+    Already,
+    #[error("the device has more than {MOST_FEEDS} feeds")]
+    TooManyFeeds,
+    #[error("the revocation breaks a rule")]
+    Refused(Vec<Refusal>),
+}
+
+/// What revoking a device would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    pub union: RegionCode,
+    pub device: DeviceId,
+    pub hub: bool,
+    /// Its feeds that are here, and how many operations of each go on counting.
+    pub feeds: Vec<(FeedRow, u64)>,
+}
+
+/// The device whose key begins with these hexadecimal digits, and what would go on counting: all that is here, or what
+/// had come here by `since`.
+pub fn plan(
+    conn: &Connection,
+    union: RegionCode,
+    digits: &str,
+    since: Option<i64>,
+) -> std::result::Result<Plan, RevocationError> {
+    let digits = digits.to_lowercase();
+    let mut found = trust::enrolments(conn, None)?;
+    found.retain(|e| e.by == union && e.device.to_string().starts_with(&digits));
+    let mut devices: Vec<DeviceId> = found.iter().map(|e| e.device).collect();
+    devices.sort_unstable();
+    devices.dedup();
+    if devices.len() > 1 {
+        return Err(RevocationError::Ambiguous(devices));
+    }
+    let enrolled = found.pop().ok_or(RevocationError::Unknown)?;
+    if trust::revoked(conn, &enrolled.device, union)? {
+        return Err(RevocationError::Already);
+    }
+    let mut of_device = vec![];
+    for no in feeds::of_device(conn, &enrolled.device)? {
+        let row = feeds::by_no(conn, no)?;
+        let stays = match since {
+            Some(since) => feeds::size_by(conn, no, since)?,
+            None => row.size(),
+        };
+        of_device.push((row, stays));
+    }
+    if of_device.len() > MOST_FEEDS {
+        return Err(RevocationError::TooManyFeeds);
+    }
+    Ok(Plan { union: enrolled.union, device: enrolled.device, hub: enrolled.hub, feeds: of_device })
+}
+
+/// Writes the revocation. From its commit on the device's connections are cut.
+pub fn revoke(ledger: &mut Ledger, plan: &Plan, reason: &str) -> Result<std::result::Result<(), Vec<Refusal>>> {
+    let kind = kind("revocation").ok_or(StoreError::Damaged("the kind of revocations is not declared"))?;
+    let mut record = Record::new(kind);
+    record.set("union", Value::Int(u32::from(plan.union).into()));
+    record.set("device", Value::Bytes(plan.device.to_vec()));
+    record.set("revoked_on", Value::Int(clock::day(ledger.now()).0.into()));
+    record.set("reason", Value::Text(reason.to_owned()));
+    let line = |(row, size): &(FeedRow, u64)| {
+        let size = i64::try_from(*size).unwrap_or(i64::MAX);
+        vec![Some(Value::Bytes(row.feed.id.to_vec())), Some(Value::Int(size))]
+    };
+    if !plan.feeds.is_empty() {
+        record.set("last", Value::Lines(plan.feeds.iter().map(line).collect()));
+    }
+    Ok(match ledger.write_entry(&record)? {
+        Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(()),
+        Outcome::Refused(refusals) => Err(refusals),
+    })
+}

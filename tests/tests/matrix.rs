@@ -1,0 +1,418 @@
+//! Who writes what in which state of the enrolments: the same verdict at every level that sees it, and judged again at
+//! every level when its cause goes away.
+
+use std::collections::BTreeMap;
+
+use huiliu_hub::revocation;
+use huiliu_node::{
+    identity::Role,
+    ledger::{Intake, Outcome},
+    rollup, ruling,
+    store::{Store, Threads, feeds, quarantine, rollups},
+};
+use huiliu_proto::{
+    feed::Scope,
+    id::{FeedId, RecordId},
+    kind::{Reach, kind},
+    operation::Operation,
+    record::Record,
+    region::RegionCode,
+    v1::Ruling,
+    value::Value,
+};
+use huiliu_tests::{
+    forger::Forger,
+    relay::take,
+    talk::call,
+    world::{Machine, World, hand_clock},
+};
+
+/// Nation, province, city, two counties; stores open.
+struct Tree {
+    _dir: tempfile::TempDir,
+    world: World,
+    open: BTreeMap<&'static str, Store>,
+}
+
+const NATION: &str = "hub-100000";
+const PROVINCE: &str = "hub-320000";
+const CITY: &str = "hub-320900";
+const COUNTY: &str = "node-320922-0";
+const NEIGHBOUR: &str = "node-320923-0";
+
+impl Tree {
+    fn new() -> Tree {
+        let dir = tempfile::tempdir().unwrap();
+        let (clock, _) = hand_clock();
+        let mut world = World::new(dir.path(), 21, clock);
+        for (union, role) in [
+            ("100000", Role::Root),
+            ("320000", Role::Hub),
+            ("320900", Role::Hub),
+            ("320922", Role::Node),
+            ("320923", Role::Node),
+        ] {
+            world.add(union, role).unwrap();
+        }
+        let open = [NATION, PROVINCE, CITY, COUNTY, NEIGHBOUR];
+        let open = open.into_iter().map(|name| (name, world.machine(name).store(Threads::Inline))).collect();
+        let tree = Tree { _dir: dir, world, open };
+        tree.settle();
+        tree
+    }
+
+    fn machine(&self, name: &str) -> &Machine {
+        self.world.machine(name)
+    }
+
+    fn settle(&self) {
+        let links = [(COUNTY, CITY), (NEIGHBOUR, CITY), (CITY, PROVINCE), (PROVINCE, NATION)];
+        for (lower, upper) in links.iter().chain(links.iter().rev()).chain(&links).chain(links.iter().rev()) {
+            call((self.machine(lower), &self.open[lower]), (self.machine(upper), &self.open[upper])).unwrap();
+        }
+    }
+
+    /// What became of an operation, at every level that holds its feed.
+    fn verdicts(&self, feed: &FeedId, seq: u64) -> BTreeMap<&'static str, String> {
+        let verdict = |store: &Store| {
+            store.read(|conn| {
+                let Some(row) = feeds::by_id(conn, feed)?.filter(|row| row.size() > seq) else { return Ok(None) };
+                if row.applied <= seq {
+                    return Ok(Some("not-enrolled".to_owned()));
+                }
+                let held = quarantine::of_feed(conn, row.no)?.into_iter().find(|held| held.seq == seq);
+                Ok(Some(held.map_or("counts".to_owned(), |held| held.reason)))
+            })
+        };
+        self.open.iter().filter_map(|(name, store)| Some((*name, verdict(store).unwrap()?))).collect()
+    }
+
+    /// The verdict all these levels must have come to, and no other level may have the feed.
+    fn agree(&self, forger: &Forger, seq: u64, levels: &[&'static str], expected: &str, why: &str) {
+        let expected = levels.iter().map(|name| (*name, expected.to_owned())).collect::<BTreeMap<_, _>>();
+        assert_eq!(self.verdicts(&forger.feed.id, seq), expected, "{why}");
+    }
+
+    fn give(&self, name: &str, forger: &mut Forger, operations: &[Operation]) {
+        let intake = take(&self.open[name], forger.say(operations));
+        assert!(matches!(intake, Intake::Taken { .. }), "{intake:?}");
+        self.settle();
+    }
+
+    fn write(&self, name: &str, record: Record) {
+        let written = self.open[name].write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
+        assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+        self.settle();
+    }
+
+    fn guided(&self, name: &str, union: &str) -> i64 {
+        let union = union.parse().unwrap();
+        let sums = self.open[name].read(|conn| rollups::sums(conn, union, i32::MIN, i32::MAX)).unwrap();
+        sums.get(&rollup::GUIDED).map_or(0, |(_, total)| *total)
+    }
+}
+
+fn union(code: &str) -> RegionCode {
+    code.parse().unwrap()
+}
+
+/// An entry as a clerk would type it.
+fn entry(name: &str, fields: &[(&str, &str)]) -> Record {
+    let kind = kind(name).unwrap();
+    let mut record = Record::new(kind);
+    for (field, text) in fields {
+        let at = kind.field(field).unwrap();
+        record.put(at, Some(kind.fields[at].parse(text).unwrap()));
+    }
+    record
+}
+
+fn work() -> Record {
+    entry(
+        "work_entry",
+        &[
+            ("mediator", "0192a3b4c5d680008000000000000001"),
+            ("duty", "参加协商"),
+            ("subtype", "现场指导协商"),
+            ("done_on", "2025-05-06"),
+            ("place", "测试"),
+            ("mandate", "企业工会委托"),
+            ("summary", "测试"),
+            ("guided", "3"),
+        ],
+    )
+}
+
+fn spent() -> Record {
+    entry(
+        "expenditure",
+        &[
+            ("programme", "0192a3b4c5d680008000000000000002"),
+            ("year", "2025"),
+            ("category", "薪酬或补贴"),
+            ("subject", "50504"),
+            ("amount", "3000.00"),
+            ("paid_on", "2025-05-15"),
+            ("service_month", "2025-05"),
+            ("payee_mediator", "0192a3b4c5d680008000000000000001"),
+            ("method", "转账"),
+            ("voucher_no", "记-000001"),
+        ],
+    )
+}
+
+fn reviewed() -> Record {
+    entry("filing_review", &[("union", "320922"), ("filing", "0192a3b4c5d680008000000000000003"), ("action", "受理")])
+}
+
+fn enrolled(code: &str, device: [u8; 32], hub: bool) -> Record {
+    let mut record = Record::new(kind("enrolment").unwrap());
+    record.set("union", Value::Int(code.parse().unwrap()));
+    record.set("device", Value::Bytes(device.to_vec()));
+    record.set("hub", Value::Bool(hub));
+    record.set("from_on", Value::Int(20_000));
+    record
+}
+
+fn said(forger: &mut Forger, record: &Record) -> Operation {
+    Operation::new(record.kind.number, forger.id(), None, record.encode(), None)
+}
+
+const TO_PROVINCE: [&str; 3] = [CITY, COUNTY, PROVINCE];
+const TO_NATION: [&str; 4] = [CITY, COUNTY, NATION, PROVINCE];
+
+/// A device that is enrolled for its county: each thing it might write, and what is thought of that everywhere.
+#[test]
+fn what_an_enrolled_device_may_write() {
+    let tree = Tree::new();
+    let county = tree.machine(COUNTY);
+    let (province, nation) = (Scope::Own(Reach::Province), Scope::Own(Reach::Nation));
+    let broken = |mut record: Record, field: &str| {
+        record.put(record.kind.field(field).unwrap(), None);
+        record
+    };
+    let statement = entry("statement", &[("union", "320922"), ("month", "2025-05")]);
+    let rows: [(&str, Scope, Record, &str); 8] = [
+        ("its own work log", province, work(), "counts"),
+        ("its own spending", nation, spent(), "counts"),
+        ("spending that would stay in the province", province, spent(), "not-allowed"),
+        ("a work log that would reach the nation", nation, work(), "not-allowed"),
+        ("a review, which the union above writes", nation, reviewed(), "not-allowed"),
+        ("an enrolment, which the union above writes", nation, enrolled("320922", [9; 32], false), "not-allowed"),
+        ("a statement, which the province writes", nation, statement, "not-allowed"),
+        ("a work log without its day", province, broken(work(), "done_on"), "rule"),
+    ];
+    for (what, scope, record, expected) in rows {
+        let mut forger = Forger::new(county, scope);
+        let operation = said(&mut forger, &record);
+        // Each row in a feed of its own: the forger's incarnation is the same, so the feed goes on.
+        let seq = tree.open[CITY].read(|c| Ok(feeds::by_id(c, &forger.feed.id)?.map_or(0, |f| f.size()))).unwrap();
+        let before: Vec<Operation> = (0..seq)
+            .map(|n| {
+                tree.open[CITY]
+                    .read(|c| feeds::operation(c, feeds::by_id(c, &forger.feed.id)?.unwrap().no, n))
+                    .unwrap()
+                    .unwrap()
+            })
+            .collect();
+        let mut all = before;
+        all.push(operation);
+        tree.give(CITY, &mut forger, &all);
+        let levels: &[&'static str] = if scope == nation { &TO_NATION } else { &TO_PROVINCE };
+        tree.agree(&forger, seq, levels, expected, what);
+    }
+    // A kind that only a newer program knows, an id that another device made.
+    let mut forger = Forger::stranger(40, union("320922"), nation);
+    tree.write(CITY, enrolled("320922", forger.device().0, false));
+    let newer = Operation::new(9999, forger.id(), None, vec![1, 2], None);
+    let foreign =
+        Operation::new(kind("expenditure").unwrap().number, RecordId([0x81; 16]), None, spent().encode(), None);
+    tree.give(CITY, &mut forger, &[newer, foreign]);
+    tree.agree(&forger, 0, &TO_NATION, "newer", "a kind of a newer version");
+    tree.agree(&forger, 1, &TO_NATION, "id", "an id that another device made");
+}
+
+/// Devices that may not write for the union they write for: stored and relayed, and nothing of it counts.
+#[test]
+fn who_may_not_write_in_whose_name() {
+    let tree = Tree::new();
+    let down = Scope::Branch(union("320922"));
+    let (province, nation) = (Scope::Own(Reach::Province), Scope::Own(Reach::Nation));
+    let mut rows = [
+        ("a stranger", Forger::stranger(50, union("320922"), province), work(), &TO_PROVINCE[..]),
+        ("a stranger, up to the nation", Forger::stranger(51, union("320922"), nation), spent(), &TO_NATION),
+        (
+            "the neighbouring county",
+            Forger::of(tree.machine(NEIGHBOUR), union("320922"), province),
+            work(),
+            &TO_PROVINCE,
+        ),
+        ("the city in the county's name", Forger::of(tree.machine(CITY), union("320922"), nation), spent(), &TO_NATION),
+        (
+            "the province in the county's name",
+            Forger::of(tree.machine(PROVINCE), union("320922"), nation),
+            spent(),
+            &TO_NATION,
+        ),
+        (
+            "a county that speaks down as the city",
+            Forger::of(tree.machine(COUNTY), union("320900"), down),
+            reviewed(),
+            &TO_NATION,
+        ),
+        (
+            "a stranger that speaks down as the city",
+            Forger::stranger(52, union("320900"), down),
+            reviewed(),
+            &TO_NATION,
+        ),
+    ];
+    for (who, forger, record, levels) in &mut rows {
+        let operation = said(forger, record);
+        tree.give(CITY, forger, &[operation]);
+        tree.agree(forger, 0, levels, "not-enrolled", who);
+    }
+    assert_eq!(tree.guided(PROVINCE, "320922"), 0);
+    // A device enrolled as a node does not speak down, even for the right union.
+    let mut node = Forger::stranger(53, union("320900"), down);
+    tree.write(PROVINCE, enrolled("320900", node.device().0, false));
+    let operation = said(&mut node, &reviewed());
+    tree.give(CITY, &mut node, &[operation]);
+    tree.agree(&node, 0, &TO_NATION, "not-enrolled", "a node that speaks down");
+    // The union above enrols the stranger: what waited counts, at every level.
+    let stranger = &rows[0].1;
+    tree.write(CITY, enrolled("320922", stranger.device().0, false));
+    tree.agree(stranger, 0, &TO_PROVINCE, "counts", "enrolled later");
+    assert_eq!([CITY, PROVINCE, COUNTY].map(|name| tree.guided(name, "320922")), [3, 3, 3]);
+    // An enrolment by a union that is not directly above is none.
+    let other = &rows[1].1;
+    tree.write(PROVINCE, enrolled("320922", other.device().0, false));
+    tree.agree(other, 0, &TO_NATION, "not-enrolled", "enrolled by the province, two levels up");
+}
+
+/// A revoked device: what came before still counts, what came after is held, until the union above rules otherwise.
+#[test]
+fn what_a_revoked_device_wrote() {
+    let tree = Tree::new();
+    let mut thief = Forger::stranger(60, union("320922"), Scope::Own(Reach::Province));
+    tree.write(CITY, enrolled("320922", thief.device().0, false));
+    let before: Vec<Operation> = (0..3).map(|_| said(&mut thief, &work())).collect();
+    tree.give(CITY, &mut thief, &before);
+    tree.agree(&thief, 2, &TO_PROVINCE, "counts", "before");
+    let digits = thief.device().to_string()[..12].to_owned();
+    let city = union("320900");
+    let plan = tree.open[CITY].read(|c| Ok(revocation::plan(c, city, &digits, None))).unwrap().unwrap();
+    assert_eq!((plan.union, plan.feeds.len(), plan.feeds[0].1), (union("320922"), 1, 3));
+    let revoked = tree.open[CITY].write_blocking(move |ledger| revocation::revoke(ledger, &plan, "电脑被盗")).unwrap();
+    assert_eq!(revoked, Ok(()));
+    tree.settle();
+    let after: Vec<Operation> = (0..3).map(|_| said(&mut thief, &work())).collect();
+    // It reaches the province first, as it would by way of another hub.
+    tree.give(PROVINCE, &mut thief, &after);
+    for seq in 0..3 {
+        tree.agree(&thief, seq, &TO_PROVINCE, "counts", "before the revocation");
+        tree.agree(&thief, seq + 3, &TO_PROVINCE, "revoked", "after the revocation");
+    }
+    assert_eq!([CITY, PROVINCE, COUNTY].map(|name| tree.guided(name, "320922")), [9, 9, 9]);
+    // Only the hub directly above rules, and only on what is held.
+    let rule = |name: &str, part, ruling| {
+        let machine = tree.machine(name);
+        let (union, hub) = (machine.union(), machine.is_hub());
+        tree.open[name].read(|conn| {
+            let row = feeds::by_id(conn, &thief.feed.id)?.unwrap();
+            let case = ruling::case(conn, row, part, ruling)?;
+            Ok(ruling::rule(conn, union, hub, &case, ruling, "经查确为本单位所填"))
+        })
+    };
+    assert!(rule(PROVINCE, Some((3, 1)), Ruling::Released).unwrap().is_err());
+    assert!(rule(COUNTY, Some((3, 1)), Ruling::Released).unwrap().is_err());
+    assert!(rule(CITY, Some((0, 3)), Ruling::Released).unwrap().is_err(), "nothing of it is held");
+    let released = rule(CITY, Some((3, 2)), Ruling::Released).unwrap().unwrap();
+    tree.write(CITY, released);
+    tree.agree(&thief, 3, &TO_PROVINCE, "counts", "released");
+    tree.agree(&thief, 4, &TO_PROVINCE, "counts", "released");
+    tree.agree(&thief, 5, &TO_PROVINCE, "revoked", "not released");
+    assert_eq!([CITY, PROVINCE, COUNTY].map(|name| tree.guided(name, "320922")), [15, 15, 15]);
+    // And taken back: the later ruling holds, everywhere.
+    let entry = entry(
+        "quarantine_ruling",
+        &[
+            ("union", "320922"),
+            ("in_feed", &thief.feed.id.to_string()),
+            ("first", "4"),
+            ("count", "2"),
+            ("ruling", "不予计入"),
+            ("reason", "再查不属实"),
+        ],
+    );
+    tree.write(CITY, entry);
+    tree.agree(&thief, 3, &TO_PROVINCE, "counts", "still released");
+    tree.agree(&thief, 4, &TO_PROVINCE, "revoked", "rejected after all");
+    assert_eq!([CITY, PROVINCE, COUNTY].map(|name| tree.guided(name, "320922")), [12, 12, 12]);
+    let open = |name| tree.open[name].read(quarantine::open).unwrap().len();
+    assert_eq!(open(CITY), 0, "what was rejected is not asked about again");
+    // A level that hears of everything at once, in its own order, comes to the same.
+    for name in [CITY, PROVINCE, COUNTY] {
+        huiliu_tests::oracle::verifies(tree.machine(name), &tree.open[name]).unwrap();
+    }
+}
+
+/// A revocation that lets stand less than what counted already: it counts no more, at every level.
+#[test]
+fn a_revocation_that_reaches_back() {
+    let tree = Tree::new();
+    let mut device = Forger::stranger(70, union("320922"), Scope::Own(Reach::Nation));
+    tree.write(CITY, enrolled("320922", device.device().0, false));
+    let operations: Vec<Operation> = (0..4).map(|_| said(&mut device, &spent())).collect();
+    tree.give(CITY, &mut device, &operations);
+    let mut record = Record::new(kind("revocation").unwrap());
+    record.set("union", Value::Int(320_922));
+    record.set("device", Value::Bytes(device.device().to_vec()));
+    record.set("revoked_on", Value::Int(20_100));
+    record.set("reason", Value::Text("第二条以后为冒填".into()));
+    let last = vec![Some(Value::Bytes(device.feed.id.to_vec())), Some(Value::Int(2))];
+    record.set("last", Value::Lines(vec![last]));
+    // By the province, which did not enrol it: no effect.
+    let by_province = record.clone();
+    tree.write(PROVINCE, by_province);
+    tree.agree(&device, 3, &TO_NATION, "counts", "the province is not the union above");
+    tree.write(CITY, record);
+    for (seq, expected) in [(0, "counts"), (1, "counts"), (2, "revoked"), (3, "revoked")] {
+        tree.agree(&device, seq, &TO_NATION, expected, "reaching back");
+    }
+    for name in [NATION, PROVINCE, CITY, COUNTY] {
+        let sums = tree.open[name].read(|c| rollups::sums(c, union("320922"), i32::MIN, i32::MAX)).unwrap();
+        assert_eq!(sums[&rollup::SPENT].1, 600_000, "{name}");
+        huiliu_tests::oracle::verifies(tree.machine(name), &tree.open[name]).unwrap();
+    }
+}
+
+/// A city's hub is revoked: what it had enrolled still holds, what it enrols from then on does not.
+#[test]
+fn enrolments_of_a_revoked_hub() {
+    let tree = Tree::new();
+    let mut early = Forger::stranger(80, union("320922"), Scope::Own(Reach::Province));
+    tree.write(CITY, enrolled("320922", early.device().0, false));
+    let digits = tree.machine(CITY).me().device().to_string();
+    let province = union("320000");
+    let plan = tree.open[PROVINCE].read(|c| Ok(revocation::plan(c, province, &digits, None))).unwrap().unwrap();
+    assert!(plan.hub && !plan.feeds.is_empty());
+    // Said before the city hears of it, so its own store lets it be said.
+    let mut late = Forger::stranger(81, union("320922"), Scope::Own(Reach::Province));
+    let written = tree.open[CITY].write_blocking({
+        let record = enrolled("320922", late.device().0, false);
+        move |ledger| ledger.write_entry(&record)
+    });
+    assert!(matches!(written.unwrap(), Outcome::Written { .. }));
+    tree.open[PROVINCE].write_blocking(move |ledger| revocation::revoke(ledger, &plan, "枢纽失窃")).unwrap().unwrap();
+    tree.settle();
+    let (first, second) = (said(&mut early, &work()), said(&mut late, &work()));
+    tree.give(CITY, &mut early, &[first]);
+    tree.give(CITY, &mut late, &[second]);
+    tree.agree(&early, 0, &TO_PROVINCE, "counts", "enrolled before the hub was revoked");
+    tree.agree(&late, 0, &TO_PROVINCE, "not-enrolled", "enrolled by a revoked hub");
+    // The revoked hub, having heard of it, writes no more.
+    let record = enrolled("320923", [7; 32], false);
+    let refused = tree.open[CITY].write_blocking(move |ledger| ledger.write_entry(&record));
+    assert!(matches!(refused, Err(huiliu_node::store::StoreError::Revoked)));
+}
