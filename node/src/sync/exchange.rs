@@ -137,6 +137,8 @@ pub struct Exchange {
     /// How far the feeds of which something was taken are here now.
     taken: BTreeMap<FeedId, u64>,
     receipts_sent: BTreeMap<(FeedId, RegionCode), u64>,
+    /// Receipts that came before what they are for.
+    kept: Vec<v1::Signed>,
     /// The end above: the caller's receipts are not all it could have.
     owe_receipts: bool,
     /// The caller: the end above has other receipts, and will send them.
@@ -175,6 +177,7 @@ impl Exchange {
             asking: 0,
             taken: BTreeMap::new(),
             receipts_sent: BTreeMap::new(),
+            kept: vec![],
             owe_receipts: false,
             await_receipts: false,
             tally: Tally::default(),
@@ -209,6 +212,10 @@ impl Exchange {
                 }
             }
         }
+        // A receipt may be for what is on its way here, and of a hub whose enrolment is.
+        if !self.kept.is_empty() && self.expected.is_empty() && self.taking == 0 {
+            actions.push(Action::Keep(std::mem::take(&mut self.kept)));
+        }
         self.maybe_end(&mut actions);
         actions
     }
@@ -226,12 +233,16 @@ impl Exchange {
             // A faster peer may send what we could only judge once both sides' states are known.
             (_, Frame::Batch(batch)) if self.phase >= Phase::Groups => self.hear_batch(batch, actions),
             (Phase::Open, Frame::Ack(ack)) => self.hear_ack(ack, actions),
-            (phase, Frame::Receipts(receipts)) if phase >= Phase::Groups && receipts.receipts.len() <= PAGE => {
+            (phase, Frame::Receipts(receipts)) if phase >= Phase::Groups && self.room_for(&receipts) => {
                 self.await_receipts = false;
-                actions.push(Action::Keep(receipts.receipts));
+                self.kept.extend(receipts.receipts);
             }
             (phase, _) => self.fail("protocol", format!("an unexpected message in phase {phase:?}"), actions),
         }
+    }
+
+    fn room_for(&self, receipts: &v1::Receipts) -> bool {
+        receipts.receipts.len() <= PAGE && self.kept.len() <= 4 * PAGE
     }
 
     fn hear_hello(&mut self, hello: &v1::Hello, actions: &mut Vec<Action>) {
