@@ -7,6 +7,7 @@
 //! a grant, the lower machine accepts it. A union may record for weeks before it joins.
 
 pub mod certificates;
+pub mod keys;
 pub mod tls;
 
 use std::{
@@ -16,7 +17,7 @@ use std::{
 };
 
 use huiliu_proto::{
-    id::{DeviceId, Hash, hex, unhex},
+    id::{DeviceId, Hash, hex},
     region::{Level, RegionCode},
     seal::{GrantKey, SealKey},
     signed::SigningKey,
@@ -24,6 +25,7 @@ use huiliu_proto::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use self::keys::Keys;
 use crate::{
     clock::{Clock, Dice},
     ledger::Me,
@@ -93,6 +95,7 @@ pub struct Config {
 pub struct Home {
     pub dir: PathBuf,
     pub config: Config,
+    pub keys: Keys,
 }
 
 /// `config.json`, and the parts of requests and grants that travel as files.
@@ -164,12 +167,8 @@ impl Home {
         for folder in ["", "keys", "certs"] {
             private_dir(&dir.join(folder))?;
         }
-        let seed = |name: &str| -> Result<Zeroizing<[u8; 32]>, IdentityError> {
-            let mut seed = Zeroizing::new([0; 32]);
-            dice(&mut *seed);
-            write_private(&dir.join("keys").join(name), hex(&*seed).as_bytes())?;
-            Ok(seed)
-        };
+        let keys = Keys::open(dir);
+        let seed = |name: &str| keys.new_seed(name, dice);
         let signing = SigningKey::from_seed(&*seed("signing")?);
         seed("seal")?;
         if role != Role::Node {
@@ -177,10 +176,10 @@ impl Home {
             seed("index")?;
         }
         let tls = certificates::new_key()?;
-        write_private(&dir.join("keys/tls.pem"), Zeroizing::new(tls.serialize_pem()).as_bytes())?;
+        keys.write_pem("tls", &tls)?;
         if role != Role::Node {
             let authority = certificates::new_key()?;
-            write_private(&dir.join("keys/authority.pem"), Zeroizing::new(authority.serialize_pem()).as_bytes())?;
+            keys.write_pem("authority", &authority)?;
             if role == Role::Root {
                 let root = certificates::root(&authority, union, clock())?;
                 write_file(&dir.join("certs/root.pem"), root.as_bytes())?;
@@ -196,7 +195,7 @@ impl Home {
             parent: None,
             listen: None,
         };
-        let home = Home { dir: dir.to_owned(), config };
+        let home = Home { dir: dir.to_owned(), config, keys };
         Store::create(&home.database())?;
         // Last: a home is one once this file is there.
         home.save()?;
@@ -228,7 +227,7 @@ impl Home {
             parent,
             listen: file.listen,
         };
-        Ok(Home { dir: dir.to_owned(), config })
+        Ok(Home { dir: dir.to_owned(), config, keys: Keys::open(dir) })
     }
 
     /// Writes the configuration, whole or not at all.
@@ -344,17 +343,11 @@ impl Home {
 
     /// A TLS or authority key.
     pub fn key(&self, name: &str) -> Result<rcgen::KeyPair, IdentityError> {
-        let pem = Zeroizing::new(read_text(&self.dir.join("keys").join(format!("{name}.pem")))?);
-        Ok(rcgen::KeyPair::from_pem(&pem)?)
+        self.keys.pem(name)
     }
 
     fn seed(&self, name: &str) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
-        let path = self.dir.join("keys").join(name);
-        let text = Zeroizing::new(read_text(&path)?);
-        let bytes = unhex(text.trim()).map(Zeroizing::new);
-        let seed = bytes.and_then(|b| <[u8; 32]>::try_from(&b[..]).ok());
-        seed.map(Zeroizing::new)
-            .ok_or(IdentityError::File { path, cause: "it does not hold 32 bytes in hexadecimal".into() })
+        self.keys.seed(name)
     }
 }
 
@@ -416,10 +409,6 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), IdentityError> 
 /// Writes beside the target and renames: whole or not at all.
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     write_mode(path, bytes, 0o644)
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
-    write_mode(path, bytes, 0o600)
 }
 
 fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError> {
