@@ -68,6 +68,9 @@ pub enum StoreError {
     Damaged(&'static str),
     #[error("{0}")]
     Refused(String),
+    /// A sealed field's, of this union's own.
+    #[error(transparent)]
+    Algorithms(#[from] huiliu_proto::algorithms::UnknownSuite),
     #[error(transparent)]
     Feed(#[from] huiliu_proto::feed::FeedError),
     #[error(transparent)]

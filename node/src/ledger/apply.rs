@@ -225,7 +225,7 @@ impl Ledger {
     }
 
     /// This hub's index of a sealed value, where it may look.
-    fn blind(&self, id: &RecordId, value: Option<&Value>) -> Option<[u8; 16]> {
+    fn blind(&self, id: &RecordId, value: Option<&Value>) -> Option<[u8; 17]> {
         let (index, Value::Bytes(sealed)) = (self.me.index.as_ref()?, value?) else { return None };
         let key = self.keys.get(&seal::key_of(sealed).ok()?)?;
         Some(seal::blind_index(index, &key.open(sealed, id).ok()?))

@@ -1,6 +1,6 @@
 //! The causes modules report, in words.
 
-use huiliu_proto::lang::Lang;
+use huiliu_proto::{feed::FeedError, lang::Lang, signed::SignatureError};
 
 use super::{Exit, Told};
 use crate::{filing::FilingError, identity::IdentityError, store::StoreError, sync::uplink::UplinkError};
@@ -43,6 +43,11 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "请稍候重试，或先结束正在运行的命令",
             "try again in a moment, or end the other command first",
         ),
+        StoreError::Algorithms(unknown)
+        | StoreError::Feed(FeedError::Algorithms(unknown))
+        | StoreError::Signature(SignatureError::Algorithms(unknown)) => {
+            failed(unknown.say().zh, unknown.say().en, "请升级本程序", "upgrade this program")
+        }
         StoreError::Unknown => failed(
             "不能确定是否已写入".into(),
             en,
