@@ -25,7 +25,7 @@ use huiliu_proto::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use self::keys::Keys;
+use self::keys::{KeyError, Keys, Passphrase};
 use crate::{
     clock::{Clock, Dice},
     ledger::Me,
@@ -56,6 +56,8 @@ pub enum IdentityError {
     Certificate(#[from] rcgen::Error),
     #[error("TLS could not be set up")]
     Tls(#[from] rustls::Error),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -155,6 +157,19 @@ impl Home {
         clock: &Clock,
         dice: &Dice,
     ) -> Result<Home, IdentityError> {
+        Home::init_sealed(dir, network, union, role, clock, dice, None)
+    }
+
+    /// The same, with keys that only this passphrase opens.
+    pub fn init_sealed(
+        dir: &Path,
+        network: &str,
+        union: RegionCode,
+        role: Role,
+        clock: &Clock,
+        dice: &Dice,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Home, IdentityError> {
         if !union.has_union() {
             return Err(IdentityError::NoUnion(union));
         }
@@ -167,7 +182,11 @@ impl Home {
         for folder in ["", "keys", "certs"] {
             private_dir(&dir.join(folder))?;
         }
-        let keys = Keys::open(dir);
+        let mut keys = Keys::open(dir);
+        keys.must_be_new()?;
+        if let Some(passphrase) = passphrase {
+            keys.begin_sealed(passphrase, dice)?;
+        }
         let seed = |name: &str| keys.new_seed(name, dice);
         let signing = SigningKey::from_seed(&*seed("signing")?);
         seed("seal")?;
@@ -176,10 +195,10 @@ impl Home {
             seed("index")?;
         }
         let tls = certificates::new_key()?;
-        keys.write_pem("tls", &tls)?;
+        keys.write_pem("tls", &tls, dice)?;
         if role != Role::Node {
             let authority = certificates::new_key()?;
-            keys.write_pem("authority", &authority)?;
+            keys.write_pem("authority", &authority, dice)?;
             if role == Role::Root {
                 let root = certificates::root(&authority, union, clock())?;
                 write_file(&dir.join("certs/root.pem"), root.as_bytes())?;
@@ -264,7 +283,7 @@ impl Home {
             root: self.config.root,
             seal: SealKey::from_bytes(*self.seed("seal")?),
             grant: if hub { Some(GrantKey::from_seed(&*self.seed("grant")?)) } else { None },
-            index: if hub { Some(*self.seed("index")?) } else { None },
+            index: if hub { Some(self.seed("index")?) } else { None },
             clock,
             dice,
         })
@@ -278,7 +297,7 @@ impl Home {
     pub fn request(&self) -> Result<Request, IdentityError> {
         let union = self.config.union;
         let authority = if self.config.hub {
-            Some(certificates::request(&self.key("authority")?, &certificates::authority_name(union))?)
+            Some(certificates::request(&*self.key("authority")?, &certificates::authority_name(union))?)
         } else {
             None
         };
@@ -289,7 +308,7 @@ impl Home {
             union: union.into(),
             device: SigningKey::from_seed(&*self.seed("signing")?).device().to_string(),
             hub: self.config.hub,
-            tls: certificates::request(&self.key("tls")?, &certificates::machine_name(union))?,
+            tls: certificates::request(&*self.key("tls")?, &certificates::machine_name(union))?,
             authority,
             seal_key,
         })
@@ -303,7 +322,7 @@ impl Home {
                 theirs: grant.network.clone(),
             });
         }
-        if certificates::key_hash(&grant.tls)? != certificates::own_key_hash(&self.key("tls")?) {
+        if certificates::key_hash(&grant.tls)? != certificates::own_key_hash(&*self.key("tls")?) {
             return Err(IdentityError::OtherMachine);
         }
         let broken =
@@ -342,7 +361,7 @@ impl Home {
     }
 
     /// A TLS or authority key.
-    pub fn key(&self, name: &str) -> Result<rcgen::KeyPair, IdentityError> {
+    pub fn key(&self, name: &str) -> Result<Zeroizing<rcgen::KeyPair>, IdentityError> {
         self.keys.pem(name)
     }
 
@@ -414,8 +433,10 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
 fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError> {
     let beside = path.with_extension("new");
     let write = || -> std::io::Result<()> {
+        // One that a crash left may be anybody's to read: made anew, it is not.
+        let _ = fs::remove_file(&beside);
         let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
         #[cfg(not(unix))]
@@ -425,7 +446,18 @@ fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError>
         file.sync_all()?;
         fs::rename(&beside, path)
     };
-    write().map_err(|e| file_error(path, e))
+    write().map_err(|e| file_error(path, e))?;
+    if let Some(dir) = path.parent() {
+        sync_dir(dir);
+    }
+    Ok(())
+}
+
+/// Makes names in a directory durable. It cannot be opened for that everywhere; where it can, it is done.
+pub(crate) fn sync_dir(dir: &Path) {
+    if let Ok(dir) = fs::File::open(dir) {
+        let _ = dir.sync_all();
+    }
 }
 
 fn private_dir(path: &Path) -> Result<(), IdentityError> {

@@ -19,6 +19,7 @@ use huiliu_proto::{
     signed::SigningKey,
 };
 use rusqlite::Connection;
+use zeroize::Zeroizing;
 
 use crate::{
     clock::{Clock, Dice},
@@ -46,7 +47,7 @@ pub struct Me {
     /// What other unions' keys are granted to; hubs of provinces.
     pub grant: Option<GrantKey>,
     /// The key of this hub's index of identity numbers; hubs that may look for duplicates.
-    pub index: Option<[u8; 32]>,
+    pub index: Option<Zeroizing<[u8; 32]>>,
     pub clock: Clock,
     pub dice: Dice,
 }
