@@ -9,7 +9,9 @@ pub mod error;
 pub mod filing;
 pub mod init;
 pub mod join;
+pub mod keys;
 pub mod lang;
+pub mod passphrase;
 pub mod quarantine;
 pub mod record;
 pub mod repair;
@@ -49,6 +51,9 @@ pub struct Global {
     /// Directory with this union's records and keys
     #[arg(long, global = true, value_name = "DIR", env = "HUILIU_HOME", hide_env_values = true)]
     pub home: Option<PathBuf>,
+    /// File whose first line is the passphrase of this home's keys, where nobody can be asked
+    #[arg(long, global = true, value_name = "FILE", env = "HUILIU_PASSPHRASE_FILE", hide_env_values = true)]
+    pub passphrase_file: Option<PathBuf>,
     /// Language of help and answers; without it that of the locale
     #[arg(long, global = true, value_name = "LANG", value_parser = ["zh", "en"])]
     pub lang: Option<String>,
@@ -97,6 +102,9 @@ pub enum Verb {
     Verify(repair::Verify),
     /// List what is stored but does not count, and why
     Quarantine(quarantine::Quarantine),
+    /// Seal this machine's key files with a passphrase, or unseal them
+    #[command(subcommand)]
+    Keys(keys::KeysVerb),
 }
 
 impl Verb {
@@ -115,6 +123,7 @@ impl Verb {
             Verb::Rebuild(verb) => verb.run(desk),
             Verb::Verify(verb) => verb.run(desk),
             Verb::Quarantine(verb) => verb.run(desk),
+            Verb::Keys(verb) => verb.run(desk),
         }
     }
 }

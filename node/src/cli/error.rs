@@ -116,6 +116,9 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
             return causes::identity(error, lang);
         }
         if let Some(error) = cause.downcast_ref() {
+            return causes::keys(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
             return causes::uplink(error, lang);
         }
         if let Some(error) = cause.downcast_ref() {

@@ -1,6 +1,6 @@
 //! How things stand, gathered: decided here, put into words in `status`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Result;
 use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, region::RegionCode, signed::Receipt};
@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use crate::{
     admission::Reason,
+    identity::keys::{Kept, Keys},
     store::{
         documents, feeds,
         feeds::FeedRow,
@@ -43,6 +44,9 @@ pub struct Standing {
     /// By reason.
     pub quarantine: BTreeMap<String, u64>,
     pub unknown: Vec<Unknown>,
+    /// Key files that others may read.
+    pub exposed: Vec<PathBuf>,
+    pub kept: Kept,
     /// Feed, when, what was kept.
     pub evidence: Vec<(FeedId, i64, String)>,
 }
@@ -55,6 +59,10 @@ pub enum Need {
     Quarantine,
     Enrolment,
     Fork,
+    /// Others may read key files.
+    Exposed,
+    /// Sealing or unsealing of the keys broke off.
+    HalfSealed,
 }
 
 impl Need {
@@ -65,12 +73,14 @@ impl Need {
             Need::Quarantine => "quarantine",
             Need::Enrolment => "enrolment",
             Need::Fork => "fork",
+            Need::Exposed => "exposed_keys",
+            Need::HalfSealed => "half_sealed_keys",
         }
     }
 }
 
 impl Standing {
-    pub fn read(conn: &Connection, union: RegionCode) -> Result<Standing> {
+    pub fn read(conn: &Connection, union: RegionCode, keys: &Keys) -> Result<Standing> {
         let all = feeds::all(conn)?;
         let receipts = receipts::all(conn)?;
         let own = all.iter().filter(|f| f.own && f.size() > 0);
@@ -91,6 +101,8 @@ impl Standing {
             conflicts,
             quarantine: held,
             unknown: unknown.collect(),
+            exposed: keys.exposed(),
+            kept: keys.kept()?,
             evidence: feeds::evidence(conn)?,
         })
     }
@@ -113,6 +125,8 @@ impl Standing {
             (held, Need::Quarantine),
             (!self.unknown.is_empty(), Need::Enrolment),
             (forked, Need::Fork),
+            (!self.exposed.is_empty(), Need::Exposed),
+            (self.kept == Kept::Partly, Need::HalfSealed),
         ];
         needs.into_iter().filter(|(is, _)| *is).map(|(_, need)| need).collect()
     }

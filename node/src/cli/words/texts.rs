@@ -5,6 +5,7 @@ use super::Texts;
 pub const TEXTS: Texts = &[
     ("", "汇流：一级工会的专职集体协商指导员及其专项资金的记录。"),
     (".home", "存放本单位数据和密钥的目录"),
+    (".passphrase_file", "口令文件，第一行为本机密钥的口令；用于无人值守"),
     (".lang", "帮助和回答使用的语言；不填则随系统语言"),
     (".json", "以 JSON 回答：英文键名，数字为数值，金额以分计"),
     (".verbose", "在标准错误输出处理过程；写两次更详细"),
@@ -15,6 +16,7 @@ pub const TEXTS: Texts = &[
     ("init.network", "网络名称，各级机器须一致"),
     ("init.hub", "同时为下级服务；huiliu-hub 不写也是"),
     ("init.root", "这是全国总工会的枢纽，一切授权的源头"),
+    ("init.passphrase", "用口令加密密钥文件；此后每个命令都要输入口令"),
     ("request", "生成加入申请，交给上级工会"),
     ("request.file", "申请写入的文件"),
     ("join", "接受上级的批复，加入网络"),
@@ -74,5 +76,10 @@ pub const TEXTS: Texts = &[
     ("check explain.rule", "规则编号，如 FC-01"),
     ("rebuild", "由日志重算全部表和汇总"),
     ("verify", "核验数据未被改动：签名、校验树，以及重算结果一致"),
+    ("keys", "用口令加密本机密钥文件，或解除加密"),
+    ("keys seal", "用口令加密密钥文件；此后每个命令都要输入口令"),
+    ("keys unseal", "解除加密，密钥文件仅本人可读"),
+    ("keys change", "更改口令"),
+    ("keys change.new_passphrase_file", "新口令文件，第一行为新口令；不填则询问"),
     ("quarantine", "列出已存储但不计入的内容及原因"),
 ];
