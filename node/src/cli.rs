@@ -4,6 +4,7 @@
 //! and a test sees to it that nothing is missing in either.
 
 pub mod check;
+pub mod crash;
 pub mod desk;
 pub mod error;
 pub mod filing;
@@ -60,7 +61,7 @@ pub struct Global {
     /// Answer in JSON: English names, numbers as numbers, money in fen
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say on standard error what is done; twice for more
+    /// Say on standard error what is done; twice for more, three times for everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// Print this help
@@ -128,13 +129,14 @@ impl Verb {
     }
 }
 
-/// Logs go to standard error: warnings always, more with `-v`. Nothing personal is ever logged.
+/// Logs go to standard error: warnings always, more with `-v`, everything with three. Nothing personal is ever logged.
 pub fn start_logging(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
         0 => "warn",
         1 => "warn,huiliu_node=info,huiliu_hub=info",
-        _ => "info,huiliu_node=debug,huiliu_hub=debug",
+        2 => "info,huiliu_node=debug,huiliu_hub=debug",
+        _ => "trace",
     };
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_ansi(colours);

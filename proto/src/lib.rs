@@ -22,6 +22,7 @@ pub mod value;
 pub mod algorithms;
 pub mod edit;
 pub mod feed;
+mod hidden;
 pub mod operation;
 pub mod root;
 pub mod seal;

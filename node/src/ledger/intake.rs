@@ -16,7 +16,7 @@ use super::Ledger;
 use crate::store::{Result, feeds, feeds::SegmentRow, receipts, trust};
 
 /// A batch, as it came off the wire.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Incoming {
     pub feed: FeedId,
     /// The feed's header, where it may be new here.
@@ -25,6 +25,13 @@ pub struct Incoming {
     pub count: u64,
     pub segment: Bytes,
     pub head: v1::Signed,
+}
+
+/// A short run is packed as it is, text and all: never what it holds.
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Incoming({:?}, {} from {})", self.feed, self.count, self.first)
+    }
 }
 
 /// What became of a batch.
