@@ -3,6 +3,7 @@
 //! Help and answers are in Chinese or English. The English help stands beside the arguments, the Chinese in `words`,
 //! and a test sees to it that nothing is missing in either.
 
+pub mod backup;
 pub mod check;
 pub mod crash;
 pub mod desk;
@@ -16,6 +17,7 @@ pub mod passphrase;
 pub mod quarantine;
 pub mod record;
 pub mod repair;
+pub mod restore;
 pub mod rollup;
 pub mod serve;
 pub mod status;
@@ -103,6 +105,10 @@ pub enum Verb {
     Verify(repair::Verify),
     /// List what is stored but does not count, and why
     Quarantine(quarantine::Quarantine),
+    /// Copy the database to a file, as it is at this moment, and prove the copy
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database; what was there is kept beside it
+    Restore(restore::Restore),
     /// Seal this machine's key files with a passphrase, or unseal them
     #[command(subcommand)]
     Keys(keys::KeysVerb),
@@ -124,6 +130,8 @@ impl Verb {
             Verb::Rebuild(verb) => verb.run(desk),
             Verb::Verify(verb) => verb.run(desk),
             Verb::Quarantine(verb) => verb.run(desk),
+            Verb::Backup(verb) => verb.run(desk),
+            Verb::Restore(verb) => verb.run(desk),
             Verb::Keys(verb) => verb.run(desk),
         }
     }

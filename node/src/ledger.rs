@@ -29,7 +29,7 @@ use crate::{
 
 pub use author::Outcome;
 pub use intake::{Incoming, Intake};
-pub use rebuild::verify;
+pub use rebuild::{Problem, verify};
 
 /// Who writes here: keys, union, and the world outside as far as the ledger needs it.
 #[derive(Clone)]

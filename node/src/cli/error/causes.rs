@@ -33,8 +33,8 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
         StoreError::Missing(path) => failed(
             format!("数据库 {} 不见了，而本单位的密钥还在；不会悄悄新建", path.display()),
             en,
-            "请从备份恢复该文件；没有备份时与上级工会联系，从上级取回已报送的数据",
-            "restore the file from a backup; without one, ask the union above to give back what it holds",
+            "请运行 restore 恢复备份；没有备份时换一个目录重新 init 并加入，再用 sync 从上级取回已报送的数据",
+            "`restore` a backup; without one, `init` another directory and join again: `sync` then brings back what the union above holds",
         ),
         StoreError::Foreign(path) => failed(
             format!("{} 不是汇流的数据库", path.display()),
@@ -45,6 +45,21 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
         StoreError::Newer { found } => {
             failed(format!("数据库由更新的版本写成（结构版本 {found}）"), en, "请升级本程序", "upgrade this program")
         }
+        StoreError::Taken => {
+            failed("正在恢复备份".into(), en, "请在恢复完成后再运行", "run it again when that is done")
+        }
+        StoreError::InUse => failed(
+            "数据库正被另一个程序打开".into(),
+            en,
+            "请先结束 serve 和其他命令，再恢复备份",
+            "end `serve` and other commands first, then restore",
+        ),
+        StoreError::OtherMachine { union, device } => failed(
+            format!("该文件属于另一台机器：{}（{union}），设备 {}", union.union_name(), &device.to_string()[..16]),
+            format!("the file is of another machine: {union}, device {}", &device.to_string()[..16]),
+            "请换用本机的备份，或检查 --home 是否指对目录",
+            "take a backup of this machine, and check --home",
+        ),
         StoreError::Sqlite(_) if busy => failed(
             "数据库正被另一个程序占用".into(),
             "another program is using the database".into(),
