@@ -8,6 +8,7 @@ mod apply;
 mod author;
 mod intake;
 mod rebuild;
+mod seals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -30,6 +31,7 @@ use crate::{
 pub use author::Outcome;
 pub use intake::{Incoming, Intake};
 pub use rebuild::{Problem, verify};
+pub use seals::Seals;
 
 /// Who writes here: keys, union, and the world outside as far as the ledger needs it.
 #[derive(Clone)]
@@ -71,7 +73,7 @@ pub struct Ledger {
     /// What jobs add to unions' own totals, until the job ends.
     cells: BTreeMap<rollups::Cell, i64>,
     /// Keys that open other unions' sealed fields.
-    keys: HashMap<[u8; 8], SealKey>,
+    seals: Seals,
     /// Feeds whose operations may now be applied.
     waking: BTreeSet<i64>,
 }
@@ -90,10 +92,10 @@ impl Ledger {
             numbers: HashMap::new(),
             touched: BTreeSet::new(),
             cells: BTreeMap::new(),
-            keys: HashMap::new(),
+            seals: Seals::default(),
             waking: BTreeSet::new(),
         };
-        ledger.keys.insert(ledger.me.seal.id(), ledger.me.seal.clone());
+        ledger.seals.add(ledger.me.seal.clone());
         ledger.prepare()?;
         Ok(ledger)
     }

@@ -133,6 +133,9 @@ fn a_canary_sings_only_where_it_may() {
         listed["records"].as_array().is_some_and(|records| records.len() == 3)
     });
     assert!(found.out.contains(PHONE), "the province sees the phone: {}", found.out);
+    // It was granted the key, and is shown the last four; the city between is not even that.
+    let shown = |town: &Town, hub| town.run(hub, &["--json", "record", "show", &id]).json()["fields"]["id_no"].clone();
+    assert_eq!((shown(&town, "hub-320000"), shown(&town, "hub-320900")), ("****7736".into(), "****".into()));
 
     // One person in two unions: found by the province without a number in the open.
     let checked =
