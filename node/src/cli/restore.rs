@@ -79,7 +79,7 @@ impl Restore {
                 }
             },
         )?;
-        if !desk.json {
+        if !desk.json && home.config.parent.is_some() {
             desk.note(desk.pick(
                 "请先运行 sync，从上级取回此备份之后已报送的内容，再继续填写。",
                 "Run `sync` before anything is written: the union above gives back what it was sent since this backup.",
