@@ -188,6 +188,10 @@ fn a_canary_sings_only_where_it_may() {
     // As a power failure leaves them, write-ahead logs and all.
     town.kill_all();
 
+    // Put back as it was, with the replaced database beside it.
+    let restored = town.run(county, &["restore", backup.to_str().expect("plain"), "--yes"]).ok();
+    assert!(restored.err.contains("请先运行 sync"), "{}", restored.err);
+
     // The county knows its own people, and shows the last four.
     let shown = town.run(county, &["--json", "record", "show", &id]).json();
     assert_eq!((&shown["fields"]["id_no"], &shown["fields"]["phone"]), (&Json::from("****7736"), &Json::from(PHONE)));
