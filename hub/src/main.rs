@@ -10,6 +10,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     cli::start_logging(cli.global.verbose);
+    cli::crash::guard(lang);
     let desk = Desk::new(Program::Hub, lang, &cli.global);
     cli::finish(&desk, cli.verb.run(&desk))
 }

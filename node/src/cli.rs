@@ -3,17 +3,22 @@
 //! Help and answers are in Chinese or English. The English help stands beside the arguments, the Chinese in `words`,
 //! and a test sees to it that nothing is missing in either.
 
+pub mod backup;
 pub mod check;
+pub mod crash;
 pub mod desk;
 pub mod error;
 pub mod evidence;
 pub mod filing;
 pub mod init;
 pub mod join;
+pub mod keys;
 pub mod lang;
+pub mod passphrase;
 pub mod quarantine;
 pub mod record;
 pub mod repair;
+pub mod restore;
 pub mod rollup;
 pub mod serve;
 pub mod status;
@@ -50,13 +55,16 @@ pub struct Global {
     /// Directory with this union's records and keys
     #[arg(long, global = true, value_name = "DIR", env = "HUILIU_HOME", hide_env_values = true)]
     pub home: Option<PathBuf>,
+    /// File whose first line is the passphrase of this home's keys, where nobody can be asked
+    #[arg(long, global = true, value_name = "FILE", env = "HUILIU_PASSPHRASE_FILE", hide_env_values = true)]
+    pub passphrase_file: Option<PathBuf>,
     /// Language of help and answers; without it that of the locale
     #[arg(long, global = true, value_name = "LANG", value_parser = ["zh", "en"])]
     pub lang: Option<String>,
     /// Answer in JSON: English names, numbers as numbers, money in fen
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say on standard error what is done; twice for more
+    /// Say on standard error what is done; twice for more, three times for everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// Print this help
@@ -102,6 +110,13 @@ pub enum Verb {
     /// Signs of restored backups, clones, forgeries and hubs that lie: see them, and settle them
     #[command(subcommand)]
     Evidence(evidence::EvidenceVerb),
+    /// Copy the database to a file, as it is at this moment, and prove the copy
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database; what was there is kept beside it
+    Restore(restore::Restore),
+    /// Seal this machine's key files with a passphrase, or unseal them
+    #[command(subcommand)]
+    Keys(keys::KeysVerb),
 }
 
 impl Verb {
@@ -121,17 +136,21 @@ impl Verb {
             Verb::Verify(verb) => verb.run(desk),
             Verb::Quarantine(verb) => verb.run(desk),
             Verb::Evidence(verb) => verb.run(desk),
+            Verb::Backup(verb) => verb.run(desk),
+            Verb::Restore(verb) => verb.run(desk),
+            Verb::Keys(verb) => verb.run(desk),
         }
     }
 }
 
-/// Logs go to standard error: warnings always, more with `-v`. Nothing personal is ever logged.
+/// Logs go to standard error: warnings always, more with `-v`, everything with three. Nothing personal is ever logged.
 pub fn start_logging(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
         0 => "warn",
         1 => "warn,huiliu_node=info,huiliu_hub=info",
-        _ => "info,huiliu_node=debug,huiliu_hub=debug",
+        2 => "info,huiliu_node=debug,huiliu_hub=debug",
+        _ => "trace",
     };
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_ansi(colours);

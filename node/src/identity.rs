@@ -7,6 +7,7 @@
 //! a grant, the lower machine accepts it. A union may record for weeks before it joins.
 
 pub mod certificates;
+pub mod keys;
 pub mod memory;
 pub mod tls;
 
@@ -17,7 +18,7 @@ use std::{
 };
 
 use huiliu_proto::{
-    id::{DeviceId, Hash, hex, unhex},
+    id::{DeviceId, Hash, hex},
     region::{Level, RegionCode},
     seal::{GrantKey, SealKey},
     signed::SigningKey,
@@ -25,7 +26,10 @@ use huiliu_proto::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use self::memory::Memory;
+use self::{
+    keys::{KeyError, Keys, Passphrase},
+    memory::Memory,
+};
 use crate::{
     clock::{Clock, Dice},
     ledger::Me,
@@ -57,6 +61,8 @@ pub enum IdentityError {
     Certificate(#[from] rcgen::Error),
     #[error("TLS could not be set up")]
     Tls(#[from] rustls::Error),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -95,6 +101,7 @@ pub struct Config {
 pub struct Home {
     pub dir: PathBuf,
     pub config: Config,
+    pub keys: Keys,
 }
 
 /// `config.json`, and the parts of requests and grants that travel as files.
@@ -153,6 +160,19 @@ impl Home {
         clock: &Clock,
         dice: &Dice,
     ) -> Result<Home, IdentityError> {
+        Home::init_sealed(dir, network, union, role, clock, dice, None)
+    }
+
+    /// The same, with keys that only this passphrase opens.
+    pub fn init_sealed(
+        dir: &Path,
+        network: &str,
+        union: RegionCode,
+        role: Role,
+        clock: &Clock,
+        dice: &Dice,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Home, IdentityError> {
         if !union.has_union() {
             return Err(IdentityError::NoUnion(union));
         }
@@ -165,12 +185,12 @@ impl Home {
         for folder in ["", "keys", "certs"] {
             private_dir(&dir.join(folder))?;
         }
-        let seed = |name: &str| -> Result<Zeroizing<[u8; 32]>, IdentityError> {
-            let mut seed = Zeroizing::new([0; 32]);
-            dice(&mut *seed);
-            write_private(&dir.join("keys").join(name), hex(&*seed).as_bytes())?;
-            Ok(seed)
-        };
+        let mut keys = Keys::open(dir);
+        keys.must_be_new()?;
+        if let Some(passphrase) = passphrase {
+            keys.begin_sealed(passphrase, dice)?;
+        }
+        let seed = |name: &str| keys.new_seed(name, dice);
         let signing = SigningKey::from_seed(&*seed("signing")?);
         seed("seal")?;
         if role != Role::Node {
@@ -178,10 +198,10 @@ impl Home {
             seed("index")?;
         }
         let tls = certificates::new_key()?;
-        write_private(&dir.join("keys/tls.pem"), Zeroizing::new(tls.serialize_pem()).as_bytes())?;
+        keys.write_pem("tls", &tls, dice)?;
         if role != Role::Node {
             let authority = certificates::new_key()?;
-            write_private(&dir.join("keys/authority.pem"), Zeroizing::new(authority.serialize_pem()).as_bytes())?;
+            keys.write_pem("authority", &authority, dice)?;
             if role == Role::Root {
                 let root = certificates::root(&authority, union, clock())?;
                 write_file(&dir.join("certs/root.pem"), root.as_bytes())?;
@@ -196,7 +216,7 @@ impl Home {
             parent: None,
             listen: None,
         };
-        let home = Home { dir: dir.to_owned(), config };
+        let home = Home { dir: dir.to_owned(), config, keys };
         Store::create(&home.database())?;
         let memory = dir.join(MEMORY);
         Memory::create(&memory).map_err(|e| file_error(&memory, e))?;
@@ -229,7 +249,7 @@ impl Home {
             parent,
             listen: file.listen,
         };
-        Ok(Home { dir: dir.to_owned(), config })
+        Ok(Home { dir: dir.to_owned(), config, keys: Keys::open(dir) })
     }
 
     /// Writes the configuration, whole or not at all.
@@ -265,7 +285,7 @@ impl Home {
             root: self.config.root,
             seal: SealKey::from_bytes(*self.seed("seal")?),
             grant: if hub { Some(GrantKey::from_seed(&*self.seed("grant")?)) } else { None },
-            index: if hub { Some(*self.seed("index")?) } else { None },
+            index: if hub { Some(self.seed("index")?) } else { None },
             clock,
             dice,
         })
@@ -279,7 +299,7 @@ impl Home {
     pub fn request(&self) -> Result<Request, IdentityError> {
         let union = self.config.union;
         let authority = if self.config.hub {
-            Some(certificates::request(&self.key("authority")?, &certificates::authority_name(union))?)
+            Some(certificates::request(&*self.key("authority")?, &certificates::authority_name(union))?)
         } else {
             None
         };
@@ -290,7 +310,7 @@ impl Home {
             union: union.into(),
             device: SigningKey::from_seed(&*self.seed("signing")?).device().to_string(),
             hub: self.config.hub,
-            tls: certificates::request(&self.key("tls")?, &certificates::machine_name(union))?,
+            tls: certificates::request(&*self.key("tls")?, &certificates::machine_name(union))?,
             authority,
             seal_key,
         })
@@ -304,7 +324,7 @@ impl Home {
                 theirs: grant.network.clone(),
             });
         }
-        if certificates::key_hash(&grant.tls)? != certificates::own_key_hash(&self.key("tls")?) {
+        if certificates::key_hash(&grant.tls)? != certificates::own_key_hash(&*self.key("tls")?) {
             return Err(IdentityError::OtherMachine);
         }
         let broken =
@@ -343,18 +363,12 @@ impl Home {
     }
 
     /// A TLS or authority key.
-    pub fn key(&self, name: &str) -> Result<rcgen::KeyPair, IdentityError> {
-        let pem = Zeroizing::new(read_text(&self.dir.join("keys").join(format!("{name}.pem")))?);
-        Ok(rcgen::KeyPair::from_pem(&pem)?)
+    pub fn key(&self, name: &str) -> Result<Zeroizing<rcgen::KeyPair>, IdentityError> {
+        self.keys.pem(name)
     }
 
     fn seed(&self, name: &str) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
-        let path = self.dir.join("keys").join(name);
-        let text = Zeroizing::new(read_text(&path)?);
-        let bytes = unhex(text.trim()).map(Zeroizing::new);
-        let seed = bytes.and_then(|b| <[u8; 32]>::try_from(&b[..]).ok());
-        seed.map(Zeroizing::new)
-            .ok_or(IdentityError::File { path, cause: "it does not hold 32 bytes in hexadecimal".into() })
+        self.keys.seed(name)
     }
 }
 
@@ -418,15 +432,13 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
     write_mode(path, bytes, 0o644)
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
-    write_mode(path, bytes, 0o600)
-}
-
 fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError> {
     let beside = path.with_extension("new");
     let write = || -> std::io::Result<()> {
+        // One that a crash left may be anybody's to read: made anew, it is not.
+        let _ = fs::remove_file(&beside);
         let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
         #[cfg(not(unix))]
@@ -436,7 +448,18 @@ fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError>
         file.sync_all()?;
         fs::rename(&beside, path)
     };
-    write().map_err(|e| file_error(path, e))
+    write().map_err(|e| file_error(path, e))?;
+    if let Some(dir) = path.parent() {
+        sync_dir(dir);
+    }
+    Ok(())
+}
+
+/// Makes names in a directory durable. It cannot be opened for that everywhere; where it can, it is done.
+pub(crate) fn sync_dir(dir: &Path) {
+    if let Ok(dir) = fs::File::open(dir) {
+        let _ = dir.sync_all();
+    }
 }
 
 fn private_dir(path: &Path) -> Result<(), IdentityError> {

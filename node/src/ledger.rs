@@ -9,6 +9,7 @@ mod author;
 mod intake;
 mod parting;
 mod rebuild;
+mod seals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,6 +22,7 @@ use huiliu_proto::{
     tree::Edge,
 };
 use rusqlite::Connection;
+use zeroize::Zeroizing;
 
 use crate::{
     clock::{Clock, Dice},
@@ -31,7 +33,8 @@ use crate::{
 
 pub use author::Outcome;
 pub use intake::{Incoming, Intake};
-pub use rebuild::verify;
+pub use rebuild::{Problem, verify};
+pub use seals::Seals;
 
 /// Who writes here: keys, union, and the world outside as far as the ledger needs it.
 #[derive(Clone)]
@@ -49,7 +52,7 @@ pub struct Me {
     /// What other unions' keys are granted to; hubs of provinces.
     pub grant: Option<GrantKey>,
     /// The key of this hub's index of identity numbers; hubs that may look for duplicates.
-    pub index: Option<[u8; 32]>,
+    pub index: Option<Zeroizing<[u8; 32]>>,
     pub clock: Clock,
     pub dice: Dice,
 }
@@ -73,7 +76,7 @@ pub struct Ledger {
     /// What jobs add to unions' own totals, until the job ends.
     cells: BTreeMap<rollups::Cell, i64>,
     /// Keys that open other unions' sealed fields.
-    keys: HashMap<[u8; 8], SealKey>,
+    seals: Seals,
     /// Feeds whose operations may now be applied.
     waking: BTreeSet<i64>,
     /// Own feeds, and how far they have been signed since the last commit.
@@ -100,14 +103,14 @@ impl Ledger {
             numbers: HashMap::new(),
             touched: BTreeSet::new(),
             cells: BTreeMap::new(),
-            keys: HashMap::new(),
+            seals: Seals::default(),
             waking: BTreeSet::new(),
             marks: BTreeMap::new(),
             limits: HashMap::new(),
             stale: false,
             others: HashMap::new(),
         };
-        ledger.keys.insert(ledger.me.seal.id(), ledger.me.seal.clone());
+        ledger.seals.add(ledger.me.seal.clone());
         ledger.prepare()?;
         ledger.recollect()?;
         Ok(ledger)

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     cli::start_logging(cli.global.verbose);
+    cli::crash::guard(lang);
     let desk = Desk::new(Program::Node, lang, &cli.global);
     cli::finish(&desk, cli.verb.run(&desk))
 }

@@ -4,6 +4,7 @@
 //! transaction, each in a savepoint of its own, and are answered only after the COMMIT. Readers have connections that
 //! cannot write. All SQL is in this module's files and in `check/`.
 
+pub mod backup;
 pub mod caches;
 mod changes;
 pub mod documents;
@@ -19,18 +20,23 @@ pub mod tables;
 pub mod trust;
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc},
     thread::JoinHandle,
     time::Duration,
 };
 
+use huiliu_proto::{id::DeviceId, region::RegionCode};
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 use tokio::sync::oneshot;
 
 use self::changes::Bell;
 pub use self::changes::Changes;
-use crate::ledger::{Ledger, Me};
+use crate::{
+    identity::sync_dir,
+    ledger::{Ledger, Me},
+};
 
 /// "HULI".
 const APPLICATION_ID: i32 = 0x4855_4c49;
@@ -59,6 +65,12 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     #[error("the database file cannot be reached")]
     Io(#[from] std::io::Error),
+    #[error("a backup is being restored")]
+    Taken,
+    #[error("another program has the database open")]
+    InUse,
+    #[error("the file is of another machine: union {union}, device {device}")]
+    OtherMachine { union: RegionCode, device: DeviceId },
     #[error("it is not known whether this was stored; look before you write it again")]
     Unknown,
     #[error("an operation failed in a way that is a defect of this program; it was undone")]
@@ -71,6 +83,9 @@ pub enum StoreError {
     Damaged(&'static str),
     #[error("{0}")]
     Refused(String),
+    /// A sealed field's, of this union's own.
+    #[error(transparent)]
+    Algorithms(#[from] huiliu_proto::algorithms::UnknownSuite),
     #[error(transparent)]
     Feed(#[from] huiliu_proto::feed::FeedError),
     #[error(transparent)]
@@ -110,6 +125,8 @@ struct Inner {
     readers: Mutex<Vec<Connection>>,
     writer: Writer,
     bell: Bell,
+    /// Closed last: as long as it is held, nobody puts another file in the place of this one.
+    _lock: File,
 }
 
 impl Drop for Writer {
@@ -131,6 +148,7 @@ impl Store {
         if path.exists() {
             return Err(StoreError::Exists(path.to_owned()));
         }
+        backup::private_file(path)?;
         let conn = Connection::open(path)?;
         conn.pragma_update(None, "journal_mode", "wal")?;
         conn.pragma_update(None, "synchronous", "extra")?;
@@ -141,16 +159,17 @@ impl Store {
         conn.execute_batch("COMMIT")?;
         conn.close().map_err(|(_, e)| e)?;
         if let Some(dir) = path.parent() {
-            // A directory cannot be opened for this everywhere; where it can, the file's name is made durable too.
-            if let Ok(dir) = std::fs::File::open(dir) {
-                let _ = dir.sync_all();
-            }
+            sync_dir(dir);
         }
         Ok(())
     }
 
     /// Opens an existing file; one that is missing, foreign or newer is refused.
     pub fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
+        if !path.exists() {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        let lock = backup::shared(path)?;
         let conn = open_writer(path)?;
         let ledger = Ledger::open(conn, me)?;
         let bell = Bell::default();
@@ -165,7 +184,8 @@ impl Store {
                 Writer::Thread { queue: Some(send), thread: Some(thread) }
             }
         };
-        Ok(Store { inner: Arc::new(Inner { path: path.to_owned(), writer, readers: Mutex::new(vec![]), bell }) })
+        let (path, readers) = (path.to_owned(), Mutex::new(vec![]));
+        Ok(Store { inner: Arc::new(Inner { path, readers, writer, bell, _lock: lock }) })
     }
 
     pub fn path(&self) -> &Path {
@@ -242,11 +262,7 @@ impl Store {
 
     /// Copies the whole file, as one consistent state, while others go on working.
     pub fn copy_to(&self, path: &Path) -> Result<Connection> {
-        let from = open_reader(&self.inner.path)?;
-        let mut to = Connection::open(path)?;
-        rusqlite::backup::Backup::new(&from, &mut to)?.run_to_completion(4096, Duration::ZERO, None)?;
-        settle(&to)?;
-        Ok(to)
+        copy(&open_reader(&self.inner.path)?, path)
     }
 
     /// Runs `look` on a connection that cannot write. It sees one consistent state.
@@ -343,6 +359,25 @@ fn transact(ledger: &mut Ledger, jobs: Vec<Job>) -> bool {
         answer(if ok && kept { Ok(()) } else { Err(StoreError::Unknown) });
     }
     ok
+}
+
+fn copy(from: &Connection, path: &Path) -> Result<Connection> {
+    backup::private_file(path)?;
+    let mut to = Connection::open(path)?;
+    rusqlite::backup::Backup::new(from, &mut to)?.run_to_completion(4096, Duration::ZERO, None)?;
+    settle(&to)?;
+    Ok(to)
+}
+
+/// The same of a file that is nobody's store.
+pub fn copy_of(file: &Path, path: &Path) -> Result<Connection> {
+    copy(&open_reader(file)?, path)
+}
+
+/// Copies a file's bytes into a new one that only its owner may read.
+pub fn copy_file(from: &Path, to: &Path) -> std::io::Result<()> {
+    backup::private_file(to)?;
+    std::io::copy(&mut File::open(from)?, &mut File::options().write(true).open(to)?).map(drop)
 }
 
 fn open_writer(path: &Path) -> Result<Connection> {

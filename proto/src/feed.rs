@@ -4,14 +4,13 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{
+    algorithms::{SUITE, Suite, UnknownSuite},
     id::{DeviceId, FeedId, Hash},
     kind::Reach,
     region::{Level, RegionCode},
     v1,
 };
 
-/// SHA-256 and Ed25519: the one set of algorithms there is so far. SM3 and SM2 will be another number.
-pub const ALGORITHMS: u32 = 1;
 const MAX_HEADER: usize = 512;
 const MAX_NETWORK: usize = 64;
 
@@ -41,8 +40,8 @@ pub enum FeedError {
     Network,
     #[error("the feed header names a feed to continue by something that is not a feed id")]
     Continues,
-    #[error("the feed uses algorithms number {0}, which this version does not know")]
-    Algorithms(u32),
+    #[error("the feed cannot be read: {0}")]
+    Algorithms(#[from] UnknownSuite),
 }
 
 /// A feed's header, parsed, with the bytes it came as.
@@ -81,7 +80,7 @@ impl Feed {
             }),
             continues: continues.map(|(feed, _)| feed.to_vec().into()).unwrap_or_default(),
             continues_at: continues.map_or(0, |(_, at)| at),
-            algorithms: ALGORITHMS,
+            algorithms: SUITE.number(),
         };
         Feed::parse(header.encode_to_vec().into())
     }
@@ -92,9 +91,7 @@ impl Feed {
             return Err(FeedError::Malformed);
         }
         let wire = v1::FeedHeader::decode(header.clone()).map_err(|_| FeedError::Malformed)?;
-        if wire.algorithms != ALGORITHMS {
-            return Err(FeedError::Algorithms(wire.algorithms));
-        }
+        Suite::try_from(wire.algorithms)?;
         if wire.network.is_empty() || wire.network.len() > MAX_NETWORK {
             return Err(FeedError::Network);
         }
@@ -182,6 +179,22 @@ mod tests {
     }
 
     #[test]
+    fn a_header_of_other_algorithms_is_refused_in_words() {
+        // As a newer version might write it: its device's key is of another length, too.
+        let header = v1::FeedHeader {
+            network: "test".into(),
+            union: 320_922,
+            device: vec![2; 33].into(),
+            scope: Some(v1::feed_header::Scope::Reach(Reach::Nation.number())),
+            algorithms: 2,
+            ..Default::default()
+        };
+        let error = Feed::parse(header.encode_to_vec().into()).unwrap_err();
+        assert_eq!(error, FeedError::Algorithms(UnknownSuite(2)));
+        assert!(error.to_string().contains("does not know; upgrade this program"), "{error}");
+    }
+
+    #[test]
     fn a_header_reads_back_and_nonsense_does_not() {
         let before = feed("320922", Scope::Own(Reach::Nation));
         let after =
@@ -190,7 +203,7 @@ mod tests {
         assert_eq!(Feed::parse(after.header.clone()).unwrap(), after);
         assert_eq!(Feed::parse(Bytes::from_static(b"\xff\xff")), Err(FeedError::Malformed));
         assert_eq!(Feed::parse(Bytes::from(vec![0; 600])), Err(FeedError::Malformed));
-        assert_eq!(Feed::parse(Bytes::new()), Err(FeedError::Algorithms(0)));
+        assert_eq!(Feed::parse(Bytes::new()), Err(FeedError::Algorithms(UnknownSuite(0))));
         let not_ours = Feed::new("test", code("320900"), DeviceId([3; 32]), 0, Scope::Branch(code("110117")), None);
         assert_eq!(not_ours, Err(FeedError::Scope));
     }

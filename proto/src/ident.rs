@@ -60,6 +60,41 @@ pub enum SexDigit {
     Female,
 }
 
+/// A text with what looks like the number of a person or an account, 15 digits or more and perhaps an X, cut to its last
+/// four characters: for what is shown again of something that was typed in the wrong place.
+pub fn mask(text: &str) -> String {
+    let digit = |c: char| c.nfkc().next().is_some_and(|c| c.is_ascii_digit());
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(digit) {
+        let end = rest[start..].find(|c| !digit(c)).map_or(rest.len(), |length| start + length);
+        let (before, number, after) = (&rest[..start], &rest[start..end], &rest[end..]);
+        masked.push_str(before);
+        let length = number.chars().count();
+        if length < 15 {
+            masked.push_str(number);
+        } else {
+            let last = if after.starts_with(['X', 'x', 'Ｘ', 'ｘ']) { 3 } else { 4 };
+            masked.push_str("****");
+            masked.extend(number.chars().skip(length - last));
+        }
+        rest = after;
+    }
+    masked + rest
+}
+
+/// Whether a text contains a resident identity number, so that it stood readable where it is not looked for.
+pub fn contains_resident_id(text: &str) -> bool {
+    let plain: Vec<char> = text.nfkc().collect();
+    let part_of_number = |c: &char| c.is_ascii_alphanumeric();
+    plain.split(|c| !part_of_number(c)).any(|word| {
+        // Not a part of a longer number: a voucher's 20 digits may hold anything.
+        let word: String = word.iter().collect();
+        let word = word.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        word.len() == 18 && word.parse::<ResidentId>().is_ok()
+    })
+}
+
 /// NFKC, no blanks, capitals. Stops early: no identifier is longer than 18 characters.
 fn normal(typed: &str) -> String {
     typed.nfkc().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).take(19).collect()
@@ -297,6 +332,38 @@ impl fmt::Display for CreditCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_numbers_are_masked_wherever_they_stand() {
+        for (text, shown) in [
+            ("没有“id_no 11010519491231002X”", "没有“id_no ****002X”"),
+            ("11010519491231002x=id_no", "****002x=id_no"),
+            ("身份证１１０１０５１９４９１２３１００２１号", "身份证****００２１号"),
+            ("6222020200012345678, 2026-11-21", "****5678, 2026-11-21"),
+            ("phone 13900000001 及合同 12345678901234", "phone 13900000001 及合同 12345678901234"),
+            ("01a1fa94411b8000a44d8dc79bad0154", "01a1fa94411b8000a44d8dc79bad0154"),
+            ("", ""),
+        ] {
+            assert_eq!(mask(text), shown);
+        }
+    }
+
+    #[test]
+    fn an_identity_number_is_found_in_a_text() {
+        for text in [
+            "身份证11010519491231002X",
+            "号：１１０１０５１９４９１２３１００２ｘ。",
+            "ID11010519491231002X",
+            "11010519491231002X",
+        ] {
+            assert!(contains_resident_id(text), "{text}");
+        }
+        for text in
+            ["11010519491231002", "110105194912310021", "911010519491231002X", "记-11010519491231002X5", "话不多"]
+        {
+            assert!(!contains_resident_id(text), "{text}");
+        }
+    }
     use proptest::prelude::*;
 
     fn id(s: &str) -> ResidentId {

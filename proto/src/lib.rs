@@ -3,7 +3,7 @@
 //! In reading order: the words (`lang`), values that carry rules (`region`, `money`, `period`, `ident`, `id`), record
 //! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `rules`), then how what was recorded is
 //! proved: operations and edits (`operation`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
-//! (`signed`), where all authority comes from (`root`), how runs of operations are packed (`segment`) and how identity
+//! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), how runs of operations are packed (`segment`) and how identity
 //! numbers are sealed (`seal`).
 
 pub mod lang;
@@ -19,8 +19,10 @@ pub mod record;
 pub mod rules;
 pub mod value;
 
+pub mod algorithms;
 pub mod edit;
 pub mod feed;
+mod hidden;
 pub mod operation;
 pub mod root;
 pub mod seal;

@@ -27,7 +27,7 @@ pub enum OperationError {
     Destroyed,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Operation {
     pub kind: u32,
     pub record: RecordId,
@@ -38,6 +38,13 @@ pub struct Operation {
     pub salt: Bytes,
     /// The payload's hash, where the payload is no longer there.
     pub destroyed: Option<Hash>,
+}
+
+/// Never what it says: that ends in logs.
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Operation(kind {}, {:?}, {} bytes)", self.kind, self.record, self.payload.len())
+    }
 }
 
 impl Operation {

@@ -16,20 +16,19 @@ use hpke::{
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::id::{Hash, RecordId};
+use crate::{
+    algorithms::{SUITE, Suite, UnknownSuite},
+    id::{Hash, RecordId},
+};
 
-/// First byte of every box: the algorithm. 1 = XChaCha20-Poly1305.
-const BOX: u8 = 1;
-/// First byte of every wrapped key: the algorithm. 1 = HPKE with X25519, HKDF-SHA256, ChaCha20-Poly1305.
-const WRAP: u8 = 1;
 const KEY_ID: usize = 8;
 const NONCE: usize = 24;
 const INFO: &[u8] = b"huiliu/key-grant/1";
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    #[error("sealed with algorithm {0}, which this version does not know")]
-    Algorithm(u8),
+    #[error("the sealed value cannot be opened: {0}")]
+    Algorithms(#[from] UnknownSuite),
     #[error("sealed with a key that this union has not been granted")]
     Key,
     #[error("the sealed value is damaged, or was sealed for another record")]
@@ -69,18 +68,19 @@ impl SealKey {
         let mut nonce = [0; NONCE];
         nonce.copy_from_slice(&mac(&self.0, &[b"huiliu/seal-nonce/1", record.as_bytes(), text.as_bytes()])[..NONCE]);
         let cipher = XChaCha20Poly1305::new((&*self.0).into());
-        let payload = Payload { msg: text.as_bytes(), aad: record.as_bytes() };
+        let payload = Payload { msg: text.as_bytes(), aad: &beside(SUITE, record) };
         let sealed = cipher.encrypt(&nonce.into(), payload).map_err(|_| SealError::Damaged)?;
-        Ok([&[BOX][..], &self.id(), &nonce, &sealed].concat())
+        Ok([&[SUITE.byte()][..], &self.id(), &nonce, &sealed].concat())
     }
 
     pub fn open(&self, sealed: &[u8], record: &RecordId) -> Result<Zeroizing<String>, SealError> {
         if key_of(sealed)? != self.id() {
             return Err(SealError::Key);
         }
+        let suite = Suite::try_from(u32::from(sealed[0]))?;
         let (nonce, body) = sealed[1 + KEY_ID..].split_first_chunk::<NONCE>().ok_or(SealError::Damaged)?;
         let cipher = XChaCha20Poly1305::new((&*self.0).into());
-        let payload = Payload { msg: body, aad: record.as_bytes() };
+        let payload = Payload { msg: body, aad: &beside(suite, record) };
         let text = cipher.decrypt(&(*nonce).into(), payload).map_err(|_| SealError::Damaged)?;
         String::from_utf8(text).map(Zeroizing::new).map_err(|_| SealError::Damaged)
     }
@@ -96,17 +96,27 @@ impl SealKey {
             &self.id(),
         )
         .map_err(|_| SealError::Key)?;
-        Ok([&[WRAP][..], &capsule.to_bytes(), &wrapped].concat())
+        Ok([&[SUITE.byte()][..], &capsule.to_bytes(), &wrapped].concat())
     }
+}
+
+/// What is authenticated with a box: its algorithms, and the record it is for.
+fn beside(suite: Suite, record: &RecordId) -> [u8; 17] {
+    let mut beside = [suite.byte(); 17];
+    beside[1..].copy_from_slice(record.as_bytes());
+    beside
 }
 
 /// The id of the key a box was sealed with.
 pub fn key_of(sealed: &[u8]) -> Result<[u8; KEY_ID], SealError> {
-    match sealed {
-        [BOX, rest @ ..] => rest.first_chunk::<KEY_ID>().copied().ok_or(SealError::Damaged),
-        [other, ..] => Err(SealError::Algorithm(*other)),
-        [] => Err(SealError::Damaged),
-    }
+    inside(sealed)?.first_chunk::<KEY_ID>().copied().ok_or(SealError::Damaged)
+}
+
+/// What follows the first byte, which names the algorithms of a box or a wrapped key.
+fn inside(sealed: &[u8]) -> Result<&[u8], SealError> {
+    let (suite, rest) = sealed.split_first().ok_or(SealError::Damaged)?;
+    Suite::try_from(u32::from(*suite))?;
+    Ok(rest)
 }
 
 /// A hub's key pair for receiving grants.
@@ -125,12 +135,7 @@ impl GrantKey {
     }
 
     pub fn receive(&self, wrapped: &[u8], id: &[u8]) -> Result<SealKey, SealError> {
-        let rest = match wrapped {
-            [WRAP, rest @ ..] => rest,
-            [other, ..] => return Err(SealError::Algorithm(*other)),
-            [] => return Err(SealError::Damaged),
-        };
-        let (capsule, body) = rest.split_first_chunk::<32>().ok_or(SealError::Damaged)?;
+        let (capsule, body) = inside(wrapped)?.split_first_chunk::<32>().ok_or(SealError::Damaged)?;
         let capsule =
             <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(capsule).map_err(|_| SealError::Damaged)?;
         let key = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
@@ -148,9 +153,11 @@ impl GrantKey {
 }
 
 /// A hub's keyed index of an identity number: equal for equal numbers, meaningless without the key.
-pub fn blind_index(key: &[u8; 32], id_no: &str) -> [u8; 16] {
-    let mut index = [0; 16];
-    index.copy_from_slice(&mac(key, &[b"PID1|", id_no.as_bytes()])[..16]);
+///
+/// It begins with the number of its algorithms: indexes of two suites are never equal.
+pub fn blind_index(key: &[u8; 32], id_no: &str) -> [u8; 17] {
+    let mut index = [SUITE.byte(); 17];
+    index[1..].copy_from_slice(&mac(key, &[b"huiliu/blind-index/1", id_no.as_bytes()])[..16]);
     index
 }
 
@@ -193,12 +200,24 @@ mod tests {
         assert!(city.receive(&wrapped, &key.id()).is_err());
         assert!(province.receive(&wrapped, &[0; 8]).is_err());
         assert!(province.receive(&wrapped[..40], &key.id()).is_err());
-        assert_eq!(province.receive(&[3, 1, 2], &key.id()).unwrap_err(), SealError::Algorithm(3));
+        assert_eq!(province.receive(&[3, 1, 2], &key.id()).unwrap_err(), SealError::Algorithms(UnknownSuite(3)));
+    }
+
+    #[test]
+    fn a_box_of_other_algorithms_is_refused_in_words() {
+        let key = SealKey::from_bytes([1; 32]);
+        let mut sealed = key.seal("32092219900101001X", &RECORD).unwrap();
+        sealed[0] = 2;
+        let error = key.open(&sealed, &RECORD).unwrap_err();
+        assert_eq!(error, SealError::Algorithms(UnknownSuite(2)));
+        assert!(error.to_string().contains("does not know; upgrade this program"), "{error}");
+        assert_eq!(key_of(&sealed), Err(error));
     }
 
     #[test]
     fn an_index_depends_on_key_and_number() {
         let index = blind_index(&[1; 32], "32092219900101001X");
+        assert_eq!(index[0], SUITE.byte());
         assert_eq!(index, blind_index(&[1; 32], "32092219900101001X"));
         assert_ne!(index, blind_index(&[2; 32], "32092219900101001X"));
         assert_ne!(index, blind_index(&[1; 32], "110117195806150026"));

@@ -7,7 +7,7 @@ use ed25519_dalek::{Signer as _, VerifyingKey};
 use prost::Message as _;
 
 use crate::{
-    feed::ALGORITHMS,
+    algorithms::{SUITE, Suite, UnknownSuite},
     id::{DeviceId, FeedId, Hash},
     region::RegionCode,
     v1,
@@ -25,8 +25,8 @@ pub enum SignatureError {
     Key,
     #[error("what was signed is malformed")]
     Malformed,
-    #[error("it is signed with algorithms number {0}, which this version does not know")]
-    Algorithms(u32),
+    #[error("its signature cannot be checked: {0}")]
+    Algorithms(#[from] UnknownSuite),
 }
 
 /// A device's signing key. Zeroised when dropped, never printed.
@@ -103,7 +103,7 @@ impl TreeHead {
             root: root.to_vec().into(),
             time,
             seen: seen.map(|s| v1::Seen { feed: s.feed.to_vec().into(), size: s.size, root: s.root.to_vec().into() }),
-            algorithms: ALGORITHMS,
+            algorithms: SUITE.number(),
         };
         let signed = key.sign(HEAD, message.encode_to_vec());
         TreeHead { feed, size, root, time, seen, signed }
@@ -111,6 +111,12 @@ impl TreeHead {
 
     /// `feed` and `device` are what the receiver knows the head must be of, never what the head says.
     pub fn verify(signed: v1::Signed, feed: FeedId, device: &DeviceId) -> Result<TreeHead, SignatureError> {
+        // Asked first: what other algorithms signed would else be called forged. Believed only once it is verified.
+        if let Some(wire) = (signed.message.len() <= MAX_MESSAGE).then(|| v1::TreeHead::decode(signed.message.clone()))
+            && let Ok(wire) = wire
+        {
+            Suite::try_from(wire.algorithms)?;
+        }
         verify(HEAD, &signed, device)?;
         TreeHead::trusted(signed, feed)
     }
@@ -118,9 +124,7 @@ impl TreeHead {
     /// Reads a head that was verified before it was stored.
     pub fn trusted(signed: v1::Signed, feed: FeedId) -> Result<TreeHead, SignatureError> {
         let wire = v1::TreeHead::decode(signed.message.clone()).map_err(|_| SignatureError::Malformed)?;
-        if wire.algorithms != ALGORITHMS {
-            return Err(SignatureError::Algorithms(wire.algorithms));
-        }
+        Suite::try_from(wire.algorithms)?;
         if wire.feed != feed.as_bytes() {
             return Err(SignatureError::Wrong);
         }
@@ -152,7 +156,7 @@ impl Receipt {
             received_at,
             union: union.into(),
             device: device.to_vec().into(),
-            algorithms: ALGORITHMS,
+            algorithms: SUITE.number(),
         };
         let signed = key.sign(RECEIPT, message.encode_to_vec());
         Receipt { feed, size, root, received_at, union, device, signed }
@@ -165,9 +169,7 @@ impl Receipt {
             return Err(SignatureError::Malformed);
         }
         let wire = v1::Receipt::decode(signed.message.clone()).map_err(|_| SignatureError::Malformed)?;
-        if wire.algorithms != ALGORITHMS {
-            return Err(SignatureError::Algorithms(wire.algorithms));
-        }
+        Suite::try_from(wire.algorithms)?;
         let device = DeviceId::try_from(&wire.device[..]).map_err(malformed)?;
         verify(RECEIPT, &signed, &device)?;
         Ok(Receipt {
@@ -200,7 +202,8 @@ mod tests {
             let mut message = bent.message.to_vec();
             message[at] ^= 1;
             bent.message = message.into();
-            assert_eq!(TreeHead::verify(bent, FEED, &device), Err(SignatureError::Wrong));
+            let error = TreeHead::verify(bent, FEED, &device).unwrap_err();
+            assert!(matches!(error, SignatureError::Wrong | SignatureError::Algorithms(_)), "{error}");
         }
         let other = SigningKey::from_seed(&[9; 32]).device();
         assert_eq!(TreeHead::verify(head.signed.clone(), FEED, &other), Err(SignatureError::Wrong));
@@ -215,6 +218,25 @@ mod tests {
         assert_eq!(Receipt::verify(receipt.signed.clone()).unwrap(), receipt);
         let wrong = TreeHead::verify(receipt.signed, FEED, &key.device());
         assert_eq!(wrong, Err(SignatureError::Wrong));
+    }
+
+    #[test]
+    fn what_other_algorithms_signed_is_refused_in_words() {
+        let key = SigningKey::from_seed(&[1; 32]);
+        let head = TreeHead::sign(&key, FEED, 7, Hash([2; 32]), 99, None);
+        let mut wire = v1::TreeHead::decode(head.signed.message).unwrap();
+        wire.algorithms = 2;
+        let signed = key.sign(HEAD, wire.encode_to_vec());
+        let error = TreeHead::verify(signed.clone(), FEED, &key.device()).unwrap_err();
+        assert_eq!(error, SignatureError::Algorithms(UnknownSuite(2)));
+        assert!(error.to_string().contains("does not know; upgrade this program"), "{error}");
+        assert_eq!(TreeHead::trusted(signed, FEED).unwrap_err(), error);
+
+        let receipt = Receipt::sign(&key, "320900".parse().unwrap(), FEED, 7, Hash([2; 32]), 99);
+        let mut wire = v1::Receipt::decode(receipt.signed.message).unwrap();
+        wire.algorithms = 2;
+        let signed = key.sign(RECEIPT, wire.encode_to_vec());
+        assert_eq!(Receipt::verify(signed).unwrap_err(), SignatureError::Algorithms(UnknownSuite(2)));
     }
 
     #[test]

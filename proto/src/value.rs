@@ -7,7 +7,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
-    ident::{CreditCode, CreditCodeError, IdentWarning, ResidentId, ResidentIdError},
+    ident::{CreditCode, CreditCodeError, IdentWarning, ResidentId, ResidentIdError, contains_resident_id, mask},
     kind::{Choice, Field, Format, Type, Width},
     lang::{Label, Lang},
     money::{Fen, MoneyError, decimal},
@@ -226,6 +226,15 @@ impl Field {
         let said = || Value::Text(typed.trim().to_owned());
         if text.is_empty() {
             return Err(self.missing());
+        }
+        if matches!(self.ty, Type::Text) && self.format == Format::None && !self.sealed() && contains_resident_id(text)
+        {
+            let rule = label("含有身份证号，而这里不加密", "it holds an identity number, and this field is not sealed");
+            let remedy = label(
+                "请删去号码；身份证号只填在加密的字段里",
+                "take the number out; it belongs into the sealed field and nowhere else",
+            );
+            return Err(self.refuse(&Value::Text(mask(text)), rule, remedy));
         }
         let value = match &self.ty {
             Type::Text => Value::Text(self.parse_text(text).map_err(|r| *r)?),

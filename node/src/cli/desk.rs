@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rusqlite::Connection;
 use serde_json::Value as Json;
 
-use super::{Global, error::Mistake};
+use super::{Global, error::Mistake, passphrase};
 use crate::{
     clock::{self, Clock, Dice},
     identity::Home,
@@ -45,6 +45,8 @@ pub struct Desk {
     pub lang: Lang,
     pub json: bool,
     pub dir: PathBuf,
+    /// Where the passphrase of the keys is read from, where they are sealed.
+    pub passphrase_file: Option<PathBuf>,
     pub clock: Clock,
     pub dice: Dice,
 }
@@ -82,6 +84,7 @@ impl Desk {
             lang,
             json: global.json,
             dir: global.home.clone().unwrap_or_else(|| default_home(&environment)),
+            passphrase_file: global.passphrase_file.clone(),
             clock: clock::system(),
             dice: clock::dice(),
         }
@@ -91,8 +94,21 @@ impl Desk {
         clock::day((self.clock)())
     }
 
+    /// The home, with keys that can be read: sealed ones are opened here, once for all of them.
     pub fn home(&self) -> Result<Home> {
-        Ok(Home::open(&self.dir)?)
+        let mut home = Home::open(&self.dir)?;
+        for path in home.keys.exposed() {
+            tracing::warn!(path = %path.display(), "others may read this machine's keys; run `chmod go= PATH`");
+        }
+        self.unlock(&mut home)?;
+        Ok(home)
+    }
+
+    pub fn unlock(&self, home: &mut Home) -> Result<()> {
+        if home.keys.locked() {
+            home.keys.unlock(&passphrase::known(self)?)?;
+        }
+        Ok(())
     }
 
     /// Opens the home for a verb that is soon over.
@@ -101,7 +117,11 @@ impl Desk {
     }
 
     pub fn open_with(&self, threads: Threads) -> Result<Office> {
-        let home = self.home()?;
+        self.enter(self.home()?, threads)
+    }
+
+    /// Opens the store of a home that is here already.
+    pub fn enter(&self, home: Home, threads: Threads) -> Result<Office> {
         let me = home.me(self.clock.clone(), self.dice.clone())?;
         let store = home.store(self.clock.clone(), self.dice.clone(), threads)?;
         Ok(Office { home, me, store })
@@ -132,6 +152,12 @@ impl Desk {
     pub fn note(&self, text: &str) {
         // Nobody is told that nobody could be told.
         let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// What was said so far is seen before something is asked.
+    pub fn flush(&self) {
+        let _ = io::stdout().lock().flush();
+        let _ = io::stderr().lock().flush();
     }
 
     /// Asks a question that is answered with yes or no. Where nobody can be asked, `--yes` is asked for instead.

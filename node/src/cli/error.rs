@@ -8,6 +8,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use huiliu_proto::{
     id::RecordId,
+    ident::mask,
     lang::{Label, Lang},
     record::Refusal,
 };
@@ -85,20 +86,17 @@ impl Told {
         if self.what.is_empty() {
             return self.exit;
         }
+        // What was typed is said again, and a number may have been typed where none was asked for.
+        let (what, hint) = (mask(&self.what), mask(&self.hint));
         let mut out = std::io::stderr().lock();
         let _ = match desk.json {
             true => {
-                let json = serde_json::json!({ "error": self.what, "hint": self.hint, "exit": self.exit as u8 });
+                let json = serde_json::json!({ "error": what, "hint": hint, "exit": self.exit as u8 });
                 writeln!(out, "{json}")
             }
-            false => writeln!(
-                out,
-                "{}{}\n{}{}",
-                desk.pick("错误：", "error: "),
-                self.what,
-                desk.pick("提示：", "hint: "),
-                self.hint
-            ),
+            false => {
+                writeln!(out, "{}{}\n{}{}", desk.pick("错误：", "error: "), what, desk.pick("提示：", "hint: "), hint)
+            }
         };
         self.exit
     }
@@ -114,6 +112,9 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
         }
         if let Some(error) = cause.downcast_ref() {
             return causes::identity(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return causes::keys(error, lang);
         }
         if let Some(error) = cause.downcast_ref() {
             return causes::uplink(error, lang);

@@ -2,8 +2,11 @@
 
 use anyhow::Result;
 
-use super::{Desk, desk::Program, error::Exit, record::union_named};
-use crate::identity::{Home, Role};
+use super::{Desk, desk::Program, error::Exit, passphrase, record::union_named};
+use crate::{
+    identity::{Home, Role},
+    store::Threads,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Init {
@@ -19,6 +22,9 @@ pub struct Init {
     /// This is the national union's hub, where all authority comes from
     #[arg(long)]
     root: bool,
+    /// Seal the key files with a passphrase, which every command then asks for
+    #[arg(long)]
+    passphrase: bool,
 }
 
 impl Init {
@@ -29,9 +35,16 @@ impl Init {
             false if self.hub || desk.program == Program::Hub => Role::Hub,
             false => Role::Node,
         };
-        let home = Home::init(&desk.dir, &self.network, union, role, &desk.clock, &desk.dice)?;
+        let chosen = match self.passphrase {
+            true => Some(passphrase::chosen(desk, desk.passphrase_file.as_deref(), true)?),
+            false => None,
+        };
+        let (network, clock, dice) = (&self.network, &desk.clock, &desk.dice);
+        let home = Home::init_sealed(&desk.dir, network, union, role, clock, dice, chosen.as_ref())?;
         // The database is opened once, so that what can fail fails now.
-        let office = desk.open()?;
+        let office = desk.enter(home, Threads::Inline)?;
+        let home = &office.home;
+        let kept = home.keys.kept()?;
         desk.answer(
             || {
                 serde_json::json!({
@@ -40,6 +53,7 @@ impl Init {
                     "union": u32::from(union),
                     "hub": home.config.hub,
                     "device": office.me.device().to_string(),
+                    "keys": kept.word(),
                 })
             },
             || {

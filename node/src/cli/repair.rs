@@ -75,10 +75,10 @@ impl Verify {
 }
 
 /// A copy of the database beside it, gone when this is dropped.
-struct Copy<'a>(&'a Path);
+pub(super) struct Copy<'a>(&'a Path);
 
 impl<'a> Copy<'a> {
-    fn new(path: &'a Path) -> Copy<'a> {
+    pub(super) fn new(path: &'a Path) -> Copy<'a> {
         let copy = Copy(path);
         copy.remove();
         copy

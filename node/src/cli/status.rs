@@ -20,7 +20,7 @@ pub struct Status {}
 impl Status {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let standing = office.look(|conn| Standing::read(conn, office.me.union))?;
+        let standing = office.look(|conn| Standing::read(conn, office.me.union, &office.home.keys))?;
         desk.answer(|| json_of(desk, &office, &standing), || words(desk, &office, &standing))?;
         Ok(if standing.needs().is_empty() { Exit::Done } else { Exit::Attention })
     }
@@ -154,6 +154,18 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
             format!("有{}件关于分叉、伪造或恢复的证据待核实；用 evidence list 查看", standing.evidence.len()),
             format!("{} pieces of evidence to look into; see `evidence list`", standing.evidence.len()),
         ),
+        Need::Exposed => {
+            let paths: Vec<String> = standing.exposed.iter().map(|path| path.display().to_string()).collect();
+            let command = format!("chmod go= {}", paths.join(" "));
+            (
+                format!("他人可以读取本机密钥；运行 {command}"),
+                format!("others may read this machine's keys; run `{command}`"),
+            )
+        }
+        Need::HalfSealed => (
+            "密钥的加密或解除没有完成；再运行一次 keys seal 或 keys unseal".to_owned(),
+            "sealing or unsealing the keys broke off; run `keys seal` or `keys unseal` again".to_owned(),
+        ),
     };
     desk.pick(&zh, &en).to_owned()
 }
@@ -189,7 +201,7 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing) -> Json {
         "parent": config.parent.as_ref().map(|p| json!({ "union": u32::from(p.union), "address": p.address })),
         "waiting": standing.waiting(), "oldest_waiting": standing.oldest(),
         "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),
-        "conflicts": standing.conflicts, "quarantine": standing.quarantine,
+        "keys": standing.kept.word(), "conflicts": standing.conflicts, "quarantine": standing.quarantine,
         "not_enrolled": unknown.collect::<Vec<_>>(), "evidence": evidence.collect::<Vec<_>>(),
         "attention": standing.needs().into_iter().map(Need::word).collect::<Vec<_>>(),
     })

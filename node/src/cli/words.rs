@@ -5,10 +5,10 @@
 
 mod texts;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::{Command, CommandFactory, FromArgMatches};
-use huiliu_proto::lang::Lang;
+use huiliu_proto::{ident::mask, lang::Lang};
 
 pub use texts::TEXTS;
 
@@ -29,8 +29,14 @@ pub fn parse<C: CommandFactory + FromArgMatches>(lang: Lang, tables: &[Texts]) -
     };
     let matches = command.try_get_matches();
     matches.and_then(|matches| C::from_arg_matches(&matches)).map_err(|error| {
+        // clap says again what was typed, and a number may have been typed where none was asked for.
+        let text = error.render().to_string();
+        let masked = mask(&text);
         // Where not even that can be printed, the code still says it.
-        let _ = error.print();
+        let _ = match masked == text {
+            true => error.print(),
+            false => writeln!(std::io::stderr().lock(), "{}", masked.trim_end()),
+        };
         ExitCode::from(if error.use_stderr() { 2 } else { 0 })
     })
 }

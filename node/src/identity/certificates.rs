@@ -7,6 +7,7 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
 
 use super::IdentityError;
 
@@ -56,8 +57,8 @@ fn machine(params: &mut CertificateParams) {
 }
 
 /// A new key: Ed25519, whose signatures are all of one length, so that handshakes are too.
-pub fn new_key() -> Result<KeyPair, IdentityError> {
-    Ok(KeyPair::generate_for(&rcgen::PKCS_ED25519)?)
+pub fn new_key() -> Result<Zeroizing<KeyPair>, IdentityError> {
+    Ok(Zeroizing::new(KeyPair::generate_for(&rcgen::PKCS_ED25519)?))
 }
 
 /// A serial number of 16 bytes, none of them dropped: the first is never 0 and never makes the number negative.

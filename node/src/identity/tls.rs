@@ -51,7 +51,7 @@ pub fn client(home: &Home, clock: &Clock) -> Result<Arc<ClientConfig>, IdentityE
     let mut config = ClientConfig::builder_with_details(Arc::new(ring::default_provider()), time)
         .with_protocol_versions(&[&TLS13])?
         .with_root_certificates(roots(home)?)
-        .with_client_auth_cert(chain, private_key(&home.key("tls")?)?)?;
+        .with_client_auth_cert(chain, private_key(&*home.key("tls")?)?)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))

@@ -6,7 +6,7 @@ use huiliu_proto::{
     edit::{Actor, Edit, Put, Scalar},
     feed::{Feed, Scope},
     id::{DeviceId, FeedId, Hash, RecordId},
-    kind::{Kind, Merge, Privacy, Shape, kind},
+    kind::{Kind, Merge, Privacy, Shape},
     lang::Lang,
     operation::Operation,
     period::Day,
@@ -17,7 +17,7 @@ use huiliu_proto::{
     value::Value,
 };
 
-use super::Ledger;
+use super::{Ledger, Seals};
 use crate::{
     admission::{self, Reason, Refusal},
     document::{Document, Fields, Misfit},
@@ -264,7 +264,7 @@ impl Ledger {
         }
         match grant.receive(wrapped, id) {
             Ok(key) => {
-                self.keys.insert(key.id(), key);
+                self.seals.add(key);
                 self.index_sealed(owner)
             }
             Err(error) => {
@@ -275,18 +275,7 @@ impl Ledger {
     }
 
     pub(super) fn load_keys(&mut self) -> Result<()> {
-        let Some(kind) = kind("key_grant") else { return Ok(()) };
-        let mine = Value::Int(i64::from(u32::from(self.me.union)));
-        for row in projection::list_where(&self.conn, kind, "to_union", &mine)? {
-            let (Some(grant), Some(wrapped), Some(id)) =
-                (&self.me.grant, row.record.bytes("sealed"), row.record.bytes("key_id"))
-            else {
-                continue;
-            };
-            if let Ok(key) = grant.receive(wrapped, id) {
-                self.keys.insert(key.id(), key);
-            }
-        }
+        self.seals = Seals::of(&self.conn, &self.me)?;
         Ok(())
     }
 
@@ -304,10 +293,9 @@ impl Ledger {
     }
 
     /// This hub's index of a sealed value, where it may look.
-    fn blind(&self, id: &RecordId, value: Option<&Value>) -> Option<[u8; 16]> {
+    fn blind(&self, id: &RecordId, value: Option<&Value>) -> Option<[u8; 17]> {
         let (index, Value::Bytes(sealed)) = (self.me.index.as_ref()?, value?) else { return None };
-        let key = self.keys.get(&seal::key_of(sealed).ok()?)?;
-        Some(seal::blind_index(index, &key.open(sealed, id).ok()?))
+        Some(seal::blind_index(index, &self.seals.open(sealed, id).ok()?))
     }
 
     fn edit(

@@ -315,6 +315,7 @@ impl Ledger {
                     Ok(text) => record.put(at, Some(Value::Text(text.to_string()))),
                     // Another device of the union sealed it with its own key: it stays as it is.
                     Err(SealError::Key) => {}
+                    Err(SealError::Algorithms(unknown)) => return Err(unknown.into()),
                     Err(_) => return Err(StoreError::Damaged("a sealed field")),
                 }
             }

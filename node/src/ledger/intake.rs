@@ -23,7 +23,7 @@ use crate::store::{
 };
 
 /// A batch, as it came off the wire.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Incoming {
     pub feed: FeedId,
     /// The feed's header, where it may be new here.
@@ -34,6 +34,13 @@ pub struct Incoming {
     pub head: v1::Signed,
     /// Whose machine handed it over; nobody's where it was carried by hand.
     pub from: Option<Neighbour>,
+}
+
+/// A short run is packed as it is, text and all: never what it holds.
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Incoming({:?}, {} from {})", self.feed, self.count, self.first)
+    }
 }
 
 /// What became of a batch.

@@ -49,12 +49,19 @@ impl FeedRow {
 }
 
 /// A run of operations as it is stored and sent.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct SegmentRow {
     pub first: u64,
     pub count: u64,
     pub head: v1::Signed,
     pub bytes: Vec<u8>,
+}
+
+/// As of `Incoming`.
+impl std::fmt::Debug for SegmentRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SegmentRow({} from {}, {} bytes)", self.count, self.first, self.bytes.len())
+    }
 }
 
 const COLUMNS: &str = "no, header, own, edge, packed, applied, head, head_signature, diverged";

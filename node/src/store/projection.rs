@@ -7,6 +7,7 @@
 use std::{collections::HashMap, fmt::Write as _, sync::OnceLock};
 
 use huiliu_proto::{
+    algorithms::SUITE,
     id::{Hash, RecordId, unhex},
     kind::{Field, Kind, Privacy, Shape, Type, kinds},
     record::Record,
@@ -171,7 +172,10 @@ pub fn drop_all(conn: &Connection, before: &str) -> Result<()> {
 
 /// Changes whenever a declaration changes the tables: the store then rebuilds.
 pub fn version() -> Hash {
-    let all: Vec<&[u8]> = kinds().iter().map(|k| sql(k).create.as_bytes()).collect();
+    let mut all: Vec<&[u8]> = kinds().iter().map(|k| sql(k).create.as_bytes()).collect();
+    // Indexes of identity numbers are made with it.
+    const SUITE_BYTE: &[u8] = &[SUITE.byte()];
+    all.push(SUITE_BYTE);
     Hash::of(&all)
 }
 
@@ -195,7 +199,7 @@ fn bind(
     id: &RecordId,
     place: Place,
     record: &Record,
-    index: Option<&[u8; 16]>,
+    index: Option<&[u8; 17]>,
 ) -> rusqlite::Result<usize> {
     statement.raw_bind_parameter(1, id.as_bytes())?;
     statement.raw_bind_parameter(2, u32::from(place.owner))?;
@@ -250,7 +254,7 @@ pub fn put_document(
     id: &RecordId,
     place: Place,
     record: &Record,
-    index: Option<&[u8; 16]>,
+    index: Option<&[u8; 17]>,
 ) -> Result<()> {
     bind(&mut *conn.prepare_cached(&sql(record.kind).document)?, id, place, record, index)?;
     Ok(())
@@ -323,7 +327,7 @@ pub fn count(conn: &Connection, kind: &Kind, owner: Option<RegionCode>) -> Resul
 }
 
 /// Sets the index of a sealed field once the key that opens it has arrived.
-pub fn set_index(conn: &Connection, kind: &Kind, field: &str, id: &RecordId, index: &[u8; 16]) -> Result<()> {
+pub fn set_index(conn: &Connection, kind: &Kind, field: &str, id: &RecordId, index: &[u8; 17]) -> Result<()> {
     let text = format!("UPDATE \"{}\" SET \"{field}_index\" = ?2 WHERE record = ?1", kind.name);
     conn.prepare_cached(&text)?.execute((id.as_bytes(), index))?;
     Ok(())

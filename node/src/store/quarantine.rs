@@ -10,7 +10,7 @@ use super::{
 };
 
 /// An operation that does not count, and why, for a person to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Held {
     pub feed: i64,
     pub seq: u64,
@@ -19,6 +19,13 @@ pub struct Held {
     /// A word of `admission::Reason`.
     pub reason: String,
     pub detail: Label,
+}
+
+/// The reason's word and no more: the sentence may quote what was written.
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Held({:?}, {})", self.record, self.reason)
+    }
 }
 
 pub fn add(conn: &Connection, held: &Held) -> Result<()> {

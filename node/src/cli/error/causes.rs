@@ -1,9 +1,17 @@
 //! The causes modules report, in words.
 
-use huiliu_proto::lang::Lang;
+use huiliu_proto::{feed::FeedError, lang::Lang, signed::SignatureError};
 
 use super::{Exit, Told};
-use crate::{filing::FilingError, identity::IdentityError, store::StoreError, sync::uplink::UplinkError};
+use crate::{
+    filing::FilingError,
+    identity::{
+        IdentityError,
+        keys::{KeyError, SHORTEST},
+    },
+    store::StoreError,
+    sync::uplink::UplinkError,
+};
 
 pub fn store(error: &StoreError, lang: Lang) -> Told {
     use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
@@ -25,8 +33,8 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
         StoreError::Missing(path) => failed(
             format!("数据库 {} 不见了，而本单位的密钥还在；不会悄悄新建", path.display()),
             en,
-            "请从备份恢复该文件；没有备份时与上级工会联系，从上级取回已报送的数据",
-            "restore the file from a backup; without one, ask the union above to give back what it holds",
+            "请运行 restore 恢复备份；没有备份时换一个目录重新 init 并加入，再用 sync 从上级取回已报送的数据",
+            "`restore` a backup; without one, `init` another directory and join again: `sync` then brings back what the union above holds",
         ),
         StoreError::Foreign(path) => failed(
             format!("{} 不是汇流的数据库", path.display()),
@@ -37,12 +45,32 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
         StoreError::Newer { found } => {
             failed(format!("数据库由更新的版本写成（结构版本 {found}）"), en, "请升级本程序", "upgrade this program")
         }
+        StoreError::Taken => {
+            failed("正在恢复备份".into(), en, "请在恢复完成后再运行", "run it again when that is done")
+        }
+        StoreError::InUse => failed(
+            "数据库正被另一个程序打开".into(),
+            en,
+            "请先结束 serve 和其他命令，再恢复备份",
+            "end `serve` and other commands first, then restore",
+        ),
+        StoreError::OtherMachine { union, device } => failed(
+            format!("该文件属于另一台机器：{}（{union}），设备 {}", union.union_name(), &device.to_string()[..16]),
+            format!("the file is of another machine: {union}, device {}", &device.to_string()[..16]),
+            "请换用本机的备份，或检查 --home 是否指对目录",
+            "take a backup of this machine, and check --home",
+        ),
         StoreError::Sqlite(_) if busy => failed(
             "数据库正被另一个程序占用".into(),
             "another program is using the database".into(),
             "请稍候重试，或先结束正在运行的命令",
             "try again in a moment, or end the other command first",
         ),
+        StoreError::Algorithms(unknown)
+        | StoreError::Feed(FeedError::Algorithms(unknown))
+        | StoreError::Signature(SignatureError::Algorithms(unknown)) => {
+            failed(unknown.say().zh, unknown.say().en, "请升级本程序", "upgrade this program")
+        }
         StoreError::Unknown => failed(
             "不能确定是否已写入".into(),
             en,
@@ -139,6 +167,7 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
             "请运行 request，把申请交给上级，再用 join 接受批复；此前照常记录",
             "run `request`, hand the file to the union above, then `join` with its answer; records can be written meanwhile",
         ),
+        IdentityError::Keys(error) => return keys(error, lang),
         IdentityError::Store(error) => return store(error, lang),
         _ => (
             format!("密钥或证书出错：{en}"),
@@ -147,6 +176,66 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
         ),
     };
     Told { exit: Exit::Failed, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+}
+
+pub fn keys(error: &KeyError, lang: Lang) -> Told {
+    let en = error.to_string();
+    let look = (
+        "请检查目录 keys；从另存的副本恢复该文件",
+        "look at the directory `keys`; put the file back from your copy of it",
+    );
+    let (exit, zh, hint_zh, hint_en) = match error {
+        KeyError::Locked => (
+            Exit::Usage,
+            "本机密钥用口令加密".into(),
+            "请在终端中运行并输入口令，或用 --passphrase-file 指明口令文件",
+            "run it in a terminal and type the passphrase, or name a file with --passphrase-file",
+        ),
+        KeyError::Wrong => (
+            Exit::Failed,
+            "口令不对，没有改动".into(),
+            "请重新输入；注意大小写和输入法",
+            "nothing was changed; type it again, and mind capitals and the keyboard",
+        ),
+        KeyError::Short => (
+            Exit::Usage,
+            format!("口令不足{SHORTEST}个字符"),
+            "请用几个词连成一句，容易记而不易猜",
+            "take several words in a row: easy to remember, hard to guess",
+        ),
+        KeyError::Long => (
+            Exit::Usage,
+            "这么长的内容不会是口令".into(),
+            "请检查 --passphrase-file 指的是哪个文件",
+            "check which file --passphrase-file names",
+        ),
+        KeyError::Damaged => (Exit::Failed, "密钥文件已损坏，或属于别的名称或目录".into(), look.0, look.1),
+        KeyError::Parameters => (Exit::Failed, "密钥文件要求的运算量或保护强度超出允许范围".into(), look.0, look.1),
+        KeyError::Memory => (
+            Exit::Failed,
+            "内存不足，无法验证口令".into(),
+            "请关闭其他程序后重试，需要约64 MiB",
+            "close other programs and try again; it takes some 64 MiB",
+        ),
+        KeyError::Version(version) => {
+            (Exit::Failed, format!("密钥文件由更新的版本写成（版本{version}）"), "请升级本程序", "upgrade this program")
+        }
+        KeyError::Suite(unknown) => (Exit::Failed, unknown.say().zh, "请升级本程序", "upgrade this program"),
+        KeyError::Sealed => (
+            Exit::Usage,
+            "密钥已经用口令加密".into(),
+            "更改口令用 keys change，解除用 keys unseal",
+            "`keys change` takes another passphrase, `keys unseal` none",
+        ),
+        KeyError::NotSealed => (Exit::Usage, "密钥没有加密".into(), "加密用 keys seal", "`keys seal` seals them"),
+        KeyError::Leftover => (
+            Exit::Failed,
+            "目录中有密钥而没有 config.json；不会覆盖密钥".into(),
+            "请从备份恢复 config.json；若是上次初始化中断留下的，请移走目录 keys 后重试",
+            "put config.json back from a copy; if an `init` broke off here, move the directory `keys` away and try again",
+        ),
+    };
+    Told { exit, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
 }
 
 pub fn uplink(error: &UplinkError, lang: Lang) -> Told {

@@ -15,6 +15,7 @@ use crate::{
         error::Exit,
         table::{Cell, Table, brief},
     },
+    ledger::Seals,
     store::projection::{self, Shown},
 };
 
@@ -49,7 +50,7 @@ impl List {
     fn page(&self, desk: &Desk, kind: &'static Kind, union: Option<RegionCode>) -> Result<Exit> {
         let office = desk.open()?;
         let most = usize::from(self.most);
-        let (mut rows, table) = office.look(|conn| {
+        let ((rows, next), table) = office.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
             let mut rows = projection::list(conn, kind, union, after, most + 1)?;
@@ -57,10 +58,13 @@ impl List {
             rows.truncate(most);
             let table = table(desk, conn, kind, &rows)?;
             let next = rows.last().filter(|_| more).map(|row| row.id);
+            let seals = match kind.fields.iter().any(|field| field.sealed()) {
+                true => Seals::of(conn, &office.me)?,
+                false => Seals::default(),
+            };
+            let rows = rows.iter().map(|row| view::opened_record(&seals, row)).collect::<Vec<_>>();
             Ok(((rows, next), table))
         })?;
-        rows.0 = rows.0.iter().map(|row| view::opened_record(&office.me, row)).collect();
-        let (rows, next) = rows;
         desk.answer(|| page_json(&rows, next), || table.words())?;
         if !desk.json {
             if let Some(next) = next {

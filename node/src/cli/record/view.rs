@@ -8,7 +8,6 @@ use huiliu_proto::{
     lang::Lang,
     period::{Day, Month},
     record::Record,
-    region::RegionCode,
     value::Value,
 };
 use rusqlite::Connection;
@@ -16,7 +15,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::find::name_field;
 use crate::{
-    ledger::Me,
+    ledger::Seals,
     store::projection::{self, Shown},
 };
 
@@ -120,16 +119,16 @@ pub fn value_of(field: &Field, scalar: &Scalar) -> Option<Value> {
     })
 }
 
-/// Opens a sealed value, where this union wrote it.
-pub fn opened(me: &Me, owner: RegionCode, id: &RecordId, field: &Field, value: &Value) -> Value {
+/// Opens a sealed value, where this union wrote it or was granted the key: what is shown of it are its last characters.
+pub fn opened(seals: &Seals, id: &RecordId, field: &Field, value: &Value) -> Value {
     let Value::Bytes(sealed) = value else { return value.clone() };
-    if !field.sealed() || owner != me.union {
+    if !field.sealed() {
         return value.clone();
     }
-    match me.seal.open(sealed, id) {
+    match seals.open(sealed, id) {
         Ok(text) => Value::Text(text.to_string()),
         Err(error) => {
-            // Another device of this union may seal with a key of its own.
+            // Another union's, or another device's of this union, which may seal with a key of its own.
             tracing::debug!(record = %id, field = field.name, %error, "a sealed value cannot be opened");
             value.clone()
         }
@@ -137,11 +136,11 @@ pub fn opened(me: &Me, owner: RegionCode, id: &RecordId, field: &Field, value: &
 }
 
 /// The same for a whole record.
-pub fn opened_record(me: &Me, shown: &Shown) -> Shown {
+pub fn opened_record(seals: &Seals, shown: &Shown) -> Shown {
     let mut shown = shown.clone();
     for (at, field) in shown.record.kind.fields.iter().enumerate() {
         if let Some(value) = &shown.record.values()[at] {
-            let value = opened(me, shown.place.owner, &shown.id, field, value);
+            let value = opened(seals, &shown.id, field, value);
             shown.record.put(at, Some(value));
         }
     }

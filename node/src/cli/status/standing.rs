@@ -1,6 +1,6 @@
 //! How things stand, gathered: decided here, put into words in `status`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Result;
 use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, region::RegionCode, signed::Receipt};
@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use crate::{
     admission::Reason,
+    identity::keys::{Kept as KeysKept, Keys},
     store::{
         documents,
         evidence::{self, Kept},
@@ -47,6 +48,9 @@ pub struct Standing {
     pub unknown: Vec<Unknown>,
     /// Evidence that no person has settled.
     pub evidence: Vec<Kept>,
+    /// Key files that others may read.
+    pub exposed: Vec<PathBuf>,
+    pub kept: KeysKept,
 }
 
 /// What a person has to look at.
@@ -57,6 +61,10 @@ pub enum Need {
     Quarantine,
     Enrolment,
     Evidence,
+    /// Others may read key files.
+    Exposed,
+    /// Sealing or unsealing of the keys broke off.
+    HalfSealed,
 }
 
 impl Need {
@@ -67,12 +75,14 @@ impl Need {
             Need::Quarantine => "quarantine",
             Need::Enrolment => "enrolment",
             Need::Evidence => "evidence",
+            Need::Exposed => "exposed_keys",
+            Need::HalfSealed => "half_sealed_keys",
         }
     }
 }
 
 impl Standing {
-    pub fn read(conn: &Connection, union: RegionCode) -> Result<Standing> {
+    pub fn read(conn: &Connection, union: RegionCode, keys: &Keys) -> Result<Standing> {
         let all = feeds::all(conn)?;
         let receipts = receipts::all(conn)?;
         let own = all.iter().filter(|f| f.own && f.size() > 0);
@@ -94,6 +104,8 @@ impl Standing {
             quarantine: held,
             unknown: unknown.collect(),
             evidence: evidence::list(conn, false)?,
+            exposed: keys.exposed(),
+            kept: keys.kept()?,
         })
     }
 
@@ -115,6 +127,8 @@ impl Standing {
             (held, Need::Quarantine),
             (!self.unknown.is_empty(), Need::Enrolment),
             (open, Need::Evidence),
+            (!self.exposed.is_empty(), Need::Exposed),
+            (self.kept == KeysKept::Partly, Need::HalfSealed),
         ];
         needs.into_iter().filter(|(is, _)| *is).map(|(_, need)| need).collect()
     }

@@ -1,0 +1,101 @@
+//! Where a passphrase comes from: a file, the environment, or a person who types it unseen.
+
+use std::{
+    io::{IsTerminal as _, Read as _},
+    path::Path,
+};
+
+use anyhow::Result;
+use zeroize::Zeroizing;
+
+use super::{
+    Desk,
+    error::{Mistake, both},
+};
+use crate::identity::keys::{Passphrase, SHORTEST};
+
+/// Seen by every process of the same person, and by what this one starts: a file is better.
+const VARIABLE: &str = "HUILIU_PASSPHRASE";
+/// A file is read as far as this; a passphrase is shorter.
+const MOST: u64 = 4096;
+
+/// The passphrase that opens this home's keys. Asked for once.
+pub fn known(desk: &Desk) -> Result<Passphrase> {
+    match given(desk.passphrase_file.as_deref())? {
+        Some(text) => Ok(Passphrase::typed(&text)?),
+        None => Ok(Passphrase::typed(&typed(desk, desk.pick("密钥口令：", "passphrase of the keys: "))?)?),
+    }
+}
+
+/// A passphrase that is about to be set: from the file, or typed twice.
+pub fn chosen(desk: &Desk, file: Option<&Path>, environment: bool) -> Result<Passphrase> {
+    let given = match (file, environment) {
+        (None, false) => None,
+        _ => given(file)?,
+    };
+    if let Some(text) = given {
+        return Ok(Passphrase::chosen(&text)?);
+    }
+    let ask = match desk.lang {
+        huiliu_proto::lang::Lang::Zh => format!("新口令（不少于{SHORTEST}个字符，输入时不显示）："),
+        huiliu_proto::lang::Lang::En => {
+            format!("new passphrase ({SHORTEST} characters or more; it is not shown): ")
+        }
+    };
+    let first = Passphrase::chosen(&typed(desk, &ask)?)?;
+    let again = Passphrase::typed(&typed(desk, desk.pick("再输入一次：", "once more: "))?)?;
+    if !first.same(&again) {
+        let what = both("两次输入的口令不同，没有改动", "the two passphrases differ; nothing was changed");
+        return Err(Mistake::usage(what, both("请重新运行", "run it again")).into());
+    }
+    Ok(first)
+}
+
+fn given(file: Option<&Path>) -> Result<Option<Zeroizing<String>>> {
+    match file {
+        Some(file) => Ok(Some(read(file)?)),
+        None => Ok(std::env::var(VARIABLE).ok().map(Zeroizing::new)),
+    }
+}
+
+/// The first line of a file.
+fn read(path: &Path) -> Result<Zeroizing<String>> {
+    let failed = |zh: String, en: String| {
+        let hint = both("文件第一行应为口令", "its first line is the passphrase");
+        anyhow::Error::from(Mistake::usage(both(zh, en), hint))
+    };
+    let shown = path.display();
+    let mut text = Zeroizing::new(String::with_capacity(MOST as usize));
+    let mut open = || std::fs::File::open(path)?.take(MOST).read_to_string(&mut text);
+    open().map_err(|error| {
+        failed(
+            format!("口令文件 {shown} 无法读取：{error}"),
+            format!("the passphrase file {shown} cannot be read: {error}"),
+        )
+    })?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
+        _ => Err(failed(format!("口令文件 {shown} 是空的"), format!("the passphrase file {shown} is empty"))),
+    }
+}
+
+fn typed(desk: &Desk, ask: &str) -> Result<Zeroizing<String>> {
+    let nobody = || {
+        let what =
+            both("密钥用口令加密，但这里无人可问", "the keys are sealed with a passphrase, and nobody can be asked");
+        let hint = both(
+            "请用 --passphrase-file 指明口令文件（只有本人可读），或在终端中运行",
+            "name a file with --passphrase-file that only you may read, or run it in a terminal",
+        );
+        anyhow::Error::from(Mistake::usage(what, hint))
+    };
+    // Not what was piped in: that may be the value of a field.
+    if !(std::io::stdin().is_terminal() || std::io::stderr().is_terminal()) {
+        return Err(nobody());
+    }
+    desk.flush();
+    rpassword::prompt_password(ask).map(Zeroizing::new).map_err(|error| match error.kind() {
+        std::io::ErrorKind::Interrupted => error.into(),
+        _ => nobody(),
+    })
+}

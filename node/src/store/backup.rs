@@ -1,0 +1,200 @@
+//! A copy of the whole file to keep elsewhere, and putting one back in its place.
+//!
+//! Whoever has a store open holds its lock file together with others; putting a file in its place takes that lock
+//! alone. A program that is not ours is seen by SQLite itself: its own lock is asked for too.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use huiliu_proto::{
+    feed::Scope,
+    id::{DeviceId, FeedId, Hash},
+    region::RegionCode,
+};
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Result, Store, StoreError, feeds, meta, receipts, recognise, set_meta, settle};
+use crate::identity::sync_dir;
+
+/// When a file was copied, milliseconds since 1970. It stays where the copy is put back.
+const TAKEN_AT: &str = "backup_at";
+
+/// Makes an empty file that only its owner may read; SQLite keeps its permissions, also for what it puts beside it.
+pub(super) fn private_file(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn lock_file(database: &Path) -> io::Result<File> {
+    let path = beside(database, ".lock");
+    if !path.exists() {
+        // Another may be making it at this moment.
+        let _ = private_file(&path);
+    }
+    fs::OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Held, together with others, as long as a store is open.
+pub(super) fn shared(database: &Path) -> Result<File> {
+    let file = lock_file(database)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Taken),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// A feed of this machine's own, in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnFeed {
+    pub feed: FeedId,
+    pub scope: Scope,
+    pub size: u64,
+    pub root: Hash,
+    /// Operations that some level above has acknowledged: those come back with an exchange.
+    pub acknowledged: u64,
+}
+
+/// What a file is a copy of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    pub taken_at: Option<i64>,
+    /// Of all feeds, own and others'.
+    pub operations: u64,
+    pub own: Vec<OwnFeed>,
+}
+
+impl Contents {
+    fn read(conn: &Connection) -> Result<Contents> {
+        let all = feeds::all(conn)?;
+        let receipts = receipts::all(conn)?;
+        let own = all.iter().filter(|row| row.own).map(|row| OwnFeed {
+            feed: row.feed.id,
+            scope: row.feed.scope,
+            size: row.size(),
+            root: row.edge.root(),
+            acknowledged: receipts.iter().filter(|r| r.feed == row.feed.id).map(|r| r.size).max().unwrap_or(0),
+        });
+        Ok(Contents {
+            taken_at: meta(conn, TAKEN_AT)?,
+            operations: all.iter().map(feeds::FeedRow::size).sum(),
+            own: own.collect(),
+        })
+    }
+}
+
+impl Store {
+    /// Copies the whole file, as one consistent state, while others go on working. The copy is one file, whole and on
+    /// the disk when this returns; it remembers when it was made.
+    pub fn back_up(&self, to: &Path, now: i64) -> Result<Contents> {
+        let conn = self.copy_to(to)?;
+        set_meta(&conn, TAKEN_AT, now)?;
+        fold(&conn)?;
+        let contents = Contents::read(&conn)?;
+        let sound: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if sound != "ok" {
+            return Err(StoreError::Damaged("the copy; SQLite finds its pages broken"));
+        }
+        conn.close().map_err(|(_, error)| error)?;
+        File::open(to)?.sync_all()?;
+        Ok(contents)
+    }
+}
+
+/// Leaves nothing beside the file: what is in the write-ahead log goes into it. Fails where another has it open.
+fn fold(conn: &Connection) -> Result<()> {
+    let mode: String = conn.query_row("PRAGMA journal_mode = delete", [], |row| row.get(0))?;
+    if mode == "delete" { Ok(()) } else { Err(StoreError::Taken) }
+}
+
+/// Opens a file to look into: a Huiliu database of this version, and this machine's.
+pub fn examine(path: &Path, union: RegionCode, device: &DeviceId) -> Result<Contents> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    recognise(&conn, path)?;
+    settle(&conn)?;
+    fold(&conn)?;
+    for row in feeds::all(&conn)?.iter().filter(|row| row.own) {
+        if row.feed.union != union || row.feed.device != *device {
+            return Err(StoreError::OtherMachine { union: row.feed.union, device: row.feed.device });
+        }
+    }
+    Contents::read(&conn)
+}
+
+/// The place of the database, and nobody else in it.
+#[derive(Debug)]
+pub struct Place {
+    database: PathBuf,
+    /// Given back when this is dropped.
+    _lock: File,
+}
+
+impl Place {
+    /// Refused while another process has the database open.
+    pub fn take(database: &Path) -> Result<Place> {
+        let lock = lock_file(database)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Place { database: database.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    /// What is here now; `None` where the file is gone or cannot be read.
+    pub fn contents(&self, union: RegionCode, device: &DeviceId) -> Result<Option<Contents>> {
+        if !self.database.exists() {
+            return Ok(None);
+        }
+        match examine(&self.database, union, device) {
+            Ok(contents) => Ok(Some(contents)),
+            Err(StoreError::Taken) => Err(StoreError::InUse),
+            Err(StoreError::Sqlite(error)) if busy(&error) => Err(StoreError::InUse),
+            Err(error) => {
+                tracing::warn!(%error, "the database here cannot be read");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts `file`, which is on the same disk, in the place; gives the name under which what was there is kept.
+    pub fn put(&self, file: &Path, suffix: &str) -> Result<Option<PathBuf>> {
+        let mut kept = beside(&self.database, &format!(".replaced-{suffix}"));
+        let mut n = 1;
+        while kept.exists() {
+            n += 1;
+            kept = beside(&self.database, &format!(".replaced-{suffix}-{n}"));
+        }
+        File::open(file)?.sync_all()?;
+        let was = self.database.exists();
+        // Its log and its index first: without the file they are nothing, and beside another file they are harm.
+        for end in ["-wal", "-shm", "-journal", ""] {
+            let path = beside(&self.database, end);
+            if path.exists() {
+                fs::rename(&path, beside(&kept, end))?;
+            }
+        }
+        fs::rename(file, &self.database)?;
+        if let Some(dir) = self.database.parent() {
+            sync_dir(dir);
+        }
+        Ok(was.then_some(kept))
+    }
+}
+
+fn busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+}

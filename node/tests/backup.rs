@@ -1,0 +1,156 @@
+//! Backups, as a person makes them and puts them back.
+
+#[allow(dead_code)]
+mod program;
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
+use program::{MEDIATOR, Union, text};
+use serde_json::Value as Json;
+
+const ENTERPRISE: [&str; 5] =
+    ["enterprise", "uscc=91350100M000100Y43", "region=滨海县", "industry=制造业", "ownership=民营"];
+
+/// Another process has no bell to ring: it is looked at again, until a deadline.
+#[allow(clippy::disallowed_methods)]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(50));
+}
+
+fn count(union: &Union, kind: &str) -> usize {
+    union.json(&["record", "list", kind])["records"].as_array().expect("records").len()
+}
+
+#[test]
+fn a_backup_is_proved_and_put_back_and_nothing_is_deleted() {
+    let union = Union::new();
+    let id = union.add(&MEDIATOR);
+    let file = union.path("backup.db");
+    let made = union.run(&["backup", text(&file)]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert!(made.out.contains("已核验") && made.err.contains("keys"), "{}{}", made.out, made.err);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+    }
+    let beside: Vec<_> =
+        fs::read_dir(union.dir.path()).expect("ours").map(|e| e.expect("an entry").file_name()).collect();
+    assert_eq!(beside.len(), 2, "the home and one file: {beside:?}");
+    let again = union.run(&["backup", text(&file)]);
+    assert_eq!(again.code, 2);
+    assert!(again.err.contains("已经存在") && again.err.contains("--force"), "{}", again.err);
+    assert_eq!(union.json(&["backup", text(&file), "--force"])["operations"], 1);
+
+    // Two more are written; the backup does not have them.
+    union.add(&[&ENTERPRISE[..], &["name=甲一公司"]].concat());
+    union.add(&[&ENTERPRISE[..], &["name=甲二公司"]].concat());
+    let asked = union.run(&["restore", text(&file)]);
+    assert_eq!(asked.code, 2, "nobody can be asked here");
+    assert!(asked.out.contains("备份时间") && asked.out.contains("有2条写于备份之后"), "{}", asked.out);
+    assert!(asked.err.contains("--yes"), "{}", asked.err);
+    assert_eq!(count(&union, "enterprise"), 2, "nothing was changed");
+
+    let restored = union.json(&["restore", text(&file), "--yes"]);
+    assert_eq!((&restored["lost"], &restored["feeds"][0]["there"]), (&Json::from(2), &Json::from(1)));
+    assert_eq!((count(&union, "enterprise"), count(&union, "mediator")), (0, 1));
+    assert_eq!(union.json(&["record", "show", &id])["fields"]["id_no"], "****002X");
+    assert_eq!(union.run(&["verify"]).code, 0);
+
+    // What was replaced is whole, and can be put back itself.
+    let kept = restored["kept"].as_str().expect("it is kept");
+    assert!(kept.contains("huiliu.db.replaced-"), "{kept}");
+    assert_eq!(union.json(&["restore", kept, "--yes"])["lost"], 0);
+    assert_eq!(count(&union, "enterprise"), 2);
+}
+
+#[test]
+fn a_lost_database_is_put_back() {
+    let union = Union::new();
+    union.add(&MEDIATOR);
+    let file = union.path("backup.db");
+    assert_eq!(union.run(&["backup", text(&file)]).code, 0);
+    for ruin in ["gone", "empty", "nonsense"] {
+        let database = union.home().join("huiliu.db");
+        match ruin {
+            "gone" => fs::remove_file(&database).expect("it is closed"),
+            "empty" => fs::write(&database, "").expect("it is ours"),
+            _ => fs::write(&database, "no database at all. ".repeat(400)).expect("it is ours"),
+        }
+        let refused = union.run(&["record", "list"]);
+        assert_eq!(refused.code, 1, "{ruin}");
+        assert!(refused.err.contains("备份"), "{ruin}: {}", refused.err);
+        assert_eq!(database.exists(), ruin != "gone", "none is made silently");
+        let restored = union.json(&["restore", text(&file), "--yes"]);
+        assert_eq!(restored["kept"].is_null(), ruin == "gone");
+        assert_eq!(count(&union, "mediator"), 1, "{ruin}");
+    }
+}
+
+#[test]
+fn what_is_no_backup_of_this_machine_is_refused() {
+    let (union, other) = (Union::new(), Union::new());
+    union.add(&MEDIATOR);
+    other.add(&MEDIATOR);
+    let file = union.path("backup.db");
+    let refused = |file: &std::path::Path, words: &str| {
+        let ran = union.run(&["restore", text(file), "--yes"]);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(ran.err.contains(words), "{words}: {}", ran.err);
+        assert_eq!(count(&union, "mediator"), 1);
+        assert!(!union.home().join("restore.tmp").exists() && !union.home().join("verify.tmp").exists());
+    };
+    refused(&union.path("none.db"), "无法读取");
+    assert_eq!(other.run(&["backup", text(&file)]).code, 0);
+    refused(&file, "属于另一台机器");
+    fs::write(&file, "not a database, whatever its name is. ".repeat(300)).expect("ours");
+    refused(&file, "不是汇流的数据库");
+
+    // One in which a word was changed by hand.
+    assert_eq!(union.run(&["backup", text(&file), "--force"]).code, 0);
+    let conn = rusqlite::Connection::open(&file).expect("it is a database");
+    conn.execute("UPDATE mediator SET name = '张三'", []).expect("it can be altered");
+    drop(conn);
+    refused(&file, "没有通过核验");
+}
+
+#[test]
+fn nothing_is_put_in_the_place_of_a_database_that_is_open() {
+    let union = Union::new();
+    union.add(&MEDIATOR);
+    let file = union.path("backup.db");
+    assert_eq!(union.run(&["backup", text(&file)]).code, 0);
+    // A program of ours that stays: this one waits for the value of a field, with the store open.
+    let mut waiting = union
+        .command(&["-v", "record", "add", "mediator", "name=甲", "id_no=-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let refused = (0..100).find_map(|_| {
+        pause();
+        let ran = union.run(&["restore", text(&file)]);
+        ran.err.contains("正被另一个程序打开").then_some(ran)
+    });
+    let refused = refused.expect("it is seen that another has it open");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("serve"), "{}", refused.err);
+    drop(waiting.stdin.take());
+    let lines = BufReader::new(waiting.stderr.take().expect("piped")).lines().count();
+    waiting.wait().expect("it ends");
+    assert!(lines > 0, "it was refused in words");
+
+    // Another program than ours.
+    let conn = rusqlite::Connection::open(union.home().join("huiliu.db")).expect("it is a database");
+    let _: i64 = conn.query_row("SELECT count(*) FROM mediator", [], |row| row.get(0)).expect("it can be read");
+    let refused = union.run(&["restore", text(&file), "--yes"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("正被另一个程序打开"), "{}", refused.err);
+    drop(conn);
+    assert_eq!(union.run(&["restore", text(&file), "--yes"]).code, 0);
+}
