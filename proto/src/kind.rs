@@ -478,6 +478,7 @@ mod tests {
                 (50, "enrolment"),
                 (51, "revocation"),
                 (52, "key_grant"),
+                (53, "key_return"),
                 (104, "payer_share"),
                 (107, "qualification"),
             ]
