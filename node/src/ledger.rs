@@ -2,10 +2,11 @@
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
 //! `author` (what this device writes), `intake` (what arrives), `apply` (what an operation does to the tables),
-//! `rebuild` (the same tables again from the feeds).
+//! `grants` (whose keys open what), `rebuild` (the same tables again from the feeds).
 
 mod apply;
 mod author;
+mod grants;
 mod intake;
 mod rebuild;
 
@@ -22,11 +23,14 @@ use rusqlite::Connection;
 
 use crate::{
     clock::{Clock, Dice},
+    identity::vouchers::Vouchers,
+    keyring::Keyring,
     rollup,
     store::{Result, StoreError, data_version, feeds, feeds::FeedRow, meta, projection, rollups, set_meta, tables},
 };
 
 pub use author::Outcome;
+pub use grants::Return;
 pub use intake::{Incoming, Intake};
 pub use rebuild::verify;
 
@@ -43,10 +47,12 @@ pub struct Me {
     pub root: Option<DeviceId>,
     /// What this union's sealed fields are sealed with.
     pub seal: SealKey,
-    /// What other unions' keys are granted to; hubs of provinces.
-    pub grant: Option<GrantKey>,
+    /// What keys are granted to this device with.
+    pub grant: GrantKey,
     /// The key of this hub's index of identity numbers; hubs that may look for duplicates.
     pub index: Option<[u8; 32]>,
+    /// Keys with which machines of this union prove themselves to each other.
+    pub vouchers: Vouchers,
     pub clock: Clock,
     pub dice: Dice,
 }
@@ -69,8 +75,10 @@ pub struct Ledger {
     touched: BTreeSet<i64>,
     /// What jobs add to unions' own totals, until the job ends.
     cells: BTreeMap<rollups::Cell, i64>,
-    /// Keys that open other unions' sealed fields.
-    keys: HashMap<[u8; 8], SealKey>,
+    /// Keys that open sealed fields.
+    keys: Keyring,
+    /// Keys may have to be granted before the job ends.
+    moving: bool,
     /// Feeds whose operations may now be applied.
     waking: BTreeSet<i64>,
 }
@@ -80,6 +88,7 @@ impl Ledger {
         let mut start = [0; 4];
         (me.dice)(&mut start);
         let ids = RecordIds::new(&me.device(), start, None);
+        let keys = Keyring::new(&me);
         let mut ledger = Ledger {
             conn,
             me,
@@ -89,10 +98,10 @@ impl Ledger {
             numbers: HashMap::new(),
             touched: BTreeSet::new(),
             cells: BTreeMap::new(),
-            keys: HashMap::new(),
+            keys,
+            moving: false,
             waking: BTreeSet::new(),
         };
-        ledger.keys.insert(ledger.me.seal.id(), ledger.me.seal.clone());
         ledger.prepare()?;
         Ok(ledger)
     }
@@ -141,6 +150,7 @@ impl Ledger {
         self.touched.clear();
         self.cells.clear();
         self.waking.clear();
+        self.moving = false;
         self.data_version = -1;
     }
 
@@ -183,6 +193,10 @@ impl Ledger {
     /// Writes what was only remembered so far: ends of feeds, totals.
     fn flush(&mut self) -> Result<()> {
         self.wake()?;
+        if std::mem::take(&mut self.moving) {
+            self.take_keys()?;
+            self.grant_keys()?;
+        }
         for no in std::mem::take(&mut self.touched) {
             if let Some(feed) = self.feeds.get(&no) {
                 feeds::update(&self.conn, feed)?;

@@ -38,7 +38,7 @@ impl Ledger {
     /// What is done before an exchange and while one lasts: statements, key grants, packing and signing.
     pub fn tend(&mut self) -> Result<()> {
         self.write_statements()?;
-        self.grant_key()?;
+        self.grant_keys()?;
         self.pack_all()
     }
 

@@ -144,9 +144,9 @@ impl VoucherKey {
         mac(&*self.0, &[b"huiliu/voucher/1", device.as_bytes(), receives])
     }
 
-    /// A machine's word that it grants the seal key of this id.
-    pub fn grant(&self, by: &DeviceId, to: &DeviceId, key: &[u8]) -> [u8; 32] {
-        mac(&*self.0, &[b"huiliu/voucher-grant/1", by.as_bytes(), to.as_bytes(), key])
+    /// A machine's word for its own keys and for the seal key of this id, which it grants to another.
+    pub fn grant(&self, by: &DeviceId, receives: &[u8; 32], to: &DeviceId, key: &[u8]) -> [u8; 32] {
+        mac(&*self.0, &[b"huiliu/voucher-grant/1", by.as_bytes(), receives, to.as_bytes(), key])
     }
 }
 

@@ -82,6 +82,18 @@ pub fn of_home(home: &Home) -> Result<Option<Validity>, IdentityError> {
     Validity::all(&all)
 }
 
+/// Says in the log when certificates are about to end, or have ended.
+pub fn warn(home: &Home, now: i64) {
+    match of_home(home) {
+        Ok(Some(validity)) if validity.warning(now).is_some() => {
+            let days = validity.days(now);
+            tracing::warn!(days, "the certificates of this machine end; they renew by themselves on a line to the hub");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!(%error, "the certificates cannot be read"),
+    }
+}
+
 /// Whether a machine's certificate goes back to this root, and all certificates between hold now.
 pub fn leads_to(chain: &str, root: &str, clock: &Clock) -> Result<(), IdentityError> {
     let mut roots = RootCertStore::empty();

@@ -6,13 +6,12 @@ use huiliu_proto::{
     edit::{Actor, Edit, Put, Scalar},
     feed::{Feed, Scope},
     id::{DeviceId, Hash, RecordId},
-    kind::{Kind, Merge, Privacy, Shape, kind},
+    kind::{Kind, Merge, Privacy, Shape},
     lang::Lang,
     operation::Operation,
     period::Day,
     record::Record,
     region::{Level, RegionCode},
-    seal,
     value::Value,
 };
 
@@ -90,11 +89,12 @@ impl Ledger {
             "budget" => self.rebudget(id, record, &mut parts)?,
             "statement" => return self.take_statement(id, record),
             "enrolment" | "revocation" => {
+                self.keys_may_move(record);
                 if let Some(device) = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok()) {
                     self.waking.extend(feeds::of_device(&self.conn, &device)?);
                 }
             }
-            "key_grant" => self.take_grant(place.owner, record)?,
+            "key_grant" | "key_return" => self.keys_may_move(record),
             _ => {}
         }
         self.count(place.owner, parts, 1)?;
@@ -171,64 +171,6 @@ impl Ledger {
         self.count(code, before, -1)?;
         self.count(code, now, 1)?;
         Ok(Ok(()))
-    }
-
-    /// A union grants this hub the key of its sealed fields: what it sealed can be indexed now.
-    fn take_grant(&mut self, owner: RegionCode, record: &Record) -> Result<()> {
-        let to_me = record.int("to_union") == Some(i64::from(u32::from(self.me.union)));
-        let (Some(grant), Some(wrapped), Some(id)) = (&self.me.grant, record.bytes("sealed"), record.bytes("key_id"))
-        else {
-            return Ok(());
-        };
-        if !to_me {
-            return Ok(());
-        }
-        match grant.receive(wrapped, id) {
-            Ok(key) => {
-                self.keys.insert(key.id(), key);
-                self.index_sealed(owner)
-            }
-            Err(error) => {
-                tracing::warn!(union = %owner, %error, "a granted key cannot be received");
-                Ok(())
-            }
-        }
-    }
-
-    pub(super) fn load_keys(&mut self) -> Result<()> {
-        let Some(kind) = kind("key_grant") else { return Ok(()) };
-        let mine = Value::Int(i64::from(u32::from(self.me.union)));
-        for row in projection::list_where(&self.conn, kind, "to_union", &mine)? {
-            let (Some(grant), Some(wrapped), Some(id)) =
-                (&self.me.grant, row.record.bytes("sealed"), row.record.bytes("key_id"))
-            else {
-                continue;
-            };
-            if let Ok(key) = grant.receive(wrapped, id) {
-                self.keys.insert(key.id(), key);
-            }
-        }
-        Ok(())
-    }
-
-    fn index_sealed(&self, owner: RegionCode) -> Result<()> {
-        for kind in huiliu_proto::kind::kinds().iter().filter(|k| k.shape == Shape::Document) {
-            for (at, field) in kind.fields.iter().enumerate().filter(|(_, f)| f.privacy == Privacy::Sealed) {
-                for row in projection::list(&self.conn, kind, Some(owner), None, usize::MAX >> 1)? {
-                    if let Some(index) = self.blind(&row.id, row.record.values()[at].as_ref()) {
-                        projection::set_index(&self.conn, kind, field.name, &row.id, &index)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// This hub's index of a sealed value, where it may look.
-    fn blind(&self, id: &RecordId, value: Option<&Value>) -> Option<[u8; 16]> {
-        let (index, Value::Bytes(sealed)) = (self.me.index.as_ref()?, value?) else { return None };
-        let key = self.keys.get(&seal::key_of(sealed).ok()?)?;
-        Some(seal::blind_index(index, &key.open(sealed, id).ok()?))
     }
 
     fn edit(

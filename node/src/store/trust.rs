@@ -4,7 +4,7 @@ use huiliu_proto::{
     id::{DeviceId, Hash},
     region::RegionCode,
 };
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
 use super::{Result, tables};
 
@@ -50,14 +50,6 @@ pub fn enrolments(conn: &Connection, device: Option<&DeviceId>) -> Result<Vec<En
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// The X25519 key that a union's hub receives grants with.
-pub fn seal_key(conn: &Connection, union: RegionCode) -> Result<Option<[u8; 32]>> {
-    let mut statement = conn.prepare_cached(
-        r#"SELECT seal_key FROM enrolment WHERE "union" = ?1 AND seal_key IS NOT NULL ORDER BY record DESC LIMIT 1"#,
-    )?;
-    Ok(statement.query_row([u32::from(union)], |r| r.get(0)).optional()?)
 }
 
 /// The device a TLS key belongs to, and whom it writes for.

@@ -59,7 +59,7 @@ impl List {
             let next = rows.last().filter(|_| more).map(|row| row.id);
             Ok(((rows, next), table))
         })?;
-        rows.0 = rows.0.iter().map(|row| view::opened_record(&office.me, row)).collect();
+        rows.0 = rows.0.iter().map(|row| view::opened_record(&office, row)).collect();
         let (rows, next) = rows;
         desk.answer(|| page_json(&rows, next), || table.words())?;
         if !desk.json {

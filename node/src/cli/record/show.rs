@@ -47,7 +47,7 @@ impl Show {
         let office = desk.open()?;
         let known = office.look(|conn| {
             let (id, shown) = match find::any(conn, &self.id)? {
-                Ok(shown) => (shown.id, Some(view::opened_record(&office.me, &shown))),
+                Ok(shown) => (shown.id, Some(view::opened_record(&office, &shown))),
                 Err(id) => (id, None),
             };
             let origin = match &shown {
@@ -76,7 +76,7 @@ impl Known {
     /// The values of a field on which devices disagree, with who wrote each.
     fn standing(&self, office: &Office, field: &Field) -> Vec<(Option<Value>, Option<DeviceId>)> {
         let Some(conflict) = self.conflict(field) else { return vec![] };
-        let opened = |value: Value| view::opened(&office.me, conflict.owner, &self.id, field, &value);
+        let opened = |value: Value| view::opened(office, conflict.owner, &self.id, field, &value);
         let values = conflict.values.iter();
         values.map(|(value, device)| (view::value_of(field, value).map(opened), *device)).collect()
     }

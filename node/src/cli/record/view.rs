@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::find::name_field;
 use crate::{
-    ledger::Me,
+    cli::desk::Office,
     store::projection::{self, Shown},
 };
 
@@ -121,15 +121,15 @@ pub fn value_of(field: &Field, scalar: &Scalar) -> Option<Value> {
 }
 
 /// Opens a sealed value, where this union wrote it.
-pub fn opened(me: &Me, owner: RegionCode, id: &RecordId, field: &Field, value: &Value) -> Value {
+pub fn opened(office: &Office, owner: RegionCode, id: &RecordId, field: &Field, value: &Value) -> Value {
     let Value::Bytes(sealed) = value else { return value.clone() };
-    if !field.sealed() || owner != me.union {
+    if !field.sealed() || owner != office.me.union {
         return value.clone();
     }
-    match me.seal.open(sealed, id) {
+    match office.keys().open(sealed, id) {
         Ok(text) => Value::Text(text.to_string()),
         Err(error) => {
-            // Another device of this union may seal with a key of its own.
+            // Another device of this union may have sealed with a key that was not granted to this one.
             tracing::debug!(record = %id, field = field.name, %error, "a sealed value cannot be opened");
             value.clone()
         }
@@ -137,11 +137,11 @@ pub fn opened(me: &Me, owner: RegionCode, id: &RecordId, field: &Field, value: &
 }
 
 /// The same for a whole record.
-pub fn opened_record(me: &Me, shown: &Shown) -> Shown {
+pub fn opened_record(office: &Office, shown: &Shown) -> Shown {
     let mut shown = shown.clone();
     for (at, field) in shown.record.kind.fields.iter().enumerate() {
         if let Some(value) = &shown.record.values()[at] {
-            let value = opened(me, shown.place.owner, &shown.id, field, value);
+            let value = opened(office, shown.place.owner, &shown.id, field, value);
             shown.record.put(at, Some(value));
         }
     }
