@@ -3,4 +3,7 @@
 pub mod authority;
 pub mod cli;
 pub mod demo;
+pub mod door;
 pub mod downlink;
+pub mod gate;
+pub mod limits;

@@ -8,6 +8,7 @@ pub mod desk;
 pub mod error;
 pub mod filing;
 pub mod init;
+pub mod invite;
 pub mod join;
 pub mod lang;
 pub mod quarantine;
@@ -70,10 +71,12 @@ pub struct Global {
 pub enum Verb {
     /// Set up this union's machine: keys and an empty database
     Init(init::Init),
-    /// Write the request with which this machine asks the union above to let it join
+    /// Write a request to join as a file, for a machine without a line to the union above
     Request(join::RequestArgs),
-    /// Take the answer of the union above: this machine has joined
+    /// Join the network: with a token of the union above, or with its answer to a request
     Join(join::Join),
+    /// Make a token with which a machine joins
+    Invite(invite::Invite),
     /// Write, correct, list and look at records
     #[command(subcommand)]
     Record(record::RecordVerb),
@@ -105,6 +108,7 @@ impl Verb {
             Verb::Init(verb) => verb.run(desk),
             Verb::Request(verb) => verb.run(desk),
             Verb::Join(verb) => verb.run(desk),
+            Verb::Invite(verb) => verb.run(desk),
             Verb::Record(verb) => verb.run(desk),
             Verb::Sync(verb) => verb.run(desk),
             Verb::Serve(verb) => verb.run(desk),

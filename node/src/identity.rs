@@ -342,6 +342,11 @@ fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError>
     write().map_err(|e| file_error(path, e))
 }
 
+/// A file that holds a secret and was asked for: only its owner may read it.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
+    write_private(path, bytes)
+}
+
 fn private_dir(path: &Path) -> Result<(), IdentityError> {
     fs::create_dir_all(path).map_err(|e| file_error(path, e))?;
     #[cfg(unix)]

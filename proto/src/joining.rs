@@ -161,6 +161,27 @@ impl Reason {
         }
     }
 
+    /// For whoever reads the status on the line; the command line has its own words.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Reason::Unknown => "there is no such token here",
+            Reason::Pass => "the secret of the token is wrong",
+            Reason::Tries => "the token is dead after too many wrong secrets",
+            Reason::Used => "the token was used by another machine",
+            Reason::Expired => "the token has expired",
+            Reason::Revoked => "the token was taken back",
+            Reason::Union => "the token is not for this union, or this union is not directly below",
+            Reason::Network => "the token is of another network",
+            Reason::Occupied => "the union has a machine already, and the token is not for a further one",
+            Reason::Role => "the token is for a machine that records, not for a hub",
+            Reason::Device => "the device was shut out of the network",
+            Reason::Stranger => "this device is not enrolled here; ask the union above for a token",
+            Reason::Malformed => "the request cannot be read",
+            Reason::Busy => "too many calls at once",
+            Reason::Trouble => "the hub is in trouble and cannot answer",
+        }
+    }
+
     pub fn from_word(word: &str) -> Option<Reason> {
         Reason::ALL.into_iter().find(|reason| reason.word() == word)
     }

@@ -68,7 +68,8 @@ impl SealKey {
     /// make the same box, and a hub that cannot read it still sees that they agree.
     pub fn seal(&self, text: &str, record: &RecordId) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE];
-        nonce.copy_from_slice(&mac(&self.0[..], &[b"huiliu/seal-nonce/1", record.as_bytes(), text.as_bytes()])[..NONCE]);
+        nonce
+            .copy_from_slice(&mac(&self.0[..], &[b"huiliu/seal-nonce/1", record.as_bytes(), text.as_bytes()])[..NONCE]);
         let cipher = XChaCha20Poly1305::new((&*self.0).into());
         let payload = Payload { msg: text.as_bytes(), aad: record.as_bytes() };
         let sealed = cipher.encrypt(&nonce.into(), payload).map_err(|_| SealError::Damaged)?;

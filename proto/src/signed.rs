@@ -54,12 +54,7 @@ impl SigningKey {
     }
 }
 
-pub(crate) fn verify(
-    domain: &[u8],
-    signed: &v1::Signed,
-    device: &DeviceId,
-    most: usize,
-) -> Result<(), SignatureError> {
+pub(crate) fn verify(domain: &[u8], signed: &v1::Signed, device: &DeviceId, most: usize) -> Result<(), SignatureError> {
     if signed.message.len() > most {
         return Err(SignatureError::Malformed);
     }

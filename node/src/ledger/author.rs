@@ -288,9 +288,7 @@ impl Ledger {
         let sealed = kind.fields[at].privacy == Privacy::Sealed;
         Ok(match value {
             None => Scalar::Cleared,
-            Some(Value::Text(text)) if sealed => {
-                Scalar::Octets(self.seal(&text, id)?)
-            }
+            Some(Value::Text(text)) if sealed => Scalar::Octets(self.seal(&text, id)?),
             Some(Value::Bool(v)) => Scalar::Flag(v),
             Some(Value::Int(v)) => Scalar::Number(v),
             Some(Value::Text(v)) => Scalar::Text(v),

@@ -127,16 +127,14 @@ pub fn tried(conn: &Connection, id: &TokenId) -> Result<()> {
 
 /// Binds it to the first machine that used it.
 pub fn used(conn: &Connection, id: &TokenId, device: &DeviceId, tls_key: &Hash, now: i64) -> Result<()> {
-    const SQL: &str =
-        "UPDATE invitation SET used_at = ?2, device = ?3, tls_key = ?4 WHERE id = ?1 AND used_at IS NULL";
+    const SQL: &str = "UPDATE invitation SET used_at = ?2, device = ?3, tls_key = ?4 WHERE id = ?1 AND used_at IS NULL";
     conn.prepare_cached(SQL)?.execute((id.0, now, device.as_bytes(), tls_key.as_bytes()))?;
     Ok(())
 }
 
 /// Takes back one that was not used. False where there is none such.
 pub fn revoke(conn: &Connection, id: &TokenId, now: i64) -> Result<bool> {
-    const SQL: &str =
-        "UPDATE invitation SET revoked_at = ?2 WHERE id = ?1 AND used_at IS NULL AND revoked_at IS NULL";
+    const SQL: &str = "UPDATE invitation SET revoked_at = ?2 WHERE id = ?1 AND used_at IS NULL AND revoked_at IS NULL";
     Ok(conn.prepare_cached(SQL)?.execute((id.0, now))? == 1)
 }
 

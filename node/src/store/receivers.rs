@@ -29,6 +29,12 @@ pub fn of_union(conn: &Connection, union: RegionCode) -> Result<Vec<Receiver>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// How many revocations name a device.
+pub fn revocations(conn: &Connection, device: &DeviceId) -> Result<i64> {
+    let mut statement = conn.prepare_cached("SELECT count(*) FROM revocation WHERE device = ?1")?;
+    Ok(statement.query_row([device.as_bytes()], |row| row.get(0))?)
+}
+
 /// A seal key that one machine of a union granted to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {

@@ -47,7 +47,9 @@ impl std::fmt::Display for Trouble {
             Trouble::Line(cause) => f.write_str(cause),
             Trouble::NotTls(cause) => write!(f, "what answers does not speak TLS as a hub does ({cause})"),
             Trouble::Intercepted(cause) => write!(f, "something between here and the hub intercepts TLS ({cause})"),
-            Trouble::TheirDates(cause) => write!(f, "by this machine's clock the hub's certificate does not hold ({cause})"),
+            Trouble::TheirDates(cause) => {
+                write!(f, "by this machine's clock the hub's certificate does not hold ({cause})")
+            }
             Trouble::OurDates => f.write_str("by the hub's clock this machine's certificate does not hold"),
             Trouble::Turned(cause) => write!(f, "the hub turned this machine away ({cause})"),
         }

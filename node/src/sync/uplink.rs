@@ -81,7 +81,8 @@ impl Uplink {
         let parent = config.parent.clone().ok_or(IdentityError::NotJoined)?;
         let (channel, overheard) = self.connect(&parent).await?;
         self.keep_certificates(&channel, &overheard).await;
-        let mut client = SyncClient::new(channel.clone()).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
+        let mut client =
+            SyncClient::new(channel.clone()).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
         let me = self.home.me(self.clock.clone(), self.dice.clone())?;
         let speaker = Speaker { network: config.network.clone(), union: config.union, device: me.device() };
         let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay };

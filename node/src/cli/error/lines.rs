@@ -52,12 +52,9 @@ pub fn token(error: TokenError, lang: Lang) -> Told {
             "令牌以 huiliu 开头；请完整复制，或用 join --file 指明文件",
             "a token begins with “huiliu”: copy all of it, or name the file with `join --file`",
         ),
-        TokenError::Version(version) => (
-            format!("令牌由更新的版本生成（格式 {version}）"),
-            en,
-            "请升级本程序",
-            "upgrade this program",
-        ),
+        TokenError::Version(version) => {
+            (format!("令牌由更新的版本生成（格式 {version}）"), en, "请升级本程序", "upgrade this program")
+        }
         TokenError::Mistyped => (
             "令牌有误：抄错或漏了字符".into(),
             format!("the token cannot be right: {en}"),
@@ -152,11 +149,9 @@ fn said(declined: &Declined) -> Words {
             "请向直接上级要令牌",
             "ask the union directly above for a token",
         ),
-        Reason::Network => (
-            "令牌属于另一个网络",
-            "请与上级核对网络名称",
-            "compare the network's name with the union above",
-        ),
+        Reason::Network => {
+            ("令牌属于另一个网络", "请与上级核对网络名称", "compare the network's name with the union above")
+        }
         Reason::Occupied => (
             "该工会已有机器加入，而令牌不是给新增或更换的机器的",
             "请上级运行 invite 区划代码 --device，或在已加入的机器上运行 invite --device",
@@ -177,16 +172,10 @@ fn said(declined: &Declined) -> Words {
             "请上级给一个令牌，在本机运行 join 令牌。已记录的内容不会丢失",
             "ask the union above for a token and run `join TOKEN` here: nothing recorded is lost",
         ),
-        Reason::Malformed => (
-            "上级无法读取本机的请求",
-            "请核对两端程序版本",
-            "compare the versions of the programs at both ends",
-        ),
-        Reason::Busy => (
-            "上级正忙",
-            "请稍候再试；serve 会自动重试",
-            "try again in a while; `serve` does so by itself",
-        ),
+        Reason::Malformed => {
+            ("上级无法读取本机的请求", "请核对两端程序版本", "compare the versions of the programs at both ends")
+        }
+        Reason::Busy => ("上级正忙", "请稍候再试；serve 会自动重试", "try again in a while; `serve` does so by itself"),
         Reason::Trouble => (
             "上级的枢纽出了问题",
             "请稍候再试，并告知上级查看其日志",
