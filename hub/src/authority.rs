@@ -7,7 +7,10 @@ use huiliu_node::{
     clock::Clock,
     identity::{Grant, Home, IdentityError, Request, certificates, tls},
     ledger::{Ledger, Outcome},
-    store::{Result as StoreResult, Store, StoreError, invitations, invitations::Invitation, trust, trust::Enrolled},
+    store::{
+        Result as StoreResult, Store, StoreError, invitations, invitations::Invitation, receivers, trust,
+        trust::Enrolled,
+    },
 };
 use huiliu_proto::{
     id::{DeviceId, Hash, unhex},
@@ -72,7 +75,11 @@ impl Applicant {
 pub fn address(home: &Home) -> Result<String, AuthorityError> {
     // Read anew: it may be said at the command line while this one serves.
     let config = Home::open(&home.dir).map_or_else(|_| home.config.clone(), |home| home.config);
-    let address = config.announce.or(config.listen).ok_or(AuthorityError::NoAddress)?;
+    callable(config.announce.or(config.listen).ok_or(AuthorityError::NoAddress)?)
+}
+
+/// An address that can be called, and not only listened on.
+pub fn callable(address: String) -> Result<String, AuthorityError> {
     let unspecified = address.parse::<SocketAddr>().is_ok_and(|a| a.ip().is_unspecified());
     if unspecified { Err(AuthorityError::Unspecified(address)) } else { Ok(address) }
 }
@@ -193,7 +200,8 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant) -> StoreResult<Result<(), R
     let conn = ledger.conn();
     let before = trust::enrolments(conn, Some(&applicant.device))?;
     let same = |e: &&Enrolled| e.union == applicant.union && e.tls_key == Some(applicant.tls_key);
-    if before.iter().any(|e| same(&e)) && trust::by_tls_key(conn, &applicant.tls_key)?.is_none() {
+    let lost = before.iter().any(|e| same(&e)) && trust::by_tls_key(conn, &applicant.tls_key)?.is_none();
+    if lost || receivers::shut_out(conn, &applicant.device, applicant.union)? {
         return Ok(Err(Reason::Device));
     }
     let known = |e: &Enrolled| e.hub == applicant.hub && e.seal_key == applicant.seal_key;

@@ -12,7 +12,7 @@ use std::{
 use huiliu_node::{
     clock::Clock,
     identity::{Home, IdentityError},
-    store::{Changes, Store, receivers, trust},
+    store::{Changes, Store, receivers},
     sync::{
         exchange::Speaker,
         join,
@@ -24,6 +24,7 @@ use huiliu_node::{
 use huiliu_proto::{
     id::DeviceId,
     joining::Reason,
+    region::RegionCode,
     v1::{
         self,
         frame::Frame,
@@ -153,6 +154,7 @@ impl Sync for Downlink {
         let standing = Standing {
             store: self.store.clone(),
             device: enrolled.device,
+            union: enrolled.union,
             changes: self.store.changes(),
             clock: self.clock.clone(),
             caller,
@@ -196,29 +198,22 @@ async fn cut(reason: Reason, last: &mpsc::Sender<v1::Frame>) {
 struct Standing {
     store: Store,
     device: DeviceId,
+    union: RegionCode,
     changes: Changes,
     clock: Clock,
     caller: Caller,
 }
 
 impl Standing {
-    /// Returns when that is so no longer. Revocations are asked for after every commit; only where there are more than
-    /// before is everything about the device asked for.
+    /// Returns when that is so no longer: asked after every commit, with one look into an index.
     async fn lost(mut self) -> Reason {
-        let revocations =
-            |store: &Store, device: &DeviceId| store.read(|conn| receivers::revocations(conn, device)).ok();
-        let mut before = Some(0);
         loop {
             if (self.clock)() > self.caller.until {
                 return Reason::Expired;
             }
-            let now = revocations(&self.store, &self.device);
-            if now != before {
-                let known = self.caller.key.map(|key| self.store.read(|conn| trust::by_tls_key(conn, &key)));
-                if matches!(known, None | Some(Ok(None))) {
-                    return Reason::Device;
-                }
-                before = now;
+            // A database that cannot be read now is no reason to cut anybody off.
+            if let Ok(true) = self.store.read(|conn| receivers::shut_out(conn, &self.device, self.union)) {
+                return Reason::Device;
             }
             tokio::select! {
                 biased;

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use huiliu_node::{
     clock::Clock,
     identity::Home,
-    store::{Store, trust, trust::Enrolled},
+    store::{Store, receivers, trust, trust::Enrolled},
     sync::join::{DEADLINE, MOST_DAYS},
 };
 use huiliu_proto::{
@@ -57,11 +57,20 @@ pub fn known(store: &Store, caller: &Caller, parent: huiliu_proto::region::Regio
         return Err(decline(Reason::Busy, Some(crate::door::CROWDED)));
     }
     let key = caller.key.ok_or_else(|| decline(Reason::Stranger, None))?;
-    let enrolled = store.read(|conn| trust::by_tls_key(conn, &key)).map_err(|error| {
-        tracing::error!(%error, "the database cannot be read");
-        decline(Reason::Trouble, None)
-    })?;
-    enrolled.filter(|e| e.union.parent() == Some(parent)).ok_or_else(|| decline(Reason::Stranger, None))
+    let look = store.read(|conn| {
+        let enrolled = trust::by_tls_key(conn, &key)?.filter(|e| e.union.parent() == Some(parent));
+        let out = enrolled.as_ref().map(|e| receivers::shut_out(conn, &e.device, e.union)).transpose()?;
+        Ok((enrolled, out == Some(true)))
+    });
+    match look {
+        Ok((Some(_), true)) => Err(decline(Reason::Device, None)),
+        Ok((Some(enrolled), false)) => Ok(enrolled),
+        Ok((None, _)) => Err(decline(Reason::Stranger, None)),
+        Err(error) => {
+            tracing::error!(%error, "the database cannot be read");
+            Err(decline(Reason::Trouble, None))
+        }
+    }
 }
 
 fn refused(error: AuthorityError, from: IpAddr) -> Status {

@@ -109,11 +109,8 @@ impl Machine {
 
     /// Serves on a free port, and is on it when this returns.
     fn serve(&self) -> Serving {
-        let mut child = self
-            .command(&["serve", "--listen", &free()])
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut child =
+            self.command(&["serve", "--listen", &free()]).stderr(Stdio::piped()).spawn().expect("the program starts");
         let (tell, told) = mpsc::channel();
         let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         // Read to the end, so that the program never waits for a reader.
@@ -136,8 +133,8 @@ impl Machine {
         self.done(&[&["record", "add"], arguments].concat());
     }
 
-    fn mediators(&self) -> usize {
-        self.json(&["record", "list", "mediator"]).as_array().map_or(0, Vec::len)
+    fn count(&self, kind: &str) -> usize {
+        self.json(&["record", "list", kind])["records"].as_array().map_or(0, Vec::len)
     }
 }
 
@@ -189,15 +186,14 @@ fn the_network_comes_together_as_the_readme_says() {
     let token = yancheng.invite(&["320922"]);
     // However it was copied.
     binhai.done(&["join", &token.to_uppercase().replace('-', " ")]);
-    assert_eq!(binhai.mediators(), 1, "nothing of before is lost");
+    assert_eq!(binhai.count("mediator"), 1, "nothing of before is lost");
     wait_for("the dossier reaches the province", || {
         binhai.run(&["sync"]);
-        jiangsu.mediators() == 1
+        jiangsu.count("mediator") == 1
     });
     // The answer may have been lost: the same machine asks again.
     binhai.done(&["join", &token]);
-    let enrolments = |hub: &Machine| hub.json(&["record", "list", "enrolment"]).as_array().map_or(0, Vec::len);
-    assert_eq!(enrolments(&yancheng), 3, "one each for the province, the city and the county");
+    assert_eq!(yancheng.count("enrolment"), 3, "one each for the province, the city and the county");
 
     // A second machine, invited by the first.
     let second = Machine::node(&dir, "second");
@@ -220,18 +216,44 @@ fn the_network_comes_together_as_the_readme_says() {
     nation.record(&["programme", "code=P-2026", "name=协商专项", "year=2026", "source=national union", "purpose=测试"]);
     wait_for("what the nation publishes is known in the county", || {
         binhai.run(&["sync"]);
-        binhai.json(&["record", "list", "programme"]).as_array().is_some_and(|list| list.len() == 1)
+        binhai.count("programme") == 1
     });
-    let programme = ["matching", "programme=协商专项", "source=own matching money"];
-    binhai.record(&[&programme[..], &["year=2026", "amount=1000", "booked_on=2026-11-18"]].concat());
+    let list = binhai.json(&["record", "list", "programme"]);
+    let programme = format!("programme={}", list["records"][0]["record"].as_str().expect("an id"));
+    let programme = ["matching", &programme, "source=own matching money"];
+    binhai.record(&[&programme[..], &["year=2026", "amount=1000", "booked_on=2026-11-18", "voucher_no=1"]].concat());
     wait_for("the money is seen by the nation", || {
         binhai.run(&["sync"]);
-        nation.json(&["record", "list", "matching"]).as_array().map_or(0, Vec::len) == 1
+        nation.count("matching") == 1
     });
     let travelled: Vec<(String, u64)> = feeds(&binhai);
     assert!(travelled.iter().all(|(_, waiting)| *waiting == 0), "{travelled:?}");
-    assert_eq!(nation.mediators(), 0, "dossiers stop at the province");
-    for machine in [&nation, &jiangsu, &yancheng, &binhai, &second] {
+    assert_eq!(nation.count("mediator"), 0, "dossiers stop at the province");
+
+    // Both machines are lost. The city lets a new one in; it may write, and reads nothing that is sealed: nobody of
+    // its own union vouches for it, so it might be anybody's.
+    let third = Machine::node(&dir, "third");
+    third.done(&["join", &yancheng.invite(&["320922", "--device"])]);
+    let sealed = || {
+        third.run(&["sync"]);
+        id_number(&third, "例辛亥")
+    };
+    wait_for("the dossiers come back", || sealed().is_some());
+    binhai.done(&["sync"]);
+    assert_ne!(sealed().as_deref(), Some("****9087"));
+    let status = third.json(&["status"]);
+    let device = status["device"].as_str().expect("a key");
+    wait_for("the province hears of it", || {
+        third.run(&["sync"]);
+        jiangsu.json(&["record", "list", "enrolment"]).to_string().contains(device)
+    });
+    yancheng.refused(&["return-keys", device, "--yes"], "not below this hub's province");
+    // Where nobody can be asked, nothing is given without --yes.
+    assert_eq!(jiangsu.run(&["return-keys", device]).code, 2);
+    assert!(jiangsu.done(&["return-keys", &device[..16], "--yes"]).contains("2 keys"));
+    wait_for("a person at the province gave the keys back", || sealed().as_deref() == Some("****9087"));
+    assert_eq!(id_number(&third, "例壬子").as_deref(), Some("****9080"));
+    for machine in [&nation, &jiangsu, &yancheng, &binhai, &second, &third] {
         machine.done(&["verify"]);
     }
     drop((nation_up, jiangsu_up, yancheng_up));
@@ -240,8 +262,8 @@ fn the_network_comes_together_as_the_readme_says() {
 /// What `record show` shows of the identity number of the mediator of that name.
 fn id_number(machine: &Machine, name: &str) -> Option<String> {
     let list = machine.json(&["record", "list", "mediator"]);
-    let found = list.as_array()?.iter().find(|row| row.to_string().contains(name))?;
-    let id = found["id"].as_str().or(found["record"].as_str())?;
+    let found = list["records"].as_array()?.iter().find(|row| row.to_string().contains(name))?;
+    let id = found["record"].as_str()?;
     let shown = machine.done(&["record", "show", id]);
     let line = shown.lines().find(|line| line.contains("resident identity number"))?;
     line.split_whitespace().last().map(str::to_owned)

@@ -70,11 +70,10 @@ pub fn announce(office: &mut Office, address: Option<String>) -> anyhow::Result<
         )
         .into());
     }
-    let before = office.home.config.announce.replace(address);
-    match authority::address(&office.home) {
-        Err(AuthorityError::Unspecified(address)) => return Err(told(AuthorityError::Unspecified(address))),
-        _ if before != office.home.config.announce => office.home.save()?,
-        _ => {}
+    let address = Some(authority::callable(address).map_err(told)?);
+    if office.home.config.announce != address {
+        office.home.config.announce = address;
+        office.home.save()?;
     }
     Ok(())
 }

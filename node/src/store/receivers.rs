@@ -29,10 +29,10 @@ pub fn of_union(conn: &Connection, union: RegionCode) -> Result<Vec<Receiver>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// How many revocations name a device.
-pub fn revocations(conn: &Connection, device: &DeviceId) -> Result<i64> {
-    let mut statement = conn.prepare_cached("SELECT count(*) FROM revocation WHERE device = ?1")?;
-    Ok(statement.query_row([device.as_bytes()], |row| row.get(0))?)
+/// Whether a level above a union has shut this device of it out.
+pub fn shut_out(conn: &Connection, device: &DeviceId, union: RegionCode) -> Result<bool> {
+    const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM revocation WHERE device = ?1 AND "union" = ?2)"#;
+    Ok(conn.prepare_cached(SQL)?.query_row((device.as_bytes(), u32::from(union)), |row| row.get(0))?)
 }
 
 /// A seal key that one machine of a union granted to another.
