@@ -1,5 +1,7 @@
 //! Keys of sealed fields: granted to those who must read them, taken from those who granted them.
 
+use std::collections::BTreeSet;
+
 use huiliu_proto::{
     id::{DeviceId, RecordId},
     kind::{Privacy, Shape, kind, kinds},
@@ -113,12 +115,13 @@ impl Ledger {
             return Ok(Return::NotProvince(union));
         }
         let granted = receivers::given(&self.conn, &self.me.device())?;
+        // Its own it has.
+        let others = granted.iter().filter(|g| g.owner == union && g.by != *device);
+        let ids: BTreeSet<&[u8]> = others.map(|g| g.key_id.as_slice()).collect();
         let mut lines = vec![];
-        for given in granted.iter().filter(|g| g.owner == union) {
-            let Some(key) = self.keys.get(&given.key_id) else { continue };
-            let line = vec![Some(Value::Bytes(key.id().to_vec())), key.grant(&to.key).ok().map(Value::Bytes)];
-            if line[1].is_some() && !lines.contains(&line) {
-                lines.push(line);
+        for key in ids.into_iter().filter_map(|id| self.keys.get(id)) {
+            if let Ok(wrapped) = key.grant(&to.key) {
+                lines.push(vec![Some(Value::Bytes(key.id().to_vec())), Some(Value::Bytes(wrapped))]);
             }
         }
         let (Some(kind), false) = (kind("key_return"), lines.is_empty()) else { return Ok(Return::NoKeys(union)) };
