@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock::{Clock, Dice},
     identity::{Home, IdentityError, Parent, tls, validity},
-    store::{Store, StoreError},
+    store::{Store, StoreError, feeds},
 };
 
 /// The largest frame either side sends: see sync.proto.
@@ -68,12 +68,30 @@ pub struct Uplink {
 impl Uplink {
     /// One exchange; with `stay` it lasts until the line breaks.
     pub async fn exchange(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
-        let ended = self.call(stay, progress).await;
+        let mut ended = self.call(stay, progress).await;
+        if let Ok(Report { end: End::Done, tally }) = &ended
+            && tally.received > 0
+            && self.has_unsent()?
+        {
+            // What came was answered here, as an enrolment is by granting a key: that goes in the same breath.
+            let first = tally.clone();
+            ended = self.call(stay, progress).await.map(|mut report| {
+                report.tally.sent += first.sent;
+                report.tally.received += first.received;
+                report.tally.refused.extend(first.refused);
+                report
+            });
+        }
         if let (Err(error), Some(parent)) = (&ended, &self.home.config.parent) {
             // A call that did not come about is remembered too: yesterday's success must not look like today's.
             session::note(&self.store, parent.device, parent.union, Some(error.to_string())).await?;
         }
         ended
+    }
+
+    /// Something was written that no exchange has packed yet.
+    fn has_unsent(&self) -> Result<bool, StoreError> {
+        self.store.read(|conn| Ok(feeds::owned(conn)?.iter().any(|feed| feed.packed < feed.size())))
     }
 
     async fn call(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
