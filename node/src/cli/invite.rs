@@ -37,7 +37,7 @@ pub struct Invite {
     /// Address at which the machine below reaches this hub, remembered; without it the one this hub listens on
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
-    /// Write the token to this file too, for its owner's eyes only
+    /// Write the token to this file instead, which only its owner may read
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Show a QR code even where the output is no terminal
@@ -114,12 +114,16 @@ impl Invite {
                     "root": token.root.to_string(), "file": self.out.as_ref().map(|path| path.display().to_string()),
                 })
             },
-            || text.to_string(),
+            || match &self.out {
+                // It is in the file: the screen, and what is scrolled back to, need not have it.
+                Some(path) => format!("{}{}", desk.pick("令牌已写入：", "token written to "), path.display()),
+                None => text.to_string(),
+            },
         )?;
         if desk.json {
             return Ok(Exit::Done);
         }
-        if self.qr || io::stdout().is_terminal() {
+        if self.qr || (self.out.is_none() && io::stdout().is_terminal()) {
             desk.print(&qr(&token.for_qr())?)?;
         }
         let name = union.union_name();

@@ -25,7 +25,7 @@ pub const TEXTS: Texts = &[
     ("invite.device", "给已加入的工会增加或更换机器，或证书过期的机器"),
     ("invite.days", "令牌的有效天数，至多 30"),
     ("invite.address", "下级连接本枢纽的地址，会记住；不填则用监听地址"),
-    ("invite.out", "同时把令牌写入该文件，仅本人可读"),
+    ("invite.out", "不显示令牌，写入该文件，仅本人可读"),
     ("invite.qr", "输出不是终端时也显示二维码"),
     ("invite list", "列出本枢纽发出的邀请及其结果"),
     ("invite revoke", "撤回尚未使用的邀请"),
