@@ -182,5 +182,5 @@ fn said(declined: &Declined) -> Words {
             "try again in a while, and tell the union above to look at its log",
         ),
     };
-    (format!("{zh}（{}）", declined.sentence), en, hint_zh, hint_en)
+    (format!("上级拒绝：{zh}"), en, hint_zh, hint_en)
 }
