@@ -1,6 +1,6 @@
 //! Calls the union above: once, or again and again while the machine runs.
 
-use std::{future::Future, time::Duration};
+use std::{convert::Infallible, future::Future, time::Duration};
 
 use huiliu_proto::v1::sync_client::SyncClient;
 use tokio::sync::mpsc;
@@ -114,16 +114,10 @@ impl Uplink {
             }
         };
         let incoming = answer.map_err(declined)?.into_inner();
-        let renewing = async {
-            loop {
-                tokio::time::sleep(RENEW).await;
-                self.keep_certificates(&channel, &overheard).await;
-            }
-        };
         tokio::select! {
             biased;
             report = session::run(&self.store, ends, incoming, send, progress) => Ok(report?),
-            () = renewing => unreachable!("it goes on for ever"),
+            never = self.keep_renewing(&channel, &overheard) => match never {},
         }
     }
 
@@ -187,6 +181,14 @@ impl Uplink {
         let config = tls::client(&self.home, &self.clock)?;
         let connected = call::connect(&self.dial, &parent.address, parent.union, config).await;
         connected.map_err(|trouble| UplinkError::Unreachable { address: parent.address.clone(), trouble })
+    }
+
+    /// While a line holds, which may be for longer than a certificate.
+    async fn keep_renewing(&self, channel: &Channel, overheard: &Overheard) -> Infallible {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            self.keep_certificates(channel, overheard).await;
+        }
     }
 
     /// Renews certificates in time, unattended, and says when they will end. Never a reason not to exchange.
