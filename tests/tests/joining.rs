@@ -401,6 +401,40 @@ async fn callers_that_only_hold_the_line_keep_nobody_out() {
     nation.down().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_holds_many_lines_is_told_to_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let nation = Nation::up(dir.path()).await;
+    let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
+    nation.enter(&mut home, &nation.invite("320000", false).await).await.unwrap();
+    let mut other = nation.machine(dir.path(), "330000", Role::Hub, 3);
+    nation.enter(&mut other, &nation.invite("330000", false).await).await.unwrap();
+    // N12: lines of one machine, on which nothing is said.
+    let connector = tokio_rustls::TlsConnector::from(tls::client(&home, &nation.clock).unwrap());
+    let mut held = vec![];
+    for _ in 0..8 {
+        let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+        held.push(connector.connect(name, TcpStream::connect(&nation.address).await.unwrap()).await.unwrap());
+    }
+    let uplink = nation.uplink(&home);
+    let busy = async {
+        // The hub may be a moment behind with greeting them.
+        loop {
+            match uplink.exchange(false, &|_| ()).await {
+                Err(UplinkError::Declined(declined)) => break declined,
+                Ok(_) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+    };
+    let declined = tokio::time::timeout(PATIENCE, busy).await.expect("there is an end to places");
+    assert_eq!(declined.reason, Some(Reason::Busy));
+    assert!(declined.retry_after > 0);
+    assert!(synced(&nation.uplink(&other)).await, "others are not touched by it");
+    drop(held);
+    nation.down().await;
+}
+
 /// Something that answers on a port, in place of the hub.
 async fn impostor(answer: impl Fn(TcpStream) -> JoinHandle<()> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -57,3 +57,21 @@ impl Expiry {
         json!({ "from": self.validity.from, "to": self.validity.to, "days_left": self.validity.days(self.now) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_needed_from_thirty_days_on() {
+        const DAY: i64 = 86_400_000;
+        let at = |day: i64| {
+            let validity = Validity { from: 0, to: 300 * DAY, renew: 200 * DAY };
+            Expiry { validity, now: day * DAY }
+        };
+        for (day, needed) in [(-1, true), (1, false), (239, false), (269, false), (270, true), (299, true), (301, true)]
+        {
+            assert_eq!(at(day).needs_a_person(), needed, "day {day}");
+        }
+    }
+}
