@@ -2,6 +2,8 @@
 
 mod demo;
 mod enrol;
+mod invite;
+mod return_keys;
 mod revoke;
 mod serve;
 
@@ -32,10 +34,12 @@ pub struct Cli {
 pub enum HubVerb {
     #[command(flatten)]
     Node(Verb),
-    /// Let a machine of a union directly below join: enrol it and write the answer to its request
+    /// Answer a request that came as a file from a machine directly below without a line
     Enrol(enrol::Enrol),
     /// Shut a device of a union directly below out: it connects no more, and what it writes counts no more
     Revoke(revoke::Revoke),
+    /// Give the keys of sealed fields to the new machine of a union that lost its only one; at the province
+    ReturnKeys(return_keys::ReturnKeys),
     /// Show a small federation at work on this machine
     Demo(demo::Demo),
 }
@@ -43,15 +47,18 @@ pub enum HubVerb {
 /// The Chinese help of what a hub adds; looked up before the node's.
 pub const TEXTS: Texts = &[
     ("", "汇流枢纽：本级工会及其全部下级的记录。"),
-    ("enrol", "准许直接下级的一台机器加入：登记设备，批复其申请"),
+    ("enrol", "批复没有线路的直接下级以文件交来的加入申请"),
     ("enrol.request", "下级交来的申请文件"),
     ("enrol.out", "批复写入的文件，交给下级"),
-    ("enrol.address", "下级连接本枢纽的地址，如 hub.example:7443；不填则用本机监听地址"),
+    ("enrol.address", "下级连接本枢纽的地址，如 hub.example:7443，会记住；不填则用本机监听地址"),
     ("revoke", "注销直接下级的一台设备：不能再连接，此后所写不再计入"),
     ("revoke.device", "设备公钥，或开头几位；用 record list enrolment 查看"),
     ("revoke.reason", "理由，随注销一并传送"),
     ("revoke.since", "只有此前到达本级的内容继续计入，如 2026-11-14 或 2026-11-14T09:00；不填则已到达的全部计入"),
     ("revoke.yes", "不再询问"),
+    ("return-keys", "把解密钥匙返还给失去唯一机器的单位的新机器；由省级枢纽办理"),
+    ("return-keys.device", "新机器的设备公钥，或开头至少 8 位"),
+    ("return-keys.yes", "已用电话核对设备公钥，不再询问"),
     ("demo", "在本机演示一个小型的多级联合体"),
     ("demo.once", "演示完即结束，不停留"),
     ("demo.file", "与 --json 同用：把所显示的全部内容写入该文件"),
@@ -62,6 +69,8 @@ impl HubVerb {
     pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
         match self {
             HubVerb::Node(Verb::Serve(verb)) => serve::run(verb, desk),
+            HubVerb::Node(Verb::Invite(verb)) => invite::run(verb, desk),
+            HubVerb::ReturnKeys(verb) => verb.run(desk),
             HubVerb::Node(verb) => verb.run(desk),
             HubVerb::Enrol(verb) => verb.run(desk),
             HubVerb::Revoke(verb) => verb.run(desk),

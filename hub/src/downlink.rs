@@ -1,4 +1,4 @@
-//! The server side of an exchange: who may connect, how many at once, and one session for each.
+//! The server side of an exchange: one session for each caller who is enrolled, for as long as it is.
 
 use std::{
     collections::HashMap,
@@ -6,43 +6,45 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use huiliu_node::{
     clock::Clock,
-    identity::{Home, IdentityError, certificates, tls},
-    store::{Store, trust},
+    identity::{Home, IdentityError},
+    store::{Changes, Store, trust},
     sync::{
         exchange::Speaker,
-        line::{Line, Listen},
+        join,
+        line::Listen,
         session::{self, Ends},
         uplink::MAX_FRAME,
     },
 };
 use huiliu_proto::{
-    id::{DeviceId, Hash},
+    id::DeviceId,
+    joining::Reason,
+    region::RegionCode,
     v1::{
         self,
+        frame::Frame,
+        join_server::JoinServer,
         sync_server::{Sync, SyncServer},
     },
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::{Semaphore, mpsc, watch},
-};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio::sync::{mpsc, watch};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-use tonic::{
-    Request, Response, Status, Streaming,
-    transport::{Server, server::Connected},
+use tonic::{Request, Response, Status, Streaming, transport::Server};
+
+use crate::{
+    door::{self, Caller, Door},
+    gate::{self, Gate, decline},
+    limits::Knocks,
 };
 
-/// A handshake may take so long: slow callers hold nobody up.
-const HANDSHAKE: Duration = Duration::from_secs(5);
-const CONNECTIONS: usize = 1024;
 const STREAMS_PER_DEVICE: usize = 4;
+/// How often it is looked, where nothing else happens, whether a caller's certificate has ended.
+const LOOK: Duration = Duration::from_secs(3600);
 
 /// Serves until `shutdown`; what was acknowledged is on the disk.
 pub async fn serve<L: Listen>(
@@ -52,7 +54,7 @@ pub async fn serve<L: Listen>(
     clock: &Clock,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), IdentityError> {
-    let config = tls::server(home, clock)?;
+    let door = Arc::new(Door::new(home, clock)?);
     let me = home.me(clock.clone(), huiliu_node::clock::dice())?;
     let (closing, closed) = watch::channel(false);
     let downlink = Downlink {
@@ -60,17 +62,27 @@ pub async fn serve<L: Listen>(
         me: Speaker { network: me.network.clone(), union: me.union, device: me.device() },
         streams: Arc::default(),
         closing: closed,
+        clock: clock.clone(),
     };
+    let gate =
+        Gate { home: home.clone(), store: store.clone(), clock: clock.clone(), knocks: Arc::<Knocks>::default() };
     let (send, receive) = mpsc::channel(16);
-    let accepting = tokio::spawn(accept(listener, TlsAcceptor::from(config), send));
+    let accepting = tokio::spawn(door::accept(listener, door, send));
+    let gate =
+        JoinServer::new(gate).max_decoding_message_size(join::MAX_MESSAGE).max_encoding_message_size(join::MAX_MESSAGE);
     let service = SyncServer::new(downlink).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
     let ending = async move {
         shutdown.await;
         closing.send_replace(true);
     };
+    // No greatest age of a connection: an exchange stays for weeks, and breaking it off would look like trouble below.
+    // What an age would be for is done otherwise: a session ends when its device is shut out or the certificate that
+    // was shown ends. No limit of bytes a second: a batch is bounded, and a stream on which an awaited frame does not
+    // come whole within a minute is given up (`session.rs`), however slowly bytes drip.
     let served = Server::builder()
         .timeout(Duration::from_secs(30))
         .concurrency_limit_per_connection(8)
+        .load_shed(true)
         .max_concurrent_streams(Some(16))
         .http2_keepalive_interval(Some(Duration::from_secs(15)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
@@ -79,6 +91,7 @@ pub async fn serve<L: Listen>(
         .initial_stream_window_size(Some(1 << 20))
         .initial_connection_window_size(Some(2 << 20))
         .add_service(service)
+        .add_service(gate)
         .serve_with_incoming_shutdown(ReceiverStream::new(receive).map(Ok::<_, io::Error>), ending)
         .await;
     accepting.abort();
@@ -90,86 +103,12 @@ pub async fn serve<L: Listen>(
     Ok(())
 }
 
-/// Takes connections for ever: an error of one is never the end of all.
-async fn accept<L: Listen>(mut listener: L, acceptor: TlsAcceptor, send: mpsc::Sender<Secure>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let line = match listener.accept().await {
-            Ok(line) => line,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let (acceptor, send) = (acceptor.clone(), send.clone());
-        tokio::spawn(async move {
-            match tokio::time::timeout(HANDSHAKE, acceptor.accept(line)).await {
-                Ok(Ok(stream)) => match Secure::new(stream, permit) {
-                    Ok(secure) => drop(send.send(secure).await),
-                    Err(error) => tracing::info!(%error, "a caller's certificate cannot be read"),
-                },
-                Ok(Err(error)) => tracing::info!(%error, "a caller was turned away at the door"),
-                Err(_) => tracing::info!("a caller took too long to greet"),
-            }
-        });
-    }
-}
-
-/// A connection whose caller has shown a certificate of this network.
-struct Secure {
-    stream: TlsStream<Box<dyn Line>>,
-    caller: Caller,
-    _room: tokio::sync::OwnedSemaphorePermit,
-}
-
-/// The hash of the caller's TLS key: by this the enrolments know it.
-#[derive(Clone)]
-struct Caller(Hash);
-
-impl Secure {
-    fn new(stream: TlsStream<Box<dyn Line>>, room: tokio::sync::OwnedSemaphorePermit) -> Result<Secure, IdentityError> {
-        let certificate = stream.get_ref().1.peer_certificates().and_then(|c| c.first());
-        let certificate = certificate.ok_or(IdentityError::NotJoined)?;
-        let caller = Caller(certificates::certificate_key_hash(certificate)?);
-        Ok(Secure { stream, caller, _room: room })
-    }
-}
-
-impl Connected for Secure {
-    type ConnectInfo = Caller;
-
-    fn connect_info(&self) -> Caller {
-        self.caller.clone()
-    }
-}
-
-impl AsyncRead for Secure {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Secure {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
 struct Downlink {
     store: Store,
     me: Speaker,
     streams: Arc<Mutex<HashMap<DeviceId, usize>>>,
     closing: watch::Receiver<bool>,
+    clock: Clock,
 }
 
 /// Counts a device's open streams; gives the place back when dropped.
@@ -190,7 +129,7 @@ impl Downlink {
         let mut streams = self.streams.lock().map_err(|_| Status::internal("a lock is broken"))?;
         let count = streams.entry(device).or_default();
         if *count >= STREAMS_PER_DEVICE {
-            return Err(Status::resource_exhausted("this device already has several exchanges open"));
+            return Err(decline(Reason::Busy, Some(door::CROWDED)));
         }
         *count += 1;
         Ok(Seat(Arc::clone(&self.streams), device))
@@ -203,12 +142,8 @@ impl Sync for Downlink {
 
     async fn exchange(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Self::ExchangeStream>, Status> {
         let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller.ok_or_else(|| Status::unauthenticated("no certificate was shown"))?;
-        let enrolled = self.store.read(|conn| trust::by_tls_key(conn, &caller.0));
-        let enrolled = enrolled.map_err(|_| Status::unavailable("the hub's database cannot be read"))?;
-        let enrolled = enrolled.filter(|e| e.union.parent() == Some(self.me.union)).ok_or_else(|| {
-            Status::permission_denied("this device is not enrolled here; ask the union above to enrol it again")
-        })?;
+        let caller = caller.ok_or_else(|| decline(Reason::Stranger, None))?;
+        let enrolled = gate::known(&self.store, &caller, self.me.union)?;
         let seat = self.seat(enrolled.device)?;
         let ends =
             Ends { me: self.me.clone(), peer: enrolled.union, peer_device: enrolled.device, calls: false, stay: true };
@@ -216,12 +151,26 @@ impl Sync for Downlink {
         let (store, mut closing) = (self.store.clone(), self.closing.clone());
         let incoming = request.into_inner();
         let span = tracing::info_span!("exchange", peer = %enrolled.union, device = ?enrolled.device);
+        let standing = Standing {
+            store: self.store.clone(),
+            device: enrolled.device,
+            union: enrolled.union,
+            changes: self.store.changes(),
+            clock: self.clock.clone(),
+            caller,
+        };
+        let last = send.clone();
         let session = async move {
             let _seat = seat;
             let ended = tokio::select! {
                 biased;
-                ended = session::run(&store, ends, incoming, send, &|_| ()) => ended,
+                reason = standing.lost() => Err(reason),
+                ended = session::run(&store, ends, incoming, send, &|_| ()) => Ok(ended),
                 _ = closing.wait_for(|closing| *closing) => return,
+            };
+            let ended = match ended {
+                Ok(ended) => ended,
+                Err(reason) => return cut(reason, &last).await,
             };
             match ended {
                 Ok(report) => tracing::info!(end = ?report.end, received = report.tally.received, "ended"),
@@ -230,5 +179,47 @@ impl Sync for Downlink {
         };
         tokio::spawn(tracing::Instrument::instrument(session, span));
         Ok(Response::new(Box::pin(ReceiverStream::new(receive).map(Ok))))
+    }
+}
+
+/// Says why, and ends; a caller that does not listen is not waited for.
+async fn cut(reason: Reason, last: &mpsc::Sender<v1::Frame>) {
+    let (word, sentence) = match reason {
+        Reason::Expired => ("certificate", "the certificate that was shown has ended; call again"),
+        reason => ("revoked", reason.sentence()),
+    };
+    tracing::warn!(word, "a session was cut");
+    let goodbye = v1::Goodbye { reason: word.into(), detail: sentence.into(), retry_after: 0 };
+    let goodbye = v1::Frame { frame: Some(Frame::Goodbye(goodbye)) };
+    let _ = tokio::time::timeout(Duration::from_secs(5), last.send(goodbye)).await;
+}
+
+/// What a session rests on: that its device may still write, and that the certificate it showed holds.
+struct Standing {
+    store: Store,
+    device: DeviceId,
+    union: RegionCode,
+    changes: Changes,
+    clock: Clock,
+    caller: Caller,
+}
+
+impl Standing {
+    /// Returns when that is so no longer: asked after every commit, with one look into an index.
+    async fn lost(mut self) -> Reason {
+        loop {
+            if (self.clock)() > self.caller.until {
+                return Reason::Expired;
+            }
+            // A database that cannot be read now is no reason to cut anybody off.
+            if let Ok(true) = self.store.read(|conn| trust::revoked(conn, &self.device, self.union)) {
+                return Reason::Device;
+            }
+            tokio::select! {
+                biased;
+                () = self.changes.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
     }
 }

@@ -3,5 +3,8 @@
 pub mod authority;
 pub mod cli;
 pub mod demo;
+pub mod door;
 pub mod downlink;
+pub mod gate;
+pub mod limits;
 pub mod revocation;

@@ -61,7 +61,7 @@ pub fn plan(
         return Err(RevocationError::Ambiguous(devices));
     }
     let enrolled = found.pop().ok_or(RevocationError::Unknown)?;
-    if trust::revoked(conn, &enrolled.device, union)? {
+    if trust::revoked(conn, &enrolled.device, enrolled.union)? {
         return Err(RevocationError::Already);
     }
     let mut of_device = vec![];

@@ -11,6 +11,7 @@ pub mod error;
 pub mod evidence;
 pub mod filing;
 pub mod init;
+pub mod invite;
 pub mod join;
 pub mod keys;
 pub mod lang;
@@ -79,10 +80,12 @@ pub struct Global {
 pub enum Verb {
     /// Set up this union's machine: keys and an empty database
     Init(init::Init),
-    /// Write the request with which this machine asks the union above to let it join
+    /// Write a request to join as a file, for a machine without a line to the union above
     Request(join::RequestArgs),
-    /// Take the answer of the union above: this machine has joined
+    /// Join the network: with a token of the union above, or with its answer to a request
     Join(join::Join),
+    /// Make a token with which a machine joins
+    Invite(invite::Invite),
     /// Write, correct, list and look at records
     #[command(subcommand)]
     Record(record::RecordVerb),
@@ -125,6 +128,7 @@ impl Verb {
             Verb::Init(verb) => verb.run(desk),
             Verb::Request(verb) => verb.run(desk),
             Verb::Join(verb) => verb.run(desk),
+            Verb::Invite(verb) => verb.run(desk),
             Verb::Record(verb) => verb.run(desk),
             Verb::Sync(verb) => verb.run(desk),
             Verb::Serve(verb) => verb.run(desk),

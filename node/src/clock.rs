@@ -21,6 +21,12 @@ pub fn dice() -> Dice {
     Arc::new(|buffer| getrandom::fill(buffer).expect("the operating system gives random numbers"))
 }
 
+/// A moment as it is written in China.
+pub fn moment(millis: i64) -> String {
+    let minutes = (millis + 8 * 3_600_000).div_euclid(60_000).rem_euclid(1440);
+    format!("{} {:02}:{:02}", day(millis), minutes / 60, minutes % 60)
+}
+
 /// The day it is in China.
 pub fn day(now_ms: i64) -> huiliu_proto::period::Day {
     const CHINA: i64 = 8 * 3_600_000;

@@ -3,13 +3,18 @@
 //! A home is a directory: `config.json`, `memory.json`, `keys/`, `certs/` and the database. Keys and memory live outside
 //! the database, so that a database that was restored or copied does not take them along.
 //!
-//! Joining works with files, so that it works without a line: the lower machine writes a request, the hub answers with
-//! a grant, the lower machine accepts it. A union may record for weeks before it joins.
+//! Joining works with a token over the line, or with two files where there is none; see `joining`. A union may record
+//! for weeks before it joins.
 
 pub mod certificates;
+pub mod joining;
 pub mod keys;
 pub mod memory;
 pub mod tls;
+pub mod validity;
+pub mod vouchers;
+
+pub use joining::{Grant, Request};
 
 use std::{
     fs,
@@ -18,7 +23,7 @@ use std::{
 };
 
 use huiliu_proto::{
-    id::{DeviceId, Hash, hex},
+    id::DeviceId,
     region::{Level, RegionCode},
     seal::{GrantKey, SealKey},
     signed::SigningKey,
@@ -55,6 +60,12 @@ pub enum IdentityError {
     OtherMachine,
     #[error("the grant is of the network {theirs:?}, this machine was set up for {ours:?}")]
     OtherNetwork { ours: String, theirs: String },
+    #[error("the invitation is for {theirs}, this machine was set up for {ours}")]
+    OtherUnion { ours: RegionCode, theirs: RegionCode },
+    #[error("this machine has joined a network with another root")]
+    OtherRoot,
+    #[error("the certificates do not lead to the root of this network: {0}")]
+    Chain(String),
     #[error("this machine has not joined a network yet")]
     NotJoined,
     #[error("a certificate could not be made or read")]
@@ -94,6 +105,8 @@ pub struct Config {
     pub parent: Option<Parent>,
     /// Where a hub listens, `host:port`.
     pub listen: Option<String>,
+    /// Where those below reach it, if that is another address than the one it listens on.
+    pub announce: Option<String>,
 }
 
 /// A union's machine on disk.
@@ -116,38 +129,7 @@ struct ConfigFile {
     parent_device: Option<String>,
     parent_address: Option<String>,
     listen: Option<String>,
-}
-
-/// What a machine asks of the union above.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Request {
-    pub network: String,
-    pub union: u32,
-    /// Ed25519 public key, hexadecimal.
-    pub device: String,
-    pub hub: bool,
-    /// PKCS #10 requests, PEM.
-    pub tls: String,
-    pub authority: Option<String>,
-    /// X25519 public key, hexadecimal; hubs.
-    pub seal_key: Option<String>,
-}
-
-/// What the union above answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Grant {
-    pub network: String,
-    /// The national hub's device, hexadecimal, and its certificate, PEM.
-    pub root: String,
-    pub root_certificate: String,
-    pub parent_union: u32,
-    pub parent_device: String,
-    pub parent_address: String,
-    /// This machine's certificate and those above it, without the root's, PEM.
-    pub tls: String,
-    pub authority: Option<String>,
+    announce: Option<String>,
 }
 
 impl Home {
@@ -193,8 +175,8 @@ impl Home {
         let seed = |name: &str| keys.new_seed(name, dice);
         let signing = SigningKey::from_seed(&*seed("signing")?);
         seed("seal")?;
+        seed("grant")?;
         if role != Role::Node {
-            seed("grant")?;
             seed("index")?;
         }
         let tls = certificates::new_key()?;
@@ -203,7 +185,7 @@ impl Home {
             let authority = certificates::new_key()?;
             keys.write_pem("authority", &authority, dice)?;
             if role == Role::Root {
-                let root = certificates::root(&authority, union, clock())?;
+                let root = certificates::root(&authority, union, clock(), dice)?;
                 write_file(&dir.join("certs/root.pem"), root.as_bytes())?;
                 write_file(&dir.join("certs/authority.pem"), b"")?;
             }
@@ -215,6 +197,7 @@ impl Home {
             root: (role == Role::Root).then(|| signing.device()),
             parent: None,
             listen: None,
+            announce: None,
         };
         let home = Home { dir: dir.to_owned(), config, keys };
         Store::create(&home.database())?;
@@ -248,6 +231,7 @@ impl Home {
             root: file.root.as_deref().map(|root| device(root, "root")).transpose()?,
             parent,
             listen: file.listen,
+            announce: file.announce,
         };
         Ok(Home { dir: dir.to_owned(), config, keys: Keys::open(dir) })
     }
@@ -265,6 +249,7 @@ impl Home {
             parent_device: parent.map(|p| p.device.to_string()),
             parent_address: parent.map(|p| p.address.clone()),
             listen: config.listen.clone(),
+            announce: config.announce.clone(),
         };
         write_json(&self.dir.join("config.json"), &file)
     }
@@ -284,8 +269,9 @@ impl Home {
             hub,
             root: self.config.root,
             seal: SealKey::from_bytes(*self.seed("seal")?),
-            grant: if hub { Some(GrantKey::from_seed(&*self.seed("grant")?)) } else { None },
+            grant: GrantKey::from_seed(&*self.seed("grant")?),
             index: if hub { Some(self.seed("index")?) } else { None },
+            vouchers: vouchers::reader(&self.keys),
             clock,
             dice,
         })
@@ -293,58 +279,6 @@ impl Home {
 
     pub fn store(&self, clock: Clock, dice: Dice, threads: Threads) -> Result<Store, IdentityError> {
         Ok(Store::open(&self.database(), self.me(clock, dice)?, threads)?)
-    }
-
-    /// What this machine asks of the union above.
-    pub fn request(&self) -> Result<Request, IdentityError> {
-        let union = self.config.union;
-        let authority = if self.config.hub {
-            Some(certificates::request(&*self.key("authority")?, &certificates::authority_name(union))?)
-        } else {
-            None
-        };
-        let seal_key =
-            if self.config.hub { Some(hex(&GrantKey::from_seed(&*self.seed("grant")?).public)) } else { None };
-        Ok(Request {
-            network: self.config.network.clone(),
-            union: union.into(),
-            device: SigningKey::from_seed(&*self.seed("signing")?).device().to_string(),
-            hub: self.config.hub,
-            tls: certificates::request(&*self.key("tls")?, &certificates::machine_name(union))?,
-            authority,
-            seal_key,
-        })
-    }
-
-    /// Takes what the union above answered; the database has to be opened anew afterwards.
-    pub fn accept(&mut self, grant: &Grant) -> Result<(), IdentityError> {
-        if grant.network != self.config.network {
-            return Err(IdentityError::OtherNetwork {
-                ours: self.config.network.clone(),
-                theirs: grant.network.clone(),
-            });
-        }
-        if certificates::key_hash(&grant.tls)? != certificates::own_key_hash(&*self.key("tls")?) {
-            return Err(IdentityError::OtherMachine);
-        }
-        let broken =
-            |what: &str| IdentityError::File { path: PathBuf::from("grant"), cause: format!("`{what}` is not valid") };
-        let parent_union = RegionCode::try_from(grant.parent_union).map_err(|_| broken("parent_union"))?;
-        if self.config.union.parent() != Some(parent_union) {
-            return Err(broken("parent_union"));
-        }
-        write_file(&self.dir.join("certs/root.pem"), grant.root_certificate.as_bytes())?;
-        write_file(&self.dir.join("certs/tls.pem"), grant.tls.as_bytes())?;
-        if let Some(authority) = &grant.authority {
-            write_file(&self.dir.join("certs/authority.pem"), authority.as_bytes())?;
-        }
-        self.config.root = Some(grant.root.parse().map_err(|_| broken("root"))?);
-        self.config.parent = Some(Parent {
-            union: parent_union,
-            device: grant.parent_device.parse().map_err(|_| broken("parent_device"))?,
-            address: grant.parent_address.clone(),
-        });
-        self.save()
     }
 
     /// The national hub's certificate.
@@ -369,37 +303,6 @@ impl Home {
 
     fn seed(&self, name: &str) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
         self.keys.seed(name)
-    }
-}
-
-impl Request {
-    pub fn read(path: &Path) -> Result<Request, IdentityError> {
-        read_json(path)
-    }
-
-    pub fn write(&self, path: &Path) -> Result<(), IdentityError> {
-        write_json(path, self)
-    }
-
-    /// Union, device and the hash of its TLS key, checked.
-    pub fn parts(&self) -> Result<(RegionCode, DeviceId, Hash), IdentityError> {
-        let broken = |what: &str| IdentityError::File {
-            path: PathBuf::from("request"),
-            cause: format!("`{what}` is not valid"),
-        };
-        let union = RegionCode::try_from(self.union).map_err(|_| broken("union"))?;
-        let device = self.device.parse().map_err(|_| broken("device"))?;
-        Ok((union, device, certificates::request_key_hash(&self.tls)?))
-    }
-}
-
-impl Grant {
-    pub fn read(path: &Path) -> Result<Grant, IdentityError> {
-        read_json(path)
-    }
-
-    pub fn write(&self, path: &Path) -> Result<(), IdentityError> {
-        write_json(path, self)
     }
 }
 
@@ -460,6 +363,11 @@ pub(crate) fn sync_dir(dir: &Path) {
     if let Ok(dir) = fs::File::open(dir) {
         let _ = dir.sync_all();
     }
+}
+
+/// A file that holds a secret and was asked for: only its owner may read it.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
+    write_mode(path, bytes, 0o600)
 }
 
 fn private_dir(path: &Path) -> Result<(), IdentityError> {

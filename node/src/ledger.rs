@@ -2,14 +2,15 @@
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
 //! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories),
-//! `apply` (what an operation does to the tables), `rebuild` (the same tables again from the feeds).
+//! `apply` (what an operation does to the tables), `grants` (whose keys open what), `rebuild` (the same tables again
+//! from the feeds).
 
 mod apply;
 mod author;
+mod grants;
 mod intake;
 mod parting;
 mod rebuild;
-mod seals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,15 +27,16 @@ use zeroize::Zeroizing;
 
 use crate::{
     clock::{Clock, Dice},
-    identity::memory::Memory,
+    identity::{memory::Memory, vouchers::Vouchers},
+    keyring::Keyring,
     rollup,
     store::{Result, StoreError, data_version, feeds, feeds::FeedRow, meta, projection, rollups, set_meta, tables},
 };
 
 pub use author::Outcome;
+pub use grants::Return;
 pub use intake::{Incoming, Intake};
 pub use rebuild::{Problem, verify};
-pub use seals::Seals;
 
 /// Who writes here: keys, union, and the world outside as far as the ledger needs it.
 #[derive(Clone)]
@@ -49,10 +51,12 @@ pub struct Me {
     pub root: Option<DeviceId>,
     /// What this union's sealed fields are sealed with.
     pub seal: SealKey,
-    /// What other unions' keys are granted to; hubs of provinces.
-    pub grant: Option<GrantKey>,
+    /// What keys are granted to this device with.
+    pub grant: GrantKey,
     /// The key of this hub's index of identity numbers; hubs that may look for duplicates.
     pub index: Option<Zeroizing<[u8; 32]>>,
+    /// Keys with which machines of this union prove themselves to each other.
+    pub vouchers: Vouchers,
     pub clock: Clock,
     pub dice: Dice,
 }
@@ -75,8 +79,10 @@ pub struct Ledger {
     touched: BTreeSet<i64>,
     /// What jobs add to unions' own totals, until the job ends.
     cells: BTreeMap<rollups::Cell, i64>,
-    /// Keys that open other unions' sealed fields.
-    seals: Seals,
+    /// Keys that open sealed fields.
+    keys: Keyring,
+    /// Keys may have to be granted before the job ends.
+    moving: bool,
     /// Feeds whose operations may now be applied.
     waking: BTreeSet<i64>,
     /// Own feeds, and how far they have been signed since the last commit.
@@ -94,6 +100,7 @@ impl Ledger {
         let mut start = [0; 4];
         (me.dice)(&mut start);
         let ids = RecordIds::new(&me.device(), start, None);
+        let keys = Keyring::new(&me);
         let mut ledger = Ledger {
             conn,
             me,
@@ -103,14 +110,14 @@ impl Ledger {
             numbers: HashMap::new(),
             touched: BTreeSet::new(),
             cells: BTreeMap::new(),
-            seals: Seals::default(),
+            keys,
+            moving: false,
             waking: BTreeSet::new(),
             marks: BTreeMap::new(),
             limits: HashMap::new(),
             stale: false,
             others: HashMap::new(),
         };
-        ledger.seals.add(ledger.me.seal.clone());
         ledger.prepare()?;
         ledger.recollect()?;
         Ok(ledger)
@@ -164,6 +171,7 @@ impl Ledger {
         self.limits.clear();
         self.stale = false;
         self.others.clear();
+        self.moving = false;
         self.data_version = -1;
     }
 
@@ -213,6 +221,12 @@ impl Ledger {
     /// Writes what was only remembered so far: ends of feeds, totals.
     fn flush(&mut self) -> Result<()> {
         self.wake()?;
+        if std::mem::take(&mut self.moving) {
+            self.take_keys()?;
+            if !self.revoked()? {
+                self.grant_keys()?;
+            }
+        }
         if self.stale {
             self.save_rows()?;
             self.rebuild(&mut |_| ())?;

@@ -12,6 +12,7 @@ pub mod document;
 pub mod filing;
 pub mod finding;
 pub mod identity;
+pub mod keyring;
 pub mod ledger;
 pub mod rollup;
 pub mod ruling;

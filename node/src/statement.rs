@@ -39,7 +39,7 @@ impl Ledger {
     pub fn tend(&mut self) -> Result<()> {
         if !self.revoked()? {
             self.write_statements()?;
-            self.grant_key()?;
+            self.grant_keys()?;
         }
         self.pack_all()
     }

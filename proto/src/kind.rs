@@ -479,6 +479,7 @@ mod tests {
                 (51, "revocation"),
                 (52, "key_grant"),
                 (53, "quarantine_ruling"),
+                (54, "key_return"),
                 (104, "payer_share"),
                 (107, "qualification"),
             ]

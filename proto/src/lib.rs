@@ -3,8 +3,8 @@
 //! In reading order: the words (`lang`), values that carry rules (`region`, `money`, `period`, `ident`, `id`), record
 //! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `rules`), then how what was recorded is
 //! proved: operations and edits (`operation`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
-//! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), how runs of operations are packed (`segment`) and how identity
-//! numbers are sealed (`seal`).
+//! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), how runs of operations are
+//! packed (`segment`), how identity numbers are sealed (`seal`), and how a machine joins (`token`, `joining`).
 
 pub mod lang;
 
@@ -23,11 +23,13 @@ pub mod algorithms;
 pub mod edit;
 pub mod feed;
 mod hidden;
+pub mod joining;
 pub mod operation;
 pub mod root;
 pub mod seal;
 pub mod segment;
 pub mod signed;
+pub mod token;
 pub mod tree;
 
 /// Messages and record kinds as prost generates them from `proto/huiliu/v1`.

@@ -361,7 +361,8 @@ mod tests {
             "allocation" => Allocation, "fund_receipt" => FundReceipt, "expenditure" => Expenditure,
             "matching" => Matching, "filing" => Filing, "filing_review" => FilingReview, "finding" => Finding,
             "finding_withdrawal" => FindingWithdrawal, "statement" => Statement, "enrolment" => Enrolment,
-            "revocation" => Revocation, "key_grant" => KeyGrant, "quarantine_ruling" => QuarantineRuling
+            "revocation" => Revocation, "key_grant" => KeyGrant, "key_return" => KeyReturn,
+            "quarantine_ruling" => QuarantineRuling
         )
     }
 

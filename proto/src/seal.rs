@@ -1,8 +1,9 @@
 //! Sealing of identity numbers: readable by the union that wrote them and by those it granted its key.
 //!
-//! A union seals with a key of its own (XChaCha20-Poly1305). It grants that key to its provincial union in one entry,
-//! wrapped to the province's X25519 key (HPKE, RFC 9180), so that the hub between them relays what it cannot read. For
-//! finding duplicates, each hub that may look computes a keyed index of its own; an index says nothing without its key.
+//! A union seals with a key of its own (XChaCha20-Poly1305). It grants that key to its provincial union and to its own
+//! further machines, each in an entry wrapped to the receiver's X25519 key (HPKE, RFC 9180), so that hubs between them
+//! relay what they cannot read. For finding duplicates, each hub that may look computes a keyed index of its own; an
+//! index says nothing without its key.
 
 use chacha20poly1305::{
     XChaCha20Poly1305,
@@ -66,7 +67,8 @@ impl SealKey {
     /// make the same box, and a hub that cannot read it still sees that they agree.
     pub fn seal(&self, text: &str, record: &RecordId) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE];
-        nonce.copy_from_slice(&mac(&self.0, &[b"huiliu/seal-nonce/1", record.as_bytes(), text.as_bytes()])[..NONCE]);
+        nonce
+            .copy_from_slice(&mac(&self.0[..], &[b"huiliu/seal-nonce/1", record.as_bytes(), text.as_bytes()])[..NONCE]);
         let cipher = XChaCha20Poly1305::new((&*self.0).into());
         let payload = Payload { msg: text.as_bytes(), aad: &beside(SUITE, record) };
         let sealed = cipher.encrypt(&nonce.into(), payload).map_err(|_| SealError::Damaged)?;
@@ -119,7 +121,7 @@ fn inside(sealed: &[u8]) -> Result<&[u8], SealError> {
     Ok(rest)
 }
 
-/// A hub's key pair for receiving grants.
+/// A device's key pair for receiving grants.
 #[derive(Clone)]
 pub struct GrantKey {
     secret: <X25519HkdfSha256 as hpke::Kem>::PrivateKey,
@@ -161,7 +163,7 @@ pub fn blind_index(key: &[u8; 32], id_no: &str) -> [u8; 17] {
     index
 }
 
-fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     for part in parts {
         mac.update(part);

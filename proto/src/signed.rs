@@ -48,14 +48,14 @@ impl SigningKey {
         DeviceId(self.0.verifying_key().to_bytes())
     }
 
-    fn sign(&self, domain: &[u8], message: Vec<u8>) -> v1::Signed {
+    pub(crate) fn sign(&self, domain: &[u8], message: Vec<u8>) -> v1::Signed {
         let signature = self.0.sign(&[domain, &message].concat());
         v1::Signed { message: message.into(), signature: signature.to_bytes().to_vec().into() }
     }
 }
 
-fn verify(domain: &[u8], signed: &v1::Signed, device: &DeviceId) -> Result<(), SignatureError> {
-    if signed.message.len() > MAX_MESSAGE {
+pub(crate) fn verify(domain: &[u8], signed: &v1::Signed, device: &DeviceId, most: usize) -> Result<(), SignatureError> {
+    if signed.message.len() > most {
         return Err(SignatureError::Malformed);
     }
     let key = VerifyingKey::from_bytes(&device.0).map_err(|_| SignatureError::Key)?;
@@ -117,7 +117,7 @@ impl TreeHead {
         {
             Suite::try_from(wire.algorithms)?;
         }
-        verify(HEAD, &signed, device)?;
+        verify(HEAD, &signed, device, MAX_MESSAGE)?;
         TreeHead::trusted(signed, feed)
     }
 
@@ -171,7 +171,7 @@ impl Receipt {
         let wire = v1::Receipt::decode(signed.message.clone()).map_err(|_| SignatureError::Malformed)?;
         Suite::try_from(wire.algorithms)?;
         let device = DeviceId::try_from(&wire.device[..]).map_err(malformed)?;
-        verify(RECEIPT, &signed, &device)?;
+        verify(RECEIPT, &signed, &device, MAX_MESSAGE)?;
         Ok(Receipt {
             feed: FeedId::try_from(&wire.feed[..]).map_err(malformed)?,
             size: wire.size,

@@ -28,8 +28,8 @@ impl Listener {
 }
 
 impl Listen for Listener {
-    async fn accept(&mut self) -> io::Result<Box<dyn Line>> {
-        let (stream, _) = self.0.accept().await?;
-        Ok(Box::new(stream))
+    async fn accept(&mut self) -> io::Result<(Box<dyn Line>, IpAddr)> {
+        let (stream, from) = self.0.accept().await?;
+        Ok((Box::new(stream), from.ip()))
     }
 }

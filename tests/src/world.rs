@@ -140,6 +140,6 @@ pub fn join(parent: &Machine, child: &mut Machine) -> Result<()> {
     let store = parent.store(Threads::Inline);
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let grant = runtime.block_on(authority::enrol(&parent.home, &store, &request, &parent.clock))?;
-    child.home.accept(&grant)?;
+    child.home.accept(&grant, None, &child.clock, &child.dice)?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use huiliu_node::{
     cli::{
         Desk, Exit,
+        desk::Office,
         error::{Mistake, both},
     },
     identity::Request,
@@ -21,7 +22,7 @@ pub struct Enrol {
     /// File to write the answer to, for the machine below
     #[arg(long, value_name = "GRANT", default_value = "grant.json")]
     out: PathBuf,
-    /// Address at which the machine below reaches this hub; without it the one this hub listens on
+    /// Address at which the machine below reaches this hub, remembered; without it the one this hub listens on
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<String>,
 }
@@ -30,22 +31,7 @@ impl Enrol {
     pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
         let request = Request::read(&self.request)?;
         let mut office = desk.open()?;
-        if self.address.is_some() {
-            // For this answer only: what the hub listens on stays as it is.
-            office.home.config.listen = self.address;
-        }
-        match office.home.config.listen.as_deref() {
-            None => return Err(told(AuthorityError::NoAddress)),
-            Some(address) if address.starts_with("0.0.0.0") || address.starts_with("[::]") => {
-                let what = both(
-                    format!("{address} 是监听地址，下级无法连接"),
-                    format!("{address} is where to listen, not where to call"),
-                );
-                let hint = both("请用 --address 写明下级可用的地址", "give the address to call with --address");
-                return Err(Mistake::usage(what, hint).into());
-            }
-            Some(_) => {}
-        }
+        announce(&mut office, self.address)?;
         let grant = desk.block_on(authority::enrol(&office.home, &office.store, &request, &desk.clock))?;
         let grant = grant.map_err(told)?;
         grant.write(&self.out)?;
@@ -73,14 +59,33 @@ impl Enrol {
     }
 }
 
-fn told(error: AuthorityError) -> anyhow::Error {
+/// Remembers where those below reach this hub, so that it is never typed twice.
+pub fn announce(office: &mut Office, address: Option<String>) -> anyhow::Result<()> {
+    let Some(address) = address else { return Ok(()) };
+    if !address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+        let what = both(format!("“{address}”不是地址"), format!("“{address}” is no address"));
+        return Err(Mistake::usage(
+            what,
+            both("请写成 主机:端口，如 hub.example:7443", "write HOST:PORT, such as hub.example:7443"),
+        )
+        .into());
+    }
+    let address = Some(authority::callable(address).map_err(told)?);
+    if office.home.config.announce != address {
+        office.home.config.announce = address;
+        office.home.save()?;
+    }
+    Ok(())
+}
+
+pub fn told(error: AuthorityError) -> anyhow::Error {
     let en = error.to_string();
     let mistake = match error {
         AuthorityError::Identity(error) => return error.into(),
         AuthorityError::Store(error) => return error.into(),
         AuthorityError::NotBelow(union) => Mistake::refused(
             both(format!("{union} 不是本级的直接下级"), en),
-            both("请把申请交给它的直接上级", "hand the request to the union directly above it"),
+            both("请由它的直接上级办理", "let the union directly above it do this"),
         ),
         AuthorityError::OtherNetwork(network) => Mistake::refused(
             both(format!("申请属于网络“{network}”"), en),
@@ -93,8 +98,22 @@ fn told(error: AuthorityError) -> anyhow::Error {
         AuthorityError::NoAddress => Mistake::usage(
             both("还不知道下级应连接的地址", "it is not known where the machine below is to call"),
             both(
-                "请用 --address 主机:端口 写明，或先用 serve --listen 设定",
-                "give it with --address HOST:PORT, or run `serve --listen` first",
+                "请用 --address 主机:端口 写明（会记住），或先用 serve --listen 设定",
+                "give it with --address HOST:PORT, which is remembered, or run `serve --listen` first",
+            ),
+        ),
+        AuthorityError::Unspecified(address) => Mistake::usage(
+            both(format!("{address} 是监听地址，下级无法连接"), en),
+            both(
+                "请用 --address 写明下级可用的地址；会记住",
+                "give the address to call with --address; it is remembered",
+            ),
+        ),
+        AuthorityError::Declined(reason) => Mistake::refused(
+            both(format!("不能登记这台机器（{}）", reason.word()), en),
+            both(
+                "被注销的设备不能再登记：请下级换用新的数据目录",
+                "a device that was shut out is not enrolled again: let the union below set up a new home",
             ),
         ),
     };

@@ -335,8 +335,9 @@ mod tests {
             hub: false,
             root,
             seal: SealKey::from_bytes(random()),
-            grant: Some(GrantKey::from_seed(&random())),
+            grant: GrantKey::from_seed(&random()),
             index: None,
+            vouchers: huiliu_node::identity::vouchers::none(),
             clock: clock::system(),
             dice: clock::dice(),
         }

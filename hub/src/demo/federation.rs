@@ -108,7 +108,7 @@ impl Federation {
         if let Some(above) = union.parent() {
             let parent = self.member(above)?;
             let grant = authority::enrol(&parent.home, &parent.store, &home.request()?, &self.clock).await?;
-            home.accept(&grant)?;
+            home.accept(&grant, None, &self.clock, &clock::dice())?;
         }
         let store = home.store(self.clock.clone(), clock::dice(), Threads::Own)?;
         self.members.push(Member { union, home, store, address, hub: None, uplink: None });

@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufRead as _, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -19,6 +20,7 @@ use super::{Global, error::Mistake, passphrase};
 use crate::{
     clock::{self, Clock, Dice},
     identity::Home,
+    keyring::Keyring,
     ledger::Me,
     store::{Store, Threads},
     sync::{line, uplink::Uplink},
@@ -56,12 +58,23 @@ pub struct Office {
     pub home: Home,
     pub me: Me,
     pub store: Store,
+    keys: OnceLock<Keyring>,
 }
 
 impl Office {
     /// Reads one consistent state of the store.
     pub fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.store.read(|conn| Ok(look(conn)))?
+    }
+
+    /// The keys that open what this union's machines sealed; read when they are first asked for.
+    pub fn keys(&self) -> &Keyring {
+        self.keys.get_or_init(|| {
+            self.store.read(|conn| Keyring::read(conn, &self.me)).unwrap_or_else(|error| {
+                tracing::error!(%error, "granted keys cannot be read");
+                Keyring::new(&self.me)
+            })
+        })
     }
 
     /// Calls the union above, over TCP.
@@ -124,7 +137,7 @@ impl Desk {
     pub fn enter(&self, home: Home, threads: Threads) -> Result<Office> {
         let me = home.me(self.clock.clone(), self.dice.clone())?;
         let store = home.store(self.clock.clone(), self.dice.clone(), threads)?;
-        Ok(Office { home, me, store })
+        Ok(Office { home, me, store, keys: OnceLock::new() })
     }
 
     pub fn pick<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
@@ -202,8 +215,7 @@ impl Desk {
 
     /// A moment as it is written in China.
     pub fn moment(&self, millis: i64) -> String {
-        let minutes = (millis + 8 * 3_600_000).div_euclid(60_000).rem_euclid(1440);
-        format!("{} {:02}:{:02}", clock::day(millis), minutes / 60, minutes % 60)
+        clock::moment(millis)
     }
 }
 

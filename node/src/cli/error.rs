@@ -3,6 +3,7 @@
 //! The one place where errors of all modules become words. A cause that is not listed is shown with its whole chain.
 
 mod causes;
+mod lines;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -117,7 +118,13 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
             return causes::keys(error, lang);
         }
         if let Some(error) = cause.downcast_ref() {
-            return causes::uplink(error, lang);
+            return lines::uplink(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return lines::join(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return lines::token(*error, lang);
         }
         if let Some(error) = cause.downcast_ref() {
             return causes::filing(error, lang);

@@ -1,6 +1,7 @@
 //! `init`: this union's machine on its first day. It can work at once, and join a network when there is a line.
 
 use anyhow::Result;
+use huiliu_proto::region::RegionCode;
 
 use super::{Desk, desk::Program, error::Exit, passphrase, record::union_named};
 use crate::{
@@ -10,9 +11,9 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct Init {
-    /// The union this machine writes for: its region code or name
-    #[arg(long, value_name = "UNION")]
-    union: String,
+    /// The union this machine writes for: its region code or name; with --root the national union
+    #[arg(long, value_name = "UNION", required_unless_present = "root")]
+    union: Option<String>,
     /// Name of the network, the same on all machines
     #[arg(long, value_name = "NAME", default_value = "huiliu")]
     network: String,
@@ -29,7 +30,7 @@ pub struct Init {
 
 impl Init {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let union = union_named(&self.union)?;
+        let union = self.union.as_deref().map_or(Ok(RegionCode::NATION), union_named)?;
         let role = match self.root {
             true => Role::Root,
             false if self.hub || desk.program == Program::Hub => Role::Hub,
@@ -71,8 +72,8 @@ impl Init {
         )?;
         if !desk.json && role != Role::Root {
             desk.note(desk.pick(
-                "现在就可以开始记录；有线路后用 request 和 join 加入上级。",
-                "records can be written now; join the union above with `request` and `join` when there is a line.",
+                "现在就可以开始记录；有线路后用上级给的令牌运行 join。",
+                "records can be written now; when there is a line, `join` with a token of the union above.",
             ));
         }
         Ok(Exit::Done)

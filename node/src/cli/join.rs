@@ -1,11 +1,21 @@
-//! `request` and `join`: joining by files, so that it works without a line.
+//! `join`: with a token over the line, or with the answer to a `request` where there is none.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
+use huiliu_proto::{lang::Lang, token::Token};
+use serde_json::json;
+use zeroize::Zeroizing;
 
-use super::{Desk, error::Exit};
-use crate::identity::Grant;
+use super::{Desk, desk::Program, error::Exit};
+use crate::{
+    identity::{Grant, Home, IdentityError, Role},
+    sync::{join, line},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct RequestArgs {
@@ -16,9 +26,12 @@ pub struct RequestArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct Join {
-    /// File with the answer of the union above
-    #[arg(value_name = "GRANT")]
-    file: PathBuf,
+    /// The token the union above gave, or the file with its answer to a request; `-` reads it from standard input
+    #[arg(value_name = "TOKEN", required_unless_present = "file")]
+    token: Vec<String>,
+    /// File with the token, or with the answer to a request
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    file: Option<PathBuf>,
 }
 
 impl RequestArgs {
@@ -50,25 +63,96 @@ impl RequestArgs {
 
 impl Join {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let grant = Grant::read(&self.file)?;
-        let mut home = desk.home()?;
-        home.accept(&grant)?;
+        let home = match self.given()? {
+            Given::Grant(path) => {
+                let mut home = desk.home()?;
+                home.accept(&Grant::read(&path)?, None, &desk.clock, &desk.dice)?;
+                home
+            }
+            Given::Token(text) => enter(desk, &text.parse()?)?,
+        };
         let parent = home.config.parent.as_ref();
         let union = parent.map_or_else(String::new, |p| p.union.union_name());
         let address = parent.map_or("", |p| p.address.as_str());
+        let root = home.fingerprint()?.map(|root| root.to_string()).unwrap_or_default();
         desk.answer(
             || {
-                serde_json::json!({
+                json!({
                     "parent": parent.map(|p| u32::from(p.union)),
                     "address": address,
                     "network": home.config.network,
+                    "root": root,
+                    "home": home.dir.display().to_string(),
                 })
             },
-            || format!("{}{union}（{address}）", desk.pick("已加入，上级是", "joined; the union above is ")),
+            || {
+                format!(
+                    "{}{union}（{address}）\n{}{root}",
+                    desk.pick("已加入，上级是", "joined; the union above is "),
+                    desk.pick("网络指纹：", "the network's fingerprint: ")
+                )
+            },
         )?;
         if !desk.json {
-            desk.note(desk.pick("运行 sync 开始交换。", "run `sync` to exchange."));
+            desk.note(desk.pick(
+                "运行 sync 交换一次，或 serve 保持连接。",
+                "run `sync` to exchange once, or `serve` to stay on the line.",
+            ));
         }
         Ok(Exit::Done)
     }
+
+    /// A token as it was typed, in pieces perhaps, or what a file holds: a grant is JSON, a token is not.
+    fn given(&self) -> Result<Given> {
+        let typed = Zeroizing::new(self.token.join(" "));
+        let path = match &self.file {
+            Some(path) => path.clone(),
+            None if typed.as_str() == "-" => {
+                let mut text = Zeroizing::new(String::new());
+                io::stdin().lock().take(MAX_TEXT).read_to_string(&mut text)?;
+                return Ok(Given::Token(text));
+            }
+            None if self.token.len() == 1 && Path::new(typed.as_str()).is_file() => PathBuf::from(typed.as_str()),
+            None => return Ok(Given::Token(typed)),
+        };
+        let mut start = Zeroizing::new(Vec::new());
+        fs::File::open(&path)
+            .and_then(|file| file.take(MAX_TEXT).read_to_end(&mut start))
+            .map_err(|error| IdentityError::File { path: path.clone(), cause: error.to_string() })?;
+        let text = Zeroizing::new(String::from_utf8_lossy(&start).into_owned());
+        Ok(if text.trim_start().starts_with('{') { Given::Grant(path) } else { Given::Token(text) })
+    }
+}
+
+/// More than a token ever has.
+const MAX_TEXT: u64 = 4096;
+
+enum Given {
+    Grant(PathBuf),
+    Token(Zeroizing<String>),
+}
+
+/// Where this machine was not set up yet, the token says for whom it is, and the program what it is.
+fn enter(desk: &Desk, token: &Token) -> Result<Home> {
+    let mut home = match Home::open(&desk.dir) {
+        Err(IdentityError::Missing(_)) => {
+            let role = if desk.program == Program::Hub { Role::Hub } else { Role::Node };
+            let home = Home::init(&desk.dir, &token.network, token.union, role, &desk.clock, &desk.dice)?;
+            let (dir, name, union) = (home.dir.display(), token.union.union_name(), token.union);
+            desk.note(&match (desk.lang, role) {
+                (Lang::Zh, Role::Hub) => format!("已为{name}（{union}）初始化枢纽：{dir}；请备份其中的 keys 目录"),
+                (Lang::Zh, _) => format!("已为{name}（{union}）初始化：{dir}；请备份其中的 keys 目录"),
+                (Lang::En, Role::Hub) => {
+                    format!("set up as the hub of {name} ({union}) in {dir}; keep a safe copy of its directory `keys`")
+                }
+                (Lang::En, _) => {
+                    format!("set up for {name} ({union}) in {dir}; keep a safe copy of its directory `keys`")
+                }
+            });
+            home
+        }
+        opened => opened?,
+    };
+    desk.block_on(join::enter(&mut home, token, &line::tcp(), &desk.clock, &desk.dice))??;
+    Ok(home)
 }

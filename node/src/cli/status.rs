@@ -1,12 +1,16 @@
 //! `status`: how things stand. Never good news about what failed, and code 3 where a person has to look.
 
+mod expiry;
 mod standing;
 
 use anyhow::Result;
 use huiliu_proto::{feed::Scope, kind::Reach};
 use serde_json::{Value as Json, json};
 
-use self::standing::{Need, Own, Standing};
+use self::{
+    expiry::Expiry,
+    standing::{Need, Own, Standing},
+};
 use super::{
     Desk,
     desk::Office,
@@ -21,12 +25,15 @@ impl Status {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let standing = office.look(|conn| Standing::read(conn, office.me.union, &office.home.keys))?;
-        desk.answer(|| json_of(desk, &office, &standing), || words(desk, &office, &standing))?;
-        Ok(if standing.needs().is_empty() { Exit::Done } else { Exit::Attention })
+        let expiry = Expiry::read(desk, &office)?;
+        let expiry = expiry.as_ref();
+        desk.answer(|| json_of(desk, &office, &standing, expiry), || words(desk, &office, &standing, expiry))?;
+        let needed = !standing.needs().is_empty() || expiry.is_some_and(Expiry::needs_a_person);
+        Ok(if needed { Exit::Attention } else { Exit::Done })
     }
 }
 
-fn words(desk: &Desk, office: &Office, standing: &Standing) -> String {
+fn words(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expiry>) -> String {
     let config = &office.home.config;
     let mut lines = vec![format!(
         "{}（{}）  {}{}  {}{}",
@@ -60,7 +67,8 @@ fn words(desk: &Desk, office: &Office, standing: &Standing) -> String {
     lines.extend(
         needs.iter().map(|need| format!("{}{}", desk.pick("需要处理：", "to do: "), say(desk, *need, standing))),
     );
-    if needs.is_empty() {
+    lines.extend(expiry.and_then(|expiry| expiry.words(desk)));
+    if needs.is_empty() && !expiry.is_some_and(Expiry::needs_a_person) {
         lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
     }
     lines.join("\n")
@@ -170,7 +178,7 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
     desk.pick(&zh, &en).to_owned()
 }
 
-fn json_of(desk: &Desk, office: &Office, standing: &Standing) -> Json {
+fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expiry>) -> Json {
     let config = &office.home.config;
     let links = standing.links.iter().map(|link| {
         json!({
@@ -195,6 +203,8 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing) -> Json {
         let evidence = &kept.evidence;
         json!({ "no": kept.no, "feed": evidence.feed.to_string(), "seen_at": evidence.seen_at, "what": evidence.what.word() })
     });
+    let expiring = expiry.is_some_and(Expiry::needs_a_person).then_some("certificate");
+    let attention = standing.needs().into_iter().map(Need::word).chain(expiring);
     json!({
         "program": desk.program.name(), "network": config.network, "union": u32::from(config.union), "hub": config.hub,
         "device": office.me.device().to_string(), "incarnation": office.me.memory.incarnation(),
@@ -203,6 +213,7 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing) -> Json {
         "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),
         "keys": standing.kept.word(), "conflicts": standing.conflicts, "quarantine": standing.quarantine,
         "not_enrolled": unknown.collect::<Vec<_>>(), "evidence": evidence.collect::<Vec<_>>(),
-        "attention": standing.needs().into_iter().map(Need::word).collect::<Vec<_>>(),
+        "certificates": expiry.map(Expiry::json),
+        "attention": attention.collect::<Vec<_>>(),
     })
 }

@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use super::IdentityError;
+use crate::clock::Dice;
 
 /// Machines renew well before this; authorities live as long as the people who set them up.
 const MACHINE_LIFE: Duration = Duration::days(398);
@@ -61,18 +62,20 @@ pub fn new_key() -> Result<Zeroizing<KeyPair>, IdentityError> {
     Ok(Zeroizing::new(KeyPair::generate_for(&rcgen::PKCS_ED25519)?))
 }
 
-/// A serial number of 16 bytes, none of them dropped: the first is never 0 and never makes the number negative.
-fn serial(key: &[u8]) -> SerialNumber {
-    let mut serial = Hash::of(&[b"huiliu/serial/1", key]).0[..16].to_vec();
+/// A random serial number of 16 bytes, none of them dropped: the first is never 0 and never makes the number negative.
+/// Two certificates for one key have different ones.
+fn serial(dice: &Dice) -> SerialNumber {
+    let mut serial = [0; 16];
+    dice(&mut serial);
     serial[0] = serial[0] & 0x3f | 0x40;
-    SerialNumber::from(serial)
+    SerialNumber::from(serial.to_vec())
 }
 
 /// The national hub's own certificate, PEM.
-pub fn root(key: &KeyPair, union: RegionCode, now_ms: i64) -> Result<String, IdentityError> {
+pub fn root(key: &KeyPair, union: RegionCode, now_ms: i64, dice: &Dice) -> Result<String, IdentityError> {
     let mut params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
     authority(&mut params);
-    params.serial_number = Some(serial(&key.subject_public_key_info()));
+    params.serial_number = Some(serial(dice));
     Ok(params.self_signed(key)?.pem())
 }
 
@@ -89,6 +92,7 @@ pub fn request(key: &KeyPair, name: &str) -> Result<String, IdentityError> {
 pub struct Authority<'a> {
     pub key: &'a KeyPair,
     pub certificate: &'a str,
+    pub dice: &'a Dice,
 }
 
 impl Authority<'_> {
@@ -97,7 +101,7 @@ impl Authority<'_> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         request.params = params(&machine_name(union), now_ms, MACHINE_LIFE);
         machine(&mut request.params);
-        request.params.serial_number = Some(serial(&request.public_key.subject_public_key_info()));
+        request.params.serial_number = Some(serial(self.dice));
         Ok(request.signed_by(&self.issuer()?)?.pem())
     }
 
@@ -106,7 +110,7 @@ impl Authority<'_> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         request.params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
         authority(&mut request.params);
-        request.params.serial_number = Some(serial(&request.public_key.subject_public_key_info()));
+        request.params.serial_number = Some(serial(self.dice));
         Ok(request.signed_by(&self.issuer()?)?.pem())
     }
 
@@ -115,7 +119,7 @@ impl Authority<'_> {
         let mut params = params(&machine_name(union), now_ms, MACHINE_LIFE);
         machine(&mut params);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.serial_number = Some(serial(&key.subject_public_key_info()));
+        params.serial_number = Some(serial(self.dice));
         let name = hub_name(union).try_into().map_err(|_| rcgen::Error::InvalidNameType)?;
         params.subject_alt_names = vec![SanType::DnsName(name)];
         Ok(params.signed_by(key, &self.issuer()?)?.pem())

@@ -267,7 +267,7 @@ impl Keys {
         self.write(&format!("{name}.pem"), Zeroizing::new(key.serialize_pem()).as_bytes(), dice)
     }
 
-    fn write(&self, name: &str, bytes: &[u8], dice: &Dice) -> Result<(), IdentityError> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8], dice: &Dice) -> Result<(), IdentityError> {
         match &self.opened {
             Some(key) => write_mode(&self.sealed_path(name), key.seal(name, bytes, dice)?.as_bytes(), 0o600),
             None if self.locked() => Err(KeyError::Locked.into()),
@@ -275,7 +275,11 @@ impl Keys {
         }
     }
 
-    fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.dir.join(name).exists() || self.sealed_path(name).exists()
+    }
+
+    pub(super) fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
         let (clear, sealed) = (self.dir.join(name), self.sealed_path(name));
         if clear.exists() || !sealed.exists() {
             return Ok(Zeroizing::new(read_text(&clear)?.into_bytes()));

@@ -1,20 +1,32 @@
-//! TLS as both ends set it up: version 1.3, client certificates, no tickets, HTTP/2, the passed-in clock.
+//! TLS as both ends set it up: version 1.3, client certificates, no tickets, HTTP/2, the passed-in clock. A machine that
+//! joins has no certificate yet, and recognises the hub by the pin of its authority's key.
 
 use std::{sync::Arc, time::Duration};
 
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    client::Resumption,
-    crypto::ring,
-    pki_types::{PrivateKeyDer, UnixTime, pem::PemObject as _},
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    client::{
+        Resumption, WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, ring, verify_tls13_signature},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
     server::{NoServerSessionStorage, WebPkiClientVerifier},
     time_provider::TimeProvider,
     version::TLS13,
 };
 use zeroize::Zeroizing;
 
+use huiliu_proto::token::Pin;
+
 use super::{Home, IdentityError, certificates};
-use crate::clock::Clock;
+use crate::clock::{Clock, Dice};
+
+pub const ALPN: &[u8] = b"h2";
+
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
 
 struct ClockTime(Clock);
 
@@ -48,28 +60,93 @@ fn private_key(key: &rcgen::KeyPair) -> Result<PrivateKeyDer<'static>, IdentityE
 pub fn client(home: &Home, clock: &Clock) -> Result<Arc<ClientConfig>, IdentityError> {
     let chain = certificates::chain(&home.tls_chain()?)?;
     let time = Arc::new(ClockTime(clock.clone()));
-    let mut config = ClientConfig::builder_with_details(Arc::new(ring::default_provider()), time)
+    let mut config = ClientConfig::builder_with_details(provider(), time)
         .with_protocol_versions(&[&TLS13])?
         .with_root_certificates(roots(home)?)
         .with_client_auth_cert(chain, private_key(&*home.key("tls")?)?)?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
 
-/// How this hub answers the unions below.
-pub fn server(home: &Home, clock: &Clock) -> Result<Arc<ServerConfig>, IdentityError> {
+/// How a machine that has no certificate yet calls the hub whose authority key has this pin.
+pub fn joining(pin: Pin, clock: &Clock) -> Result<Arc<ClientConfig>, IdentityError> {
+    let time = Arc::new(ClockTime(clock.clone()));
+    let mut config = ClientConfig::builder_with_details(provider(), time)
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Pinned { pin, provider: provider() }))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// Of the certificates a hub sends, the one whose key has the pin is the only one that is trusted; the rest (chain,
+/// name, dates) is checked as ever.
+#[derive(Debug)]
+struct Pinned {
+    pin: Pin,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        above: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let fits = |c: &&CertificateDer<'_>| certificates::certificate_key_hash(c).is_ok_and(|key| self.pin.fits(&key));
+        let anchor = above.iter().find(fits).ok_or(CertificateError::UnknownIssuer)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(anchor.clone().into_owned())?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), self.provider.clone()).build();
+        let verifier = verifier.map_err(|_| CertificateError::BadEncoding)?;
+        verifier.verify_server_cert(leaf, &[], name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        // Only version 1.3 is offered.
+        Err(rustls::PeerIncompatible::Tls12NotOffered.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// How this hub answers the unions below. A caller that shows a certificate shows one of this network; one that shows
+/// none may only join. The chain includes the authority's own certificate, for those who know it by its pin.
+pub fn server(home: &Home, clock: &Clock, dice: &Dice) -> Result<Arc<ServerConfig>, IdentityError> {
     let above = home.authority_chain()?;
     let root = home.root_certificate()?;
     // The national hub's authority is the root itself.
     let own = if above.is_empty() { &root } else { &above };
     let key = home.key("authority")?;
     let tls = home.key("tls")?;
-    let authority = certificates::Authority { key: &key, certificate: first(own)? };
+    let authority = certificates::Authority { key: &key, certificate: first(own)?, dice };
     let leaf = authority.server(&tls, home.config.union, clock())?;
-    let chain = certificates::chain(&format!("{leaf}{above}"))?;
-    let provider = Arc::new(ring::default_provider());
+    let chain = certificates::chain(&format!("{leaf}{own}"))?;
+    let provider = provider();
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(home)?), provider.clone())
+        .allow_unauthenticated()
         .build()
         .map_err(|_| rustls::Error::General("the root certificate is not usable".into()))?;
     let time = Arc::new(ClockTime(clock.clone()));
@@ -77,7 +154,7 @@ pub fn server(home: &Home, clock: &Clock) -> Result<Arc<ServerConfig>, IdentityE
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, private_key(&tls)?)?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![ALPN.to_vec()];
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.max_early_data_size = 0;

@@ -12,12 +12,11 @@ use huiliu_proto::{
     period::Day,
     record::Record,
     region::{Level, RegionCode},
-    seal,
     v1::Ruling,
     value::Value,
 };
 
-use super::{Ledger, Seals};
+use super::Ledger;
 use crate::{
     admission::{self, Reason, Refusal},
     document::{Document, Fields, Misfit},
@@ -93,13 +92,14 @@ impl Ledger {
             "budget" => self.rebudget(id, record, &mut parts)?,
             "statement" => return self.take_statement(id, record),
             "enrolment" | "revocation" => {
+                self.keys_may_move(record);
                 if let Some(device) = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok()) {
                     self.waking.extend(feeds::of_device(&self.conn, &device)?);
                 }
                 self.judge_again()?;
             }
             "quarantine_ruling" => self.rule(record)?,
-            "key_grant" => self.take_grant(place.owner, record)?,
+            "key_grant" | "key_return" => self.keys_may_move(record),
             _ => {}
         }
         self.count(place.owner, parts, 1)?;
@@ -250,52 +250,6 @@ impl Ledger {
         self.count(code, before, -1)?;
         self.count(code, now, 1)?;
         Ok(Ok(()))
-    }
-
-    /// A union grants this hub the key of its sealed fields: what it sealed can be indexed now.
-    fn take_grant(&mut self, owner: RegionCode, record: &Record) -> Result<()> {
-        let to_me = record.int("to_union") == Some(i64::from(u32::from(self.me.union)));
-        let (Some(grant), Some(wrapped), Some(id)) = (&self.me.grant, record.bytes("sealed"), record.bytes("key_id"))
-        else {
-            return Ok(());
-        };
-        if !to_me {
-            return Ok(());
-        }
-        match grant.receive(wrapped, id) {
-            Ok(key) => {
-                self.seals.add(key);
-                self.index_sealed(owner)
-            }
-            Err(error) => {
-                tracing::warn!(union = %owner, %error, "a granted key cannot be received");
-                Ok(())
-            }
-        }
-    }
-
-    pub(super) fn load_keys(&mut self) -> Result<()> {
-        self.seals = Seals::of(&self.conn, &self.me)?;
-        Ok(())
-    }
-
-    fn index_sealed(&self, owner: RegionCode) -> Result<()> {
-        for kind in huiliu_proto::kind::kinds().iter().filter(|k| k.shape == Shape::Document) {
-            for (at, field) in kind.fields.iter().enumerate().filter(|(_, f)| f.privacy == Privacy::Sealed) {
-                for row in projection::list(&self.conn, kind, Some(owner), None, usize::MAX >> 1)? {
-                    if let Some(index) = self.blind(&row.id, row.record.values()[at].as_ref()) {
-                        projection::set_index(&self.conn, kind, field.name, &row.id, &index)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// This hub's index of a sealed value, where it may look.
-    fn blind(&self, id: &RecordId, value: Option<&Value>) -> Option<[u8; 17]> {
-        let (index, Value::Bytes(sealed)) = (self.me.index.as_ref()?, value?) else { return None };
-        Some(seal::blind_index(index, &self.seals.open(sealed, id).ok()?))
     }
 
     fn edit(

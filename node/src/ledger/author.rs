@@ -102,30 +102,9 @@ impl Ledger {
         Ok(Outcome::Written { id: record_id, warnings, alike })
     }
 
-    /// Grants the key of this union's sealed fields to the provincial hub, once that is known and once only.
-    pub(crate) fn grant_key(&mut self) -> Result<()> {
-        let me = self.me.union;
-        let Some(province) = me.province().filter(|p| *p != me) else { return Ok(()) };
-        let Some(kind) = huiliu_proto::kind::kind("key_grant") else { return Ok(()) };
-        let Some(to) = trust::seal_key(&self.conn, province)? else { return Ok(()) };
-        let id = self.me.seal.id().to_vec();
-        if !projection::list_where(&self.conn, kind, "key_id", &Value::Bytes(id.clone()))?.is_empty() {
-            return Ok(());
-        }
-        let wrapped = self.me.seal.grant(&to);
-        let wrapped = wrapped.map_err(|_| StoreError::Refused("the province's key cannot be used".into()))?;
-        let mut record = Record::new(kind);
-        record.set("to_union", Value::Int(i64::from(u32::from(province))));
-        record.set("key_id", Value::Bytes(id));
-        record.set("sealed", Value::Bytes(wrapped));
-        self.write_entry(&record)?;
-        Ok(())
-    }
-
     /// Whether the union above has revoked this device, as far as has been heard here.
     pub(crate) fn revoked(&self) -> Result<bool> {
-        let Some(parent) = self.me.union.parent() else { return Ok(false) };
-        trust::revoked(&self.conn, &self.me.device(), parent)
+        trust::revoked(&self.conn, &self.me.device(), self.me.union)
     }
 
     /// Adds an operation to an own feed, and applies it.
@@ -311,9 +290,9 @@ impl Ledger {
             if field.privacy == Privacy::Sealed
                 && let Some(Value::Bytes(sealed)) = &record.values()[at]
             {
-                match self.me.seal.open(sealed, id) {
+                match self.keys.open(sealed, id) {
                     Ok(text) => record.put(at, Some(Value::Text(text.to_string()))),
-                    // Another device of the union sealed it with its own key: it stays as it is.
+                    // Another device of the union sealed it with a key that was not granted to this one: it stays as it is.
                     Err(SealError::Key) => {}
                     Err(SealError::Algorithms(unknown)) => return Err(unknown.into()),
                     Err(_) => return Err(StoreError::Damaged("a sealed field")),
@@ -327,10 +306,7 @@ impl Ledger {
         let sealed = kind.fields[at].privacy == Privacy::Sealed;
         Ok(match value {
             None => Scalar::Cleared,
-            Some(Value::Text(text)) if sealed => {
-                let sealed = self.me.seal.seal(&text, id);
-                Scalar::Octets(sealed.map_err(|_| StoreError::Refused("the value cannot be sealed".into()))?)
-            }
+            Some(Value::Text(text)) if sealed => Scalar::Octets(self.seal(&text, id)?),
             Some(Value::Bool(v)) => Scalar::Flag(v),
             Some(Value::Int(v)) => Scalar::Number(v),
             Some(Value::Text(v)) => Scalar::Text(v),

@@ -115,6 +115,26 @@ CREATE TABLE link (
   error TEXT
 ) STRICT, WITHOUT ROWID;
 
+-- Who was invited to join here. Of the token only a hash of what is shown; the secret itself is nowhere.
+CREATE TABLE invitation (
+  id BLOB PRIMARY KEY CHECK (length(id) = 6),
+  "union" INTEGER NOT NULL,
+  pass_hash BLOB NOT NULL CHECK (length(pass_hash) = 32),
+  -- For a machine beside those the union has, or in place of one.
+  further INTEGER NOT NULL,
+  -- The union's own machine that asked for it; NULL where a person at this hub did.
+  asked_by BLOB,
+  made_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  revoked_at INTEGER,
+  -- Wrong passes shown.
+  tries INTEGER NOT NULL DEFAULT 0,
+  -- The one machine that may use it, from its first use on.
+  used_at INTEGER,
+  device BLOB,
+  tls_key BLOB
+) STRICT, WITHOUT ROWID;
+
 -- Caches.
 
 CREATE TABLE document (

@@ -55,25 +55,18 @@ pub fn enrolments(conn: &Connection, device: Option<&DeviceId>) -> Result<Vec<En
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The X25519 key that a union's hub receives grants with.
-pub fn seal_key(conn: &Connection, union: RegionCode) -> Result<Option<[u8; 32]>> {
-    let mut statement = conn.prepare_cached(
-        r#"SELECT seal_key FROM enrolment WHERE "union" = ?1 AND seal_key IS NOT NULL ORDER BY record DESC LIMIT 1"#,
-    )?;
-    Ok(statement.query_row([u32::from(union)], |r| r.get(0)).optional()?)
-}
-
 /// The device a TLS key belongs to, and whom it writes for; none once the device is revoked.
 pub fn by_tls_key(conn: &Connection, key: &Hash) -> Result<Option<Enrolled>> {
     let found = enrolments(conn, None)?.into_iter().rev().find(|e| e.tls_key.as_ref() == Some(key));
     match found {
-        Some(enrolled) if revoked(conn, &enrolled.device, enrolled.by)? => Ok(None),
+        Some(enrolled) if revoked(conn, &enrolled.device, enrolled.union)? => Ok(None),
         other => Ok(other),
     }
 }
 
-/// Whether `parent` has revoked the device.
-pub fn revoked(conn: &Connection, device: &DeviceId, parent: RegionCode) -> Result<bool> {
+/// Whether the union directly above has revoked this device of `union`.
+pub fn revoked(conn: &Connection, device: &DeviceId, union: RegionCode) -> Result<bool> {
+    let Some(parent) = union.parent() else { return Ok(false) };
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM revocation WHERE device = ?1 AND owner = ?2)";
     Ok(conn.prepare_cached(SQL)?.query_row((device.as_bytes(), u32::from(parent)), |r| r.get(0))?)
 }

@@ -4,6 +4,7 @@
 use std::{
     future::Future,
     io,
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -23,9 +24,9 @@ pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Line>>> + S
 /// Connects to `host:port`.
 pub type Dial = Arc<dyn Fn(String) -> Connecting + Send + Sync>;
 
-/// Takes connections, one after another.
+/// Takes connections, one after another, each with the address it comes from.
 pub trait Listen: Send + 'static {
-    fn accept(&mut self) -> impl Future<Output = io::Result<Box<dyn Line>>> + Send;
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Box<dyn Line>, IpAddr)>> + Send;
 }
 
 /// How long a connection may take to come about.
@@ -44,10 +45,10 @@ pub fn tcp() -> Dial {
 }
 
 impl Listen for tokio::net::TcpListener {
-    async fn accept(&mut self) -> io::Result<Box<dyn Line>> {
-        let (stream, _) = tokio::net::TcpListener::accept(self).await?;
+    async fn accept(&mut self) -> io::Result<(Box<dyn Line>, IpAddr)> {
+        let (stream, from) = tokio::net::TcpListener::accept(self).await?;
         stream.set_nodelay(true)?;
-        Ok(Box::new(Counted(stream)))
+        Ok((Box::new(Counted(stream)), from.ip()))
     }
 }
 

@@ -1,24 +1,23 @@
 //! Calls the union above: once, or again and again while the machine runs.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, time::Duration};
 
 use huiliu_proto::v1::sync_client::SyncClient;
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
 use tokio::sync::mpsc;
-use tokio_rustls::TlsConnector;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Status, transport::Channel};
 
 use super::{
+    call::{self, Declined, Overheard, Trouble},
     exchange::{AGAIN, End, Speaker},
+    join::{self, JoinError},
     line::Dial,
     session::{self, Ends, Progress, Report},
 };
 use crate::{
     clock::{Clock, Dice},
-    identity::{Home, IdentityError, Parent, certificates, tls},
-    store::{Store, StoreError},
+    identity::{Home, IdentityError, Parent, tls, validity},
+    store::{Store, StoreError, feeds},
 };
 
 /// The largest frame either side sends: see sync.proto.
@@ -28,8 +27,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// How often a feed with two histories may send both ends back to the beginning in one go.
 const CALLS: usize = 8;
-/// The handshake, TLS and HTTP/2, may take so long.
-const GREETING: Duration = Duration::from_secs(10);
+/// How often it is looked, while the line holds, whether certificates are to be renewed.
+const RENEW: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, thiserror::Error)]
 pub enum UplinkError {
@@ -38,11 +37,24 @@ pub enum UplinkError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No connection, or one that is not to the hub that was meant.
-    #[error("{address} cannot be reached: {cause}")]
-    Unreachable { address: String, cause: String },
+    #[error("{address} cannot be reached: {trouble}")]
+    Unreachable { address: String, trouble: Trouble },
     /// The hub answered, and declined.
-    #[error("the hub declined: {0}")]
-    Declined(String),
+    #[error("the hub declined: {}", .0.sentence)]
+    Declined(Declined),
+    /// By this machine's clock its own certificates do not hold.
+    #[error("this machine's certificates do not hold by its clock")]
+    Dates { now: i64, from: i64, to: i64 },
+}
+
+impl From<JoinError> for UplinkError {
+    fn from(error: JoinError) -> UplinkError {
+        match error {
+            JoinError::Identity(error) => UplinkError::Identity(error),
+            JoinError::Unreachable { address, trouble } => UplinkError::Unreachable { address, trouble },
+            JoinError::Declined(declined) => UplinkError::Declined(declined),
+        }
+    }
 }
 
 /// What is needed to call.
@@ -58,12 +70,30 @@ pub struct Uplink {
 impl Uplink {
     /// One exchange; with `stay` it lasts until the line breaks.
     pub async fn exchange(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
-        let ended = self.call(stay, progress).await;
+        let mut ended = self.call(stay, progress).await;
+        if let Ok(Report { end: End::Done, tally }) = &ended
+            && tally.received > 0
+            && self.has_unsent()?
+        {
+            // What came was answered here, as an enrolment is by granting a key: that goes in the same breath.
+            let first = tally.clone();
+            ended = self.call(stay, progress).await.map(|mut report| {
+                report.tally.sent += first.sent;
+                report.tally.received += first.received;
+                report.tally.refused.extend(first.refused);
+                report
+            });
+        }
         if let (Err(error), Some(parent)) = (&ended, &self.home.config.parent) {
             // A call that did not come about is remembered too: yesterday's success must not look like today's.
             session::note(&self.store, parent.device, parent.union, Some(error.to_string())).await?;
         }
         ended
+    }
+
+    /// Something was written that no exchange has packed yet.
+    fn has_unsent(&self) -> Result<bool, StoreError> {
+        self.store.read(|conn| Ok(feeds::owned(conn)?.iter().any(|feed| feed.packed < feed.size())))
     }
 
     async fn call(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
@@ -80,16 +110,28 @@ impl Uplink {
     async fn call_once(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
         let config = &self.home.config;
         let parent = config.parent.clone().ok_or(IdentityError::NotJoined)?;
-        let channel = self.connect(&parent).await?;
+        let (channel, overheard) = self.connect(&parent).await?;
+        self.keep_certificates(&channel, &overheard).await;
         let mut client =
-            SyncClient::new(channel).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
+            SyncClient::new(channel.clone()).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
         let me = self.home.me(self.clock.clone(), self.dice.clone())?;
         let speaker = Speaker { network: config.network.clone(), union: config.union, device: me.device() };
         let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay };
         let (send, receive) = mpsc::channel(16);
         let answer = client.exchange(ReceiverStream::new(receive)).await;
-        let incoming = answer.map_err(|status| UplinkError::Declined(status.message().to_owned()))?.into_inner();
-        Ok(session::run(&self.store, ends, incoming, send, progress).await?)
+        let declined = |status: Status| match Declined::read(&status) {
+            Some(declined) => UplinkError::Declined(declined),
+            None => {
+                let trouble = overheard.trouble().unwrap_or_else(|| Trouble::Line(call::chain(&status)));
+                UplinkError::Unreachable { address: parent.address.clone(), trouble }
+            }
+        };
+        let incoming = answer.map_err(declined)?.into_inner();
+        tokio::select! {
+            biased;
+            report = session::run(&self.store, ends, incoming, send, progress) => Ok(report?),
+            never = self.keep_renewing(&channel, &overheard) => match never {},
+        }
     }
 
     /// Stays on the line, and calls again when it breaks, until `shutdown`.
@@ -109,6 +151,14 @@ impl Uplink {
                     Duration::from_secs(retry_after.into())
                 }
                 Ok(Report { end: End::Done, .. }) => Duration::ZERO,
+                Err(UplinkError::Declined(declined)) => {
+                    tracing::warn!(reason = declined.sentence, "the union above declined");
+                    Duration::from_secs(declined.retry_after.into())
+                }
+                Err(error @ UplinkError::Dates { .. }) => {
+                    tracing::warn!(%error, "no call before the clock or the certificates are put right");
+                    Duration::ZERO
+                }
                 Err(error) => {
                     tracing::info!(%error, "the union above cannot be reached");
                     Duration::ZERO
@@ -135,39 +185,32 @@ impl Uplink {
         wait * u32::from(byte[0]) / 256
     }
 
-    async fn connect(&self, parent: &Parent) -> Result<Channel, UplinkError> {
-        let address = parent.address.clone();
+    /// A channel to the hub above. Certificates are read anew for each call: they may have been renewed.
+    pub(super) async fn connect(&self, parent: &Parent) -> Result<(Channel, Overheard), UplinkError> {
+        let now = (self.clock)();
+        if let Some(validity) = validity::of_home(&self.home)?.filter(|v| !v.holds(now)) {
+            return Err(UplinkError::Dates { now, from: validity.from, to: validity.to });
+        }
         let config = tls::client(&self.home, &self.clock)?;
-        let name = ServerName::try_from(certificates::hub_name(parent.union))
-            .map_err(|_| UplinkError::Unreachable { address: address.clone(), cause: "no such name".into() })?;
-        let (dial, target) = (Arc::clone(&self.dial), address.clone());
-        let connector = tower::service_fn(move |_: Uri| {
-            let (dial, target) = (Arc::clone(&dial), target.clone());
-            let (connector, name) = (TlsConnector::from(Arc::clone(&config)), name.clone());
-            async move {
-                let line = dial(target).await?;
-                Ok::<_, std::io::Error>(TokioIo::new(connector.connect(name, line).await?))
-            }
-        });
-        let endpoint = Endpoint::from_static("http://hub")
-            .connect_timeout(GREETING)
-            .http2_keep_alive_interval(Duration::from_secs(15))
-            .keep_alive_timeout(Duration::from_secs(10))
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(1 << 20)
-            .initial_connection_window_size(2 << 20);
-        let connected = tokio::time::timeout(GREETING, endpoint.connect_with_connector(connector)).await;
-        let cause = match connected {
-            Ok(Ok(channel)) => return Ok(channel),
-            Ok(Err(error)) => chain(&error),
-            Err(_) => "no answer in time".into(),
-        };
-        Err(UplinkError::Unreachable { address, cause })
+        let connected = call::connect(&self.dial, &parent.address, parent.union, config).await;
+        connected.map_err(|trouble| UplinkError::Unreachable { address: parent.address.clone(), trouble })
     }
-}
 
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |e| e.source());
-    causes.last().map_or_else(|| error.to_string(), ToString::to_string)
+    /// While a line holds, which may be for longer than a certificate.
+    async fn keep_renewing(&self, channel: &Channel, overheard: &Overheard) -> Infallible {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            self.keep_certificates(channel, overheard).await;
+        }
+    }
+
+    /// Renews certificates in time, unattended, and says when they will end. Never a reason not to exchange.
+    async fn keep_certificates(&self, channel: &Channel, overheard: &Overheard) {
+        match join::renew(&self.home, channel.clone(), overheard, &self.clock).await {
+            Ok(true) => tracing::info!("certificates were renewed"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "certificates could not be renewed; it is tried again"),
+        }
+        validity::warn(&self.home, (self.clock)());
+    }
 }

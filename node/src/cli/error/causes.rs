@@ -10,7 +10,6 @@ use crate::{
         keys::{KeyError, SHORTEST},
     },
     store::StoreError,
-    sync::uplink::UplinkError,
 };
 
 pub fn store(error: &StoreError, lang: Lang) -> Told {
@@ -154,18 +153,33 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
         ),
         IdentityError::OtherMachine => (
             "这份批准书是给另一台机器的".into(),
-            "请在本机运行 request，把新的申请交给上级",
-            "run `request` on this machine and hand the new request to the union above",
+            "请在本机运行 request，把新的申请交给上级；或请上级给一个令牌",
+            "run `request` on this machine and hand the new request to the union above, or ask it for a token",
         ),
         IdentityError::OtherNetwork { ours, theirs } => (
             format!("批准书属于网络“{theirs}”，本机属于“{ours}”"),
             "请与上级核对网络名称",
             "ask the union above for the name of the network",
         ),
+        IdentityError::OtherUnion { ours, theirs } => (
+            format!("令牌是给{}（{theirs}）的，本机属于{}（{ours}）", theirs.union_name(), ours.union_name()),
+            "请核对令牌，或用 --home 指明该单位的数据目录",
+            "compare the token, or name that union's home with --home",
+        ),
+        IdentityError::OtherRoot => (
+            "批复来自另一个网络：根的指纹与本机所知的不同".into(),
+            "没有改动任何内容；请与上级核对网络的指纹",
+            "nothing was changed; compare the network's fingerprint with the union above",
+        ),
+        IdentityError::Chain(cause) => (
+            format!("批复中的证书不能连到本网络的根，或不在有效期内：{cause}"),
+            "请先核对本机时钟，再请上级重新批复",
+            "check this machine's clock, then ask the union above to answer anew",
+        ),
         IdentityError::NotJoined => (
             "本机尚未加入网络".into(),
-            "请运行 request，把申请交给上级，再用 join 接受批复；此前照常记录",
-            "run `request`, hand the file to the union above, then `join` with its answer; records can be written meanwhile",
+            "请上级工会给一个令牌（invite），在本机运行 join 令牌；此前照常记录",
+            "ask the union above for a token (`invite`) and run `join TOKEN` here; records can be written meanwhile",
         ),
         IdentityError::Keys(error) => return keys(error, lang),
         IdentityError::Store(error) => return store(error, lang),
@@ -236,27 +250,6 @@ pub fn keys(error: &KeyError, lang: Lang) -> Told {
         ),
     };
     Told { exit, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
-}
-
-pub fn uplink(error: &UplinkError, lang: Lang) -> Told {
-    let en = error.to_string();
-    let (zh, hint_zh, hint_en) = match error {
-        UplinkError::Identity(IdentityError::Store(error)) | UplinkError::Store(error) => {
-            return store(error, lang);
-        }
-        UplinkError::Identity(error) => return identity(error, lang),
-        UplinkError::Unreachable { address, cause } => (
-            format!("连接不上上级 {address}：{cause}"),
-            "线路恢复后会自动补送，记录不会丢失；请检查网络和上级是否在运行",
-            "nothing is lost, it is sent when the line is back; check the line and whether the hub runs",
-        ),
-        UplinkError::Declined(why) => (
-            format!("上级拒绝了连接：{why}"),
-            "请与上级核对本机的登记，必要时重新 request 和 join",
-            "ask the union above about this machine's enrolment; `request` and `join` again if need be",
-        ),
-    };
-    Told { exit: Exit::Failed, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
 }
 
 pub fn filing(error: &FilingError, lang: Lang) -> Told {

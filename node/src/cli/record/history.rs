@@ -17,11 +17,11 @@ use super::{edit::CORRECTIONS, find, view};
 use crate::{
     cli::{
         Desk,
+        desk::Office,
         error::{Exit, Mistake, both},
         table::{Cell, Table},
     },
     document::{Document, Fields},
-    ledger::Seals,
     store::{
         documents, feeds,
         projection::{self, Shown},
@@ -62,7 +62,7 @@ impl History {
                 )
             })?;
             let steps = match shown.record.kind.shape {
-                Shape::Document => edits(conn, &Seals::of(conn, &office.me)?, &shown)?,
+                Shape::Document => edits(conn, &office, &shown)?,
                 Shape::Entry => said(conn, &shown)?,
             };
             let table = table(desk, conn, shown.record.kind, &steps)?;
@@ -73,7 +73,7 @@ impl History {
     }
 }
 
-fn edits(conn: &Connection, seals: &Seals, shown: &Shown) -> Result<Vec<Step>> {
+fn edits(conn: &Connection, office: &Office, shown: &Shown) -> Result<Vec<Step>> {
     let kind = shown.record.kind;
     let document = documents::load(conn, &shown.id)?.transpose()?.unwrap_or_default();
     let mut steps: BTreeMap<(u64, Hash), Step> = BTreeMap::new();
@@ -81,7 +81,7 @@ fn edits(conn: &Connection, seals: &Seals, shown: &Shown) -> Result<Vec<Step>> {
         let feed = feeds::by_no(conn, no)?.feed;
         let Some(operation) = feeds::operation(conn, no, seq)? else { continue };
         let Ok(edit) = Edit::decode(&operation.payload, Actor::new(&feed.id, &shown.id)) else { continue };
-        let changes = changes(seals, shown, kind, &document, &edit);
+        let changes = changes(office, shown, kind, &document, &edit);
         let step = Step { claimed: operation.time, device: feed.device, feed: feed.id, seq, changes };
         // An edit's puts are numbered after all that it follows.
         steps.insert((edit.start_op, hash), step);
@@ -89,12 +89,12 @@ fn edits(conn: &Connection, seals: &Seals, shown: &Shown) -> Result<Vec<Step>> {
     Ok(steps.into_values().collect())
 }
 
-fn changes(seals: &Seals, shown: &Shown, kind: &Kind, document: &Document, edit: &Edit) -> Vec<Change> {
+fn changes(office: &Office, shown: &Shown, kind: &Kind, document: &Document, edit: &Edit) -> Vec<Change> {
     let before: Fields = document.fields_as_of(&edit.deps);
     let put = edit.puts.iter().filter_map(|put| {
         let at = kind.field_numbered(put.field)?;
         let field = &kind.fields[at];
-        let open = |value: Value| view::opened(seals, &shown.id, field, &value);
+        let open = |value: Value| view::opened(office, &shown.id, field, &value);
         let from = before.get(&put.field).into_iter().flatten();
         Some(Change {
             field: at,

@@ -15,7 +15,6 @@ use crate::{
         error::Exit,
         table::{Cell, Table, brief},
     },
-    ledger::Seals,
     store::projection::{self, Shown},
 };
 
@@ -58,13 +57,9 @@ impl List {
             rows.truncate(most);
             let table = table(desk, conn, kind, &rows)?;
             let next = rows.last().filter(|_| more).map(|row| row.id);
-            let seals = match kind.fields.iter().any(|field| field.sealed()) {
-                true => Seals::of(conn, &office.me)?,
-                false => Seals::default(),
-            };
-            let rows = rows.iter().map(|row| view::opened_record(&seals, row)).collect::<Vec<_>>();
             Ok(((rows, next), table))
         })?;
+        let rows: Vec<Shown> = rows.iter().map(|row| view::opened_record(&office, row)).collect();
         desk.answer(|| page_json(&rows, next), || table.words())?;
         if !desk.json {
             if let Some(next) = next {

@@ -16,7 +16,6 @@ use crate::{
         error::Exit,
         table::{Cell, Table},
     },
-    ledger::Seals,
     store::{
         documents::{self, Conflict},
         feeds,
@@ -41,16 +40,14 @@ struct Known {
     edits: usize,
     conflicts: Vec<Conflict>,
     held: Vec<Held>,
-    seals: Seals,
 }
 
 impl Show {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let known = office.look(|conn| {
-            let seals = Seals::of(conn, &office.me)?;
             let (id, shown) = match find::any(conn, &self.id)? {
-                Ok(shown) => (shown.id, Some(view::opened_record(&seals, &shown))),
+                Ok(shown) => (shown.id, Some(view::opened_record(&office, &shown))),
                 Err(id) => (id, None),
             };
             let origin = match &shown {
@@ -63,10 +60,10 @@ impl Show {
             let edits = documents::edits(conn, &id)?.len().saturating_sub(1);
             let conflicts = documents::conflicts(conn, Some(&id))?;
             let held = quarantine::all(conn)?.into_iter().filter(|h| h.record == id).collect();
-            Ok(Known { id, shown, origin, edits, conflicts, held, seals })
+            Ok(Known { id, shown, origin, edits, conflicts, held })
         })?;
         let words = words(desk, &office, &known)?;
-        desk.answer(|| json(&known), || words)?;
+        desk.answer(|| json(&office, &known), || words)?;
         Ok(if known.conflicts.is_empty() && known.held.is_empty() { Exit::Done } else { Exit::Attention })
     }
 }
@@ -77,9 +74,9 @@ impl Known {
     }
 
     /// The values of a field on which devices disagree, with who wrote each.
-    fn standing(&self, field: &Field) -> Vec<(Option<Value>, Option<DeviceId>)> {
+    fn standing(&self, office: &Office, field: &Field) -> Vec<(Option<Value>, Option<DeviceId>)> {
         let Some(conflict) = self.conflict(field) else { return vec![] };
-        let opened = |value: Value| view::opened(&self.seals, &self.id, field, &value);
+        let opened = |value: Value| view::opened(office, &self.id, field, &value);
         let values = conflict.values.iter();
         values.map(|(value, device)| (view::value_of(field, value).map(opened), *device)).collect()
     }
@@ -102,7 +99,7 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
             Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
         for (field, value) in kind.fields.iter().zip(shown.record.values()) {
             let label = desk.label(&field.label);
-            let standing = known.standing(field);
+            let standing = known.standing(office, field);
             if !standing.is_empty() {
                 for (value, device) in standing {
                     let value = one(desk, office, field, value.as_ref())?;
@@ -160,7 +157,7 @@ fn lines_of(desk: &Desk, office: &Office, field: &Field, lines: &[Vec<Option<Val
     Ok(rows.join("\n"))
 }
 
-fn json(known: &Known) -> Json {
+fn json(office: &Office, known: &Known) -> Json {
     let mut object = match &known.shown {
         Some(shown) => view::record(shown),
         None => json!({ "record": known.id.to_string() }),
@@ -172,7 +169,7 @@ fn json(known: &Known) -> Json {
     }
     object["edits"] = known.edits.into();
     let conflict = |field: &Field| {
-        let values = known.standing(field).into_iter().map(|(value, device)| {
+        let values = known.standing(office, field).into_iter().map(|(value, device)| {
             json!({
                 "value": value.map(|v| view::json(field, &v)),
                 "device": device.map(|d| d.to_string()),

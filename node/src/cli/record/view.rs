@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::find::name_field;
 use crate::{
-    ledger::Seals,
+    cli::desk::Office,
     store::projection::{self, Shown},
 };
 
@@ -120,15 +120,15 @@ pub fn value_of(field: &Field, scalar: &Scalar) -> Option<Value> {
 }
 
 /// Opens a sealed value, where this union wrote it or was granted the key: what is shown of it are its last characters.
-pub fn opened(seals: &Seals, id: &RecordId, field: &Field, value: &Value) -> Value {
+pub fn opened(office: &Office, id: &RecordId, field: &Field, value: &Value) -> Value {
     let Value::Bytes(sealed) = value else { return value.clone() };
     if !field.sealed() {
         return value.clone();
     }
-    match seals.open(sealed, id) {
+    match office.keys().open(sealed, id) {
         Ok(text) => Value::Text(text.to_string()),
         Err(error) => {
-            // Another union's, or another device's of this union, which may seal with a key of its own.
+            // Another union's, or another device's of this union, with a key that was not granted to this one.
             tracing::debug!(record = %id, field = field.name, %error, "a sealed value cannot be opened");
             value.clone()
         }
@@ -136,11 +136,11 @@ pub fn opened(seals: &Seals, id: &RecordId, field: &Field, value: &Value) -> Val
 }
 
 /// The same for a whole record.
-pub fn opened_record(seals: &Seals, shown: &Shown) -> Shown {
+pub fn opened_record(office: &Office, shown: &Shown) -> Shown {
     let mut shown = shown.clone();
     for (at, field) in shown.record.kind.fields.iter().enumerate() {
         if let Some(value) = &shown.record.values()[at] {
-            let value = opened(seals, &shown.id, field, value);
+            let value = opened(office, &shown.id, field, value);
             shown.record.put(at, Some(value));
         }
     }

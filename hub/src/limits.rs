@@ -1,0 +1,110 @@
+//! How often strangers may knock: a bucket of calls for each address, and one for all.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::Mutex,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// An address may make so many calls at once, and one more every so often. An office behind one address sets up its
+/// machines in a row.
+const PER_ADDRESS: Rate = Rate { burst: 20, every: Duration::from_secs(3) };
+/// All strangers together: a token is 128 bits, this keeps the hub's work bounded.
+const ALL: Rate = Rate { burst: 60, every: Duration::from_millis(500) };
+/// Addresses that are remembered. When there are more, those that have not called for long are forgotten.
+const ADDRESSES: usize = 4096;
+
+#[derive(Clone, Copy)]
+struct Rate {
+    burst: u32,
+    every: Duration,
+}
+
+/// When it would be full again: emptying it a little moves that moment.
+#[derive(Clone, Copy)]
+struct Bucket(Instant);
+
+impl Bucket {
+    /// How long until there is one to take.
+    fn wait(&self, rate: Rate, now: Instant) -> Option<Duration> {
+        let owed = self.0.saturating_duration_since(now) + rate.every;
+        owed.checked_sub(rate.every * rate.burst).filter(|wait| !wait.is_zero())
+    }
+
+    fn take(&mut self, rate: Rate, now: Instant) {
+        self.0 = self.0.max(now) + rate.every;
+    }
+}
+
+pub struct Knocks(Mutex<(Bucket, HashMap<IpAddr, Bucket>)>);
+
+impl Default for Knocks {
+    fn default() -> Knocks {
+        Knocks(Mutex::new((Bucket(Instant::now()), HashMap::new())))
+    }
+}
+
+impl Knocks {
+    /// One call from this address; an error says how long to wait.
+    pub fn knock(&self, from: IpAddr) -> Result<(), Duration> {
+        let now = Instant::now();
+        let Ok(mut guard) = self.0.lock() else { return Err(ALL.every) };
+        let (all, each) = &mut *guard;
+        if each.len() >= ADDRESSES {
+            each.retain(|_, bucket| bucket.0 > now);
+        }
+        if each.len() >= ADDRESSES {
+            return Err(PER_ADDRESS.every);
+        }
+        let one = each.entry(household(from)).or_insert(Bucket(now));
+        if let Some(wait) = one.wait(PER_ADDRESS, now).max(all.wait(ALL, now)) {
+            return Err(wait);
+        }
+        one.take(PER_ADDRESS, now);
+        all.take(ALL, now);
+        Ok(())
+    }
+}
+
+/// Whoever has one address of IPv6 has the 64 bits behind it.
+fn household(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4.into(),
+            None => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_knocks_too_often_waits_and_others_do_not() {
+        let knocks = Knocks::default();
+        let (loud, quiet): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        for _ in 0..PER_ADDRESS.burst {
+            assert_eq!(knocks.knock(loud), Ok(()));
+        }
+        assert_eq!(knocks.knock(loud), Err(PER_ADDRESS.every));
+        assert_eq!(knocks.knock(quiet), Ok(()));
+        tokio::time::advance(PER_ADDRESS.every).await;
+        assert_eq!(knocks.knock(loud), Ok(()));
+        assert!(knocks.knock(loud).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_together_are_bounded_and_so_is_what_is_remembered() {
+        let knocks = Knocks::default();
+        let let_in = (0..10_000_u32).filter(|n| knocks.knock(IpAddr::from(n.to_be_bytes())).is_ok()).count();
+        assert_eq!(let_in, ALL.burst as usize);
+        assert!(knocks.0.lock().unwrap().1.len() <= ADDRESSES);
+        let neighbour = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 1, 2, 3, last]);
+        assert_eq!(household(neighbour(1)), household(neighbour(2)));
+    }
+}

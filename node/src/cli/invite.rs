@@ -1,0 +1,166 @@
+//! `invite`: a token for a machine that is to join. On a hub for a union directly below; on any machine that has joined
+//! for a further one of its own union.
+
+use std::{
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+};
+
+use anyhow::Result;
+use clap::Subcommand;
+use huiliu_proto::{lang::Lang, region::RegionCode};
+use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2};
+use serde_json::json;
+
+use super::{
+    Desk,
+    error::{Exit, Mistake, both},
+};
+use crate::{
+    identity,
+    store::Threads,
+    sync::join::{self, DAYS, MOST_DAYS, Minted},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Invite {
+    /// The union directly below that is invited, its region code or name; with --device and none, this union itself
+    #[arg(value_name = "UNION")]
+    pub union: Option<String>,
+    /// For a further or replacing machine of a union that has joined, or for one whose certificate has expired
+    #[arg(long)]
+    pub device: bool,
+    /// Days until the token expires
+    #[arg(long, value_name = "DAYS", default_value_t = DAYS, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DAYS)))]
+    pub days: u32,
+    /// Address at which the machine below reaches this hub, remembered; without it the one this hub listens on
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// Write the token to this file instead, which only its owner may read
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Show a QR code even where the output is no terminal
+    #[arg(long)]
+    pub qr: bool,
+    #[command(subcommand)]
+    pub verb: Option<InviteVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum InviteVerb {
+    /// List the invitations this hub gave, and what became of them
+    List,
+    /// Take back an invitation that was not used
+    Revoke(Revoke),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Revoke {
+    /// The invitation's id, as `invite list` shows it
+    #[arg(value_name = "ID")]
+    pub id: String,
+}
+
+impl Invite {
+    /// For this union itself; a hub does the rest.
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        if self.union.is_some() || self.verb.is_some() || self.address.is_some() {
+            let what = both("邀请由枢纽发出并保管", "invitations are given and kept by a hub");
+            let hint = both(
+                "请在枢纽上用 huiliu-hub invite；为本单位增加机器用 invite --device",
+                "run `huiliu-hub invite` on the hub; for a further machine of this union run `invite --device`",
+            );
+            return Err(Mistake::usage(what, hint).into());
+        }
+        if !self.device {
+            let what = both("没有写明邀请谁", "it is not said who is invited");
+            let hint = both(
+                "枢纽邀请下级：invite 区划代码；为本单位增加机器：invite --device",
+                "a hub invites a union below with `invite CODE`; `invite --device` is for a further machine of this union",
+            );
+            return Err(Mistake::usage(what, hint).into());
+        }
+        let office = desk.open_with(Threads::Inline)?;
+        if office.home.config.union == RegionCode::NATION {
+            let what = both(
+                "全国总工会没有上级，不能这样增加机器",
+                "the national union has none above it to enrol a further machine",
+            );
+            let hint = both(
+                "全网以全国枢纽这一台机器为根；请妥善备份其数据目录",
+                "its one hub is the root of the network; keep a safe copy of its home",
+            );
+            return Err(Mistake::refused(what, hint).into());
+        }
+        let uplink = office.uplink(desk);
+        let minted = desk.block_on(join::invite(&uplink, self.days))??;
+        self.show(desk, &minted)
+    }
+
+    /// The token on standard output, what to do with it beside it.
+    pub fn show(&self, desk: &Desk, minted: &Minted) -> Result<Exit> {
+        let token = &minted.token;
+        let text = token.text();
+        if let Some(path) = &self.out {
+            identity::write_secret(path, text.as_bytes())?;
+        }
+        let (union, until) = (token.union, desk.moment(minted.expires_at));
+        desk.answer(
+            || {
+                json!({
+                    "token": text.as_str(), "id": token.id.to_string(), "union": u32::from(union),
+                    "hub": u32::from(token.hub), "address": token.address, "expires_at": minted.expires_at,
+                    "root": token.root.to_string(), "file": self.out.as_ref().map(|path| path.display().to_string()),
+                })
+            },
+            || match &self.out {
+                // It is in the file: the screen, and what is scrolled back to, need not have it.
+                Some(path) => format!("{}{}", desk.pick("令牌已写入：", "token written to "), path.display()),
+                None => text.to_string(),
+            },
+        )?;
+        if desk.json {
+            return Ok(Exit::Done);
+        }
+        if self.qr || (self.out.is_none() && io::stdout().is_terminal()) {
+            desk.print(&qr(&token.for_qr())?)?;
+        }
+        let name = union.union_name();
+        desk.note(&match desk.lang {
+            Lang::Zh => format!(
+                "给{name}（{union}）的一台机器，用一次，{until} 前有效；编号 {}\n请当面或用可靠的方式交给对方，像密码一样保管；对方运行 join 令牌",
+                token.id
+            ),
+            Lang::En => format!(
+                "for one machine of {name} ({union}), once, until {until}; its id is {}\nhand it over like a password; there, `join TOKEN` takes it",
+                token.id
+            ),
+        });
+        if token.vouched {
+            desk.note(desk.pick(
+                "新机器加入后，本机会把解密钥匙授给它；请保持 serve 或再运行一次 sync",
+                "once it has joined, this machine grants it the keys of the sealed fields: leave `serve` running, or run `sync` again",
+            ));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Two modules a character, so that it fits on a screen.
+fn qr(text: &str) -> Result<String> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::L)?;
+    // Dark on light, as telephones expect, on a terminal that is light on dark.
+    Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_token_fits_into_a_code() {
+        let picture = qr(&"0".repeat(720)).unwrap();
+        assert!(picture.lines().count() < 60, "{}", picture.lines().count());
+    }
+}

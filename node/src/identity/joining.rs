@@ -1,0 +1,293 @@
+//! What a machine asks of the union above, and what it takes from its answer: over the line with a token, or as two
+//! files where there is none.
+
+use std::path::{Path, PathBuf};
+
+use huiliu_proto::{
+    id::{DeviceId, Hash, hex, unhex},
+    joining::Entering,
+    region::RegionCode,
+    root::{Fingerprint, Root},
+    seal::GrantKey,
+    signed::SigningKey,
+    token::Token,
+    v1,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Home, IdentityError, Parent, certificates, read_json, validity, vouchers, write_file, write_json};
+use crate::clock::{Clock, Dice};
+
+/// What a machine asks of the union above.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    pub network: String,
+    pub union: u32,
+    /// Ed25519 public key, hexadecimal.
+    pub device: String,
+    pub hub: bool,
+    /// PKCS #10 requests, PEM.
+    pub tls: String,
+    pub authority: Option<String>,
+    /// X25519 public key, hexadecimal.
+    pub seal_key: Option<String>,
+}
+
+/// What the union above answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    pub network: String,
+    /// The national hub's device, hexadecimal, and its certificate, PEM.
+    pub root: String,
+    pub root_certificate: String,
+    pub parent_union: u32,
+    pub parent_device: String,
+    pub parent_address: String,
+    /// This machine's certificate and those above it, without the root's, PEM.
+    pub tls: String,
+    pub authority: Option<String>,
+}
+
+fn broken(file: &str, what: &str) -> IdentityError {
+    IdentityError::File { path: PathBuf::from(file), cause: format!("`{what}` is not valid") }
+}
+
+impl Request {
+    pub fn read(path: &Path) -> Result<Request, IdentityError> {
+        read_json(path)
+    }
+
+    pub fn write(&self, path: &Path) -> Result<(), IdentityError> {
+        write_json(path, self)
+    }
+
+    /// Union, device and the hash of its TLS key, checked.
+    pub fn parts(&self) -> Result<(RegionCode, DeviceId, Hash), IdentityError> {
+        let union = RegionCode::try_from(self.union).map_err(|_| broken("request", "union"))?;
+        let device = self.device.parse().map_err(|_| broken("request", "device"))?;
+        Ok((union, device, certificates::request_key_hash(&self.tls)?))
+    }
+}
+
+impl From<&Entering> for Request {
+    fn from(entering: &Entering) -> Request {
+        Request {
+            network: entering.network.clone(),
+            union: entering.union.into(),
+            device: entering.device.to_string(),
+            hub: entering.hub,
+            tls: entering.tls.clone(),
+            authority: entering.authority.clone(),
+            seal_key: Some(hex(&entering.seal_key)),
+        }
+    }
+}
+
+impl Grant {
+    pub fn read(path: &Path) -> Result<Grant, IdentityError> {
+        read_json(path)
+    }
+
+    pub fn write(&self, path: &Path) -> Result<(), IdentityError> {
+        write_json(path, self)
+    }
+
+    /// The root it names.
+    pub fn root(&self) -> Result<Root, IdentityError> {
+        Ok(Root {
+            network: self.network.clone(),
+            device: self.root.parse().map_err(|_| broken("grant", "root"))?,
+            certificate_key: certificates::key_hash(&self.root_certificate)?,
+        })
+    }
+}
+
+impl From<Grant> for v1::Joined {
+    fn from(grant: Grant) -> v1::Joined {
+        v1::Joined {
+            network: grant.network,
+            root: unhex(&grant.root).unwrap_or_default().into(),
+            root_certificate: grant.root_certificate,
+            parent_union: grant.parent_union,
+            parent_device: unhex(&grant.parent_device).unwrap_or_default().into(),
+            parent_address: grant.parent_address,
+            tls: grant.tls,
+            authority: grant.authority.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<v1::Joined> for Grant {
+    fn from(joined: v1::Joined) -> Grant {
+        Grant {
+            network: joined.network,
+            root: hex(&joined.root),
+            root_certificate: joined.root_certificate,
+            parent_union: joined.parent_union,
+            parent_device: hex(&joined.parent_device),
+            parent_address: joined.parent_address,
+            tls: joined.tls,
+            authority: Some(joined.authority).filter(|a| !a.is_empty()),
+        }
+    }
+}
+
+impl Home {
+    /// What this machine asks of the union above.
+    pub fn request(&self) -> Result<Request, IdentityError> {
+        let union = self.config.union;
+        Ok(Request {
+            network: self.config.network.clone(),
+            union: union.into(),
+            device: SigningKey::from_seed(&*self.seed("signing")?).device().to_string(),
+            hub: self.config.hub,
+            tls: certificates::request(&*self.key("tls")?, &certificates::machine_name(union))?,
+            authority: self.authority_request()?,
+            seal_key: Some(hex(&GrantKey::from_seed(&*self.seed("grant")?).public)),
+        })
+    }
+
+    /// The request with which new certificates are asked for.
+    pub fn renewal(&self) -> Result<v1::RenewRequest, IdentityError> {
+        let name = certificates::machine_name(self.config.union);
+        Ok(v1::RenewRequest {
+            tls: certificates::request(&*self.key("tls")?, &name)?,
+            authority: self.authority_request()?.unwrap_or_default(),
+        })
+    }
+
+    fn authority_request(&self) -> Result<Option<String>, IdentityError> {
+        let name = certificates::authority_name(self.config.union);
+        let request = || certificates::request(&*self.key("authority")?, &name);
+        self.config.hub.then(request).transpose()
+    }
+
+    /// What this machine says to the hub a token names.
+    pub fn entering(&self, token: &Token) -> Result<v1::Signed, IdentityError> {
+        let key = SigningKey::from_seed(&*self.seed("signing")?);
+        let receives = GrantKey::from_seed(&*self.seed("grant")?).public;
+        let request = self.request()?;
+        let voucher = token.vouched.then(|| token.secret.voucher_key(&token.id).device(&key.device(), &receives));
+        let entering = Entering {
+            token: token.id,
+            pass: *token.secret.pass(&token.id),
+            network: request.network,
+            union: self.config.union,
+            device: key.device(),
+            hub: request.hub,
+            tls: request.tls,
+            authority: request.authority,
+            seal_key: receives,
+            voucher,
+        };
+        Ok(entering.sign(&key))
+    }
+
+    /// Whether a token is for this machine, as it was set up and perhaps joined before.
+    pub fn fits(&self, token: &Token) -> Result<(), IdentityError> {
+        let config = &self.config;
+        if config.union != token.union {
+            return Err(IdentityError::OtherUnion { ours: config.union, theirs: token.union });
+        }
+        if config.network != token.network {
+            let (ours, theirs) = (config.network.clone(), token.network.clone());
+            return Err(IdentityError::OtherNetwork { ours, theirs });
+        }
+        match self.fingerprint()? {
+            Some(root) if root != token.root => Err(IdentityError::OtherRoot),
+            _ => Ok(()),
+        }
+    }
+
+    /// The fingerprint of the network's root, once it is known.
+    pub fn fingerprint(&self) -> Result<Option<Fingerprint>, IdentityError> {
+        let Some(device) = self.config.root else { return Ok(None) };
+        let certificate_key = certificates::key_hash(&self.root_certificate()?)?;
+        Ok(Some(Root { network: self.config.network.clone(), device, certificate_key }.fingerprint()))
+    }
+
+    /// Takes what the union above answered; the database has to be opened anew afterwards. Where the root is known, from
+    /// a token or from having joined before, only a grant that goes back to it is taken.
+    pub fn accept(
+        &mut self,
+        grant: &Grant,
+        token: Option<&Token>,
+        clock: &Clock,
+        dice: &Dice,
+    ) -> Result<(), IdentityError> {
+        if grant.network != self.config.network {
+            let (ours, theirs) = (self.config.network.clone(), grant.network.clone());
+            return Err(IdentityError::OtherNetwork { ours, theirs });
+        }
+        let root = grant.root()?;
+        let known = self.fingerprint()?.or(token.map(|t| t.root));
+        if known.is_some_and(|known| known != root.fingerprint()) {
+            return Err(IdentityError::OtherRoot);
+        }
+        let parent_union = RegionCode::try_from(grant.parent_union).map_err(|_| broken("grant", "parent_union"))?;
+        if self.config.union.parent() != Some(parent_union) {
+            return Err(broken("grant", "parent_union"));
+        }
+        let parent_device = grant.parent_device.parse().map_err(|_| broken("grant", "parent_device"))?;
+        self.keep(grant, clock)?;
+        if let Some(token) = token.filter(|t| t.vouched) {
+            vouchers::remember(self, &token.id, &token.secret.voucher_key(&token.id), None, clock(), dice)?;
+        }
+        self.config.root = Some(root.device);
+        let address = grant.parent_address.clone();
+        self.config.parent = Some(Parent { union: parent_union, device: parent_device, address });
+        self.save()
+    }
+
+    /// Takes new certificates for the keys it has, of the network it is in.
+    pub fn renewed(&self, grant: &Grant, clock: &Clock) -> Result<(), IdentityError> {
+        let ours = certificates::key_hash(&self.root_certificate()?)?;
+        if certificates::key_hash(&grant.root_certificate)? != ours {
+            return Err(IdentityError::OtherRoot);
+        }
+        self.keep(grant, clock)
+    }
+
+    /// Checks certificates and writes them, each whole or not at all. They are for the same keys and go back to the same
+    /// root as those before, so that a stop between two of them harms nothing.
+    fn keep(&self, grant: &Grant, clock: &Clock) -> Result<(), IdentityError> {
+        if certificates::key_hash(&grant.tls)? != certificates::own_key_hash(&*self.key("tls")?) {
+            return Err(IdentityError::OtherMachine);
+        }
+        validity::leads_to(&grant.tls, &grant.root_certificate, clock)?;
+        if let Some(authority) = &grant.authority {
+            if certificates::key_hash(authority)? != certificates::own_key_hash(&*self.key("authority")?) {
+                return Err(IdentityError::OtherMachine);
+            }
+            write_file(&self.dir.join("certs/authority.pem"), authority.as_bytes())?;
+        }
+        write_file(&self.dir.join("certs/root.pem"), grant.root_certificate.as_bytes())?;
+        write_file(&self.dir.join("certs/tls.pem"), grant.tls.as_bytes())
+    }
+
+    /// The root renews its own certificate, with the same key: its fingerprint stays. True if it did.
+    pub fn renew_root(&self, now: i64, dice: &Dice) -> Result<bool, IdentityError> {
+        let due = self.config.union.parent().is_none() && validity::of_home(self)?.is_some_and(|v| v.due(now));
+        if due {
+            let root = certificates::root(&*self.key("authority")?, self.config.union, now, dice)?;
+            write_file(&self.dir.join("certs/root.pem"), root.as_bytes())?;
+        }
+        Ok(due)
+    }
+
+    /// The hash of the key by which this hub's authority is recognised.
+    pub fn authority_key(&self) -> Result<Hash, IdentityError> {
+        Ok(certificates::own_key_hash(&*self.key("authority")?))
+    }
+
+    /// The same of the hub above: its certificate stands over this machine's, or is the root's.
+    pub fn parent_key(&self) -> Result<Hash, IdentityError> {
+        let chain = certificates::chain(&self.tls_chain()?)?;
+        match chain.get(1) {
+            Some(authority) => certificates::certificate_key_hash(authority),
+            None => certificates::key_hash(&self.root_certificate()?),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The keys this machine holds that open sealed fields, and which of them it seals with.
+//!
+//! Its own; those its union's other machines granted it; those the province returned to it; at a province those the
+//! unions below granted. A key said to be its own union's is taken only with a voucher that no hub can make, or from
+//! the province, which holds it anyway: what is sealed with a key that a level between had slipped in would lie open.
+
+use std::collections::{BTreeSet, HashMap};
+
+use huiliu_proto::{
+    id::{DeviceId, RecordId},
+    kind::kind,
+    record::Record,
+    region::RegionCode,
+    seal::{self, SealError, SealKey},
+    token::VoucherKey,
+    value::Value,
+};
+use rusqlite::Connection;
+use zeroize::Zeroizing;
+
+use crate::{
+    ledger::Me,
+    store::{
+        Result, projection,
+        receivers::{self, Given, Receiver},
+    },
+};
+
+type KeyId = [u8; 8];
+
+pub struct Keyring {
+    keys: HashMap<KeyId, SealKey>,
+    /// Those of this machine's own union.
+    ours: BTreeSet<KeyId>,
+    own: KeyId,
+}
+
+/// The voucher key that proves a machine of one's own union to be one, if there is any: its enrolment proves it to
+/// the one who invited it, its grant to the one who was invited.
+pub fn vouched<'a>(me: &Me, keys: &'a [VoucherKey], other: &Receiver, given: &[Given]) -> Option<&'a VoucherKey> {
+    keys.iter().find(|key| {
+        other.voucher == Some(key.device(&other.device, &other.key))
+            || given.iter().any(|g| g.owner == me.union && g.by == other.device && proves(key, me, other, g))
+    })
+}
+
+fn proves(key: &VoucherKey, me: &Me, by: &Receiver, given: &Given) -> bool {
+    given.voucher == Some(key.grant(&by.device, &by.key, &me.device(), &given.key_id))
+}
+
+impl Keyring {
+    /// Its own key only.
+    pub fn new(me: &Me) -> Keyring {
+        let own = me.seal.id();
+        Keyring { keys: HashMap::from([(own, me.seal.clone())]), ours: BTreeSet::from([own]), own }
+    }
+
+    /// All it was given.
+    pub fn read(conn: &Connection, me: &Me) -> Result<Keyring> {
+        let mut keyring = Keyring::new(me);
+        keyring.look(conn, me)?;
+        Ok(keyring)
+    }
+
+    /// Takes in what was granted or returned since. Returns the unions whose fields it can open now and could not
+    /// before.
+    pub fn look(&mut self, conn: &Connection, me: &Me) -> Result<BTreeSet<RegionCode>> {
+        let mut new = BTreeSet::new();
+        let mut family = None;
+        for given in receivers::given(conn, &me.device())? {
+            if given.key_id.as_slice().try_into().is_ok_and(|id: KeyId| self.keys.contains_key(&id)) {
+                continue;
+            }
+            if given.owner == me.union {
+                let (others, vouchers) = match &family {
+                    Some(known) => known,
+                    None => family.insert((receivers::of_union(conn, me.union)?, (me.vouchers)())),
+                };
+                let mut by = others.iter().filter(|o| o.device == given.by);
+                if !by.any(|by| vouchers.iter().any(|key| proves(key, me, by, &given))) {
+                    tracing::warn!(by = ?given.by, "a key that nobody vouches for was not taken");
+                    continue;
+                }
+            }
+            self.take(me, given.owner, &given.sealed, &given.key_id, &mut new);
+        }
+        self.look_for_returned(conn, me, &mut new)?;
+        Ok(new)
+    }
+
+    fn look_for_returned(&mut self, conn: &Connection, me: &Me, new: &mut BTreeSet<RegionCode>) -> Result<()> {
+        let (Some(kind), Some(province)) = (kind("key_return"), me.union.province()) else { return Ok(()) };
+        for row in projection::list_where(conn, kind, "device", &Value::Bytes(me.device().to_vec()))? {
+            if row.place.owner != province || row.record.int("union") != Some(i64::from(me.union.get())) {
+                continue;
+            }
+            for (id, sealed) in returned(&row.record) {
+                self.take(me, me.union, sealed, id, new);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, me: &Me, owner: RegionCode, wrapped: &[u8], id: &[u8], new: &mut BTreeSet<RegionCode>) {
+        match me.grant.receive(wrapped, id) {
+            Ok(key) => {
+                let id = key.id();
+                if owner == me.union {
+                    self.ours.insert(id);
+                }
+                if self.keys.insert(id, key).is_none() {
+                    new.insert(owner);
+                }
+            }
+            Err(error) => tracing::warn!(union = %owner, %error, "a granted key cannot be received"),
+        }
+    }
+
+    pub fn open(&self, sealed: &[u8], record: &RecordId) -> Result<Zeroizing<String>, SealError> {
+        self.keys.get(&seal::key_of(sealed)?).ok_or(SealError::Key)?.open(sealed, record)
+    }
+
+    /// This union's keys that are held here.
+    pub fn ours(&self) -> impl Iterator<Item = &SealKey> {
+        self.ours.iter().filter_map(|id| self.keys.get(id))
+    }
+
+    pub fn get(&self, id: &[u8]) -> Option<&SealKey> {
+        self.keys.get(&KeyId::try_from(id).ok()?)
+    }
+
+    /// What is sealed with from now on: of the keys of this union that are held, the one whose machine was enrolled
+    /// first. So two machines that hold the same keys make the same boxes.
+    pub fn sealing(&self, conn: &Connection, me: &Me) -> Result<SealKey> {
+        if self.ours.len() == 1 {
+            return Ok(me.seal.clone());
+        }
+        let order: Vec<DeviceId> = receivers::of_union(conn, me.union)?.into_iter().map(|r| r.device).collect();
+        let mut best = (usize::MAX, self.own);
+        for id in &self.ours {
+            let made_by = receivers::origin(conn, me.union, id)?;
+            let made_by = made_by.or((*id == self.own).then(|| me.device()));
+            let place = made_by.and_then(|by| order.iter().position(|d| *d == by)).unwrap_or(usize::MAX);
+            best = best.min((place, *id));
+        }
+        Ok(self.keys.get(&best.1).unwrap_or(&me.seal).clone())
+    }
+}
+
+/// The keys in a return.
+fn returned(record: &Record) -> impl Iterator<Item = (&[u8], &[u8])> {
+    record.lines("keys").filter_map(|line| Some((line.bytes("key_id")?, line.bytes("sealed")?)))
+}

@@ -1,0 +1,186 @@
+//! Keys of sealed fields: granted to those who must read them, taken from those who granted them.
+
+use std::collections::BTreeSet;
+
+use huiliu_proto::{
+    id::{DeviceId, RecordId},
+    kind::{Privacy, Shape, kind, kinds},
+    record::{Record, Refusal},
+    region::RegionCode,
+    seal::{self, SealKey},
+    value::Value,
+};
+
+use super::{Ledger, Outcome};
+use crate::{
+    keyring,
+    store::{
+        Result, StoreError, projection,
+        receivers::{self, Receiver},
+    },
+};
+
+/// What a provincial hub gives back to a machine of a union below.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Return {
+    /// The device, its union, and how many keys.
+    Written {
+        union: RegionCode,
+        keys: usize,
+    },
+    /// No enrolled device below begins like this, or several do.
+    NoDevice,
+    /// The union granted this hub no key.
+    NoKeys(RegionCode),
+    /// This is not the hub of the province the union is in.
+    NotProvince(RegionCode),
+    Refused(Vec<Refusal>),
+}
+
+impl Ledger {
+    /// An enrolment, or a key, arrived that may let this machine grant or take keys.
+    pub(super) fn keys_may_move(&mut self, record: &Record) {
+        let (me, province) = (self.me.union, self.me.union.province());
+        let about = record.int("union").and_then(|code| u32::try_from(code).ok());
+        let concerns_us = match record.kind.name {
+            "enrolment" => about == Some(me.get()) || about == province.map(RegionCode::get),
+            "key_grant" => record.bytes("to_device") == Some(self.me.device().as_bytes()),
+            "key_return" => record.bytes("device") == Some(self.me.device().as_bytes()),
+            _ => false,
+        };
+        self.moving |= concerns_us;
+    }
+
+    /// Grants the keys of this union's sealed fields, each once: its own to the provincial hubs, all it holds to other
+    /// machines of this union that were vouched for. A hub that enrols a machine cannot vouch for it.
+    pub(crate) fn grant_keys(&mut self) -> Result<()> {
+        let me = self.me.union;
+        if let Some(province) = me.province().filter(|p| *p != me) {
+            let own = self.me.seal.clone();
+            for hub in receivers::of_union(&self.conn, province)?.into_iter().filter(|r| r.hub) {
+                self.grant(&own, province, &hub, None)?;
+            }
+        }
+        let family = receivers::of_union(&self.conn, me)?;
+        let others: Vec<&Receiver> = family.iter().filter(|r| r.device != self.me.device()).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let vouchers = (self.me.vouchers)();
+        if vouchers.is_empty() {
+            return Ok(());
+        }
+        let given = receivers::given(&self.conn, &self.me.device())?;
+        let ours: Vec<SealKey> = self.keys.ours().cloned().collect();
+        for other in others {
+            let Some(voucher) = keyring::vouched(&self.me, &vouchers, other, &given) else { continue };
+            for key in &ours {
+                let word = voucher.grant(&self.me.device(), &self.me.grant.public, &other.device, &key.id());
+                self.grant(key, me, other, Some(word))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn grant(&mut self, key: &SealKey, union: RegionCode, to: &Receiver, voucher: Option<[u8; 32]>) -> Result<()> {
+        let Some(kind) = kind("key_grant") else { return Ok(()) };
+        let id = key.id();
+        if receivers::granted(&self.conn, &to.device, &id)? {
+            return Ok(());
+        }
+        // A key that is no point of the curve stands in a signed enrolment: it is the enroller's fault, and no reason
+        // to stop here.
+        let Ok(wrapped) = key.grant(&to.key) else {
+            tracing::warn!(device = ?to.device, "the key a device receives with cannot be used");
+            return Ok(());
+        };
+        let mut record = Record::new(kind);
+        record.set("to_union", Value::Int(i64::from(union.get())));
+        record.set("key_id", Value::Bytes(id.to_vec()));
+        record.set("sealed", Value::Bytes(wrapped));
+        record.set("to_device", Value::Bytes(to.device.to_vec()));
+        if let Some(voucher) = voucher {
+            record.set("voucher", Value::Bytes(voucher.to_vec()));
+        }
+        if let Outcome::Refused(refusals) = self.write_entry(&record)? {
+            tracing::error!(?refusals, "a key could not be granted");
+        }
+        Ok(())
+    }
+
+    /// Gives a device of a union below that union's keys. A person has compared the device's key.
+    pub fn return_keys(&mut self, device: &DeviceId) -> Result<Return> {
+        let Some((union, to)) = self.receiver(device)? else { return Ok(Return::NoDevice) };
+        if union.province() != Some(self.me.union) || union == self.me.union {
+            return Ok(Return::NotProvince(union));
+        }
+        let granted = receivers::given(&self.conn, &self.me.device())?;
+        // Its own it has.
+        let others = granted.iter().filter(|g| g.owner == union && g.by != *device);
+        let ids: BTreeSet<&[u8]> = others.map(|g| g.key_id.as_slice()).collect();
+        let mut lines = vec![];
+        for key in ids.into_iter().filter_map(|id| self.keys.get(id)) {
+            if let Ok(wrapped) = key.grant(&to.key) {
+                lines.push(vec![Some(Value::Bytes(key.id().to_vec())), Some(Value::Bytes(wrapped))]);
+            }
+        }
+        let (Some(kind), false) = (kind("key_return"), lines.is_empty()) else { return Ok(Return::NoKeys(union)) };
+        let keys = lines.len();
+        let mut record = Record::new(kind);
+        record.set("union", Value::Int(i64::from(union.get())));
+        record.set("device", Value::Bytes(device.to_vec()));
+        record.set("keys", Value::Lines(lines));
+        match self.write_entry(&record)? {
+            Outcome::Refused(refusals) => Ok(Return::Refused(refusals)),
+            _ => Ok(Return::Written { union, keys }),
+        }
+    }
+
+    /// A device of a union below, as it was enrolled there.
+    fn receiver(&self, device: &DeviceId) -> Result<Option<(RegionCode, Receiver)>> {
+        for enrolled in crate::store::trust::enrolments(&self.conn, Some(device))? {
+            let mut of_union = receivers::of_union(&self.conn, enrolled.union)?.into_iter();
+            if let Some(receiver) = of_union.find(|r| r.device == *device) {
+                return Ok(Some((enrolled.union, receiver)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes the keys that have been granted or returned; what they open can be indexed now.
+    pub(super) fn take_keys(&mut self) -> Result<()> {
+        for union in self.keys.look(&self.conn, &self.me)? {
+            self.index_sealed(union)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn load_keys(&mut self) -> Result<()> {
+        self.keys.look(&self.conn, &self.me).map(drop)
+    }
+
+    fn index_sealed(&self, owner: RegionCode) -> Result<()> {
+        for kind in kinds().iter().filter(|k| k.shape == Shape::Document) {
+            for (at, field) in kind.fields.iter().enumerate().filter(|(_, f)| f.privacy == Privacy::Sealed) {
+                for row in projection::list(&self.conn, kind, Some(owner), None, usize::MAX >> 1)? {
+                    if let Some(index) = self.blind(&row.id, row.record.values()[at].as_ref()) {
+                        projection::set_index(&self.conn, kind, field.name, &row.id, &index)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// This hub's index of a sealed value, where it may look.
+    pub(super) fn blind(&self, id: &RecordId, value: Option<&Value>) -> Option<[u8; 17]> {
+        let (index, Value::Bytes(sealed)) = (self.me.index.as_ref()?, value?) else { return None };
+        Some(seal::blind_index(index, &self.keys.open(sealed, id).ok()?))
+    }
+
+    /// Seals a value for a record of this union.
+    pub(super) fn seal(&self, text: &str, id: &RecordId) -> Result<Vec<u8>> {
+        let key = self.keys.sealing(&self.conn, &self.me)?;
+        key.seal(text, id).map_err(|_| StoreError::Refused("the value cannot be sealed".into()))
+    }
+}
