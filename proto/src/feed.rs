@@ -5,7 +5,7 @@ use prost::Message as _;
 
 use crate::{
     id::{DeviceId, FeedId, Hash},
-    kind::Reach,
+    kind::{Author, Kind, Reach},
     region::{Level, RegionCode},
     v1,
 };
@@ -24,6 +24,17 @@ pub enum Scope {
     Branch(RegionCode),
     /// What a hub says to everyone below it; also seen by every level above the hub.
     Everyone,
+}
+
+impl Scope {
+    /// Whether records of that kind stand in a feed of this scope.
+    pub fn holds(self, kind: &Kind) -> bool {
+        match (kind.author, self) {
+            (Author::Owner, Scope::Own(reach)) => reach == kind.reach,
+            (Author::Superior, Scope::Branch(_)) | (Author::Publisher, Scope::Everyone) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Why bytes are not a feed header.

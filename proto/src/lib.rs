@@ -3,8 +3,8 @@
 //! In reading order: the words (`lang`), values that carry rules (`region`, `money`, `period`, `ident`, `id`), record
 //! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `rules`), then how what was recorded is
 //! proved: operations and edits (`operation`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
-//! (`signed`), where all authority comes from (`root`), how runs of operations are packed (`segment`) and how identity
-//! numbers are sealed (`seal`).
+//! (`signed`), where all authority comes from (`root`), what a file proves to whoever knows that only (`proof`), how runs
+//! of operations are packed (`segment`) and how identity numbers are sealed (`seal`).
 
 pub mod lang;
 
@@ -22,6 +22,7 @@ pub mod value;
 pub mod edit;
 pub mod feed;
 pub mod operation;
+pub mod proof;
 pub mod root;
 pub mod seal;
 pub mod segment;

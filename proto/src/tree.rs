@@ -7,6 +7,8 @@ use crate::id::Hash;
 
 /// Leaves whose root is kept, so that a proof need not hash the whole feed.
 pub const RUN: u64 = 256;
+/// Steps from a leaf to the root of the largest tree there can be. A consistency proof has at most one more.
+pub const MAX_PATH: usize = 64;
 
 /// The hash of one leaf.
 pub fn leaf(data: &[&[u8]]) -> Hash {
