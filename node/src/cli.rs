@@ -4,13 +4,18 @@
 //! and a test sees to it that nothing is missing in either.
 
 pub mod check;
+pub mod check_proof;
+pub mod consistency;
 pub mod desk;
 pub mod error;
 pub mod filing;
 pub mod init;
 pub mod join;
 pub mod lang;
+pub mod outfile;
+pub mod prove;
 pub mod quarantine;
+pub mod receipts;
 pub mod record;
 pub mod repair;
 pub mod rollup;
@@ -93,6 +98,15 @@ pub enum Verb {
     Check(check::CheckVerb),
     /// Compute tables and totals again from what was written
     Rebuild(repair::Rebuild),
+    /// Write a record to a file that proves itself to whoever knows the root fingerprint
+    Prove(prove::Prove),
+    /// Say what a proof file proves, knowing only the root fingerprint; ends with code 4 where it proves nothing
+    CheckProof(check_proof::CheckProof),
+    /// Receipts of the levels above: list, check, export
+    #[command(subcommand)]
+    Receipts(receipts::ReceiptsVerb),
+    /// Prove that two receipts speak of one history
+    Consistency(consistency::Consistency),
     /// Prove that nothing was altered: signatures, hash trees, and that a rebuild gives the same
     Verify(repair::Verify),
     /// List what is stored but does not count, and why
@@ -114,6 +128,10 @@ impl Verb {
             Verb::Check(verb) => verb.run(desk),
             Verb::Rebuild(verb) => verb.run(desk),
             Verb::Verify(verb) => verb.run(desk),
+            Verb::Prove(verb) => verb.run(desk),
+            Verb::CheckProof(verb) => verb.run(desk),
+            Verb::Receipts(verb) => verb.run(desk),
+            Verb::Consistency(verb) => verb.run(desk),
             Verb::Quarantine(verb) => verb.run(desk),
         }
     }

@@ -26,6 +26,7 @@ use crate::{
     store::{Result, StoreError, data_version, feeds, feeds::FeedRow, meta, projection, rollups, set_meta, tables},
 };
 
+pub(crate) use apply::puts_allowed;
 pub use author::Outcome;
 pub use intake::{Incoming, Intake};
 pub use rebuild::verify;

@@ -114,6 +114,12 @@ fn split(n: u64) -> u64 {
     1 << (63 - (n - 1).leading_zeros())
 }
 
+/// The root of the leaves `from..to`, at least two, from the roots of the parts into which the tree splits them.
+pub fn joined<L: Leaves>(leaves: &mut L, from: u64, to: u64) -> Result<Hash, L::Error> {
+    let middle = from + split(to - from);
+    Ok(node(&leaves.range(from, middle)?, &leaves.range(middle, to)?))
+}
+
 /// Hashes that lead from leaf `index` to the root of the first `size` leaves: RFC 9162, 2.1.3.1.
 pub fn inclusion<L: Leaves>(leaves: &mut L, index: u64, size: u64) -> Result<Vec<Hash>, L::Error> {
     let (mut from, mut to) = (0, size);

@@ -3,6 +3,7 @@
 //! The one place where errors of all modules become words. A cause that is not listed is shown with its whole chain.
 
 mod causes;
+mod proof;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -120,6 +121,15 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
         }
         if let Some(error) = cause.downcast_ref() {
             return causes::filing(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return proof::proving(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return proof::checking(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return proof::would_not_count(error, lang);
         }
         if let Some(error) = cause.downcast_ref::<CheckError>() {
             let what = lang.pick("检查程序出错", "a check failed").to_owned() + ": " + &error.to_string();
