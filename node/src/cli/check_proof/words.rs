@@ -29,10 +29,10 @@ pub fn words(desk: &Desk, proven: &Proven, said: Option<&Said>) -> String {
     match &proven.subject {
         Subject::Record(id) => {
             lines.extend(record(desk, proven, said, &id.to_string()));
-            for (feed, operation) in proven.operations() {
-                lines.push(place(desk, feed, operation));
-                devices.push((feed.feed.device, feed.feed.union));
+            for feed in &proven.feeds {
+                lines.extend(places(desk, proven, feed));
             }
+            devices.extend(proven.operations().map(|(feed, _)| (feed.feed.device, feed.feed.union)));
             let feeds = proven.feeds.iter().filter(|f| !f.receipts.is_empty());
             let receipts: Vec<&Receipt> = feeds.flat_map(|f| &f.receipts).collect();
             if receipts.is_empty() {
@@ -104,22 +104,52 @@ fn record(desk: &Desk, proven: &Proven, said: Option<&Said>, id: &str) -> Vec<St
     lines
 }
 
-/// Who wrote an operation, where it stands, and when the device says.
-fn place(desk: &Desk, feed: &ProvenFeed, operation: &ProvenOperation) -> String {
+/// More places than these are not listed one by one.
+const LISTED: usize = 12;
+
+/// Who wrote the record's operations of one feed, where they stand, and when the device says.
+fn places(desk: &Desk, proven: &Proven, feed: &ProvenFeed) -> Vec<String> {
+    let own: Vec<&ProvenOperation> =
+        proven.operations().filter(|(f, _)| f.feed.id == feed.feed.id).map(|(_, o)| o).collect();
+    let (Some(first), Some(last)) = (own.first(), own.last()) else { return vec![] };
     let (union, size) = (feed.feed.union, feed.head.as_ref().map_or(0, |h| h.size));
-    let device = short(&feed.feed.device, 16);
-    let id = short(&feed.feed.id, 8);
-    let (at, when) = (operation.position, desk.moment(operation.operation.time));
-    match desk.lang {
-        Lang::Zh => format!(
-            "写入：{}（{union}）设备 {device}，日志 {id} #{at}（共{size}条）；设备自报时间 {when}",
-            union.union_name()
-        ),
-        Lang::En => format!(
-            "written by {} ({union}), device {device}, in feed {id} as #{at} of {size}; the device says {when}",
-            union.union_name()
-        ),
+    let (device, id) = (short(&feed.feed.device, 16), short(&feed.feed.id, 8));
+    let at = listed(&own);
+    let mut when = desk.moment(first.operation.time);
+    if own.len() > 1 {
+        when += &format!("{}{}", desk.pick(" 至 ", " to "), desk.moment(last.operation.time));
     }
+    let name = union.union_name();
+    let mut lines = vec![match desk.lang {
+        Lang::Zh => format!("写入：{name}（{union}）设备 {device}，日志 {id} {at}（共{size}条）；设备自报时间 {when}"),
+        Lang::En => {
+            format!(
+                "written by {name} ({union}), device {device}, in feed {id} as {at} of {size}; the device says {when}"
+            )
+        }
+    }];
+    let alone: Vec<&ProvenOperation> = own.into_iter().filter(|o| holders(feed, o).next().is_none()).collect();
+    if !alone.is_empty() && !feed.receipts.is_empty() {
+        let what = desk.pick("其中没有任何签收涵盖的：", "of these no receipt covers: ");
+        lines.push(format!("{what}{}", listed(&alone)));
+    }
+    lines
+}
+
+fn listed(operations: &[&ProvenOperation]) -> String {
+    let all = operations.iter().map(|o| format!("#{}", o.position));
+    match operations {
+        [first, .., last] if operations.len() > LISTED => {
+            format!("#{} … #{} ({})", first.position, last.position, operations.len())
+        }
+        _ => all.collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Receipts that cover an operation.
+fn holders<'a>(feed: &'a ProvenFeed, operation: &ProvenOperation) -> impl Iterator<Item = &'a Receipt> {
+    let position = operation.position;
+    feed.receipts.iter().filter(move |r| r.size > position)
 }
 
 fn acknowledged(desk: &Desk, receipt: &Receipt) -> String {
@@ -152,7 +182,10 @@ fn whose(desk: &Desk, proven: &Proven, receipt: &Receipt) -> String {
 /// Each enrolment once, the root's first.
 fn links(proven: &Proven, devices: &[(DeviceId, RegionCode)]) -> Vec<Link> {
     let mut all: Vec<Link> = vec![];
-    for (device, union) in devices {
+    let mut devices = devices.to_vec();
+    devices.sort_unstable();
+    devices.dedup();
+    for (device, union) in &devices {
         for link in proven.chain(device, *union) {
             if !all.contains(&link) {
                 all.push(link);
@@ -219,6 +252,7 @@ pub fn json(proven: &Proven, said: Option<&Said>) -> Json {
                     "union": u32::from(feed.feed.union), "device": feed.feed.device.to_string(),
                     "feed": feed.feed.id.to_string(), "seq": o.position,
                     "size": feed.head.as_ref().map(|h| h.size), "claimed_at": o.operation.time,
+                    "acknowledged_by": holders(feed, o).map(|r| u32::from(r.union)).collect::<Vec<_>>(),
                 })
             });
             object["operations"] = operations.collect();
