@@ -158,11 +158,11 @@ fn acknowledged(desk: &Desk, receipt: &Receipt) -> String {
     let feed = short(&receipt.feed, 8);
     match desk.lang {
         Lang::Zh => format!(
-            "签收：{}（{union}）枢纽 {device}，{when} 起日志 {feed} 的前{size}条已在其硬盘上",
+            "签收：{}（{union}）枢纽 {device}，至迟自 {when} 起，日志 {feed} 的前{size}条在其硬盘上",
             union.union_name()
         ),
         Lang::En => format!(
-            "on the disk of {} ({union}), hub {device}, since {when}: the first {size} of feed {feed}",
+            "on the disk of {} ({union}), hub {device}, since {when} at the latest: the first {size} of feed {feed}",
             union.union_name()
         ),
     }

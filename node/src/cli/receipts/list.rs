@@ -24,7 +24,7 @@ impl List {
             .column("device", desk.pick("枢纽设备", "hub's device"))
             .number("size", desk.pick("条数", "operations"))
             .number("held", desk.pick("本机条数", "here"))
-            .column("received_at", desk.pick("签收时间", "since"));
+            .column("received_at", desk.pick("签收时间", "signed"));
         office.look(|conn| {
             for receipt in receipts::all(conn)? {
                 let row = feeds::by_id(conn, &receipt.feed)?;

@@ -72,7 +72,7 @@ fn table(desk: &Desk, confirmed: &[Confirmed]) -> Table {
         .column("union", desk.pick("上级", "level above"))
         .number("size", desk.pick("已确认", "confirmed"))
         .number("of", desk.pick("共", "of"))
-        .column("received_at", desk.pick("签收时间", "since"))
+        .column("received_at", desk.pick("签收时间", "signed"))
         .column("waiting_since", desk.pick("未确认，最早写于", "not confirmed, first written"));
     for row in confirmed {
         let feed = row.feed.to_string();
