@@ -201,6 +201,7 @@ fn receipts(town: &Town, id: &str, root: &str) {
     assert_eq!(town.run("binhai", &["consistency", "grown.proof", "320900"]).code, 2, "not a receipt");
 
     lie(town, &feed);
+    quarantined(town);
 }
 
 /// The city signs for another history, and its word has got into the county's database: it is found, said and kept.
@@ -233,4 +234,41 @@ fn lie(town: &Town, feed: &str) {
     let compared = town.run("binhai", &["consistency", "old.proof", "320900", "--out", "lie.proof"]);
     assert!(compared.code == 3 && compared.err.contains("证据"), "{}", compared.err);
     assert!(!town.path("lie.proof").exists(), "nothing is written where nothing is proven");
+}
+
+/// What does not count is not proven, however well it is signed.
+fn quarantined(town: &Town) {
+    use huiliu_node::{clock, identity::Home, ledger::Incoming, store::Threads};
+    use huiliu_proto::{
+        feed::{Feed, Scope},
+        id::RecordIds,
+        kind::{Reach, kind},
+        operation::Operation,
+        segment,
+        signed::TreeHead,
+        tree::Edge,
+    };
+    let home = Home::open(&town.path("binhai")).expect("a home");
+    let (clock, dice) = (clock::system(), clock::dice());
+    let me = home.me(clock.clone(), dice.clone()).expect("its keys");
+    let feed = Feed::new(&me.network, me.union, me.device(), 77, Scope::Own(Reach::Province), None).expect("a feed");
+    let id = RecordIds::new(&me.device(), [9; 4], None).next(clock());
+    let number = kind("work_entry").expect("it is declared").number;
+    let operation = Operation::new(number, id, None, vec![0x10, 0x02], None);
+    let mut edge = Edge::default();
+    edge.push(operation.leaf());
+    let batch = Incoming {
+        feed: feed.id,
+        header: feed.header.clone(),
+        first: 0,
+        count: 1,
+        segment: segment::pack(&[operation]).expect("it is small").into(),
+        head: TreeHead::sign(&me.key, feed.id, 1, edge.root(), clock(), None).signed,
+    };
+    let store = home.store(clock, dice, Threads::Inline).expect("its store");
+    store.write_blocking(move |ledger| ledger.take_in(&batch)).expect("it is taken");
+    drop(store);
+    let refused = town.run("binhai", &["prove", &id.to_string(), "--out", "held.proof"]);
+    assert!(refused.code == 4 && refused.err.contains("不计入"), "{}{}", refused.out, refused.err);
+    assert!(!town.path("held.proof").exists());
 }
