@@ -7,7 +7,7 @@
 
 use huiliu_proto::{
     feed::{Feed, Scope},
-    kind::{self, Author, Kind},
+    kind::{self, Kind},
     lang::{Label, Lang},
     operation::Operation,
     record::Record,
@@ -123,12 +123,7 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
             format!("record kind {} was written by a newer version; upgrade this program", operation.kind),
         ));
     };
-    let fits = match (kind.author, feed.scope) {
-        (Author::Owner, Scope::Own(reach)) => reach == kind.reach,
-        (Author::Superior, Scope::Branch(_)) | (Author::Publisher, Scope::Everyone) => true,
-        _ => false,
-    };
-    if fits {
+    if feed.scope.holds(kind) {
         return Ok(kind);
     }
     Err(Refusal::new(

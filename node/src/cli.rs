@@ -5,6 +5,8 @@
 
 pub mod backup;
 pub mod check;
+pub mod check_proof;
+pub mod consistency;
 pub mod crash;
 pub mod desk;
 pub mod error;
@@ -15,8 +17,11 @@ pub mod invite;
 pub mod join;
 pub mod keys;
 pub mod lang;
+pub mod outfile;
 pub mod passphrase;
+pub mod prove;
 pub mod quarantine;
+pub mod receipts;
 pub mod record;
 pub mod repair;
 pub mod restore;
@@ -105,6 +110,15 @@ pub enum Verb {
     Check(check::CheckVerb),
     /// Compute tables and totals again from what was written
     Rebuild(repair::Rebuild),
+    /// Write a record to a file that proves itself to whoever knows the root fingerprint
+    Prove(prove::Prove),
+    /// Say what a proof file proves, knowing only the root fingerprint; ends with code 4 where it proves nothing
+    CheckProof(check_proof::CheckProof),
+    /// Receipts of the levels above: list, check, export
+    #[command(subcommand)]
+    Receipts(receipts::ReceiptsVerb),
+    /// Prove that two receipts speak of one history
+    Consistency(consistency::Consistency),
     /// Prove that nothing was altered: signatures, hash trees, and that a rebuild gives the same
     Verify(repair::Verify),
     /// What is stored but does not count: see it, and decide about it
@@ -138,6 +152,10 @@ impl Verb {
             Verb::Check(verb) => verb.run(desk),
             Verb::Rebuild(verb) => verb.run(desk),
             Verb::Verify(verb) => verb.run(desk),
+            Verb::Prove(verb) => verb.run(desk),
+            Verb::CheckProof(verb) => verb.run(desk),
+            Verb::Receipts(verb) => verb.run(desk),
+            Verb::Consistency(verb) => verb.run(desk),
             Verb::Quarantine(verb) => verb.run(desk),
             Verb::Evidence(verb) => verb.run(desk),
             Verb::Backup(verb) => verb.run(desk),

@@ -33,6 +33,7 @@ use crate::{
     store::{Result, StoreError, data_version, feeds, feeds::FeedRow, meta, projection, rollups, set_meta, tables},
 };
 
+pub(crate) use apply::puts_allowed;
 pub use author::Outcome;
 pub use grants::Return;
 pub use intake::{Incoming, Intake};

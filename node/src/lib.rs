@@ -2,7 +2,7 @@
 //!
 //! In reading order: what a document is (`document`), what may count (`admission`), what it adds up to (`rollup`,
 //! `statement`), how it is kept (`ledger` over `store`), how it is checked (`check`), who writes (`identity`), how it
-//! travels (`sync`), and what a person types (`cli`).
+//! is proven to others (`proof`), how it travels (`sync`), and what a person types (`cli`).
 
 pub mod admission;
 pub mod check;
@@ -14,6 +14,7 @@ pub mod finding;
 pub mod identity;
 pub mod keyring;
 pub mod ledger;
+pub mod proof;
 pub mod rollup;
 pub mod ruling;
 pub mod statement;

@@ -6,7 +6,7 @@ use prost::Message as _;
 use crate::{
     algorithms::{SUITE, Suite, UnknownSuite},
     id::{DeviceId, FeedId, Hash},
-    kind::Reach,
+    kind::{Author, Kind, Reach},
     region::{Level, RegionCode},
     v1,
 };
@@ -23,6 +23,17 @@ pub enum Scope {
     Branch(RegionCode),
     /// What a hub says to everyone below it; also seen by every level above the hub.
     Everyone,
+}
+
+impl Scope {
+    /// Whether records of that kind stand in a feed of this scope.
+    pub fn holds(self, kind: &Kind) -> bool {
+        match (kind.author, self) {
+            (Author::Owner, Scope::Own(reach)) => reach == kind.reach,
+            (Author::Superior, Scope::Branch(_)) | (Author::Publisher, Scope::Everyone) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Why bytes are not a feed header.

@@ -3,8 +3,9 @@
 //! In reading order: the words (`lang`), values that carry rules (`region`, `money`, `period`, `ident`, `id`), record
 //! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `rules`), then how what was recorded is
 //! proved: operations and edits (`operation`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
-//! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), how runs of operations are
-//! packed (`segment`), how identity numbers are sealed (`seal`), and how a machine joins (`token`, `joining`).
+//! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), what a file proves to whoever
+//! knows that only (`proof`), how runs of operations are packed (`segment`), how identity numbers are sealed (`seal`), and
+//! how a machine joins (`token`, `joining`).
 
 pub mod lang;
 
@@ -25,6 +26,7 @@ pub mod feed;
 mod hidden;
 pub mod joining;
 pub mod operation;
+pub mod proof;
 pub mod root;
 pub mod seal;
 pub mod segment;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub const MAX_PAYLOAD: usize = 256 * 1024;
-const MAX_HEADER: usize = 64;
+pub const MAX_HEADER: usize = 64;
 pub const SALT: usize = 16;
 
 /// Why an operation's bytes are refused.

@@ -7,6 +7,8 @@ use crate::id::Hash;
 
 /// Leaves whose root is kept, so that a proof need not hash the whole feed.
 pub const RUN: u64 = 256;
+/// Steps from a leaf to the root of the largest tree there can be. A consistency proof has at most one more.
+pub const MAX_PATH: usize = 64;
 
 /// The hash of one leaf.
 pub fn leaf(data: &[&[u8]]) -> Hash {
@@ -110,6 +112,12 @@ pub fn edge<L: Leaves>(leaves: &mut L, size: u64) -> Result<Edge, L::Error> {
 /// The largest power of two smaller than `n`, for `n` of at least 2.
 fn split(n: u64) -> u64 {
     1 << (63 - (n - 1).leading_zeros())
+}
+
+/// The root of the leaves `from..to`, at least two, from the roots of the parts into which the tree splits them.
+pub fn joined<L: Leaves>(leaves: &mut L, from: u64, to: u64) -> Result<Hash, L::Error> {
+    let middle = from + split(to - from);
+    Ok(node(&leaves.range(from, middle)?, &leaves.range(middle, to)?))
 }
 
 /// Hashes that lead from leaf `index` to the root of the first `size` leaves: RFC 9162, 2.1.3.1.

@@ -4,6 +4,7 @@
 
 mod causes;
 mod lines;
+mod proof;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -128,6 +129,15 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
         }
         if let Some(error) = cause.downcast_ref() {
             return causes::filing(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return proof::proving(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return proof::checking(error, lang);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return proof::would_not_count(error, lang);
         }
         if let Some(error) = cause.downcast_ref::<CheckError>() {
             let what = lang.pick("检查程序出错", "a check failed").to_owned() + ": " + &error.to_string();

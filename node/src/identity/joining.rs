@@ -203,9 +203,20 @@ impl Home {
 
     /// The fingerprint of the network's root, once it is known.
     pub fn fingerprint(&self) -> Result<Option<Fingerprint>, IdentityError> {
-        let Some(device) = self.config.root else { return Ok(None) };
-        let certificate_key = certificates::key_hash(&self.root_certificate()?)?;
-        Ok(Some(Root { network: self.config.network.clone(), device, certificate_key }.fingerprint()))
+        match self.root() {
+            Ok(root) => Ok(Some(root.fingerprint())),
+            Err(IdentityError::NotJoined) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The root of this home's network; `NotJoined` before it has one.
+    pub fn root(&self) -> Result<Root, IdentityError> {
+        Ok(Root {
+            network: self.config.network.clone(),
+            device: self.config.root.ok_or(IdentityError::NotJoined)?,
+            certificate_key: certificates::key_hash(&self.root_certificate()?)?,
+        })
     }
 
     /// Takes what the union above answered; the database has to be opened anew afterwards. Where the root is known, from

@@ -454,7 +454,7 @@ pub(crate) fn value(scalar: &Scalar) -> Option<Value> {
 }
 
 /// The rules of each field that is put, and that a new document has what it must have.
-fn puts_allowed(kind: &'static Kind, puts: &[Put], creates: bool) -> Result<(), Refusal> {
+pub(crate) fn puts_allowed(kind: &'static Kind, puts: &[Put], creates: bool) -> Result<(), Refusal> {
     for put in puts {
         let Some(at) = kind.field_numbered(put.field) else { continue };
         let field = &kind.fields[at];

@@ -264,38 +264,38 @@ impl Ledger {
     pub fn take_receipt(&mut self, receipt: &Receipt) -> Result<bool> {
         let Some(no) = self.feed_by_id(&receipt.feed)? else { return Ok(false) };
         let row = self.feed(no)?.clone();
-        let root_hub = receipt.union == huiliu_proto::region::RegionCode::NATION
-            && self.me.root.is_some_and(|root| root == receipt.device);
-        let hub = match receipt.union.parent() {
-            None => root_hub,
-            Some(parent) => trust::enrolled(&self.conn, &receipt.device, receipt.union, parent, true)?,
-        };
+        let hub = trust::is_hub(&self.conn, self.me.root, &receipt.device, receipt.union)?;
         if !hub || receipt.size > row.size() {
             return Ok(false);
         }
         if feeds::root_at(&self.conn, &row, receipt.size)? != receipt.root {
-            let by = receipt.union.union_name();
-            let evidence = Evidence {
-                what: What::Receipt,
-                feed: receipt.feed,
-                seen_at: self.now(),
-                from: Some(Neighbour { union: receipt.union, device: receipt.device }),
-                ours: row.head.as_ref().map(|h| h.signed.clone()),
-                theirs: Some(receipt.signed.clone()),
-                detail: Label::new(
-                    format!("{by}签收的内容与本机日志不符；该枢纽所收可能被改动，请与其核对"),
-                    format!(
-                        "{} signed for something that this feed never held; compare with that union",
-                        receipt.union
-                    ),
-                ),
-            };
-            evidence::add(&self.conn, &evidence)?;
-            tracing::error!(feed = %receipt.feed, hub = %receipt.union, "a hub signed for something this feed never held");
+            self.keep_lie(receipt)?;
             return Ok(false);
         }
         receipts::put(&self.conn, receipt)?;
         Ok(true)
+    }
+
+    /// An enrolled hub signed for something that a feed never held.
+    pub fn keep_lie(&mut self, receipt: &Receipt) -> Result<()> {
+        let held = feeds::by_id(&self.conn, &receipt.feed)?.and_then(|row| row.head);
+        let by = receipt.union.union_name();
+        let evidence = Evidence {
+            what: What::Receipt,
+            feed: receipt.feed,
+            seen_at: self.now(),
+            from: Some(Neighbour { union: receipt.union, device: receipt.device }),
+            ours: held.map(|head| head.signed),
+            theirs: Some(receipt.signed.clone()),
+            detail: Label::new(
+                format!("{by}签收的内容与本机日志不符；该枢纽所收可能被改动，请与其核对"),
+                format!("{} signed for something that this feed never held; compare with that union", receipt.union),
+            ),
+        };
+        if evidence::add(&self.conn, &evidence)? {
+            tracing::error!(feed = %receipt.feed, hub = %receipt.union, "a hub signed for something this feed never held");
+        }
+        Ok(())
     }
 }
 

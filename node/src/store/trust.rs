@@ -25,6 +25,14 @@ pub fn enrolled(
     Ok(statement.query_row((device.as_bytes(), u32::from(union), u32::from(parent), hub), |r| r.get(0))?)
 }
 
+/// Whether the device is a hub of `union`: the root of the network, or enrolled as one by the union above.
+pub fn is_hub(conn: &Connection, root: Option<DeviceId>, device: &DeviceId, union: RegionCode) -> Result<bool> {
+    match union.parent() {
+        None => Ok(root == Some(*device)),
+        Some(parent) => enrolled(conn, device, union, parent, true),
+    }
+}
+
 /// An enrolled device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolled {

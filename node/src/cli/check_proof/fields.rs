@@ -1,0 +1,97 @@
+//! The values of a proven record: as a table, and as a program reads them. No home is asked, so a reference is an id.
+
+use huiliu_proto::{
+    kind::{Field, Kind},
+    proof::Proven,
+    record::Record,
+    value::Value,
+};
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    cli::{
+        Desk,
+        record::view,
+        table::{Cell, Table},
+    },
+    document::Fields,
+    proof::said::device_of,
+};
+
+fn table(desk: &Desk) -> Table {
+    Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"))
+}
+
+fn one(desk: &Desk, field: &Field, value: &Value) -> String {
+    let shown = field.show(value, desk.lang);
+    match field.sealed() {
+        true => {
+            shown
+                + desk.pick("（加密；没有该单位的密钥无法读出）", " (sealed; not to be read without that union's key)")
+        }
+        false => shown,
+    }
+}
+
+fn lines(desk: &Desk, field: &Field, lines: &[Vec<Option<Value>>]) -> String {
+    let rows = lines.iter().enumerate().map(|(n, line)| {
+        let cells = field.lines().iter().zip(line).filter_map(|(column, value)| {
+            Some(format!("{} {}", desk.label(&column.label), one(desk, column, value.as_ref()?)))
+        });
+        format!("{}. {}", n + 1, cells.collect::<Vec<_>>().join(desk.pick("，", ", ")))
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+pub fn entry(desk: &Desk, record: &Record) -> String {
+    let mut table = table(desk);
+    for (field, value) in record.kind.fields.iter().zip(record.values()) {
+        let shown = match value {
+            None => continue,
+            Some(Value::Lines(rows)) => lines(desk, field, rows),
+            Some(value) => one(desk, field, value),
+        };
+        table.row(vec![Cell::same(desk.label(&field.label)), Cell::same(shown)]);
+    }
+    table.words()
+}
+
+/// Every value that stands: where devices disagree, all of them with who wrote each.
+pub fn document(desk: &Desk, proven: &Proven, kind: &'static Kind, fields: &Fields) -> String {
+    let mut table = table(desk);
+    for field in &kind.fields {
+        let standing = fields.get(&field.number).map_or(&[][..], Vec::as_slice);
+        let several = standing.iter().any(|s| s.value != standing[0].value);
+        for standing in standing.iter().take(if several { usize::MAX } else { 1 }) {
+            let value = view::value_of(field, &standing.value);
+            let mut shown = value.map(|value| one(desk, field, &value)).unwrap_or_default();
+            if several {
+                let device = device_of(proven, &standing.put.actor);
+                let device = device.map_or_else(|| "?".to_owned(), |d| d.to_string()[..16].to_owned());
+                shown += &desk
+                    .pick("（设备 {} 所写，当时尚未选定）", " (by device {}; not decided then)")
+                    .replace("{}", &device);
+            } else if shown.is_empty() {
+                continue;
+            }
+            table.row(vec![Cell::same(desk.label(&field.label)), Cell::same(shown)]);
+        }
+    }
+    table.words()
+}
+
+pub fn document_json(kind: &'static Kind, fields: &Fields) -> (Json, Json) {
+    let (mut said, mut conflicts) = (Map::new(), vec![]);
+    for field in &kind.fields {
+        let Some(standing) = fields.get(&field.number) else { continue };
+        let values: Vec<Json> =
+            standing.iter().filter_map(|s| Some(view::json(field, &view::value_of(field, &s.value)?))).collect();
+        if let Some(first) = values.first() {
+            said.insert(field.name.to_owned(), first.clone());
+        }
+        if standing.iter().any(|s| s.value != standing[0].value) {
+            conflicts.push(json!({ "field": field.name, "values": values }));
+        }
+    }
+    (Json::Object(said), conflicts.into())
+}

@@ -1,0 +1,308 @@
+//! What a file proves, in words and for programs; and what it does not prove.
+
+use huiliu_proto::{
+    id::DeviceId,
+    kind::numbered,
+    lang::Lang,
+    proof::{Link, Proven, ProvenFeed, ProvenOperation, Subject},
+    region::RegionCode,
+    signed::Receipt,
+};
+use serde_json::{Value as Json, json};
+
+use super::fields;
+use crate::{
+    cli::{Desk, record::view},
+    proof::said::Said,
+};
+
+fn short(id: &dyn std::fmt::Display, digits: usize) -> String {
+    id.to_string()[..digits].to_owned()
+}
+
+pub fn words(desk: &Desk, proven: &Proven, said: Option<&Said>) -> String {
+    let mut lines = vec![match desk.lang {
+        Lang::Zh => format!("属实。网络 {}，根指纹 {}", proven.root.network, proven.root.fingerprint()),
+        Lang::En => format!("proven. Network {}, root {}", proven.root.network, proven.root.fingerprint()),
+    }];
+    let mut devices: Vec<(DeviceId, RegionCode)> = vec![];
+    match &proven.subject {
+        Subject::Record(id) => {
+            lines.extend(record(desk, proven, said, &id.to_string()));
+            for feed in &proven.feeds {
+                lines.extend(places(desk, proven, feed));
+            }
+            devices.extend(proven.operations().map(|(feed, _)| (feed.feed.device, feed.feed.union)));
+            let feeds = proven.feeds.iter().filter(|f| !f.receipts.is_empty());
+            let receipts: Vec<&Receipt> = feeds.flat_map(|f| &f.receipts).collect();
+            if receipts.is_empty() {
+                lines.push(
+                    desk.pick(
+                        "没有任何上级的签收：只证明该设备签过名",
+                        "no hub's receipt is in it: it proves only what that device signed",
+                    )
+                    .to_owned(),
+                );
+            }
+            for receipt in receipts {
+                lines.push(acknowledged(desk, receipt));
+                devices.push((receipt.device, receipt.union));
+            }
+        }
+        Subject::Receipt { receipt, .. } => {
+            lines.push(whose(desk, proven, receipt));
+            lines.push(acknowledged(desk, receipt));
+            devices.push((receipt.device, receipt.union));
+        }
+        Subject::Growth { older, newer, .. } => {
+            lines.push(whose(desk, proven, older));
+            lines.push(
+                desk.pick(
+                    "两份签收说的是同一段历史：前一份所含的内容，没有一条被改动或拿掉",
+                    "both receipts speak of one history: nothing that was in the first was changed or taken out",
+                )
+                .to_owned(),
+            );
+            for receipt in [older, newer] {
+                lines.push(acknowledged(desk, receipt));
+                devices.push((receipt.device, receipt.union));
+            }
+        }
+    }
+    lines.extend(chain(desk, proven, &devices));
+    lines.push(limits(desk, proven).to_owned());
+    lines.join("\n")
+}
+
+fn record(desk: &Desk, proven: &Proven, said: Option<&Said>, id: &str) -> Vec<String> {
+    let kind = proven.operations().next().and_then(|(_, o)| numbered(o.operation.kind));
+    let label = kind.map_or_else(|| desk.pick("记录", "record").to_owned(), |k| desk.label(&k.label).to_owned());
+    let mut lines = vec![format!("{label} {id}")];
+    lines.push(match said {
+        Some(Said::Entry(record)) => fields::entry(desk, record),
+        Some(Said::Document { kind, fields, edits }) => {
+            let table = fields::document(desk, proven, kind, fields);
+            match desk.lang {
+                Lang::Zh => format!("{table}\n以上是文件内{edits}次填写、修改之后的内容"),
+                Lang::En => format!("{table}\nas it stands after the {edits} edits in the file"),
+            }
+        }
+        Some(Said::Destroyed(_)) => desk
+            .pick(
+                "内容已依规销毁：只证明它曾被写下",
+                "the contents have been destroyed: it is proven only that they were written",
+            )
+            .to_owned(),
+        Some(Said::Newer(number)) => match desk.lang {
+            Lang::Zh => format!("记录种类 {number} 由更新的版本写成：只证明它曾被写下；要看内容请升级本程序"),
+            Lang::En => format!(
+                "kind {number} is of a newer version: it is proven only that it was written; upgrade this program to read it"
+            ),
+        },
+        None => return vec![],
+    });
+    lines
+}
+
+/// More places than these are not listed one by one.
+const LISTED: usize = 12;
+
+/// Who wrote the record's operations of one feed, where they stand, and when the device says.
+fn places(desk: &Desk, proven: &Proven, feed: &ProvenFeed) -> Vec<String> {
+    let own: Vec<&ProvenOperation> =
+        proven.operations().filter(|(f, _)| f.feed.id == feed.feed.id).map(|(_, o)| o).collect();
+    let (Some(first), Some(last)) = (own.first(), own.last()) else { return vec![] };
+    let (union, size) = (feed.feed.union, feed.head.as_ref().map_or(0, |h| h.size));
+    let (device, id) = (short(&feed.feed.device, 16), short(&feed.feed.id, 8));
+    let at = listed(&own);
+    let mut when = desk.moment(first.operation.time);
+    if own.len() > 1 {
+        when += &format!("{}{}", desk.pick(" 至 ", " to "), desk.moment(last.operation.time));
+    }
+    let name = union.union_name();
+    let mut lines = vec![match desk.lang {
+        Lang::Zh => format!("写入：{name}（{union}）设备 {device}，日志 {id} {at}（共{size}条）；设备自报时间 {when}"),
+        Lang::En => {
+            format!(
+                "written by {name} ({union}), device {device}, in feed {id} as {at} of {size}; the device says {when}"
+            )
+        }
+    }];
+    let alone: Vec<&ProvenOperation> = own.into_iter().filter(|o| holders(feed, o).next().is_none()).collect();
+    if !alone.is_empty() && !feed.receipts.is_empty() {
+        let what = desk.pick("其中没有任何签收涵盖的：", "of these no receipt covers: ");
+        lines.push(format!("{what}{}", listed(&alone)));
+    }
+    lines
+}
+
+fn listed(operations: &[&ProvenOperation]) -> String {
+    let all = operations.iter().map(|o| format!("#{}", o.position));
+    match operations {
+        [first, .., last] if operations.len() > LISTED => {
+            format!("#{} … #{} ({})", first.position, last.position, operations.len())
+        }
+        _ => all.collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Receipts that cover an operation.
+fn holders<'a>(feed: &'a ProvenFeed, operation: &ProvenOperation) -> impl Iterator<Item = &'a Receipt> {
+    let position = operation.position;
+    feed.receipts.iter().filter(move |r| r.size > position)
+}
+
+fn acknowledged(desk: &Desk, receipt: &Receipt) -> String {
+    let (union, device) = (receipt.union, short(&receipt.device, 16));
+    let (size, when) = (receipt.size, desk.moment(receipt.received_at));
+    let feed = short(&receipt.feed, 8);
+    match desk.lang {
+        Lang::Zh => format!(
+            "签收：{}（{union}）枢纽 {device}，至迟自 {when} 起，日志 {feed} 的前{size}条在其硬盘上",
+            union.union_name()
+        ),
+        Lang::En => format!(
+            "on the disk of {} ({union}), hub {device}, since {when} at the latest: the first {size} of feed {feed}",
+            union.union_name()
+        ),
+    }
+}
+
+/// Whose feed a receipt is for.
+fn whose(desk: &Desk, proven: &Proven, receipt: &Receipt) -> String {
+    let union = proven.feed(&receipt.feed).map(|f| f.feed.union);
+    let device = proven.feed(&receipt.feed).map(|f| short(&f.feed.device, 16)).unwrap_or_default();
+    let name = union.map(|u| format!("{}（{u}）", u.union_name())).unwrap_or_default();
+    match desk.lang {
+        Lang::Zh => format!("{name}设备 {device} 的日志 {}", receipt.feed),
+        Lang::En => format!("feed {} of {name}, device {device}", receipt.feed),
+    }
+}
+
+/// Each enrolment once, the root's first.
+fn links(proven: &Proven, devices: &[(DeviceId, RegionCode)]) -> Vec<Link> {
+    let mut all: Vec<Link> = vec![];
+    let mut devices = devices.to_vec();
+    devices.sort_unstable();
+    devices.dedup();
+    for (device, union) in &devices {
+        for link in proven.chain(device, *union) {
+            if !all.contains(&link) {
+                all.push(link);
+            }
+        }
+    }
+    all.sort_by_key(|l| (l.union.level(), l.union, l.device));
+    all
+}
+
+fn chain(desk: &Desk, proven: &Proven, devices: &[(DeviceId, RegionCode)]) -> Vec<String> {
+    let root = short(&proven.root.device, 16);
+    let mut lines = vec![match desk.lang {
+        Lang::Zh => format!("登记：全网的根是{}的枢纽 {root}", RegionCode::NATION.union_name()),
+        Lang::En => format!("enrolled: the root is the hub {root} of {}", RegionCode::NATION.union_name()),
+    }];
+    for link in links(proven, devices) {
+        let (by, union) = (link.by.union_name(), link.union.union_name());
+        let (device, at) = (short(&link.device, 16), format!("{} #{}", short(&link.feed, 8), link.position));
+        let from = link.from.map(|day| day.to_string()).unwrap_or_default();
+        lines.push(match desk.lang {
+            Lang::Zh => format!(
+                "　　　{by}登记{union}的{} {device}，自 {from}（日志 {at}）",
+                if link.hub { "枢纽" } else { "设备" }
+            ),
+            Lang::En => format!(
+                "          {by} enrolled the {} {device} of {union} from {from} (feed {at})",
+                if link.hub { "hub" } else { "device" }
+            ),
+        });
+    }
+    lines
+}
+
+fn limits<'a>(desk: &'a Desk, proven: &Proven) -> &'a str {
+    match proven.subject {
+        Subject::Record(_) => desk.pick(
+            "不能证明：此后没有更正、红冲或设备注销；所填内容与事实相符（填写人可能填错）",
+            "not proven: that no correction, reversal or revocation came later; that what people wrote is true",
+        ),
+        _ => desk.pick(
+            "不能证明：日志里写了什么；此后有没有新的内容或设备注销",
+            "not proven: what is written in the feed; that nothing new and no revocation came later",
+        ),
+    }
+}
+
+pub fn json(proven: &Proven, said: Option<&Said>) -> Json {
+    let mut object = json!({
+        "proven": true,
+        "network": proven.root.network,
+        "root": proven.root.fingerprint().to_string(),
+    });
+    let mut devices = vec![];
+    let mut receipts = vec![];
+    match &proven.subject {
+        Subject::Record(id) => {
+            object["what"] = "record".into();
+            object["record"] = id.to_string().into();
+            said_json(&mut object, said);
+            let operations = proven.operations().map(|(feed, o)| {
+                devices.push((feed.feed.device, feed.feed.union));
+                json!({
+                    "union": u32::from(feed.feed.union), "device": feed.feed.device.to_string(),
+                    "feed": feed.feed.id.to_string(), "seq": o.position,
+                    "size": feed.head.as_ref().map(|h| h.size), "claimed_at": o.operation.time,
+                    "acknowledged_by": holders(feed, o).map(|r| u32::from(r.union)).collect::<Vec<_>>(),
+                })
+            });
+            object["operations"] = operations.collect();
+            receipts.extend(proven.feeds.iter().flat_map(|f| &f.receipts));
+        }
+        Subject::Receipt { receipt, .. } => {
+            object["what"] = "receipt".into();
+            receipts.push(receipt);
+        }
+        Subject::Growth { older, newer, .. } => {
+            object["what"] = "consistency".into();
+            receipts.extend([older, newer]);
+        }
+    }
+    devices.extend(receipts.iter().map(|r| (r.device, r.union)));
+    let receipts = receipts.into_iter().map(|r| {
+        json!({
+            "union": u32::from(r.union), "device": r.device.to_string(), "feed": r.feed.to_string(),
+            "of": proven.feed(&r.feed).map(|f| u32::from(f.feed.union)), "size": r.size, "received_at": r.received_at,
+        })
+    });
+    object["receipts"] = receipts.collect();
+    let chain = links(proven, &devices).into_iter().map(|l| {
+        json!({
+            "by": u32::from(l.by), "by_device": l.by_device.to_string(), "feed": l.feed.to_string(), "seq": l.position,
+            "union": u32::from(l.union), "device": l.device.to_string(), "hub": l.hub,
+            "from": l.from.map(|day| day.to_string()),
+        })
+    });
+    object["enrolments"] = chain.collect();
+    object
+}
+
+fn said_json(object: &mut Json, said: Option<&Said>) {
+    match said {
+        Some(Said::Entry(record)) => {
+            object["kind"] = record.kind.name.into();
+            object["fields"] = view::object(&record.kind.fields, record.values());
+        }
+        Some(Said::Document { kind, fields, .. }) => {
+            let (values, conflicts) = fields::document_json(kind, fields);
+            object["kind"] = kind.name.into();
+            object["fields"] = values;
+            object["conflicts"] = conflicts;
+        }
+        Some(Said::Destroyed(kind)) => {
+            object["kind"] = kind.name.into();
+            object["destroyed"] = true.into();
+        }
+        Some(Said::Newer(number)) => object["kind"] = (*number).into(),
+        None => {}
+    }
+}

@@ -1,0 +1,177 @@
+//! `prove`: a record as a file that proves itself to whoever knows the root fingerprint only.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use huiliu_proto::{
+    id::RecordId,
+    kind::{Kind, Shape},
+    lang::Lang,
+};
+use rusqlite::Connection;
+use serde_json::{Value as Json, json};
+
+use super::{
+    Desk,
+    error::{Exit, Mistake, both},
+    outfile,
+    record::{find, view},
+};
+use crate::{
+    ledger::Ledger,
+    proof::{Made, Maker, said},
+    store::{documents, projection::Shown, quarantine},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Prove {
+    /// The record's id, or the beginning of it
+    id: String,
+    /// File to write the proof to; without it KIND-ID.proof in this directory
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+/// What the person is told beside the file.
+struct Preview {
+    kind: &'static Kind,
+    id: RecordId,
+    made: Made,
+    /// Edits of the document that do not count, and are not in the file.
+    held: usize,
+}
+
+impl Prove {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let root = office.home.root()?;
+        // Said before anything is signed.
+        let shown = office.look(|conn| counted(conn, &self.id))?;
+        // What was written since the last exchange stands under no head yet.
+        office.store.write_blocking(Ledger::pack_all)?;
+        let preview = office.look(|conn| {
+            let made = Maker::new(conn, root).record(shown.id, &places(conn, &shown)?)?;
+            // A proof that says something else than what counts here would be no service to anyone.
+            said::said(&made.proven)?;
+            let held = quarantine::all(conn)?.into_iter().filter(|h| h.record == shown.id).count();
+            Ok(Preview { kind: shown.record.kind, id: shown.id, made, held })
+        })?;
+        let out =
+            self.out.unwrap_or_else(|| format!("{}-{}.proof", preview.kind.name, view::short(&preview.id)).into());
+        outfile::write(&out, &preview.made.file, self.force)?;
+        let file = out.display().to_string();
+        desk.answer(|| json_of(&preview, &file), || words(desk, &preview, &file))?;
+        Ok(if preview.held == 0 { Exit::Done } else { Exit::Attention })
+    }
+}
+
+/// The record, if it counts. One that does not is not proven: the file could not say so.
+fn counted(conn: &Connection, typed: &str) -> Result<Shown> {
+    let id = match find::any(conn, typed)? {
+        Ok(shown) => return Ok(shown),
+        Err(id) => id,
+    };
+    let held = quarantine::all(conn)?.into_iter().find(|h| h.record == id);
+    let (zh, en) = held.map_or_else(Default::default, |h| (h.detail.zh, h.detail.en));
+    Err(Mistake::refused(
+        both(format!("记录 {id} 不计入：{zh}"), format!("the record {id} does not count: {en}")),
+        both(
+            "不计入的记录不作证明；用 quarantine 查看，按原因处理后再试",
+            "what does not count is not proven; see `quarantine`, and try again once that is settled",
+        ),
+    )
+    .into())
+}
+
+/// Where the record's operations stand: of an entry the one, of a document each edit that counts.
+fn places(conn: &Connection, shown: &Shown) -> Result<Vec<(i64, u64)>> {
+    Ok(match shown.record.kind.shape {
+        Shape::Entry => vec![(shown.place.feed, shown.place.seq)],
+        Shape::Document => documents::edits(conn, &shown.id)?.into_iter().map(|(no, seq, _)| (no, seq)).collect(),
+    })
+}
+
+/// Labels of the fields in the clear and of those that are sealed.
+fn labels(preview: &Preview, lang: Lang) -> (Vec<&str>, Vec<&str>) {
+    let Some((kind, personal)) = said::personal(&preview.made.proven) else { return (vec![], vec![]) };
+    let label = |at: &usize| kind.fields[*at].label.get(lang);
+    (personal.clear.iter().map(label).collect(), personal.sealed.iter().map(label).collect())
+}
+
+fn words(desk: &Desk, preview: &Preview, file: &str) -> String {
+    let size = preview.made.file.len();
+    let label = desk.label(&preview.kind.label);
+    let fingerprint = preview.made.proven.root.fingerprint();
+    let operations = preview.made.proven.operations().count();
+    let mut lines = vec![match desk.lang {
+        Lang::Zh => format!("证明已写入：{file}（{size}字节；{label} {}，{operations}条）", preview.id),
+        Lang::En => format!("proof written to {file} ({size} bytes; {label} {}, operations: {operations})", preview.id),
+    }];
+    let mut receipts: Vec<String> = vec![];
+    for feed in &preview.made.proven.feeds {
+        let word =
+            |r: &huiliu_proto::signed::Receipt| format!("{} {}", r.union.union_name(), desk.moment(r.received_at));
+        receipts.extend(feed.receipts.iter().map(word));
+    }
+    lines.push(match receipts.is_empty() {
+        false => format!("{}{}", desk.pick("内含签收：", "receipts inside: "), receipts.join(desk.pick("；", "; "))),
+        true => desk
+            .pick(
+                "还没有任何上级签收：它只证明本机签过名；运行 sync 后重新生成更有力",
+                "no level above has acknowledged it yet: it proves only what this machine signed; run `sync` and make it again",
+            )
+            .to_owned(),
+    });
+    let (clear, sealed) = labels(preview, desk.lang);
+    let separator = desk.pick("、", ", ");
+    if !clear.is_empty() {
+        let earlier = match preview.kind.shape {
+            Shape::Document => desk.pick("（含改动前的旧值）", " (earlier values too)"),
+            Shape::Entry => "",
+        };
+        lines.push(format!(
+            "{}{}{earlier}{}",
+            desk.pick("注意：文件内可直接读到个人信息：", "mind: anyone can read personal data in the file: "),
+            clear.join(separator),
+            desk.pick("；只交给有权知道的人", "; give it only to those who may know")
+        ));
+    }
+    if !sealed.is_empty() {
+        lines.push(format!("{}{}", desk.pick("仍加密：", "still sealed: "), sealed.join(separator)));
+    }
+    if preview.held > 0 {
+        lines.push(match desk.lang {
+            Lang::Zh => format!("此记录另有{}次修改在隔离区，不计入，也不在文件内；见 record show", preview.held),
+            Lang::En => format!(
+                "edits of this record in quarantine: {}; they do not count and are not in the file, see `record show`",
+                preview.held
+            ),
+        });
+    }
+    let program = desk.program.name();
+    lines.push(format!(
+        "{}{program} check-proof {file} --root {fingerprint}",
+        desk.pick("任何机器上都可核对：", "to check it on any machine: ")
+    ));
+    lines.join("\n")
+}
+
+fn json_of(preview: &Preview, file: &str) -> Json {
+    let proven = &preview.made.proven;
+    let receipts = proven.feeds.iter().flat_map(|f| f.receipts.iter()).map(|r| {
+        json!({
+            "feed": r.feed.to_string(), "union": u32::from(r.union), "size": r.size, "received_at": r.received_at,
+        })
+    });
+    let names = |at: &[usize]| at.iter().map(|at| preview.kind.fields[*at].name).collect::<Vec<_>>();
+    let personal = said::personal(proven).map(|(_, p)| p).unwrap_or_default();
+    json!({
+        "file": file, "bytes": preview.made.file.len(), "record": preview.id.to_string(), "kind": preview.kind.name,
+        "operations": proven.operations().count(), "receipts": receipts.collect::<Vec<_>>(),
+        "personal_in_clear": names(&personal.clear), "sealed": names(&personal.sealed),
+        "quarantined": preview.held, "root": proven.root.fingerprint().to_string(),
+    })
+}

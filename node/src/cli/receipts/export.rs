@@ -1,0 +1,66 @@
+//! `receipts export`: a receipt with all that it rests on, to keep or to mail.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use huiliu_proto::lang::Lang;
+use serde_json::json;
+
+use crate::{
+    cli::{Desk, error::Exit, outfile},
+    proof::Maker,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// The feed's id, or the beginning of it
+    feed: String,
+    /// The union that signed: its code or name
+    union: String,
+    /// File to write to; without it receipt-FEED-UNION-SIZE.proof in this directory
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+impl Export {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let union = super::union(&self.union)?;
+        let office = desk.open()?;
+        let root = office.home.root()?;
+        let fingerprint = root.fingerprint();
+        let receipt = office.look(|conn| super::held(conn, super::feed_named(conn, &self.feed)?, union))?;
+        let made = office.look(|conn| Ok(Maker::new(conn, root).receipt(receipt.clone())));
+        let made = super::super::consistency::kept(&office, made?)?;
+        let feed = receipt.feed.to_string();
+        let out = self.out.unwrap_or_else(|| format!("receipt-{}-{union}-{}.proof", &feed[..8], receipt.size).into());
+        outfile::write(&out, &made.file, self.force)?;
+        let file = out.display().to_string();
+        let (size, when) = (receipt.size, desk.moment(receipt.received_at));
+        desk.answer(
+            || {
+                json!({
+                    "file": file, "bytes": made.file.len(), "feed": feed, "union": u32::from(union), "size": size,
+                    "received_at": receipt.received_at, "root": fingerprint.to_string(),
+                })
+            },
+            || {
+                let name = union.union_name();
+                let program = desk.program.name();
+                match desk.lang {
+                    Lang::Zh => format!(
+                        "签收已写入：{file}（{name}，{when}，日志 {} 前{size}条；不含个人信息）\n任何机器上都可核对：{program} check-proof {file} --root {fingerprint}",
+                        &feed[..8]
+                    ),
+                    Lang::En => format!(
+                        "receipt written to {file} ({name}, {when}, the first {size} of feed {}; nothing personal is in it)\nto check it on any machine: {program} check-proof {file} --root {fingerprint}",
+                        &feed[..8]
+                    ),
+                }
+            },
+        )?;
+        Ok(Exit::Done)
+    }
+}

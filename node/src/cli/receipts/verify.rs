@@ -1,0 +1,138 @@
+//! `receipts verify`: whether what hubs signed is what is here, and what they have not signed yet.
+
+use anyhow::Result;
+use huiliu_proto::lang::Lang;
+use serde_json::json;
+
+use crate::{
+    cli::{
+        Desk,
+        error::Exit,
+        table::{Cell, Table},
+    },
+    proof::receipts::{self, Confirmed, Judged, Verdict},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Verify {}
+
+impl Verify {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let root = office.me.root;
+        let (judged, confirmed) = office.look(|conn| {
+            let judged = receipts::judge(conn, root)?;
+            let confirmed = receipts::confirmed(conn, &judged)?;
+            Ok((judged, confirmed))
+        })?;
+        let bad: Vec<&Judged> = judged.iter().filter(|j| j.verdict != Verdict::Good).collect();
+        // An enrolled hub's signature under another history: whoever looks later has to find it.
+        let lies: Vec<Judged> = bad.iter().filter(|j| j.verdict == Verdict::Disagrees).map(|j| (*j).clone()).collect();
+        if !lies.is_empty() {
+            office.store.write_blocking(move |ledger| lies.iter().try_for_each(|lie| ledger.keep_lie(&lie.receipt)))?;
+        }
+        let table = table(desk, &confirmed);
+        desk.answer(
+            || {
+                let bad = bad.iter().map(|j| {
+                    json!({
+                        "feed": j.receipt.feed.to_string(), "of": u32::from(j.feed.feed.union),
+                        "union": u32::from(j.receipt.union), "device": j.receipt.device.to_string(),
+                        "size": j.receipt.size, "held": j.feed.size(), "received_at": j.receipt.received_at,
+                        "verdict": j.verdict.word(),
+                    })
+                });
+                json!({ "receipts": judged.len(), "bad": bad.collect::<Vec<_>>(), "confirmed": table.json() })
+            },
+            || {
+                let mut lines = vec![];
+                if !table.is_empty() {
+                    lines.push(table.words());
+                }
+                lines.extend(bad.iter().map(|j| say(desk, j)));
+                lines.push(verdict(desk, judged.len(), bad.len()));
+                lines.join("\n")
+            },
+        )?;
+        Ok(if bad.is_empty() { Exit::Done } else { Exit::Attention })
+    }
+}
+
+fn table(desk: &Desk, confirmed: &[Confirmed]) -> Table {
+    let mut table = Table::new()
+        .column("feed", desk.pick("本机日志", "own feed"))
+        .column("union", desk.pick("上级", "level above"))
+        .number("size", desk.pick("已确认", "confirmed"))
+        .number("of", desk.pick("共", "of"))
+        .column("received_at", desk.pick("签收时间", "signed"))
+        .column("waiting_since", desk.pick("未确认，最早写于", "not confirmed, first written"));
+    for row in confirmed {
+        let feed = row.feed.to_string();
+        let moment = |time: Option<i64>| time.map_or_else(Cell::none, |t| Cell::new(desk.moment(t), t));
+        table.row(vec![
+            Cell::new(&feed[..8], feed.as_str()),
+            Cell::new(row.union.union_name(), u32::from(row.union)),
+            Cell::count(row.size),
+            Cell::count(row.of),
+            moment(row.received_at),
+            moment(row.waiting_since),
+        ]);
+    }
+    table
+}
+
+fn say(desk: &Desk, judged: &Judged) -> String {
+    let (receipt, held) = (&judged.receipt, judged.feed.size());
+    let (union, size) = (receipt.union.union_name(), receipt.size);
+    let feed = &receipt.feed.to_string()[..8];
+    let when = desk.moment(receipt.received_at);
+    let (zh, en) = match judged.verdict {
+        Verdict::Good => return String::new(),
+        Verdict::Disagrees => (
+            format!(
+                "警告：{union}于{when}签收的日志 {feed} 前{size}条，不是本机的这一段历史；已留作证据。枢纽作伪，或本机恢复过旧备份、硬盘被复制：不要再写新记录，请立即联系该枢纽的上级"
+            ),
+            format!(
+                "WARNING: what {union} signed for at {when} (the first {size} of feed {feed}) is not the history here; it is kept as evidence. The hub lies, or a backup was restored or a disk copied here: write nothing new, and tell the level above that hub at once"
+            ),
+        ),
+        Verdict::Beyond => (
+            format!(
+                "{union}签收了日志 {feed} 的前{size}条，本机只有{held}条：本机丢失过内容；写新记录之前先运行 sync 取回"
+            ),
+            format!(
+                "{union} signed for the first {size} of feed {feed} and only {held} are here: this machine has lost some; run `sync` before anything new is written"
+            ),
+        ),
+        Verdict::NotHub => (
+            format!(
+                "签收日志 {feed} 的设备 {} 不是已登记的{union}枢纽；请运行 sync，仍如此时向上级查证",
+                &receipt.device.to_string()[..16]
+            ),
+            format!(
+                "the device {} that signed for feed {feed} is not enrolled as a hub of {union}; run `sync`, and ask the level above if it stays",
+                &receipt.device.to_string()[..16]
+            ),
+        ),
+        Verdict::Signature => (
+            format!("{union}对日志 {feed} 的签收签名无效，本机数据可能受损；请运行 verify"),
+            format!(
+                "the signature of {union} for feed {feed} is not good; what is stored here may be damaged: run `verify`"
+            ),
+        ),
+    };
+    desk.pick(&zh, &en).to_owned()
+}
+
+fn verdict(desk: &Desk, all: usize, bad: usize) -> String {
+    match (desk.lang, all, bad) {
+        (Lang::Zh, 0, _) => "还没有签收；运行 sync 取得".to_owned(),
+        (Lang::En, 0, _) => "there are no receipts yet; `sync` fetches them".to_owned(),
+        (Lang::Zh, _, 0) => format!("{all}份签收全部属实：签名有效，签名者是登记的枢纽，所签内容与本机一致"),
+        (Lang::En, _, 0) => {
+            format!("all {all} receipts hold: signed by enrolled hubs, and for what is here")
+        }
+        (Lang::Zh, ..) => format!("{all}份签收中有{bad}份需要处理，见上"),
+        (Lang::En, ..) => format!("of {all} receipts {bad} need a person, see above"),
+    }
+}

@@ -1,0 +1,114 @@
+//! Receipts held here, each against the feed here: who signed, and for which history.
+
+use huiliu_proto::{id::DeviceId, region::RegionCode, signed::Receipt};
+use rusqlite::Connection;
+
+use crate::store::{
+    Result,
+    feeds::{self, FeedRow},
+    receipts, trust,
+};
+
+/// What was found of one receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// A hub of that union had what is here.
+    Good,
+    /// The signature does not fit, or it says something else than what was noted.
+    Signature,
+    /// No enrolment here says that the device is a hub of that union.
+    NotHub,
+    /// It is for more than is here: this machine has lost something it once sent.
+    Beyond,
+    /// It is for another history than the one here.
+    Disagrees,
+}
+
+impl Verdict {
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Good => "good",
+            Verdict::Signature => "signature",
+            Verdict::NotHub => "not-a-hub",
+            Verdict::Beyond => "beyond",
+            Verdict::Disagrees => "disagrees",
+        }
+    }
+}
+
+/// A receipt, whose feed it is for, and what was found.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    pub receipt: Receipt,
+    pub feed: FeedRow,
+    pub verdict: Verdict,
+}
+
+/// How much of a feed of this device one level has confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmed {
+    pub feed: huiliu_proto::id::FeedId,
+    pub union: RegionCode,
+    /// Operations its good receipt covers, and when the hub had them; 0 and nothing where there is no good one.
+    pub size: u64,
+    pub received_at: Option<i64>,
+    pub of: u64,
+    /// When the first that is not confirmed was written, as this device says.
+    pub waiting_since: Option<i64>,
+}
+
+/// All receipts with their feeds, judged.
+pub fn judge(conn: &Connection, root: Option<DeviceId>) -> Result<Vec<Judged>> {
+    let mut judged = vec![];
+    for receipt in receipts::all(conn)? {
+        // A receipt is only ever kept for a feed that is here.
+        let Some(feed) = feeds::by_id(conn, &receipt.feed)? else { continue };
+        let verdict = verdict(conn, root, &feed, &receipt)?;
+        judged.push(Judged { receipt, feed, verdict });
+    }
+    Ok(judged)
+}
+
+/// Signature, hub, history: in that order, because only an enrolled hub's word is evidence of anything.
+pub fn verdict(conn: &Connection, root: Option<DeviceId>, feed: &FeedRow, receipt: &Receipt) -> Result<Verdict> {
+    if Receipt::verify(receipt.signed.clone()).ok().as_ref() != Some(receipt) {
+        return Ok(Verdict::Signature);
+    }
+    let hub = trust::is_hub(conn, root, &receipt.device, receipt.union)?;
+    if !hub {
+        return Ok(Verdict::NotHub);
+    }
+    if receipt.size > feed.size() {
+        return Ok(Verdict::Beyond);
+    }
+    Ok(match feeds::root_at(conn, feed, receipt.size)? == receipt.root {
+        true => Verdict::Good,
+        false => Verdict::Disagrees,
+    })
+}
+
+/// For each own feed and each level above that is meant to have it.
+pub fn confirmed(conn: &Connection, judged: &[Judged]) -> Result<Vec<Confirmed>> {
+    let mut all = vec![];
+    for row in feeds::owned(conn)?.into_iter().filter(|f| f.size() > 0) {
+        for union in row.feed.union.ancestors().filter(|above| row.feed.seen_by(*above)) {
+            let good = judged
+                .iter()
+                .find(|j| j.verdict == Verdict::Good && j.receipt.feed == row.feed.id && j.receipt.union == union);
+            let size = good.map_or(0, |j| j.receipt.size);
+            let waiting = match size < row.size() {
+                true => feeds::operation(conn, row.no, size)?.map(|operation| operation.time),
+                false => None,
+            };
+            all.push(Confirmed {
+                feed: row.feed.id,
+                union,
+                size,
+                received_at: good.map(|j| j.receipt.received_at),
+                of: row.size(),
+                waiting_since: waiting,
+            });
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,290 @@
+//! The checks of a proof, in the order in which one rests on the other.
+
+use std::collections::BTreeSet;
+
+use super::{Link, ProofError, Proven, ProvenFeed, ProvenOperation, Subject, VERSION};
+use crate::{
+    algorithms::Suite,
+    edit::{Actor, Edit},
+    feed::{Feed, Scope},
+    id::{DeviceId, FeedId, Hash, RecordId},
+    kind::{self, Kind, Shape},
+    operation::Operation,
+    period::Day,
+    record::Record,
+    region::RegionCode,
+    root::{Fingerprint, Root},
+    signed::{Receipt, TreeHead},
+    tree, v1,
+};
+
+pub fn verify(proof: v1::Proof, expected: Fingerprint) -> Result<Proven, ProofError> {
+    if proof.version != VERSION {
+        return Err(ProofError::Version(proof.version));
+    }
+    Suite::try_from(proof.algorithms)?;
+    let root = root(proof.root.unwrap_or_default())?;
+    let found = root.fingerprint();
+    if found != expected {
+        return Err(ProofError::OtherRoot { found, expected });
+    }
+    let feeds: Vec<ProvenFeed> =
+        proof.feeds.into_iter().enumerate().map(|(n, wire)| feed(n, wire, &root)).collect::<Result<_, _>>()?;
+    if !feeds.is_sorted_by(|a, b| a.feed.id < b.feed.id) {
+        return Err(ProofError::FeedOrder);
+    }
+    let subject = subject(proof.subject, &feeds)?;
+    let proven = Proven { root, feeds, subject };
+    let needed = admitted(&proven)?;
+    nothing_else(&proven, &needed)?;
+    if let Subject::Record(id) = proven.subject {
+        record(&proven, id)?;
+    }
+    Ok(proven)
+}
+
+fn root(wire: v1::ProofRoot) -> Result<Root, ProofError> {
+    let wrong = |_| ProofError::Malformed("the root");
+    Ok(Root {
+        network: wire.network,
+        device: DeviceId::try_from(&wire.device[..]).map_err(wrong)?,
+        certificate_key: Hash::try_from(&wire.certificate_key[..]).map_err(wrong)?,
+    })
+}
+
+fn hashes(path: &[u8]) -> Result<Vec<Hash>, ProofError> {
+    let (chunks, rest) = path.as_chunks::<{ Hash::LEN }>();
+    match rest {
+        [] => Ok(chunks.iter().copied().map(Hash).collect()),
+        _ => Err(ProofError::Malformed("a path")),
+    }
+}
+
+/// The feed's own part: header, head, and that its operations and receipts stand under that head.
+fn feed(number: usize, wire: v1::ProofFeed, root: &Root) -> Result<ProvenFeed, ProofError> {
+    let feed = Feed::parse(wire.header).map_err(|error| ProofError::Header(number, error))?;
+    let id = feed.id;
+    if feed.network != root.network {
+        return Err(ProofError::Network(id));
+    }
+    if wire.head.is_some() == wire.operations.is_empty() {
+        return Err(ProofError::HeadMissing(id));
+    }
+    let head = wire.head.map(|signed| TreeHead::verify(signed, id, &feed.device));
+    let head = head.transpose().map_err(|error| ProofError::Head(id, error))?;
+    let mut operations = Vec::with_capacity(wire.operations.len());
+    for wire in wire.operations {
+        let head = head.as_ref().ok_or(ProofError::HeadMissing(id))?;
+        let position = wire.position;
+        let operation = Operation::from_wire(wire.operation.unwrap_or_default())
+            .map_err(|error| ProofError::Operation(id, position, error))?;
+        if !tree::included(operation.leaf(), position, head.size, &hashes(&wire.path)?, head.root) {
+            return Err(ProofError::NotIncluded(id, position));
+        }
+        operations.push(ProvenOperation { position, operation });
+    }
+    if !operations.is_sorted_by(|a, b| a.position < b.position) {
+        return Err(ProofError::OperationOrder(id));
+    }
+    let mut receipts = Vec::with_capacity(wire.receipts.len());
+    for wire in wire.receipts {
+        let head = head.as_ref().ok_or(ProofError::HeadMissing(id))?;
+        let receipt = receipt(wire.receipt, &feed)?;
+        if !tree::consistent(receipt.size, receipt.root, head.size, head.root, &hashes(&wire.path)?) {
+            return Err(ProofError::ReceiptHistory(id, receipt.union));
+        }
+        receipts.push(receipt);
+    }
+    if !receipts.is_sorted_by(|a, b| a.union < b.union) {
+        return Err(ProofError::ReceiptOrder(id));
+    }
+    Ok(ProvenFeed { feed, head, operations, receipts })
+}
+
+/// A receipt for this feed, from a union that is meant to have it and does not write it.
+fn receipt(signed: Option<v1::Signed>, feed: &Feed) -> Result<Receipt, ProofError> {
+    let receipt = Receipt::verify(signed.unwrap_or_default()).map_err(|error| ProofError::Receipt(feed.id, error))?;
+    let meant = receipt.union != feed.union && feed.seen_by(receipt.union);
+    match receipt.feed == feed.id && receipt.size > 0 && meant {
+        true => Ok(receipt),
+        false => Err(ProofError::ReceiptFeed(feed.id)),
+    }
+}
+
+fn subject(wire: Option<v1::proof::Subject>, feeds: &[ProvenFeed]) -> Result<Subject, ProofError> {
+    use v1::proof::Subject as Wire;
+    // Which feed a receipt is for, it says itself; its signature is asked for with that feed's header.
+    let of = |signed: &v1::Signed| -> Result<&ProvenFeed, ProofError> {
+        use prost::Message as _;
+        let named = v1::Receipt::decode(signed.message.clone()).ok();
+        let named = named.and_then(|r| FeedId::try_from(&r.feed[..]).ok());
+        feeds.iter().find(|f| Some(f.feed.id) == named).ok_or(ProofError::NoSubject)
+    };
+    match wire.ok_or(ProofError::NoSubject)? {
+        Wire::Record(id) => Ok(Subject::Record(RecordId::try_from(&id[..]).map_err(|_| ProofError::NoSubject)?)),
+        Wire::Receipt(signed) => {
+            let feed = &of(&signed)?.feed;
+            Ok(Subject::Receipt { feed: feed.id, receipt: receipt(Some(signed), feed)? })
+        }
+        Wire::Growth(growth) => {
+            let feed = &of(growth.older.as_ref().ok_or(ProofError::NoSubject)?)?.feed;
+            let (older, newer) = (receipt(growth.older, feed)?, receipt(growth.newer, feed)?);
+            let order = |r: &Receipt| (r.size, r.received_at, r.union, r.device, r.signed.message.clone());
+            if order(&older) >= order(&newer) {
+                return Err(ProofError::GrowthOrder);
+            }
+            if !tree::consistent(older.size, older.root, newer.size, newer.root, &hashes(&growth.path)?) {
+                return Err(ProofError::Contradiction(feed.id));
+            }
+            Ok(Subject::Growth { feed: feed.id, older, newer })
+        }
+    }
+}
+
+/// A device that has to be enrolled for a union.
+type Need = (DeviceId, RegionCode);
+
+/// Asks whether each feed's device may write it and each receipt's device is a hub of its union. That of each enrolment
+/// its own feed is asked too, and that stands one level higher, makes it hold up to the root.
+fn admitted(proven: &Proven) -> Result<BTreeSet<Need>, ProofError> {
+    let mut needed = BTreeSet::new();
+    let mut need = |device: DeviceId, union: RegionCode, hub: bool| {
+        if proven.is_root(&device, union) {
+            return Ok(());
+        }
+        needed.insert((device, union));
+        match link(&proven.feeds, &device, union) {
+            Some(link) if link.hub || !hub => Ok(()),
+            _ => Err(ProofError::NotEnrolled { device, union, hub }),
+        }
+    };
+    for proven in &proven.feeds {
+        let feed = &proven.feed;
+        need(feed.device, feed.union, !matches!(feed.scope, Scope::Own(_)))?;
+        for receipt in &proven.receipts {
+            need(receipt.device, receipt.union, true)?;
+        }
+    }
+    match &proven.subject {
+        Subject::Record(_) => {}
+        Subject::Receipt { receipt, .. } => need(receipt.device, receipt.union, true)?,
+        Subject::Growth { older, newer, .. } => {
+            need(older.device, older.union, true)?;
+            need(newer.device, newer.union, true)?;
+        }
+    }
+    Ok(needed)
+}
+
+/// The enrolment of a device for a union; of several one as a hub.
+pub fn link(feeds: &[ProvenFeed], device: &DeviceId, union: RegionCode) -> Option<Link> {
+    let all = feeds.iter().filter(|f| Some(f.feed.union) == union.parent());
+    let all = all.flat_map(|f| f.operations.iter().map(move |o| (&f.feed, o)));
+    let links = all.filter_map(|(feed, o)| enrolment(feed, o)).filter(|l| l.device == *device && l.union == union);
+    links.reduce(|best, next| if next.hub && !best.hub { next } else { best })
+}
+
+/// What an operation says if it is an enrolment and stands where one counts: in the feed of a union for the branch of
+/// one directly below it, about a device of that one.
+fn enrolment(feed: &Feed, proven: &ProvenOperation) -> Option<Link> {
+    let operation = &proven.operation;
+    let kind = kind::numbered(operation.kind).filter(|k| k.name == "enrolment")?;
+    let Scope::Branch(branch) = feed.scope else { return None };
+    if operation.destroyed.is_some() || !operation.record.made_by(&feed.device) {
+        return None;
+    }
+    let record = Record::decode(kind, &operation.payload).ok()?;
+    record.validate().ok()?;
+    let union = RegionCode::try_from(u32::try_from(record.int("union")?).ok()?).ok()?;
+    if union != branch || union.parent() != Some(feed.union) {
+        return None;
+    }
+    Some(Link {
+        by: feed.union,
+        by_device: feed.device,
+        feed: feed.id,
+        position: proven.position,
+        union,
+        device: DeviceId::try_from(record.bytes("device")?).ok()?,
+        hub: record.flag("hub"),
+        from: record.int("from_on").and_then(|day| i32::try_from(day).ok()).map(Day),
+    })
+}
+
+/// Everything in the file serves what it proves: what no check needs could be changed unseen.
+fn nothing_else(proven: &Proven, needed: &BTreeSet<Need>) -> Result<(), ProofError> {
+    let (record, about) = match &proven.subject {
+        Subject::Record(id) => (Some(*id), None),
+        Subject::Receipt { feed, .. } | Subject::Growth { feed, .. } => (None, Some(*feed)),
+    };
+    for proven in &proven.feeds {
+        let id = proven.feed.id;
+        let mut first = None;
+        for operation in &proven.operations {
+            if record == Some(operation.operation.record) {
+                first = first.or(Some(operation.position));
+                continue;
+            }
+            let serves = enrolment(&proven.feed, operation).is_some_and(|l| needed.contains(&(l.device, l.union)));
+            if !serves {
+                return Err(ProofError::Superfluous(id, operation.position));
+            }
+        }
+        if proven.operations.is_empty() && about != Some(id) {
+            return Err(ProofError::SuperfluousFeed(id));
+        }
+        if proven.receipts.iter().any(|r| first.is_none_or(|first| r.size <= first)) {
+            return Err(ProofError::ReceiptCovers(id));
+        }
+    }
+    Ok(())
+}
+
+/// The record's operations: of one kind and one union, where that kind may stand, and each readable.
+fn record(proven: &Proven, id: RecordId) -> Result<(), ProofError> {
+    let mut all = proven.operations();
+    let Some((first, said)) = all.next() else { return Err(ProofError::NoRecord(id)) };
+    let (number, union) = (said.operation.kind, first.feed.union);
+    let kind = kind::numbered(number);
+    if all.any(|(f, o)| {
+        let entry = kind.is_some_and(|k| k.shape == Shape::Entry);
+        entry || o.operation.kind != number || f.feed.union != union
+    }) {
+        return Err(ProofError::Mixed(id));
+    }
+    match kind {
+        Some(kind) => proven.operations().try_for_each(|(feed, operation)| payload(kind, &feed.feed, operation)),
+        // What a newer version declares is not known here: that it was written is proven, what it says cannot be read.
+        None => Ok(()),
+    }
+}
+
+fn payload(kind: &'static Kind, feed: &Feed, proven: &ProvenOperation) -> Result<(), ProofError> {
+    let (id, at, operation) = (feed.id, proven.position, &proven.operation);
+    if !feed.scope.holds(kind) {
+        return Err(ProofError::Kind(id, at));
+    }
+    if operation.destroyed.is_some() {
+        return Ok(());
+    }
+    match kind.shape {
+        Shape::Document => {
+            let author = Actor::new(&id, &operation.record);
+            let edit = Edit::decode(&operation.payload, author);
+            let edit = edit.map_err(|error| ProofError::Payload(id, at, error.to_string()))?;
+            // Whoever creates a document makes its id.
+            if edit.deps.is_empty() && !operation.record.made_by(&feed.device) {
+                return Err(ProofError::RecordId(id, at));
+            }
+        }
+        Shape::Entry => {
+            if !operation.record.made_by(&feed.device) {
+                return Err(ProofError::RecordId(id, at));
+            }
+            let record = Record::decode(kind, &operation.payload);
+            let record = record.map_err(|error| ProofError::Payload(id, at, error.to_string()))?;
+            record.validate().map_err(|refusals| ProofError::Rule(id, at, refusals))?;
+        }
+    }
+    Ok(())
+}
