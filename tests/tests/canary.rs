@@ -169,7 +169,7 @@ fn a_canary_sings_only_where_it_may() {
         assert!(!held.is_empty(), "it does not count");
         town.keep("quarantine", &format!("{log}\n{intake:?}\n{held:?}\n{forged:?}"));
     }
-    assert_eq!(town.run("hub-320900", &["quarantine"]).code, 3);
+    assert_eq!(town.run("hub-320900", &["quarantine", "list"]).code, 3);
     for union in [county, "hub-320900", "hub-320000"] {
         for verb in ["verify", "rebuild", "status"] {
             town.run(union, &[verb]);

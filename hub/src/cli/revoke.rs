@@ -68,9 +68,8 @@ impl Revoke {
 /// A day, or a day and a time, in China.
 fn moment(typed: &str) -> Result<i64, Mistake> {
     const CHINA: jiff::tz::Offset = jiff::tz::Offset::constant(8);
-    let day = typed.parse::<jiff::civil::Date>().map(|day| day.at(0, 0, 0, 0));
-    let time = day.or_else(|_| typed.replace(' ', "T").parse::<jiff::civil::DateTime>());
-    let time = time.ok().and_then(|time| CHINA.to_timestamp(time).ok());
+    let time =
+        typed.replace(' ', "T").parse::<jiff::civil::DateTime>().ok().and_then(|time| CHINA.to_timestamp(time).ok());
     time.map(jiff::Timestamp::as_millisecond).ok_or_else(|| {
         Mistake::usage(
             both(format!("“{typed}”不是日期或时间"), format!("“{typed}” is no day or time")),

@@ -63,13 +63,9 @@ pub fn enrolments(conn: &Connection, device: Option<&DeviceId>) -> Result<Vec<En
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The device a TLS key belongs to, and whom it writes for; none once the device is revoked.
+/// The device a TLS key belongs to, and whom it writes for; whether it is revoked is asked beside it.
 pub fn by_tls_key(conn: &Connection, key: &Hash) -> Result<Option<Enrolled>> {
-    let found = enrolments(conn, None)?.into_iter().rev().find(|e| e.tls_key.as_ref() == Some(key));
-    match found {
-        Some(enrolled) if revoked(conn, &enrolled.device, enrolled.union)? => Ok(None),
-        other => Ok(other),
-    }
+    Ok(enrolments(conn, None)?.into_iter().rev().find(|e| e.tls_key.as_ref() == Some(key)))
 }
 
 /// Whether the union directly above has revoked this device of `union`.
