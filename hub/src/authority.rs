@@ -191,7 +191,7 @@ fn let_in(ledger: &mut Ledger, token: &TokenId, pass: &[u8], applicant: &Applica
     Ok(Ok(()))
 }
 
-/// Enrols the machine; one that is enrolled with the same keys is not enrolled again, and one that was shut out is not
+/// Enrols the machine; one that is enrolled with the same keys is not enrolled again, and one that was revoked is not
 /// taken back.
 fn admit(ledger: &mut Ledger, applicant: &Applicant) -> StoreResult<Result<(), Reason>> {
     let conn = ledger.conn();

@@ -76,7 +76,7 @@ pub async fn serve<L: Listen>(
         closing.send_replace(true);
     };
     // No greatest age of a connection: an exchange stays for weeks, and breaking it off would look like trouble below.
-    // What an age would be for is done otherwise: a session ends when its device is shut out or the certificate that
+    // What an age would be for is done otherwise: a session ends when its device is revoked or the certificate that
     // was shown ends. No limit of bytes a second: a batch is bounded, and a stream on which an awaited frame does not
     // come whole within a minute is given up (`session.rs`), however slowly bytes drip.
     let served = Server::builder()

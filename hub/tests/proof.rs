@@ -1,34 +1,16 @@
 //! Proof files as people use them: one process a command, hubs on real lines, and a checker with no home at all.
 
-use std::{
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+mod machine;
 
+use std::path::{Path, PathBuf};
+
+use machine::{Machine, Ran, Serving, free, wait_for};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
 struct Town {
     dir: TempDir,
-    hubs: Vec<Child>,
-}
-
-impl Drop for Town {
-    fn drop(&mut self) {
-        for hub in &mut self.hubs {
-            // One that has ended already is no matter.
-            let _ = hub.kill();
-            let _ = hub.wait();
-        }
-    }
+    hubs: Vec<Serving>,
 }
 
 impl Town {
@@ -36,17 +18,13 @@ impl Town {
         self.dir.path().join(name)
     }
 
-    fn command(&self, home: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_huiliu-hub"));
-        command.current_dir(self.dir.path()).args(arguments).env("HUILIU_HOME", self.path(home));
-        command.env_remove("LC_ALL").env_remove("LC_MESSAGES").env("LANG", "zh_CN.UTF-8").stdin(Stdio::null());
-        command
+    fn machine(&self, home: &str) -> Machine {
+        Machine::hub(&self.dir, home).in_chinese()
     }
 
     fn run(&self, home: &str, arguments: &[&str]) -> Ran {
-        let output = self.command(home, arguments).output().expect("the program starts");
-        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
-        Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        let mut command = self.machine(home).command(arguments);
+        command.current_dir(self.dir.path()).output().expect("the program starts").into()
     }
 
     fn good(&self, home: &str, arguments: &[&str]) -> String {
@@ -68,14 +46,8 @@ impl Town {
     }
 
     fn serve(&mut self, home: &str, address: &str) {
-        let mut command = self.command(home, &["serve", "--listen", address]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
-        self.hubs.push(child);
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < deadline, "{home} listens within half a minute");
-            std::thread::yield_now();
-        }
+        let serving = self.machine(home).serve_at(address);
+        self.hubs.push(serving);
     }
 }
 
@@ -83,12 +55,6 @@ impl Town {
 fn own(town: &Town) -> Vec<Json> {
     let list = town.json("binhai", &["receipts", "list"]);
     list.as_array().expect("a list").iter().filter(|row| row["of"] == 320_922).cloned().collect()
-}
-
-/// An address nobody listens at.
-fn free() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it has an address").to_string()
 }
 
 #[test]
@@ -118,11 +84,10 @@ fn a_county_proves_and_anyone_checks() {
     for (home, address) in ["nation", "jiangsu", "yancheng"].iter().zip(&addresses) {
         town.serve(home, address);
     }
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while own(&town).len() < 2 {
+    wait_for("two levels acknowledge", || {
         town.run("binhai", &["sync"]);
-        assert!(Instant::now() < deadline, "two levels acknowledge within a minute");
-    }
+        own(&town).len() >= 2
+    });
 
     // The preview says what is inside; nothing is written over.
     let proved = town.good("binhai", &["prove", &id, "--out", "a.proof"]);

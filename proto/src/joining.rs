@@ -172,7 +172,7 @@ impl Reason {
             Reason::Network => "the token is of another network",
             Reason::Occupied => "the union has a machine already, and the token is not for a further one",
             Reason::Role => "the token is for a machine that records, not for a hub",
-            Reason::Device => "the device was shut out of the network",
+            Reason::Device => "the device was revoked by the union above",
             Reason::Stranger => "this device is not enrolled here; ask the union above for a token",
             Reason::Malformed => "the request cannot be read",
             Reason::Busy => "too many calls at once",

@@ -113,7 +113,7 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
             both(format!("不能登记这台机器（{}）", reason.word()), en),
             both(
                 "被注销的设备不能再登记：请下级换用新的数据目录",
-                "a device that was shut out is not enrolled again: let the union below set up a new home",
+                "a revoked device is not enrolled again: let the union below set up a new home",
             ),
         ),
     };

@@ -81,8 +81,8 @@ impl Restore {
         )?;
         if !desk.json && home.config.parent.is_some() {
             desk.note(desk.pick(
-                "请先运行 sync，从上级取回此备份之后已报送的内容，再继续填写。",
-                "Run `sync` before anything is written: the union above gives back what it was sent since this backup.",
+                "请运行 sync，从上级取回此备份之后已报送的内容；此间也可以照常填写。",
+                "Run `sync`: the union above gives back what it was sent since this backup. Records can be written meanwhile.",
             ));
         }
         Ok(Exit::Done)

@@ -38,7 +38,7 @@ fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
         let wait = match retry_after {
             0 if word == "revoked" => both(
                 "本机的设备已被注销，不能再报送；请与上级工会联系",
-                "this device was shut out and can send no more: speak to the union above",
+                "this device was revoked and can send no more: speak to the union above",
             ),
             0 => both(
                 "线路恢复后再运行一次，会从断点接着交换",

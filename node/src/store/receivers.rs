@@ -1,4 +1,4 @@
-//! Devices that seal keys may be granted to: what the enrolments say, without those that were shut out.
+//! Devices that seal keys may be granted to: what the enrolments say, without those that were revoked.
 
 use huiliu_proto::{id::DeviceId, region::RegionCode};
 use rusqlite::{Connection, OptionalExtension as _};

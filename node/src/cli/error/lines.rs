@@ -165,7 +165,7 @@ fn said(declined: &Declined) -> Words {
         Reason::Device => (
             "本机的设备已被注销",
             "被注销的设备不能再加入；请换用新的数据目录，并请上级给一个令牌",
-            "a device that was shut out does not come back; set up a new home and ask the union above for a token",
+            "a revoked device does not come back; set up a new home and ask the union above for a token",
         ),
         Reason::Stranger => (
             "上级没有登记本机",

@@ -1,0 +1,185 @@
+//! A stolen machine, a restored backup, a copied disk: what the operations notes say, typed.
+
+mod machine;
+
+use std::{fs, path::Path};
+
+use machine::{Machine, Serving, wait_for};
+use tempfile::TempDir;
+
+/// A city over a county, both joined, and what keeps them up.
+struct Town {
+    dir: TempDir,
+    province: Machine,
+    city: Machine,
+    county: Machine,
+    _up: Vec<Serving>,
+}
+
+impl Town {
+    fn new() -> Town {
+        let dir = TempDir::new().expect("a temporary directory");
+        let nation = Machine::hub(&dir, "nation");
+        nation.done(&["init", "--root"]);
+        let mut up = vec![nation.serve()];
+        let below = |above: &Machine, machine: Machine, code: &str| {
+            machine.done(&["join", &above.invite(&[code])]);
+            machine
+        };
+        let province = below(&nation, Machine::hub(&dir, "jiangsu"), "320000");
+        up.push(province.serve());
+        let city = below(&province, Machine::hub(&dir, "yancheng"), "320900");
+        up.push(city.serve());
+        let county = below(&city, Machine::node(&dir, "binhai"), "320922");
+        let town = Town { dir, province, city, county, _up: up };
+        town.county.record(&[
+            "mediator",
+            "name=例辛亥",
+            "id_no=320000199302189087",
+            "sex=female",
+            "born=1993-02-18",
+            "education=college",
+        ]);
+        town.come_together(&town.county);
+        town
+    }
+
+    /// Exchanges until the levels above have acknowledged all of it.
+    fn come_together(&self, machine: &Machine) {
+        wait_for("all levels acknowledge", || {
+            machine.run(&["sync"]);
+            let status = machine.json(&["status"]);
+            let feeds = status["feeds"].as_array().expect("feeds").clone();
+            feeds.iter().all(|f| {
+                let receipts = f["receipts"].as_array().expect("receipts");
+                receipts.len() == 2 && receipts.iter().all(|r| r["size"] == f["size"])
+            })
+        });
+    }
+
+    fn device(&self, machine: &Machine) -> String {
+        machine.json(&["status"])["device"].as_str().expect("a device").to_owned()
+    }
+}
+
+fn work(machine: &Machine, day: u32) {
+    machine.record(&[
+        "work_entry",
+        "mediator=例辛亥",
+        "duty=publicity and guidance",
+        "subtype=topics gathered",
+        &format!("done_on=2026-10-{day:02}"),
+        "place=滨海港镇",
+        "topics_collected=6",
+    ]);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory can be made");
+    for entry in fs::read_dir(from).expect("a home").map(|entry| entry.expect("an entry")) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file can be copied");
+        }
+    }
+}
+
+fn kinds_of_evidence(machine: &Machine) -> Vec<String> {
+    let list = machine.json(&["evidence", "list"]);
+    list.as_array().expect("a list").iter().map(|e| e["what"].as_str().expect("a word").to_owned()).collect()
+}
+
+#[test]
+fn a_stolen_machine_is_shut_out_and_its_union_goes_on() {
+    let town = Town::new();
+    work(&town.county, 1);
+    town.come_together(&town.county);
+    let device = town.device(&town.county);
+    // Nobody is asked on a pipe: nothing happens without --yes, and not without a reason.
+    assert_ne!(town.city.run(&["revoke", &device[..12]]).code, 0);
+    let preview = town.city.run(&["revoke", &device[..12], "--reason", "stolen"]);
+    assert!(preview.code != 0 && preview.err.contains(&device), "{preview:?}");
+    town.county.done(&["sync"]);
+    town.city.done(&["revoke", &device[..12], "--reason", "stolen", "--yes"]);
+    assert_eq!(town.city.run(&["revoke", &device[..12], "--reason", "again", "--yes"]).code, 4);
+    work(&town.county, 2);
+    let shut = town.county.run(&["sync"]);
+    assert!(shut.code == 1 && shut.err.contains("revoked"), "{shut:?}");
+    assert_eq!(town.county.run(&["status"]).code, 3);
+    town.city.refused(&["invite", "320922"], "--device");
+
+    // Another machine: the union's history comes back, and the keys once the province has given them.
+    let second = Machine::node(&town.dir, "second");
+    second.done(&["join", &town.city.invite(&["320922", "--device"])]);
+    town.come_together(&second);
+    assert_eq!((second.count("mediator"), second.count("work_entry")), (1, 1));
+    wait_for("the province hears of the new machine", || {
+        town.province.run(&["return-keys", &town.device(&second), "--yes"]).code == 0
+    });
+    wait_for("the keys come down", || {
+        second.run(&["sync"]);
+        let id = second.json(&["record", "list", "mediator"])["records"][0]["record"].as_str().unwrap().to_owned();
+        second.json(&["record", "show", &id])["fields"]["id_no"] == "****9087"
+    });
+    work(&second, 3);
+    town.come_together(&second);
+    wait_for("the province has both", || town.province.count("work_entry") == 2);
+    for hub in [&town.city, &town.province] {
+        hub.done(&["verify"]);
+    }
+}
+
+#[test]
+fn a_backup_is_restored_and_says_so() {
+    let town = Town::new();
+    work(&town.county, 1);
+    town.county.done(&["sync"]);
+    let backup = town.dir.path().join("monday.db");
+    let backup = backup.to_str().expect("plain");
+    town.county.done(&["backup", backup]);
+    for day in 2..5 {
+        work(&town.county, day);
+    }
+    town.come_together(&town.county);
+    town.county.done(&["restore", backup, "--yes"]);
+    assert_eq!(town.county.count("work_entry"), 1);
+    // It shows before anybody asks, and what is written now cannot clash with what was signed before.
+    let status = town.county.run(&["status"]);
+    assert!(status.code == 3 && status.out.contains("evidence list"), "{status:?}");
+    assert_eq!(kinds_of_evidence(&town.county), ["database restored"]);
+    work(&town.county, 5);
+    town.come_together(&town.county);
+    assert_eq!(town.county.count("work_entry"), 5);
+    wait_for("the province has all five", || town.province.count("work_entry") == 5);
+    assert_eq!(kinds_of_evidence(&town.city), ["database restored"], "the level above hears of it");
+    let no = town.county.json(&["evidence", "list"])[0]["no"].to_string();
+    let shown = town.county.run(&["evidence", "show", &no]);
+    assert!(shown.code == 3 && shown.out.contains("old backup"), "{shown:?}");
+    town.county.done(&["evidence", "settle", &no, "--note", "new disk"]);
+    assert_eq!(town.county.run(&["status"]).code, 0);
+    assert_eq!(town.county.run(&["evidence", "settle", &no, "--note", "again"]).code, 1);
+    town.county.done(&["verify"]);
+}
+
+#[test]
+fn a_copied_disk_is_found_out_and_nothing_is_lost() {
+    let town = Town::new();
+    let twin = Machine::node(&town.dir, "twin");
+    copy(&town.county.home, &twin.home);
+    for day in 1..4 {
+        work(&town.county, day);
+        work(&twin, 10 + day);
+        town.county.done(&["sync"]);
+        twin.done(&["sync"]);
+    }
+    town.come_together(&twin);
+    town.come_together(&town.county);
+    for machine in [&town.county, &twin, &town.city] {
+        assert_eq!(machine.count("work_entry"), 6);
+        assert!(!kinds_of_evidence(machine).is_empty(), "{:?}", machine.home);
+        machine.done(&["verify"]);
+    }
+    wait_for("the province has all six", || town.province.count("work_entry") == 6);
+}
