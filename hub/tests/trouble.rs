@@ -148,12 +148,12 @@ fn a_backup_is_restored_and_says_so() {
     // It shows before anybody asks, and what is written now cannot clash with what was signed before.
     let status = town.county.run(&["status"]);
     assert!(status.code == 3 && status.out.contains("evidence list"), "{status:?}");
-    assert_eq!(kinds_of_evidence(&town.county), ["database restored"]);
+    assert_eq!(kinds_of_evidence(&town.county), ["restored"]);
     work(&town.county, 5);
     town.come_together(&town.county);
     assert_eq!(town.county.count("work_entry"), 5);
     wait_for("the province has all five", || town.province.count("work_entry") == 5);
-    assert_eq!(kinds_of_evidence(&town.city), ["database restored"], "the level above hears of it");
+    assert_eq!(kinds_of_evidence(&town.city), ["restored"], "the level above hears of it");
     let no = town.county.json(&["evidence", "list"])[0]["no"].to_string();
     let shown = town.county.run(&["evidence", "show", &no]);
     assert!(shown.code == 3 && shown.out.contains("old backup"), "{shown:?}");

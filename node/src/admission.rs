@@ -94,7 +94,7 @@ impl Refusal {
         Refusal::new(
             Reason::Revoked,
             "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可用 quarantine release 放行",
-            "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and              does not count; if it is the union's own after all, the union above can let it count with `quarantine release`",
+            "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and does not count; if it is the union's own after all, the union above can let it count with `quarantine release`",
         )
     }
 

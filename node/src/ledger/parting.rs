@@ -152,7 +152,7 @@ impl Ledger {
                     row.size()
                 ),
                 format!(
-                    "a device of {} was restored from a backup, or is a clone: {} operations of its feed are here, and it                      went on anew after {left_at}. All is kept and counts once; ask that union",
+                    "a device of {} was restored from a backup, or is a clone: {} operations of its feed are here, and it went on anew after {left_at}. All is kept and counts once; ask that union",
                     feed.union,
                     row.size()
                 ),

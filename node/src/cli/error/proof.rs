@@ -115,8 +115,8 @@ pub fn proving(error: &ProvingError, lang: Lang) -> Told {
             Exit::Failed,
             format!("本机还没有{}设备 {} 的登记", union.union_name(), &device.to_string()[..16]),
             (
-                "请先运行 sync 取得上级的登记；尚未加入网络时先 request 和 join",
-                "run `sync` to fetch the enrolments of the levels above; before joining, `request` and `join` first",
+                "请先运行 sync 取得上级的登记；尚未加入网络时请上级给一个令牌，运行 join",
+                "run `sync` to fetch the enrolments of the levels above; before that, `join` with a token",
             ),
         ),
         ProvingError::NotSigned(feed, at) => (
@@ -135,10 +135,7 @@ pub fn proving(error: &ProvingError, lang: Lang) -> Told {
         ProvingError::Short { feed, held, size } => (
             Exit::Failed,
             format!("日志 {feed} 在本机只有{held}条，而签收涵盖{size}条"),
-            (
-                "请先运行 sync 取回缺少的内容；在写新记录之前这样做",
-                "run `sync` to fetch what is missing, before anything new is written",
-            ),
+            ("请运行 sync 取回缺少的内容", "run `sync` to fetch what is missing"),
         ),
         ProvingError::Contradiction(receipt) => (
             Exit::Attention,

@@ -97,11 +97,9 @@ fn say(desk: &Desk, judged: &Judged) -> String {
             ),
         ),
         Verdict::Beyond => (
+            format!("{union}签收了日志 {feed} 的前{size}条，本机只有{held}条：本机丢失过内容；运行 sync 取回"),
             format!(
-                "{union}签收了日志 {feed} 的前{size}条，本机只有{held}条：本机丢失过内容；写新记录之前先运行 sync 取回"
-            ),
-            format!(
-                "{union} signed for the first {size} of feed {feed} and only {held} are here: this machine has lost some; run `sync` before anything new is written"
+                "{union} signed for the first {size} of feed {feed} and only {held} are here: this machine has lost some; run `sync` to get them back"
             ),
         ),
         Verdict::NotHub => (
