@@ -6,6 +6,7 @@
 
 pub mod caches;
 mod changes;
+pub mod claims;
 pub mod documents;
 pub mod evidence;
 pub mod feeds;
@@ -30,11 +31,14 @@ use tokio::sync::oneshot;
 
 use self::changes::Bell;
 pub use self::changes::Changes;
-use crate::ledger::{Ledger, Me};
+use crate::{
+    clock::Clock,
+    ledger::{Ledger, Me},
+};
 
 /// "HULI".
 const APPLICATION_ID: i32 = 0x4855_4c49;
-const SCHEMA_VERSION: i32 = 2;
+const SCHEMA_VERSION: i32 = 3;
 const SCHEMA: &str = include_str!("store/schema.sql");
 /// Jobs that share one COMMIT.
 const BATCH: usize = 32;
@@ -106,6 +110,7 @@ pub struct Store {
 
 struct Inner {
     path: PathBuf,
+    clock: Clock,
     // Closed before the writer, which is the last to leave and clears the log away.
     readers: Mutex<Vec<Connection>>,
     writer: Writer,
@@ -152,6 +157,7 @@ impl Store {
     /// Opens an existing file; one that is missing, foreign or newer is refused.
     pub fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
         let conn = open_writer(path)?;
+        let clock = me.clock.clone();
         let ledger = Ledger::open(conn, me)?;
         let bell = Bell::default();
         let writer = match threads {
@@ -165,11 +171,16 @@ impl Store {
                 Writer::Thread { queue: Some(send), thread: Some(thread) }
             }
         };
-        Ok(Store { inner: Arc::new(Inner { path: path.to_owned(), writer, readers: Mutex::new(vec![]), bell }) })
+        Ok(Store { inner: Arc::new(Inner { path: path.to_owned(), clock, writer, readers: Mutex::new(vec![]), bell }) })
     }
 
     pub fn path(&self) -> &Path {
         &self.inner.path
+    }
+
+    /// The time on the clock that everything written here is stamped with.
+    pub fn now(&self) -> i64 {
+        (self.inner.clock)()
     }
 
     /// Hears of every commit of this process.

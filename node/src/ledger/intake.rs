@@ -36,6 +36,9 @@ pub struct Incoming {
     pub from: Option<Neighbour>,
 }
 
+/// Bytes of a message or signature that are kept as evidence.
+const MOST_KEPT: usize = 512;
+
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Intake {
@@ -136,6 +139,7 @@ impl Ledger {
         };
         feeds::add_segment(&self.conn, no, &stored, self.now())?;
         let size = edge.size();
+        self.hear_witness(&row.feed, &head)?;
         self.settle(no, edge, head, &operations[skip..])?;
         if self.feed(no)?.own {
             self.came_back(no, batch.from)?;
@@ -146,15 +150,29 @@ impl Ledger {
     /// A neighbour handed over what its author did not sign.
     fn keep_forged(&mut self, batch: &Incoming, word: &str, detail: &str) -> Result<()> {
         let Some(from) = batch.from else { return Ok(()) };
-        tracing::error!(feed = %batch.feed, from = %from.union, word, "a neighbour handed over what nobody signed");
+        self.forged(batch.feed, &batch.head, from, word, detail)
+    }
+
+    /// A neighbour handed over something signed that is not good: a head, a receipt.
+    pub fn forged(
+        &mut self,
+        feed: FeedId,
+        signed: &v1::Signed,
+        from: Neighbour,
+        word: &str,
+        detail: &str,
+    ) -> Result<()> {
+        tracing::error!(%feed, from = %from.union, word, "a neighbour handed over what nobody signed");
+        // What is honest is far smaller; what is not is not kept whole.
+        let short = |bytes: &Bytes| bytes.slice(..bytes.len().min(MOST_KEPT));
         let by = from.union.union_name();
         let evidence = Evidence {
             what: What::Forged,
-            feed: batch.feed,
+            feed,
             seen_at: self.now(),
             from: Some(from),
             ours: None,
-            theirs: Some(batch.head.clone()),
+            theirs: Some(v1::Signed { message: short(&signed.message), signature: short(&signed.signature) }),
             detail: Label::new(
                 format!("{by}的机器送来的内容与作者签名不符，未接收（{word}）；请与该单位核查其机器"),
                 format!(
@@ -208,6 +226,7 @@ impl Ledger {
         }
         let newer = head.size == row.size() && row.head.as_ref().is_none_or(|h| h.time < head.time);
         if newer && !row.own {
+            self.hear_witness(&row.feed, head)?;
             self.feed(no)?.head = Some(head.clone());
             self.touched.insert(no);
         }
@@ -262,28 +281,14 @@ impl Ledger {
             None => root_hub,
             Some(parent) => trust::enrolled(&self.conn, &receipt.device, receipt.union, parent, true)?,
         };
-        if !hub || receipt.size > row.size() {
+        if !hub {
             return Ok(false);
         }
-        if feeds::root_at(&self.conn, &row, receipt.size)? != receipt.root {
-            let by = receipt.union.union_name();
-            let evidence = Evidence {
-                what: What::Receipt,
-                feed: receipt.feed,
-                seen_at: self.now(),
-                from: Some(Neighbour { union: receipt.union, device: receipt.device }),
-                ours: row.head.as_ref().map(|h| h.signed.clone()),
-                theirs: Some(receipt.signed.clone()),
-                detail: Label::new(
-                    format!("{by}签收的内容与本机日志不符；该枢纽所收可能被改动，请与其核对"),
-                    format!(
-                        "{} signed for something that this feed never held; compare with that union",
-                        receipt.union
-                    ),
-                ),
-            };
-            evidence::add(&self.conn, &evidence)?;
-            tracing::error!(feed = %receipt.feed, hub = %receipt.union, "a hub signed for something this feed never held");
+        if receipt.size > row.size() || feeds::root_at(&self.conn, &row, receipt.size)? != receipt.root {
+            // It may be about what is still on its way, or was lost here: judged when the exchange is settled.
+            if !(row.own && receipt.size > row.size()) {
+                self.doubt(receipt)?;
+            }
             return Ok(false);
         }
         receipts::put(&self.conn, receipt)?;

@@ -148,11 +148,13 @@ impl Ledger {
             theirs: None,
             detail: Label::new(
                 format!(
-                    "{who}的一台设备恢复了旧备份或被复制：其日志在此已有{}条，该设备自第{left_at}条之后另起代次继续；                     所填均已保留、各计一次，请与该单位核实",
+                    "{who}的一台设备恢复了旧备份或被复制：其日志在此已有{}条，该设备自第{left_at}条之后另起代次继续；\
+                     所填均已保留、各计一次，请与该单位核实",
                     row.size()
                 ),
                 format!(
-                    "a device of {} was restored from a backup, or is a clone: {} operations of its feed are here, and it                      went on anew after {left_at}. All is kept and counts once; ask that union",
+                    "a device of {} was restored from a backup, or is a clone: {} operations of its feed are here, and it went \
+                     on anew after {left_at}. All is kept and counts once; ask that union",
                     feed.union,
                     row.size()
                 ),
@@ -298,7 +300,13 @@ impl Ledger {
     pub fn heard_of_fork(&mut self, feed: &FeedId, head: &v1::Signed, from: Neighbour) -> Result<bool> {
         let Some(no) = self.feed_by_id(feed)? else { return Ok(false) };
         let row = self.feed(no)?.clone();
-        let Ok(head) = TreeHead::verify(head.clone(), *feed, &row.feed.device) else { return Ok(false) };
+        let head = match TreeHead::verify(head.clone(), *feed, &row.feed.device) {
+            Ok(head) => head,
+            Err(error) => {
+                self.forged(*feed, head, from, "signature", &error.to_string())?;
+                return Ok(false);
+            }
+        };
         if head.size <= row.size() && feeds::root_at(&self.conn, &row, head.size)? == head.root {
             return Ok(false);
         }

@@ -240,6 +240,12 @@ pub fn size_by(conn: &Connection, no: i64, time: i64) -> Result<u64> {
     Ok(size.unsigned_abs())
 }
 
+/// When an operation came to be on this disk, packed.
+pub fn stored_at(conn: &Connection, no: i64, seq: u64) -> Result<Option<i64>> {
+    const SQL: &str = "SELECT min(stored_at) FROM segment WHERE feed = ?1 AND first <= ?2 AND first + count > ?2";
+    Ok(conn.prepare_cached(SQL)?.query_row((no, seq as i64), |r| r.get(0))?)
+}
+
 /// Keeps an operation that was cut off. False where it is kept already.
 pub fn add_stray(conn: &Connection, feed: &FeedId, seq: u64, operation: &Operation) -> Result<bool> {
     const SQL: &str = "INSERT INTO stray (feed, leaf, seq, operation) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";

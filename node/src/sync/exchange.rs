@@ -68,6 +68,11 @@ pub enum Action {
         feed: FeedId,
         head: v1::Signed,
     },
+    /// The end above says it has less of a feed than it has signed for.
+    Behind {
+        feed: FeedId,
+        says: u64,
+    },
     /// The conversation is over.
     End(End),
 }
@@ -323,7 +328,21 @@ impl Exchange {
                 self.expected.insert(feed, state.size);
             }
         }
+        self.look_behind(actions);
         self.open_up(actions);
+    }
+
+    /// The end above must have what it has signed for, unless it asks for a feed from its beginning.
+    fn look_behind(&self, actions: &mut Vec<Action>) {
+        let signed = self.frontier.receipts.iter().filter(|r| self.calls && r.device == self.peer.device);
+        for receipt in signed {
+            let theirs = self.theirs.get(&receipt.feed).copied().unwrap_or_default();
+            if theirs.size < receipt.size && theirs.root != Some(Hash([0; Hash::LEN])) {
+                actions.push(Action::Behind { feed: receipt.feed, says: theirs.size });
+                // One is enough to know by.
+                return;
+            }
+        }
     }
 
     fn open_up(&mut self, actions: &mut Vec<Action>) {
