@@ -1,14 +1,15 @@
 //! What must hold when all is said and done, judged from the feeds' bytes and not with the code under test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use huiliu_node::{
+    admission::Reason,
     ledger,
     store::{
         Store, StoreError,
         evidence::{self, What},
-        feeds,
+        feeds, quarantine,
     },
 };
 use huiliu_proto::{
@@ -171,6 +172,30 @@ pub fn only_grew(machine: &Machine, store: &Store, seen: &mut Seen) -> Result<()
                 assert!(grew || forked, "{}: a feed shrank or changed and nothing says why", machine.name);
             }
             seen.insert(key, (feed.size(), feed.edge.root()));
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// No honest operation is held back. But for an edit of a device with two histories, that follows one which was cut off:
+/// it waits for ever, and its device has said it again.
+pub fn holds_nothing_back(machine: &Machine, store: &Store) -> Result<()> {
+    store.read(|conn| {
+        let forks: BTreeSet<_> = evidence::list(conn, true)?
+            .into_iter()
+            .filter(|k| matches!(k.evidence.what, What::Fork | What::Restored | What::Elsewhere))
+            .map(|k| k.evidence.feed)
+            .collect();
+        let all = feeds::all(conn)?;
+        let forked: BTreeSet<_> = all.iter().filter(|f| forks.contains(&f.feed.id)).map(|f| f.feed.device).collect();
+        for held in quarantine::all(conn)? {
+            let device = all.iter().find(|f| f.no == held.feed).map(|f| f.feed.device);
+            let orphan = held.reason == Reason::Early.word() && device.is_some_and(|device| forked.contains(&device));
+            if !orphan {
+                let said = format!("{} holds back an honest operation: {}", machine.name, held.detail.en);
+                return Err(StoreError::Refused(said));
+            }
         }
         Ok(())
     })?;

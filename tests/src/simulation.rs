@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use huiliu_hub::downlink;
 use huiliu_node::{
     identity::Role,
@@ -95,10 +95,7 @@ pub fn run(seed: u64) -> Result<Totals> {
         oracle::verifies(machine, store).context("I3, I4")?;
         oracle::accuses_nobody(machine, store)?;
         totals.evidence += store.read(|c| huiliu_node::store::evidence::list(c, true))?.len() as u64;
-        let held = store.read(huiliu_node::store::quarantine::all)?;
-        if let Some(held) = held.first() {
-            bail!("{} holds back an honest operation: {}", machine.name, held.detail.en);
-        }
+        oracle::holds_nothing_back(machine, store)?;
         totals.conflicts += store.read(|c| huiliu_node::store::documents::conflicts(c, None))?.len() as u64;
     }
     Ok(totals)

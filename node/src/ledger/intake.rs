@@ -122,7 +122,8 @@ impl Ledger {
         let no = match known {
             Some(no) => no,
             None => {
-                let own = row.feed.device == self.me.device();
+                // Signed with this device's key in another union's name, it is none of this device's own.
+                let own = row.feed.device == self.me.device() && row.feed.union == self.me.union;
                 self.look_back(&row.feed, own, batch.from)?;
                 let row = feeds::add(&self.conn, &row.feed, own)?;
                 self.remember(row)

@@ -103,8 +103,13 @@ CREATE TABLE stray (
   leaf BLOB NOT NULL CHECK (length(leaf) = 32),
   seq INTEGER NOT NULL,
   operation BLOB NOT NULL,
+  record BLOB NOT NULL,
+  -- Of an edit that was said again: in which feed, and the hash of its change there.
+  into_feed BLOB,
+  said BLOB,
   PRIMARY KEY (feed, leaf)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX stray_by_record ON stray (record) WHERE said IS NOT NULL;
 
 -- What heads and receipts say of a feed and what is here does not: judged after the next exchange that should have told.
 CREATE TABLE claim (
