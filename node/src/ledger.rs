@@ -1,10 +1,12 @@
 //! What one transaction does: record what this union writes, take in what others wrote, keep what is computed from it.
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
-//! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories),
+//! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories) and
+//! `again` (what was cut off, said again),
 //! `apply` (what an operation does to the tables), `rebuild` (the same tables again from the feeds); `witness` (what
 //! others say of a hub, held against what it said here), `confirmation` (what a level above has not confirmed for long).
 
+mod again;
 mod apply;
 mod author;
 mod confirmation;
