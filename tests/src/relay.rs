@@ -42,8 +42,8 @@ pub fn give(store: &Store, batch: &Incoming) {
     assert!(matches!(intake, Intake::Taken { .. }), "{intake:?}");
 }
 
-/// Hands on what one store holds of the feeds that `which` names and another has not: as a hub does, or its liar.
-pub fn hand_on(from: &Store, to: &Store, which: impl Fn(&feeds::FeedRow) -> bool) {
+/// What one store holds of the feeds that `which` names and another has not.
+pub fn lacking(from: &Store, to: &Store, which: impl Fn(&feeds::FeedRow) -> bool) -> Vec<Incoming> {
     let batches = from.read(|conn| {
         let mut batches = vec![];
         for row in feeds::all(conn)?.into_iter().filter(|row| which(row)) {
@@ -65,7 +65,12 @@ pub fn hand_on(from: &Store, to: &Store, which: impl Fn(&feeds::FeedRow) -> bool
         }
         Ok(batches)
     });
-    for batch in batches.expect("the store can be read") {
+    batches.expect("the store can be read")
+}
+
+/// Hands that on: as a hub does, or its liar.
+pub fn hand_on(from: &Store, to: &Store, which: impl Fn(&feeds::FeedRow) -> bool) {
+    for batch in lacking(from, to, which) {
         give(to, &batch);
     }
 }

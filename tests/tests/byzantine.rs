@@ -16,6 +16,7 @@ use huiliu_proto::{feed::Scope, lang::Lang, operation::Operation, region::Region
 use huiliu_tests::{
     chain::{Chain, Place},
     disk,
+    faces::{self, Deed},
     forger::Forger,
     liar::{Liar, Lie, Side, call_through, garble},
     oracle,
@@ -174,6 +175,23 @@ fn every_lie_on_the_wire_is_seen_and_named() {
             scope.spawn(|| {
                 while let Some((lie, side, seed)) = { next.lock().unwrap().next() } {
                     tell(*lie, *side, *seed);
+                }
+            });
+        }
+    });
+}
+
+/// The same over real TLS in the simulated network, with the hub's programs at both ends.
+#[test]
+fn a_lying_hub_in_the_network_is_seen_and_named() {
+    let cases: Vec<(Deed, u64)> =
+        Deed::ALL.into_iter().flat_map(|deed| (1..=seeds(1)).map(move |seed| (deed, seed))).collect();
+    let next = std::sync::Mutex::new(cases.iter());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some((deed, seed)) = { next.lock().unwrap().next() } {
+                    faces::run(*deed, *seed).unwrap_or_else(|error| panic!("{deed:?}, seed {seed}: {error:#}"));
                 }
             });
         }
