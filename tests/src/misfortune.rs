@@ -33,20 +33,26 @@ pub struct Misfortune {
 }
 
 impl Misfortune {
-    /// Most stories have one.
-    pub fn draw(world: &World, dice: &mut Dice) -> Option<Misfortune> {
-        let what = match dice.below(10) {
-            0..=3 => What::Database,
-            4..=6 => What::Disk,
-            7 | 8 => What::Clone,
-            _ => return None,
-        };
-        // One machine of a union is cloned; the twin waits for its disk.
-        let hurt: Vec<_> = world.machines.iter().filter(|m| what != What::Clone || m.name == CLONED).collect();
-        let machine = dice.pick(&hurt).name.clone();
-        let saved_at = Duration::from_millis(2_000 + dice.below(8_000));
-        let strikes_at = saved_at + Duration::from_millis(2_000 + dice.below(9_000));
-        Some(Misfortune { what, machine, saved_at, strikes_at })
+    /// Most stories have one, some two; no machine has more than one.
+    pub fn draw(world: &World, dice: &mut Dice) -> Vec<Misfortune> {
+        let mut all: Vec<Misfortune> = vec![];
+        for _ in 0..2 {
+            let what = match dice.below(10) {
+                0..=2 => What::Database,
+                3 | 4 => What::Disk,
+                5 | 6 => What::Clone,
+                _ => continue,
+            };
+            // One machine of a union is cloned; the twin waits for its disk.
+            let hurt: Vec<_> = world.machines.iter().filter(|m| what != What::Clone || m.name == CLONED).collect();
+            let machine = dice.pick(&hurt).name.clone();
+            let saved_at = Duration::from_millis(2_000 + dice.below(8_000));
+            let strikes_at = saved_at + Duration::from_millis(2_000 + dice.below(9_000));
+            if all.iter().all(|other| other.machine != machine) {
+                all.push(Misfortune { what, machine, saved_at, strikes_at });
+            }
+        }
+        all
     }
 }
 

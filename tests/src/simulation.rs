@@ -1,5 +1,6 @@
 //! One simulated story: counties, a city, a province and the nation over real TLS, in a network that crashes, parts and
-//! slows down, and the oracle's judgement when it has healed. A seed tells the same story again.
+//! slows down, with disks that go back or are copied, and the oracle's judgement when it has healed. A seed tells the same
+//! story again.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -116,8 +117,9 @@ fn disturb(
     seed: u64,
 ) -> Result<Totals> {
     let mut dice = Dice(seed);
-    let misfortune = Misfortune::draw(world, &mut Dice(seed ^ 0x0bad_1dea));
-    let mut saved = false;
+    let misfortunes = Misfortune::draw(world, &mut Dice(seed ^ 0x0bad_1dea));
+    let mut to_save: Vec<&Misfortune> = misfortunes.iter().collect();
+    let mut to_strike = to_save.clone();
     let mut totals = Totals::default();
     let mut seen = oracle::Seen::new();
     let links: Vec<(String, String)> = world
@@ -127,21 +129,20 @@ fn disturb(
         .collect();
     while sim.elapsed() < TROUBLE {
         step(sim)?;
-        if let Some(misfortune) = &misfortune {
-            let name = &misfortune.machine;
-            if !saved && sim.elapsed() >= misfortune.saved_at {
-                saved = true;
-                sim.crash(name.as_str());
-                disk::save(&world.machine(name).home.dir)?;
-                sim.bounce(name.as_str());
-            }
-            if totals.misfortunes == 0 && sim.elapsed() >= misfortune.strikes_at {
-                totals.misfortunes = 1;
-                sim.crash(name.as_str());
-                account.strike(misfortune, machines)?;
-                seen.retain(|(machine, _), _| machine != name);
-                sim.bounce(name.as_str());
-            }
+        let now = sim.elapsed();
+        for misfortune in to_save.extract_if(.., |m| now >= m.saved_at) {
+            let name = misfortune.machine.as_str();
+            sim.crash(name);
+            disk::save(&world.machine(name).home.dir)?;
+            sim.bounce(name);
+        }
+        for misfortune in to_strike.extract_if(.., |m| now >= m.strikes_at) {
+            let name = misfortune.machine.as_str();
+            totals.misfortunes += 1;
+            sim.crash(name);
+            account.strike(misfortune, machines)?;
+            seen.retain(|(machine, _), _| machine != name);
+            sim.bounce(name);
         }
         match dice.below(250) {
             0 | 1 => {
@@ -177,7 +178,7 @@ fn disturb(
         sim.release(a.as_str(), b.as_str());
     }
     // I7: within bounded time all agree.
-    let context = || format!("I7: not all agree long after the trouble ended ({misfortune:?})");
+    let context = || format!("I7: not all agree long after the trouble ended ({misfortunes:?})");
     let mut last = Ok(());
     while sim.elapsed() < TROUBLE + HEALING {
         for _ in 0..100 {

@@ -7,6 +7,10 @@ use huiliu_tests::simulation::run;
 
 #[test]
 fn a_seed_replays() {
-    let (a, b) = (run(7).unwrap(), run(7).unwrap());
-    assert_eq!((a.written, a.crashes, a.partitions), (b.written, b.crashes, b.partitions));
+    // One in which a machine is cloned, and one with two misfortunes.
+    for seed in [7, 56] {
+        let (a, b) = (run(seed).unwrap(), run(seed).unwrap());
+        assert_eq!((a.written, a.crashes, a.partitions), (b.written, b.crashes, b.partitions), "seed {seed}");
+        assert_eq!((a.conflicts, a.misfortunes, a.evidence), (b.conflicts, b.misfortunes, b.evidence), "seed {seed}");
+    }
 }

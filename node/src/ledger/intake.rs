@@ -59,7 +59,11 @@ impl Ledger {
     /// Takes in a batch from a neighbour.
     pub fn take_in(&mut self, batch: &Incoming) -> Result<Intake> {
         let intake = self.consider(batch)?;
-        if let Intake::Refused { word: word @ ("signature" | "root" | "bounds" | "header"), detail, .. } = &intake {
+        // A header that was left out, because the sender took it to be known, is a misunderstanding.
+        let left_out = |word| word == "header" && batch.header.is_empty();
+        if let Intake::Refused { word: word @ ("signature" | "root" | "bounds" | "header"), detail, .. } = &intake
+            && !left_out(*word)
+        {
             self.keep_forged(batch, word, detail)?;
         }
         Ok(intake)

@@ -412,7 +412,11 @@ impl Exchange {
             // Nothing new but the head itself.
             theirs.sent = theirs.sent.max(theirs.size);
             theirs.sent_time = time;
-            self.ready.push_back((feed, SegmentRow { first: size, count: 0, head, bytes: vec![] }));
+            let first = theirs.sent;
+            self.ready.push_back((feed, SegmentRow { first, count: 0, head, bytes: vec![] }));
+        } else {
+            // It was cut off here meanwhile: there is nothing to send, until it is offered anew.
+            theirs.sent = theirs.sent.max(size);
         }
         self.ready.extend(segments.into_iter().map(|segment| (feed, segment)));
         self.send_ready(actions);

@@ -240,7 +240,8 @@ fn segments(conn: &Connection, feed: &FeedId, from: u64) -> Result<(Vec<SegmentR
         bytes += segment.bytes.len();
         segments.push(segment);
     }
-    Ok((segments, row.head.map(|h| h.signed)))
+    // The feed may have been cut or have grown since it was offered: then this head is not the one that was meant.
+    Ok((segments, row.head.filter(|h| h.size == from).map(|h| h.signed)))
 }
 
 /// Looks, where there is anything to look at, for what a neighbour should have told or passed on by now.
