@@ -1,7 +1,7 @@
 //! What befalls a machine in a story beside faults of the line: its disk goes back to an earlier day, or is copied. And
 //! the account of what was honestly lost with it: what nobody else had.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use huiliu_node::store::{Store, Threads, evidence};
@@ -21,6 +21,8 @@ pub enum What {
     Disk,
     /// The disk is copied, and both machines work.
     Clone,
+    /// The machine is gone for good, and another one of the union takes its place.
+    Lost,
 }
 
 /// One misfortune: when the copy is made, and when it comes back or goes to work.
@@ -41,10 +43,13 @@ impl Misfortune {
                 0..=2 => What::Database,
                 3 | 4 => What::Disk,
                 5 | 6 => What::Clone,
+                7 => What::Lost,
                 _ => continue,
             };
-            // One machine of a union is cloned; the twin waits for its disk.
-            let hurt: Vec<_> = world.machines.iter().filter(|m| what != What::Clone || m.name == CLONED).collect();
+            // One machine is cloned or lost: its twin waits for a disk, and its successor in a cupboard.
+            let one = matches!(what, What::Clone | What::Lost);
+            let hurt: Vec<_> =
+                world.machines.iter().filter(|m| m.name != SUCCESSOR && (!one || m.name == CLONED)).collect();
             let machine = dice.pick(&hurt).name.clone();
             let saved_at = Duration::from_millis(2_000 + dice.below(8_000));
             let strikes_at = saved_at + Duration::from_millis(2_000 + dice.below(9_000));
@@ -56,9 +61,21 @@ impl Misfortune {
     }
 }
 
+/// Whoever must have everything in the end.
+const PROVINCE: &str = "hub-320000";
+
 /// The machine whose disk may be copied, and the name of the one it is put into.
 pub const CLONED: &str = "node-320922-0";
 pub const TWIN: &str = "twin-320922-0";
+
+/// The machine that takes the place of a lost one; until then it stands in a cupboard.
+pub const SUCCESSOR: &str = "node-320922-2";
+
+/// Puts the successor away, or takes it out.
+pub fn put_away(world: &World) -> Result<()> {
+    let home = &world.machine(SUCCESSOR).home.dir;
+    Ok(fs::rename(home, home.with_extension("cupboard"))?)
+}
 
 /// The machine that starts to work once its disk is there.
 pub fn twin(world: &World, seed: u64) -> Machine {
@@ -100,18 +117,27 @@ impl Account {
             return Ok(disk::copy(home, &twin.home.dir)?);
         }
         let before = ids(machine)?;
+        let mut after = BTreeSet::new();
         match misfortune.what {
+            What::Lost => {
+                let successor = machines.iter().find(|m| m.name == SUCCESSOR).context("no successor")?;
+                fs::remove_dir_all(home)?;
+                fs::rename(successor.home.dir.with_extension("cupboard"), &successor.home.dir)?;
+            }
             What::Database => disk::database_back_to(home)?,
             What::Disk | What::Clone => disk::back_to(home)?,
         }
-        let after = ids(machine)?;
+        if misfortune.what != What::Lost {
+            after = ids(machine)?;
+        }
         let mut elsewhere = BTreeSet::new();
         for other in machines.iter().filter(|m| m.name != machine.name && m.home.dir.join("huiliu.db").exists()) {
             elsewhere.append(&mut ids(other)?);
         }
         for id in before.difference(&after) {
             if elsewhere.contains(id) {
-                self.missed = true;
+                // Everybody knows that a machine is gone; a disk that went back has to show.
+                self.missed |= misfortune.what != What::Lost;
             } else {
                 self.lost.insert(*id);
             }
@@ -124,8 +150,10 @@ impl Account {
     pub fn settles(&self, machines: &[(Machine, Store)]) -> Result<()> {
         let mut there = BTreeSet::new();
         let mut told = false;
-        for (_, store) in machines {
-            there.extend(oracle::own_entries(store)?.into_keys());
+        for (machine, store) in machines {
+            if machine.name == PROVINCE {
+                there.extend(oracle::entries(store)?.into_keys());
+            }
             told |= !store.read(|c| evidence::list(c, true))?.is_empty();
         }
         let missing = self.ever.difference(&there).filter(|id| !self.lost.contains(id)).count();

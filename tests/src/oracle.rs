@@ -35,10 +35,11 @@ pub struct Entry {
     pub spent: i128,
 }
 
-fn entries_of(store: &Store, own: bool) -> Result<BTreeMap<RecordId, Entry>> {
+/// The entries in all feeds that a machine holds, whoever wrote them, each record once.
+pub fn entries(store: &Store) -> Result<BTreeMap<RecordId, Entry>> {
     let operations = store.read(|conn| {
         let mut all = vec![];
-        for feed in feeds::all(conn)?.into_iter().filter(|f| f.own || !own) {
+        for feed in feeds::all(conn)?.into_iter() {
             let mut at = 0;
             while at < feed.size() {
                 let operations = feeds::operations(conn, feed.no, at)?;
@@ -65,16 +66,6 @@ fn entries_of(store: &Store, own: bool) -> Result<BTreeMap<RecordId, Entry>> {
         }
     }
     Ok(entries)
-}
-
-/// The entries in all feeds that a machine holds, whoever wrote them, each record once.
-pub fn entries(store: &Store) -> Result<BTreeMap<RecordId, Entry>> {
-    entries_of(store, false)
-}
-
-/// The entries in the feeds that the machine writes itself, each record once.
-pub fn own_entries(store: &Store) -> Result<BTreeMap<RecordId, Entry>> {
-    entries_of(store, true)
 }
 
 /// I1: every level that is meant to see a feed has all of it, byte for byte (equal roots).
@@ -111,11 +102,12 @@ pub fn nothing_is_missing(machines: &[(Machine, Store)]) -> Result<()> {
     Ok(())
 }
 
-/// I2: what a hub shows for each union below it is the sum over the devices' feeds.
+/// I2: what a hub shows for each union below it is the sum over all devices' feeds, whoever still has them, each record
+/// once.
 pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
     let mut written = BTreeMap::new();
     for (_, store) in machines {
-        written.extend(own_entries(store)?);
+        written.extend(entries(store)?);
     }
     let mut own = Sums::new();
     for entry in written.into_values() {

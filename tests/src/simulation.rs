@@ -57,6 +57,8 @@ pub fn run(seed: u64) -> Result<Totals> {
     world.add("320922", Role::Node)?;
     world.add("320922", Role::Node)?;
     world.add("320923", Role::Node)?;
+    world.add("320922", Role::Node)?;
+    misfortune::put_away(&world)?;
     // Known below once the province has heard of it: nobody spends from a programme that has not reached it.
     let programme = world.machine("hub-100000").store(Threads::Inline).write_blocking(people::programme)?;
     let mut sim = turmoil::Builder::new()
@@ -76,7 +78,7 @@ pub fn run(seed: u64) -> Result<Totals> {
         sim.host(name, move || {
             let (machine, written) = (machine.clone(), Rc::clone(&written));
             async move {
-                // The twin's disk comes late, or never.
+                // The twin's disk comes late, or never; so does the successor; a lost machine never comes back.
                 while !machine.home.dir.exists() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -142,11 +144,16 @@ fn disturb(
             sim.crash(name);
             account.strike(misfortune, machines)?;
             seen.retain(|(machine, _), _| machine != name);
+            // A lost machine waits for its disk for ever.
             sim.bounce(name);
         }
         match dice.below(250) {
             0 | 1 => {
-                let name = dice.pick(&world.machines).name.clone();
+                let machine = dice.pick(&world.machines);
+                if !machine.home.dir.exists() {
+                    continue;
+                }
+                let name = machine.name.clone();
                 sim.crash(name.as_str());
                 look(world, &name, &mut seen)?;
                 account.look(world.machine(&name))?;

@@ -488,6 +488,31 @@ fn honest(chain: &Chain, seed: u64, round: u64) {
     }
 }
 
+/// Receipts for what is said down, and claims, cost nothing where all is well.
+#[test]
+fn an_idle_exchange_stays_one_round_trip() {
+    let chain = Chain::new(13);
+    write(&chain, 1);
+    chain.settle().unwrap();
+    let receipts = chain.county.store.read(receipts::all).unwrap();
+    let above = |r: &&huiliu_proto::signed::Receipt| r.union == "320000".parse().unwrap();
+    let city = chain.city.store.read(feeds::owned).unwrap();
+    let down = receipts.iter().filter(above).filter(|r| city.iter().any(|f| f.feed.id == r.feed)).count();
+    assert!(down > 0, "the province's receipts for what the city says came down");
+    for side in [Side::Lower, Side::Upper] {
+        let (mut frames, mut bytes) = (0, 0);
+        let mut count = |frame: huiliu_proto::v1::Frame| {
+            frames += 1;
+            bytes += prost::Message::encoded_len(&frame);
+            vec![frame]
+        };
+        call_through(chain.county.ends(), chain.city.ends(), side, &mut count).unwrap();
+        // A hello each, and the caller's goodbye.
+        assert_eq!(frames, if side == Side::Lower { 2 } else { 1 });
+        assert!(bytes < 512, "{bytes}");
+    }
+}
+
 #[test]
 fn evidence_survives_a_restart_and_is_bounded() {
     let chain = Chain::new(12);

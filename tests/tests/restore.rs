@@ -1,11 +1,7 @@
 //! Restored backups, cloned disks, hubs from yesterday, lost machines: nothing is lost, nothing counts twice, and
 //! nothing happens in silence.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs};
 
 use huiliu_node::{
     identity::{Home, Role},
@@ -20,7 +16,7 @@ use huiliu_proto::{
     kind::{Shape, kind},
 };
 use huiliu_tests::{
-    oracle, people,
+    disk, oracle, people,
     talk::talk,
     world::{Machine, World, hand_clock},
 };
@@ -143,49 +139,23 @@ impl Story {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn backup_of(home: &Path) -> PathBuf {
-    home.with_extension("backup")
-}
-
 /// The whole home, memory and all, as it was.
 fn back_to(place: &mut Place) {
     place.close();
-    let home = &place.machine.home.dir;
-    fs::remove_dir_all(home).unwrap();
-    copy(&backup_of(home), home);
+    disk::back_to(&place.machine.home.dir).unwrap();
     place.open();
 }
 
 /// The database alone, as it was; what is remembered outside it stays.
 fn database_back_to(place: &mut Place) {
     place.close();
-    let home = &place.machine.home.dir;
-    for file in ["huiliu.db", "huiliu.db-wal", "huiliu.db-shm"] {
-        let _ = fs::remove_file(home.join(file));
-        let saved = backup_of(home).join(file);
-        if saved.exists() {
-            fs::copy(saved, home.join(file)).unwrap();
-        }
-    }
+    disk::database_back_to(&place.machine.home.dir).unwrap();
     place.open();
 }
 
 fn save(place: &mut Place) {
     place.close();
-    copy(&place.machine.home.dir, &backup_of(&place.machine.home.dir));
+    disk::save(&place.machine.home.dir).unwrap();
     place.open();
 }
 
@@ -306,7 +276,7 @@ fn a_cloned_disk_with_both_machines_at_work() {
     works.insert(story.county.work(mediator, 3));
     story.county.close();
     let twin = story.county.machine.home.dir.with_extension("twin");
-    copy(&story.county.machine.home.dir, &twin);
+    disk::copy(&story.county.machine.home.dir, &twin).unwrap();
     story.county.open();
     let mut clone = Place { machine: story.county.machine.clone(), store: None };
     clone.machine.name = "twin".into();
