@@ -7,6 +7,7 @@ use std::sync::{
 
 use anyhow::{Result, ensure};
 use huiliu_node::{
+    cli::{Desk, Exit, desk::Program, status::Status},
     identity::{Home, Role},
     store::{
         Store, Threads,
@@ -17,6 +18,7 @@ use huiliu_node::{
 use huiliu_proto::{
     id::{DeviceId, RecordId},
     kind::kind,
+    lang::Lang,
     record::Record,
     region::RegionCode,
     value::Value,
@@ -92,6 +94,20 @@ impl Place {
     pub fn works(&self) -> usize {
         let kind = kind("work_entry").expect("work entries are declared");
         self.store.read(|c| projection::list(c, kind, None, None, 100_000)).expect("the store can be read").len()
+    }
+
+    /// How `status` ends.
+    pub fn status(&self) -> Exit {
+        let machine = &self.machine;
+        let desk = Desk {
+            program: Program::Node,
+            lang: Lang::Zh,
+            json: true,
+            dir: machine.home.dir.clone(),
+            clock: machine.clock.clone(),
+            dice: machine.dice.clone(),
+        };
+        Status {}.run(&desk).expect("status can always be told")
     }
 
     /// Another machine with the same disk.
