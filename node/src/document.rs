@@ -194,11 +194,22 @@ impl Document {
     fn follows_own(&self, author: Actor, deps: &[ChangeHash]) -> bool {
         let metas = self.inner.get_changes_meta(&[]);
         let last = metas.iter().filter(|m| m.actor.to_bytes() == author.0).max_by_key(|m| m.seq).map(|m| m.hash);
+        last.is_some_and(|last| self.in_history(deps, last))
+    }
+
+    /// Whether what follows `deps` follows that change too.
+    pub fn follows(&self, deps: &[Hash], change: &Hash) -> bool {
+        let deps: Vec<ChangeHash> = deps.iter().map(|h| ChangeHash(h.0)).collect();
+        self.in_history(&deps, ChangeHash(change.0))
+    }
+
+    fn in_history(&self, deps: &[ChangeHash], change: ChangeHash) -> bool {
+        let metas = self.inner.get_changes_meta(&[]);
         let parents: BTreeMap<ChangeHash, &[ChangeHash]> = metas.iter().map(|m| (m.hash, &m.deps[..])).collect();
         let mut seen = std::collections::BTreeSet::new();
         let mut queue = deps.to_vec();
         while let Some(hash) = queue.pop() {
-            if Some(hash) == last {
+            if hash == change {
                 return true;
             }
             if seen.insert(hash) {

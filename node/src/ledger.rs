@@ -1,16 +1,20 @@
 //! What one transaction does: record what this union writes, take in what others wrote, keep what is computed from it.
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
-//! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories),
-//! `apply` (what an operation does to the tables), `grants` (whose keys open what), `rebuild` (the same tables again
-//! from the feeds).
+//! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories) and
+//! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `grants` (whose keys open what),
+//! `rebuild` (the same tables again from the feeds); `witness` (what others say of a hub, held against what it said here),
+//! `confirmation` (what a level above has not confirmed for long).
 
+mod again;
 mod apply;
 mod author;
+mod confirmation;
 mod grants;
 mod intake;
 mod parting;
 mod rebuild;
+mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -30,7 +34,10 @@ use crate::{
     identity::{memory::Memory, vouchers::Vouchers},
     keyring::Keyring,
     rollup,
-    store::{Result, StoreError, data_version, feeds, feeds::FeedRow, meta, projection, rollups, set_meta, tables},
+    store::{
+        Result, StoreError, data_version, evidence::Neighbour, feeds, feeds::FeedRow, meta, projection, rollups,
+        set_meta, tables,
+    },
 };
 
 pub(crate) use apply::puts_allowed;
@@ -66,6 +73,11 @@ impl Me {
     pub fn device(&self) -> DeviceId {
         self.key.device()
     }
+}
+
+/// Whether `Ledger::settled_with` has anything to look at, for `me` and at this time.
+pub fn watchful(conn: &Connection, me: RegionCode, peer: RegionCode, now: i64) -> Result<bool> {
+    Ok(witness::anything(conn)? || (Some(peer) == me.parent() && confirmation::anything(conn, me, now)?))
 }
 
 /// The writer's state: the connection, who writes, and what is remembered between transactions.
@@ -160,6 +172,15 @@ impl Ledger {
 
     pub fn now(&self) -> i64 {
         (self.me.clock)()
+    }
+
+    /// An exchange with a neighbour is settled: what it should have told, or passed on, is looked for.
+    pub fn settled_with(&mut self, peer: Neighbour) -> Result<()> {
+        self.judge_claims(peer.union)?;
+        if self.me.union.parent() == Some(peer.union) {
+            self.look_for_confirmation(peer)?;
+        }
+        Ok(())
     }
 
     fn forget(&mut self) {

@@ -7,6 +7,7 @@
 pub mod backup;
 pub mod caches;
 mod changes;
+pub mod claims;
 pub mod documents;
 pub mod evidence;
 pub mod feeds;
@@ -36,13 +37,14 @@ use tokio::sync::oneshot;
 use self::changes::Bell;
 pub use self::changes::Changes;
 use crate::{
+    clock::Clock,
     identity::sync_dir,
     ledger::{Ledger, Me},
 };
 
 /// "HULI".
 const APPLICATION_ID: i32 = 0x4855_4c49;
-const SCHEMA_VERSION: i32 = 2;
+const SCHEMA_VERSION: i32 = 3;
 const SCHEMA: &str = include_str!("store/schema.sql");
 /// Jobs that share one COMMIT.
 const BATCH: usize = 32;
@@ -123,6 +125,7 @@ pub struct Store {
 
 struct Inner {
     path: PathBuf,
+    clock: Clock,
     // Closed before the writer, which is the last to leave and clears the log away.
     readers: Mutex<Vec<Connection>>,
     writer: Writer,
@@ -173,6 +176,7 @@ impl Store {
         }
         let lock = backup::shared(path)?;
         let conn = open_writer(path)?;
+        let clock = me.clock.clone();
         let ledger = Ledger::open(conn, me)?;
         let bell = Bell::default();
         let writer = match threads {
@@ -187,11 +191,16 @@ impl Store {
             }
         };
         let (path, readers) = (path.to_owned(), Mutex::new(vec![]));
-        Ok(Store { inner: Arc::new(Inner { path, readers, writer, bell, _lock: lock }) })
+        Ok(Store { inner: Arc::new(Inner { path, readers, clock, writer, bell, _lock: lock }) })
     }
 
     pub fn path(&self) -> &Path {
         &self.inner.path
+    }
+
+    /// The time on the clock that everything written here is stamped with.
+    pub fn now(&self) -> i64 {
+        (self.inner.clock)()
     }
 
     /// Hears of every commit of this process.

@@ -41,3 +41,36 @@ pub fn give(store: &Store, batch: &Incoming) {
     let intake = take(store, batch.clone());
     assert!(matches!(intake, Intake::Taken { .. }), "{intake:?}");
 }
+
+/// What one store holds of the feeds that `which` names and another has not.
+pub fn lacking(from: &Store, to: &Store, which: impl Fn(&feeds::FeedRow) -> bool) -> Vec<Incoming> {
+    let batches = from.read(|conn| {
+        let mut batches = vec![];
+        for row in feeds::all(conn)?.into_iter().filter(|row| which(row)) {
+            let mut at = to.read(|there| Ok(feeds::by_id(there, &row.feed.id)?.map_or(0, |there| there.size())))?;
+            while at < row.packed
+                && let Some(segment) = feeds::segment(conn, row.no, at)?
+            {
+                at = segment.first + segment.count;
+                batches.push(Incoming {
+                    feed: row.feed.id,
+                    header: row.feed.header.clone(),
+                    first: segment.first,
+                    count: segment.count,
+                    segment: segment.bytes.into(),
+                    head: segment.head,
+                    from: None,
+                });
+            }
+        }
+        Ok(batches)
+    });
+    batches.expect("the store can be read")
+}
+
+/// Hands that on: as a hub does, or its liar.
+pub fn hand_on(from: &Store, to: &Store, which: impl Fn(&feeds::FeedRow) -> bool) {
+    for batch in lacking(from, to, which) {
+        give(to, &batch);
+    }
+}

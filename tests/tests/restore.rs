@@ -1,18 +1,14 @@
 //! Restored backups, cloned disks, hubs from yesterday, lost machines: nothing is lost, nothing counts twice, and
 //! nothing happens in silence.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs};
 
 use huiliu_node::{
     identity::{Home, Role},
     store::{
         Store, Threads,
         evidence::{self, What},
-        projection, quarantine,
+        projection,
     },
 };
 use huiliu_proto::{
@@ -20,7 +16,7 @@ use huiliu_proto::{
     kind::{Shape, kind},
 };
 use huiliu_tests::{
-    oracle, people,
+    disk, oracle, people,
     talk::talk,
     world::{Machine, World, hand_clock},
 };
@@ -137,55 +133,28 @@ impl Story {
         oracle::nothing_is_missing(&all).unwrap();
         for (machine, store) in &all {
             oracle::verifies(machine, store).unwrap();
-            let held = store.read(quarantine::all).unwrap();
-            assert!(held.is_empty(), "{} holds back {held:?}", machine.name);
+            oracle::holds_nothing_back(machine, store).unwrap();
         }
     }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn backup_of(home: &Path) -> PathBuf {
-    home.with_extension("backup")
 }
 
 /// The whole home, memory and all, as it was.
 fn back_to(place: &mut Place) {
     place.close();
-    let home = &place.machine.home.dir;
-    fs::remove_dir_all(home).unwrap();
-    copy(&backup_of(home), home);
+    disk::back_to(&place.machine.home.dir).unwrap();
     place.open();
 }
 
 /// The database alone, as it was; what is remembered outside it stays.
 fn database_back_to(place: &mut Place) {
     place.close();
-    let home = &place.machine.home.dir;
-    for file in ["huiliu.db", "huiliu.db-wal", "huiliu.db-shm"] {
-        let _ = fs::remove_file(home.join(file));
-        let saved = backup_of(home).join(file);
-        if saved.exists() {
-            fs::copy(saved, home.join(file)).unwrap();
-        }
-    }
+    disk::database_back_to(&place.machine.home.dir).unwrap();
     place.open();
 }
 
 fn save(place: &mut Place) {
     place.close();
-    copy(&place.machine.home.dir, &backup_of(&place.machine.home.dir));
+    disk::save(&place.machine.home.dir).unwrap();
     place.open();
 }
 
@@ -306,7 +275,7 @@ fn a_cloned_disk_with_both_machines_at_work() {
     works.insert(story.county.work(mediator, 3));
     story.county.close();
     let twin = story.county.machine.home.dir.with_extension("twin");
-    copy(&story.county.machine.home.dir, &twin);
+    disk::copy(&story.county.machine.home.dir, &twin).unwrap();
     story.county.open();
     let mut clone = Place { machine: story.county.machine.clone(), store: None };
     clone.machine.name = "twin".into();
@@ -329,6 +298,47 @@ fn a_cloned_disk_with_both_machines_at_work() {
     assert!(story.city.saw().iter().any(|what| matches!(what, What::Fork | What::Restored)));
     assert!(story.county.saw().contains(&What::Elsewhere), "the first machine hears that its key is used elsewhere");
     assert_ne!(clone.incarnation(), story.county.incarnation());
+    story.holds(&[&clone]);
+}
+
+/// A clone had gone on anew and written an edit that followed one in the feed it had left; that one was cut off later.
+/// The two were then said under one number, and which of them counted depended on the order of arrival.
+#[test]
+fn what_followed_an_edit_that_is_cut_off_is_said_again_too() {
+    let mut story = Story::new();
+    let mediator = story.county.mediator(1);
+    story.settle(&[]);
+    story.county.close();
+    let twin = story.county.machine.home.dir.with_extension("twin");
+    disk::copy(&story.county.machine.home.dir, &twin).unwrap();
+    story.county.open();
+    let mut clone = Place { machine: story.county.machine.clone(), store: None };
+    clone.machine.name = "twin".into();
+    clone.machine.dice = huiliu_tests::world::dice(98);
+    clone.machine.home.dir = twin.clone();
+    clone.open();
+    clone.rename(mediator, "甲");
+    clone.rename(mediator, "乙");
+    clone.close();
+    fs::remove_file(twin.join("memory.json")).unwrap();
+    clone.open();
+    assert_ne!(clone.incarnation(), 0);
+    clone.rename(mediator, "丙");
+    clone.rename(mediator, "丁");
+    // The other machine's history of the feed they share is the one that the city has.
+    let works: BTreeSet<_> = (0..4).map(|n| story.county.work(mediator, n)).collect();
+    story.settle(&[]);
+    story.settle(&[&clone]);
+    for place in [&story.county, &clone, &story.city, &story.province] {
+        assert_eq!(place.name(mediator), "丁", "{}", place.machine.name);
+        assert_eq!(place.works(), works, "{}", place.machine.name);
+        let open = place.store().read(|c| huiliu_node::store::documents::conflicts(c, Some(&mediator))).unwrap();
+        assert!(open.is_empty(), "one machine wrote all of it: {open:?}");
+    }
+    story.holds(&[&clone]);
+    clone.rename(mediator, "戊");
+    story.settle(&[&clone]);
+    assert_eq!(story.province.name(mediator), "戊");
     story.holds(&[&clone]);
 }
 

@@ -17,6 +17,7 @@ use super::{
     error::Exit,
     table::{Cell, Table},
 };
+use crate::store::evidence::What;
 
 #[derive(Debug, clap::Args)]
 pub struct Status {}
@@ -68,6 +69,12 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expi
         needs.iter().map(|need| format!("{}{}", desk.pick("需要处理：", "to do: "), say(desk, *need, standing))),
     );
     lines.extend(expiry.and_then(|expiry| expiry.words(desk)));
+    // What is asked of a person in words of its own; the rest is in `evidence list`.
+    let spoken = [What::Enrolled, What::Withheld, What::Split];
+    for kept in standing.evidence.iter().filter(|kept| spoken.contains(&kept.evidence.what)) {
+        let detail = &kept.evidence.detail;
+        lines.push(format!("  {}. {}", kept.no, desk.pick(&detail.zh, &detail.en)));
+    }
     if needs.is_empty() && !expiry.is_some_and(Expiry::needs_a_person) {
         lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
     }

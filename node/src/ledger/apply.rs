@@ -97,6 +97,9 @@ impl Ledger {
                     self.waking.extend(feeds::of_device(&self.conn, &device)?);
                 }
                 self.judge_again()?;
+                if record.kind.name == "enrolment" {
+                    self.newcomer(place, record)?;
+                }
             }
             "quarantine_ruling" => self.rule(record)?,
             "key_grant" | "key_return" => self.keys_may_move(record),

@@ -195,8 +195,8 @@ impl Ledger {
         let Some(parent) = self.me.union.parent() else { return Ok(None) };
         let said = feeds::of_union(&self.conn, parent)?.into_iter();
         let to_us = said.filter(|f| f.feed.scope == Scope::Branch(self.me.union));
-        let longest = to_us.max_by_key(feeds::FeedRow::size);
-        Ok(longest.map(|f| Seen { feed: f.feed.id, size: f.size(), root: f.edge.root() }))
+        let latest = to_us.max_by_key(|row| (row.feed.incarnation, row.size(), row.feed.id));
+        Ok(latest.map(|f| Seen { feed: f.feed.id, size: f.size(), root: f.edge.root() }))
     }
 
     /// This device's feed of that scope, begun if need be.

@@ -42,6 +42,8 @@ impl std::fmt::Debug for Incoming {
         write!(f, "Incoming({:?}, {} from {})", self.feed, self.count, self.first)
     }
 }
+/// Bytes of a message or signature that are kept as evidence.
+const MOST_KEPT: usize = 512;
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +65,11 @@ impl Ledger {
     /// Takes in a batch from a neighbour.
     pub fn take_in(&mut self, batch: &Incoming) -> Result<Intake> {
         let intake = self.consider(batch)?;
-        if let Intake::Refused { word: word @ ("signature" | "root" | "bounds" | "header"), detail, .. } = &intake {
+        // A header that was left out, because the sender took it to be known, is a misunderstanding.
+        let left_out = |word| word == "header" && batch.header.is_empty();
+        if let Intake::Refused { word: word @ ("signature" | "root" | "bounds" | "header"), detail, .. } = &intake
+            && !left_out(*word)
+        {
             self.keep_forged(batch, word, detail)?;
         }
         Ok(intake)
@@ -144,6 +150,7 @@ impl Ledger {
         };
         feeds::add_segment(&self.conn, no, &stored, self.now())?;
         let size = edge.size();
+        self.hear_witness(&row.feed, &head)?;
         self.settle(no, edge, head, &operations[skip..])?;
         if self.feed(no)?.own {
             self.came_back(no, batch.from)?;
@@ -154,15 +161,29 @@ impl Ledger {
     /// A neighbour handed over what its author did not sign.
     fn keep_forged(&mut self, batch: &Incoming, word: &str, detail: &str) -> Result<()> {
         let Some(from) = batch.from else { return Ok(()) };
-        tracing::error!(feed = %batch.feed, from = %from.union, word, "a neighbour handed over what nobody signed");
+        self.forged(batch.feed, &batch.head, from, word, detail)
+    }
+
+    /// A neighbour handed over something signed that is not good: a head, a receipt.
+    pub fn forged(
+        &mut self,
+        feed: FeedId,
+        signed: &v1::Signed,
+        from: Neighbour,
+        word: &str,
+        detail: &str,
+    ) -> Result<()> {
+        tracing::error!(%feed, from = %from.union, word, "a neighbour handed over what nobody signed");
+        // What is honest is far smaller; what is not is not kept whole.
+        let short = |bytes: &Bytes| bytes.slice(..bytes.len().min(MOST_KEPT));
         let by = from.union.union_name();
         let evidence = Evidence {
             what: What::Forged,
-            feed: batch.feed,
+            feed,
             seen_at: self.now(),
             from: Some(from),
             ours: None,
-            theirs: Some(batch.head.clone()),
+            theirs: Some(v1::Signed { message: short(&signed.message), signature: short(&signed.signature) }),
             detail: Label::new(
                 format!("{by}的机器送来的内容与作者签名不符，未接收（{word}）；请与该单位核查其机器"),
                 format!(
@@ -216,6 +237,7 @@ impl Ledger {
         }
         let newer = head.size == row.size() && row.head.as_ref().is_none_or(|h| h.time < head.time);
         if newer && !row.own {
+            self.hear_witness(&row.feed, head)?;
             self.feed(no)?.head = Some(head.clone());
             self.touched.insert(no);
         }
@@ -265,11 +287,14 @@ impl Ledger {
         let Some(no) = self.feed_by_id(&receipt.feed)? else { return Ok(false) };
         let row = self.feed(no)?.clone();
         let hub = trust::is_hub(&self.conn, self.me.root, &receipt.device, receipt.union)?;
-        if !hub || receipt.size > row.size() {
+        if !hub {
             return Ok(false);
         }
-        if feeds::root_at(&self.conn, &row, receipt.size)? != receipt.root {
-            self.keep_lie(receipt)?;
+        if receipt.size > row.size() || feeds::root_at(&self.conn, &row, receipt.size)? != receipt.root {
+            // It may be about what is still on its way, or was lost here: judged when the exchange is settled.
+            if !(row.own && receipt.size > row.size()) {
+                self.doubt(receipt)?;
+            }
             return Ok(false);
         }
         receipts::put(&self.conn, receipt)?;

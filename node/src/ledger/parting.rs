@@ -5,28 +5,14 @@
 //! keep their ids. Nothing is ever signed twice with the same number: a device that may have lost its memory writes into
 //! other feeds from then on.
 
-use std::collections::HashMap;
-
-use huiliu_proto::{
-    edit::{Actor, Edit},
-    feed::Feed,
-    id::{FeedId, Hash, RecordId},
-    kind::{Shape, numbered},
-    lang::Label,
-    operation::{Operation, SALT},
-    signed::TreeHead,
-    v1,
-};
+use huiliu_proto::{feed::Feed, id::FeedId, lang::Label, operation::Operation, signed::TreeHead, v1};
 
 use super::{Incoming, Intake, Ledger, intake::refused};
-use crate::{
-    document,
-    store::{
-        Result, StoreError, documents,
-        evidence::{self, Evidence, Neighbour, What},
-        feeds,
-        feeds::FeedRow,
-    },
+use crate::store::{
+    Result, StoreError,
+    evidence::{self, Evidence, Neighbour, What},
+    feeds,
+    feeds::FeedRow,
 };
 
 impl Ledger {
@@ -148,11 +134,13 @@ impl Ledger {
             theirs: None,
             detail: Label::new(
                 format!(
-                    "{who}的一台设备恢复了旧备份或被复制：其日志在此已有{}条，该设备自第{left_at}条之后另起代次继续；                     所填均已保留、各计一次，请与该单位核实",
+                    "{who}的一台设备恢复了旧备份或被复制：其日志在此已有{}条，该设备自第{left_at}条之后另起代次继续；\
+                     所填均已保留、各计一次，请与该单位核实",
                     row.size()
                 ),
                 format!(
-                    "a device of {} was restored from a backup, or is a clone: {} operations of its feed are here, and it went on anew after {left_at}. All is kept and counts once; ask that union",
+                    "a device of {} was restored from a backup, or is a clone: {} operations of its feed are here, and it went \
+                     on anew after {left_at}. All is kept and counts once; ask that union",
                     feed.union,
                     row.size()
                 ),
@@ -163,7 +151,7 @@ impl Ledger {
     }
 
     /// Goes on as a new incarnation, a number no clone of this machine is likely to choose too.
-    fn raise(&mut self) -> Result<()> {
+    pub(super) fn raise(&mut self) -> Result<()> {
         let mut random = [0; 2];
         (self.me.dice)(&mut random);
         let latest = feeds::owned(&self.conn)?.iter().map(|f| f.feed.incarnation).max().unwrap_or(0);
@@ -298,7 +286,13 @@ impl Ledger {
     pub fn heard_of_fork(&mut self, feed: &FeedId, head: &v1::Signed, from: Neighbour) -> Result<bool> {
         let Some(no) = self.feed_by_id(feed)? else { return Ok(false) };
         let row = self.feed(no)?.clone();
-        let Ok(head) = TreeHead::verify(head.clone(), *feed, &row.feed.device) else { return Ok(false) };
+        let head = match TreeHead::verify(head.clone(), *feed, &row.feed.device) {
+            Ok(head) => head,
+            Err(error) => {
+                self.forged(*feed, head, from, "signature", &error.to_string())?;
+                return Ok(false);
+            }
+        };
         if head.size <= row.size() && feeds::root_at(&self.conn, &row, head.size)? == head.root {
             return Ok(false);
         }
@@ -339,7 +333,8 @@ impl Ledger {
         if row.own {
             self.pack(no)?;
             self.go_on_anew(&row)?;
-            return self.say_again(&row, cut);
+            self.say_again(&row, cut)?;
+            return self.say_orphans_again();
         }
         for (seq, operation) in &cut {
             feeds::add_stray(&self.conn, &row.feed.id, *seq, operation)?;
@@ -360,106 +355,5 @@ impl Ledger {
             at = from + run.len() as u64;
         }
         Ok(run)
-    }
-
-    /// Writes operations that were cut off into this incarnation's feed: each once, with the record ids they had.
-    fn say_again(&mut self, row: &FeedRow, operations: Vec<(u64, Operation)>) -> Result<()> {
-        let no = self.own_feed(row.feed.scope)?;
-        let into = self.feed(no)?.feed.id;
-        let mut again = Again { from: row.feed.id, into, hashes: HashMap::new(), firsts: HashMap::new() };
-        for (seq, operation) in operations {
-            if !feeds::add_stray(&self.conn, &row.feed.id, seq, &operation)? {
-                continue;
-            }
-            let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
-            let edit = Edit::decode(&operation.payload, Actor::new(&row.feed.id, &operation.record)).ok();
-            let Some(edit) = edit.filter(|_| document) else {
-                self.append(no, &operation)?;
-                continue;
-            };
-            let edits = documents::edits(&self.conn, &operation.record)?;
-            let last = edits.iter().filter(|(feed, ..)| *feed == no).count() as u64;
-            let moved = again.moved(&operation, edit, last);
-            self.append(no, &moved)?;
-        }
-        Ok(())
-    }
-}
-
-/// Edits as another actor: the same puts on the same values, with what they follow under its new name.
-struct Again {
-    from: FeedId,
-    into: FeedId,
-    /// Changes that were said again: before, after.
-    hashes: HashMap<Hash, Hash>,
-    /// The first put of each document that was said again.
-    firsts: HashMap<RecordId, u64>,
-}
-
-impl Again {
-    /// `last`: how many changes to the document the new actor has made.
-    fn moved(&mut self, operation: &Operation, mut edit: Edit, last: u64) -> Operation {
-        let record = operation.record;
-        let (before, after) = (Actor::new(&self.from, &record), Actor::new(&self.into, &record));
-        let hash = Hash(document::build(before, &edit).hash().0);
-        let first = *self.firsts.entry(record).or_insert(edit.start_op);
-        for dep in &mut edit.deps {
-            *dep = self.hashes.get(dep).copied().unwrap_or(*dep);
-        }
-        edit.deps.sort_unstable();
-        for put in &mut edit.puts {
-            for id in &mut put.over {
-                if id.actor == before && id.counter >= first {
-                    id.actor = after;
-                }
-            }
-            put.over.sort_unstable();
-        }
-        edit.seq = last + 1;
-        self.hashes.insert(hash, Hash(document::build(after, &edit).hash().0));
-        let salt = <[u8; SALT]>::try_from(&operation.salt[..]).ok();
-        let time = (operation.time != record.time()).then_some(operation.time);
-        Operation::new(operation.kind, record, time, edit.encode(after), salt)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use huiliu_proto::{
-        edit::{Put, PutId, Scalar},
-        kind::kind,
-    };
-
-    use super::*;
-
-    fn put(field: u32, text: &str, over: &[PutId]) -> Put {
-        Put { field, value: Scalar::Text(text.into()), over: over.to_vec() }
-    }
-
-    /// Two edits that only one history knows follow a third that both know: said again, they change the same values.
-    #[test]
-    fn edits_said_again_change_the_same_values() {
-        let (from, into, record) = (FeedId([1; 16]), FeedId([2; 16]), RecordId([3; 16]));
-        let (before, after) = (Actor::new(&from, &record), Actor::new(&into, &record));
-        let number = kind("mediator").unwrap().number;
-        let operation = |edit: &Edit| Operation::new(number, record, None, edit.encode(before), None);
-
-        let mut here = document::Document::default();
-        let shared = here.compose(before, vec![(1, Scalar::Text("a".into()))]).unwrap();
-        here.apply(here.fit(before, &shared).unwrap()).unwrap();
-        let snapshot = here.save();
-        let mut again = Again { from, into, hashes: HashMap::new(), firsts: HashMap::new() };
-        let mut there = document::Document::load(&snapshot).unwrap();
-        for (n, text) in ["b", "c"].into_iter().enumerate() {
-            let edit = here.compose(before, vec![(1, Scalar::Text(text.into()))]).unwrap();
-            here.apply(here.fit(before, &edit).unwrap()).unwrap();
-            let moved = again.moved(&operation(&edit), edit, n as u64);
-            let edit = Edit::decode(&moved.payload, after).unwrap();
-            there.apply(there.fit(after, &edit).unwrap()).unwrap();
-        }
-        let shown =
-            |document: &document::Document| document.fields()[&1].iter().map(|s| s.value.clone()).collect::<Vec<_>>();
-        assert_eq!(shown(&there), shown(&here));
-        assert_eq!(shown(&there), [put(1, "c", &[]).value]);
     }
 }

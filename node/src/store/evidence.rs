@@ -35,11 +35,21 @@ pub enum What {
     Split,
     /// A hub took in what the level above it has not seen for long.
     Withheld,
+    /// A device was enrolled for this union: did somebody here ask for it?
+    Enrolled,
 }
 
 impl What {
-    pub const ALL: [What; 7] =
-        [What::Fork, What::Receipt, What::Restored, What::Elsewhere, What::Forged, What::Split, What::Withheld];
+    pub const ALL: [What; 8] = [
+        What::Fork,
+        What::Receipt,
+        What::Restored,
+        What::Elsewhere,
+        What::Forged,
+        What::Split,
+        What::Withheld,
+        What::Enrolled,
+    ];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -50,6 +60,7 @@ impl What {
             What::Forged => "forged",
             What::Split => "split",
             What::Withheld => "withheld",
+            What::Enrolled => "enrolled",
         }
     }
 
@@ -61,7 +72,8 @@ impl What {
             What::Elsewhere => Label::new("本设备密钥另有使用", "this device's key used elsewhere"),
             What::Forged => Label::new("伪造或损坏的数据", "forged or damaged data"),
             What::Split => Label::new("两套说法", "two stories"),
-            What::Withheld => Label::new("扣留未转报", "withheld"),
+            What::Withheld => Label::new("长期未获上级确认", "not confirmed above for long"),
+            What::Enrolled => Label::new("本单位新登记的设备", "device enrolled for this union"),
         }
     }
 }
@@ -120,6 +132,22 @@ pub fn add(conn: &Connection, evidence: &Evidence) -> Result<bool> {
         &evidence.detail.en,
     ))?;
     Ok(true)
+}
+
+/// Whether there is an open piece of this kind about a neighbour, and about a feed where one is named.
+pub fn is_open(conn: &Connection, what: What, feed: Option<&FeedId>, from: &DeviceId) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM evidence
+        WHERE what = ?1 AND (?2 IS NULL OR feed = ?2) AND from_device = ?3 AND settled_at IS NULL)";
+    let row = (what.word(), feed.map(|f| f.0), from.as_bytes());
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0))?)
+}
+
+/// Settles what has cleared itself, with a note that says so.
+pub fn clear(conn: &Connection, what: What, feed: &FeedId, at: i64, note: &str) -> Result<()> {
+    const SQL: &str =
+        "UPDATE evidence SET settled_at = ?3, note = ?4 WHERE what = ?1 AND feed = ?2 AND settled_at IS NULL";
+    conn.prepare_cached(SQL)?.execute((what.word(), feed.as_bytes(), at, note))?;
+    Ok(())
 }
 
 fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use huiliu_proto::{
     feed::{Feed, Scope},
-    id::{DeviceId, FeedId, Hash},
+    id::{DeviceId, FeedId, Hash, RecordId},
     operation::Operation,
     period::Day,
     region::{Level, RegionCode},
@@ -240,12 +240,6 @@ pub fn truncate(conn: &Connection, no: i64, size: u64) -> Result<()> {
     Ok(())
 }
 
-/// When an operation came to be on this disk, in a segment.
-pub fn stored_at(conn: &Connection, no: i64, seq: u64) -> Result<Option<i64>> {
-    const SQL: &str = "SELECT min(stored_at) FROM segment WHERE feed = ?1 AND first <= ?2 AND first + count > ?2";
-    Ok(conn.prepare_cached(SQL)?.query_row((no, seq as i64), |r| r.get(0))?)
-}
-
 /// How much of a feed was on this disk at that time.
 pub fn size_by(conn: &Connection, no: i64, time: i64) -> Result<u64> {
     const SQL: &str = "SELECT coalesce(max(first + count), 0) FROM segment WHERE feed = ?1 AND stored_at <= ?2";
@@ -253,12 +247,55 @@ pub fn size_by(conn: &Connection, no: i64, time: i64) -> Result<u64> {
     Ok(size.unsigned_abs())
 }
 
+/// When an operation came to be on this disk, packed.
+pub fn stored_at(conn: &Connection, no: i64, seq: u64) -> Result<Option<i64>> {
+    const SQL: &str = "SELECT min(stored_at) FROM segment WHERE feed = ?1 AND first <= ?2 AND first + count > ?2";
+    Ok(conn.prepare_cached(SQL)?.query_row((no, seq as i64), |r| r.get(0))?)
+}
+
 /// Keeps an operation that was cut off. False where it is kept already.
 pub fn add_stray(conn: &Connection, feed: &FeedId, seq: u64, operation: &Operation) -> Result<bool> {
-    const SQL: &str = "INSERT INTO stray (feed, leaf, seq, operation) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    const SQL: &str = "INSERT INTO stray (feed, leaf, seq, operation, record) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT DO NOTHING";
     let bytes = operation.to_wire().encode_to_vec();
-    let added = conn.prepare_cached(SQL)?.execute((feed.as_bytes(), operation.leaf().as_bytes(), seq as i64, bytes))?;
+    let row = (feed.as_bytes(), operation.leaf().0, seq as i64, bytes, operation.record.as_bytes());
+    let added = conn.prepare_cached(SQL)?.execute(row)?;
     Ok(added > 0)
+}
+
+/// An edit that was cut off, and as what it was said again: the feed, and the hash of the change there.
+pub struct Stray {
+    pub feed: FeedId,
+    pub operation: Operation,
+    pub into: FeedId,
+    pub said: Hash,
+}
+
+/// Notes as what a stray was said again.
+pub fn note_said(conn: &Connection, feed: &FeedId, operation: &Operation, into: &FeedId, said: &Hash) -> Result<()> {
+    const SQL: &str = "UPDATE stray SET into_feed = ?3, said = ?4 WHERE feed = ?1 AND leaf = ?2";
+    let row = (feed.as_bytes(), operation.leaf().0, into.as_bytes(), said.as_bytes());
+    conn.prepare_cached(SQL)?.execute(row)?;
+    Ok(())
+}
+
+/// The edits of one document that were cut off and said again, in the order in which they were written.
+pub fn strays_of(conn: &Connection, record: &RecordId) -> Result<Vec<Stray>> {
+    const SQL: &str = "SELECT feed, operation, into_feed, said FROM stray
+        WHERE record = ?1 AND said IS NOT NULL ORDER BY feed, seq";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement.query_map([record.as_bytes()], |r| {
+        Ok((FeedId(r.get(0)?), r.get::<_, Vec<u8>>(1)?, FeedId(r.get(2)?), Hash(r.get(3)?)))
+    })?;
+    let mut strays = vec![];
+    for row in rows {
+        let (feed, bytes, into, said) = row?;
+        let wire =
+            v1::Operation::decode(&bytes[..]).map_err(|_| StoreError::Damaged("an operation that was cut off"))?;
+        let operation = Operation::from_wire(wire).map_err(|_| StoreError::Damaged("an operation that was cut off"))?;
+        strays.push(Stray { feed, operation, into, said });
+    }
+    Ok(strays)
 }
 
 fn segment_row(row: &Row<'_>) -> rusqlite::Result<SegmentRow> {

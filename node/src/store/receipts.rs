@@ -51,14 +51,22 @@ pub fn all(conn: &Connection) -> Result<Vec<Receipt>> {
     Ok(statement.query_map([], receipt)?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Receipts for feeds of a union and those below it, in the same order.
-pub fn below(conn: &Connection, union: RegionCode) -> Result<Vec<Receipt>> {
+/// Receipts for feeds of a union, of those below it and of those above it, in the same order.
+pub fn around(conn: &Connection, union: RegionCode) -> Result<Vec<Receipt>> {
     let sql = format!(
         r#"SELECT {COLUMNS} JOIN feed f ON f.id = r.feed
-        WHERE f."union" IN (SELECT code FROM below WHERE above = ?1) ORDER BY r.feed, r."union""#
+        WHERE f."union" IN (SELECT code FROM below WHERE above = ?1 UNION SELECT above FROM below WHERE code = ?1)
+        ORDER BY r.feed, r."union""#
     );
     let mut statement = conn.prepare_cached(&sql)?;
     Ok(statement.query_map([u32::from(union)], receipt)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What a level has confirmed of a feed.
+pub fn of(conn: &Connection, feed: &FeedId, union: RegionCode) -> Result<Option<Receipt>> {
+    use rusqlite::OptionalExtension as _;
+    let sql = format!(r#"SELECT {COLUMNS} WHERE r.feed = ?1 AND r."union" = ?2"#);
+    Ok(conn.prepare_cached(&sql)?.query_row((feed.as_bytes(), u32::from(union)), receipt).optional()?)
 }
 
 /// How the last exchange with a neighbour went.

@@ -1,4 +1,4 @@
--- The core tables: what cannot be computed again. Version 2.
+-- The core tables: what cannot be computed again. Version 3.
 --
 -- Projections (one table a record kind, made from the kinds' declarations), roll-ups and the tables under "Caches" are
 -- computed from the feeds, and `rebuild` makes them again.
@@ -103,7 +103,33 @@ CREATE TABLE stray (
   leaf BLOB NOT NULL CHECK (length(leaf) = 32),
   seq INTEGER NOT NULL,
   operation BLOB NOT NULL,
+  record BLOB NOT NULL,
+  -- Of an edit that was said again: in which feed, and the hash of its change there.
+  into_feed BLOB,
+  said BLOB,
   PRIMARY KEY (feed, leaf)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stray_by_record ON stray (record) WHERE said IS NOT NULL;
+
+-- What heads and receipts say of a feed and what is here does not: judged after the next exchange that should have told.
+CREATE TABLE claim (
+  -- The feed whose head says so; of a receipt, the feed it is for. One claim a feed.
+  by_feed BLOB PRIMARY KEY CHECK (length(by_feed) = 16),
+  feed BLOB NOT NULL CHECK (length(feed) = 16),
+  size INTEGER NOT NULL,
+  root BLOB NOT NULL CHECK (length(root) = 32),
+  message BLOB NOT NULL,
+  signature BLOB NOT NULL,
+  noted_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Feeds of which a level above has not confirmed all that it should have by now, and since when.
+CREATE TABLE unconfirmed (
+  feed BLOB NOT NULL CHECK (length(feed) = 16),
+  "union" INTEGER NOT NULL,
+  confirmed INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (feed, "union")
 ) STRICT, WITHOUT ROWID;
 
 -- Each neighbour, and how the last exchange with it went.

@@ -68,6 +68,11 @@ pub enum Action {
         feed: FeedId,
         head: v1::Signed,
     },
+    /// The end above says it has less of a feed than it has signed for.
+    Behind {
+        feed: FeedId,
+        says: u64,
+    },
     /// The conversation is over.
     End(End),
 }
@@ -334,7 +339,21 @@ impl Exchange {
                 self.expected.insert(feed, state.size);
             }
         }
+        self.look_behind(actions);
         self.open_up(actions);
+    }
+
+    /// The end above must have what it has signed for, unless it asks for a feed from its beginning.
+    fn look_behind(&self, actions: &mut Vec<Action>) {
+        let signed = self.frontier.receipts.iter().filter(|r| self.calls && r.device == self.peer.device);
+        for receipt in signed {
+            let theirs = self.theirs.get(&receipt.feed).copied().unwrap_or_default();
+            if theirs.size < receipt.size && theirs.root != Some(Hash([0; Hash::LEN])) {
+                actions.push(Action::Behind { feed: receipt.feed, says: theirs.size });
+                // One is enough to know by.
+                return;
+            }
+        }
     }
 
     fn open_up(&mut self, actions: &mut Vec<Action>) {
@@ -404,7 +423,11 @@ impl Exchange {
             // Nothing new but the head itself.
             theirs.sent = theirs.sent.max(theirs.size);
             theirs.sent_time = time;
-            self.ready.push_back((feed, SegmentRow { first: size, count: 0, head, bytes: vec![] }));
+            let first = theirs.sent;
+            self.ready.push_back((feed, SegmentRow { first, count: 0, head, bytes: vec![] }));
+        } else {
+            // It was cut off here meanwhile: there is nothing to send, until it is offered anew.
+            theirs.sent = theirs.sent.max(size);
         }
         self.ready.extend(segments.into_iter().map(|segment| (feed, segment)));
         self.send_ready(actions);

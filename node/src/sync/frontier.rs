@@ -32,7 +32,8 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frontier {
     pub states: BTreeMap<FeedId, State>,
-    /// Receipts of the upper of the two, and of the levels above it, for feeds from the lower one's part of the tree.
+    /// Receipts of the upper of the two, and of the levels above it: for feeds from the lower one's part of the tree,
+    /// and for what is said down to it, each by levels above the one that writes it.
     pub receipts: Vec<Receipt>,
 }
 
@@ -56,8 +57,11 @@ impl Frontier {
             );
         }
         let (upper, lower) = if peer.contains(me) { (peer, me) } else { (me, peer) };
-        let mut owed = receipts::below(conn, lower)?;
-        owed.retain(|r| r.union.contains(upper) && states.contains_key(&r.feed));
+        let mut owed = receipts::around(conn, lower)?;
+        owed.retain(|r| {
+            let writer = states.get(&r.feed).map(|s: &State| s.union);
+            writer.is_some_and(|writer| r.union.contains(upper) && r.union.contains(writer) && r.union != writer)
+        });
         Ok(Frontier { states, receipts: owed })
     }
 

@@ -9,6 +9,7 @@ use huiliu_proto::{
     signed::Receipt,
     v1,
 };
+use prost::Message as _;
 use rusqlite::Connection;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
@@ -18,7 +19,7 @@ use super::{
     frontier::Frontier,
 };
 use crate::{
-    ledger::{Intake, Ledger},
+    ledger::{Intake, Ledger, watchful},
     store::{Result, Store, evidence::Neighbour, feeds, feeds::SegmentRow, receipts, receipts::Link, rollups},
 };
 
@@ -26,6 +27,8 @@ use crate::{
 const SILENCE: Duration = Duration::from_secs(60);
 /// Changes that come close together travel together.
 const GATHER: Duration = Duration::from_millis(20);
+/// How often an open line on which all is well is asked for what should have come over it.
+const LOOK: Duration = Duration::from_secs(120);
 /// Segments read in one go.
 const READ: usize = 4;
 const READ_BYTES: usize = 1 << 20;
@@ -66,6 +69,9 @@ where
     I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
 {
     let report = converse(store, &ends, incoming, outgoing, progress).await;
+    if matches!(&report, Ok(Report { end: End::Done, .. })) {
+        watch(store, ends.me.union, Neighbour { union: ends.peer, device: ends.peer_device }).await?;
+    }
     let error = match &report {
         Ok(Report { end: End::Done, tally }) if tally.refused.is_empty() => None,
         Ok(Report { end: End::Done, tally }) => tally.refused.values().next().cloned(),
@@ -109,6 +115,7 @@ where
     // Batches given to the writer and not answered yet, in their order: while one is written, the next is read.
     let mut taking: VecDeque<(FeedId, Taking)> = VecDeque::new();
     let mut gathered: Option<Instant> = None;
+    let mut next_look = Instant::now() + LOOK;
     loop {
         while let Some(action) = actions.pop_front() {
             let event = match action {
@@ -129,7 +136,11 @@ where
                     None
                 }
                 Action::Keep(receipts) => {
-                    store.write(move |ledger| keep(ledger, receipts)).await?;
+                    store.write(move |ledger| keep(ledger, receipts, peer)).await?;
+                    None
+                }
+                Action::Behind { feed, says } => {
+                    store.write(move |ledger| ledger.fell_behind(&feed, says, peer)).await?;
                     None
                 }
                 Action::Forked { feed, head } => {
@@ -145,6 +156,7 @@ where
         progress(&exchange.tally);
         if exchange.settled() && !noted {
             noted = true;
+            watch(store, ends.me.union, peer).await?;
             if ends.stay {
                 // What others commit meanwhile is heard in the next turn: no look here, or it would be lost.
                 note(store, ends.peer_device, ends.peer, None).await?;
@@ -179,6 +191,10 @@ where
                     noted = false;
                     actions.extend(exchange.step(Event::Frontier(Box::new(frontier))));
                 }
+            }
+            () = tokio::time::sleep_until(next_look), if exchange.settled() => {
+                next_look = Instant::now() + LOOK;
+                watch(store, ends.me.union, peer).await?;
             }
             () = tokio::time::sleep(SILENCE), if !exchange.settled() => {
                 return Ok(broken(&exchange, "silence", "nothing was heard for a minute"));
@@ -224,16 +240,29 @@ fn segments(conn: &Connection, feed: &FeedId, from: u64) -> Result<(Vec<SegmentR
         bytes += segment.bytes.len();
         segments.push(segment);
     }
-    Ok((segments, row.head.map(|h| h.signed)))
+    // The feed may have been cut or have grown since it was offered: then this head is not the one that was meant.
+    Ok((segments, row.head.filter(|h| h.size == from).map(|h| h.signed)))
 }
 
-fn keep(ledger: &mut Ledger, receipts: Vec<v1::Signed>) -> Result<()> {
+/// Looks, where there is anything to look at, for what a neighbour should have told or passed on by now.
+async fn watch(store: &Store, me: RegionCode, peer: Neighbour) -> Result<()> {
+    if store.read(|conn| watchful(conn, me, peer.union, store.now()))? {
+        store.write(move |ledger| ledger.settled_with(peer)).await?;
+    }
+    Ok(())
+}
+
+fn keep(ledger: &mut Ledger, receipts: Vec<v1::Signed>, from: Neighbour) -> Result<()> {
     for signed in receipts {
-        match Receipt::verify(signed) {
+        match Receipt::verify(signed.clone()) {
             Ok(receipt) => {
                 ledger.take_receipt(&receipt)?;
             }
-            Err(error) => tracing::warn!(%error, "a receipt that is not good was left aside"),
+            Err(error) => {
+                let feed = v1::Receipt::decode(signed.message.clone()).ok();
+                let feed = feed.and_then(|receipt| FeedId::try_from(&receipt.feed[..]).ok());
+                ledger.forged(feed.unwrap_or(FeedId([0; 16])), &signed, from, "receipt", &error.to_string())?;
+            }
         }
     }
     Ok(())

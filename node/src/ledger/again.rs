@@ -1,0 +1,196 @@
+//! What was cut off of an own feed, said again: once, under the record ids it had, in this device's later incarnation.
+//!
+//! An edit follows others by the hashes of their changes, and those change with the feed it is said in. So what was said
+//! as what is kept with the strays, and each edit is renamed to follow what it followed.
+
+use std::collections::BTreeMap;
+
+use huiliu_proto::{
+    edit::{Actor, Edit, PutId},
+    id::{FeedId, Hash, RecordId},
+    kind::{Shape, numbered},
+    operation::{Operation, SALT},
+};
+
+use super::Ledger;
+use crate::{
+    admission::Reason,
+    document,
+    store::{Result, StoreError, documents, feeds, feeds::FeedRow, quarantine},
+};
+
+impl Ledger {
+    /// Writes operations that were cut off into this incarnation's feed: each once, with the record ids they had.
+    pub(super) fn say_again(&mut self, row: &FeedRow, operations: Vec<(u64, Operation)>) -> Result<()> {
+        let mut again = Again::default();
+        for (seq, operation) in operations {
+            self.say_one_again(row, seq, &operation, &mut again)?;
+        }
+        Ok(())
+    }
+
+    /// What this device wrote since it went on anew may follow what was cut off after that: it would wait for ever.
+    pub(super) fn say_orphans_again(&mut self) -> Result<()> {
+        let mut again = Again::default();
+        for row in feeds::owned(&self.conn)? {
+            for held in quarantine::of_feed(&self.conn, row.no)? {
+                if held.reason == Reason::Early.word()
+                    && let Some(operation) = feeds::operation(&self.conn, row.no, held.seq)?
+                {
+                    again.learn(&feeds::strays_of(&self.conn, &operation.record)?);
+                    self.say_one_again(&row, held.seq, &operation, &mut again)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn say_one_again(&mut self, row: &FeedRow, seq: u64, operation: &Operation, again: &mut Again) -> Result<()> {
+        let (from, record) = (row.feed.id, operation.record);
+        let fresh = feeds::add_stray(&self.conn, &from, seq, operation)?;
+        let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
+        let edit = Edit::decode(&operation.payload, Actor::new(&from, &record)).ok().filter(|_| document);
+        if !fresh {
+            // Said before: those that follow it must know under which name.
+            again.learn(&feeds::strays_of(&self.conn, &record)?);
+            return Ok(());
+        }
+        let mut no = self.own_feed(row.feed.scope)?;
+        let Some(edit) = edit else { return self.append(no, operation) };
+        if !self.may_follow(no, &record, &again.renamed(&edit))? {
+            // Edits of this record stand there that the one to be said does not follow: one writer's edits must be in a
+            // row, so it is said as another.
+            self.raise()?;
+            no = self.own_feed(row.feed.scope)?;
+        }
+        let into = self.feed(no)?.feed.id;
+        let last = self.edits_in(no, &record)?;
+        let (moved, said) = again.moved(operation, &from, &into, edit, last);
+        feeds::note_said(&self.conn, &from, operation, &into, &said)?;
+        self.append(no, &moved)
+    }
+
+    /// How many changes to a document stand in one feed and count.
+    fn edits_in(&self, no: i64, record: &RecordId) -> Result<u64> {
+        Ok(documents::edits(&self.conn, record)?.iter().filter(|(feed, ..)| *feed == no).count() as u64)
+    }
+
+    /// Whether an edit that follows `deps` may be the next of its record in a feed.
+    fn may_follow(&self, no: i64, record: &RecordId, deps: &[Hash]) -> Result<bool> {
+        if quarantine::of_feed(&self.conn, no)?.iter().any(|held| held.record == *record) {
+            return Ok(false);
+        }
+        let last = documents::edits(&self.conn, record)?.into_iter().filter(|(feed, ..)| *feed == no);
+        let Some((.., last)) = last.max_by_key(|(_, seq, _)| *seq) else { return Ok(true) };
+        let Some(row) = documents::get(&self.conn, record)? else { return Ok(true) };
+        let document = document::Document::load(&row.snapshot)
+            .map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))?;
+        Ok(document.follows(deps, &last))
+    }
+}
+
+/// Edits as another actor: the same puts on the same values, with what they follow under its new name.
+#[derive(Default)]
+struct Again {
+    /// Changes that were said again: before, after.
+    hashes: BTreeMap<Hash, Hash>,
+    /// Whose puts they are now.
+    puts: BTreeMap<PutId, Actor>,
+}
+
+impl Again {
+    /// What was said again in earlier transactions.
+    fn learn(&mut self, strays: &[feeds::Stray]) {
+        for stray in strays {
+            let record = stray.operation.record;
+            let (before, after) = (Actor::new(&stray.feed, &record), Actor::new(&stray.into, &record));
+            if let Ok(edit) = Edit::decode(&stray.operation.payload, before) {
+                self.hashes.insert(Hash(document::build(before, &edit).hash().0), stray.said);
+                self.rename(&edit, before, after);
+            }
+        }
+    }
+
+    fn rename(&mut self, edit: &Edit, before: Actor, after: Actor) {
+        for counter in (edit.start_op..).take(edit.puts.len()) {
+            self.puts.insert(PutId { counter, actor: before }, after);
+        }
+    }
+
+    /// What an edit follows, as it is called now.
+    fn renamed(&self, edit: &Edit) -> Vec<Hash> {
+        let mut deps: Vec<Hash> = edit.deps.iter().map(|dep| self.hashes.get(dep).copied().unwrap_or(*dep)).collect();
+        deps.sort_unstable();
+        deps
+    }
+
+    /// The operation as it is said in `into`, and the hash of its change. `last`: how many changes to the document the
+    /// new actor has made.
+    fn moved(
+        &mut self,
+        operation: &Operation,
+        from: &FeedId,
+        into: &FeedId,
+        mut edit: Edit,
+        last: u64,
+    ) -> (Operation, Hash) {
+        let record = operation.record;
+        let (before, after) = (Actor::new(from, &record), Actor::new(into, &record));
+        let hash = Hash(document::build(before, &edit).hash().0);
+        self.rename(&edit, before, after);
+        edit.deps = self.renamed(&edit);
+        for put in &mut edit.puts {
+            for id in &mut put.over {
+                id.actor = self.puts.get(id).copied().unwrap_or(id.actor);
+            }
+            put.over.sort_unstable();
+        }
+        edit.seq = last + 1;
+        let said = Hash(document::build(after, &edit).hash().0);
+        self.hashes.insert(hash, said);
+        let salt = <[u8; SALT]>::try_from(&operation.salt[..]).ok();
+        let time = (operation.time != record.time()).then_some(operation.time);
+        (Operation::new(operation.kind, record, time, edit.encode(after), salt), said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use huiliu_proto::{
+        edit::{Put, Scalar},
+        kind::kind,
+    };
+
+    use super::*;
+
+    fn put(field: u32, text: &str, over: &[PutId]) -> Put {
+        Put { field, value: Scalar::Text(text.into()), over: over.to_vec() }
+    }
+
+    /// Two edits that only one history knows follow a third that both know: said again, they change the same values.
+    #[test]
+    fn edits_said_again_change_the_same_values() {
+        let (from, into, record) = (FeedId([1; 16]), FeedId([2; 16]), RecordId([3; 16]));
+        let (before, after) = (Actor::new(&from, &record), Actor::new(&into, &record));
+        let number = kind("mediator").unwrap().number;
+        let operation = |edit: &Edit| Operation::new(number, record, None, edit.encode(before), None);
+
+        let mut here = document::Document::default();
+        let shared = here.compose(before, vec![(1, Scalar::Text("a".into()))]).unwrap();
+        here.apply(here.fit(before, &shared).unwrap()).unwrap();
+        let snapshot = here.save();
+        let mut again = Again::default();
+        let mut there = document::Document::load(&snapshot).unwrap();
+        for (n, text) in ["b", "c"].into_iter().enumerate() {
+            let edit = here.compose(before, vec![(1, Scalar::Text(text.into()))]).unwrap();
+            here.apply(here.fit(before, &edit).unwrap()).unwrap();
+            let (moved, _) = again.moved(&operation(&edit), &from, &into, edit, n as u64);
+            let edit = Edit::decode(&moved.payload, after).unwrap();
+            there.apply(there.fit(after, &edit).unwrap()).unwrap();
+        }
+        let shown =
+            |document: &document::Document| document.fields()[&1].iter().map(|s| s.value.clone()).collect::<Vec<_>>();
+        assert_eq!(shown(&there), shown(&here));
+        assert_eq!(shown(&there), [put(1, "c", &[]).value]);
+    }
+}

@@ -1,0 +1,337 @@
+//! What heads and receipts say of a hub's feeds, held against what that hub showed here: two stories told by one hub
+//! show wherever both are heard.
+//!
+//! A claim that does not hold is not believed at once: operations may be on their way, and a hub that was restored says
+//! so in a new incarnation. It is judged when an exchange with the neighbour that should have told is settled.
+
+use huiliu_proto::{
+    feed::{Feed, Scope},
+    id::{DeviceId, FeedId},
+    lang::Label,
+    record::Record,
+    region::RegionCode,
+    signed::{Receipt, Seen, TreeHead},
+    v1,
+};
+use rusqlite::Connection;
+
+use super::{Ledger, Me};
+use crate::store::{
+    Result,
+    claims::{self, Claim},
+    evidence::{self, Evidence, Neighbour, What},
+    feeds,
+    feeds::FeedRow,
+    projection::Place,
+    receipts, trust,
+};
+
+/// A claim that does not hold is judged only so long after it came: what is under way arrives first.
+const PATIENCE: i64 = 60_000;
+
+/// Who says it.
+enum Witness {
+    /// A device below the hub, in the head of its own feed.
+    Head(Feed),
+    /// A level above.
+    Receipt(Receipt),
+}
+
+/// Whether there is anything to judge after an exchange: asked first, so that an idle exchange writes nothing.
+pub(crate) fn anything(conn: &Connection) -> Result<bool> {
+    Ok(!claims::all(conn)?.is_empty())
+}
+
+impl Ledger {
+    /// A head came: what it says of the feed in which the union above its writer speaks to it must be so here too.
+    pub(super) fn hear_witness(&mut self, feed: &Feed, head: &TreeHead) -> Result<()> {
+        let Some(seen) = head.seen else { return Ok(()) };
+        // Nobody can tell this device what it wrote itself but by handing it over.
+        if feed.device == self.me.device() || feed.union.parent() == Some(self.me.union) {
+            return Ok(());
+        }
+        if let Some(no) = self.feed_by_id(&seen.feed)? {
+            let row = self.feed(no)?.clone();
+            let speaks_to_it =
+                Some(row.feed.union) == feed.union.parent() && row.feed.scope == Scope::Branch(feed.union);
+            if !speaks_to_it || self.holds(&row, &seen)? {
+                return Ok(());
+            }
+        }
+        let claim = Claim { by: feed.id, seen, signed: head.signed.clone(), noted_at: self.now() };
+        claims::note(&self.conn, &claim)
+    }
+
+    /// A receipt came that what is here does not bear out.
+    pub(super) fn doubt(&mut self, receipt: &Receipt) -> Result<()> {
+        let seen = Seen { feed: receipt.feed, size: receipt.size, root: receipt.root };
+        let claim = Claim { by: receipt.feed, seen, signed: receipt.signed.clone(), noted_at: self.now() };
+        claims::note(&self.conn, &claim)
+    }
+
+    fn holds(&self, row: &FeedRow, seen: &Seen) -> Result<bool> {
+        Ok(seen.size <= row.size() && feeds::root_at(&self.conn, row, seen.size)? == seen.root)
+    }
+
+    /// An exchange with this neighbour is settled: what it should have told by now is judged.
+    pub(super) fn judge_claims(&mut self, peer: RegionCode) -> Result<()> {
+        for claim in claims::all(&self.conn)? {
+            let ripe = self.now() - claim.noted_at >= PATIENCE;
+            let Some(witness) = self.witness(&claim)? else {
+                claims::remove(&self.conn, &claim.by)?;
+                continue;
+            };
+            let row = match self.feed_by_id(&claim.seen.feed)? {
+                Some(no) => Some(self.feed(no)?.clone()),
+                None => None,
+            };
+            if let Some(row) = &row {
+                if self.holds(row, &claim.seen)? {
+                    claims::remove(&self.conn, &claim.by)?;
+                    continue;
+                }
+                if self.went_on_anew(row)? {
+                    self.keep_explained(&claim, row)?;
+                    claims::remove(&self.conn, &claim.by)?;
+                    continue;
+                }
+            }
+            let writer = match (&row, &witness) {
+                (Some(row), _) => Some(row.feed.union),
+                (None, Witness::Head(feed)) => feed.union.parent(),
+                (None, Witness::Receipt(_)) => None,
+            };
+            let Some(writer) = writer else {
+                claims::remove(&self.conn, &claim.by)?;
+                continue;
+            };
+            if ripe && towards(&self.me, writer) == Some(peer) {
+                self.contradict(&claim, &witness, row.as_ref(), writer)?;
+                claims::remove(&self.conn, &claim.by)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn witness(&mut self, claim: &Claim) -> Result<Option<Witness>> {
+        if claim.by == claim.seen.feed {
+            return Ok(Receipt::verify(claim.signed.clone()).ok().map(Witness::Receipt));
+        }
+        let Some(no) = self.feed_by_id(&claim.by)? else { return Ok(None) };
+        Ok(Some(Witness::Head(Feed::clone(&self.feed(no)?.feed))))
+    }
+
+    /// Whether the feed's device says in a later incarnation that it left this feed: it was restored or cloned, which is
+    /// a matter of its own, and no lie.
+    fn went_on_anew(&self, row: &FeedRow) -> Result<bool> {
+        let later = |other: &FeedRow| {
+            other.feed.device == row.feed.device
+                && other.feed.scope == row.feed.scope
+                && other.feed.incarnation > row.feed.incarnation
+                && other.size() > 0
+        };
+        Ok(feeds::of_union(&self.conn, row.feed.union)?.iter().any(later))
+    }
+
+    fn keep_explained(&mut self, claim: &Claim, row: &FeedRow) -> Result<()> {
+        if row.own || evidence::is_open(&self.conn, What::Restored, None, &row.feed.device)? {
+            return Ok(());
+        }
+        let who = row.feed.union.union_name();
+        let evidence = Evidence {
+            what: What::Restored,
+            feed: row.feed.id,
+            seen_at: self.now(),
+            from: Some(Neighbour { union: row.feed.union, device: row.feed.device }),
+            ours: row.head.as_ref().map(|h| h.signed.clone()),
+            theirs: Some(claim.signed.clone()),
+            detail: Label::new(
+                format!("{who}的设备曾丢失内容、已另起代次：他处见过的第{}条在此没有；请与该单位核实", claim.seen.size),
+                format!(
+                    "a device of {} lost what it had written and went on in a new incarnation: others have seen {} \
+                     operations of the feed it left, and what is here differs; ask that union",
+                    row.feed.union, claim.seen.size
+                ),
+            ),
+        };
+        evidence::add(&self.conn, &evidence)?;
+        Ok(())
+    }
+
+    fn contradict(
+        &mut self,
+        claim: &Claim,
+        witness: &Witness,
+        row: Option<&FeedRow>,
+        writer: RegionCode,
+    ) -> Result<()> {
+        let speaks_down = row.is_none_or(|row| !matches!(row.feed.scope, Scope::Own(_)));
+        let heard = row.is_some_and(|row| claim.seen.size <= row.size());
+        if !speaks_down {
+            // A level above signed for something that this feed never held.
+            let Witness::Receipt(receipt) = witness else { return Ok(()) };
+            return if heard { self.keep_wrong_receipt(receipt, row) } else { Ok(()) };
+        }
+        let device = match row {
+            Some(row) => Some(row.feed.device),
+            None => self.hub_of(writer)?,
+        };
+        let Some(device) = device else { return Ok(()) };
+        if evidence::is_open(&self.conn, What::Split, Some(&claim.seen.feed), &device)? {
+            return Ok(());
+        }
+        let (who, says) = (
+            writer.union_name(),
+            match witness {
+                Witness::Head(feed) => feed.union,
+                Witness::Receipt(receipt) => receipt.union,
+            },
+        );
+        let size = claim.seen.size;
+        let here = row.map_or(0, FeedRow::size);
+        let (zh, en) = if heard {
+            (
+                format!("其前{size}条内容两处不同"),
+                format!("what they hold of its first {size} operations is not what was shown here"),
+            )
+        } else {
+            (
+                format!("对方已有{size}条，此处交换完毕仍只有{here}条"),
+                format!("they hold {size} operations, and after an exchange that was complete {here} are here"),
+            )
+        };
+        let evidence = Evidence {
+            what: What::Split,
+            feed: claim.seen.feed,
+            seen_at: self.now(),
+            from: Some(Neighbour { union: writer, device }),
+            ours: row.and_then(|row| row.head.as_ref()).map(|h| h.signed.clone()),
+            theirs: Some(claim.signed.clone()),
+            detail: Label::new(
+                format!(
+                    "{who}对{}与对本单位的说法不一致：{zh}。可能是{who}的枢纽两面说法，也可能是作证一方的机器有误；\
+                     请同两个单位分别电话核对",
+                    says.union_name()
+                ),
+                format!(
+                    "{writer} has told {says} another story than this union: {en}. Either its hub tells two stories, or \
+                     the machine that says so is wrong; call both and compare"
+                ),
+            ),
+        };
+        if evidence::add(&self.conn, &evidence)? {
+            tracing::error!(feed = %claim.seen.feed, hub = %writer, witness = %says, "a hub tells two stories");
+        }
+        Ok(())
+    }
+
+    fn keep_wrong_receipt(&mut self, receipt: &Receipt, row: Option<&FeedRow>) -> Result<()> {
+        let by = receipt.union.union_name();
+        let evidence = Evidence {
+            what: What::Receipt,
+            feed: receipt.feed,
+            seen_at: self.now(),
+            from: Some(Neighbour { union: receipt.union, device: receipt.device }),
+            ours: row.and_then(|row| row.head.as_ref()).map(|h| h.signed.clone()),
+            theirs: Some(receipt.signed.clone()),
+            detail: Label::new(
+                format!("{by}签收的内容与本机日志不符；该枢纽所收可能被改动，请与其核对"),
+                format!("{} signed for something that this feed never held; compare with that union", receipt.union),
+            ),
+        };
+        if evidence::add(&self.conn, &evidence)? {
+            tracing::error!(feed = %receipt.feed, hub = %receipt.union, "a hub signed for what this feed never held");
+        }
+        Ok(())
+    }
+
+    /// The machine that speaks for a union, as far as is known here.
+    pub(super) fn hub_of(&self, union: RegionCode) -> Result<Option<DeviceId>> {
+        let Some(parent) = union.parent() else { return Ok(self.me.root) };
+        let mut hubs = trust::enrolments(&self.conn, None)?.into_iter();
+        Ok(hubs.rfind(|e| e.hub && e.union == union && e.by == parent).map(|e| e.device))
+    }
+
+    /// A hub says it has less of feeds than it has signed for: it was restored, or shows what is old.
+    pub fn fell_behind(&mut self, feed: &FeedId, says: u64, peer: Neighbour) -> Result<()> {
+        let Some(receipt) = receipts::of(&self.conn, feed, peer.union)? else { return Ok(()) };
+        if receipt.device != peer.device
+            || receipt.size <= says
+            || evidence::is_open(&self.conn, What::Restored, None, &peer.device)?
+        {
+            return Ok(());
+        }
+        let who = peer.union.union_name();
+        let evidence = Evidence {
+            what: What::Restored,
+            feed: *feed,
+            seen_at: self.now(),
+            from: Some(peer),
+            ours: None,
+            theirs: Some(receipt.signed.clone()),
+            detail: Label::new(
+                format!(
+                    "{who}的枢纽签收过{}条，现在说只有{says}条：应是恢复了旧备份，正在补送；如该单位并未恢复备份，\
+                     请其检查机器",
+                    receipt.size
+                ),
+                format!(
+                    "the hub of {} signed for {} operations and now says it has {says}: a backup was restored, and it is \
+                     being refilled. If that union restored nothing, have its machine looked at",
+                    peer.union, receipt.size
+                ),
+            ),
+        };
+        evidence::add(&self.conn, &evidence)?;
+        Ok(())
+    }
+
+    /// A device was enrolled for this union after this one. Whoever sits here knows whether they asked for it; a hub that
+    /// enrols a machine of its own could write in this union's name.
+    pub(super) fn newcomer(&mut self, place: Place, record: &Record) -> Result<()> {
+        let me = self.me.union;
+        let Some(device) = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok()) else { return Ok(()) };
+        let ours = record.int("union") == Some(i64::from(u32::from(me)));
+        if !ours || device == self.me.device() || me.parent() != Some(place.owner) {
+            return Ok(());
+        }
+        if !trust::enrolled(&self.conn, &self.me.device(), me, place.owner, false)? {
+            return Ok(());
+        }
+        let row = self.feed(place.feed)?;
+        let (feed, by) = (row.feed.id, row.feed.device);
+        let (short, who) = (&device.to_string()[..16], place.owner.union_name());
+        let day = record.int("from_on").and_then(|day| i32::try_from(day).ok()).map(huiliu_proto::period::Day);
+        let day = day.map(|day| day.to_string()).unwrap_or_default();
+        let evidence = Evidence {
+            what: What::Enrolled,
+            feed,
+            seen_at: self.now(),
+            from: Some(Neighbour { union: place.owner, device: by }),
+            ours: None,
+            // One piece a device, however often the enrolment is said or all is computed again.
+            theirs: Some(v1::Signed { message: device.to_vec().into(), signature: Default::default() }),
+            detail: Label::new(
+                format!("{who}于{day}为本单位登记了设备{short}：如非本单位申请，请立即致电{who}注销该设备"),
+                format!(
+                    "{} enrolled the device {short} for this union on {day}: if nobody here asked for it, call {} at once \
+                     and have it revoked",
+                    place.owner, place.owner
+                ),
+            ),
+        };
+        if evidence::add(&self.conn, &evidence)? {
+            tracing::warn!(device = short, by = %place.owner, "a device was enrolled for this union");
+        }
+        Ok(())
+    }
+}
+
+/// The neighbour through which the feeds of a union come here.
+fn towards(me: &Me, union: RegionCode) -> Option<RegionCode> {
+    match me.union {
+        own if own == union => None,
+        own if own.contains(union) => own.child_towards(union),
+        own => own.parent(),
+    }
+}

@@ -1,0 +1,188 @@
+//! A county with its city, province and nation, in memory and with a clock turned by hand.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use anyhow::{Result, ensure};
+use huiliu_node::{
+    cli::{Desk, Exit, desk::Program, status::Status},
+    identity::{Home, Role},
+    store::{
+        Store, Threads,
+        evidence::{self, Kept, What},
+        projection, quarantine, receipts,
+    },
+};
+use huiliu_proto::{
+    id::{DeviceId, RecordId},
+    kind::kind,
+    lang::Lang,
+    record::Record,
+    region::RegionCode,
+    value::Value,
+};
+
+use crate::{
+    disk, oracle, people,
+    talk::talk,
+    world::{Machine, World, dice, hand_clock},
+};
+
+/// A machine and its open store.
+pub struct Place {
+    pub machine: Machine,
+    pub store: Store,
+}
+
+impl Place {
+    pub fn new(machine: &Machine) -> Place {
+        Place { machine: machine.clone(), store: machine.store(Threads::Inline) }
+    }
+
+    pub fn ends(&self) -> (&Machine, &Store) {
+        (&self.machine, &self.store)
+    }
+
+    pub fn device(&self) -> DeviceId {
+        self.machine.me().device()
+    }
+
+    pub fn mediator(&self, n: u64) -> RecordId {
+        self.store.write_blocking(move |ledger| people::mediator(ledger, n)).expect("a mediator is written")
+    }
+
+    pub fn work(&self, mediator: RecordId, n: u64) -> RecordId {
+        self.store
+            .write_blocking(move |ledger| people::work_entry(ledger, mediator, n))
+            .expect("a work entry is written")
+    }
+
+    /// Signs what is written, so that the next line goes into a segment of its own.
+    pub fn pack(&self) {
+        self.store.write_blocking(huiliu_node::ledger::Ledger::tend).expect("what is written can be packed");
+    }
+
+    /// A hub enrols somebody for a union below it: a word in the feed in which it speaks to that branch.
+    pub fn enrols(&self, union: RegionCode, device: [u8; 32]) {
+        let mut record = Record::new(kind("enrolment").expect("enrolments are declared"));
+        record.set("union", Value::Int(i64::from(u32::from(union))));
+        record.set("device", Value::Bytes(device.to_vec()));
+        record.set("from_on", Value::Int(20_454));
+        self.store
+            .write_blocking(move |ledger| ledger.write_entry(&record).map(drop))
+            .expect("an enrolment is written");
+    }
+
+    pub fn evidence(&self) -> Vec<Kept> {
+        self.store.read(|conn| evidence::list(conn, false)).expect("the store can be read")
+    }
+
+    /// Open evidence of one kind against a machine.
+    pub fn accuses(&self, what: What, device: &DeviceId) -> Option<Kept> {
+        let about = |k: &Kept| k.evidence.what == what && k.evidence.from.is_some_and(|from| from.device == *device);
+        self.evidence().into_iter().find(about)
+    }
+
+    /// Whether the last call with a union failed, so that `status` says so.
+    pub fn line_trouble(&self, union: RegionCode) -> bool {
+        let links = self.store.read(receipts::links).expect("the store can be read");
+        links.iter().any(|link| link.union == union && link.error.is_some())
+    }
+
+    pub fn works(&self) -> usize {
+        let kind = kind("work_entry").expect("work entries are declared");
+        self.store.read(|c| projection::list(c, kind, None, None, 100_000)).expect("the store can be read").len()
+    }
+
+    /// How `status` ends.
+    pub fn status(&self) -> Exit {
+        let machine = &self.machine;
+        let desk = Desk {
+            program: Program::Node,
+            passphrase_file: None,
+            lang: Lang::Zh,
+            json: true,
+            dir: machine.home.dir.clone(),
+            clock: machine.clock.clone(),
+            dice: machine.dice.clone(),
+        };
+        Status {}.run(&desk).expect("status can always be told")
+    }
+
+    /// Another machine with the same disk.
+    pub fn twin(&self, seed: u64) -> Place {
+        let mut machine = self.machine.clone();
+        machine.name = format!("{}-twin", self.machine.name);
+        machine.home.dir = self.machine.home.dir.with_file_name(&machine.name);
+        disk::copy(&self.machine.home.dir, &machine.home.dir).expect("a disk can be copied");
+        machine.home = Home::open(&machine.home.dir).expect("the copy is whole");
+        machine.dice = dice(seed);
+        Place::new(&machine)
+    }
+}
+
+/// One machine at each level, joined, and all they have exchanged.
+pub struct Chain {
+    _dir: tempfile::TempDir,
+    pub world: World,
+    hand: Arc<AtomicI64>,
+    pub nation: Place,
+    pub province: Place,
+    pub city: Place,
+    pub county: Place,
+}
+
+impl Chain {
+    pub fn new(seed: u64) -> Chain {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (clock, hand) = hand_clock();
+        let mut world = World::new(dir.path(), seed, clock);
+        for (union, role) in
+            [("100000", Role::Root), ("320000", Role::Hub), ("320900", Role::Hub), ("320922", Role::Node)]
+        {
+            world.add(union, role).expect("machines join");
+        }
+        let place = |name: &str| Place::new(world.machine(name));
+        let (nation, province) = (place("hub-100000"), place("hub-320000"));
+        let (city, county) = (place("hub-320900"), place("node-320922-0"));
+        let chain = Chain { _dir: dir, world, hand, nation, province, city, county };
+        chain.settle().expect("honest machines come together");
+        chain
+    }
+
+    pub fn wait(&self, millis: i64) {
+        self.hand.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    pub fn days(&self, days: i64) {
+        self.wait(days * 24 * 3_600_000);
+    }
+
+    /// Everybody exchanges until nothing is new any more.
+    pub fn settle(&self) -> Result<()> {
+        for _ in 0..3 {
+            talk(self.county.ends(), self.city.ends())?;
+            talk(self.city.ends(), self.province.ends())?;
+            talk(self.province.ends(), self.nation.ends())?;
+        }
+        talk(self.city.ends(), self.province.ends())?;
+        talk(self.county.ends(), self.city.ends())?;
+        Ok(())
+    }
+
+    /// All invariants, at every level; and that no honest operation is held back.
+    pub fn holds(&self) -> Result<()> {
+        let all = [&self.nation, &self.province, &self.city, &self.county];
+        let all: Vec<(Machine, Store)> = all.map(|p| (p.machine.clone(), p.store.clone())).into();
+        oracle::nothing_is_missing(&all)?;
+        oracle::sums_agree(&all)?;
+        for (machine, store) in &all {
+            oracle::verifies(machine, store)?;
+            let held = store.read(quarantine::all)?;
+            ensure!(held.is_empty(), "{} holds back {held:?}", machine.name);
+        }
+        Ok(())
+    }
+}
