@@ -230,6 +230,7 @@ fn quarantined(town: &Town) {
         segment: segment::pack(&[operation]).expect("it is small").into(),
         head: TreeHead::sign(&me.key, feed.id, 1, edge.root(), clock(), None).signed,
         from: None,
+        settled: false,
     };
     let store = home.store(clock, dice, Threads::Inline).expect("its store");
     store.write_blocking(move |ledger| ledger.take_in(&batch)).expect("it is taken");

@@ -7,6 +7,7 @@
 
 use huiliu_proto::{
     feed::{Feed, Scope},
+    id::Hash,
     kind::{self, Kind},
     lang::{Label, Lang},
     operation::Operation,
@@ -83,11 +84,13 @@ impl Reason {
 pub struct Refusal {
     pub reason: Reason,
     pub detail: Label,
+    /// The change that an edit follows and that has not arrived.
+    pub awaits: Option<Hash>,
 }
 
 impl Refusal {
     pub fn new(reason: Reason, zh: impl Into<String>, en: impl Into<String>) -> Refusal {
-        Refusal { reason, detail: Label::new(zh, en) }
+        Refusal { reason, detail: Label::new(zh, en), awaits: None }
     }
 
     pub fn revoked() -> Refusal {
@@ -100,11 +103,14 @@ impl Refusal {
 
     pub fn misfit(misfit: &Misfit) -> Refusal {
         match misfit {
-            Misfit::Early => Refusal::new(
-                Reason::Early,
-                "此修改所依据的上一次修改尚未收到；收到后自动处理",
-                "it follows an edit that has not arrived yet; it is taken up by itself when that one comes",
-            ),
+            Misfit::Early(awaited) => Refusal {
+                awaits: Some(*awaited),
+                ..Refusal::new(
+                    Reason::Early,
+                    "此修改所依据的上一次修改尚未收到；收到后自动处理",
+                    "it follows an edit that has not arrived yet; it is taken up by itself when that one comes",
+                )
+            },
             other => Refusal::new(
                 Reason::Misfit,
                 "此修改与档案现有内容不符，可能由有缺陷或被篡改的程序写成；请与填报单位核对",

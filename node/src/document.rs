@@ -28,7 +28,7 @@ pub const MAX_CHANGES: usize = 4096;
 pub enum Misfit {
     /// What it follows has not arrived. It is asked again when the document changes.
     #[error("it follows a change that has not arrived")]
-    Early,
+    Early(Hash),
     #[error("it is already part of the document")]
     Known,
     #[error("its author's changes to this document are not numbered one after another")]
@@ -148,7 +148,11 @@ impl Document {
     /// Asks whether `edit` is what an honest device could have written to this document, and builds its change.
     pub fn fit(&self, author: Actor, edit: &Edit) -> Result<Change, Misfit> {
         let deps: Vec<ChangeHash> = edit.deps.iter().map(|h| ChangeHash(h.0)).collect();
-        let max_op = self.max_op(&deps).ok_or(Misfit::Early)?;
+        let missing = edit.deps.iter().find(|dep| self.inner.get_change_meta_by_hash(&ChangeHash(dep.0)).is_none());
+        if let Some(missing) = missing {
+            return Err(Misfit::Early(*missing));
+        }
+        let max_op = self.max_op(&deps).ok_or(Misfit::Damaged)?;
         let change = build(author, edit);
         if self.inner.get_change_meta_by_hash(&change.hash()).is_some() {
             return Err(Misfit::Known);
@@ -310,7 +314,7 @@ mod tests {
         let first = write(&mut a, A, &[(1, "x")]);
         let second = a.compose(A, vec![(1, text("y"))]).unwrap();
         let empty = Document::default();
-        assert_eq!(empty.fit(A, &second).unwrap_err(), Misfit::Early);
+        assert_eq!(empty.fit(A, &second).unwrap_err(), Misfit::Early(second.deps[0]));
         assert_eq!(a.fit(A, &first).unwrap_err(), Misfit::Known);
         assert_eq!(a.fit(B, &first).unwrap_err(), Misfit::Unrooted);
         let bent = |change: fn(&mut Edit)| {
@@ -322,7 +326,7 @@ mod tests {
         assert_eq!(bent(|e| e.start_op = 9), Misfit::StartOp);
         assert_eq!(bent(|e| e.puts[0].over.clear()), Misfit::Replaces(1));
         assert_eq!(bent(|e| e.puts[0].over[0].counter = 5), Misfit::Replaces(1));
-        assert_eq!(bent(|e| e.deps[0].0[0] ^= 1), Misfit::Early);
+        assert!(matches!(bent(|e| e.deps[0].0[0] ^= 1), Misfit::Early(_)));
     }
 
     #[test]

@@ -401,7 +401,8 @@ fn default_limits(ty: &Type, format: Format) -> Option<(i64, i64)> {
         (Type::Int, Format::Date) => (days(1900, 1, 1)?, days(2199, 12, 31)?),
         (Type::Int, Format::Month) => (1900 * 12, 2199 * 12 + 11),
         (Type::Int, Format::Year) => (1900, 2199),
-        (Type::Int, Format::Fen) => (-100_000_000_000_000, 100_000_000_000_000),
+        // Ten thousand million yuan: millions of such entries would still add up in an i64.
+        (Type::Int, Format::Fen) => (-1_000_000_000_000, 1_000_000_000_000),
         (Type::Int, Format::Instant) => (0, 7_258_118_400_000),
         (Type::Int, _) => (0, 1_000_000_000),
         (Type::Reference, _) => (16, 16),

@@ -63,7 +63,7 @@ impl Operation {
     }
 
     pub fn leaf(&self) -> Hash {
-        let payload = self.destroyed.unwrap_or_else(|| Hash::of(&[&self.salt, &self.payload]));
+        let payload = self.destroyed.unwrap_or_else(|| payload_hash(&self.salt, &self.payload));
         tree::leaf(&[&self.header, payload.as_bytes()])
     }
 
@@ -110,6 +110,11 @@ impl Operation {
     }
 }
 
+/// What a leaf commits to. The salt's length is part of it, so that no bytes can be moved between salt and payload.
+fn payload_hash(salt: &[u8], payload: &[u8]) -> Hash {
+    Hash::of(&[&[salt.len() as u8], salt, payload])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +122,7 @@ mod tests {
     #[test]
     fn a_destroyed_payload_leaves_the_leaf_as_it_was() {
         let whole = Operation::new(2, RecordId([5; 16]), Some(9), b"name".to_vec(), Some([8; SALT]));
-        let hash = Hash::of(&[&whole.salt, &whole.payload]);
+        let hash = payload_hash(&whole.salt, &whole.payload);
         let mut wire = whole.to_wire();
         wire.payload = Bytes::new();
         wire.salt = Bytes::new();
@@ -140,5 +145,13 @@ mod tests {
         assert_eq!(bad(|w| w.header = Bytes::new()), OperationError::Record);
         assert_eq!(bad(|w| w.salt = vec![0; 3].into()), OperationError::Salt);
         assert_eq!(bad(|w| w.destroyed = vec![0; 32].into()), OperationError::Destroyed);
+    }
+
+    #[test]
+    fn salt_and_payload_are_not_each_other() {
+        let text = [7; SALT + 4];
+        let whole = Operation::new(9, RecordId([1; 16]), None, text.to_vec(), None);
+        let cut = Operation::new(9, RecordId([1; 16]), None, text[SALT..].to_vec(), Some([7; SALT]));
+        assert_ne!(whole.leaf(), cut.leaf());
     }
 }

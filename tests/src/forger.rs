@@ -71,6 +71,7 @@ impl Forger {
             segment: packed.into(),
             head: head.signed,
             from: None,
+            settled: false,
         }
     }
 

@@ -217,6 +217,7 @@ impl Liar {
             count: batch.count as u32,
             segment: batch.segment,
             head: Some(batch.head),
+            settled: false,
         }
     }
 }

@@ -23,6 +23,7 @@ pub fn batches(store: &Store) -> Vec<Vec<Incoming>> {
                     segment: segment.bytes.into(),
                     head: segment.head,
                     from: None,
+                    settled: false,
                 });
             }
             all.push(batches);
@@ -60,6 +61,7 @@ pub fn lacking(from: &Store, to: &Store, which: impl Fn(&feeds::FeedRow) -> bool
                     segment: segment.bytes.into(),
                     head: segment.head,
                     from: None,
+                    settled: false,
                 });
             }
         }

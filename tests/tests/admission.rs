@@ -175,6 +175,10 @@ fn an_edit_of_another_unions_dossier_is_held() {
     assert_eq!(reasons(&city), ["id", "owner"]);
 }
 
+fn first_of(batch: &huiliu_node::ledger::Incoming) -> Operation {
+    huiliu_proto::segment::unpack(&batch.segment).unwrap().remove(0)
+}
+
 #[test]
 fn what_does_not_verify_never_enters() {
     let dir = tempfile::tempdir().unwrap();
@@ -206,6 +210,13 @@ fn what_does_not_verify_never_enters() {
     bent.head = forger.head(6, Hash([7; 32]));
     bent.first = 5;
     assert_eq!(word(bent), "gap");
+    // A hub between takes the contents out and leaves their hash: leaf, root and signature stay as they were.
+    let mut emptied = first_of(&batch);
+    emptied.destroyed = Some(Hash::of(&[&[emptied.salt.len() as u8], &emptied.salt, &emptied.payload]));
+    (emptied.payload, emptied.salt) = Default::default();
+    let mut bent = batch.clone();
+    bent.segment = huiliu_proto::segment::pack(&[emptied]).unwrap().into();
+    assert_eq!(word(bent), "bounds");
     assert_eq!(word(batch.clone()), "taken");
     assert_eq!(word(batch), "taken", "twice is as good as once");
     // Another history under the same name: kept as evidence, never merged.

@@ -377,7 +377,8 @@ fn a_payload_that_was_destroyed_is_still_proven_to_have_been_written() {
     for feed in &mut message.feeds {
         for operation in feed.operations.iter_mut().filter_map(|o| o.operation.as_mut()) {
             if !operation.salt.is_empty() {
-                operation.destroyed = Hash::of(&[&operation.salt, &operation.payload]).to_vec().into();
+                operation.destroyed =
+                    Hash::of(&[&[operation.salt.len() as u8], &operation.salt, &operation.payload]).to_vec().into();
                 operation.payload = Default::default();
                 operation.salt = Default::default();
             }

@@ -363,6 +363,7 @@ mod tests {
                     segment: segment.bytes.into(),
                     head: segment.head,
                     from: None,
+                    settled: false,
                 });
             }
             Ok(batches)

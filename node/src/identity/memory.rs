@@ -80,8 +80,9 @@ impl Memory {
 
     /// Goes on as another incarnation. It is on the disk before anything is written as it.
     pub fn raise(&mut self, incarnation: u32) -> io::Result<()> {
+        let _alone = self.alone()?;
         self.refresh();
-        self.incarnation = incarnation;
+        self.incarnation = incarnation.max(self.incarnation);
         self.before.append(&mut self.signed);
         self.lost = false;
         self.save()
@@ -96,6 +97,7 @@ impl Memory {
         if knows(self) {
             return Ok(());
         }
+        let _alone = self.alone()?;
         self.refresh();
         for (feed, size) in signed {
             let marks = if self.before.contains_key(feed) { &mut self.before } else { &mut self.signed };
@@ -103,6 +105,14 @@ impl Memory {
             *mark = (*mark).max(*size);
         }
         self.save()
+    }
+
+    /// Until this is dropped, no other process of this machine reads and writes here.
+    fn alone(&self) -> io::Result<Option<fs::File>> {
+        let Some(path) = &self.path else { return Ok(None) };
+        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path.with_extension("lock"))?;
+        file.lock()?;
+        Ok(Some(file))
     }
 
     fn save(&self) -> io::Result<()> {

@@ -46,6 +46,7 @@ impl Ledger {
                     kind: operation.kind,
                     reason: refusal.reason.word().into(),
                     detail: refusal.detail,
+                    awaits: refusal.awaits,
                 },
             ),
         }
@@ -74,7 +75,7 @@ impl Ledger {
             Shape::Document => {
                 let judged = self.edit(feed, kind, place, operation)?;
                 if judged.is_ok() {
-                    self.take_up_waiting(&operation.record)?;
+                    self.take_up_waiting(&operation.record, no, seq)?;
                 }
                 Ok(judged)
             }
@@ -149,9 +150,11 @@ impl Ledger {
         self.limits.clear();
         for no in self.waking.clone() {
             let applied = self.feed(no)?.applied;
-            if self.limit(no)?.is_some_and(|limit| applied > limit) {
-                self.stale = true;
-            }
+            let Some(limit) = self.limit(no)?.filter(|limit| applied > *limit) else { continue };
+            let held = quarantine::of_feed(&self.conn, no)?.into_iter();
+            let held = held.filter(|h| h.seq >= limit && h.reason == Reason::Revoked.word()).count() as u64;
+            // What is held already, because another revocation said so before, does not count.
+            self.stale |= held < applied - limit;
         }
         Ok(())
     }
@@ -364,11 +367,12 @@ impl Ledger {
         Ok(None)
     }
 
-    /// A document changed: edits that waited for it are judged again, until none of them fits.
-    fn take_up_waiting(&mut self, record: &RecordId) -> Result<()> {
-        loop {
-            let mut taken = false;
-            for held in quarantine::waiting(&self.conn, record, Reason::Early.word())? {
+    /// An edit was applied: those that waited for it are judged again, and those that waited for them.
+    fn take_up_waiting(&mut self, record: &RecordId, no: i64, seq: u64) -> Result<()> {
+        let mut applied = vec![(no, seq)];
+        while let Some((no, seq)) = applied.pop() {
+            let Some(change) = documents::change(&self.conn, record, no, seq)? else { continue };
+            for held in quarantine::waiting(&self.conn, record, &change)? {
                 let Some(operation) = feeds::operation(&self.conn, held.feed, held.seq)? else { continue };
                 let feed = Arc::clone(&self.feed(held.feed)?.feed);
                 let Ok(kind) = admission::kind_in(&feed, &operation) else { continue };
@@ -376,19 +380,17 @@ impl Ledger {
                 match self.edit(&feed, kind, place, &operation)? {
                     Ok(()) => {
                         quarantine::remove(&self.conn, held.feed, held.seq)?;
-                        taken = true;
+                        applied.push((held.feed, held.seq));
                     }
-                    Err(refusal) if refusal.reason != Reason::Early => {
-                        let held = Held { reason: refusal.reason.word().into(), detail: refusal.detail, ..held };
+                    Err(refusal) => {
+                        let reason = refusal.reason.word().into();
+                        let held = Held { reason, detail: refusal.detail, awaits: refusal.awaits, ..held };
                         quarantine::add(&self.conn, &held)?;
                     }
-                    Err(_) => {}
                 }
             }
-            if !taken {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     /// Applies the operations of a feed that wait, if its author may write: all that its segments hold.

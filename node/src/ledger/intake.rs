@@ -3,12 +3,12 @@
 
 use bytes::Bytes;
 use huiliu_proto::{
-    feed::Feed,
+    feed::{Feed, FeedError},
     id::FeedId,
     lang::Label,
     operation::Operation,
     segment,
-    signed::{Receipt, TreeHead},
+    signed::{Receipt, SignatureError, TreeHead},
     tree::RUN,
     v1,
 };
@@ -34,6 +34,8 @@ pub struct Incoming {
     pub head: v1::Signed,
     /// Whose machine handed it over; nobody's where it was carried by hand.
     pub from: Option<Neighbour>,
+    /// It says so itself: of several histories of its own feed this is the one that stays.
+    pub settled: bool,
 }
 
 /// A short run is packed as it is, text and all: never what it holds.
@@ -86,6 +88,7 @@ impl Ledger {
         };
         let head = match TreeHead::verify(batch.head.clone(), batch.feed, &row.feed.device) {
             Ok(head) => head,
+            Err(error @ SignatureError::Algorithms(_)) => return Ok(refused("newer", error)),
             Err(error) => return Ok(refused("signature", error)),
         };
         if head.size != batch.first.saturating_add(batch.count) {
@@ -254,14 +257,18 @@ impl Ledger {
 
     /// The header of a feed that is new here; it is written down only with its first operations.
     fn meet(&self, batch: &Incoming) -> Result<Feed, Intake> {
-        let feed = Feed::parse(batch.header.clone()).map_err(|error| refused("header", error))?;
+        let feed = Feed::parse(batch.header.clone()).map_err(|error| match error {
+            FeedError::Algorithms(_) => refused("newer", error),
+            error => refused("header", error),
+        })?;
         if feed.id != batch.feed {
             return Err(refused("header", "the header is not that of the feed"));
         }
         if feed.network != self.me.network {
             return Err(refused("header", format!("the feed is of the network {:?}", feed.network)));
         }
-        if !feed.seen_by(self.me.union) {
+        // Nobody can have come by a feed that is not meant for them either.
+        if !feed.seen_by(self.me.union) || batch.from.is_some_and(|from| !feed.seen_by(from.union)) {
             return Err(refused("header", "the feed is not meant for this union"));
         }
         Ok(feed)
@@ -330,6 +337,9 @@ fn unpack(batch: &Incoming) -> Result<Vec<Operation>, Intake> {
         return Ok(vec![]);
     }
     match segment::unpack(&batch.segment) {
+        Ok(operations) if operations.iter().any(|o| o.destroyed.is_some()) => {
+            Err(refused("bounds", "the contents of an operation were taken out, which nobody may do"))
+        }
         Ok(operations) if operations.len() as u64 == batch.count => Ok(operations),
         Ok(_) => Err(refused("bounds", "the segment does not hold as many operations as the batch says")),
         Err(error) => Err(refused("bounds", error)),

@@ -13,6 +13,7 @@ use crate::store::{
     evidence::{self, Evidence, Neighbour, What},
     feeds,
     feeds::FeedRow,
+    receipts,
 };
 
 impl Ledger {
@@ -180,6 +181,12 @@ impl Ledger {
         let ours = row.head.as_ref().map(|h| Box::new(h.signed.clone()));
         let detail = "another history of this feed is here";
         let contradicted = || Intake::Refused { word: "fork", detail: detail.into(), head: ours.clone() };
+        let author = batch.from.is_some_and(|from| from.device == row.feed.device);
+        if above && author && !batch.settled {
+            // The device itself comes with another history than it gave before: it is told, looks through this one, and
+            // says again what only this one holds. Only then does it give way.
+            return Ok(contradicted());
+        }
         // The other history as far as it was looked through before; else what both share, should they part in here.
         let followed = self.others.remove(&no).filter(|edge| edge.size() == batch.first);
         let at = match &followed {
@@ -220,8 +227,13 @@ impl Ledger {
                 self.touched.insert(no);
                 Ok(contradicted())
             }
-            // Below they have a history of this device's own feed that the level above does not have: what only that
-            // holds is said again.
+            // Below they have a history of this device's own feed that the level above does not have: it is looked through
+            // from its beginning, what only that holds is said again, and then this one is settled on.
+            (false, true) if !row.diverged => {
+                self.feed(no)?.diverged = true;
+                self.touched.insert(no);
+                Ok(Intake::Again)
+            }
             (false, true) => {
                 let beyond = operations[(at - batch.first) as usize..].iter().cloned();
                 self.others.insert(no, edge);
@@ -308,6 +320,22 @@ impl Ledger {
         Ok(true)
     }
 
+    /// All that a neighbour remembers of an own feed has been looked through. If any of it was said again, this history
+    /// is the one that stays, and the neighbour may be told so.
+    pub fn settle_on(&mut self, feed: &FeedId) -> Result<bool> {
+        let Some(no) = self.feed_by_id(feed)? else { return Ok(false) };
+        let row = self.feed(no)?;
+        if !row.own || row.settled {
+            return Ok(false);
+        }
+        if !feeds::has_strays(&self.conn, feed)? {
+            return Ok(false);
+        }
+        self.feed(no)?.settled = true;
+        self.touched.insert(no);
+        Ok(true)
+    }
+
     /// Cuts a feed off where the history of the level above goes another way. Of an own feed, what is cut off is said
     /// again in a new incarnation.
     fn adopt(&mut self, no: i64, at: u64) -> Result<()> {
@@ -324,6 +352,7 @@ impl Ledger {
             _ => feeds::segment_to(&self.conn, no, end)?.map(|s| TreeHead::trusted(s.head, row.feed.id)).transpose()?,
         };
         feeds::truncate(&self.conn, no, at)?;
+        receipts::forget_beyond(&self.conn, &row.feed.id, at)?;
         for (seq, operation) in &kept {
             feeds::add_tail(&self.conn, no, *seq, operation)?;
         }

@@ -37,8 +37,9 @@ impl Ledger {
         self.load_keys()?;
         for row in &all {
             self.catch_up(row.no, progress)?;
-            self.wake()?;
         }
+        // Whatever an enrolment would wake has had its turn, or comes after it in this order.
+        self.waking.clear();
         // In this order nothing is found to count no more.
         self.stale = false;
         self.save_rows()?;

@@ -83,7 +83,7 @@ fn built(kind: &'static Kind, all: &[(&Feed, &ProvenOperation)]) -> Result<Field
         let applied = document.fit(*author, edit).and_then(|change| document.apply(change));
         applied.map_err(|misfit| {
             let refusal = match misfit {
-                Misfit::Early => Refusal::new(
+                Misfit::Early(_) => Refusal::new(
                     Reason::Early,
                     "它所依据的上一次修改不在文件内",
                     "it follows an edit that is not in the file",

@@ -51,6 +51,13 @@ pub fn edits(conn: &Connection, record: &RecordId) -> Result<Vec<(i64, u64, Hash
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The hash of the change that an operation made.
+pub fn change(conn: &Connection, record: &RecordId, feed: i64, seq: u64) -> Result<Option<Hash>> {
+    let mut statement = conn.prepare_cached("SELECT hash FROM edit WHERE record = ?1 AND feed = ?2 AND seq = ?3")?;
+    let hash = statement.query_row((record.as_bytes(), feed, seq as i64), |r| Ok(Hash(r.get(0)?)));
+    Ok(hash.optional()?)
+}
+
 /// A field on which devices disagree, with all values and who wrote each, the one shown first in front.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conflict {

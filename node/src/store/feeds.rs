@@ -32,6 +32,8 @@ pub struct FeedRow {
     pub head: Option<TreeHead>,
     /// A neighbour holds another history of it.
     pub diverged: bool,
+    /// Of an own feed other histories were about, and this one stays.
+    pub settled: bool,
 }
 
 impl FeedRow {
@@ -64,7 +66,7 @@ impl std::fmt::Debug for SegmentRow {
     }
 }
 
-const COLUMNS: &str = "no, header, own, edge, packed, applied, head, head_signature, diverged";
+const COLUMNS: &str = "no, header, own, edge, packed, applied, head, head_signature, diverged, settled";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
     let header: Vec<u8> = row.get(1)?;
@@ -72,7 +74,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
     let head: Option<Vec<u8>> = row.get(6)?;
     let signature: Option<Vec<u8>> = row.get(7)?;
     let (no, own, packed, applied) = (row.get(0)?, row.get(2)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?);
-    let diverged = row.get(8)?;
+    let (diverged, settled) = (row.get(8)?, row.get(9)?);
     Ok((|| {
         let feed = Arc::new(Feed::parse(header.into())?);
         let edge = Edge::from_bytes(&edge).ok_or(StoreError::Damaged("the edge of a feed's tree"))?;
@@ -84,14 +86,24 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
             _ => None,
         };
         let (packed, applied) = (packed.unsigned_abs(), applied.unsigned_abs());
-        Ok(FeedRow { no, feed, own, edge, packed, applied, head, diverged })
+        Ok(FeedRow { no, feed, own, edge, packed, applied, head, diverged, settled })
     })())
 }
 
 /// A feed that nothing is known of but its header.
 pub fn unwritten(feed: Feed) -> FeedRow {
     let edge = Edge::default();
-    FeedRow { no: 0, feed: Arc::new(feed), own: false, edge, packed: 0, applied: 0, head: None, diverged: false }
+    FeedRow {
+        no: 0,
+        feed: Arc::new(feed),
+        own: false,
+        edge,
+        packed: 0,
+        applied: 0,
+        head: None,
+        diverged: false,
+        settled: false,
+    }
 }
 
 pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
@@ -112,7 +124,7 @@ pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
 
 pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {
     const SQL: &str = "UPDATE feed SET size = ?2, edge = ?3, packed = ?4, applied = ?5, head = ?6, head_signature = ?7,
-        head_time = ?8, diverged = ?9 WHERE no = ?1";
+        head_time = ?8, diverged = ?9, settled = ?10 WHERE no = ?1";
     conn.prepare_cached(SQL)?.execute((
         feed.no,
         feed.size() as i64,
@@ -123,6 +135,7 @@ pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {
         feed.head.as_ref().map(|h| &h.signed.signature[..]),
         feed.head.as_ref().map_or(0, |h| h.time),
         feed.diverged,
+        feed.settled,
     ))?;
     Ok(())
 }
@@ -261,6 +274,12 @@ pub fn add_stray(conn: &Connection, feed: &FeedId, seq: u64, operation: &Operati
     let row = (feed.as_bytes(), operation.leaf().0, seq as i64, bytes, operation.record.as_bytes());
     let added = conn.prepare_cached(SQL)?.execute(row)?;
     Ok(added > 0)
+}
+
+/// Whether something was ever cut off a feed.
+pub fn has_strays(conn: &Connection, feed: &FeedId) -> Result<bool> {
+    let mut statement = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM stray WHERE feed = ?1)")?;
+    Ok(statement.query_row([feed.as_bytes()], |r| r.get(0))?)
 }
 
 /// An edit that was cut off, and as what it was said again: the feed, and the hash of the change there.

@@ -1,6 +1,10 @@
 //! Operations that are kept and relayed but do not count.
 
-use huiliu_proto::{id::RecordId, lang::Label, v1::Ruling};
+use huiliu_proto::{
+    id::{Hash, RecordId},
+    lang::Label,
+    v1::Ruling,
+};
 use rusqlite::Connection;
 
 use super::{
@@ -19,6 +23,8 @@ pub struct Held {
     /// A word of `admission::Reason`.
     pub reason: String,
     pub detail: Label,
+    /// The change that an edit waits for.
+    pub awaits: Option<Hash>,
 }
 
 /// The reason's word and no more: the sentence may quote what was written.
@@ -29,10 +35,10 @@ impl std::fmt::Debug for Held {
 }
 
 pub fn add(conn: &Connection, held: &Held) -> Result<()> {
-    const SQL: &str = "INSERT INTO quarantine (feed, seq, record, kind, reason, detail_zh, detail_en)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    const SQL: &str = "INSERT INTO quarantine (feed, seq, record, kind, reason, detail_zh, detail_en, awaits)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         ON CONFLICT (feed, seq) DO UPDATE SET reason = excluded.reason, detail_zh = excluded.detail_zh,
-        detail_en = excluded.detail_en";
+        detail_en = excluded.detail_en, awaits = excluded.awaits";
     conn.prepare_cached(SQL)?.execute((
         held.feed,
         held.seq as i64,
@@ -41,6 +47,7 @@ pub fn add(conn: &Connection, held: &Held) -> Result<()> {
         &held.reason,
         &held.detail.zh,
         &held.detail.en,
+        held.awaits.map(|h| h.0),
     ))?;
     Ok(())
 }
@@ -60,12 +67,13 @@ fn select(conn: &Connection, sql: &str, parameter: impl rusqlite::Params) -> Res
             kind: row.get(3)?,
             reason: row.get(4)?,
             detail: Label::new(row.get::<_, String>(5)?, row.get::<_, String>(6)?),
+            awaits: row.get::<_, Option<[u8; 32]>>(7)?.map(Hash),
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-const COLUMNS: &str = "SELECT feed, seq, record, kind, reason, detail_zh, detail_en FROM quarantine";
+const COLUMNS: &str = "SELECT feed, seq, record, kind, reason, detail_zh, detail_en, awaits FROM quarantine";
 
 pub fn all(conn: &Connection) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} ORDER BY feed, seq"), ())
@@ -104,8 +112,8 @@ pub fn of_feed(conn: &Connection, feed: i64) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} WHERE feed = ?1 ORDER BY seq"), [feed])
 }
 
-/// Operations on one record that wait for another to arrive.
-pub fn waiting(conn: &Connection, record: &RecordId, reason: &str) -> Result<Vec<Held>> {
-    let sql = format!("{COLUMNS} WHERE record = ?1 AND reason = ?2 ORDER BY feed, seq");
-    select(conn, &sql, (record.as_bytes(), reason))
+/// Edits of one record that wait for this change.
+pub fn waiting(conn: &Connection, record: &RecordId, awaited: &Hash) -> Result<Vec<Held>> {
+    let sql = format!("{COLUMNS} WHERE record = ?1 AND awaits = ?2 ORDER BY feed, seq");
+    select(conn, &sql, (record.as_bytes(), awaited.as_bytes()))
 }

@@ -30,6 +30,12 @@ pub fn put(conn: &Connection, receipt: &Receipt) -> Result<()> {
     Ok(())
 }
 
+/// Receipts for what was cut off say nothing of what stands there now.
+pub fn forget_beyond(conn: &Connection, feed: &FeedId, size: u64) -> Result<()> {
+    conn.execute("DELETE FROM receipt WHERE feed = ?1 AND size > ?2", (feed.as_bytes(), size as i64))?;
+    Ok(())
+}
+
 const COLUMNS: &str =
     r#"r.feed, r."union", r.device, r.size, r.root, r.received_at, r.message, r.signature FROM receipt r"#;
 

@@ -29,7 +29,9 @@ CREATE TABLE feed (
   head_signature BLOB,
   head_time INTEGER NOT NULL DEFAULT 0,
   -- A neighbour holds another history of it: until that is sorted out it is asked for from its beginning.
-  diverged INTEGER NOT NULL DEFAULT 0
+  diverged INTEGER NOT NULL DEFAULT 0,
+  -- Of an own feed other histories were about, all of them have been looked through, and this one stays.
+  settled INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX feed_by_union ON feed ("union");
 CREATE INDEX feed_by_device ON feed (device);
@@ -200,9 +202,11 @@ CREATE TABLE quarantine (
   reason TEXT NOT NULL,
   detail_zh TEXT NOT NULL,
   detail_en TEXT NOT NULL,
+  -- The change that an edit follows and that has not arrived.
+  awaits BLOB,
   PRIMARY KEY (feed, seq)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX quarantine_by_record ON quarantine (record);
+CREATE INDEX quarantine_by_record ON quarantine (record, awaits);
 
 -- What changed within a month, per union with all that is below it.
 CREATE TABLE rollup (

@@ -21,6 +21,10 @@ use crate::{
 };
 
 pub const PROTOCOL: u32 = 1;
+/// Bytes of a signed message, or of its signature.
+const MOST_SIGNED: usize = 512;
+/// Feeds of which one end refuses batches, and still goes on.
+const MOST_REFUSED: usize = 64;
 /// The goodbye after which the caller calls again at once.
 pub const AGAIN: &str = "again";
 /// Batches that may be under way unacknowledged.
@@ -72,6 +76,11 @@ pub enum Action {
     Behind {
         feed: FeedId,
         says: u64,
+    },
+    /// All the other end has of this feed, which was asked for from its beginning, has been dealt with: say with
+    /// `Event::Forked` if the other end is to be told which history stays.
+    Settle {
+        feed: FeedId,
     },
     /// The conversation is over.
     End(End),
@@ -246,8 +255,13 @@ impl Exchange {
         }
     }
 
+    /// Receipts come from above only; each is small, and there are as many as feeds and levels.
     fn room_for(&self, receipts: &v1::Receipts) -> bool {
-        receipts.receipts.len() <= PAGE && self.kept.len() <= 4 * PAGE
+        let small = |r: &v1::Signed| r.message.len() <= MOST_SIGNED && r.signature.len() <= MOST_SIGNED;
+        self.calls
+            && receipts.receipts.len() <= PAGE
+            && self.kept.len() <= 4 * PAGE
+            && receipts.receipts.iter().all(small)
     }
 
     fn hear_hello(&mut self, hello: &v1::Hello, actions: &mut Vec<Action>) {
@@ -380,8 +394,10 @@ impl Exchange {
                 let newer = state.size == theirs.size
                     && state.time > theirs.time.max(theirs.sent_time)
                     && theirs.sent <= theirs.size;
-                // Equal sizes with other roots: the head alone is sent, and the other end sees the fork.
-                let forked = state.size == theirs.size && theirs.root.is_some_and(|root| root != state.root);
+                // Other roots of equal sizes, or a shorter history that was settled on: the head alone is sent, and the
+                // other end sees the fork.
+                let level = state.size == theirs.size || (state.settled && state.size < theirs.size);
+                let forked = level && theirs.root.is_some_and(|root| root != state.root);
                 !theirs.reading && !theirs.left && (more || newer || forked)
             })
             .collect();
@@ -391,14 +407,14 @@ impl Exchange {
             .into_iter()
             .map(|s| {
                 let theirs = self.theirs.get(&s.feed).copied().unwrap_or_default();
-                (s.feed, theirs.sent.max(theirs.size))
+                (s.feed, theirs.sent.max(theirs.size).min(s.size))
             })
             .collect();
         for (feed, from) in reads {
             let theirs = self.theirs.entry(feed).or_default();
             theirs.reading = true;
             // Held against ours now; a fork is spoken of once.
-            if theirs.size == from {
+            if theirs.size >= from {
                 theirs.root = None;
             }
             actions.push(Action::Read { feed, from });
@@ -423,7 +439,7 @@ impl Exchange {
             // Nothing new but the head itself.
             theirs.sent = theirs.sent.max(theirs.size);
             theirs.sent_time = time;
-            let first = theirs.sent;
+            let first = theirs.sent.min(size);
             self.ready.push_back((feed, SegmentRow { first, count: 0, head, bytes: vec![] }));
         } else {
             // It was cut off here meanwhile: there is nothing to send, until it is offered anew.
@@ -448,6 +464,7 @@ impl Exchange {
                 count: segment.count as u32,
                 segment: segment.bytes.into(),
                 head: Some(segment.head),
+                settled: self.frontier.states.get(&feed).is_some_and(|s| s.settled),
             })));
         }
         // Keep the disk one step ahead of the line, and no more.
@@ -489,6 +506,7 @@ impl Exchange {
             segment: batch.segment,
             head,
             from: Some(self.peer),
+            settled: batch.settled,
         }));
     }
 
@@ -506,6 +524,10 @@ impl Exchange {
                 theirs.root = None;
                 if self.expected.get(&feed).is_some_and(|expected| size >= *expected) {
                     self.expected.remove(&feed);
+                    if self.wanted.contains(&feed) && !self.calls {
+                        self.asking += 1;
+                        actions.push(Action::Settle { feed });
+                    }
                 }
                 v1::Ack {
                     feed: feed.to_vec().into(),
@@ -517,7 +539,12 @@ impl Exchange {
             Intake::Refused { word, detail, head } => {
                 self.expected.remove(&feed);
                 self.tally.refused.insert(feed, detail.clone());
+                if self.tally.refused.len() > MOST_REFUSED {
+                    return self.fail("bounds", "too many feeds are refused", actions);
+                }
                 let head = head.map(|head| *head);
+                // The device above has yet to look at what is remembered here of its feed: it will ask for all of that.
+                self.asking += usize::from(self.calls && head.is_some());
                 v1::Ack { feed: feed.to_vec().into(), refused: word.into(), detail, head, ..Default::default() }
             }
             Intake::Again => return self.again(actions),

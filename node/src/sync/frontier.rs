@@ -26,6 +26,8 @@ pub struct State {
     pub time: i64,
     /// Two histories of it may be about: it is asked for from its beginning.
     pub diverged: bool,
+    /// An own feed of which other histories were about, and this one stays.
+    pub settled: bool,
 }
 
 /// All feeds two unions share, and the receipts that one of them is owed.
@@ -53,6 +55,7 @@ impl Frontier {
                     root: head.root,
                     time: head.time,
                     diverged: row.diverged,
+                    settled: row.settled,
                 },
             );
         }

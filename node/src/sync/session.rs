@@ -29,6 +29,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 const GATHER: Duration = Duration::from_millis(20);
 /// How often an open line on which all is well is asked for what should have come over it.
 const LOOK: Duration = Duration::from_secs(120);
+/// How long, and for how many frames, a goodbye is listened for after the other end has hung up.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_FRAMES: usize = 64;
 /// Segments read in one go.
 const READ: usize = 4;
 const READ_BYTES: usize = 1 << 20;
@@ -121,7 +124,11 @@ where
             let event = match action {
                 Action::Send(frame) => {
                     if outgoing.send(v1::Frame { frame: Some(frame) }).await.is_err() {
-                        return Ok(broken(&exchange, "line", "the line was cut"));
+                        // Who hangs up may have said why.
+                        return Ok(match last_words(&mut incoming).await {
+                            Some(end) => Report { end, tally: exchange.tally },
+                            None => broken(&exchange, "line", "the line was cut"),
+                        });
                     }
                     None
                 }
@@ -145,6 +152,10 @@ where
                 }
                 Action::Forked { feed, head } => {
                     let wanted = store.write(move |ledger| ledger.heard_of_fork(&feed, &head, peer)).await?;
+                    Some(Event::Forked { wanted })
+                }
+                Action::Settle { feed } => {
+                    let wanted = store.write(move |ledger| ledger.settle_on(&feed)).await?;
                     Some(Event::Forked { wanted })
                 }
                 Action::End(end) => return Ok(Report { end, tally: exchange.tally }),
@@ -209,6 +220,20 @@ async fn next(taking: &mut VecDeque<(FeedId, Taking)>) -> Result<Intake> {
         Some((_, answer)) => answer.await,
         None => std::future::pending().await,
     }
+}
+
+/// The goodbye among the frames that were still on their way when the other end hung up.
+async fn last_words<I>(incoming: &mut I) -> Option<End>
+where
+    I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
+{
+    for _ in 0..LAST_FRAMES {
+        let frame = tokio::time::timeout(LAST_WORDS, incoming.next()).await.ok()??.ok()?.frame?;
+        if let v1::frame::Frame::Goodbye(bye) = frame {
+            return Some(End::Broken { word: bye.reason, detail: bye.detail, retry_after: bye.retry_after });
+        }
+    }
+    None
 }
 
 fn broken(exchange: &Exchange, word: &str, detail: &str) -> Report {

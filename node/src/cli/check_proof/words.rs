@@ -89,8 +89,8 @@ fn record(desk: &Desk, proven: &Proven, said: Option<&Said>, id: &str) -> Vec<St
         }
         Some(Said::Destroyed(_)) => desk
             .pick(
-                "内容已依规销毁：只证明它曾被写下",
-                "the contents have been destroyed: it is proven only that they were written",
+                "文件中没有其内容（已销毁，或做文件的人略去）：只证明它曾被写下",
+                "its contents are not in the file, destroyed or left out: it is proven only that they were written",
             )
             .to_owned(),
         Some(Said::Newer(number)) => match desk.lang {
