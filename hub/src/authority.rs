@@ -197,8 +197,7 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant) -> StoreResult<Result<(), R
     let conn = ledger.conn();
     let before = trust::enrolments(conn, Some(&applicant.device))?;
     let same = |e: &&Enrolled| e.union == applicant.union && e.tls_key == Some(applicant.tls_key);
-    let lost = before.iter().any(|e| same(&e)) && trust::by_tls_key(conn, &applicant.tls_key)?.is_none();
-    if lost || trust::revoked(conn, &applicant.device, applicant.union)? {
+    if trust::revoked(conn, &applicant.device, applicant.union)? {
         return Ok(Err(Reason::Device));
     }
     let known = |e: &Enrolled| e.hub == applicant.hub && e.seal_key == applicant.seal_key;
