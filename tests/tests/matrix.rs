@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use huiliu_hub::revocation;
+use huiliu_hub::{door::Caller, gate, revocation};
 use huiliu_node::{
-    identity::Role,
+    identity::{Role, certificates},
     ledger::{Intake, Outcome},
     rollup, ruling,
-    store::{Store, Threads, feeds, quarantine, rollups},
+    store::{Store, Threads, feeds, quarantine, rollups, trust},
 };
 use huiliu_proto::{
     feed::Scope,
-    id::{FeedId, RecordId},
+    id::{DeviceId, FeedId, RecordId},
     kind::{Reach, kind},
     operation::Operation,
     record::Record,
@@ -385,6 +385,22 @@ fn a_revocation_that_reaches_back() {
         assert_eq!(sums[&rollup::SPENT].1, 600_000, "{name}");
         huiliu_tests::oracle::verifies(tree.machine(name), &tree.open[name]).unwrap();
     }
+}
+
+/// A hub says of its own machine that it has the key by which a hub above knows another of its children.
+#[test]
+fn a_hub_cannot_take_another_hubs_key_for_its_own_child() {
+    let tree = Tree::new();
+    let tls = tree.machine(PROVINCE).home.key("tls").unwrap();
+    let key = certificates::own_key_hash(&tls);
+    let mut record = enrolled("320922", [8; 32], false);
+    record.set("tls_key_hash", Value::Bytes(key.to_vec()));
+    tree.write(CITY, record);
+    let caller = Caller { key: Some(key), until: i64::MAX, address: [127, 0, 0, 1].into(), crowded: false };
+    let newest = tree.open[NATION].read(|c| Ok(trust::enrolments(c, None)?.pop())).unwrap().unwrap();
+    assert_eq!(newest.device, DeviceId([8; 32]), "the nation has heard of it, last of all");
+    let known = gate::known(&tree.open[NATION], &caller, RegionCode::NATION).expect("the province is let in");
+    assert_eq!((known.device, known.union), (tree.machine(PROVINCE).me().device(), union("320000")));
 }
 
 /// A city's hub is revoked: what it had enrolled still holds, what it enrols from then on does not.
