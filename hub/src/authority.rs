@@ -132,6 +132,9 @@ pub fn invite(
     let now = ledger.now();
     let expires_at = now + i64::from(days) * 86_400_000;
     let conn = ledger.conn();
+    if trust::revoked(conn, &caller.device, caller.union)? {
+        return Ok(Err(Reason::Device));
+    }
     if invitations::open(conn, caller.union, now)? >= invitations::OPEN {
         return Ok(Err(Reason::Busy));
     }
@@ -174,6 +177,9 @@ fn let_in(ledger: &mut Ledger, token: &TokenId, pass: &[u8], applicant: &Applica
             invitations::tried(conn, token)?;
         }
         return Ok(Err(reason));
+    }
+    if invitations::void(conn, &invitation)? {
+        return Ok(Err(Reason::Revoked));
     }
     if invitation.union != applicant.union {
         return Ok(Err(Reason::Union));
