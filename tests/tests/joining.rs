@@ -14,7 +14,7 @@ use std::{
 use huiliu_hub::{authority, downlink};
 use huiliu_node::{
     clock::{Clock, Dice},
-    identity::{Home, IdentityError, Role, certificates, tls, validity},
+    identity::{Grant, Home, IdentityError, Role, certificates, tls, validity},
     ledger::Outcome,
     store::{Store, Threads, invitations, trust},
     sync::{
@@ -209,6 +209,25 @@ async fn a_hub_with_another_key_or_root_is_not_believed() {
     assert!(matches!(error, JoinError::Identity(IdentityError::OtherRoot)), "{error}");
     assert!(home.config.parent.is_none(), "nothing of it was kept");
     nation.enter(&mut home, &token).await.unwrap();
+    nation.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_root_beside_the_true_one_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let nation = Nation::up(dir.path()).await;
+    let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
+    let other = Home::init(&dir.path().join("other"), "test", RegionCode::NATION, Role::Root, &nation.clock, &dice(8));
+    let other = other.unwrap().root_certificate().unwrap();
+    let request = home.request().unwrap();
+    let granted = authority::enrol(&nation.home, &nation.store, &request, &nation.clock).await.unwrap();
+    let two = Grant { root_certificate: format!("{}{other}", granted.root_certificate), ..granted.clone() };
+    let refused = |taken: Result<(), IdentityError>| matches!(taken, Err(IdentityError::File { .. }));
+    assert!(refused(home.accept(&two, None, &nation.clock, &nation.dice)));
+    assert!(home.config.parent.is_none() && home.root_certificate().is_err(), "nothing of it was kept");
+    home.accept(&granted, None, &nation.clock, &nation.dice).unwrap();
+    assert!(refused(home.renewed(&two, &nation.clock)));
+    assert_eq!(home.root_certificate().unwrap(), granted.root_certificate);
     nation.down().await;
 }
 
