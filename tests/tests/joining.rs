@@ -129,6 +129,19 @@ impl Nation {
         join::enter(home, token, &line::tcp(), &self.clock, &huiliu_node::clock::dice()).await
     }
 
+    /// A machine with a certificate of this network that nobody enrolled.
+    fn certified(&self, dir: &Path, seed: u64) -> Home {
+        let authority = self.home.key("authority").unwrap();
+        let root = self.home.root_certificate().unwrap();
+        let signer = certificates::Authority { key: &authority, certificate: &root, dice: &self.dice };
+        let stranger = self.machine(dir, "330000", Role::Hub, seed);
+        let request = stranger.request().unwrap();
+        let leaf = signer.machine(&request.tls, "330000".parse().unwrap(), (self.clock)()).unwrap();
+        std::fs::write(stranger.dir.join("certs/tls.pem"), leaf).unwrap();
+        std::fs::write(stranger.dir.join("certs/root.pem"), &root).unwrap();
+        stranger
+    }
+
     fn uplink(&self, home: &Home) -> Uplink {
         let store = home.store(self.clock.clone(), self.dice.clone(), Threads::Own).unwrap();
         let (clock, dice) = (self.clock.clone(), self.dice.clone());
@@ -372,14 +385,7 @@ async fn only_an_enrolled_machine_of_this_network_may_exchange() {
     // Of this network, but a certificate alone lets nobody in: the hub has not enrolled it.
     let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
     nation.enter(&mut home, &nation.invite("320000", false).await).await.unwrap();
-    let authority = nation.home.key("authority").unwrap();
-    let root = nation.home.root_certificate().unwrap();
-    let signer = certificates::Authority { key: &authority, certificate: &root, dice: &nation.dice };
-    let stranger = nation.machine(dir.path(), "330000", Role::Hub, 3);
-    let request = stranger.request().unwrap();
-    let leaf = signer.machine(&request.tls, "330000".parse().unwrap(), (nation.clock)()).unwrap();
-    std::fs::write(stranger.dir.join("certs/tls.pem"), leaf).unwrap();
-    std::fs::write(stranger.dir.join("certs/root.pem"), &root).unwrap();
+    let stranger = nation.certified(dir.path(), 3);
     assert_eq!(shown_to(&nation, &stranger).await, Err("stranger".into()));
     assert!(synced(&nation.uplink(&home)).await);
 
@@ -463,6 +469,36 @@ async fn a_machine_that_holds_many_lines_is_told_to_wait() {
     assert_eq!(declined.reason, Some(Reason::Busy));
     assert!(declined.retry_after > 0);
     assert!(synced(&nation.uplink(&other)).await, "others are not touched by it");
+    drop(held);
+    nation.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_without_an_enrolment_takes_no_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let nation = Nation::up(dir.path()).await;
+    let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
+    nation.enter(&mut home, &nation.invite("320000", false).await).await.unwrap();
+    // As many lines as one enrolled machine may hold, and no place taken by them: the next is no more crowded than these.
+    let stranger = nation.certified(dir.path(), 3);
+    let connector = tokio_rustls::TlsConnector::from(tls::client(&stranger, &nation.clock).unwrap());
+    let mut held = vec![];
+    for _ in 0..8 {
+        let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+        held.push(connector.connect(name, TcpStream::connect(&nation.address).await.unwrap()).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(shown_to(&nation, &stranger).await, Err("stranger".into()));
+    // However many there are, they share the guests' places.
+    for _ in 0..40 {
+        let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+        if let Ok(line) = TcpStream::connect(&nation.address).await
+            && let Ok(stream) = connector.connect(name, line).await
+        {
+            held.push(stream);
+        }
+    }
+    assert!(synced(&nation.uplink(&home)).await, "those who are enrolled have places of their own");
     drop(held);
     nation.down().await;
 }
