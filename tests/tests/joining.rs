@@ -516,6 +516,32 @@ async fn impostor(answer: impl Fn(TcpStream) -> JoinHandle<()> + Send + 'static)
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_poses_as_the_one_above_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let nation = Nation::up(dir.path()).await;
+    let mut home = nation.machine(dir.path(), "330000", Role::Hub, 2);
+    nation.enter(&mut home, &nation.invite("330000", false).await).await.unwrap();
+    // Another province's hub makes itself a certificate with the national hub's name, which goes back to the root.
+    let mut rogue = nation.machine(dir.path(), "320000", Role::Hub, 3);
+    nation.enter(&mut rogue, &nation.invite("320000", false).await).await.unwrap();
+    rogue.config.union = RegionCode::NATION;
+    let server = tls::server(&rogue, &nation.clock, &nation.dice).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(server.clone());
+    let address = impostor(move |stream| {
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move { drop(acceptor.accept(stream).await) })
+    })
+    .await;
+    let mut uplink = nation.uplink(&home);
+    let right = std::mem::replace(&mut uplink.home.config.parent.as_mut().unwrap().address, address);
+    let error = uplink.exchange(false, &|_| ()).await.unwrap_err();
+    assert!(matches!(error, UplinkError::Unreachable { trouble: Trouble::OtherHub, .. }), "{error}");
+    uplink.home.config.parent.as_mut().unwrap().address = right;
+    assert!(synced(&uplink).await);
+    nation.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_intercepts_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let nation = Nation::up(dir.path()).await;
