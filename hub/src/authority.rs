@@ -132,6 +132,9 @@ pub fn invite(
     let now = ledger.now();
     let expires_at = now + i64::from(days) * 86_400_000;
     let conn = ledger.conn();
+    if trust::revoked(conn, &caller.device, caller.union)? {
+        return Ok(Err(Reason::Device));
+    }
     if invitations::open(conn, caller.union, now)? >= invitations::OPEN {
         return Ok(Err(Reason::Busy));
     }
@@ -175,6 +178,9 @@ fn let_in(ledger: &mut Ledger, token: &TokenId, pass: &[u8], applicant: &Applica
         }
         return Ok(Err(reason));
     }
+    if invitations::void(conn, &invitation)? {
+        return Ok(Err(Reason::Revoked));
+    }
     if invitation.union != applicant.union {
         return Ok(Err(Reason::Union));
     }
@@ -197,8 +203,7 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant) -> StoreResult<Result<(), R
     let conn = ledger.conn();
     let before = trust::enrolments(conn, Some(&applicant.device))?;
     let same = |e: &&Enrolled| e.union == applicant.union && e.tls_key == Some(applicant.tls_key);
-    let lost = before.iter().any(|e| same(&e)) && trust::by_tls_key(conn, &applicant.tls_key)?.is_none();
-    if lost || trust::revoked(conn, &applicant.device, applicant.union)? {
+    if trust::revoked(conn, &applicant.device, applicant.union)? {
         return Ok(Err(Reason::Device));
     }
     let known = |e: &Enrolled| e.hub == applicant.hub && e.seal_key == applicant.seal_key;

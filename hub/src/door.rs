@@ -14,6 +14,7 @@ use std::{
 use huiliu_node::{
     clock::{Clock, Dice},
     identity::{Home, IdentityError, certificates, tls, validity, validity::Validity},
+    store::{Store, trust},
     sync::line::{Line, Listen},
 };
 use huiliu_proto::id::Hash;
@@ -31,10 +32,11 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Handshakes under way. When one more comes, the oldest gives way: an honest one is over long before, and those who
 /// only hold lines open cannot keep others out.
 const HANDSHAKES: usize = 512;
-/// Callers with a certificate, all together and with one key.
+/// Callers that are enrolled here, all together and with one key.
 const CONNECTIONS: usize = 1024;
 const PER_KEY: usize = 8;
-/// Callers without one, and callers for whom there is no place and who are only told so.
+/// Callers that are not, with a certificate of this network or without any, and callers for whom there is no place and
+/// who are only told so.
 const GUESTS: usize = 32;
 /// A guest's connection lasts no longer.
 const VISIT: Duration = Duration::from_secs(10);
@@ -47,6 +49,7 @@ const FRESH: i64 = 3_600_000;
 /// What the door needs to make its certificate.
 pub struct Door {
     home: Home,
+    store: Store,
     clock: Clock,
     dice: Dice,
     acceptor: Mutex<(TlsAcceptor, i64)>,
@@ -68,11 +71,12 @@ pub struct Caller {
 }
 
 impl Door {
-    pub fn new(home: &Home, clock: &Clock) -> Result<Door, IdentityError> {
+    pub fn new(home: &Home, store: &Store, clock: &Clock) -> Result<Door, IdentityError> {
         let dice = huiliu_node::clock::dice();
         let acceptor = make(home, clock, &dice)?;
         Ok(Door {
             home: home.clone(),
+            store: store.clone(),
             clock: clock.clone(),
             dice,
             acceptor: Mutex::new((acceptor, clock())),
@@ -101,12 +105,25 @@ impl Door {
     /// A place for a caller, by what it showed.
     fn place(&self, key: Option<Hash>) -> Option<(Place, bool)> {
         let guest = || Some(Place::Guest(Arc::clone(&self.guests).try_acquire_owned().ok()?));
-        let Some(key) = key else { return Some((guest()?, false)) };
+        let Some(key) = key.filter(|key| self.enrolled(key)) else { return Some((guest()?, false)) };
         let seat = Arc::clone(&self.places).try_acquire_owned().ok();
         match seat.and_then(|seat| Some(Place::Seat(KeyCount::new(&self.keys, key)?, seat))) {
             Some(place) => Some((place, false)),
             None => Some((guest()?, true)),
         }
+    }
+
+    /// Whether those who come with this key have a place here: any hub of the network makes certificates for any key.
+    fn enrolled(&self, key: &Hash) -> bool {
+        let union = self.home.config.union;
+        let looked = self.store.read(|conn| match trust::by_tls_key(conn, key, union)? {
+            Some(enrolled) => Ok(!trust::revoked(conn, &enrolled.device, enrolled.union)?),
+            None => Ok(false),
+        });
+        looked.unwrap_or_else(|error| {
+            tracing::error!(%error, "the database cannot be read");
+            false
+        })
     }
 
     async fn greet(&self, line: Box<dyn Line>, address: IpAddr, send: mpsc::Sender<Secure>) {

@@ -54,7 +54,7 @@ pub async fn serve<L: Listen>(
     clock: &Clock,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), IdentityError> {
-    let door = Arc::new(Door::new(home, clock)?);
+    let door = Arc::new(Door::new(home, store, clock)?);
     let me = home.me(clock.clone(), huiliu_node::clock::dice())?;
     let (closing, closed) = watch::channel(false);
     let downlink = Downlink {

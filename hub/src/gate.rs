@@ -58,7 +58,7 @@ pub fn known(store: &Store, caller: &Caller, parent: huiliu_proto::region::Regio
     }
     let key = caller.key.ok_or_else(|| decline(Reason::Stranger, None))?;
     let look = store.read(|conn| {
-        let enrolled = trust::by_tls_key(conn, &key)?.filter(|e| e.union.parent() == Some(parent));
+        let enrolled = trust::by_tls_key(conn, &key, parent)?;
         let out = enrolled.as_ref().map(|e| trust::revoked(conn, &e.device, e.union)).transpose()?;
         Ok((enrolled, out == Some(true)))
     });

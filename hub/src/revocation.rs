@@ -1,5 +1,7 @@
 //! Revoking a device of a union directly below: what it wrote up to a place still counts, and nothing after.
 
+use std::{cmp::Reverse, collections::BTreeSet};
+
 use huiliu_node::{
     clock,
     ledger::{Ledger, Outcome},
@@ -27,8 +29,6 @@ pub enum RevocationError {
     Ambiguous(Vec<DeviceId>),
     #[error("that device is revoked already")]
     Already,
-    #[error("the device has more than {MOST_FEEDS} feeds")]
-    TooManyFeeds,
     #[error("the revocation breaks a rule")]
     Refused(Vec<Refusal>),
 }
@@ -39,12 +39,30 @@ pub struct Plan {
     pub union: RegionCode,
     pub device: DeviceId,
     pub hub: bool,
-    /// Its feeds that are here, and how many operations of each go on counting.
+    /// Its feeds that are named, and how many operations of each go on counting.
     pub feeds: Vec<(FeedRow, u64)>,
+    /// Its other feeds that are here, of which nothing goes on counting.
+    pub unnamed: Unnamed,
+}
+
+/// Feeds a revocation does not name, because nothing of them stays, or because there are more than it can name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unnamed {
+    pub feeds: usize,
+    pub operations: u64,
+    /// Of the operations, those that would have stayed if there were fewer feeds.
+    pub dropped: u64,
+}
+
+impl Plan {
+    /// Operations that count no longer.
+    pub fn cut(&self) -> u64 {
+        self.feeds.iter().map(|(row, stays)| row.size() - stays).sum::<u64>() + self.unnamed.operations
+    }
 }
 
 /// The device whose key begins with these hexadecimal digits, and what would go on counting: all that is here, or what
-/// had come here by `since`.
+/// had come here by `since`. However many feeds a device wrote, it can be revoked: the largest are named.
 pub fn plan(
     conn: &Connection,
     union: RegionCode,
@@ -54,6 +72,7 @@ pub fn plan(
     let digits = digits.to_lowercase();
     let mut found = trust::enrolments(conn, None)?;
     found.retain(|e| e.by == union && e.device.to_string().starts_with(&digits));
+    let unions: BTreeSet<RegionCode> = found.iter().map(|e| e.union).collect();
     let mut devices: Vec<DeviceId> = found.iter().map(|e| e.device).collect();
     devices.sort_unstable();
     devices.dedup();
@@ -64,19 +83,30 @@ pub fn plan(
     if trust::revoked(conn, &enrolled.device, enrolled.union)? {
         return Err(RevocationError::Already);
     }
-    let mut of_device = vec![];
+    let mut named = vec![];
+    let mut unnamed = Unnamed::default();
+    let mut leave_out = |row: &FeedRow, stays: u64| {
+        unnamed.feeds += 1;
+        unnamed.operations += row.size();
+        unnamed.dropped += stays;
+    };
     for no in feeds::of_device(conn, &enrolled.device)? {
         let row = feeds::by_no(conn, no)?;
+        // What it wrote in the name of another union is not for this one to judge.
+        if !unions.contains(&row.feed.union) || row.size() == 0 {
+            continue;
+        }
         let stays = match since {
             Some(since) => feeds::size_by(conn, no, since)?,
             None => row.size(),
         };
-        of_device.push((row, stays));
+        if stays == 0 { leave_out(&row, 0) } else { named.push((row, stays)) }
     }
-    if of_device.len() > MOST_FEEDS {
-        return Err(RevocationError::TooManyFeeds);
+    if named.len() > MOST_FEEDS {
+        named.sort_by_key(|(row, stays)| (Reverse(*stays), row.no));
+        named.drain(MOST_FEEDS..).for_each(|(row, stays)| leave_out(&row, stays));
     }
-    Ok(Plan { union: enrolled.union, device: enrolled.device, hub: enrolled.hub, feeds: of_device })
+    Ok(Plan { union: enrolled.union, device: enrolled.device, hub: enrolled.hub, feeds: named, unnamed })
 }
 
 /// Writes the revocation. From its commit on the device's connections are cut.

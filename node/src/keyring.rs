@@ -1,8 +1,9 @@
 //! The keys this machine holds that open sealed fields, and which of them it seals with.
 //!
 //! Its own; those its union's other machines granted it; those the province returned to it; at a province those the
-//! unions below granted. A key said to be its own union's is taken only with a voucher that no hub can make, or from
-//! the province, which holds it anyway: what is sealed with a key that a level between had slipped in would lie open.
+//! unions below granted. A key said to be its own union's is taken as one only with a voucher that no hub can make: what
+//! is sealed with a key that a level between had slipped in would lie open. Those the province returns open what was
+//! sealed with them and do no more, because a level between may have granted the province one in the union's name.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -30,7 +31,7 @@ type KeyId = [u8; 8];
 
 pub struct Keyring {
     keys: HashMap<KeyId, SealKey>,
-    /// Those of this machine's own union.
+    /// Those of this machine's own union that its machines vouch for: these are sealed with, and granted on.
     ours: BTreeSet<KeyId>,
     own: KeyId,
 }
@@ -68,13 +69,17 @@ impl Keyring {
         let mut new = BTreeSet::new();
         let mut family = None;
         for given in receivers::given(conn, &me.device())? {
-            if given.key_id.as_slice().try_into().is_ok_and(|id: KeyId| self.keys.contains_key(&id)) {
+            let ours = given.owner == me.union;
+            let held = |id: &KeyId| if ours { self.ours.contains(id) } else { self.keys.contains_key(id) };
+            if given.key_id.as_slice().try_into().is_ok_and(|id: KeyId| held(&id)) {
                 continue;
             }
-            if given.owner == me.union {
+            if ours {
+                // Those that were revoked since, too: how much of what they wrote counts their revocation says, and
+                // what they granted before goes on opening what was sealed before.
                 let (others, vouchers) = match &family {
                     Some(known) => known,
-                    None => family.insert((receivers::of_union(conn, me.union)?, (me.vouchers)())),
+                    None => family.insert((receivers::ever_of_union(conn, me.union)?, (me.vouchers)())),
                 };
                 let mut by = others.iter().filter(|o| o.device == given.by);
                 if !by.any(|by| vouchers.iter().any(|key| proves(key, me, by, &given))) {
@@ -82,7 +87,11 @@ impl Keyring {
                     continue;
                 }
             }
-            self.take(me, given.owner, &given.sealed, &given.key_id, &mut new);
+            if let Some(id) = self.take(me, given.owner, &given.sealed, &given.key_id, &mut new)
+                && ours
+            {
+                self.ours.insert(id);
+            }
         }
         self.look_for_returned(conn, me, &mut new)?;
         Ok(new)
@@ -95,32 +104,40 @@ impl Keyring {
                 continue;
             }
             for (id, sealed) in returned(&row.record) {
+                if id.try_into().is_ok_and(|id: KeyId| self.keys.contains_key(&id)) {
+                    continue;
+                }
                 self.take(me, me.union, sealed, id, new);
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, me: &Me, owner: RegionCode, wrapped: &[u8], id: &[u8], new: &mut BTreeSet<RegionCode>) {
-        match me.grant.receive(wrapped, id) {
-            Ok(key) => {
-                let id = key.id();
-                if owner == me.union {
-                    self.ours.insert(id);
-                }
-                if self.keys.insert(id, key).is_none() {
-                    new.insert(owner);
-                }
-            }
-            Err(error) => tracing::warn!(union = %owner, %error, "a granted key cannot be received"),
+    /// Opens with it from now on. Returns which it is.
+    fn take(
+        &mut self,
+        me: &Me,
+        owner: RegionCode,
+        wrapped: &[u8],
+        id: &[u8],
+        new: &mut BTreeSet<RegionCode>,
+    ) -> Option<KeyId> {
+        let received = me.grant.receive(wrapped, id);
+        let key = received
+            .inspect_err(|error| tracing::warn!(union = %owner, %error, "a granted key cannot be received"))
+            .ok()?;
+        let id = key.id();
+        if self.keys.insert(id, key).is_none() {
+            new.insert(owner);
         }
+        Some(id)
     }
 
     pub fn open(&self, sealed: &[u8], record: &RecordId) -> Result<Zeroizing<String>, SealError> {
         self.keys.get(&seal::key_of(sealed)?).ok_or(SealError::Key)?.open(sealed, record)
     }
 
-    /// This union's keys that are held here.
+    /// This union's keys that are held here and vouched for.
     pub fn ours(&self) -> impl Iterator<Item = &SealKey> {
         self.ours.iter().filter_map(|id| self.keys.get(id))
     }

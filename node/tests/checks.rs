@@ -5,7 +5,7 @@ use std::{cell::Cell, collections::BTreeSet};
 
 use huiliu_node::{
     check::{Found, Outcome, Parameters, check, checks, run},
-    store::{functions, projection},
+    store::{feeds, functions, projection},
 };
 use huiliu_proto::{
     id::RecordId,
@@ -56,7 +56,7 @@ impl Hub {
         conn.execute_batch(
             "CREATE TABLE region (code INTEGER PRIMARY KEY, level INTEGER, parent INTEGER, name TEXT) STRICT;
              CREATE TABLE below (above INTEGER, code INTEGER, PRIMARY KEY (above, code)) STRICT, WITHOUT ROWID;
-             CREATE TABLE horizon (\"union\" INTEGER PRIMARY KEY, day INTEGER) STRICT;
+             CREATE TABLE feed (\"union\" INTEGER, device BLOB, own INTEGER, head BLOB, head_time INTEGER) STRICT;
              BEGIN",
         )
         .unwrap();
@@ -95,7 +95,21 @@ impl Hub {
 
     /// The union's data has come in complete up to this day.
     fn heard(&self, union: u32, until: &str) {
-        self.conn.execute("INSERT OR REPLACE INTO horizon VALUES (?1, ?2)", (union, day(until))).unwrap();
+        let device = [union.to_be_bytes(); 8].concat();
+        self.conn.execute("DELETE FROM feed WHERE device = ?1", [&device]).unwrap();
+        self.enrol(union, &device);
+        self.told(union, &device, i64::from(day(until)) * 86_400_000);
+    }
+
+    fn enrol(&self, union_: u32, device: &[u8]) {
+        let parent = union(union_).parent().unwrap().get();
+        self.add("enrolment", parent, &[("union", &union_), ("device", &device)]);
+    }
+
+    /// A head with this time came.
+    fn told(&self, union: u32, device: &[u8], time: i64) {
+        let row = (union, device, time);
+        self.conn.execute("INSERT INTO feed VALUES (?1, ?2, 0, x'00', ?3)", row).unwrap();
     }
 
     fn run(&self, rule: &str, at: u32, today: &str) -> Outcome {
@@ -1064,5 +1078,41 @@ fn nothing_is_found_where_nothing_is() {
         for at in [NATION, JIANGSU, YANCHENG, BINHAI] {
             hub.clear(check.id, at, "2026-03-31");
         }
+    }
+}
+
+/// Up to which day a union was heard say those of its devices that may write for it, and nobody else.
+#[test]
+fn a_horizon_is_that_of_the_devices_that_may_write() {
+    let hub = Hub::new();
+    let of = |union: u32| feeds::horizons(&hub.conn).unwrap().get(&union).copied().map(|d| d.to_string());
+    hub.heard(320_922, "2025-06-30");
+    assert_eq!(of(320_922).as_deref(), Some("2025-06-30"));
+    // A key that nobody enrolled; one that a union enrolled which is not directly above; one enrolled for another.
+    hub.told(320_922, &[1; 32], 0);
+    hub.add("enrolment", 320_000, &[("union", &320_922), ("device", &[2_u8; 32])]);
+    hub.told(320_922, &[2; 32], 0);
+    hub.enrol(320_923, &[3; 32]);
+    hub.told(320_922, &[3; 32], 0);
+    // One that joined and has sent nothing.
+    hub.enrol(320_922, &[4; 32]);
+    assert_eq!(of(320_922).as_deref(), Some("2025-06-30"));
+    // A second machine that fell silent, until it is revoked by the union above.
+    let silent = [5_u8; 32];
+    hub.enrol(320_922, &silent);
+    hub.told(320_922, &silent, i64::from(day("2025-03-01")) * 86_400_000);
+    assert_eq!(of(320_922).as_deref(), Some("2025-03-01"));
+    hub.add("revocation", 320_000, &[("union", &320_922), ("device", &silent)]);
+    assert_eq!(of(320_922).as_deref(), Some("2025-03-01"), "revoked by another");
+    hub.add("revocation", 320_900, &[("union", &320_922), ("device", &silent)]);
+    assert_eq!(of(320_922).as_deref(), Some("2025-06-30"));
+    // The nation's devices are enrolled by nobody.
+    hub.told(100_000, &[6; 32], 0);
+    assert_eq!(of(100_000).as_deref(), Some("1970-01-01"));
+    // Times outside the calendar.
+    for (time, expected) in [(1 << 60, "9999-12-31"), (i64::MAX, "9999-12-31"), (i64::MIN, "0001-01-01")] {
+        hub.conn.execute("UPDATE feed SET head_time = ?1 WHERE \"union\" = 100000", [time]).unwrap();
+        assert_eq!(of(100_000).as_deref(), Some(expected));
+        hub.clear("FC-04", 320_900, "2025-07-31");
     }
 }

@@ -43,6 +43,18 @@ impl Forger {
         Forger { key, feed, edge: Edge::default(), ids }
     }
 
+    /// The device of `other`, in a further feed.
+    pub fn again(other: &Forger, union: RegionCode, incarnation: u32) -> Forger {
+        let feed = Feed::new("test", union, other.device(), incarnation, other.feed.scope, None);
+        let feed = feed.expect("the scope is the union's");
+        Forger {
+            key: other.key.clone(),
+            feed,
+            edge: Edge::default(),
+            ids: RecordIds::new(&other.device(), incarnation.to_be_bytes(), None),
+        }
+    }
+
     pub fn province(machine: &Machine) -> Forger {
         Forger::new(machine, Scope::Own(Reach::Province))
     }

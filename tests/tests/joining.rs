@@ -14,7 +14,7 @@ use std::{
 use huiliu_hub::{authority, downlink};
 use huiliu_node::{
     clock::{Clock, Dice},
-    identity::{Home, IdentityError, Role, certificates, tls, validity},
+    identity::{Grant, Home, IdentityError, Role, certificates, tls, validity},
     ledger::Outcome,
     store::{Store, Threads, invitations, trust},
     sync::{
@@ -26,6 +26,7 @@ use huiliu_node::{
     },
 };
 use huiliu_proto::{
+    id::DeviceId,
     joining::Reason,
     kind::kind,
     record::Record,
@@ -113,8 +114,32 @@ impl Nation {
         Home::init(&dir, "test", union, role, &self.clock, &dice(seed)).unwrap()
     }
 
+    /// A device of Jiangsu's is shut out, and nothing of it goes on counting.
+    async fn revoke(&self, device: DeviceId) {
+        let mut record = Record::new(kind("revocation").unwrap());
+        record.set("union", Value::Int(320_000));
+        record.set("device", Value::Bytes(device.to_vec()));
+        record.set("revoked_on", Value::Int(20_500));
+        record.set("reason", Value::Text("被盗".into()));
+        let written = self.store.write(move |ledger| ledger.write_entry(&record)).await.unwrap();
+        assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+    }
+
     async fn enter(&self, home: &mut Home, token: &Token) -> Result<(), JoinError> {
         join::enter(home, token, &line::tcp(), &self.clock, &huiliu_node::clock::dice()).await
+    }
+
+    /// A machine with a certificate of this network that nobody enrolled.
+    fn certified(&self, dir: &Path, seed: u64) -> Home {
+        let authority = self.home.key("authority").unwrap();
+        let root = self.home.root_certificate().unwrap();
+        let signer = certificates::Authority { key: &authority, certificate: &root, dice: &self.dice };
+        let stranger = self.machine(dir, "330000", Role::Hub, seed);
+        let request = stranger.request().unwrap();
+        let leaf = signer.machine(&request.tls, "330000".parse().unwrap(), (self.clock)()).unwrap();
+        std::fs::write(stranger.dir.join("certs/tls.pem"), leaf).unwrap();
+        std::fs::write(stranger.dir.join("certs/root.pem"), &root).unwrap();
+        stranger
     }
 
     fn uplink(&self, home: &Home) -> Uplink {
@@ -197,6 +222,25 @@ async fn a_hub_with_another_key_or_root_is_not_believed() {
     assert!(matches!(error, JoinError::Identity(IdentityError::OtherRoot)), "{error}");
     assert!(home.config.parent.is_none(), "nothing of it was kept");
     nation.enter(&mut home, &token).await.unwrap();
+    nation.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_root_beside_the_true_one_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let nation = Nation::up(dir.path()).await;
+    let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
+    let other = Home::init(&dir.path().join("other"), "test", RegionCode::NATION, Role::Root, &nation.clock, &dice(8));
+    let other = other.unwrap().root_certificate().unwrap();
+    let request = home.request().unwrap();
+    let granted = authority::enrol(&nation.home, &nation.store, &request, &nation.clock).await.unwrap();
+    let two = Grant { root_certificate: format!("{}{other}", granted.root_certificate), ..granted.clone() };
+    let refused = |taken: Result<(), IdentityError>| matches!(taken, Err(IdentityError::File { .. }));
+    assert!(refused(home.accept(&two, None, &nation.clock, &nation.dice)));
+    assert!(home.config.parent.is_none() && home.root_certificate().is_err(), "nothing of it was kept");
+    home.accept(&granted, None, &nation.clock, &nation.dice).unwrap();
+    assert!(refused(home.renewed(&two, &nation.clock)));
+    assert_eq!(home.root_certificate().unwrap(), granted.root_certificate);
     nation.down().await;
 }
 
@@ -341,14 +385,7 @@ async fn only_an_enrolled_machine_of_this_network_may_exchange() {
     // Of this network, but a certificate alone lets nobody in: the hub has not enrolled it.
     let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
     nation.enter(&mut home, &nation.invite("320000", false).await).await.unwrap();
-    let authority = nation.home.key("authority").unwrap();
-    let root = nation.home.root_certificate().unwrap();
-    let signer = certificates::Authority { key: &authority, certificate: &root, dice: &nation.dice };
-    let stranger = nation.machine(dir.path(), "330000", Role::Hub, 3);
-    let request = stranger.request().unwrap();
-    let leaf = signer.machine(&request.tls, "330000".parse().unwrap(), (nation.clock)()).unwrap();
-    std::fs::write(stranger.dir.join("certs/tls.pem"), leaf).unwrap();
-    std::fs::write(stranger.dir.join("certs/root.pem"), &root).unwrap();
+    let stranger = nation.certified(dir.path(), 3);
     assert_eq!(shown_to(&nation, &stranger).await, Err("stranger".into()));
     assert!(synced(&nation.uplink(&home)).await);
 
@@ -436,6 +473,36 @@ async fn a_machine_that_holds_many_lines_is_told_to_wait() {
     nation.down().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_without_an_enrolment_takes_no_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let nation = Nation::up(dir.path()).await;
+    let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
+    nation.enter(&mut home, &nation.invite("320000", false).await).await.unwrap();
+    // As many lines as one enrolled machine may hold, and no place taken by them: the next is no more crowded than these.
+    let stranger = nation.certified(dir.path(), 3);
+    let connector = tokio_rustls::TlsConnector::from(tls::client(&stranger, &nation.clock).unwrap());
+    let mut held = vec![];
+    for _ in 0..8 {
+        let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+        held.push(connector.connect(name, TcpStream::connect(&nation.address).await.unwrap()).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(shown_to(&nation, &stranger).await, Err("stranger".into()));
+    // However many there are, they share the guests' places.
+    for _ in 0..40 {
+        let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+        if let Ok(line) = TcpStream::connect(&nation.address).await
+            && let Ok(stream) = connector.connect(name, line).await
+        {
+            held.push(stream);
+        }
+    }
+    assert!(synced(&nation.uplink(&home)).await, "those who are enrolled have places of their own");
+    drop(held);
+    nation.down().await;
+}
+
 /// Something that answers on a port, in place of the hub.
 async fn impostor(answer: impl Fn(TcpStream) -> JoinHandle<()> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -446,6 +513,32 @@ async fn impostor(answer: impl Fn(TcpStream) -> JoinHandle<()> + Send + 'static)
         }
     });
     address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_poses_as_the_one_above_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let nation = Nation::up(dir.path()).await;
+    let mut home = nation.machine(dir.path(), "330000", Role::Hub, 2);
+    nation.enter(&mut home, &nation.invite("330000", false).await).await.unwrap();
+    // Another province's hub makes itself a certificate with the national hub's name, which goes back to the root.
+    let mut rogue = nation.machine(dir.path(), "320000", Role::Hub, 3);
+    nation.enter(&mut rogue, &nation.invite("320000", false).await).await.unwrap();
+    rogue.config.union = RegionCode::NATION;
+    let server = tls::server(&rogue, &nation.clock, &nation.dice).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(server.clone());
+    let address = impostor(move |stream| {
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move { drop(acceptor.accept(stream).await) })
+    })
+    .await;
+    let mut uplink = nation.uplink(&home);
+    let right = std::mem::replace(&mut uplink.home.config.parent.as_mut().unwrap().address, address);
+    let error = uplink.exchange(false, &|_| ()).await.unwrap_err();
+    assert!(matches!(error, UplinkError::Unreachable { trouble: Trouble::OtherHub, .. }), "{error}");
+    uplink.home.config.parent.as_mut().unwrap().address = right;
+    assert!(synced(&uplink).await);
+    nation.down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -492,6 +585,41 @@ async fn what_intercepts_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_machine_does_not_come_back_through_its_own_tokens() {
+    let dir = tempfile::tempdir().unwrap();
+    let nation = Nation::up(dir.path()).await;
+    let mut stolen = nation.machine(dir.path(), "320000", Role::Hub, 2);
+    nation.enter(&mut stolen, &nation.invite("320000", false).await).await.unwrap();
+    let device = stolen.me(nation.clock.clone(), nation.dice.clone()).unwrap().device();
+    // As Join.Invite does, for two further machines; one comes in before the theft is known.
+    let caller = nation.store.read(|conn| Ok(trust::enrolments(conn, Some(&device))?.remove(0))).unwrap();
+    let mut tokens = vec![];
+    for _ in 0..2 {
+        let mut token = nation.invite("320000", true).await;
+        (token.id, token.secret) = join::draw(&nation.dice);
+        let (id, hash, caller) = (token.id, pass_hash(&*token.secret.pass(&token.id)), caller.clone());
+        let invited = nation.store.write(move |ledger| authority::invite(ledger, &caller, id, hash, 7)).await.unwrap();
+        assert!(invited.is_ok(), "{invited:?}");
+        tokens.push(token);
+    }
+    let mut early = nation.machine(dir.path(), "320000", Role::Node, 3);
+    nation.enter(&mut early, &tokens[0]).await.unwrap();
+    nation.revoke(device).await;
+    let mut late = nation.machine(dir.path(), "320000", Role::Node, 4);
+    assert_eq!(reason(nation.enter(&mut late, &tokens[1]).await), Some(Reason::Revoked));
+    assert_eq!(nation.enrolled("320000"), 2);
+    let id = tokens[1].id;
+    let void = nation.store.read(|conn| invitations::void(conn, &invitations::get(conn, &id)?.unwrap())).unwrap();
+    assert!(void, "and so it is listed");
+    // Nor does it ask for another, even where it was let through before it was revoked; and others may ask for more.
+    let (id, secret) = join::draw(&nation.dice);
+    let hash = pass_hash(&*secret.pass(&id));
+    let invited = nation.store.write(move |ledger| authority::invite(ledger, &caller, id, hash, 7)).await.unwrap();
+    assert_eq!(invited, Err(Reason::Device));
+    nation.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_is_shut_out_is_cut_off_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let nation = Nation::up(dir.path()).await;
@@ -511,13 +639,7 @@ async fn a_device_that_is_shut_out_is_cut_off_at_once() {
     tokio::time::timeout(PATIENCE, settled).await.expect("the session comes about");
 
     let device = home.me(nation.clock.clone(), nation.dice.clone()).unwrap().device();
-    let mut record = Record::new(kind("revocation").unwrap());
-    record.set("union", Value::Int(320_000));
-    record.set("device", Value::Bytes(device.to_vec()));
-    record.set("revoked_on", Value::Int(20_500));
-    record.set("reason", Value::Text("被盗".into()));
-    let written = nation.store.write(move |ledger| ledger.write_entry(&record)).await.unwrap();
-    assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+    nation.revoke(device).await;
     let report = tokio::time::timeout(PATIENCE, session).await.expect("it is cut").unwrap().unwrap();
     assert!(matches!(&report.end, End::Broken { word, .. } if word == "revoked"), "{report:?}");
     let error = uplink.exchange(false, &|_| ()).await.unwrap_err();

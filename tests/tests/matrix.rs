@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use huiliu_hub::revocation;
+use huiliu_hub::{door::Caller, gate, revocation};
 use huiliu_node::{
-    identity::Role,
+    identity::{Role, certificates},
     ledger::{Intake, Outcome},
     rollup, ruling,
-    store::{Store, Threads, feeds, quarantine, rollups},
+    store::{Store, Threads, feeds, quarantine, rollups, trust},
 };
 use huiliu_proto::{
     feed::Scope,
-    id::{FeedId, RecordId},
+    id::{DeviceId, FeedId, RecordId},
     kind::{Reach, kind},
     operation::Operation,
     record::Record,
@@ -357,6 +357,37 @@ fn what_a_revoked_device_wrote() {
     }
 }
 
+/// However many feeds a device pushes, it is revoked; what is not named counts nothing.
+#[test]
+fn a_device_with_more_feeds_than_a_revocation_names() {
+    let tree = Tree::new();
+    let mut first = Forger::stranger(65, union("320922"), Scope::Own(Reach::Nation));
+    let device = first.device();
+    tree.write(CITY, enrolled("320922", device.0, false));
+    let three: Vec<Operation> = (0..3).map(|_| said(&mut first, &spent())).collect();
+    assert!(matches!(take(&tree.open[CITY], first.say(&three)), Intake::Taken { .. }));
+    // A feed in a neighbour's name takes no place, however long.
+    let mut other = Forger::again(&first, union("320923"), 1);
+    let long: Vec<Operation> = (0..5).map(|_| said(&mut other, &spent())).collect();
+    assert!(matches!(take(&tree.open[CITY], other.say(&long)), Intake::Taken { .. }));
+    let mut feeds: Vec<Forger> = (100..220).map(|n| Forger::again(&first, union("320922"), n)).collect();
+    for forger in &mut feeds {
+        let operation = said(forger, &spent());
+        assert!(matches!(take(&tree.open[CITY], forger.say(&[operation])), Intake::Taken { .. }));
+    }
+    let digits = device.to_string();
+    let plan = |since| tree.open[CITY].read(|c| Ok(revocation::plan(c, union("320900"), &digits, since))).unwrap();
+    let nothing = plan(Some(0)).unwrap();
+    assert_eq!((nothing.feeds.len(), nothing.unnamed.feeds, nothing.cut()), (0, 121, 123), "nothing that stays");
+    let plan = plan(None).unwrap();
+    assert_eq!((plan.feeds.len(), plan.feeds[0].1, plan.cut()), (100, 3, 21), "the largest are named");
+    assert_eq!((plan.unnamed.feeds, plan.unnamed.dropped), (21, 21));
+    tree.open[CITY].write_blocking(move |ledger| revocation::revoke(ledger, &plan, "电脑被盗")).unwrap().unwrap();
+    tree.settle();
+    let spent = tree.open[PROVINCE].read(|c| rollups::sums(c, union("320922"), i32::MIN, i32::MAX)).unwrap();
+    assert_eq!(spent[&rollup::SPENT].1, 102 * 300_000);
+}
+
 /// A revocation that lets stand less than what counted already: it counts no more, at every level.
 #[test]
 fn a_revocation_that_reaches_back() {
@@ -385,6 +416,22 @@ fn a_revocation_that_reaches_back() {
         assert_eq!(sums[&rollup::SPENT].1, 600_000, "{name}");
         huiliu_tests::oracle::verifies(tree.machine(name), &tree.open[name]).unwrap();
     }
+}
+
+/// A hub says of its own machine that it has the key by which a hub above knows another of its children.
+#[test]
+fn a_hub_cannot_take_another_hubs_key_for_its_own_child() {
+    let tree = Tree::new();
+    let tls = tree.machine(PROVINCE).home.key("tls").unwrap();
+    let key = certificates::own_key_hash(&tls);
+    let mut record = enrolled("320922", [8; 32], false);
+    record.set("tls_key_hash", Value::Bytes(key.to_vec()));
+    tree.write(CITY, record);
+    let caller = Caller { key: Some(key), until: i64::MAX, address: [127, 0, 0, 1].into(), crowded: false };
+    let newest = tree.open[NATION].read(|c| Ok(trust::enrolments(c, None)?.pop())).unwrap().unwrap();
+    assert_eq!(newest.device, DeviceId([8; 32]), "the nation has heard of it, last of all");
+    let known = gate::known(&tree.open[NATION], &caller, RegionCode::NATION).expect("the province is let in");
+    assert_eq!((known.device, known.union), (tree.machine(PROVINCE).me().device(), union("320000")));
 }
 
 /// A city's hub is revoked: what it had enrolled still holds, what it enrols from then on does not.

@@ -3,15 +3,16 @@
 
 use std::path::Path;
 
-use huiliu_hub::authority;
+use huiliu_hub::{authority, revocation};
 use huiliu_node::{
     identity::{Home, Role, vouchers},
     keyring::Keyring,
-    ledger::Outcome,
+    ledger::{Outcome, Return},
     store::{Store, Threads, invitations, receivers},
     sync::join,
 };
 use huiliu_proto::{
+    id::DeviceId,
     joining::Entering,
     kind::kind,
     record::Record,
@@ -177,6 +178,71 @@ fn a_machine_that_a_level_between_slipped_in_gets_no_key_and_gives_none() {
     assert!(matches!(written, Outcome::Written { .. }), "{} {written:?}", city.name);
     gossip(&[&hubs[0], &hubs[1], &hubs[2], &a, &f]);
     assert_eq!(keys(&first, &a), [first.me().seal.id()]);
+}
+
+fn revoke(hub: &Machine, store: &Store, device: DeviceId) {
+    let union = hub.union();
+    let plan = store.read(|conn| Ok(revocation::plan(conn, union, &device.to_string(), None))).unwrap().unwrap();
+    store.write_blocking(move |ledger| revocation::revoke(ledger, &plan, "丢失")).unwrap().unwrap();
+}
+
+#[test]
+fn what_the_province_returns_opens_and_does_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = network(dir.path());
+    let first = world.machine("node-320922-0").clone();
+    let hubs: Vec<Store> =
+        ["hub-100000", "hub-320000", "hub-320900"].map(|name| world.machine(name).store(Threads::Inline)).into();
+    let a = first.store(Threads::Inline);
+    // A machine of the city's, enrolled in the county's name, grants the province a key the city knows.
+    let fake = sibling(&world, 5, None);
+    let f = fake.store(Threads::Inline);
+    gossip(&[&hubs[0], &hubs[1], &hubs[2], &a, &f]);
+    drop((a, f));
+    // The county's machine is lost; another comes, and after it one more, which it vouches for.
+    let new = sibling(&world, SIBLING, None);
+    let n = new.store(Threads::Inline);
+    gossip(&[&hubs[0], &hubs[1], &hubs[2], &n]);
+    let device = new.me().device();
+    let returned = hubs[1].write_blocking(move |ledger| ledger.return_keys(&device)).unwrap();
+    assert_eq!(returned, Return::Written { union: new.union(), keys: 2 });
+    gossip(&[&hubs[0], &hubs[1], &hubs[2], &n]);
+    let both = [first.me().seal.id(), fake.me().seal.id()];
+    let keyring = n.read(|conn| Keyring::read(conn, &new.me())).unwrap();
+    assert!(both.iter().all(|id| keyring.get(id).is_some()), "what was sealed with them is opened");
+    assert_eq!(keys(&new, &n), [new.me().seal.id()]);
+    assert_eq!(seals_with(&new, &n), new.me().seal.id());
+    let further = sibling(&world, SIBLING + 1, Some(&new));
+    let m = further.store(Threads::Inline);
+    gossip(&[&hubs[0], &hubs[1], &hubs[2], &n, &m]);
+    let keyring = m.read(|conn| Keyring::read(conn, &further.me())).unwrap();
+    assert!(keyring.get(&new.me().seal.id()).is_some());
+    assert!(both.iter().all(|id| keyring.get(id).is_none()), "they are not granted on");
+}
+
+#[test]
+fn a_machine_keeps_the_keys_of_one_that_was_revoked() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = network(dir.path());
+    let first = world.machine("node-320922-0").clone();
+    let second = sibling(&world, SIBLING, Some(&first));
+    let hubs: Vec<Store> =
+        ["hub-100000", "hub-320000", "hub-320900"].map(|name| world.machine(name).store(Threads::Inline)).into();
+    let (a, b) = (first.store(Threads::Inline), second.store(Threads::Inline));
+    gossip(&[&hubs[0], &hubs[1], &hubs[2], &a, &b]);
+    let both = [first.me().seal.id(), second.me().seal.id()];
+    assert!(both.iter().all(|key| keys(&second, &b).contains(key)));
+    revoke(world.machine("hub-320900"), &hubs[2], first.me().device());
+    gossip(&[&hubs[0], &hubs[1], &hubs[2], &a, &b]);
+    // Read anew, as after a start.
+    let held = keys(&second, &b);
+    assert!(both.iter().all(|key| held.contains(key)), "{held:?}");
+    // To the one that was revoked nothing new is granted.
+    let third = sibling(&world, SIBLING + 1, Some(&second));
+    let c = third.store(Threads::Inline);
+    gossip(&[&hubs[0], &hubs[1], &hubs[2], &a, &b, &c]);
+    assert_eq!(keys(&second, &b).len(), 3);
+    assert_eq!(keys(&first, &a).len(), 2);
 }
 
 fn person() -> Vec<(usize, Option<Value>)> {

@@ -10,7 +10,7 @@ use huiliu_node::{
         table::{Cell, Table},
     },
     identity::IdentityError,
-    store::invitations,
+    store::{StoreError, invitations},
     sync::join::{self, Minted},
 };
 use huiliu_proto::{
@@ -92,7 +92,10 @@ fn mint(desk: &Desk, office: &Office, union: RegionCode, further: bool, days: u3
 
 fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
     let now = (desk.clock)();
-    let all = office.store.read(invitations::all)?;
+    let all = office.store.read(|conn| {
+        let with_void = |one| Ok((invitations::void(conn, &one)?, one));
+        invitations::all(conn)?.into_iter().map(with_void).collect::<Result<Vec<_>, StoreError>>()
+    })?;
     let mut table = Table::new()
         .column("id", desk.pick("编号", "id"))
         .column("union", desk.pick("受邀工会", "union"))
@@ -101,13 +104,17 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
         .column("expires_at", desk.pick("有效至", "expires"))
         .column("state", desk.pick("状态", "state"))
         .column("by", desk.pick("使用的设备", "used by device"));
-    for one in &all {
-        let state = one.state(now);
+    for (void, one) in &all {
+        let state = match one.state(now) {
+            "open" if *void => "void",
+            state => state,
+        };
         let zh = match state {
             "used" => "已使用",
             "revoked" => "已撤回",
             "tries" => "密码错误过多，作废",
             "expired" => "已过期",
+            "void" => "邀请它的机器已注销，作废",
             _ => "待使用",
         };
         let further = if one.further { desk.pick("是", "yes") } else { "" };

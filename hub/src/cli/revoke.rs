@@ -6,10 +6,10 @@ use huiliu_node::cli::{
     error::{Mistake, both},
     table::{Cell, Table},
 };
-use huiliu_proto::{feed::Scope, kind::Reach};
+use huiliu_proto::{feed::Scope, kind::Reach, lang::Lang};
 use serde_json::json;
 
-use crate::revocation::{self, Plan, RevocationError};
+use crate::revocation::{self, Plan, RevocationError, Unnamed};
 
 #[derive(Debug, clap::Args)]
 pub struct Revoke {
@@ -50,7 +50,7 @@ impl Revoke {
         let (written, reason) = (plan.clone(), self.reason);
         let revoked = office.store.write_blocking(move |ledger| revocation::revoke(ledger, &written, &reason))?;
         revoked.map_err(Mistake::Refused)?;
-        let cut: u64 = plan.feeds.iter().map(|(row, stays)| row.size() - stays).sum();
+        let cut = plan.cut();
         desk.answer(
             || json!({ "device": plan.device.to_string(), "union": u32::from(plan.union), "no_longer_counting": cut }),
             || format!("{}{}", desk.pick("已注销：", "revoked: "), plan.device),
@@ -108,7 +108,28 @@ fn preview(desk: &Desk, plan: &Plan) -> String {
         "what comes later is kept, relayed and not counted; `quarantine release` lets count what is the union's own after all",
     );
     let table = if table.is_empty() { String::new() } else { format!("\n{}", table.words()) };
-    format!("{heading}{table}\n{rest}")
+    let unnamed = unnamed(desk.lang, plan.unnamed);
+    format!("{heading}{table}{unnamed}\n{rest}")
+}
+
+/// A line about feeds that are not named, where there are any.
+fn unnamed(lang: Lang, Unnamed { feeds, operations, dropped }: Unnamed) -> String {
+    let more = match (lang, dropped) {
+        (_, 0) => String::new(),
+        (Lang::Zh, _) => {
+            format!("（一次注销只能列出最大的 100 个日志，其中 {dropped} 条本可继续计入；确属本单位所填的可放行）")
+        }
+        (Lang::En, _) => format!(
+            " (a revocation names the 100 largest feeds; {dropped} of these operations would have gone on counting, and can be released)"
+        ),
+    };
+    match (feeds, lang) {
+        (0, _) => String::new(),
+        (_, Lang::Zh) => format!("\n另有 {feeds} 个日志不列出，共 {operations} 条全部改为隔离{more}"),
+        (_, Lang::En) => {
+            format!("\nfeeds that are not named: {feeds}; all their {operations} operations are held from now on{more}")
+        }
+    }
 }
 
 fn told(error: RevocationError) -> anyhow::Error {
@@ -127,10 +148,6 @@ fn told(error: RevocationError) -> anyhow::Error {
         RevocationError::Already => {
             Mistake::refused(both("该设备已经注销", en), both("无需再做", "nothing is left to do"))
         }
-        RevocationError::TooManyFeeds => Mistake::failed(
-            both("该设备的日志超过一次注销所能列出的数目", en),
-            both("请先用 evidence list 查明原因", "find out why with `evidence list` first"),
-        ),
     };
     mistake.into()
 }

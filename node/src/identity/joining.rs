@@ -99,8 +99,17 @@ impl Grant {
         Ok(Root {
             network: self.network.clone(),
             device: self.root.parse().map_err(|_| broken("grant", "root"))?,
-            certificate_key: certificates::key_hash(&self.root_certificate)?,
+            certificate_key: self.root_key()?,
         })
+    }
+
+    /// The key of the root's certificate, which stands alone: all that is kept of it is trusted as a root, and the
+    /// fingerprint speaks for one.
+    fn root_key(&self) -> Result<Hash, IdentityError> {
+        match &certificates::chain(&self.root_certificate)?[..] {
+            [root] => certificates::certificate_key_hash(root),
+            _ => Err(broken("grant", "root_certificate")),
+        }
     }
 }
 
@@ -255,7 +264,7 @@ impl Home {
     /// Takes new certificates for the keys it has, of the network it is in.
     pub fn renewed(&self, grant: &Grant, clock: &Clock) -> Result<(), IdentityError> {
         let ours = certificates::key_hash(&self.root_certificate()?)?;
-        if certificates::key_hash(&grant.root_certificate)? != ours {
+        if grant.root_key()? != ours {
             return Err(IdentityError::OtherRoot);
         }
         self.keep(grant, clock)

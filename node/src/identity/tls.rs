@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, ServerConfig, SignatureScheme,
     client::{
         Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -17,7 +17,7 @@ use rustls::{
 };
 use zeroize::Zeroizing;
 
-use huiliu_proto::token::Pin;
+use huiliu_proto::{id::Hash, token::Pin};
 
 use super::{Home, IdentityError, certificates};
 use crate::clock::{Clock, Dice};
@@ -56,13 +56,17 @@ fn private_key(key: &rcgen::KeyPair) -> Result<PrivateKeyDer<'static>, IdentityE
     PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| rcgen::Error::CouldNotParseKeyPair.into())
 }
 
-/// How this machine calls the union above.
+/// How this machine calls the union above: only the hub whose authority stands over its own certificate is that.
 pub fn client(home: &Home, clock: &Clock) -> Result<Arc<ClientConfig>, IdentityError> {
     let chain = certificates::chain(&home.tls_chain()?)?;
     let time = Arc::new(ClockTime(clock.clone()));
+    let network = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(home)?), provider()).build();
+    let network = network.map_err(|_| rustls::Error::General("the root certificate is not usable".into()))?;
+    let verifier = Parents { network, authority: home.parent_key()?, provider: provider() };
     let mut config = ClientConfig::builder_with_details(provider(), time)
         .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(roots(home)?)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_auth_cert(chain, private_key(&*home.key("tls")?)?)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = Resumption::disabled();
@@ -101,11 +105,7 @@ impl ServerCertVerifier for Pinned {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let fits = |c: &&CertificateDer<'_>| certificates::certificate_key_hash(c).is_ok_and(|key| self.pin.fits(&key));
         let anchor = above.iter().find(fits).ok_or(CertificateError::UnknownIssuer)?;
-        let mut roots = RootCertStore::empty();
-        roots.add(anchor.clone().into_owned())?;
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), self.provider.clone()).build();
-        let verifier = verifier.map_err(|_| CertificateError::BadEncoding)?;
-        verifier.verify_server_cert(leaf, &[], name, ocsp, now)
+        directly_under(anchor, &self.provider)?.verify_server_cert(leaf, &[], name, ocsp, now)
     }
 
     fn verify_tls12_signature(
@@ -129,6 +129,73 @@ impl ServerCertVerifier for Pinned {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Believes what this authority signed and nothing else.
+fn directly_under(
+    authority: &CertificateDer<'_>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.clone().into_owned())?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone()).build();
+    verifier.map_err(|_| CertificateError::BadEncoding.into())
+}
+
+/// A hub of this network answered, which is not the one that was meant: every hub's authority can make a certificate with
+/// any hub's name. Or the one that was meant is another machine now.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate is of another hub's authority")]
+pub struct OtherAuthority;
+
+/// The hub above: its chain goes back to the network's root, and the authority directly over its certificate has the key
+/// it had when this machine joined.
+#[derive(Debug)]
+struct Parents {
+    network: Arc<WebPkiServerVerifier>,
+    authority: Hash,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Parents {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        above: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.network.verify_server_cert(leaf, above, name, ocsp, now)?;
+        let other = || CertificateError::Other(OtherError(Arc::new(OtherAuthority)));
+        let fits =
+            |c: &&CertificateDer<'_>| certificates::certificate_key_hash(c).is_ok_and(|key| key == self.authority);
+        let authority = above.first().filter(fits).ok_or_else(other)?;
+        let signed = directly_under(authority, &self.provider)?.verify_server_cert(leaf, &[], name, ocsp, now);
+        signed.map_err(|_| other().into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.network.verify_tls12_signature(message, leaf, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.network.verify_tls13_signature(message, leaf, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.network.supported_verify_schemes()
     }
 }
 

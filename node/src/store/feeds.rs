@@ -1,6 +1,9 @@
 //! Feeds, their segments and trees, on disk.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use huiliu_proto::{
     feed::{Feed, Scope},
@@ -16,7 +19,7 @@ use huiliu_proto::{
 use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::{Result, StoreError};
+use super::{Result, StoreError, tables};
 
 /// A feed as far as it is known here.
 #[derive(Debug, Clone, PartialEq)]
@@ -419,8 +422,47 @@ pub fn root_at(conn: &Connection, feed: &FeedRow, size: u64) -> Result<Hash> {
     }
 }
 
-/// Up to which day each union's data is here, as its devices' heads say.
+/// Up to which day, in China, each union's data is here: of its devices the one that has been silent the longest says
+/// so. Those count that the union above has enrolled for it and not revoked, and this machine itself; of the nation, whose
+/// devices nobody enrols, all. One that is enrolled and has said nothing yet holds nobody up.
 pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<u32, Day>> {
-    let mut statement = conn.prepare_cached(r#"SELECT "union", day FROM horizon WHERE day IS NOT NULL"#)?;
-    statement.query_map([], |row| Ok((row.get(0)?, Day(row.get(1)?))))?.collect()
+    type Device = [u8; 32];
+    let enrolled: BTreeSet<(Device, u32, u32)> = conn
+        .prepare_cached(r#"SELECT device, "union", owner FROM enrolment"#)?
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let revoked: BTreeSet<(Device, u32)> = conn
+        .prepare_cached("SELECT device, owner FROM revocation")?
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    const SQL: &str = r#"SELECT "union", device, max(own), max(head_time) FROM feed WHERE head IS NOT NULL
+        GROUP BY "union", device"#;
+    let mut statement = conn.prepare_cached(SQL)?;
+    let mut rows = statement.query([])?;
+    let mut days = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (union, device, own, time): (RegionCode, Device, bool, i64) =
+            (tables::union(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let counts = own
+            || union.parent().is_none_or(|parent| {
+                let (union, parent) = (union.get(), parent.get());
+                enrolled.contains(&(device, union, parent)) && !revoked.contains(&(device, parent))
+            });
+        if counts {
+            let day = in_calendar(time);
+            days.entry(union.get()).and_modify(|least: &mut Day| *least = day.min(*least)).or_insert(day);
+        }
+    }
+    Ok(days)
+}
+
+/// The day of a time in China, or the first or last there is: a device says whatever time it likes.
+fn in_calendar(time: i64) -> Day {
+    const CHINA: i64 = 28_800_000;
+    let day = time.saturating_add(CHINA).div_euclid(86_400_000);
+    let day = Day(i32::try_from(day).unwrap_or(if day < 0 { i32::MIN } else { i32::MAX }));
+    match (Day::from_ymd(1, 1, 1), Day::from_ymd(9999, 12, 31)) {
+        (Some(first), Some(last)) => day.clamp(first, last),
+        _ => day,
+    }
 }

@@ -8,7 +8,7 @@ use huiliu_proto::{
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::{Result, tables};
+use super::{Result, tables, trust};
 
 /// Wrong passes after which an invitation is dead.
 pub const TRIES: u32 = 5;
@@ -112,11 +112,18 @@ pub fn all(conn: &Connection) -> Result<Vec<Invitation>> {
     Ok(statement.query_map([], invitation)?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Whether the machine that asked for it was revoked: whoever stole that machine may hold the token.
+pub fn void(conn: &Connection, invitation: &Invitation) -> Result<bool> {
+    invitation.asked_by.map_or(Ok(false), |by| trust::revoked(conn, &by, invitation.union))
+}
+
 /// How many of a union may still be used.
 pub fn open(conn: &Connection, union: RegionCode, now: i64) -> Result<u64> {
-    const SQL: &str = r#"SELECT count(*) FROM invitation WHERE "union" = ?1 AND used_at IS NULL AND revoked_at IS NULL
-        AND tries < ?2 AND expires_at > ?3"#;
-    Ok(conn.prepare_cached(SQL)?.query_row((u32::from(union), TRIES, now), |r| r.get::<_, i64>(0))?.unsigned_abs())
+    let mut count = 0;
+    for one in all(conn)?.iter().filter(|one| one.union == union && one.state(now) == "open") {
+        count += u64::from(!void(conn, one)?);
+    }
+    Ok(count)
 }
 
 /// Counts a wrong pass.

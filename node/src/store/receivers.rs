@@ -1,4 +1,5 @@
-//! Devices that seal keys may be granted to: what the enrolments say, without those that were revoked.
+//! Devices that seal keys may be granted to: what the enrolments say, without those that were revoked; and who granted
+//! which.
 
 use huiliu_proto::{id::DeviceId, region::RegionCode};
 use rusqlite::{Connection, OptionalExtension as _};
@@ -16,14 +17,23 @@ pub struct Receiver {
 
 /// Those of a union, in the order of their enrolment. Only the word of the union directly above counts.
 pub fn of_union(conn: &Connection, union: RegionCode) -> Result<Vec<Receiver>> {
+    read(conn, union, false)
+}
+
+/// The same, and those that were revoked: nothing is granted to them, but they may have granted something.
+pub fn ever_of_union(conn: &Connection, union: RegionCode) -> Result<Vec<Receiver>> {
+    read(conn, union, true)
+}
+
+fn read(conn: &Connection, union: RegionCode, revoked: bool) -> Result<Vec<Receiver>> {
     let Some(parent) = union.parent() else { return Ok(vec![]) };
     let mut statement = conn.prepare_cached(
         r#"SELECT e.device, coalesce(e.hub, 0), e.seal_key, e.voucher FROM enrolment e
         WHERE e."union" = ?1 AND e.owner = ?2 AND e.seal_key IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM revocation r WHERE r.device = e.device AND r.owner = e.owner)
+        AND (?3 OR NOT EXISTS (SELECT 1 FROM revocation r WHERE r.device = e.device AND r.owner = e.owner))
         ORDER BY e.record"#,
     )?;
-    let rows = statement.query_map((u32::from(union), u32::from(parent)), |row| {
+    let rows = statement.query_map((u32::from(union), u32::from(parent), revoked), |row| {
         Ok(Receiver { device: DeviceId(row.get(0)?), hub: row.get(1)?, key: row.get(2)?, voucher: row.get(3)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -246,14 +246,3 @@ CREATE TABLE below (
   code INTEGER NOT NULL,
   PRIMARY KEY (above, code)
 ) STRICT, WITHOUT ROWID;
-
--- The day, in China, up to which a union's devices have told us all they had.
-CREATE VIEW horizon ("union", day) AS
-SELECT "union", min(day)
-FROM (
-  SELECT "union", device, max((head_time + 28800000) / 86400000) AS day
-  FROM feed
-  WHERE head IS NOT NULL
-  GROUP BY "union", device
-)
-GROUP BY "union";

@@ -7,7 +7,7 @@ use huiliu_proto::{
     region::RegionCode,
     v1::Ruling,
 };
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{Result, tables};
 
@@ -50,22 +50,31 @@ pub fn enrolments(conn: &Connection, device: Option<&DeviceId>) -> Result<Vec<En
         r#"SELECT device, "union", coalesce(hub, 0), owner, tls_key_hash, seal_key FROM enrolment
         WHERE ?1 IS NULL OR device = ?1 ORDER BY record"#,
     )?;
-    let rows = statement.query_map([device.map(|d| d.0)], |r| {
-        Ok(Enrolled {
-            device: DeviceId(r.get(0)?),
-            union: tables::union(r.get(1)?)?,
-            hub: r.get(2)?,
-            by: tables::union(r.get(3)?)?,
-            tls_key: r.get::<_, Option<[u8; 32]>>(4)?.map(Hash),
-            seal_key: r.get(5)?,
-        })
-    })?;
+    let rows = statement.query_map([device.map(|d| d.0)], enrolment)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The device a TLS key belongs to, and whom it writes for; whether it is revoked is asked beside it.
-pub fn by_tls_key(conn: &Connection, key: &Hash) -> Result<Option<Enrolled>> {
-    Ok(enrolments(conn, None)?.into_iter().rev().find(|e| e.tls_key.as_ref() == Some(key)))
+fn enrolment(row: &Row<'_>) -> rusqlite::Result<Enrolled> {
+    Ok(Enrolled {
+        device: DeviceId(row.get(0)?),
+        union: tables::union(row.get(1)?)?,
+        hub: row.get(2)?,
+        by: tables::union(row.get(3)?)?,
+        tls_key: row.get::<_, Option<[u8; 32]>>(4)?.map(Hash),
+        seal_key: row.get(5)?,
+    })
+}
+
+/// The device that `owner` enrolled with a TLS key for a union directly below it, and whom it writes for; whether it is
+/// revoked is asked beside it. What others say about the key does not count: any hub may write any key's hash into an
+/// enrolment of its own.
+pub fn by_tls_key(conn: &Connection, key: &Hash, owner: RegionCode) -> Result<Option<Enrolled>> {
+    const SQL: &str = r#"SELECT device, "union", coalesce(hub, 0), owner, tls_key_hash, seal_key FROM enrolment
+        WHERE tls_key_hash = ?1 AND owner = ?2 ORDER BY record DESC"#;
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement.query_map((key.as_bytes(), u32::from(owner)), enrolment)?;
+    let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(found.into_iter().find(|e| e.union.parent() == Some(owner)))
 }
 
 /// Whether the union directly above has revoked this device of `union`.

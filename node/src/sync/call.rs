@@ -33,6 +33,9 @@ pub enum Trouble {
     NotTls(String),
     /// It showed a certificate that is not of this network, or not the hub's: something between opens the encryption.
     Intercepted(String),
+    /// A hub of this network answered, but not the one this machine joined: another machine in its place, or a hub that
+    /// makes itself out to be it.
+    OtherHub,
     /// The hub's certificate does not hold by this machine's clock.
     TheirDates(String),
     /// The hub says that this machine's certificate does not hold by its clock.
@@ -47,6 +50,7 @@ impl std::fmt::Display for Trouble {
             Trouble::Line(cause) => f.write_str(cause),
             Trouble::NotTls(cause) => write!(f, "what answers does not speak TLS as a hub does ({cause})"),
             Trouble::Intercepted(cause) => write!(f, "something between here and the hub intercepts TLS ({cause})"),
+            Trouble::OtherHub => f.write_str("another hub of this network answers than the one this machine joined"),
             Trouble::TheirDates(cause) => {
                 write!(f, "by this machine's clock the hub's certificate does not hold ({cause})")
             }
@@ -67,6 +71,9 @@ impl Trouble {
                 | CertificateError::NotValidYet
                 | CertificateError::NotValidYetContext { .. },
             ) => Trouble::TheirDates(cause),
+            Error::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<tls::OtherAuthority>() => {
+                Trouble::OtherHub
+            }
             Error::InvalidCertificate(_) | Error::NoCertificatesPresented => Trouble::Intercepted(cause),
             Error::AlertReceived(AlertDescription::CertificateExpired) => Trouble::OurDates,
             Error::AlertReceived(

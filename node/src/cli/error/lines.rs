@@ -96,6 +96,12 @@ fn unreachable(address: &str, trouble: &Trouble) -> Words {
             "没有发送任何内容；请网络管理员对该地址不做拦截，并与上级核对地址",
             "nothing was sent; ask who runs the network not to intercept this address, and compare the address with the union above",
         ),
+        Trouble::OtherHub => (
+            format!("{address} 是本网络的枢纽，但不是本机当初加入的那一个：上级换了机器，或另有枢纽冒充"),
+            en,
+            "没有发送任何内容；请打电话与上级核实。上级确已换机器的，请上级运行 invite 区划代码 --device 生成令牌，在本机运行 join 令牌；否则请报告再上一级",
+            "nothing was sent; ask the union above over the telephone. If its hub is another machine now, ask it for a token (`invite CODE --device`) and run `join TOKEN`; if not, tell the level above it",
+        ),
         Trouble::TheirDates(cause) => (
             format!("按本机时钟，{address} 的证书不在有效期内（{cause}）"),
             en,
