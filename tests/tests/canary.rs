@@ -190,7 +190,7 @@ fn a_canary_sings_only_where_it_may() {
 
     // Put back as it was, with the replaced database beside it.
     let restored = town.run(county, &["restore", backup.to_str().expect("plain"), "--yes"]).ok();
-    assert!(restored.err.contains("请先运行 sync"), "{}", restored.err);
+    assert!(restored.err.contains("请运行 sync"), "{}", restored.err);
 
     // The county knows its own people, and shows the last four.
     let shown = town.run(county, &["--json", "record", "show", &id]).json();

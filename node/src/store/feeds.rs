@@ -435,16 +435,17 @@ pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<u32, Day>> {
         .prepare_cached("SELECT device, owner FROM revocation")?
         .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    const SQL: &str = r#"SELECT "union", device, max(own), max(head_time) FROM feed WHERE head IS NOT NULL
+    const SQL: &str = r#"SELECT "union", device, max(own), max(head_time), max(applied) FROM feed WHERE head IS NOT NULL
         GROUP BY "union", device"#;
     let mut statement = conn.prepare_cached(SQL)?;
     let mut rows = statement.query([])?;
     let mut days = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let (union, device, own, time): (RegionCode, Device, bool, i64) =
-            (tables::union(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let (union, device, own, time, applied): (RegionCode, Device, bool, i64, i64) =
+            (tables::union(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
         let counts = own
-            || union.parent().is_none_or(|parent| {
+            // Nobody enrols the nation's hub: of its name only what was admitted is judged.
+            || union.parent().map_or(applied > 0, |parent| {
                 let (union, parent) = (union.get(), parent.get());
                 enrolled.contains(&(device, union, parent)) && !revoked.contains(&(device, parent))
             });
