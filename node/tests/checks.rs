@@ -56,7 +56,7 @@ impl Hub {
         conn.execute_batch(
             "CREATE TABLE region (code INTEGER PRIMARY KEY, level INTEGER, parent INTEGER, name TEXT) STRICT;
              CREATE TABLE below (above INTEGER, code INTEGER, PRIMARY KEY (above, code)) STRICT, WITHOUT ROWID;
-             CREATE TABLE feed (\"union\" INTEGER, device BLOB, own INTEGER, head BLOB, head_time INTEGER) STRICT;
+             CREATE TABLE feed (\"union\" INTEGER, device BLOB, own INTEGER, head BLOB, head_time INTEGER, applied INTEGER) STRICT;
              BEGIN",
         )
         .unwrap();
@@ -109,7 +109,7 @@ impl Hub {
     /// A head with this time came.
     fn told(&self, union: u32, device: &[u8], time: i64) {
         let row = (union, device, time);
-        self.conn.execute("INSERT INTO feed VALUES (?1, ?2, 0, x'00', ?3)", row).unwrap();
+        self.conn.execute("INSERT INTO feed VALUES (?1, ?2, 0, x'00', ?3, 1)", row).unwrap();
     }
 
     fn run(&self, rule: &str, at: u32, today: &str) -> Outcome {
