@@ -8,7 +8,11 @@ use huiliu_node::{
     identity::{Home, Role, vouchers},
     keyring::Keyring,
     ledger::{Outcome, Return},
-    store::{Store, Threads, invitations, receivers},
+    store::{
+        Store, Threads,
+        evidence::{self, What},
+        invitations, receivers,
+    },
     sync::join,
 };
 use huiliu_proto::{
@@ -128,6 +132,8 @@ fn machines_that_vouch_for_each_other_share_their_keys() {
         Ok(keyring.open(shown.record.bytes("id_no").unwrap(), &id).map(|text| text.to_string()))
     });
     assert_eq!(opened.unwrap(), Ok("320000199302189087".to_owned()));
+    // The first asked for the second itself: nobody need be asked about it.
+    assert!(a.read(|conn| evidence::list(conn, true)).unwrap().is_empty());
     // The province holds both, the city none of them.
     let province = world.machine("hub-320000").me();
     let keyring = hubs[1].read(|conn| Keyring::read(conn, &province)).unwrap();
@@ -165,6 +171,10 @@ fn a_machine_that_a_level_between_slipped_in_gets_no_key_and_gives_none() {
     assert_eq!(keys(&first, &a), [first.me().seal.id()]);
     assert_eq!(seals_with(&first, &a), first.me().seal.id());
     assert_eq!(keys(&fake, &f), [fake.me().seal.id()]);
+
+    // The first did not ask for it: a person is asked.
+    let seen = a.read(|conn| evidence::list(conn, false)).unwrap();
+    assert!(seen.iter().any(|kept| kept.evidence.what == What::Enrolled));
 
     // A return is the province's to give: not the city's, though the city may write one.
     let city = world.machine("hub-320900");
