@@ -14,8 +14,8 @@ use huiliu_proto::{
     joining::{Entering, Reason},
     kind::kind,
     record::Record,
-    region::RegionCode,
     token::TokenId,
+    union::UnionNumber,
     value::Value,
 };
 use rusqlite::Connection;
@@ -42,7 +42,7 @@ pub enum AuthorityError {
 
 /// What a machine asks for, checked as far as it can be without the database.
 struct Applicant {
-    union: RegionCode,
+    union: UnionNumber,
     device: DeviceId,
     tls_key: Hash,
     hub: bool,
@@ -148,7 +148,7 @@ pub fn invite(
 
 pub fn new_invitation(
     id: TokenId,
-    union: RegionCode,
+    union: UnionNumber,
     pass_hash: Hash,
     further: bool,
     asked_by: Option<DeviceId>,
@@ -159,7 +159,7 @@ pub fn new_invitation(
 }
 
 /// Whether a union has a machine that may still write, other than this one.
-pub fn occupied(conn: &Connection, union: RegionCode, but: Option<&DeviceId>) -> StoreResult<bool> {
+pub fn occupied(conn: &Connection, union: UnionNumber, but: Option<&DeviceId>) -> StoreResult<bool> {
     for enrolled in trust::enrolments(conn, None)? {
         if enrolled.union == union && Some(enrolled.by) == union.parent() && Some(&enrolled.device) != but {
             return Ok(true);
@@ -212,7 +212,7 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant) -> StoreResult<Result<(), R
     }
     let Some(kind) = kind("enrolment") else { return Ok(Err(Reason::Trouble)) };
     let mut record = Record::new(kind);
-    record.set("union", Value::Int(i64::from(applicant.union.get())));
+    record.set("union", Value::Int(i64::from(applicant.union)));
     record.set("device", Value::Bytes(applicant.device.to_vec()));
     record.set("hub", Value::Bool(applicant.hub));
     record.set("from_on", Value::Int(i64::from(huiliu_node::clock::day(ledger.now()).0)));

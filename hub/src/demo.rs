@@ -32,7 +32,7 @@ use huiliu_node::{
     rollup::{self, Span},
     sync::line,
 };
-use huiliu_proto::{lang::Lang, period::Day, region::RegionCode};
+use huiliu_proto::{lang::Lang, period::Day, union::UnionNumber};
 use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -151,7 +151,7 @@ impl Story {
         let span = Span { from: month(SPAN.0)?, to: month(SPAN.1)? };
         let mut years = dataset::years()?;
         let planted = dataset::planted()?;
-        let unions: Vec<RegionCode> = years.iter().map(|y| y.union).collect();
+        let unions: Vec<UnionNumber> = years.iter().map(|y| y.union).collect();
         let bar = screen.bar(2 * unions.len() as u64, "组网", "setting up");
         let time = federation::not_before(today, clock::system());
         let mut federation = Federation::found(dir, &unions, time, &bar).await?;
@@ -160,7 +160,7 @@ impl Story {
         let (programmes, rest) = std::mem::take(&mut nation.rows).into_iter().partition(|r| r.kind.name == "programme");
         nation.rows = rest;
         let programmes: Vec<dataset::Row> = programmes;
-        let nation = &federation.member(RegionCode::NATION)?.store;
+        let nation = &federation.member(UnionNumber::NATION)?.store;
         dataset::record(nation, &programmes, &mut keys, &ProgressBar::hidden()).await?;
         federation.start_hubs().await?;
         federation.exchange_once(&bar).await?;
@@ -335,7 +335,7 @@ impl Story {
         self.converge("恢复", "coming back").await?;
         let (time, wire) = (started.elapsed(), line::wire().0 - wire);
         let after = compare::figures(&self.federation, self.span)?;
-        let total = |figures: &[Figures], union: RegionCode| {
+        let total = |figures: &[Figures], union: UnionNumber| {
             figures.iter().find(|f| f.union == union).map_or(0, |f| f.total(offline::MEASURE))
         };
         let lang = self.screen.lang;

@@ -24,7 +24,7 @@ use huiliu_node::{
 use huiliu_proto::{
     id::DeviceId,
     joining::Reason,
-    region::RegionCode,
+    union::UnionNumber,
     v1::{
         self,
         frame::Frame,
@@ -198,7 +198,7 @@ async fn cut(reason: Reason, last: &mpsc::Sender<v1::Frame>) {
 struct Standing {
     store: Store,
     device: DeviceId,
-    union: RegionCode,
+    union: UnionNumber,
     changes: Changes,
     clock: Clock,
     caller: Caller,

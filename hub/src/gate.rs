@@ -52,7 +52,7 @@ pub fn decline(reason: Reason, retry_after: Option<Duration>) -> Status {
 }
 
 /// The enrolled device that calls.
-pub fn known(store: &Store, caller: &Caller, parent: huiliu_proto::region::RegionCode) -> Result<Enrolled, Status> {
+pub fn known(store: &Store, caller: &Caller, parent: huiliu_proto::union::UnionNumber) -> Result<Enrolled, Status> {
     if caller.crowded {
         return Err(decline(Reason::Busy, Some(crate::door::CROWDED)));
     }

@@ -11,7 +11,7 @@ use huiliu_proto::{
     id::DeviceId,
     kind::kind,
     record::{Record, Refusal},
-    region::RegionCode,
+    union::UnionNumber,
     value::Value,
 };
 use rusqlite::Connection;
@@ -36,7 +36,7 @@ pub enum RevocationError {
 /// What revoking a device would do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub device: DeviceId,
     pub hub: bool,
     /// Its feeds that are named, and how many operations of each go on counting.
@@ -65,14 +65,14 @@ impl Plan {
 /// had come here by `since`. However many feeds a device wrote, it can be revoked: the largest are named.
 pub fn plan(
     conn: &Connection,
-    union: RegionCode,
+    union: UnionNumber,
     digits: &str,
     since: Option<i64>,
 ) -> std::result::Result<Plan, RevocationError> {
     let digits = digits.to_lowercase();
     let mut found = trust::enrolments(conn, None)?;
     found.retain(|e| e.by == union && e.device.to_string().starts_with(&digits));
-    let unions: BTreeSet<RegionCode> = found.iter().map(|e| e.union).collect();
+    let unions: BTreeSet<UnionNumber> = found.iter().map(|e| e.union).collect();
     let mut devices: Vec<DeviceId> = found.iter().map(|e| e.device).collect();
     devices.sort_unstable();
     devices.dedup();
@@ -113,7 +113,7 @@ pub fn plan(
 pub fn revoke(ledger: &mut Ledger, plan: &Plan, reason: &str) -> Result<std::result::Result<(), Vec<Refusal>>> {
     let kind = kind("revocation").ok_or(StoreError::Damaged("the kind of revocations is not declared"))?;
     let mut record = Record::new(kind);
-    record.set("union", Value::Int(u32::from(plan.union).into()));
+    record.set("union", Value::Int(i64::from(plan.union)));
     record.set("device", Value::Bytes(plan.device.to_vec()));
     record.set("revoked_on", Value::Int(clock::day(ledger.now()).0.into()));
     record.set("reason", Value::Text(reason.to_owned()));

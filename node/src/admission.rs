@@ -12,7 +12,7 @@ use huiliu_proto::{
     lang::{Label, Lang},
     operation::Operation,
     record::Record,
-    region::{Level, RegionCode},
+    union::{Level, UnionNumber},
     value::Value,
 };
 
@@ -176,15 +176,15 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
 }
 
 /// Whether a statement is the provincial union's, about a union of its province.
-fn speaks_for(author: RegionCode, record: &Record) -> bool {
+fn speaks_for(author: UnionNumber, record: &Record) -> bool {
     let about = record.kind.field("union").and_then(|at| union_at(record, at));
     author.level() == Level::Province && about.is_some_and(|union| author.contains(union))
 }
 
 /// The union a field names.
-pub fn union_at(record: &Record, at: usize) -> Option<RegionCode> {
+pub fn union_at(record: &Record, at: usize) -> Option<UnionNumber> {
     match record.values().get(at)? {
-        Some(Value::Int(code)) => RegionCode::try_from(u32::try_from(*code).ok()?).ok(),
+        Some(Value::Int(code)) => UnionNumber::try_from(*code).ok(),
         _ => None,
     }
 }

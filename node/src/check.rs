@@ -15,7 +15,7 @@ use huiliu_proto::{
     lang::{Label, Lang},
     period::Day,
     record::Record,
-    region::{Level, RegionCode},
+    union::{Level, UnionNumber},
     v1,
 };
 use prost::Message as _;
@@ -117,7 +117,7 @@ pub struct Outcome {
 pub struct Found {
     pub rule: &'static str,
     pub version: i32,
-    pub subject: RegionCode,
+    pub subject: UnionNumber,
     pub fingerprint: Hash,
     pub severity: v1::Severity,
     pub family: v1::Family,
@@ -125,7 +125,7 @@ pub struct Found {
     pub advisory: bool,
     pub evidence: Vec<Evidence>,
     /// The unions involved, and up to which day the data of each is known here to be complete.
-    pub horizons: Vec<(RegionCode, Option<Day>)>,
+    pub horizons: Vec<(UnionNumber, Option<Day>)>,
     pub parameters: Vec<(&'static str, i64)>,
     pub results: Vec<(String, String)>,
     pub summary: Label,
@@ -142,12 +142,12 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     pub rule: &'static str,
-    pub subject: RegionCode,
+    pub subject: UnionNumber,
     pub fingerprint: Hash,
     /// The day up to which the data must be complete.
     pub needed: Day,
     /// Those who have not been heard that far, and how far they have.
-    pub unions: Vec<(RegionCode, Option<Day>)>,
+    pub unions: Vec<(UnionNumber, Option<Day>)>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -166,7 +166,7 @@ pub enum CheckError {
 pub fn run(
     conn: &Connection,
     check: &'static Check,
-    at: RegionCode,
+    at: UnionNumber,
     today: Day,
     parameters: &Parameters,
 ) -> Result<Outcome, CheckError> {
@@ -178,7 +178,7 @@ pub fn run(
     let horizons = Horizons::read(conn, at, today).map_err(sql)?;
     let set: Vec<(&'static str, i64)> = check.parameters.iter().map(|p| (p.name, parameters.get(check, p))).collect();
     let mut statement = conn.prepare(check.sql).map_err(sql)?;
-    let fixed = [("today", i64::from(today.0)), ("self", i64::from(at.get()))];
+    let fixed = [("today", i64::from(today.0)), ("self", i64::from(at))];
     for (name, value) in fixed.iter().chain(&set) {
         // Not every check needs the day or the union by name.
         if let Some(place) = statement.parameter_index(&format!(":{name}")).map_err(sql)? {
@@ -221,29 +221,29 @@ pub fn run(
 
 /// Up to which day each union's data is complete here. A union knows its own up to today.
 struct Horizons {
-    at: RegionCode,
+    at: UnionNumber,
     today: Day,
-    known: BTreeMap<u32, Day>,
+    known: BTreeMap<UnionNumber, Day>,
 }
 
 impl Horizons {
-    fn read(conn: &Connection, at: RegionCode, today: Day) -> rusqlite::Result<Horizons> {
+    fn read(conn: &Connection, at: UnionNumber, today: Day) -> rusqlite::Result<Horizons> {
         Ok(Horizons { at, today, known: feeds::horizons(conn)? })
     }
 
-    fn of(&self, union: RegionCode) -> Option<Day> {
-        if union == self.at { Some(self.today) } else { self.known.get(&union.get()).copied() }
+    fn of(&self, union: UnionNumber) -> Option<Day> {
+        if union == self.at { Some(self.today) } else { self.known.get(&union).copied() }
     }
 }
 
 /// One row of a check.
 struct Case {
-    subject: RegionCode,
+    subject: UnionNumber,
     key: String,
     severity: Option<v1::Severity>,
     family: Option<v1::Family>,
     judge_by: Option<Day>,
-    involved: Vec<RegionCode>,
+    involved: Vec<UnionNumber>,
     evidence: Vec<Evidence>,
     results: Vec<(String, String)>,
     summary: Label,
@@ -255,13 +255,13 @@ impl Case {
         let wrong = |column| CheckError::Column { rule: check.id, column };
         let text = |column| row.get::<_, String>(column).map_err(sql);
         let json = |column| serde_json::from_str(&text(column)?).map_err(|_| wrong(column));
-        let union = |code: u32, column| RegionCode::try_from(code).map_err(|_| wrong(column));
+        let union = |code: i64, column| UnionNumber::try_from(code).map_err(|_| wrong(column));
 
         let severity: Option<String> = row.get("severity").map_err(sql)?;
         let family: Option<String> = row.get("family").map_err(sql)?;
         let mut involved = vec![];
         for code in list(&json("involved")?) {
-            let code = code.as_u64().and_then(|c| u32::try_from(c).ok()).ok_or(wrong("involved"))?;
+            let code = code.as_i64().ok_or(wrong("involved"))?;
             involved.push(union(code, "involved")?);
         }
         let evidence = list(&json("evidence")?).iter().map(Evidence::read).collect::<Option<_>>();

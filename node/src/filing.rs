@@ -13,7 +13,7 @@ use huiliu_proto::{
     lang::Label,
     period::Day,
     record::Record,
-    region::RegionCode,
+    union::UnionNumber,
     v1::{Employment, ReviewAction},
     value::Value,
 };
@@ -38,7 +38,7 @@ pub enum FilingError {
     #[error("there is no filing {0} here")]
     Missing(RecordId),
     #[error("only {0} reviews it")]
-    NotParent(RegionCode),
+    NotParent(UnionNumber),
     #[error("this machine is no hub")]
     NotHub,
     #[error("nothing more can be decided on it: {}", .0.label().en)]
@@ -67,7 +67,7 @@ pub struct Draft {
 }
 
 /// Freezes the union's own roster as it is on the census day.
-pub fn draft(conn: &Connection, union: RegionCode, today: Day, ask: &Ask) -> Result<Draft, FilingError> {
+pub fn draft(conn: &Connection, union: UnionNumber, today: Day, ask: &Ask) -> Result<Draft, FilingError> {
     if ask.census_on > today {
         return Err(FilingError::Future(ask.census_on));
     }
@@ -218,14 +218,14 @@ pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<Standing> {
 }
 
 /// Reads what became of the filings seen here.
-pub fn read(conn: &Connection, owner: Option<RegionCode>) -> Result<Vec<Standing>, FilingError> {
+pub fn read(conn: &Connection, owner: Option<UnionNumber>) -> Result<Vec<Standing>, FilingError> {
     Ok(standings(filings::versions(conn, owner)?, &filings::reviews(conn)?))
 }
 
 /// The review that `hub` writes on a filing, if it may and if there is anything left to decide.
 pub fn review(
     conn: &Connection,
-    union: RegionCode,
+    union: UnionNumber,
     hub: bool,
     filing: RecordId,
     action: ReviewAction,
@@ -250,7 +250,7 @@ pub fn review(
     }
     let kind = kind("filing_review").ok_or(StoreError::Damaged("reviews are not declared"))?;
     let mut record = Record::new(kind);
-    record.set("union", Value::Int(i64::from(u32::from(version.owner))));
+    record.set("union", Value::Int(i64::from(version.owner)));
     record.set("filing", Value::Bytes(filing.to_vec()));
     record.set("action", Value::Int(number));
     for (name, text) in [("register_no", register_no), ("reasons", reasons)] {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use huiliu_proto::{id::Hash, kind::kind, period::Day, record::Record, region::RegionCode, value::Value};
+use huiliu_proto::{id::Hash, kind::kind, period::Day, record::Record, union::UnionNumber, value::Value};
 use rusqlite::Connection;
 
 use crate::{
@@ -23,7 +23,7 @@ pub struct Run {
 }
 
 /// What the checks find in what this union sees. Writes nothing.
-pub fn look(conn: &Connection, union: RegionCode, checks: &[&'static Check], today: Day) -> Result<Outcome> {
+pub fn look(conn: &Connection, union: UnionNumber, checks: &[&'static Check], today: Day) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     for check in checks {
         let one = check::run(conn, check, union, today, &Parameters::default());
@@ -60,7 +60,7 @@ impl Ledger {
 }
 
 /// Findings this union recorded and has not withdrawn.
-pub fn open(conn: &Connection, union: RegionCode) -> Result<Vec<Shown>> {
+pub fn open(conn: &Connection, union: UnionNumber) -> Result<Vec<Shown>> {
     let (Some(finding), Some(withdrawal)) = (kind("finding"), kind("finding_withdrawal")) else { return Ok(vec![]) };
     let all = usize::MAX >> 1;
     let withdrawn: BTreeSet<Vec<u8>> = projection::list(conn, withdrawal, Some(union), None, all)?
@@ -112,7 +112,7 @@ mod tests {
         Found {
             rule: check.id,
             version: 1,
-            subject: 320_900u32.try_into().expect("a code"),
+            subject: 320_900u64.try_into().expect("a code"),
             fingerprint: Hash([key; 32]),
             severity: check.severity,
             family: check.family,
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn recorded(key: u8) -> Shown {
-        let owner = 320_000u32.try_into().expect("a code");
+        let owner = 320_000u64.try_into().expect("a code");
         let place = Place { owner, feed: 1, seq: 0 };
         Shown { id: RecordId([key; 16]), place, record: found(key).to_record(Day(20_000)) }
     }

@@ -24,9 +24,9 @@ use std::{
 
 use huiliu_proto::{
     id::DeviceId,
-    region::{Level, RegionCode},
     seal::{GrantKey, SealKey},
     signed::SigningKey,
+    union::{Level, UnionNumber},
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -53,7 +53,7 @@ pub enum IdentityError {
     #[error("{path} cannot be used: {cause}")]
     File { path: PathBuf, cause: String },
     #[error("{0} is not a union of this federation")]
-    NoUnion(RegionCode),
+    NoUnion(UnionNumber),
     #[error("only the national union is the root of a network")]
     NotNational,
     #[error("the grant is for another machine: its certificate is not for this machine's key")]
@@ -61,7 +61,7 @@ pub enum IdentityError {
     #[error("the grant is of the network {theirs:?}, this machine was set up for {ours:?}")]
     OtherNetwork { ours: String, theirs: String },
     #[error("the invitation is for {theirs}, this machine was set up for {ours}")]
-    OtherUnion { ours: RegionCode, theirs: RegionCode },
+    OtherUnion { ours: UnionNumber, theirs: UnionNumber },
     #[error("this machine has joined a network with another root")]
     OtherRoot,
     #[error("the certificates do not lead to the root of this network: {0}")]
@@ -90,7 +90,7 @@ pub enum Role {
 /// The union above, and where it listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub device: DeviceId,
     /// `host:port`.
     pub address: String,
@@ -99,7 +99,7 @@ pub struct Parent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub network: String,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub hub: bool,
     pub root: Option<DeviceId>,
     pub parent: Option<Parent>,
@@ -122,10 +122,10 @@ pub struct Home {
 #[serde(deny_unknown_fields)]
 struct ConfigFile {
     network: String,
-    union: u32,
+    union: u64,
     hub: bool,
     root: Option<String>,
-    parent_union: Option<u32>,
+    parent_union: Option<u64>,
     parent_device: Option<String>,
     parent_address: Option<String>,
     listen: Option<String>,
@@ -137,7 +137,7 @@ impl Home {
     pub fn init(
         dir: &Path,
         network: &str,
-        union: RegionCode,
+        union: UnionNumber,
         role: Role,
         clock: &Clock,
         dice: &Dice,
@@ -149,7 +149,7 @@ impl Home {
     pub fn init_sealed(
         dir: &Path,
         network: &str,
-        union: RegionCode,
+        union: UnionNumber,
         role: Role,
         clock: &Clock,
         dice: &Dice,
@@ -216,7 +216,7 @@ impl Home {
         let file: ConfigFile = read_json(&path)?;
         let broken = |what: &str| IdentityError::File { path: path.clone(), cause: format!("`{what}` is not valid") };
         let device = |text: &str, what: &str| text.parse::<DeviceId>().map_err(|_| broken(what));
-        let union = |code: u32, what: &str| RegionCode::try_from(code).map_err(|_| broken(what));
+        let union = |code: u64, what: &str| UnionNumber::try_from(code).map_err(|_| broken(what));
         let parent = match (file.parent_union, &file.parent_device, file.parent_address) {
             (Some(code), Some(id), Some(address)) => {
                 Some(Parent { union: union(code, "parent_union")?, device: device(id, "parent_device")?, address })

@@ -11,9 +11,9 @@ use huiliu_proto::{
     id::{DeviceId, RecordId},
     kind::kind,
     record::Record,
-    region::RegionCode,
     seal::{self, SealError, SealKey},
     token::VoucherKey,
+    union::UnionNumber,
     value::Value,
 };
 use rusqlite::Connection;
@@ -65,7 +65,7 @@ impl Keyring {
 
     /// Takes in what was granted or returned since. Returns the unions whose fields it can open now and could not
     /// before.
-    pub fn look(&mut self, conn: &Connection, me: &Me) -> Result<BTreeSet<RegionCode>> {
+    pub fn look(&mut self, conn: &Connection, me: &Me) -> Result<BTreeSet<UnionNumber>> {
         let mut new = BTreeSet::new();
         let mut family = None;
         for given in receivers::given(conn, &me.device())? {
@@ -97,10 +97,10 @@ impl Keyring {
         Ok(new)
     }
 
-    fn look_for_returned(&mut self, conn: &Connection, me: &Me, new: &mut BTreeSet<RegionCode>) -> Result<()> {
+    fn look_for_returned(&mut self, conn: &Connection, me: &Me, new: &mut BTreeSet<UnionNumber>) -> Result<()> {
         let (Some(kind), Some(province)) = (kind("key_return"), me.union.province()) else { return Ok(()) };
         for row in projection::list_where(conn, kind, "device", &Value::Bytes(me.device().to_vec()))? {
-            if row.place.owner != province || row.record.int("union") != Some(i64::from(me.union.get())) {
+            if row.place.owner != province || row.record.int("union") != Some(i64::from(me.union)) {
                 continue;
             }
             for (id, sealed) in returned(&row.record) {
@@ -117,10 +117,10 @@ impl Keyring {
     fn take(
         &mut self,
         me: &Me,
-        owner: RegionCode,
+        owner: UnionNumber,
         wrapped: &[u8],
         id: &[u8],
-        new: &mut BTreeSet<RegionCode>,
+        new: &mut BTreeSet<UnionNumber>,
     ) -> Option<KeyId> {
         let received = me.grant.receive(wrapped, id);
         let key = received

@@ -21,10 +21,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordIds},
     kind::Reach,
-    region::{Level, RegionCode},
     seal::{GrantKey, SealKey},
     signed::SigningKey,
     tree::Edge,
+    union::{Level, UnionNumber},
 };
 use rusqlite::Connection;
 use zeroize::Zeroizing;
@@ -50,7 +50,7 @@ pub use rebuild::{Problem, verify};
 #[derive(Clone)]
 pub struct Me {
     pub network: String,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub key: SigningKey,
     /// What this device remembers outside the database.
     pub memory: Memory,
@@ -76,7 +76,7 @@ impl Me {
 }
 
 /// Whether `Ledger::settled_with` has anything to look at, for `me` and at this time.
-pub fn watchful(conn: &Connection, me: RegionCode, peer: RegionCode, now: i64) -> Result<bool> {
+pub fn watchful(conn: &Connection, me: UnionNumber, peer: UnionNumber, now: i64) -> Result<bool> {
     Ok(witness::anything(conn)? || (Some(peer) == me.parent() && confirmation::anything(conn, me, now)?))
 }
 
@@ -270,7 +270,6 @@ impl Ledger {
     fn total(&mut self) -> Result<()> {
         let mut cells = BTreeMap::new();
         for ((union, measure, month), amount) in std::mem::take(&mut self.cells) {
-            let code = tables::union(union)?;
             let add = |cell: &mut i64| -> Result<()> {
                 *cell = cell.checked_add(amount).ok_or(StoreError::Damaged("a total is too large"))?;
                 Ok(())
@@ -278,16 +277,16 @@ impl Ledger {
             let own: &mut (i64, i64) = cells.entry((union, measure, month)).or_default();
             add(&mut own.0)?;
             add(&mut own.1)?;
-            for above in code.ancestors() {
-                add(&mut cells.entry((u32::from(above), measure, month)).or_default().1)?;
+            for above in union.ancestors() {
+                add(&mut cells.entry((above, measure, month)).or_default().1)?;
             }
-            self.owe_statement(code, measure, month)?;
+            self.owe_statement(union, measure, month)?;
         }
         rollups::add(&self.conn, &cells)
     }
 
     /// A province answers for the figures of records that do not travel further.
-    fn owe_statement(&self, union: RegionCode, measure: u32, month: i32) -> Result<()> {
+    fn owe_statement(&self, union: UnionNumber, measure: u32, month: i32) -> Result<()> {
         let me = self.me.union;
         let local = rollup::measure(measure).is_some_and(|m| m.reach == Reach::Province);
         if local && me.level() == Level::Province && me.contains(union) {

@@ -13,10 +13,11 @@ use huiliu_proto::{
     id::{DeviceId, FeedId, Hash, RecordId},
     kind::kind,
     proof::{self, MAX_FILE, ProofError, Proven},
-    region::RegionCode,
     root::Root,
     signed::Receipt,
-    tree, v1,
+    tree,
+    union::UnionNumber,
+    v1,
     value::Value,
 };
 use rusqlite::Connection;
@@ -35,7 +36,7 @@ pub enum ProvingError {
     Store(#[from] StoreError),
     /// Mostly the enrolment has not come down yet.
     #[error("the enrolment of device {device} for {union} is not here")]
-    NotEnrolled { device: DeviceId, union: RegionCode },
+    NotEnrolled { device: DeviceId, union: UnionNumber },
     #[error("operation {1} of feed {0} is under no signed head yet")]
     NotSigned(FeedId, u64),
     #[error("the proof would be {0} bytes long, more than {MAX_FILE}")]
@@ -64,7 +65,7 @@ pub struct Maker<'a> {
     root: Root,
     feeds: BTreeMap<FeedId, Gathered>,
     /// Enrolments that are asked for already.
-    asked: BTreeSet<(DeviceId, RegionCode)>,
+    asked: BTreeSet<(DeviceId, UnionNumber)>,
 }
 
 /// A feed, and which of it goes into the proof.
@@ -156,8 +157,8 @@ impl<'a> Maker<'a> {
     }
 
     /// The enrolment of a device for a union, and all that that rests on. One as a hub serves for everything.
-    fn admit(&mut self, device: DeviceId, union: RegionCode) -> Result<(), ProvingError> {
-        let root = union == RegionCode::NATION && device == self.root.device;
+    fn admit(&mut self, device: DeviceId, union: UnionNumber) -> Result<(), ProvingError> {
+        let root = union == UnionNumber::NATION && device == self.root.device;
         if root || !self.asked.insert((device, union)) {
             return Ok(());
         }
@@ -166,7 +167,7 @@ impl<'a> Maker<'a> {
         let rows = projection::list_where(self.conn, kind, "device", &Value::Bytes(device.to_vec()))?;
         let mut rows: Vec<_> = rows
             .into_iter()
-            .filter(|row| row.place.owner == parent && row.record.int("union") == Some(i64::from(u32::from(union))))
+            .filter(|row| row.place.owner == parent && row.record.int("union") == Some(i64::from(union)))
             .collect();
         // The sort is stable: of equals the first that was written.
         rows.sort_by_key(|row| !row.record.flag("hub"));

@@ -11,7 +11,7 @@ use huiliu_proto::{
     lang::Label,
     period::{Day, Month},
     record::Record,
-    region::{Level, RegionCode},
+    union::{Level, UnionNumber},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +132,7 @@ const REVOKED: i64 = 3;
 
 /// What `record`, of `owner`, adds to the measures. Kinds that stand in a relation to others of their kind (ratings,
 /// days in enterprises, statements, budgets that replace others) are asked elsewhere, with what they relate to.
-pub fn parts(record: &Record, owner: RegionCode) -> Vec<Part> {
+pub fn parts(record: &Record, owner: UnionNumber) -> Vec<Part> {
     let mut parts = vec![];
     match record.kind.name {
         "engagement" => engagement(record, &mut parts),

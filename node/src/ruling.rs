@@ -3,7 +3,7 @@
 //! A ruling is an entry in the feed of that branch, so that every level comes to the same. Only what is held because its
 //! device was revoked can be released: anything else could not be applied, or its author may not say it.
 
-use huiliu_proto::{kind::kind, record::Record, region::RegionCode, v1::Ruling, value::Value};
+use huiliu_proto::{kind::kind, record::Record, union::UnionNumber, v1::Ruling, value::Value};
 use rusqlite::Connection;
 
 use crate::{
@@ -32,7 +32,7 @@ pub enum RulingError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("only the hub of the union directly above {0} rules on its operations")]
-    NotAbove(RegionCode),
+    NotAbove(UnionNumber),
     #[error("nothing of that is held, or it has been ruled on so already")]
     Nothing,
     #[error("held because of {0:?}, which no ruling can mend")]
@@ -58,7 +58,7 @@ pub fn case(conn: &Connection, feed: FeedRow, part: Option<(u64, u64)>, ruling: 
 /// The ruling as an entry, if this union may write it and it would change something.
 pub fn rule(
     conn: &Connection,
-    union: RegionCode,
+    union: UnionNumber,
     hub: bool,
     case: &Case,
     ruling: Ruling,
@@ -86,7 +86,7 @@ pub fn rule(
     let kind = kind("quarantine_ruling").ok_or(StoreError::Damaged("the kind of rulings is not declared"))?;
     let mut record = Record::new(kind);
     let number = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
-    record.set("union", Value::Int(u32::from(concerned).into()));
+    record.set("union", Value::Int(i64::from(concerned)));
     record.set("in_feed", Value::Bytes(case.feed.feed.id.to_vec()));
     record.set("first", number(case.first));
     record.set("count", number(case.count));

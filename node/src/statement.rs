@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use huiliu_proto::{
     kind::{Reach, kind},
     record::Record,
-    region::{Level, RegionCode},
+    union::{Level, UnionNumber},
     value::Value,
 };
 
@@ -25,8 +25,7 @@ impl Ledger {
         let mut written = 0;
         for (union, month) in rollups::due(self.conn())? {
             if !self.statement_holds(union, month)? {
-                let code = RegionCode::try_from(union).map_err(|_| StoreError::Damaged("a union's code"))?;
-                let record = self.statement(code, month)?;
+                let record = self.statement(union, month)?;
                 self.write_entry(&record)?;
                 written += 1;
             }
@@ -45,26 +44,25 @@ impl Ledger {
     }
 
     /// What the records say now: a union's own figures of a month that do not travel further.
-    fn figures(&self, union: RegionCode, month: i32) -> Result<BTreeMap<u32, i64>> {
+    fn figures(&self, union: UnionNumber, month: i32) -> Result<BTreeMap<u32, i64>> {
         let cells = rollups::month(self.conn(), union, month)?;
         let local = |m: &u32| rollup::measure(*m).is_some_and(|m| m.reach == Reach::Province);
         Ok(cells.into_iter().filter(|(m, ..)| local(m)).map(|(measure, own, _)| (measure, own)).collect())
     }
 
     /// Whether the latest statement says what the records say; a figure of nought need not be said.
-    pub(crate) fn statement_holds(&self, union: u32, month: i32) -> Result<bool> {
-        let Ok(code) = RegionCode::try_from(union) else { return Ok(true) };
+    pub(crate) fn statement_holds(&self, union: UnionNumber, month: i32) -> Result<bool> {
         let mut said = rollups::statement(self.conn(), union, month, None)?;
-        let mut now = self.figures(code, month)?;
+        let mut now = self.figures(union, month)?;
         said.retain(|_, value| *value != 0);
         now.retain(|_, value| *value != 0);
         Ok(said == now)
     }
 
-    fn statement(&self, union: RegionCode, month: i32) -> Result<Record> {
+    fn statement(&self, union: UnionNumber, month: i32) -> Result<Record> {
         let kind = kind("statement").ok_or(StoreError::Damaged("the kind of statements is not declared"))?;
         let mut record = Record::new(kind);
-        record.set("union", Value::Int(i64::from(u32::from(union))));
+        record.set("union", Value::Int(i64::from(union)));
         record.set("month", Value::Int(i64::from(month)));
         let figures = self.figures(union, month)?;
         let figures = figures.into_iter().map(|(m, v)| vec![Some(Value::Int(i64::from(m))), Some(Value::Int(v))]);

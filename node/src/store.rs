@@ -30,7 +30,7 @@ use std::{
     time::Duration,
 };
 
-use huiliu_proto::{id::DeviceId, region::RegionCode};
+use huiliu_proto::{id::DeviceId, union::UnionNumber};
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 use tokio::sync::oneshot;
 
@@ -74,7 +74,7 @@ pub enum StoreError {
     #[error("another program has the database open")]
     InUse,
     #[error("the file is of another machine: union {union}, device {device}")]
-    OtherMachine { union: RegionCode, device: DeviceId },
+    OtherMachine { union: UnionNumber, device: DeviceId },
     #[error("it is not known whether this was stored; look before you write it again")]
     Unknown,
     #[error("an operation failed in a way that is a defect of this program; it was undone")]

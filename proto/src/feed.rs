@@ -7,7 +7,7 @@ use crate::{
     algorithms::{SUITE, Suite, UnknownSuite},
     id::{DeviceId, FeedId, Hash},
     kind::{Author, Kind, Reach},
-    region::{Level, RegionCode},
+    union::{Level, UnionNumber},
     v1,
 };
 
@@ -20,7 +20,7 @@ pub enum Scope {
     /// The union's own records, up to this level.
     Own(Reach),
     /// What a hub says to the branch of one of its children; also seen by every level above the hub.
-    Branch(RegionCode),
+    Branch(UnionNumber),
     /// What a hub says to everyone below it; also seen by every level above the hub.
     Everyone,
 }
@@ -42,7 +42,7 @@ pub enum FeedError {
     #[error("the feed header is longer than {MAX_HEADER} bytes or not a message")]
     Malformed,
     #[error("the feed header names no union that exists: {0}")]
-    Union(u32),
+    Union(u64),
     #[error("the feed header's device key is not 32 bytes long")]
     Device,
     #[error("the feed header's scope is missing, or names a branch that is not the union's")]
@@ -60,7 +60,7 @@ pub enum FeedError {
 pub struct Feed {
     pub id: FeedId,
     pub network: String,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub device: DeviceId,
     pub incarnation: u32,
     pub scope: Scope,
@@ -72,7 +72,7 @@ pub struct Feed {
 impl Feed {
     pub fn new(
         network: &str,
-        union: RegionCode,
+        union: UnionNumber,
         device: DeviceId,
         incarnation: u32,
         scope: Scope,
@@ -106,12 +106,12 @@ impl Feed {
         if wire.network.is_empty() || wire.network.len() > MAX_NETWORK {
             return Err(FeedError::Network);
         }
-        let union = RegionCode::try_from(wire.union).map_err(|_| FeedError::Union(wire.union))?;
+        let union = UnionNumber::try_from(wire.union).map_err(|_| FeedError::Union(wire.union))?;
         let device = DeviceId::try_from(&wire.device[..]).map_err(|_| FeedError::Device)?;
         let scope = match wire.scope {
             Some(Wire::Reach(reach)) => Scope::Own(Reach::numbered(reach).ok_or(FeedError::Scope)?),
             Some(Wire::Branch(branch)) => {
-                let branch = RegionCode::try_from(branch).map_err(|_| FeedError::Union(branch))?;
+                let branch = UnionNumber::try_from(branch).map_err(|_| FeedError::Union(branch))?;
                 if branch.parent() != Some(union) {
                     return Err(FeedError::Scope);
                 }
@@ -140,7 +140,7 @@ impl Feed {
 
     /// Whether the union at `reader` is meant to have this feed. Both ends of a link ask this of both unions; what
     /// both are meant to have is what they exchange.
-    pub fn seen_by(&self, reader: RegionCode) -> bool {
+    pub fn seen_by(&self, reader: UnionNumber) -> bool {
         if reader == self.union {
             return true;
         }
@@ -159,7 +159,7 @@ impl Feed {
 mod tests {
     use super::*;
 
-    fn code(text: &str) -> RegionCode {
+    fn code(text: &str) -> UnionNumber {
         text.parse().unwrap()
     }
 

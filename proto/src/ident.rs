@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
     period::{Day, age_on},
-    region::RegionCode,
+    union::UnionNumber,
 };
 
 /// A resident identity number of 18 characters. Neither `Debug` nor `Display` shows more than the last four.
@@ -114,7 +114,7 @@ fn province_known(prefix: &[u8]) -> bool {
 
 /// Today's table, and the codes ending in 01 that stand for a city's districts taken together.
 fn address_known(code: &str) -> bool {
-    let known = |code: &str| code.parse::<RegionCode>().is_ok();
+    let known = |code: &str| code.parse::<UnionNumber>().is_ok();
     known(code) || (&code[4..] == "01" && known(&format!("{}00", &code[..4])))
 }
 

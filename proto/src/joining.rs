@@ -5,9 +5,9 @@ use prost::Message as _;
 use crate::{
     algorithms::{SUITE, Suite},
     id::{DeviceId, hex},
-    region::RegionCode,
     signed::{SignatureError, SigningKey, verify},
     token::TokenId,
+    union::UnionNumber,
     v1,
 };
 
@@ -24,7 +24,7 @@ pub struct Entering {
     pub token: TokenId,
     pub pass: [u8; 32],
     pub network: String,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub device: DeviceId,
     pub hub: bool,
     pub tls: String,
@@ -73,7 +73,7 @@ impl Entering {
             token: TokenId(wire.token[..].try_into().map_err(|_| SignatureError::Malformed)?),
             pass: array(&wire.pass)?,
             network: wire.network,
-            union: RegionCode::try_from(wire.union).map_err(|_| SignatureError::Malformed)?,
+            union: UnionNumber::try_from(wire.union).map_err(|_| SignatureError::Malformed)?,
             device,
             hub: wire.hub,
             tls: wire.tls,

@@ -83,6 +83,7 @@ pub enum Format {
     Year,
     Fen,
     Region,
+    Union,
     ResidentId,
     CreditCode,
     Phone,
@@ -321,6 +322,7 @@ impl Reader {
             v1::Format::Year => Format::Year,
             v1::Format::Fen => Format::Fen,
             v1::Format::Region => Format::Region,
+            v1::Format::UnionNumber => Format::Union,
             v1::Format::ResidentId => Format::ResidentId,
             v1::Format::CreditCode => Format::CreditCode,
             v1::Format::Phone => Format::Phone,
@@ -403,6 +405,7 @@ fn default_limits(ty: &Type, format: Format) -> Option<(i64, i64)> {
         (Type::Int, Format::Year) => (1900, 2199),
         // Ten thousand million yuan: millions of such entries would still add up in an i64.
         (Type::Int, Format::Fen) => (-1_000_000_000_000, 1_000_000_000_000),
+        (Type::Int, Format::Union) => (100_000, 999_999_999_999_999),
         (Type::Int, Format::Instant) => (0, 7_258_118_400_000),
         (Type::Int, _) => (0, 1_000_000_000),
         (Type::Reference, _) => (16, 16),
@@ -499,7 +502,7 @@ mod tests {
             assert!(!label.zh.is_empty() && !label.en.is_empty() && !source.is_empty(), "{name}");
             assert_eq!(subject.is_some(), *author == Author::Superior, "{name}: a superior's record names its union");
             if let Some(subject) = subject {
-                assert_eq!(kind.fields[*subject].format, Format::Region, "{name}");
+                assert_eq!(kind.fields[*subject].format, Format::Union, "{name}");
                 assert!(kind.fields[*subject].required, "{name}");
             }
             let numbers: BTreeSet<u32> = kind.fields.iter().map(|f| f.number).collect();

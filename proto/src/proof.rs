@@ -17,9 +17,9 @@ use crate::{
     operation::{Operation, OperationError},
     period::Day,
     record::Refusal,
-    region::RegionCode,
     root::{Fingerprint, Root},
     signed::{Receipt, SignatureError, TreeHead},
+    union::UnionNumber,
     v1,
 };
 
@@ -80,11 +80,11 @@ pub enum Subject {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// Who says so, and with which device.
-    pub by: RegionCode,
+    pub by: UnionNumber,
     pub by_device: DeviceId,
     pub feed: FeedId,
     pub position: u64,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub device: DeviceId,
     pub hub: bool,
     pub from: Option<Day>,
@@ -124,7 +124,7 @@ pub enum ProofError {
     #[error("operation {1} is not in the tree that the head of feed {0} signs")]
     NotIncluded(FeedId, u64),
     #[error("nothing in the file enrols the device {device} for {union}")]
-    NotEnrolled { device: DeviceId, union: RegionCode, hub: bool },
+    NotEnrolled { device: DeviceId, union: UnionNumber, hub: bool },
     #[error("the operation {1} of feed {0} serves nothing that is proven")]
     Superfluous(FeedId, u64),
     #[error("the feed {0} serves nothing that is proven")]
@@ -138,7 +138,7 @@ pub enum ProofError {
     #[error("a receipt for feed {0} covers nothing that is proven")]
     ReceiptCovers(FeedId),
     #[error("the receipt of {1} for feed {0} is for another history than the feed's head")]
-    ReceiptHistory(FeedId, RegionCode),
+    ReceiptHistory(FeedId, UnionNumber),
     #[error("the newer receipt for feed {0} is for another history than the older one")]
     Contradiction(FeedId),
     #[error("the two receipts are not two, or not in order")]
@@ -205,12 +205,12 @@ impl Proven {
     }
 
     /// Whether that device speaks for the network itself.
-    pub fn is_root(&self, device: &DeviceId, union: RegionCode) -> bool {
-        union == RegionCode::NATION && *device == self.root.device
+    pub fn is_root(&self, device: &DeviceId, union: UnionNumber) -> bool {
+        union == UnionNumber::NATION && *device == self.root.device
     }
 
     /// The enrolments from the root down to this device, the root's first; empty for the root's own device.
-    pub fn chain(&self, device: &DeviceId, union: RegionCode) -> Vec<Link> {
+    pub fn chain(&self, device: &DeviceId, union: UnionNumber) -> Vec<Link> {
         let mut links = vec![];
         let (mut device, mut union) = (*device, union);
         while !self.is_root(&device, union) {

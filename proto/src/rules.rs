@@ -11,7 +11,7 @@ use crate::{
     lang::{Label, Lang},
     money::Fen,
     record::{Line, Record},
-    region::{Level, RegionCode},
+    union::{Level, UnionNumber},
     v1,
     value::Value,
 };
@@ -368,7 +368,7 @@ fn payer_share(v: &mut Verdict<'_>, r: &Record) {
 
 fn assignment(v: &mut Verdict<'_>, r: &Record) {
     v.in_order("from_on", "to_on");
-    let level = r.int("service_region").and_then(region).map(RegionCode::level);
+    let level = r.int("service_region").and_then(region).map(UnionNumber::level);
     v.warn_if(
         level.is_some_and(|level| level < Level::County),
         "service_region",
@@ -618,8 +618,8 @@ fn statement(v: &mut Verdict<'_>, r: &Record) {
     v.refuse_if(measures.len() != count, "figures", ("同一指标出现两次", "a measure appears twice"), CHECK);
 }
 
-fn region(code: i64) -> Option<RegionCode> {
-    u32::try_from(code).ok()?.try_into().ok()
+fn region(code: i64) -> Option<UnionNumber> {
+    code.try_into().ok()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use prost::Message as _;
 use crate::{
     algorithms::{SUITE, Suite, UnknownSuite},
     id::{DeviceId, FeedId, Hash},
-    region::RegionCode,
+    union::UnionNumber,
     v1,
 };
 
@@ -141,13 +141,20 @@ pub struct Receipt {
     pub size: u64,
     pub root: Hash,
     pub received_at: i64,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub device: DeviceId,
     pub signed: v1::Signed,
 }
 
 impl Receipt {
-    pub fn sign(key: &SigningKey, union: RegionCode, feed: FeedId, size: u64, root: Hash, received_at: i64) -> Receipt {
+    pub fn sign(
+        key: &SigningKey,
+        union: UnionNumber,
+        feed: FeedId,
+        size: u64,
+        root: Hash,
+        received_at: i64,
+    ) -> Receipt {
         let device = key.device();
         let message = v1::Receipt {
             feed: feed.to_vec().into(),
@@ -177,7 +184,7 @@ impl Receipt {
             size: wire.size,
             root: Hash::try_from(&wire.root[..]).map_err(malformed)?,
             received_at: wire.received_at,
-            union: RegionCode::try_from(wire.union).map_err(|_| SignatureError::Malformed)?,
+            union: UnionNumber::try_from(wire.union).map_err(|_| SignatureError::Malformed)?,
             device,
             signed,
         })

@@ -10,14 +10,14 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     id::{DeviceId, Hash, hex},
-    region::RegionCode,
     root::{BASE32, Fingerprint, grouped},
     seal::mac,
+    union::UnionNumber,
 };
 
 /// Every token begins with it, so that people see what they hold.
 const PREFIX: &str = "huiliu";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// The one who invites holds the voucher key and will vouch for the machine that joins.
 const VOUCHED: u8 = 1;
 const CHECK: usize = 4;
@@ -43,11 +43,11 @@ pub struct Token {
     pub network: String,
     pub root: Fingerprint,
     /// Whose hub to call, where (`host:port`), and the pin of its authority key.
-    pub hub: RegionCode,
+    pub hub: UnionNumber,
     pub address: String,
     pub pin: Pin,
     /// The union that is invited.
-    pub union: RegionCode,
+    pub union: UnionNumber,
     /// Another machine of that union made the token and will vouch for the one that joins.
     pub vouched: bool,
     pub id: TokenId,
@@ -158,7 +158,7 @@ fn check(body: &[u8]) -> [u8; CHECK] {
 
 impl Token {
     fn encode(&self) -> Zeroizing<String> {
-        let code = |union: RegionCode| union.get().to_be_bytes();
+        let code = |union: UnionNumber| union.get().to_be_bytes();
         let mut body = Zeroizing::new(vec![VERSION, if self.vouched { VOUCHED } else { 0 }]);
         body.extend_from_slice(&code(self.hub)[1..]);
         body.extend_from_slice(&code(self.union)[1..]);
@@ -244,9 +244,10 @@ impl Bytes<'_> {
         Ok(*taken)
     }
 
-    fn union(&mut self) -> Result<RegionCode, TokenError> {
-        let [a, b, c] = self.take()?;
-        RegionCode::try_from(u32::from_be_bytes([0, a, b, c])).map_err(|_| TokenError::Mistyped)
+    fn union(&mut self) -> Result<UnionNumber, TokenError> {
+        let mut number = [0; 8];
+        number[1..].copy_from_slice(&self.take::<7>()?);
+        UnionNumber::try_from(u64::from_be_bytes(number)).map_err(|_| TokenError::Mistyped)
     }
 
     fn text(&mut self) -> Result<String, TokenError> {

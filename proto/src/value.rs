@@ -12,8 +12,8 @@ use crate::{
     lang::{Label, Lang},
     money::{Fen, MoneyError, decimal},
     period::{Day, Month, PeriodError},
-    region::{RegionCode, RegionError},
     rules::{Refusal, Warning},
+    union::{UnionError, UnionNumber},
 };
 
 /// Longest sealed box a sealed field may hold.
@@ -184,9 +184,11 @@ impl Field {
                 self.look_again(),
             ));
         }
-        if self.format == Format::Region {
-            // The range above keeps it within u32.
-            RegionCode::try_from(u32::try_from(n).unwrap_or(0)).map_err(|e| self.refuse_region(&value, e))?;
+        if matches!(self.format, Format::Region | Format::Union) {
+            let union = UnionNumber::try_from(n).map_err(|e| self.refuse_region(&value, e))?;
+            if self.format == Format::Region && union.serial().is_some() {
+                return Err(self.refuse_region(&value, UnionError::Form));
+            }
         }
         Ok(vec![])
     }
@@ -328,7 +330,7 @@ impl Field {
                 let text = text.strip_suffix('%').unwrap_or(text).trim();
                 decimal(text, 2).map_err(|e| self.refuse_money(&value, e))
             }
-            Format::Region => self.parse_region(text),
+            Format::Region | Format::Union => self.parse_region(text),
             Format::Year => self.plain_number(text.strip_suffix('年').unwrap_or(text)),
             Format::Instant => parse_instant(text).ok_or_else(|| {
                 self.refuse(
@@ -354,12 +356,12 @@ impl Field {
 
     /// A code, a code with its name as it is shown, or a name that only one region has.
     fn parse_region(&self, text: &str) -> Result<i64, Refusal> {
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let found = match RegionCode::named(text) {
+        let digits: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '-').collect();
+        let found = match UnionNumber::named(text) {
             Some(code) => Ok(code),
-            None => digits.parse::<RegionCode>(),
+            None => digits.parse::<UnionNumber>(),
         };
-        found.map(|code| i64::from(u32::from(code))).map_err(|e| self.refuse_region(&Value::Text(text.to_owned()), e))
+        found.map(i64::from).map_err(|e| self.refuse_region(&Value::Text(text.to_owned()), e))
     }
 
     /// As a person reads it. A sealed value shows its last four characters, or nothing once it is sealed.
@@ -398,9 +400,9 @@ impl Field {
                     part => format!("{sign}{}.{part:02}", n / 100).trim_end_matches('0').to_owned(),
                 }
             }
-            (_, Format::Region) => match u32::try_from(n).ok().and_then(|n| RegionCode::try_from(n).ok()) {
-                Some(code) => format!("{}（{code}）", code.name()),
-                None => n.to_string(),
+            (_, Format::Region | Format::Union) => match UnionNumber::try_from(n) {
+                Ok(code) => format!("{}（{code}）", code.name()),
+                Err(_) => n.to_string(),
             },
             (_, Format::Instant) => show_instant(n),
             _ => n.to_string(),
@@ -468,10 +470,10 @@ impl Field {
         self.warn(value, rule, remedy)
     }
 
-    fn refuse_region(&self, value: &Value, error: RegionError) -> Refusal {
+    fn refuse_region(&self, value: &Value, error: UnionError) -> Refusal {
         let rule = match error {
-            RegionError::Form => label("不是六位区划代码", "not a six-digit region code"),
-            RegionError::Unknown(_) => label("区划表中没有这个代码", "this code is not in the table of regions"),
+            UnionError::Form => label("不是六位区划代码", "not a six-digit region code"),
+            UnionError::Unknown(_) => label("区划表中没有这个代码", "this code is not in the table of regions"),
         };
         self.refuse(value, rule, label("请填六位区划代码，如320922", "type six digits, such as 320922"))
     }
@@ -776,7 +778,7 @@ mod tests {
             let field = fields[at % fields.len()];
             let (min, max) = (field.min.unwrap_or(0), field.max.unwrap_or(0));
             let value = Value::Int(min + n.rem_euclid(max - min + 1));
-            if field.format != Format::Region && field.check(&value).is_ok() {
+            if !matches!(field.format, Format::Region | Format::Union) && field.check(&value).is_ok() {
                 let shown = field.show(&value, Lang::Zh);
                 prop_assert_eq!(field.parse(&shown).ok(), Some(value), "{} {}", field.name, shown);
             }

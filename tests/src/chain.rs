@@ -20,7 +20,7 @@ use huiliu_proto::{
     kind::kind,
     lang::Lang,
     record::Record,
-    region::RegionCode,
+    union::UnionNumber,
     value::Value,
 };
 
@@ -65,9 +65,9 @@ impl Place {
     }
 
     /// A hub enrols somebody for a union below it: a word in the feed in which it speaks to that branch.
-    pub fn enrols(&self, union: RegionCode, device: [u8; 32]) {
+    pub fn enrols(&self, union: UnionNumber, device: [u8; 32]) {
         let mut record = Record::new(kind("enrolment").expect("enrolments are declared"));
-        record.set("union", Value::Int(i64::from(u32::from(union))));
+        record.set("union", Value::Int(i64::from(union)));
         record.set("device", Value::Bytes(device.to_vec()));
         record.set("from_on", Value::Int(20_454));
         self.store
@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// Whether the last call with a union failed, so that `status` says so.
-    pub fn line_trouble(&self, union: RegionCode) -> bool {
+    pub fn line_trouble(&self, union: UnionNumber) -> bool {
         let links = self.store.read(receipts::links).expect("the store can be read");
         links.iter().any(|link| link.union == union && link.error.is_some())
     }

@@ -21,7 +21,7 @@ use huiliu_proto::{
     id::DeviceId,
     kind::{Reach, kind},
     operation::Operation,
-    region::RegionCode,
+    union::UnionNumber,
 };
 
 use crate::{
@@ -85,11 +85,11 @@ const CITY: &str = "hub-320900";
 const PROVINCE: &str = "hub-320000";
 const COUNTY: &str = "node-320922-0";
 
-fn victim() -> RegionCode {
+fn victim() -> UnionNumber {
     "320922".parse().expect("a county")
 }
 
-fn city() -> RegionCode {
+fn city() -> UnionNumber {
     "320900".parse().expect("a city")
 }
 
@@ -218,7 +218,7 @@ fn named(world: &World, deed: Deed, hub: &DeviceId) -> Result<()> {
 /// The other county's records get through beside the lie.
 fn beside(world: &World) -> Result<()> {
     let kind = kind("work_entry").context("work entries are declared")?;
-    let other: RegionCode = "320923".parse()?;
+    let other: UnionNumber = "320923".parse()?;
     let store = world.machine(PROVINCE).store(Threads::Inline);
     let there = store.read(|c| huiliu_node::store::projection::list(c, kind, Some(other), None, 1000))?;
     ensure!(there.len() > 5, "of the honest county {} work entries are here", there.len());

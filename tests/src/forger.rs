@@ -6,10 +6,10 @@ use huiliu_proto::{
     id::{DeviceId, RecordId, RecordIds},
     kind::Reach,
     operation::Operation,
-    region::RegionCode,
     segment,
     signed::{SigningKey, TreeHead},
     tree::Edge,
+    union::UnionNumber,
 };
 
 use crate::world::{Machine, START};
@@ -28,23 +28,23 @@ impl Forger {
     }
 
     /// Writes with the machine's key in the name of `union`.
-    pub fn of(machine: &Machine, union: RegionCode, scope: Scope) -> Forger {
+    pub fn of(machine: &Machine, union: UnionNumber, scope: Scope) -> Forger {
         Forger::with(machine.me().key, union, scope)
     }
 
     /// A device that nobody knows.
-    pub fn stranger(seed: u8, union: RegionCode, scope: Scope) -> Forger {
+    pub fn stranger(seed: u8, union: UnionNumber, scope: Scope) -> Forger {
         Forger::with(SigningKey::from_seed(&[seed; 32]), union, scope)
     }
 
-    fn with(key: SigningKey, union: RegionCode, scope: Scope) -> Forger {
+    fn with(key: SigningKey, union: UnionNumber, scope: Scope) -> Forger {
         let feed = Feed::new("test", union, key.device(), 77, scope, None).expect("the scope is the union's");
         let ids = RecordIds::new(&key.device(), [9; 4], None);
         Forger { key, feed, edge: Edge::default(), ids }
     }
 
     /// The device of `other`, in a further feed.
-    pub fn again(other: &Forger, union: RegionCode, incarnation: u32) -> Forger {
+    pub fn again(other: &Forger, union: UnionNumber, incarnation: u32) -> Forger {
         let feed = Feed::new("test", union, other.device(), incarnation, other.feed.scope, None);
         let feed = feed.expect("the scope is the union's");
         Forger {

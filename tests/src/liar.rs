@@ -17,8 +17,8 @@ use huiliu_proto::{
     id::{FeedId, Hash},
     kind::{Reach, kind},
     operation::Operation,
-    region::RegionCode,
     signed::TreeHead,
+    union::UnionNumber,
     v1::{self, frame::Frame},
 };
 use prost::Message as _;
@@ -83,7 +83,7 @@ pub struct Liar {
     dice: Dice,
     hub: Machine,
     /// In whose name feeds are invented.
-    victim: RegionCode,
+    victim: UnionNumber,
     held: Option<Frame>,
     /// How often it lied.
     pub lies: u64,
@@ -99,7 +99,7 @@ fn flip(bytes: &Bytes, dice: &mut Dice) -> Bytes {
 }
 
 impl Liar {
-    pub fn new(lie: Lie, hub: &Machine, victim: RegionCode, seed: u64) -> Liar {
+    pub fn new(lie: Lie, hub: &Machine, victim: UnionNumber, seed: u64) -> Liar {
         Liar { lie, dice: Dice(seed), hub: hub.clone(), victim, held: None, lies: 0 }
     }
 

@@ -14,7 +14,7 @@ use huiliu_node::{
 };
 use huiliu_proto::{
     id::{FeedId, RecordId},
-    region::RegionCode,
+    union::UnionNumber,
     v1,
 };
 use prost::Message as _;
@@ -22,7 +22,7 @@ use prost::Message as _;
 use crate::world::Machine;
 
 /// Per union: work entries' sessions guided, and fen spent.
-pub type Sums = BTreeMap<RegionCode, (i128, i128)>;
+pub type Sums = BTreeMap<UnionNumber, (i128, i128)>;
 
 const WORK_ENTRY: u32 = 9;
 const EXPENDITURE: u32 = 27;
@@ -30,7 +30,7 @@ const EXPENDITURE: u32 = 27;
 /// What an entry adds to its union's sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub guided: i128,
     pub spent: i128,
 }

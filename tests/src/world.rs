@@ -17,7 +17,7 @@ use huiliu_node::{
     store::{Store, Threads},
     sync::{line::Dial, uplink::Uplink},
 };
-use huiliu_proto::region::RegionCode;
+use huiliu_proto::union::UnionNumber;
 
 use crate::people;
 
@@ -53,7 +53,7 @@ impl Machine {
         }
     }
 
-    pub fn union(&self) -> RegionCode {
+    pub fn union(&self) -> UnionNumber {
         self.home.config.union
     }
 
@@ -100,7 +100,7 @@ impl World {
 
     /// Sets up a machine and, where its parent is already here, joins it. Hubs are called `hub-<code>`.
     pub fn add(&mut self, union: &str, role: Role) -> Result<&Machine> {
-        let union: RegionCode = union.parse()?;
+        let union: UnionNumber = union.parse()?;
         let others = self.machines.iter().filter(|m| m.union() == union && !m.is_hub()).count();
         let name = match role {
             Role::Node => format!("node-{union}-{others}"),
@@ -125,7 +125,7 @@ impl World {
         Ok(self.machines.last().expect("one was just added"))
     }
 
-    pub fn hub(&self, union: RegionCode) -> Option<&Machine> {
+    pub fn hub(&self, union: UnionNumber) -> Option<&Machine> {
         self.machines.iter().find(|m| m.is_hub() && m.union() == union)
     }
 

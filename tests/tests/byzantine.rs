@@ -7,7 +7,7 @@ use huiliu_node::{
     cli::Exit,
     store::{evidence::What, feeds, receipts},
 };
-use huiliu_proto::region::RegionCode;
+use huiliu_proto::union::UnionNumber;
 use huiliu_tests::{
     chain::{Chain, Place},
     disk,
@@ -22,11 +22,11 @@ fn seeds(short: u64) -> u64 {
     std::env::var("HUILIU_SEEDS").ok().and_then(|v| v.parse().ok()).unwrap_or(short)
 }
 
-fn county() -> RegionCode {
+fn county() -> UnionNumber {
     "320922".parse().unwrap()
 }
 
-fn city() -> RegionCode {
+fn city() -> UnionNumber {
     "320900".parse().unwrap()
 }
 

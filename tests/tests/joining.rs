@@ -30,8 +30,8 @@ use huiliu_proto::{
     joining::Reason,
     kind::kind,
     record::Record,
-    region::RegionCode,
     token::{Pin, Token, pass_hash},
+    union::UnionNumber,
     v1::sync_client::SyncClient,
     value::Value,
 };
@@ -67,7 +67,7 @@ impl Nation {
         let dice = dice(1);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let mut home = Home::init(&dir.join("nation"), "test", RegionCode::NATION, Role::Root, &clock, &dice).unwrap();
+        let mut home = Home::init(&dir.join("nation"), "test", UnionNumber::NATION, Role::Root, &clock, &dice).unwrap();
         home.config.listen = Some(address.clone());
         home.save().unwrap();
         let store = home.store(clock.clone(), dice.clone(), Threads::Own).unwrap();
@@ -89,7 +89,7 @@ impl Nation {
     /// As `invite` does.
     async fn invite(&self, union: &str, further: bool) -> Token {
         let (id, secret) = join::draw(&self.dice);
-        let union: RegionCode = union.parse().unwrap();
+        let union: UnionNumber = union.parse().unwrap();
         let hash = pass_hash(&*secret.pass(&id));
         let now = (self.clock)();
         let new = authority::new_invitation(id, union, hash, further, None, now, now + 7 * DAY);
@@ -97,7 +97,7 @@ impl Nation {
         Token {
             network: "test".into(),
             root: self.home.fingerprint().unwrap().unwrap(),
-            hub: RegionCode::NATION,
+            hub: UnionNumber::NATION,
             address: self.address.clone(),
             pin: Pin::of(&self.home.authority_key().unwrap()),
             union,
@@ -150,7 +150,7 @@ impl Nation {
 
     /// Callers it has enrolled for a union.
     fn enrolled(&self, union: &str) -> usize {
-        let union: RegionCode = union.parse().unwrap();
+        let union: UnionNumber = union.parse().unwrap();
         let all = self.store.read(|conn| trust::enrolments(conn, None)).unwrap();
         all.iter().filter(|e| e.union == union).count()
     }
@@ -230,7 +230,7 @@ async fn a_second_root_beside_the_true_one_is_not_taken() {
     let dir = tempfile::tempdir().unwrap();
     let nation = Nation::up(dir.path()).await;
     let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
-    let other = Home::init(&dir.path().join("other"), "test", RegionCode::NATION, Role::Root, &nation.clock, &dice(8));
+    let other = Home::init(&dir.path().join("other"), "test", UnionNumber::NATION, Role::Root, &nation.clock, &dice(8));
     let other = other.unwrap().root_certificate().unwrap();
     let request = home.request().unwrap();
     let granted = authority::enrol(&nation.home, &nation.store, &request, &nation.clock).await.unwrap();
@@ -339,7 +339,7 @@ async fn a_clock_that_is_far_off_is_named() {
 async fn exchange_with(nation: &Nation, config: ClientConfig) -> Result<(), String> {
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let address = nation.address.clone();
-    let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+    let name = ServerName::try_from(certificates::hub_name(UnionNumber::NATION)).unwrap();
     let service = tower::service_fn(move |_: tonic::transport::Uri| {
         let (connector, name, address) = (connector.clone(), name.clone(), address.clone());
         async move {
@@ -426,7 +426,7 @@ async fn callers_that_only_hold_the_line_keep_nobody_out() {
     let pin = Pin::of(&nation.home.authority_key().unwrap());
     let guests = tokio_rustls::TlsConnector::from(tls::joining(pin, &nation.clock).unwrap());
     for _ in 0..40 {
-        let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+        let name = ServerName::try_from(certificates::hub_name(UnionNumber::NATION)).unwrap();
         if let Ok(line) = TcpStream::connect(&nation.address).await
             && let Ok(stream) = guests.connect(name, line).await
         {
@@ -451,7 +451,7 @@ async fn a_machine_that_holds_many_lines_is_told_to_wait() {
     let connector = tokio_rustls::TlsConnector::from(tls::client(&home, &nation.clock).unwrap());
     let mut held = vec![];
     for _ in 0..8 {
-        let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+        let name = ServerName::try_from(certificates::hub_name(UnionNumber::NATION)).unwrap();
         held.push(connector.connect(name, TcpStream::connect(&nation.address).await.unwrap()).await.unwrap());
     }
     let uplink = nation.uplink(&home);
@@ -484,14 +484,14 @@ async fn a_certificate_without_an_enrolment_takes_no_place() {
     let connector = tokio_rustls::TlsConnector::from(tls::client(&stranger, &nation.clock).unwrap());
     let mut held = vec![];
     for _ in 0..8 {
-        let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+        let name = ServerName::try_from(certificates::hub_name(UnionNumber::NATION)).unwrap();
         held.push(connector.connect(name, TcpStream::connect(&nation.address).await.unwrap()).await.unwrap());
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(shown_to(&nation, &stranger).await, Err("stranger".into()));
     // However many there are, they share the guests' places.
     for _ in 0..40 {
-        let name = ServerName::try_from(certificates::hub_name(RegionCode::NATION)).unwrap();
+        let name = ServerName::try_from(certificates::hub_name(UnionNumber::NATION)).unwrap();
         if let Ok(line) = TcpStream::connect(&nation.address).await
             && let Ok(stream) = connector.connect(name, line).await
         {
@@ -524,7 +524,7 @@ async fn a_hub_that_poses_as_the_one_above_is_not_believed() {
     // Another province's hub makes itself a certificate with the national hub's name, which goes back to the root.
     let mut rogue = nation.machine(dir.path(), "320000", Role::Hub, 3);
     nation.enter(&mut rogue, &nation.invite("320000", false).await).await.unwrap();
-    rogue.config.union = RegionCode::NATION;
+    rogue.config.union = UnionNumber::NATION;
     let server = tls::server(&rogue, &nation.clock, &nation.dice).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(server.clone());
     let address = impostor(move |stream| {
@@ -560,7 +560,7 @@ async fn what_intercepts_is_named() {
 
     // N18: a proxy that makes certificates of its own for the name that is asked for.
     let (clock, dice) = (nation.clock.clone(), dice(7));
-    let proxy = Home::init(&dir.path().join("proxy"), "test", RegionCode::NATION, Role::Root, &clock, &dice).unwrap();
+    let proxy = Home::init(&dir.path().join("proxy"), "test", UnionNumber::NATION, Role::Root, &clock, &dice).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(tls::server(&proxy, &clock, &dice).unwrap());
     let address = impostor(move |stream| {
         let acceptor = acceptor.clone();

@@ -16,7 +16,7 @@ use huiliu_proto::{
     kind::{Reach, kind},
     operation::Operation,
     record::Record,
-    region::RegionCode,
+    union::UnionNumber,
     v1::Ruling,
     value::Value,
 };
@@ -112,7 +112,7 @@ impl Tree {
     }
 }
 
-fn union(code: &str) -> RegionCode {
+fn union(code: &str) -> UnionNumber {
     code.parse().unwrap()
 }
 
@@ -430,7 +430,7 @@ fn a_hub_cannot_take_another_hubs_key_for_its_own_child() {
     let caller = Caller { key: Some(key), until: i64::MAX, address: [127, 0, 0, 1].into(), crowded: false };
     let newest = tree.open[NATION].read(|c| Ok(trust::enrolments(c, None)?.pop())).unwrap().unwrap();
     assert_eq!(newest.device, DeviceId([8; 32]), "the nation has heard of it, last of all");
-    let known = gate::known(&tree.open[NATION], &caller, RegionCode::NATION).expect("the province is let in");
+    let known = gate::known(&tree.open[NATION], &caller, UnionNumber::NATION).expect("the province is let in");
     assert_eq!((known.device, known.union), (tree.machine(PROVINCE).me().device(), union("320000")));
 }
 

@@ -17,9 +17,9 @@ use huiliu_proto::{
     kind::{Reach, kind},
     operation::Operation,
     proof::{self, ProofError, Subject},
-    region::RegionCode,
     root::{Fingerprint, Root},
     signed::Receipt,
+    union::UnionNumber,
 };
 use huiliu_tests::{
     forger::Forger,
@@ -110,7 +110,7 @@ fn prove(store: &Store, root: Root, id: RecordId) -> Result<Made, ProvingError> 
     made.unwrap()
 }
 
-fn code(text: &str) -> RegionCode {
+fn code(text: &str) -> UnionNumber {
     text.parse().unwrap()
 }
 

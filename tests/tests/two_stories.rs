@@ -10,7 +10,7 @@ use huiliu_node::{
         feeds, receipts,
     },
 };
-use huiliu_proto::{feed::Scope, operation::Operation, region::RegionCode};
+use huiliu_proto::{feed::Scope, operation::Operation, union::UnionNumber};
 use huiliu_tests::{
     chain::{Chain, Place},
     forger::Forger,
@@ -18,16 +18,16 @@ use huiliu_tests::{
     talk::talk,
 };
 
-fn county() -> RegionCode {
+fn county() -> UnionNumber {
     "320922".parse().unwrap()
 }
 
-fn city() -> RegionCode {
+fn city() -> UnionNumber {
     "320900".parse().unwrap()
 }
 
 /// Feeds of a union, those below it and those above it.
-fn comes_from(row: &feeds::FeedRow, union: RegionCode) -> bool {
+fn comes_from(row: &feeds::FeedRow, union: UnionNumber) -> bool {
     union.contains(row.feed.union) && row.feed.union != union
 }
 

@@ -15,8 +15,8 @@ use huiliu_node::{
 };
 use huiliu_proto::{
     lang::Lang,
-    region::RegionCode,
     token::{Pin, Token, TokenId, pass_hash},
+    union::UnionNumber,
 };
 use serde_json::json;
 
@@ -47,7 +47,7 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
     }
 }
 
-fn mint(desk: &Desk, office: &Office, union: RegionCode, further: bool, days: u32) -> anyhow::Result<Minted> {
+fn mint(desk: &Desk, office: &Office, union: UnionNumber, further: bool, days: u32) -> anyhow::Result<Minted> {
     let config = &office.home.config;
     if union.parent() != Some(config.union) {
         return Err(told(AuthorityError::NotBelow(union.to_string())));
@@ -121,7 +121,7 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
         let by = one.used.as_ref().map_or_else(String::new, |(_, device, _)| device.to_string()[..16].to_owned());
         table.row(vec![
             Cell::same(one.id.to_string()),
-            Cell::new(one.union.union_name(), u32::from(one.union)),
+            Cell::new(one.union.union_name(), u64::from(one.union)),
             Cell::new(further, one.further),
             Cell::new(desk.moment(one.made_at), one.made_at),
             Cell::new(desk.moment(one.expires_at), one.expires_at),

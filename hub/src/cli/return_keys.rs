@@ -56,7 +56,7 @@ impl ReturnKeys {
         let outcome = office.store.write_blocking(move |ledger| ledger.return_keys(&device))?;
         let keys = written(desk, outcome, &device)?;
         desk.answer(
-            || json!({ "union": u32::from(union), "device": device.to_string(), "keys": keys }),
+            || json!({ "union": u64::from(union), "device": device.to_string(), "keys": keys }),
             || match desk.lang {
                 Lang::Zh => format!("已返还{keys}把钥匙；下次交换时送达{name}"),
                 Lang::En => format!("{keys} keys given; they reach {name} with the next exchange"),

@@ -52,7 +52,7 @@ impl Revoke {
         revoked.map_err(Mistake::Refused)?;
         let cut = plan.cut();
         desk.answer(
-            || json!({ "device": plan.device.to_string(), "union": u32::from(plan.union), "no_longer_counting": cut }),
+            || json!({ "device": plan.device.to_string(), "union": u64::from(plan.union), "no_longer_counting": cut }),
             || format!("{}{}", desk.pick("已注销：", "revoked: "), plan.device),
         )?;
         if !desk.json {
@@ -90,7 +90,7 @@ fn preview(desk: &Desk, plan: &Plan) -> String {
             Scope::Own(Reach::Union) => desk.pick("本单位", "this union").to_owned(),
             Scope::Own(Reach::Province) => desk.pick("至省级", "the province").to_owned(),
             Scope::Own(Reach::Nation) => desk.pick("至全国", "the nation").to_owned(),
-            Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + branch.name(),
+            Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + &branch.name(),
             Scope::Everyone => desk.pick("全体下级", "all below").to_owned(),
         };
         table.row(vec![

@@ -6,14 +6,14 @@ use huiliu_node::{
     rollup::{Measure, Nature, Span, measures},
     store::rollups,
 };
-use huiliu_proto::region::RegionCode;
+use huiliu_proto::union::UnionNumber;
 
 use super::federation::Federation;
 
 /// One level's figures.
 #[derive(Debug, Clone)]
 pub struct Figures {
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub lines: Vec<Line>,
 }
 
@@ -38,8 +38,8 @@ impl Figures {
 
 /// Flows over the months of the span, stocks at its end; for every union of the federation.
 pub fn figures(federation: &Federation, span: Span) -> anyhow::Result<Vec<Figures>> {
-    let mut own: BTreeMap<RegionCode, BTreeMap<u32, i64>> = BTreeMap::new();
-    let mut totals: BTreeMap<RegionCode, BTreeMap<u32, i64>> = BTreeMap::new();
+    let mut own: BTreeMap<UnionNumber, BTreeMap<u32, i64>> = BTreeMap::new();
+    let mut totals: BTreeMap<UnionNumber, BTreeMap<u32, i64>> = BTreeMap::new();
     for member in &federation.members {
         let union = member.union;
         let (flows, stocks) = member.store.read(|conn| {
@@ -56,7 +56,7 @@ pub fn figures(federation: &Federation, span: Span) -> anyhow::Result<Vec<Figure
             totals.entry(union).or_default().insert(measure.number, total);
         }
     }
-    let line = |union: RegionCode, measure: &'static Measure| Line {
+    let line = |union: UnionNumber, measure: &'static Measure| Line {
         measure,
         total: totals[&union][&measure.number],
         sum: own.iter().filter(|(u, _)| union.contains(**u)).map(|(_, own)| own[&measure.number]).sum(),

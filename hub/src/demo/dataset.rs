@@ -20,7 +20,7 @@ use huiliu_proto::{
     lang::Lang,
     period::Day,
     record::Record,
-    region::RegionCode,
+    union::UnionNumber,
     value::Value,
 };
 use indicatif::ProgressBar;
@@ -35,7 +35,7 @@ macro_rules! files {
 }
 
 /// Union, name, content; in the order in which they are recorded. A test compares the list with the directory.
-const FILES: &[(u32, &str, &str)] = files! {
+const FILES: &[(u64, &str, &str)] = files! {
     100000: "01-programme" "15-allocation";
     320000: "03-mediator" "04-engagement" "06-assignment" "07-certificate" "10-work_entry" "11-budget"
         "11-budget.lines" "12-fund_receipt" "13-matching" "14-expenditure" "15-allocation" "16-filing";
@@ -61,7 +61,7 @@ const PLANTED: &str = include_str!("../../demo/planted.csv");
 /// What one union has to record, in order.
 #[derive(Debug)]
 pub struct Year {
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub rows: Vec<Row>,
 }
 
@@ -89,9 +89,9 @@ enum Cell {
 pub struct Planted {
     pub rule: String,
     pub innocent: bool,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     /// A union that must find it, for those it concerns below.
-    pub level: RegionCode,
+    pub level: UnionNumber,
     pub keys: Vec<String>,
     pub zh: String,
     pub en: String,
@@ -128,7 +128,7 @@ impl Keys {
 pub fn years() -> anyhow::Result<Vec<Year>> {
     let mut years: Vec<Year> = vec![];
     for (code, name, text) in FILES {
-        let union = RegionCode::try_from(*code)?;
+        let union = UnionNumber::try_from(*code)?;
         if years.last().is_none_or(|y| y.union != union) {
             years.push(Year { union, rows: vec![] });
         }
@@ -320,7 +320,7 @@ mod tests {
         signed::SigningKey,
     };
 
-    fn me(union: RegionCode, root: Option<huiliu_proto::id::DeviceId>) -> Me {
+    fn me(union: UnionNumber, root: Option<huiliu_proto::id::DeviceId>) -> Me {
         let dice = clock::dice();
         let random = || {
             let mut bytes = [0; 32];
@@ -404,7 +404,7 @@ mod tests {
     }
 
     /// The table of demo/README.md: full-time, part-time and counted for the fund at the end of 2025.
-    const COUNTS: [(u32, i64, i64, i64); 7] = [
+    const COUNTS: [(u64, i64, i64, i64); 7] = [
         (110_000, 3, 0, 3),
         (110_102, 18, 0, 18),
         (110_117, 15, 264, 12),
@@ -418,7 +418,7 @@ mod tests {
     async fn every_row_passes_and_the_totals_are_those_of_the_readme() {
         let dir = tempfile::tempdir().unwrap();
         let years = years().unwrap();
-        let nation_me = me(RegionCode::NATION, None);
+        let nation_me = me(UnionNumber::NATION, None);
         let root = nation_me.device();
         let nation = open(dir.path(), nation_me);
         let mut common = Keys::default();
@@ -433,7 +433,7 @@ mod tests {
             record(&store, &year.rows, &mut keys, &bar).await.unwrap();
             let sums = store.read(|conn| rollups::sums(conn, year.union, 0, month("2025-12"))).unwrap();
             let total = |measure| sums.get(&measure).map_or(0, |s| s.0);
-            let (_, full, part, funded) = COUNTS.into_iter().find(|c| c.0 == u32::from(year.union)).unwrap();
+            let (_, full, part, funded) = COUNTS.into_iter().find(|c| c.0 == u64::from(year.union)).unwrap();
             assert_eq!(
                 (total(rollup::FULL_TIME), total(rollup::PART_TIME), total(rollup::FUNDED)),
                 (full, part, funded),

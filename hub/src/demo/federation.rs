@@ -15,7 +15,7 @@ use huiliu_node::{
 };
 use huiliu_proto::{
     period::Day,
-    region::{Level, RegionCode},
+    union::{Level, UnionNumber},
 };
 use indicatif::ProgressBar;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -28,7 +28,7 @@ const STOPPING: Duration = Duration::from_secs(10);
 
 /// One union's machine.
 pub struct Member {
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub home: Home,
     pub store: Store,
     address: Option<SocketAddr>,
@@ -77,7 +77,7 @@ impl Federation {
     /// Sets the unions up below `dir`: keys, databases, requests and enrolments from the top down.
     pub async fn found(
         dir: &Path,
-        unions: &[RegionCode],
+        unions: &[UnionNumber],
         clock: Clock,
         bar: &ProgressBar,
     ) -> anyhow::Result<Federation> {
@@ -95,7 +95,7 @@ impl Federation {
         Ok(federation)
     }
 
-    async fn join(&mut self, dir: &Path, union: RegionCode, role: Role) -> anyhow::Result<()> {
+    async fn join(&mut self, dir: &Path, union: UnionNumber, role: Role) -> anyhow::Result<()> {
         let mut home = Home::init(dir, NETWORK, union, role, &self.clock, &clock::dice())?;
         let mut address = None;
         if role != Role::Node {
@@ -115,11 +115,11 @@ impl Federation {
         Ok(())
     }
 
-    pub fn member(&self, union: RegionCode) -> anyhow::Result<&Member> {
+    pub fn member(&self, union: UnionNumber) -> anyhow::Result<&Member> {
         self.members.iter().find(|m| m.union == union).with_context(|| format!("{union:?} is not in the demo"))
     }
 
-    fn member_mut(&mut self, union: RegionCode) -> anyhow::Result<&mut Member> {
+    fn member_mut(&mut self, union: UnionNumber) -> anyhow::Result<&mut Member> {
         self.members.iter_mut().find(|m| m.union == union).with_context(|| format!("{union:?} is not in the demo"))
     }
 
@@ -128,14 +128,14 @@ impl Federation {
     }
 
     pub async fn start_hubs(&mut self) -> anyhow::Result<()> {
-        let hubs: Vec<RegionCode> = self.hubs().map(|m| m.union).collect();
+        let hubs: Vec<UnionNumber> = self.hubs().map(|m| m.union).collect();
         for union in hubs {
             self.start_hub(union).await?;
         }
         Ok(())
     }
 
-    pub async fn start_hub(&mut self, union: RegionCode) -> anyhow::Result<()> {
+    pub async fn start_hub(&mut self, union: UnionNumber) -> anyhow::Result<()> {
         let clock = self.clock.clone();
         let member = self.member_mut(union)?;
         let address = member.address.context("only hubs serve")?;
@@ -160,7 +160,7 @@ impl Federation {
     }
 
     /// Tells those below where their hub listens now; those that were calling the old place call the new one.
-    async fn moved(&mut self, hub: RegionCode, to: SocketAddr) -> anyhow::Result<()> {
+    async fn moved(&mut self, hub: UnionNumber, to: SocketAddr) -> anyhow::Result<()> {
         let mut calling = vec![];
         for member in &mut self.members {
             if member.union == hub {
@@ -182,11 +182,11 @@ impl Federation {
 
     /// Everyone stays on the line to the union above, from now on.
     pub fn connect_all(&mut self) -> anyhow::Result<()> {
-        let below: Vec<RegionCode> = self.members.iter().map(|m| m.union).filter(|u| u.parent().is_some()).collect();
+        let below: Vec<UnionNumber> = self.members.iter().map(|m| m.union).filter(|u| u.parent().is_some()).collect();
         below.into_iter().try_for_each(|union| self.connect(union))
     }
 
-    pub fn connect(&mut self, union: RegionCode) -> anyhow::Result<()> {
+    pub fn connect(&mut self, union: UnionNumber) -> anyhow::Result<()> {
         let clock = self.clock.clone();
         let member = self.member_mut(union)?;
         let uplink = member.uplink(clock);
@@ -197,7 +197,7 @@ impl Federation {
     }
 
     /// Cuts a hub off: it serves nobody and calls nobody.
-    pub async fn cut_off(&mut self, union: RegionCode) -> anyhow::Result<()> {
+    pub async fn cut_off(&mut self, union: UnionNumber) -> anyhow::Result<()> {
         let member = self.member_mut(union)?;
         for running in [member.uplink.take(), member.hub.take()].into_iter().flatten() {
             running.stop().await;
@@ -205,7 +205,7 @@ impl Federation {
         Ok(())
     }
 
-    pub async fn bring_back(&mut self, union: RegionCode) -> anyhow::Result<()> {
+    pub async fn bring_back(&mut self, union: UnionNumber) -> anyhow::Result<()> {
         self.start_hub(union).await?;
         self.connect(union)
     }
@@ -258,13 +258,13 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_hub_that_lost_its_port_is_found_again() {
         let dir = tempfile::tempdir().unwrap();
-        let unions = [RegionCode::NATION, 320_000.try_into().unwrap()];
+        let unions = [UnionNumber::NATION, 320_000u64.try_into().unwrap()];
         let mut federation =
             Federation::found(dir.path(), &unions, clock::system(), &ProgressBar::hidden()).await.unwrap();
         federation.start_hubs().await.unwrap();
         federation.connect_all().unwrap();
         streams::converge(&federation, Duration::from_secs(60), &|_| ()).await.unwrap();
-        federation.cut_off(RegionCode::NATION).await.unwrap();
+        federation.cut_off(UnionNumber::NATION).await.unwrap();
         let port = federation.members[0].address.unwrap();
         // The hub's listener may close a moment after the hub.
         let _stranger = loop {
@@ -273,7 +273,7 @@ mod tests {
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         };
-        federation.start_hub(RegionCode::NATION).await.unwrap();
+        federation.start_hub(UnionNumber::NATION).await.unwrap();
         let nation = &federation.members[0].store;
         let mut keys = dataset::Keys::default();
         let years = dataset::years().unwrap();

@@ -4,7 +4,7 @@ use huiliu_node::{
     check::{self, Check, Found, Waiting},
     store::projection,
 };
-use huiliu_proto::{kind::kind, period::Day, region::RegionCode, value::Value};
+use huiliu_proto::{kind::kind, period::Day, union::UnionNumber, value::Value};
 
 use super::{
     dataset::{Keys, Planted},
@@ -14,7 +14,7 @@ use super::{
 /// What one hub found.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    pub by: RegionCode,
+    pub by: UnionNumber,
     pub found: Found,
 }
 

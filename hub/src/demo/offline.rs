@@ -6,14 +6,14 @@ use huiliu_node::{
     rollup,
     store::{Store, projection},
 };
-use huiliu_proto::{kind::kind, lang::Lang, region::RegionCode, value::Value};
+use huiliu_proto::{kind::kind, lang::Lang, union::UnionNumber, value::Value};
 use indicatif::ProgressBar;
 
 use super::dataset::{self, Keys};
 
-pub const COUNTY: u32 = 320_922;
+pub const COUNTY: u64 = 320_922;
 /// The hub that is cut off.
-pub const CITY: u32 = 320_900;
+pub const CITY: u64 = 320_900;
 /// The measure that moves, and by how much these lines move it.
 pub const MEASURE: u32 = rollup::TOPICS;
 pub const MOVES: i64 = 17;
@@ -60,10 +60,10 @@ pub fn seen(store: &Store, keys: &Keys) -> anyhow::Result<bool> {
     Ok(row.is_some_and(|row| row.record.text("remarks") == Some(REMARK)))
 }
 
-pub fn county() -> anyhow::Result<RegionCode> {
-    Ok(RegionCode::try_from(COUNTY)?)
+pub fn county() -> anyhow::Result<UnionNumber> {
+    Ok(UnionNumber::try_from(COUNTY)?)
 }
 
-pub fn city() -> anyhow::Result<RegionCode> {
-    Ok(RegionCode::try_from(CITY)?)
+pub fn city() -> anyhow::Result<UnionNumber> {
+    Ok(UnionNumber::try_from(CITY)?)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use huiliu_proto::region::{Level, RegionCode};
+use huiliu_proto::union::{Level, UnionNumber};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
@@ -35,12 +35,13 @@ pub struct Report {
     pub good: bool,
 }
 
-fn level(union: RegionCode) -> &'static str {
+fn level(union: UnionNumber) -> &'static str {
     match union.level() {
         Level::Nation => "nation",
         Level::Province => "province",
         Level::City => "city",
         Level::County => "county",
+        Level::Township => "township",
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the demo shows while it runs: headings, sentences, tables and bars, in the language chosen.
 
 use std::{
+    borrow::Cow,
     io::{IsTerminal as _, stderr},
     time::Duration,
 };
@@ -9,7 +10,7 @@ use huiliu_node::{
     cli::table::Table,
     rollup::{Measure, Unit},
 };
-use huiliu_proto::{lang::Lang, money::Fen, region::RegionCode};
+use huiliu_proto::{lang::Lang, money::Fen, union::UnionNumber};
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub struct Screen {
@@ -46,24 +47,24 @@ impl Screen {
         bar
     }
 
-    pub fn name(&self, union: RegionCode) -> String {
+    pub fn name(&self, union: UnionNumber) -> String {
         match self.lang {
             Lang::Zh => union.union_name(),
             Lang::En => format!("{union} {}", english(union)),
         }
     }
 
-    pub fn short(&self, union: RegionCode) -> String {
+    pub fn short(&self, union: UnionNumber) -> String {
         match self.lang {
-            Lang::Zh => union.name().to_owned(),
-            Lang::En => english(union).to_owned(),
+            Lang::Zh => union.name().into_owned(),
+            Lang::En => english(union).into_owned(),
         }
     }
 }
 
 /// The table of regions has Chinese names only; these are the demo's eight.
-fn english(union: RegionCode) -> &'static str {
-    match union.get() {
+fn english(union: UnionNumber) -> Cow<'static, str> {
+    let name = match union.get() {
         100_000 => "national union",
         110_000 => "Beijing",
         110_102 => "Xicheng",
@@ -72,8 +73,9 @@ fn english(union: RegionCode) -> &'static str {
         320_900 => "Yancheng",
         320_922 => "Binhai",
         320_923 => "Funing",
-        _ => union.name(),
-    }
+        _ => return union.name(),
+    };
+    name.into()
 }
 
 /// In whole yuan and fen, or a plain count.

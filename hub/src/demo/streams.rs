@@ -9,7 +9,7 @@ use huiliu_proto::{
     feed::{Feed, Scope},
     id::{FeedId, Hash},
     kind::Reach,
-    region::RegionCode,
+    union::UnionNumber,
 };
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ pub struct Stream {
     pub feed: Arc<Feed>,
     pub size: u64,
     pub root: Hash,
-    pub acknowledged: BTreeMap<RegionCode, u64>,
+    pub acknowledged: BTreeMap<UnionNumber, u64>,
 }
 
 /// How far everything has come.
@@ -35,7 +35,7 @@ pub struct Standing {
     pub expected: u64,
     pub arrived: u64,
     /// Reader, feed: what is not equal yet.
-    pub behind: Vec<(RegionCode, FeedId)>,
+    pub behind: Vec<(UnionNumber, FeedId)>,
     /// Something is still to be written: statements that are due, heads that are not signed.
     pub unfinished: bool,
     /// Operations that were set aside as not counting.

@@ -8,7 +8,7 @@ use huiliu_proto::{
     feed::Scope,
     kind::{Reach, kind},
     lang::Lang,
-    region::RegionCode,
+    union::UnionNumber,
 };
 
 use super::{
@@ -60,7 +60,7 @@ impl Screen {
     }
 
     /// A level's roll-up beside the sum of these unions' own numbers.
-    pub fn figures(&self, level: &Figures, unions: impl Iterator<Item = RegionCode>) {
+    pub fn figures(&self, level: &Figures, unions: impl Iterator<Item = UnionNumber>) {
         let lang = self.lang;
         let unions: Vec<String> = unions.map(|union| self.short(union)).collect();
         println!("\n   {}  = {}", self.name(level.union), unions.join(" + "));

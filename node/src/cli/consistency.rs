@@ -55,7 +55,7 @@ impl Consistency {
         desk.answer(
             || {
                 let receipt = |r: &Receipt| {
-                    json!({ "union": u32::from(r.union), "size": r.size, "received_at": r.received_at })
+                    json!({ "union": u64::from(r.union), "size": r.size, "received_at": r.received_at })
                 };
                 json!({
                     "file": file, "bytes": made.file.len(), "consistent": true, "feed": id,
@@ -146,7 +146,7 @@ impl Consistency {
 }
 
 /// A union, or else a file that is not there.
-fn named(typed: &str) -> Result<huiliu_proto::region::RegionCode> {
+fn named(typed: &str) -> Result<huiliu_proto::union::UnionNumber> {
     receipts::union(typed).map_err(|_| {
         Mistake::usage(
             both(

@@ -1,7 +1,7 @@
 //! `init`: this union's machine on its first day. It can work at once, and join a network when there is a line.
 
 use anyhow::Result;
-use huiliu_proto::region::RegionCode;
+use huiliu_proto::union::UnionNumber;
 
 use super::{Desk, desk::Program, error::Exit, passphrase, record::union_named};
 use crate::{
@@ -30,7 +30,7 @@ pub struct Init {
 
 impl Init {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let union = self.union.as_deref().map_or(Ok(RegionCode::NATION), union_named)?;
+        let union = self.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
         let role = match self.root {
             true => Role::Root,
             false if self.hub || desk.program == Program::Hub => Role::Hub,
@@ -51,7 +51,7 @@ impl Init {
                 serde_json::json!({
                     "home": home.dir.display().to_string(),
                     "network": home.config.network,
-                    "union": u32::from(union),
+                    "union": u64::from(union),
                     "hub": home.config.hub,
                     "device": office.me.device().to_string(),
                     "keys": kept.word(),

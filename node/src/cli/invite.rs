@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::{lang::Lang, region::RegionCode};
+use huiliu_proto::{lang::Lang, union::UnionNumber};
 use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2};
 use serde_json::json;
 
@@ -82,7 +82,7 @@ impl Invite {
             return Err(Mistake::usage(what, hint).into());
         }
         let office = desk.open_with(Threads::Inline)?;
-        if office.home.config.union == RegionCode::NATION {
+        if office.home.config.union == UnionNumber::NATION {
             let what = both(
                 "全国总工会没有上级，不能这样增加机器",
                 "the national union has none above it to enrol a further machine",
@@ -109,8 +109,8 @@ impl Invite {
         desk.answer(
             || {
                 json!({
-                    "token": text.as_str(), "id": token.id.to_string(), "union": u32::from(union),
-                    "hub": u32::from(token.hub), "address": token.address, "expires_at": minted.expires_at,
+                    "token": text.as_str(), "id": token.id.to_string(), "union": u64::from(union),
+                    "hub": u64::from(token.hub), "address": token.address, "expires_at": minted.expires_at,
                     "root": token.root.to_string(), "file": self.out.as_ref().map(|path| path.display().to_string()),
                 })
             },

@@ -41,7 +41,7 @@ impl RequestArgs {
         request.write(&self.file)?;
         let file = self.file.display().to_string();
         desk.answer(
-            || serde_json::json!({ "file": file, "union": u32::from(home.config.union), "device": request.device }),
+            || serde_json::json!({ "file": file, "union": u64::from(home.config.union), "device": request.device }),
             || {
                 format!(
                     "{}{file}\n{}{}",
@@ -78,7 +78,7 @@ impl Join {
         desk.answer(
             || {
                 json!({
-                    "parent": parent.map(|p| u32::from(p.union)),
+                    "parent": parent.map(|p| u64::from(p.union)),
                     "address": address,
                     "network": home.config.network,
                     "root": root,

@@ -163,7 +163,7 @@ fn json_of(preview: &Preview, file: &str) -> Json {
     let proven = &preview.made.proven;
     let receipts = proven.feeds.iter().flat_map(|f| f.receipts.iter()).map(|r| {
         json!({
-            "feed": r.feed.to_string(), "union": u32::from(r.union), "size": r.size, "received_at": r.received_at,
+            "feed": r.feed.to_string(), "union": u64::from(r.union), "size": r.size, "received_at": r.received_at,
         })
     });
     let names = |at: &[usize]| at.iter().map(|at| preview.kind.fields[*at].name).collect::<Vec<_>>();

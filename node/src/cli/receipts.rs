@@ -6,7 +6,7 @@ mod verify;
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::{id::FeedId, region::RegionCode, signed::Receipt};
+use huiliu_proto::{id::FeedId, signed::Receipt, union::UnionNumber};
 use rusqlite::Connection;
 
 use super::{
@@ -57,7 +57,7 @@ pub fn feed_named(conn: &Connection, typed: &str) -> Result<FeedId> {
 }
 
 /// The receipt of a union for a feed.
-pub fn held(conn: &Connection, feed: FeedId, union: RegionCode) -> Result<Receipt> {
+pub fn held(conn: &Connection, feed: FeedId, union: UnionNumber) -> Result<Receipt> {
     let found = receipts::all(conn)?.into_iter().find(|r| r.feed == feed && r.union == union);
     found.ok_or_else(|| {
         Mistake::failed(
@@ -74,6 +74,6 @@ pub fn held(conn: &Connection, feed: FeedId, union: RegionCode) -> Result<Receip
     })
 }
 
-pub(super) fn union(typed: &str) -> Result<RegionCode> {
+pub(super) fn union(typed: &str) -> Result<UnionNumber> {
     Ok(union_named(typed)?)
 }

@@ -1,7 +1,7 @@
 //! `rollup`: a union's totals, alone and with everything below it.
 
 use anyhow::Result;
-use huiliu_proto::{money::Fen, period::Month, region::RegionCode};
+use huiliu_proto::{money::Fen, period::Month, union::UnionNumber};
 use serde_json::json;
 
 use super::{
@@ -76,7 +76,7 @@ impl Rollup {
         desk.answer(
             || {
                 json!({
-                    "union": u32::from(union), "from": from.to_string(), "to": to.to_string(),
+                    "union": u64::from(union), "from": from.to_string(), "to": to.to_string(),
                     "measures": table.json(),
                 })
             },
@@ -86,7 +86,7 @@ impl Rollup {
     }
 }
 
-fn heading(desk: &Desk, union: RegionCode, from: Month, to: Month) -> String {
+fn heading(desk: &Desk, union: UnionNumber, from: Month, to: Month) -> String {
     let span = format!("{from} {} {to}", desk.pick("至", "to"));
     format!("{}（{union}） {span}{}", union.union_name(), desk.pick("，金额单位：元", ", money in yuan"))
 }

@@ -136,7 +136,7 @@ fn scope(desk: &Desk, own: &Own) -> String {
         Scope::Own(Reach::Union) => desk.pick("本单位", "this union").to_owned(),
         Scope::Own(Reach::Province) => desk.pick("至省级", "the province").to_owned(),
         Scope::Own(Reach::Nation) => desk.pick("至全国", "the nation").to_owned(),
-        Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + branch.name(),
+        Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + &branch.name(),
         Scope::Everyone => desk.pick("全体下级", "all below").to_owned(),
     }
 }
@@ -189,14 +189,14 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
     let config = &office.home.config;
     let links = standing.links.iter().map(|link| {
         json!({
-            "union": u32::from(link.union), "device": link.device.to_string(), "last_try": link.last_try,
+            "union": u64::from(link.union), "device": link.device.to_string(), "last_try": link.last_try,
             "last_success": link.last_success, "error": link.error,
         })
     });
     let own = standing.own.iter().map(|own| {
         let receipts = own.receipts.iter();
         let receipts =
-            receipts.map(|(by, size, at)| json!({ "union": u32::from(*by), "size": size, "received_at": at }));
+            receipts.map(|(by, size, at)| json!({ "union": u64::from(*by), "size": size, "received_at": at }));
         json!({
             "feed": own.feed.to_string(), "size": own.size, "waiting": own.waiting, "oldest": own.oldest,
             "receipts": receipts.collect::<Vec<_>>(),
@@ -204,7 +204,7 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
     });
     let unknown = standing.unknown.iter();
     let unknown =
-        unknown.map(|u| json!({ "feed": u.feed.to_string(), "union": u32::from(u.union), "operations": u.operations }));
+        unknown.map(|u| json!({ "feed": u.feed.to_string(), "union": u64::from(u.union), "operations": u.operations }));
     let evidence = standing.evidence.iter();
     let evidence = evidence.map(|kept| {
         let evidence = &kept.evidence;
@@ -213,9 +213,9 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
     let expiring = expiry.is_some_and(Expiry::needs_a_person).then_some("certificate");
     let attention = standing.needs().into_iter().map(Need::word).chain(expiring);
     json!({
-        "program": desk.program.name(), "network": config.network, "union": u32::from(config.union), "hub": config.hub,
+        "program": desk.program.name(), "network": config.network, "union": u64::from(config.union), "hub": config.hub,
         "device": office.me.device().to_string(), "incarnation": office.me.memory.incarnation(),
-        "parent": config.parent.as_ref().map(|p| json!({ "union": u32::from(p.union), "address": p.address })),
+        "parent": config.parent.as_ref().map(|p| json!({ "union": u64::from(p.union), "address": p.address })),
         "waiting": standing.waiting(), "oldest_waiting": standing.oldest(),
         "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),
         "keys": standing.kept.word(), "conflicts": standing.conflicts, "quarantine": standing.quarantine,

@@ -2,11 +2,11 @@
 
 use super::*;
 
-const COUNTY: u32 = 320_922;
-const CITY: u32 = 320_900;
-const PROVINCE: u32 = 320_000;
+const COUNTY: u64 = 320_922;
+const CITY: u64 = 320_900;
+const PROVINCE: u64 = 320_000;
 
-fn union(code: u32) -> RegionCode {
+fn union(code: u64) -> UnionNumber {
     code.try_into().expect("a code of this test")
 }
 
@@ -28,7 +28,7 @@ fn version(id: u8, year: i64) -> Version {
 }
 
 /// Reviews in the order in which they were made: by whom, of which filing, which action.
-fn reviews(steps: &[(u32, u8, ReviewAction)]) -> Vec<Review> {
+fn reviews(steps: &[(u64, u8, ReviewAction)]) -> Vec<Review> {
     let made = steps.iter().zip(100..).map(|((by, filing, action), id)| Review {
         id: RecordId([id; 16]),
         by: union(*by),
@@ -40,7 +40,7 @@ fn reviews(steps: &[(u32, u8, ReviewAction)]) -> Vec<Review> {
     made.collect()
 }
 
-fn words(versions: &[Version], steps: &[(u32, u8, ReviewAction)]) -> Vec<(&'static str, bool)> {
+fn words(versions: &[Version], steps: &[(u64, u8, ReviewAction)]) -> Vec<(&'static str, bool)> {
     let standings = standings(versions.to_vec(), &reviews(steps));
     standings.iter().map(|s| (s.state.word(), s.holds)).collect()
 }

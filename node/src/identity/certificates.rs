@@ -1,6 +1,6 @@
 //! X.509 as this network uses it: each hub is the authority for its children, the national hub's certificate the root.
 
-use huiliu_proto::{id::Hash, region::RegionCode};
+use huiliu_proto::{id::Hash, union::UnionNumber};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType, SerialNumber,
@@ -19,15 +19,15 @@ const AUTHORITY_LIFE: Duration = Duration::days(3650);
 const SLACK: Duration = Duration::days(2);
 
 /// The name by which a union's hub is called, and by nothing else.
-pub fn hub_name(union: RegionCode) -> String {
+pub fn hub_name(union: UnionNumber) -> String {
     format!("hub-{union}.huiliu.internal")
 }
 
-pub fn machine_name(union: RegionCode) -> String {
+pub fn machine_name(union: UnionNumber) -> String {
     format!("machine of {union}")
 }
 
-pub fn authority_name(union: RegionCode) -> String {
+pub fn authority_name(union: UnionNumber) -> String {
     format!("authority of {union}")
 }
 
@@ -72,7 +72,7 @@ fn serial(dice: &Dice) -> SerialNumber {
 }
 
 /// The national hub's own certificate, PEM.
-pub fn root(key: &KeyPair, union: RegionCode, now_ms: i64, dice: &Dice) -> Result<String, IdentityError> {
+pub fn root(key: &KeyPair, union: UnionNumber, now_ms: i64, dice: &Dice) -> Result<String, IdentityError> {
     let mut params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
     authority(&mut params);
     params.serial_number = Some(serial(dice));
@@ -97,7 +97,7 @@ pub struct Authority<'a> {
 
 impl Authority<'_> {
     /// Answers a machine's request. Of what the request says only the key is taken.
-    pub fn machine(&self, request: &str, union: RegionCode, now_ms: i64) -> Result<String, IdentityError> {
+    pub fn machine(&self, request: &str, union: UnionNumber, now_ms: i64) -> Result<String, IdentityError> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         request.params = params(&machine_name(union), now_ms, MACHINE_LIFE);
         machine(&mut request.params);
@@ -106,7 +106,7 @@ impl Authority<'_> {
     }
 
     /// Answers a hub's request for an authority's certificate.
-    pub fn authority(&self, request: &str, union: RegionCode, now_ms: i64) -> Result<String, IdentityError> {
+    pub fn authority(&self, request: &str, union: UnionNumber, now_ms: i64) -> Result<String, IdentityError> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         request.params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
         authority(&mut request.params);
@@ -115,7 +115,7 @@ impl Authority<'_> {
     }
 
     /// The certificate a hub serves with: for its own key, under its own authority and name.
-    pub fn server(&self, key: &KeyPair, union: RegionCode, now_ms: i64) -> Result<String, IdentityError> {
+    pub fn server(&self, key: &KeyPair, union: UnionNumber, now_ms: i64) -> Result<String, IdentityError> {
         let mut params = params(&machine_name(union), now_ms, MACHINE_LIFE);
         machine(&mut params);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

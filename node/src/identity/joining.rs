@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use huiliu_proto::{
     id::{DeviceId, Hash, hex, unhex},
     joining::Entering,
-    region::RegionCode,
     root::{Fingerprint, Root},
     seal::GrantKey,
     signed::SigningKey,
     token::Token,
+    union::UnionNumber,
     v1,
 };
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use crate::clock::{Clock, Dice};
 #[serde(deny_unknown_fields)]
 pub struct Request {
     pub network: String,
-    pub union: u32,
+    pub union: u64,
     /// Ed25519 public key, hexadecimal.
     pub device: String,
     pub hub: bool,
@@ -42,7 +42,7 @@ pub struct Grant {
     /// The national hub's device, hexadecimal, and its certificate, PEM.
     pub root: String,
     pub root_certificate: String,
-    pub parent_union: u32,
+    pub parent_union: u64,
     pub parent_device: String,
     pub parent_address: String,
     /// This machine's certificate and those above it, without the root's, PEM.
@@ -64,8 +64,8 @@ impl Request {
     }
 
     /// Union, device and the hash of its TLS key, checked.
-    pub fn parts(&self) -> Result<(RegionCode, DeviceId, Hash), IdentityError> {
-        let union = RegionCode::try_from(self.union).map_err(|_| broken("request", "union"))?;
+    pub fn parts(&self) -> Result<(UnionNumber, DeviceId, Hash), IdentityError> {
+        let union = UnionNumber::try_from(self.union).map_err(|_| broken("request", "union"))?;
         let device = self.device.parse().map_err(|_| broken("request", "device"))?;
         Ok((union, device, certificates::request_key_hash(&self.tls)?))
     }
@@ -246,7 +246,7 @@ impl Home {
         if known.is_some_and(|known| known != root.fingerprint()) {
             return Err(IdentityError::OtherRoot);
         }
-        let parent_union = RegionCode::try_from(grant.parent_union).map_err(|_| broken("grant", "parent_union"))?;
+        let parent_union = UnionNumber::try_from(grant.parent_union).map_err(|_| broken("grant", "parent_union"))?;
         if self.config.union.parent() != Some(parent_union) {
             return Err(broken("grant", "parent_union"));
         }

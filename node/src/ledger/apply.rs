@@ -11,7 +11,7 @@ use huiliu_proto::{
     operation::Operation,
     period::Day,
     record::Record,
-    region::{Level, RegionCode},
+    union::{Level, UnionNumber},
     v1::Ruling,
     value::Value,
 };
@@ -187,9 +187,9 @@ impl Ledger {
     }
 
     /// Adds (`sign` 1) or takes away (-1) parts of a union's own totals.
-    fn count(&mut self, owner: RegionCode, parts: Vec<Part>, sign: i64) -> Result<()> {
+    fn count(&mut self, owner: UnionNumber, parts: Vec<Part>, sign: i64) -> Result<()> {
         for (measure, month, amount) in parts {
-            let cell = self.cells.entry((u32::from(owner), measure, month)).or_default();
+            let cell = self.cells.entry((owner, measure, month)).or_default();
             *cell = amount
                 .checked_mul(sign)
                 .and_then(|amount| cell.checked_add(amount))
@@ -240,8 +240,7 @@ impl Ledger {
     /// Figures count only where the records they come from are not seen.
     fn take_statement(&mut self, id: &RecordId, record: &Record) -> Result<Result<(), Refusal>> {
         let (Some(union), Some(month)) = (record.int("union"), record.int("month")) else { return Ok(Ok(())) };
-        let (Ok(union), Ok(month)) = (u32::try_from(union), i32::try_from(month)) else { return Ok(Ok(())) };
-        let Ok(code) = RegionCode::try_from(union) else { return Ok(Ok(())) };
+        let (Ok(union), Ok(month)) = (UnionNumber::try_from(union), i32::try_from(month)) else { return Ok(Ok(())) };
         if self.me.union.level() != Level::Nation
             || rollups::latest_statement(&self.conn, union, month)?.as_ref() != Some(id)
         {
@@ -253,8 +252,8 @@ impl Ledger {
             figures.iter().map(|(measure, value)| (*measure, month, *value)).collect()
         };
         let (before, now) = (parts(&before), parts(&now));
-        self.count(code, before, -1)?;
-        self.count(code, now, 1)?;
+        self.count(union, before, -1)?;
+        self.count(union, now, 1)?;
         Ok(Ok(()))
     }
 
@@ -427,7 +426,7 @@ impl Ledger {
 
     /// Whether the feed's device may write for the feed's union, up to the network's root.
     pub(super) fn admitted(&self, feed: &Feed, own: bool) -> Result<bool> {
-        if own || (self.me.root == Some(feed.device) && feed.union == RegionCode::NATION) {
+        if own || (self.me.root == Some(feed.device) && feed.union == UnionNumber::NATION) {
             return Ok(true);
         }
         let Some(parent) = feed.union.parent() else { return Ok(false) };

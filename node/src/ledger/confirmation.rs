@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, lang::Label, region::RegionCode};
+use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, lang::Label, union::UnionNumber};
 use rusqlite::Connection;
 
 use super::Ledger;
@@ -27,13 +27,13 @@ const LONG: i64 = 14 * DAY;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Lack {
     feed: FeedId,
-    union: RegionCode,
+    union: UnionNumber,
     confirmed: u64,
     has: u64,
 }
 
 /// What is not confirmed, of this device's own feeds and of those in which the union above speaks down to here.
-fn lacking(conn: &Connection, me: RegionCode, now: i64) -> Result<BTreeSet<Lack>> {
+fn lacking(conn: &Connection, me: UnionNumber, now: i64) -> Result<BTreeSet<Lack>> {
     let mut lacks = BTreeSet::new();
     let Some(parent) = me.parent() else { return Ok(lacks) };
     let mut looked_at = feeds::owned(conn)?;
@@ -48,7 +48,7 @@ fn lacking(conn: &Connection, me: RegionCode, now: i64) -> Result<BTreeSet<Lack>
     Ok(lacks)
 }
 
-fn lack(conn: &Connection, row: &FeedRow, parent: RegionCode) -> Result<Option<Lack>> {
+fn lack(conn: &Connection, row: &FeedRow, parent: UnionNumber) -> Result<Option<Lack>> {
     if row.feed.scope == Scope::Own(Reach::Union) {
         return Ok(None);
     }
@@ -71,7 +71,7 @@ fn lack(conn: &Connection, row: &FeedRow, parent: RegionCode) -> Result<Option<L
 
 /// Whether something is not confirmed, or was not the last time: asked first, so that an exchange in which all is well
 /// writes nothing.
-pub(crate) fn anything(conn: &Connection, me: RegionCode, now: i64) -> Result<bool> {
+pub(crate) fn anything(conn: &Connection, me: UnionNumber, now: i64) -> Result<bool> {
     Ok(!claims::unconfirmed(conn)?.is_empty() || !lacking(conn, me, now)?.is_empty())
 }
 

@@ -6,8 +6,8 @@ use huiliu_proto::{
     id::{DeviceId, RecordId},
     kind::{Privacy, Shape, kind, kinds},
     record::{Record, Refusal},
-    region::RegionCode,
     seal::{self, SealKey},
+    union::UnionNumber,
     value::Value,
 };
 
@@ -25,15 +25,15 @@ use crate::{
 pub enum Return {
     /// The device, its union, and how many keys.
     Written {
-        union: RegionCode,
+        union: UnionNumber,
         keys: usize,
     },
     /// No enrolled device below begins like this, or several do.
     NoDevice,
     /// The union granted this hub no key.
-    NoKeys(RegionCode),
+    NoKeys(UnionNumber),
     /// This is not the hub of the province the union is in.
-    NotProvince(RegionCode),
+    NotProvince(UnionNumber),
     Refused(Vec<Refusal>),
 }
 
@@ -41,9 +41,9 @@ impl Ledger {
     /// An enrolment, or a key, arrived that may let this machine grant or take keys.
     pub(super) fn keys_may_move(&mut self, record: &Record) {
         let (me, province) = (self.me.union, self.me.union.province());
-        let about = record.int("union").and_then(|code| u32::try_from(code).ok());
+        let about = record.int("union").and_then(|number| UnionNumber::try_from(number).ok());
         let concerns_us = match record.kind.name {
-            "enrolment" => about == Some(me.get()) || about == province.map(RegionCode::get),
+            "enrolment" => about == Some(me) || (about.is_some() && about == province),
             "key_grant" => record.bytes("to_device") == Some(self.me.device().as_bytes()),
             "key_return" => record.bytes("device") == Some(self.me.device().as_bytes()),
             _ => false,
@@ -82,7 +82,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn grant(&mut self, key: &SealKey, union: RegionCode, to: &Receiver, voucher: Option<[u8; 32]>) -> Result<()> {
+    fn grant(&mut self, key: &SealKey, union: UnionNumber, to: &Receiver, voucher: Option<[u8; 32]>) -> Result<()> {
         let Some(kind) = kind("key_grant") else { return Ok(()) };
         let id = key.id();
         if receivers::granted(&self.conn, &to.device, &id)? {
@@ -95,7 +95,7 @@ impl Ledger {
             return Ok(());
         };
         let mut record = Record::new(kind);
-        record.set("to_union", Value::Int(i64::from(union.get())));
+        record.set("to_union", Value::Int(i64::from(union)));
         record.set("key_id", Value::Bytes(id.to_vec()));
         record.set("sealed", Value::Bytes(wrapped));
         record.set("to_device", Value::Bytes(to.device.to_vec()));
@@ -127,7 +127,7 @@ impl Ledger {
         let (Some(kind), false) = (kind("key_return"), lines.is_empty()) else { return Ok(Return::NoKeys(union)) };
         let keys = lines.len();
         let mut record = Record::new(kind);
-        record.set("union", Value::Int(i64::from(union.get())));
+        record.set("union", Value::Int(i64::from(union)));
         record.set("device", Value::Bytes(device.to_vec()));
         record.set("keys", Value::Lines(lines));
         match self.write_entry(&record)? {
@@ -137,7 +137,7 @@ impl Ledger {
     }
 
     /// A device of a union below, as it was enrolled there.
-    fn receiver(&self, device: &DeviceId) -> Result<Option<(RegionCode, Receiver)>> {
+    fn receiver(&self, device: &DeviceId) -> Result<Option<(UnionNumber, Receiver)>> {
         for enrolled in crate::store::trust::enrolments(&self.conn, Some(device))? {
             let mut of_union = receivers::of_union(&self.conn, enrolled.union)?.into_iter();
             if let Some(receiver) = of_union.find(|r| r.device == *device) {
@@ -159,7 +159,7 @@ impl Ledger {
         self.keys.look(&self.conn, &self.me).map(drop)
     }
 
-    fn index_sealed(&self, owner: RegionCode) -> Result<()> {
+    fn index_sealed(&self, owner: UnionNumber) -> Result<()> {
         for kind in kinds().iter().filter(|k| k.shape == Shape::Document) {
             for (at, field) in kind.fields.iter().enumerate().filter(|(_, f)| f.privacy == Privacy::Sealed) {
                 for row in projection::list(&self.conn, kind, Some(owner), None, usize::MAX >> 1)? {

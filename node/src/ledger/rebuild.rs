@@ -2,9 +2,9 @@
 
 use huiliu_proto::{
     period::Month,
-    region::Level,
     signed::TreeHead,
     tree::{Edge, RUN},
+    union::{Level, UnionNumber},
 };
 use rusqlite::Connection;
 
@@ -48,7 +48,7 @@ impl Ledger {
     }
 
     /// Statements that say something else than the records they rest on, and are not about to be written again.
-    fn wrong_statements(&self, due: &[(u32, i32)]) -> Result<Vec<Problem>> {
+    fn wrong_statements(&self, due: &[(UnionNumber, i32)]) -> Result<Vec<Problem>> {
         if self.me.union.level() != Level::Province {
             return Ok(vec![]);
         }

@@ -9,8 +9,8 @@ use huiliu_proto::{
     id::{DeviceId, FeedId},
     lang::Label,
     record::Record,
-    region::RegionCode,
     signed::{Receipt, Seen, TreeHead},
+    union::UnionNumber,
     v1,
 };
 use rusqlite::Connection;
@@ -74,7 +74,7 @@ impl Ledger {
     }
 
     /// An exchange with this neighbour is settled: what it should have told by now is judged.
-    pub(super) fn judge_claims(&mut self, peer: RegionCode) -> Result<()> {
+    pub(super) fn judge_claims(&mut self, peer: UnionNumber) -> Result<()> {
         for claim in claims::all(&self.conn)? {
             let ripe = self.now() - claim.noted_at >= PATIENCE;
             let Some(witness) = self.witness(&claim)? else {
@@ -163,7 +163,7 @@ impl Ledger {
         claim: &Claim,
         witness: &Witness,
         row: Option<&FeedRow>,
-        writer: RegionCode,
+        writer: UnionNumber,
     ) -> Result<()> {
         let speaks_down = row.is_none_or(|row| !matches!(row.feed.scope, Scope::Own(_)));
         let heard = row.is_some_and(|row| claim.seen.size <= row.size());
@@ -246,7 +246,7 @@ impl Ledger {
     }
 
     /// The machine that speaks for a union, as far as is known here.
-    pub(super) fn hub_of(&self, union: RegionCode) -> Result<Option<DeviceId>> {
+    pub(super) fn hub_of(&self, union: UnionNumber) -> Result<Option<DeviceId>> {
         let Some(parent) = union.parent() else { return Ok(self.me.root) };
         let mut hubs = trust::enrolments(&self.conn, None)?.into_iter();
         Ok(hubs.rfind(|e| e.hub && e.union == union && e.by == parent).map(|e| e.device))
@@ -291,7 +291,7 @@ impl Ledger {
     pub(super) fn newcomer(&mut self, place: Place, record: &Record) -> Result<()> {
         let me = self.me.union;
         let Some(device) = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok()) else { return Ok(()) };
-        let ours = record.int("union") == Some(i64::from(u32::from(me)));
+        let ours = record.int("union") == Some(i64::from(me));
         if !ours || device == self.me.device() || me.parent() != Some(place.owner) {
             return Ok(());
         }
@@ -335,7 +335,7 @@ impl Ledger {
 }
 
 /// The neighbour through which the feeds of a union come here.
-fn towards(me: &Me, union: RegionCode) -> Option<RegionCode> {
+fn towards(me: &Me, union: UnionNumber) -> Option<UnionNumber> {
     match me.union {
         own if own == union => None,
         own if own.contains(union) => own.child_towards(union),

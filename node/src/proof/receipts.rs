@@ -1,6 +1,6 @@
 //! Receipts held here, each against the feed here: who signed, and for which history.
 
-use huiliu_proto::{id::DeviceId, region::RegionCode, signed::Receipt};
+use huiliu_proto::{id::DeviceId, signed::Receipt, union::UnionNumber};
 use rusqlite::Connection;
 
 use crate::store::{
@@ -48,7 +48,7 @@ pub struct Judged {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmed {
     pub feed: huiliu_proto::id::FeedId,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     /// Operations its good receipt covers, and when the hub had them; 0 and nothing where there is no good one.
     pub size: u64,
     pub received_at: Option<i64>,

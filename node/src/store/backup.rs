@@ -12,7 +12,7 @@ use std::{
 use huiliu_proto::{
     feed::Scope,
     id::{DeviceId, FeedId, Hash},
-    region::RegionCode,
+    union::UnionNumber,
 };
 use rusqlite::{Connection, OpenFlags};
 
@@ -120,7 +120,7 @@ fn fold(conn: &Connection) -> Result<()> {
 }
 
 /// Opens a file to look into: a Huiliu database of this version, and this machine's.
-pub fn examine(path: &Path, union: RegionCode, device: &DeviceId) -> Result<Contents> {
+pub fn examine(path: &Path, union: UnionNumber, device: &DeviceId) -> Result<Contents> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     recognise(&conn, path)?;
@@ -154,7 +154,7 @@ impl Place {
     }
 
     /// What is here now; `None` where the file is gone or cannot be read.
-    pub fn contents(&self, union: RegionCode, device: &DeviceId) -> Result<Option<Contents>> {
+    pub fn contents(&self, union: UnionNumber, device: &DeviceId) -> Result<Option<Contents>> {
         if !self.database.exists() {
             return Ok(None);
         }

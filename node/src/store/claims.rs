@@ -2,8 +2,8 @@
 
 use huiliu_proto::{
     id::{FeedId, Hash},
-    region::RegionCode,
     signed::Seen,
+    union::UnionNumber,
     v1,
 };
 use rusqlite::{Connection, Row};
@@ -62,7 +62,7 @@ pub fn remove(conn: &Connection, by: &FeedId) -> Result<()> {
 pub struct Unconfirmed {
     pub feed: FeedId,
     /// The level that has not confirmed them.
-    pub union: RegionCode,
+    pub union: UnionNumber,
     /// How many it has.
     pub confirmed: u64,
     /// When that was first so, on this machine's clock.
@@ -86,12 +86,12 @@ pub fn unconfirmed(conn: &Connection) -> Result<Vec<Unconfirmed>> {
 pub fn put_unconfirmed(conn: &Connection, row: &Unconfirmed) -> Result<()> {
     const SQL: &str = r#"INSERT INTO unconfirmed (feed, "union", confirmed, since) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (feed, "union") DO UPDATE SET confirmed = excluded.confirmed, since = excluded.since"#;
-    conn.prepare_cached(SQL)?.execute((row.feed.as_bytes(), u32::from(row.union), row.confirmed as i64, row.since))?;
+    conn.prepare_cached(SQL)?.execute((row.feed.as_bytes(), i64::from(row.union), row.confirmed as i64, row.since))?;
     Ok(())
 }
 
-pub fn remove_unconfirmed(conn: &Connection, feed: &FeedId, union: RegionCode) -> Result<()> {
+pub fn remove_unconfirmed(conn: &Connection, feed: &FeedId, union: UnionNumber) -> Result<()> {
     const SQL: &str = r#"DELETE FROM unconfirmed WHERE feed = ?1 AND "union" = ?2"#;
-    conn.prepare_cached(SQL)?.execute((feed.as_bytes(), u32::from(union)))?;
+    conn.prepare_cached(SQL)?.execute((feed.as_bytes(), i64::from(union)))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use huiliu_proto::{
     edit::Scalar,
     id::{DeviceId, Hash, RecordId},
-    region::RegionCode,
+    union::UnionNumber,
 };
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -12,7 +12,7 @@ use crate::document::{Document, Misfit};
 
 pub struct DocumentRow {
     pub kind: u32,
-    pub owner: RegionCode,
+    pub owner: UnionNumber,
     pub snapshot: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ pub fn load(conn: &Connection, record: &RecordId) -> Result<Option<Result<Docume
 pub fn put(conn: &Connection, record: &RecordId, row: &DocumentRow) -> Result<()> {
     const SQL: &str = "INSERT INTO document (record, kind, owner, snapshot) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (record) DO UPDATE SET snapshot = excluded.snapshot";
-    conn.prepare_cached(SQL)?.execute((record.as_bytes(), row.kind, u32::from(row.owner), &row.snapshot))?;
+    conn.prepare_cached(SQL)?.execute((record.as_bytes(), row.kind, i64::from(row.owner), &row.snapshot))?;
     Ok(())
 }
 
@@ -63,7 +63,7 @@ pub fn change(conn: &Connection, record: &RecordId, feed: i64, seq: u64) -> Resu
 pub struct Conflict {
     pub record: RecordId,
     pub kind: u32,
-    pub owner: RegionCode,
+    pub owner: UnionNumber,
     pub field: u32,
     pub values: Vec<(Scalar, Option<DeviceId>)>,
 }
@@ -89,7 +89,7 @@ pub fn add_conflict(conn: &Connection, conflict: &Conflict) -> Result<()> {
         statement.execute((
             conflict.record.as_bytes(),
             conflict.kind,
-            u32::from(conflict.owner),
+            i64::from(conflict.owner),
             conflict.field,
             place as i64,
             value,

@@ -3,7 +3,7 @@
 use huiliu_proto::{
     id::{DeviceId, FeedId},
     lang::Label,
-    region::RegionCode,
+    union::UnionNumber,
     v1,
 };
 use prost::Message as _;
@@ -14,7 +14,7 @@ use super::{Result, tables};
 /// A neighbour's machine: where bytes came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Neighbour {
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub device: DeviceId,
 }
 
@@ -124,7 +124,7 @@ pub fn add(conn: &Connection, evidence: &Evidence) -> Result<bool> {
         what,
         evidence.feed.as_bytes(),
         evidence.seen_at,
-        evidence.from.map(|n| u32::from(n.union)),
+        evidence.from.map(|n| i64::from(n.union)),
         device,
         bytes(&evidence.ours),
         theirs,
@@ -155,7 +155,7 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
         Ok(row.get::<_, Option<Vec<u8>>>(at)?.and_then(|bytes| v1::Signed::decode(&bytes[..]).ok()))
     };
     let word: String = row.get(1)?;
-    let union: Option<u32> = row.get(4)?;
+    let union: Option<i64> = row.get(4)?;
     let device: Option<[u8; 32]> = row.get(5)?;
     let from = union.zip(device).map(|(union, device)| -> rusqlite::Result<Neighbour> {
         Ok(Neighbour { union: tables::union(union)?, device: DeviceId(device) })

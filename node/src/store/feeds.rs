@@ -10,10 +10,10 @@ use huiliu_proto::{
     id::{DeviceId, FeedId, Hash, RecordId},
     operation::Operation,
     period::Day,
-    region::{Level, RegionCode},
     segment,
     signed::TreeHead,
     tree::{self, Edge, Leaves, RUN},
+    union::{Level, UnionNumber},
     v1,
 };
 use prost::Message as _;
@@ -116,7 +116,7 @@ pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
     conn.prepare_cached(SQL)?.execute((
         feed.id.as_bytes(),
         &feed.header[..],
-        u32::from(feed.union),
+        i64::from(feed.union),
         feed.device.as_bytes(),
         own,
         edge.to_bytes(),
@@ -168,22 +168,22 @@ pub fn owned(conn: &Connection) -> Result<Vec<FeedRow>> {
 }
 
 /// The feeds of one union.
-pub fn of_union(conn: &Connection, union: RegionCode) -> Result<Vec<FeedRow>> {
+pub fn of_union(conn: &Connection, union: UnionNumber) -> Result<Vec<FeedRow>> {
     let sql = format!(r#"SELECT {COLUMNS} FROM feed WHERE "union" = ?1 ORDER BY no"#);
     let mut statement = conn.prepare_cached(&sql)?;
-    statement.query_map([u32::from(union)], row)?.map(|r| r?).collect()
+    statement.query_map([i64::from(union)], row)?.map(|r| r?).collect()
 }
 
 /// Feeds that both unions are meant to have, in the order of their ids: of two unions one above the other, what comes
 /// from the lower one's part of the tree, and what is said down to it.
-pub fn shared(conn: &Connection, a: RegionCode, b: RegionCode) -> Result<Vec<FeedRow>> {
+pub fn shared(conn: &Connection, a: UnionNumber, b: UnionNumber) -> Result<Vec<FeedRow>> {
     let lower = if a.contains(b) { b } else { a };
     let sql = format!(
         r#"SELECT {COLUMNS} FROM feed WHERE "union" IN (
             SELECT code FROM below WHERE above = ?1 UNION SELECT above FROM below WHERE code = ?1) ORDER BY id"#
     );
     let mut statement = conn.prepare_cached(&sql)?;
-    let feeds = statement.query_map([u32::from(lower)], row)?.map(|r| r?);
+    let feeds = statement.query_map([i64::from(lower)], row)?.map(|r| r?);
     feeds.filter(|f| f.as_ref().map_or(true, |f| f.feed.seen_by(a) && f.feed.seen_by(b))).collect()
 }
 
@@ -425,13 +425,13 @@ pub fn root_at(conn: &Connection, feed: &FeedRow, size: u64) -> Result<Hash> {
 /// Up to which day, in China, each union's data is here: of its devices the one that has been silent the longest says
 /// so. Those count that the union above has enrolled for it and not revoked, and this machine itself; of the nation, whose
 /// devices nobody enrols, all. One that is enrolled and has said nothing yet holds nobody up.
-pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<u32, Day>> {
+pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<UnionNumber, Day>> {
     type Device = [u8; 32];
-    let enrolled: BTreeSet<(Device, u32, u32)> = conn
+    let enrolled: BTreeSet<(Device, i64, i64)> = conn
         .prepare_cached(r#"SELECT device, "union", owner FROM enrolment"#)?
         .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let revoked: BTreeSet<(Device, u32)> = conn
+    let revoked: BTreeSet<(Device, i64)> = conn
         .prepare_cached("SELECT device, owner FROM revocation")?
         .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
@@ -441,17 +441,17 @@ pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<u32, Day>> {
     let mut rows = statement.query([])?;
     let mut days = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let (union, device, own, time, applied): (RegionCode, Device, bool, i64, i64) =
+        let (union, device, own, time, applied): (UnionNumber, Device, bool, i64, i64) =
             (tables::union(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
         let counts = own
             // Nobody enrols the nation's hub: of its name only what was admitted is judged.
             || union.parent().map_or(applied > 0, |parent| {
-                let (union, parent) = (union.get(), parent.get());
+                let (union, parent) = (i64::from(union), i64::from(parent));
                 enrolled.contains(&(device, union, parent)) && !revoked.contains(&(device, parent))
             });
         if counts {
             let day = in_calendar(time);
-            days.entry(union.get()).and_modify(|least: &mut Day| *least = day.min(*least)).or_insert(day);
+            days.entry(union).and_modify(|least: &mut Day| *least = day.min(*least)).or_insert(day);
         }
     }
     Ok(days)

@@ -1,6 +1,6 @@
 //! What a filing freezes and what became of it: the queries. What they mean is `filing`'s.
 
-use huiliu_proto::{id::RecordId, period::Day, region::RegionCode};
+use huiliu_proto::{id::RecordId, period::Day, union::UnionNumber};
 use rusqlite::Connection;
 
 use super::{Result, tables};
@@ -19,13 +19,13 @@ pub struct Head {
 }
 
 /// A union's own engagements in post on a day.
-pub fn in_post(conn: &Connection, owner: RegionCode, day: Day) -> Result<Vec<Head>> {
+pub fn in_post(conn: &Connection, owner: UnionNumber, day: Day) -> Result<Vec<Head>> {
     let sql = format!(
         "SELECT e.record, e.mediator, e.employment, coalesce(e.funded, 0) FROM engagement e WHERE {IN_POST}
          ORDER BY e.record"
     );
     let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map((u32::from(owner), day.0), |row| {
+    let rows = statement.query_map((i64::from(owner), day.0), |row| {
         Ok(Head {
             engagement: RecordId(row.get(0)?),
             mediator: RecordId(row.get(1)?),
@@ -37,27 +37,27 @@ pub fn in_post(conn: &Connection, owner: RegionCode, day: Day) -> Result<Vec<Hea
 }
 
 /// Of those, the persons with a certificate of appointment (1) that holds on that day and was not revoked (3) by then.
-pub fn certified(conn: &Connection, owner: RegionCode, day: Day) -> Result<i64> {
+pub fn certified(conn: &Connection, owner: UnionNumber, day: Day) -> Result<i64> {
     let sql = format!(
         "SELECT count(DISTINCT e.mediator) FROM engagement e WHERE {IN_POST} AND EXISTS (
             SELECT 1 FROM certificate c WHERE c.mediator = e.mediator AND c.type = 1
             AND c.issued_on <= ?2 AND coalesce(c.expires_on, ?2) >= ?2 AND (c.status <> 3 OR c.revoked_on > ?2))"
     );
-    Ok(conn.prepare_cached(&sql)?.query_row((u32::from(owner), day.0), |row| row.get(0))?)
+    Ok(conn.prepare_cached(&sql)?.query_row((i64::from(owner), day.0), |row| row.get(0))?)
 }
 
 /// Enterprises that the union's work log names from one day to another.
-pub fn enterprises(conn: &Connection, owner: RegionCode, from: Day, to: Day) -> Result<i64> {
+pub fn enterprises(conn: &Connection, owner: UnionNumber, from: Day, to: Day) -> Result<i64> {
     const SQL: &str =
         "SELECT count(DISTINCT enterprise) FROM work_entry WHERE owner = ?1 AND done_on BETWEEN ?2 AND ?3";
-    Ok(conn.prepare_cached(SQL)?.query_row((u32::from(owner), from.0, to.0), |row| row.get(0))?)
+    Ok(conn.prepare_cached(SQL)?.query_row((i64::from(owner), from.0, to.0), |row| row.get(0))?)
 }
 
 /// A filing without its roster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     pub id: RecordId,
-    pub owner: RegionCode,
+    pub owner: UnionNumber,
     /// A choice of `FilingType`.
     pub type_: i64,
     pub year: i64,
@@ -72,12 +72,12 @@ pub struct Version {
 }
 
 /// Filings, oldest first: of one union or of all that are seen here.
-pub fn versions(conn: &Connection, owner: Option<RegionCode>) -> Result<Vec<Version>> {
+pub fn versions(conn: &Connection, owner: Option<UnionNumber>) -> Result<Vec<Version>> {
     let mut statement = conn.prepare_cached(
         "SELECT record, owner, type, year, month, census_on, full_time, part_time, certified, funded_heads,
          enterprises, supersedes FROM filing WHERE ?1 IS NULL OR owner = ?1 ORDER BY record",
     )?;
-    let rows = statement.query_map([owner.map(u32::from)], |row| {
+    let rows = statement.query_map([owner.map(i64::from)], |row| {
         Ok(Version {
             id: RecordId(row.get(0)?),
             owner: tables::union(row.get(1)?)?,
@@ -100,7 +100,7 @@ pub fn versions(conn: &Connection, owner: Option<RegionCode>) -> Result<Vec<Vers
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
     pub id: RecordId,
-    pub by: RegionCode,
+    pub by: UnionNumber,
     pub filing: RecordId,
     /// A choice of `ReviewAction`.
     pub action: i64,

@@ -5,7 +5,7 @@
 use huiliu_proto::{
     money::Fen,
     period::{self, Day, Month},
-    region::RegionCode,
+    union::UnionNumber,
 };
 use rusqlite::{
     Connection, ToSql,
@@ -61,10 +61,10 @@ fn workdays_after(start: Day, n: i64) -> Option<Day> {
 /// The union as it is written over the door, with the regions above it, since many counties share a name:
 /// 江苏省盐城市滨海县总工会. A code that is not in the table is shown as it is.
 fn union_name(code: i64) -> String {
-    let Some(region) = u32::try_from(code).ok().and_then(|c| RegionCode::try_from(c).ok()) else {
+    let Some(region) = UnionNumber::try_from(code).ok() else {
         return format!("{code:06}");
     };
-    let above: Vec<&str> = region.ancestors().filter(|a| *a != RegionCode::NATION).map(RegionCode::name).collect();
+    let above: Vec<_> = region.ancestors().filter(|a| *a != UnionNumber::NATION).map(UnionNumber::name).collect();
     above.into_iter().rev().collect::<String>() + &region.union_name()
 }
 

@@ -3,8 +3,8 @@
 use huiliu_proto::{
     id::{DeviceId, Hash},
     joining::Reason,
-    region::RegionCode,
     token::{TokenId, pass_hash},
+    union::UnionNumber,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -18,7 +18,7 @@ pub const OPEN: u64 = 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
     pub id: TokenId,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub pass_hash: Hash,
     pub further: bool,
     pub asked_by: Option<DeviceId>,
@@ -91,7 +91,7 @@ pub fn add(conn: &Connection, new: &Invitation) -> Result<()> {
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"#;
     conn.prepare_cached(SQL)?.execute((
         new.id.0,
-        u32::from(new.union),
+        i64::from(new.union),
         new.pass_hash.as_bytes(),
         new.further,
         new.asked_by.map(|d| d.0),
@@ -118,7 +118,7 @@ pub fn void(conn: &Connection, invitation: &Invitation) -> Result<bool> {
 }
 
 /// How many of a union may still be used.
-pub fn open(conn: &Connection, union: RegionCode, now: i64) -> Result<u64> {
+pub fn open(conn: &Connection, union: UnionNumber, now: i64) -> Result<u64> {
     let mut count = 0;
     for one in all(conn)?.iter().filter(|one| one.union == union && one.state(now) == "open") {
         count += u64::from(!void(conn, one)?);

@@ -11,7 +11,7 @@ use huiliu_proto::{
     id::{Hash, RecordId, unhex},
     kind::{Field, Kind, Privacy, Shape, Type, kinds},
     record::Record,
-    region::RegionCode,
+    union::UnionNumber,
     value::Value,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
@@ -21,7 +21,7 @@ use super::{Result, tables};
 /// Whose record it is, and which operation said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    pub owner: RegionCode,
+    pub owner: UnionNumber,
     pub feed: i64,
     pub seq: u64,
 }
@@ -202,7 +202,7 @@ fn bind(
     index: Option<&[u8; 17]>,
 ) -> rusqlite::Result<usize> {
     statement.raw_bind_parameter(1, id.as_bytes())?;
-    statement.raw_bind_parameter(2, u32::from(place.owner))?;
+    statement.raw_bind_parameter(2, i64::from(place.owner))?;
     statement.raw_bind_parameter(3, place.feed)?;
     statement.raw_bind_parameter(4, place.seq as i64)?;
     let mut at = 5;
@@ -299,7 +299,7 @@ pub fn find_prefix(conn: &Connection, prefix: &str, most: usize) -> Result<Vec<S
 pub fn list(
     conn: &Connection,
     kind: &'static Kind,
-    owner: Option<RegionCode>,
+    owner: Option<UnionNumber>,
     after: Option<RecordId>,
     most: usize,
 ) -> Result<Vec<Shown>> {
@@ -307,7 +307,7 @@ pub fn list(
         format!("{} WHERE record > ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY record LIMIT ?3", sql(kind).select);
     let mut statement = conn.prepare_cached(&text)?;
     let after = after.map_or(vec![], |id| id.to_vec());
-    let rows = statement.query_map((after, owner.map(u32::from), most as i64), |row| read(kind, row))?;
+    let rows = statement.query_map((after, owner.map(i64::from), most as i64), |row| read(kind, row))?;
     rows.map(|row| with_lines(conn, row?)).collect()
 }
 
@@ -320,9 +320,9 @@ pub fn list_where(conn: &Connection, kind: &'static Kind, field: &str, value: &V
     rows.map(|row| with_lines(conn, row?)).collect()
 }
 
-pub fn count(conn: &Connection, kind: &Kind, owner: Option<RegionCode>) -> Result<u64> {
+pub fn count(conn: &Connection, kind: &Kind, owner: Option<UnionNumber>) -> Result<u64> {
     let text = format!("SELECT count(*) FROM \"{}\" WHERE ?1 IS NULL OR owner = ?1", kind.name);
-    let count: i64 = conn.prepare_cached(&text)?.query_row([owner.map(u32::from)], |row| row.get(0))?;
+    let count: i64 = conn.prepare_cached(&text)?.query_row([owner.map(i64::from)], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 

@@ -2,8 +2,8 @@
 
 use huiliu_proto::{
     id::{DeviceId, FeedId, Hash},
-    region::RegionCode,
     signed::Receipt,
+    union::UnionNumber,
     v1,
 };
 use rusqlite::{Connection, Row};
@@ -19,7 +19,7 @@ pub fn put(conn: &Connection, receipt: &Receipt) -> Result<()> {
         WHERE excluded.size > size"#;
     conn.prepare_cached(SQL)?.execute((
         receipt.feed.as_bytes(),
-        u32::from(receipt.union),
+        i64::from(receipt.union),
         receipt.device.as_bytes(),
         receipt.size as i64,
         receipt.root.as_bytes(),
@@ -58,28 +58,28 @@ pub fn all(conn: &Connection) -> Result<Vec<Receipt>> {
 }
 
 /// Receipts for feeds of a union, of those below it and of those above it, in the same order.
-pub fn around(conn: &Connection, union: RegionCode) -> Result<Vec<Receipt>> {
+pub fn around(conn: &Connection, union: UnionNumber) -> Result<Vec<Receipt>> {
     let sql = format!(
         r#"SELECT {COLUMNS} JOIN feed f ON f.id = r.feed
         WHERE f."union" IN (SELECT code FROM below WHERE above = ?1 UNION SELECT above FROM below WHERE code = ?1)
         ORDER BY r.feed, r."union""#
     );
     let mut statement = conn.prepare_cached(&sql)?;
-    Ok(statement.query_map([u32::from(union)], receipt)?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement.query_map([i64::from(union)], receipt)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// What a level has confirmed of a feed.
-pub fn of(conn: &Connection, feed: &FeedId, union: RegionCode) -> Result<Option<Receipt>> {
+pub fn of(conn: &Connection, feed: &FeedId, union: UnionNumber) -> Result<Option<Receipt>> {
     use rusqlite::OptionalExtension as _;
     let sql = format!(r#"SELECT {COLUMNS} WHERE r.feed = ?1 AND r."union" = ?2"#);
-    Ok(conn.prepare_cached(&sql)?.query_row((feed.as_bytes(), u32::from(union)), receipt).optional()?)
+    Ok(conn.prepare_cached(&sql)?.query_row((feed.as_bytes(), i64::from(union)), receipt).optional()?)
 }
 
 /// How the last exchange with a neighbour went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     pub device: DeviceId,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub last_try: i64,
     pub last_success: Option<i64>,
     pub error: Option<String>,
@@ -91,7 +91,7 @@ pub fn put_link(conn: &Connection, link: &Link) -> Result<()> {
         last_success = coalesce(excluded.last_success, last_success)"#;
     conn.prepare_cached(SQL)?.execute((
         link.device.as_bytes(),
-        u32::from(link.union),
+        i64::from(link.union),
         link.last_try,
         link.last_success,
         &link.error,

@@ -1,7 +1,7 @@
 //! Devices that seal keys may be granted to: what the enrolments say, without those that were revoked; and who granted
 //! which.
 
-use huiliu_proto::{id::DeviceId, region::RegionCode};
+use huiliu_proto::{id::DeviceId, union::UnionNumber};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Result, tables};
@@ -16,16 +16,16 @@ pub struct Receiver {
 }
 
 /// Those of a union, in the order of their enrolment. Only the word of the union directly above counts.
-pub fn of_union(conn: &Connection, union: RegionCode) -> Result<Vec<Receiver>> {
+pub fn of_union(conn: &Connection, union: UnionNumber) -> Result<Vec<Receiver>> {
     read(conn, union, false)
 }
 
 /// The same, and those that were revoked: nothing is granted to them, but they may have granted something.
-pub fn ever_of_union(conn: &Connection, union: RegionCode) -> Result<Vec<Receiver>> {
+pub fn ever_of_union(conn: &Connection, union: UnionNumber) -> Result<Vec<Receiver>> {
     read(conn, union, true)
 }
 
-fn read(conn: &Connection, union: RegionCode, revoked: bool) -> Result<Vec<Receiver>> {
+fn read(conn: &Connection, union: UnionNumber, revoked: bool) -> Result<Vec<Receiver>> {
     let Some(parent) = union.parent() else { return Ok(vec![]) };
     let mut statement = conn.prepare_cached(
         r#"SELECT e.device, coalesce(e.hub, 0), e.seal_key, e.voucher FROM enrolment e
@@ -33,7 +33,7 @@ fn read(conn: &Connection, union: RegionCode, revoked: bool) -> Result<Vec<Recei
         AND (?3 OR NOT EXISTS (SELECT 1 FROM revocation r WHERE r.device = e.device AND r.owner = e.owner))
         ORDER BY e.record"#,
     )?;
-    let rows = statement.query_map((u32::from(union), u32::from(parent), revoked), |row| {
+    let rows = statement.query_map((i64::from(union), i64::from(parent), revoked), |row| {
         Ok(Receiver { device: DeviceId(row.get(0)?), hub: row.get(1)?, key: row.get(2)?, voucher: row.get(3)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -43,7 +43,7 @@ fn read(conn: &Connection, union: RegionCode, revoked: bool) -> Result<Vec<Recei
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
     /// Whose record it is, and which device wrote it.
-    pub owner: RegionCode,
+    pub owner: UnionNumber,
     pub by: DeviceId,
     pub key_id: Vec<u8>,
     pub sealed: Vec<u8>,
@@ -76,9 +76,9 @@ pub fn granted(conn: &Connection, to: &DeviceId, key_id: &[u8]) -> Result<bool> 
 }
 
 /// The device of a union that first granted a key to anybody: the one that made it.
-pub fn origin(conn: &Connection, union: RegionCode, key_id: &[u8]) -> Result<Option<DeviceId>> {
+pub fn origin(conn: &Connection, union: UnionNumber, key_id: &[u8]) -> Result<Option<DeviceId>> {
     const SQL: &str = "SELECT f.device FROM key_grant k JOIN feed f ON f.no = k.feed
         WHERE k.owner = ?1 AND k.key_id = ?2 ORDER BY k.record LIMIT 1";
     let mut statement = conn.prepare_cached(SQL)?;
-    Ok(statement.query_row((u32::from(union), key_id), |r| r.get(0)).optional()?.map(DeviceId))
+    Ok(statement.query_row((i64::from(union), key_id), |r| r.get(0)).optional()?.map(DeviceId))
 }

@@ -1,6 +1,6 @@
 //! Tables that SQL joins with and nothing writes: the union tree, as the built-in region table has it.
 
-use huiliu_proto::region::RegionCode;
+use huiliu_proto::union::UnionNumber;
 use rusqlite::Connection;
 
 use super::Result;
@@ -12,18 +12,18 @@ pub fn fill(conn: &Connection) -> Result<()> {
     conn.execute_batch("DELETE FROM region; DELETE FROM below;")?;
     let mut region = conn.prepare(REGION)?;
     let mut below = conn.prepare(BELOW)?;
-    for code in RegionCode::all() {
-        let parent = code.parent().map(u32::from);
-        region.execute((u32::from(code), code.level() as i32, parent, code.name()))?;
-        below.execute((u32::from(code), u32::from(code)))?;
+    for code in UnionNumber::all() {
+        let parent = code.parent().map(i64::from);
+        region.execute((i64::from(code), code.level() as i32, parent, code.name()))?;
+        below.execute((i64::from(code), i64::from(code)))?;
         for above in code.ancestors() {
-            below.execute((u32::from(above), u32::from(code)))?;
+            below.execute((i64::from(above), i64::from(code)))?;
         }
     }
     Ok(())
 }
 
 /// A union's code as SQL keeps it.
-pub fn union(value: u32) -> rusqlite::Result<RegionCode> {
-    RegionCode::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, i64::from(value)))
+pub fn union(value: i64) -> rusqlite::Result<UnionNumber> {
+    UnionNumber::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, value))
 }

@@ -4,7 +4,7 @@ use huiliu_proto::{
     feed::Feed,
     id::{DeviceId, Hash},
     period::Day,
-    region::RegionCode,
+    union::UnionNumber,
     v1::Ruling,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -15,18 +15,18 @@ use super::{Result, tables};
 pub fn enrolled(
     conn: &Connection,
     device: &DeviceId,
-    union: RegionCode,
-    parent: RegionCode,
+    union: UnionNumber,
+    parent: UnionNumber,
     hub: bool,
 ) -> Result<bool> {
     const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM enrolment
         WHERE device = ?1 AND "union" = ?2 AND owner = ?3 AND (hub = 1 OR NOT ?4))"#;
     let mut statement = conn.prepare_cached(SQL)?;
-    Ok(statement.query_row((device.as_bytes(), u32::from(union), u32::from(parent), hub), |r| r.get(0))?)
+    Ok(statement.query_row((device.as_bytes(), i64::from(union), i64::from(parent), hub), |r| r.get(0))?)
 }
 
 /// Whether the device is a hub of `union`: the root of the network, or enrolled as one by the union above.
-pub fn is_hub(conn: &Connection, root: Option<DeviceId>, device: &DeviceId, union: RegionCode) -> Result<bool> {
+pub fn is_hub(conn: &Connection, root: Option<DeviceId>, device: &DeviceId, union: UnionNumber) -> Result<bool> {
     match union.parent() {
         None => Ok(root == Some(*device)),
         Some(parent) => enrolled(conn, device, union, parent, true),
@@ -37,9 +37,9 @@ pub fn is_hub(conn: &Connection, root: Option<DeviceId>, device: &DeviceId, unio
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolled {
     pub device: DeviceId,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub hub: bool,
-    pub by: RegionCode,
+    pub by: UnionNumber,
     pub tls_key: Option<Hash>,
     pub seal_key: Option<[u8; 32]>,
 }
@@ -68,20 +68,20 @@ fn enrolment(row: &Row<'_>) -> rusqlite::Result<Enrolled> {
 /// The device that `owner` enrolled with a TLS key for a union directly below it, and whom it writes for; whether it is
 /// revoked is asked beside it. What others say about the key does not count: any hub may write any key's hash into an
 /// enrolment of its own.
-pub fn by_tls_key(conn: &Connection, key: &Hash, owner: RegionCode) -> Result<Option<Enrolled>> {
+pub fn by_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<Option<Enrolled>> {
     const SQL: &str = r#"SELECT device, "union", coalesce(hub, 0), owner, tls_key_hash, seal_key FROM enrolment
         WHERE tls_key_hash = ?1 AND owner = ?2 ORDER BY record DESC"#;
     let mut statement = conn.prepare_cached(SQL)?;
-    let rows = statement.query_map((key.as_bytes(), u32::from(owner)), enrolment)?;
+    let rows = statement.query_map((key.as_bytes(), i64::from(owner)), enrolment)?;
     let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(found.into_iter().find(|e| e.union.parent() == Some(owner)))
 }
 
 /// Whether the union directly above has revoked this device of `union`.
-pub fn revoked(conn: &Connection, device: &DeviceId, union: RegionCode) -> Result<bool> {
+pub fn revoked(conn: &Connection, device: &DeviceId, union: UnionNumber) -> Result<bool> {
     let Some(parent) = union.parent() else { return Ok(false) };
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM revocation WHERE device = ?1 AND owner = ?2)";
-    Ok(conn.prepare_cached(SQL)?.query_row((device.as_bytes(), u32::from(parent)), |r| r.get(0))?)
+    Ok(conn.prepare_cached(SQL)?.query_row((device.as_bytes(), i64::from(parent)), |r| r.get(0))?)
 }
 
 /// How many operations of a feed count, where the union above has revoked its device: nothing of a feed that the
@@ -91,7 +91,7 @@ pub fn limit(conn: &Connection, feed: &Feed) -> Result<Option<u64>> {
         LEFT JOIN revocation_last l ON l.record = r.record AND l.feed = ?3
         WHERE r.device = ?1 AND r.owner = ?2"#;
     let Some(parent) = feed.union.parent() else { return Ok(None) };
-    let row = (feed.device.as_bytes(), u32::from(parent), feed.id.as_bytes());
+    let row = (feed.device.as_bytes(), i64::from(parent), feed.id.as_bytes());
     let least: Option<i64> = conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0))?;
     Ok(least.map(i64::unsigned_abs))
 }
@@ -101,7 +101,7 @@ pub fn ruling(conn: &Connection, feed: &Feed, seq: u64) -> Result<Option<Ruling>
     const SQL: &str = r#"SELECT ruling FROM quarantine_ruling
         WHERE in_feed = ?1 AND owner = ?2 AND first <= ?3 AND ?3 - first < count ORDER BY record DESC LIMIT 1"#;
     let Some(parent) = feed.union.parent() else { return Ok(None) };
-    let row = (feed.id.as_bytes(), u32::from(parent), seq as i64);
+    let row = (feed.id.as_bytes(), i64::from(parent), seq as i64);
     let number: Option<i32> = conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0)).optional()?;
     Ok(number.and_then(|number| Ruling::try_from(number).ok()))
 }
@@ -109,7 +109,7 @@ pub fn ruling(conn: &Connection, feed: &Feed, seq: u64) -> Result<Option<Ruling>
 /// A device was revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
-    pub by: RegionCode,
+    pub by: UnionNumber,
     pub on: Day,
     pub reason: String,
     /// Where it stands.
@@ -123,7 +123,7 @@ pub fn revocations(conn: &Connection, feed: &Feed) -> Result<Vec<Revocation>> {
         ORDER BY record";
     let Some(parent) = feed.union.parent() else { return Ok(vec![]) };
     let mut statement = conn.prepare_cached(SQL)?;
-    let rows = statement.query_map((feed.device.as_bytes(), u32::from(parent)), |r| {
+    let rows = statement.query_map((feed.device.as_bytes(), i64::from(parent)), |r| {
         Ok(Revocation {
             by: tables::union(r.get(0)?)?,
             on: Day(r.get(1)?),

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use huiliu_proto::{joining, joining::Reason, region::RegionCode};
+use huiliu_proto::{joining, joining::Reason, union::UnionNumber};
 use hyper_util::rt::TokioIo;
 use rustls::{AlertDescription, CertificateError, ClientConfig, pki_types::ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -147,7 +147,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
 pub async fn connect(
     dial: &Dial,
     address: &str,
-    hub: RegionCode,
+    hub: UnionNumber,
     config: Arc<ClientConfig>,
 ) -> Result<(Channel, Overheard), Trouble> {
     let name = ServerName::try_from(certificates::hub_name(hub));

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use huiliu_proto::{
     id::{DeviceId, FeedId, Hash},
-    region::RegionCode,
     signed::Receipt,
+    union::UnionNumber,
     v1::{self, frame::Frame},
 };
 use prost::Message as _;
@@ -36,7 +36,7 @@ const PAGE: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct Speaker {
     pub network: String,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub device: DeviceId,
 }
 
@@ -142,7 +142,7 @@ pub struct Exchange {
     expected: BTreeMap<FeedId, u64>,
     /// What was asked for from its beginning.
     wanted: BTreeSet<FeedId>,
-    differing: BTreeSet<u32>,
+    differing: BTreeSet<u64>,
     ready: VecDeque<(FeedId, SegmentRow)>,
     unacknowledged: VecDeque<FeedId>,
     taking: usize,
@@ -150,7 +150,7 @@ pub struct Exchange {
     asking: usize,
     /// How far the feeds of which something was taken are here now.
     taken: BTreeMap<FeedId, u64>,
-    receipts_sent: BTreeMap<(FeedId, RegionCode), u64>,
+    receipts_sent: BTreeMap<(FeedId, UnionNumber), u64>,
     /// Receipts that came before what they are for.
     kept: Vec<v1::Signed>,
     /// The end above: the caller's receipts are not all it could have.
@@ -271,7 +271,7 @@ impl Exchange {
         if hello.oldest > PROTOCOL || hello.newest < PROTOCOL {
             return self.fail("protocol", format!("this end speaks protocol {PROTOCOL} only"), actions);
         }
-        if hello.union != u32::from(self.peer.union) {
+        if hello.union != u64::from(self.peer.union) {
             return self.fail("stranger", "the hello names another union than the certificate", actions);
         }
         let same_receipts = hello.receipts == self.frontier.receipts_digest().as_bytes();
@@ -304,7 +304,7 @@ impl Exchange {
             return self.fail("bounds", "too many groups", actions);
         }
         let ours = self.frontier.groups();
-        let theirs: BTreeMap<u32, &[u8]> = groups.groups.iter().map(|g| (g.union, &g.digest[..])).collect();
+        let theirs: BTreeMap<u64, &[u8]> = groups.groups.iter().map(|g| (g.union, &g.digest[..])).collect();
         for union in ours.keys().chain(theirs.keys()) {
             if ours.get(union).map(|d| &d[..]) != theirs.get(union).copied() {
                 self.differing.insert(*union);

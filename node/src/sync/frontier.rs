@@ -6,8 +6,8 @@ use bytes::Bytes;
 use huiliu_proto::{
     feed::Scope,
     id::{FeedId, Hash},
-    region::RegionCode,
     signed::Receipt,
+    union::UnionNumber,
 };
 use rusqlite::Connection;
 
@@ -17,7 +17,7 @@ use crate::store::{Result, feeds, receipts};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     pub feed: FeedId,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub header: Bytes,
     /// Feeds that speak down carry enrolments and go first.
     pub authority: bool,
@@ -40,7 +40,7 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    pub fn read(conn: &Connection, me: RegionCode, peer: RegionCode) -> Result<Frontier> {
+    pub fn read(conn: &Connection, me: UnionNumber, peer: UnionNumber) -> Result<Frontier> {
         let mut states = BTreeMap::new();
         for row in feeds::shared(conn, me, peer)? {
             let Some(head) = &row.head else { continue };
@@ -74,8 +74,8 @@ impl Frontier {
     }
 
     /// One hash per union that owns something shared.
-    pub fn groups(&self) -> BTreeMap<u32, [u8; 16]> {
-        let mut unions: BTreeMap<u32, Vec<&State>> = BTreeMap::new();
+    pub fn groups(&self) -> BTreeMap<u64, [u8; 16]> {
+        let mut unions: BTreeMap<u64, Vec<&State>> = BTreeMap::new();
         for state in self.states.values() {
             unions.entry(state.union.into()).or_default().push(state);
         }
@@ -93,7 +93,7 @@ impl Frontier {
         let parts: Vec<Vec<u8>> = self
             .receipts
             .iter()
-            .map(|r| [r.feed.as_bytes(), &u32::from(r.union).to_be_bytes(), &r.size.to_be_bytes()].concat())
+            .map(|r| [r.feed.as_bytes(), &u64::from(r.union).to_be_bytes(), &r.size.to_be_bytes()].concat())
             .collect();
         Hash::of(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }

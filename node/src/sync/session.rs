@@ -5,8 +5,8 @@ use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
 use futures_core::Stream;
 use huiliu_proto::{
     id::{DeviceId, FeedId},
-    region::RegionCode,
     signed::Receipt,
+    union::UnionNumber,
     v1,
 };
 use prost::Message as _;
@@ -42,7 +42,7 @@ type Taking = Pin<Box<dyn Future<Output = Result<Intake>> + Send>>;
 #[derive(Debug, Clone)]
 pub struct Ends {
     pub me: Speaker,
-    pub peer: RegionCode,
+    pub peer: UnionNumber,
     pub peer_device: DeviceId,
     /// This end opened the stream.
     pub calls: bool,
@@ -86,7 +86,7 @@ where
 }
 
 /// Writes down how the last call with a neighbour went: well, or with this error.
-pub async fn note(store: &Store, device: DeviceId, union: RegionCode, error: Option<String>) -> Result<()> {
+pub async fn note(store: &Store, device: DeviceId, union: UnionNumber, error: Option<String>) -> Result<()> {
     store
         .write(move |ledger| {
             let now = ledger.now();
@@ -270,7 +270,7 @@ fn segments(conn: &Connection, feed: &FeedId, from: u64) -> Result<(Vec<SegmentR
 }
 
 /// Looks, where there is anything to look at, for what a neighbour should have told or passed on by now.
-async fn watch(store: &Store, me: RegionCode, peer: Neighbour) -> Result<()> {
+async fn watch(store: &Store, me: UnionNumber, peer: Neighbour) -> Result<()> {
     if store.read(|conn| watchful(conn, me, peer.union, store.now()))? {
         store.write(move |ledger| ledger.settled_with(peer)).await?;
     }

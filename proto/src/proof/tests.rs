@@ -42,7 +42,7 @@ impl Desk {
 
     fn enrol(&mut self, device: DeviceId, union: &str, hub: bool) -> RecordId {
         let mut record = Record::new(kind("enrolment").unwrap());
-        record.set("union", Value::Int(i64::from(u32::from(code(union)))));
+        record.set("union", Value::Int(i64::from(code(union))));
         record.set("device", Value::Bytes(device.to_vec()));
         record.set("hub", Value::Bool(hub));
         record.set("from_on", Value::Int(20_454));
@@ -91,7 +91,7 @@ impl Desk {
     }
 }
 
-fn code(text: &str) -> RegionCode {
+fn code(text: &str) -> UnionNumber {
     text.parse().unwrap()
 }
 
@@ -298,7 +298,7 @@ fn who_was_not_enrolled_from_the_root_down_proves_nothing() {
     let mut usurper = Desk::new(66, "100000", Scope::Branch(code("320000")));
     usurper.enrol(world.province.key.device(), "320000", true);
     let wrong = rebuilt(&usurper, &world.province, &world.city, 1).unwrap_err();
-    assert!(matches!(wrong, ProofError::NotEnrolled { union, .. } if union == RegionCode::NATION), "{wrong}");
+    assert!(matches!(wrong, ProofError::NotEnrolled { union, .. } if union == UnionNumber::NATION), "{wrong}");
     // A province enrols a county's machine past the city, in the branch of the city.
     let mut over = Desk::new(2, "320000", Scope::Branch(code("320900")));
     over.enrol(world.county.key.device(), "320922", false);

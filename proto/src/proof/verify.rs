@@ -12,10 +12,11 @@ use crate::{
     operation::Operation,
     period::Day,
     record::Record,
-    region::RegionCode,
     root::{Fingerprint, Root},
     signed::{Receipt, TreeHead},
-    tree, v1,
+    tree,
+    union::UnionNumber,
+    v1,
 };
 
 pub fn verify(proof: v1::Proof, expected: Fingerprint) -> Result<Proven, ProofError> {
@@ -142,13 +143,13 @@ fn subject(wire: Option<v1::proof::Subject>, feeds: &[ProvenFeed]) -> Result<Sub
 }
 
 /// A device that has to be enrolled for a union.
-type Need = (DeviceId, RegionCode);
+type Need = (DeviceId, UnionNumber);
 
 /// Asks whether each feed's device may write it and each receipt's device is a hub of its union. That of each enrolment
 /// its own feed is asked too, and that stands one level higher, makes it hold up to the root.
 fn admitted(proven: &Proven) -> Result<BTreeSet<Need>, ProofError> {
     let mut needed = BTreeSet::new();
-    let mut need = |device: DeviceId, union: RegionCode, hub: bool| {
+    let mut need = |device: DeviceId, union: UnionNumber, hub: bool| {
         if proven.is_root(&device, union) {
             return Ok(());
         }
@@ -177,7 +178,7 @@ fn admitted(proven: &Proven) -> Result<BTreeSet<Need>, ProofError> {
 }
 
 /// The enrolment of a device for a union; of several one as a hub.
-pub fn link(feeds: &[ProvenFeed], device: &DeviceId, union: RegionCode) -> Option<Link> {
+pub fn link(feeds: &[ProvenFeed], device: &DeviceId, union: UnionNumber) -> Option<Link> {
     let all = feeds.iter().filter(|f| Some(f.feed.union) == union.parent());
     let all = all.flat_map(|f| f.operations.iter().map(move |o| (&f.feed, o)));
     let links = all.filter_map(|(feed, o)| enrolment(feed, o)).filter(|l| l.device == *device && l.union == union);
@@ -195,7 +196,7 @@ fn enrolment(feed: &Feed, proven: &ProvenOperation) -> Option<Link> {
     }
     let record = Record::decode(kind, &operation.payload).ok()?;
     record.validate().ok()?;
-    let union = RegionCode::try_from(u32::try_from(record.int("union")?).ok()?).ok()?;
+    let union = UnionNumber::try_from(record.int("union")?).ok()?;
     if union != branch || union.parent() != Some(feed.union) {
         return None;
     }

@@ -114,9 +114,9 @@ fn json_of(today: Day, outcome: &Outcome, (new, cleared): (usize, usize)) -> Jso
         let horizons = f
             .horizons
             .iter()
-            .map(|(union, day)| json!({ "union": u32::from(*union), "day": day.map(|d| d.to_string()) }));
+            .map(|(union, day)| json!({ "union": u64::from(*union), "day": day.map(|d| d.to_string()) }));
         json!({
-            "rule": f.rule, "union": u32::from(f.subject), "severity": f.severity.as_str_name().to_lowercase(),
+            "rule": f.rule, "union": u64::from(f.subject), "severity": f.severity.as_str_name().to_lowercase(),
             "family": f.family.as_str_name().to_lowercase(), "advisory": f.advisory,
             "fingerprint": f.fingerprint.to_string(), "summary_zh": f.summary.zh, "summary_en": f.summary.en,
             "evidence": evidence.collect::<Vec<_>>(), "horizons": horizons.collect::<Vec<_>>(),
@@ -127,9 +127,9 @@ fn json_of(today: Day, outcome: &Outcome, (new, cleared): (usize, usize)) -> Jso
         let unions = w
             .unions
             .iter()
-            .map(|(union, day)| json!({ "union": u32::from(*union), "day": day.map(|d| d.to_string()) }));
+            .map(|(union, day)| json!({ "union": u64::from(*union), "day": day.map(|d| d.to_string()) }));
         json!({
-            "rule": w.rule, "union": u32::from(w.subject), "fingerprint": w.fingerprint.to_string(),
+            "rule": w.rule, "union": u64::from(w.subject), "fingerprint": w.fingerprint.to_string(),
             "needed": w.needed.to_string(), "unions": unions.collect::<Vec<_>>(),
         })
     };

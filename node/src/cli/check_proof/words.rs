@@ -5,8 +5,8 @@ use huiliu_proto::{
     kind::numbered,
     lang::Lang,
     proof::{Link, Proven, ProvenFeed, ProvenOperation, Subject},
-    region::RegionCode,
     signed::Receipt,
+    union::UnionNumber,
 };
 use serde_json::{Value as Json, json};
 
@@ -25,7 +25,7 @@ pub fn words(desk: &Desk, proven: &Proven, said: Option<&Said>) -> String {
         Lang::Zh => format!("属实。网络 {}，根指纹 {}", proven.root.network, proven.root.fingerprint()),
         Lang::En => format!("proven. Network {}, root {}", proven.root.network, proven.root.fingerprint()),
     }];
-    let mut devices: Vec<(DeviceId, RegionCode)> = vec![];
+    let mut devices: Vec<(DeviceId, UnionNumber)> = vec![];
     match &proven.subject {
         Subject::Record(id) => {
             lines.extend(record(desk, proven, said, &id.to_string()));
@@ -180,7 +180,7 @@ fn whose(desk: &Desk, proven: &Proven, receipt: &Receipt) -> String {
 }
 
 /// Each enrolment once, the root's first.
-fn links(proven: &Proven, devices: &[(DeviceId, RegionCode)]) -> Vec<Link> {
+fn links(proven: &Proven, devices: &[(DeviceId, UnionNumber)]) -> Vec<Link> {
     let mut all: Vec<Link> = vec![];
     let mut devices = devices.to_vec();
     devices.sort_unstable();
@@ -196,11 +196,11 @@ fn links(proven: &Proven, devices: &[(DeviceId, RegionCode)]) -> Vec<Link> {
     all
 }
 
-fn chain(desk: &Desk, proven: &Proven, devices: &[(DeviceId, RegionCode)]) -> Vec<String> {
+fn chain(desk: &Desk, proven: &Proven, devices: &[(DeviceId, UnionNumber)]) -> Vec<String> {
     let root = short(&proven.root.device, 16);
     let mut lines = vec![match desk.lang {
-        Lang::Zh => format!("登记：全网的根是{}的枢纽 {root}", RegionCode::NATION.union_name()),
-        Lang::En => format!("enrolled: the root is the hub {root} of {}", RegionCode::NATION.union_name()),
+        Lang::Zh => format!("登记：全网的根是{}的枢纽 {root}", UnionNumber::NATION.union_name()),
+        Lang::En => format!("enrolled: the root is the hub {root} of {}", UnionNumber::NATION.union_name()),
     }];
     for link in links(proven, devices) {
         let (by, union) = (link.by.union_name(), link.union.union_name());
@@ -249,10 +249,10 @@ pub fn json(proven: &Proven, said: Option<&Said>) -> Json {
             let operations = proven.operations().map(|(feed, o)| {
                 devices.push((feed.feed.device, feed.feed.union));
                 json!({
-                    "union": u32::from(feed.feed.union), "device": feed.feed.device.to_string(),
+                    "union": u64::from(feed.feed.union), "device": feed.feed.device.to_string(),
                     "feed": feed.feed.id.to_string(), "seq": o.position,
                     "size": feed.head.as_ref().map(|h| h.size), "claimed_at": o.operation.time,
-                    "acknowledged_by": holders(feed, o).map(|r| u32::from(r.union)).collect::<Vec<_>>(),
+                    "acknowledged_by": holders(feed, o).map(|r| u64::from(r.union)).collect::<Vec<_>>(),
                 })
             });
             object["operations"] = operations.collect();
@@ -270,15 +270,15 @@ pub fn json(proven: &Proven, said: Option<&Said>) -> Json {
     devices.extend(receipts.iter().map(|r| (r.device, r.union)));
     let receipts = receipts.into_iter().map(|r| {
         json!({
-            "union": u32::from(r.union), "device": r.device.to_string(), "feed": r.feed.to_string(),
-            "of": proven.feed(&r.feed).map(|f| u32::from(f.feed.union)), "size": r.size, "received_at": r.received_at,
+            "union": u64::from(r.union), "device": r.device.to_string(), "feed": r.feed.to_string(),
+            "of": proven.feed(&r.feed).map(|f| u64::from(f.feed.union)), "size": r.size, "received_at": r.received_at,
         })
     });
     object["receipts"] = receipts.collect();
     let chain = links(proven, &devices).into_iter().map(|l| {
         json!({
-            "by": u32::from(l.by), "by_device": l.by_device.to_string(), "feed": l.feed.to_string(), "seq": l.position,
-            "union": u32::from(l.union), "device": l.device.to_string(), "hub": l.hub,
+            "by": u64::from(l.by), "by_device": l.by_device.to_string(), "feed": l.feed.to_string(), "seq": l.position,
+            "union": u64::from(l.union), "device": l.device.to_string(), "hub": l.hub,
             "from": l.from.map(|day| day.to_string()),
         })
     });

@@ -58,7 +58,7 @@ fn row(desk: &Desk, Standing { version, state, holds }: &Standing) -> Vec<Cell> 
     let number = |n: i64| Cell::new(n.to_string(), n);
     vec![
         Cell::new(view::short(&version.id), version.id.to_string()),
-        Cell::new(version.owner.name(), u32::from(version.owner)),
+        Cell::new(version.owner.name(), u64::from(version.owner)),
         Cell::new(type_label(version.type_, desk.lang), version.type_),
         number(version.year),
         Cell::same(version.census_on.to_string()),

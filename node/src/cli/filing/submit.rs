@@ -4,7 +4,7 @@ use anyhow::Result;
 use huiliu_proto::{
     kind::{Kind, kind},
     period::Day,
-    region::RegionCode,
+    union::UnionNumber,
     value::Value,
 };
 use serde_json::{Value as Json, json};
@@ -122,7 +122,7 @@ fn filing_kind() -> Result<&'static Kind, Mistake> {
     })
 }
 
-fn preview(desk: &Desk, union: RegionCode, draft: &Draft) -> String {
+fn preview(desk: &Desk, union: UnionNumber, draft: &Draft) -> String {
     let record = &draft.record;
     let mut table = Table::new().column("field", desk.pick("项目", "item")).number("now", desk.pick("本次", "now"));
     if draft.before.is_some() {

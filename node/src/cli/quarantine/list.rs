@@ -74,7 +74,7 @@ fn operation(desk: &Desk, row: &FeedRow, held: &Held, rejected: bool) -> Vec<Cel
     let detail = desk.label(&held.detail);
     vec![
         Cell::new(format!("{}#{}", &feed[..8], held.seq), format!("{feed}#{}", held.seq)),
-        Cell::new(row.feed.union.name(), u32::from(row.feed.union)),
+        Cell::new(row.feed.union.name(), u64::from(row.feed.union)),
         kind,
         Cell::new(&id[..16], id.as_str()),
         Cell::new(desk.label(&reason_label(&held.reason, rejected)), held.reason.as_str()),
@@ -93,7 +93,7 @@ fn stranger(desk: &Desk, conn: &Connection, row: &FeedRow, rejected: bool) -> Re
     };
     Ok(vec![
         Cell::new(&feed[..8], feed.as_str()),
-        Cell::new(row.feed.union.name(), u32::from(row.feed.union)),
+        Cell::new(row.feed.union.name(), u64::from(row.feed.union)),
         Cell::new(count, row.size() - row.applied),
         Cell::none(),
         Cell::new(desk.label(&reason_label(NOT_ENROLLED, rejected)), NOT_ENROLLED),

@@ -8,8 +8,8 @@ use huiliu_proto::{
     lang::Label,
     operation::Operation,
     record::Record,
-    region::RegionCode,
     signed::TreeHead,
+    union::UnionNumber,
     v1::Ruling,
 };
 use rusqlite::Connection;
@@ -105,7 +105,7 @@ fn not_held(which: &str) -> anyhow::Error {
     .into()
 }
 
-fn name(union: RegionCode) -> String {
+fn name(union: UnionNumber) -> String {
     format!("{}（{union}）", union.union_name())
 }
 

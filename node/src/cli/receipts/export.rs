@@ -42,7 +42,7 @@ impl Export {
         desk.answer(
             || {
                 json!({
-                    "file": file, "bytes": made.file.len(), "feed": feed, "union": u32::from(union), "size": size,
+                    "file": file, "bytes": made.file.len(), "feed": feed, "union": u64::from(union), "size": size,
                     "received_at": receipt.received_at, "root": fingerprint.to_string(),
                 })
             },

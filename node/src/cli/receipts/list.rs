@@ -31,8 +31,8 @@ impl List {
                 let (feed, device) = (receipt.feed.to_string(), receipt.device.to_string());
                 table.row(vec![
                     Cell::new(&feed[..8], feed.as_str()),
-                    row.as_ref().map_or_else(Cell::none, |r| Cell::new(r.feed.union.name(), u32::from(r.feed.union))),
-                    Cell::new(receipt.union.union_name(), u32::from(receipt.union)),
+                    row.as_ref().map_or_else(Cell::none, |r| Cell::new(r.feed.union.name(), u64::from(r.feed.union))),
+                    Cell::new(receipt.union.union_name(), u64::from(receipt.union)),
                     Cell::new(&device[..16], device.as_str()),
                     Cell::count(receipt.size),
                     Cell::count(row.map_or(0, |r| r.size())),

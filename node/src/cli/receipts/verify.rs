@@ -36,8 +36,8 @@ impl Verify {
             || {
                 let bad = bad.iter().map(|j| {
                     json!({
-                        "feed": j.receipt.feed.to_string(), "of": u32::from(j.feed.feed.union),
-                        "union": u32::from(j.receipt.union), "device": j.receipt.device.to_string(),
+                        "feed": j.receipt.feed.to_string(), "of": u64::from(j.feed.feed.union),
+                        "union": u64::from(j.receipt.union), "device": j.receipt.device.to_string(),
                         "size": j.receipt.size, "held": j.feed.size(), "received_at": j.receipt.received_at,
                         "verdict": j.verdict.word(),
                     })
@@ -71,7 +71,7 @@ fn table(desk: &Desk, confirmed: &[Confirmed]) -> Table {
         let moment = |time: Option<i64>| time.map_or_else(Cell::none, |t| Cell::new(desk.moment(t), t));
         table.row(vec![
             Cell::new(&feed[..8], feed.as_str()),
-            Cell::new(row.union.union_name(), u32::from(row.union)),
+            Cell::new(row.union.union_name(), u64::from(row.union)),
             Cell::count(row.size),
             Cell::count(row.of),
             moment(row.received_at),

@@ -4,7 +4,7 @@ use anyhow::Result;
 use huiliu_proto::{
     id::RecordId,
     kind::{Kind, Type, kinds},
-    region::RegionCode,
+    union::UnionNumber,
 };
 use serde_json::json;
 
@@ -46,7 +46,7 @@ impl List {
         }
     }
 
-    fn page(&self, desk: &Desk, kind: &'static Kind, union: Option<RegionCode>) -> Result<Exit> {
+    fn page(&self, desk: &Desk, kind: &'static Kind, union: Option<UnionNumber>) -> Result<Exit> {
         let office = desk.open()?;
         let most = usize::from(self.most);
         let ((rows, next), table) = office.look(|conn| {
@@ -77,7 +77,7 @@ fn page_json(rows: &[Shown], next: Option<RecordId>) -> serde_json::Value {
     json!({ "records": records, "next": next.map(|id| id.to_string()) })
 }
 
-fn count(desk: &Desk, union: Option<RegionCode>) -> Result<Exit> {
+fn count(desk: &Desk, union: Option<UnionNumber>) -> Result<Exit> {
     let office = desk.open()?;
     let mut table = Table::new()
         .column("kind", desk.pick("种类", "kind"))

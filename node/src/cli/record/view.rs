@@ -102,7 +102,7 @@ pub fn record(shown: &Shown) -> Json {
     json!({
         "record": shown.id.to_string(),
         "kind": shown.record.kind.name,
-        "owner": u32::from(shown.place.owner),
+        "owner": u64::from(shown.place.owner),
         "fields": object(&shown.record.kind.fields, shown.record.values()),
     })
 }

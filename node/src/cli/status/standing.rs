@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Result;
-use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, region::RegionCode, signed::Receipt};
+use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, signed::Receipt, union::UnionNumber};
 use rusqlite::Connection;
 
 use crate::{
@@ -25,7 +25,7 @@ pub struct Own {
     pub scope: Scope,
     pub size: u64,
     /// Union, operations acknowledged, when.
-    pub receipts: Vec<(RegionCode, u64, i64)>,
+    pub receipts: Vec<(UnionNumber, u64, i64)>,
     /// Operations the union above has not acknowledged, and when the oldest was written.
     pub waiting: u64,
     pub oldest: Option<i64>,
@@ -34,7 +34,7 @@ pub struct Own {
 /// A feed whose author is not enrolled here, so that nothing of it counts yet.
 pub struct Unknown {
     pub feed: FeedId,
-    pub union: RegionCode,
+    pub union: UnionNumber,
     pub operations: u64,
 }
 
@@ -82,7 +82,7 @@ impl Need {
 }
 
 impl Standing {
-    pub fn read(conn: &Connection, union: RegionCode, keys: &Keys) -> Result<Standing> {
+    pub fn read(conn: &Connection, union: UnionNumber, keys: &Keys) -> Result<Standing> {
         let all = feeds::all(conn)?;
         let receipts = receipts::all(conn)?;
         let own = all.iter().filter(|f| f.own && f.size() > 0);
@@ -134,7 +134,7 @@ impl Standing {
     }
 }
 
-fn read_own(conn: &Connection, union: RegionCode, row: &FeedRow, receipts: &[Receipt]) -> Result<Own> {
+fn read_own(conn: &Connection, union: UnionNumber, row: &FeedRow, receipts: &[Receipt]) -> Result<Own> {
     let id = row.feed.id;
     let mine = receipts.iter().filter(|r| r.feed == id);
     let mine: Vec<_> = mine.map(|r| (r.union, r.size, r.received_at)).collect();
