@@ -238,7 +238,8 @@ impl FromStr for UnionNumber {
             None => (&text[..], None),
         };
         let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit()) && !part.is_empty();
-        if code.len() != 6 || !digits(code) || !serial.is_none_or(digits) {
+        let short = |part: &str| digits(part) && part.len() <= 9;
+        if code.len() != 6 || !digits(code) || !serial.is_none_or(short) {
             return Err(UnionError::Form);
         }
         let code = UnionNumber::try_from(code.parse::<u64>().map_err(|_| UnionError::Form)?)?;
