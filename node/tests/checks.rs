@@ -95,7 +95,7 @@ impl Hub {
 
     /// The union's data has come in complete up to this day.
     fn heard(&self, union: i64, until: &str) {
-        let device = [union.to_be_bytes(); 8].concat();
+        let device = [union.to_be_bytes(); 4].concat();
         self.conn.execute("DELETE FROM feed WHERE device = ?1", [&device]).unwrap();
         self.enrol(union, &device);
         self.told(union, &device, i64::from(day(until)) * 86_400_000);
