@@ -347,7 +347,7 @@ impl Story {
         let mut moved = true;
         for union in std::iter::once(county).chain(county.ancestors()) {
             let [was, meanwhile, is] = [&before, &during, &after].map(|f| total(f, union));
-            moved &= is == was + offline::MOVES && meanwhile == if union == county { is } else { was };
+            moved &= is == was + i128::from(offline::MOVES) && meanwhile == if union == county { is } else { was };
             table.row(vec![
                 Cell::same(self.screen.name(union)),
                 Cell::same(was.to_string()),

@@ -37,6 +37,8 @@ pub enum Reason {
     Id,
     /// The union above has revoked its device, and it stands behind what that let stand.
     Revoked,
+    /// It could not be applied on this machine: a defect of the program, or damage of its database.
+    Failed,
 }
 
 impl Reason {
@@ -50,10 +52,11 @@ impl Reason {
             Reason::Owner => "owner",
             Reason::Id => "id",
             Reason::Revoked => "revoked",
+            Reason::Failed => "failed",
         }
     }
 
-    pub const ALL: [Reason; 8] = [
+    pub const ALL: [Reason; 9] = [
         Reason::Newer,
         Reason::NotAllowed,
         Reason::Rule,
@@ -62,6 +65,7 @@ impl Reason {
         Reason::Owner,
         Reason::Id,
         Reason::Revoked,
+        Reason::Failed,
     ];
 
     /// The same in a few words, for lists.
@@ -75,6 +79,7 @@ impl Reason {
             Reason::Owner => Label::new("他单位档案", "another's record"),
             Reason::Id => Label::new("编号冲突", "record id"),
             Reason::Revoked => Label::new("设备已注销", "device revoked"),
+            Reason::Failed => Label::new("无法处理", "could not be applied"),
         }
     }
 }
@@ -98,6 +103,15 @@ impl Refusal {
             Reason::Revoked,
             "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可用 quarantine release 放行",
             "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and does not count; if it is the union's own after all, the union above can let it count with `quarantine release`",
+        )
+    }
+
+    pub fn failed() -> Refusal {
+        Refusal::new(
+            Reason::Failed,
+            "本机处理此条时出错，已留存、照常转报，暂不计入，其余内容不受影响；请运行 rebuild，仍如此则请联系技术支持",
+            "this machine failed when it applied this: it is kept and relayed and does not count, and nothing else is \
+             touched; run `rebuild`, and ask for support if it stays so",
         )
     }
 

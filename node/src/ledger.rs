@@ -2,7 +2,7 @@
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
 //! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories) and
-//! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `grants` (whose keys open what),
+//! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `isolate` (one that cannot be applied stops nothing else), `grants` (whose keys open what),
 //! `rebuild` (the same tables again from the feeds); `witness` (what others say of a hub, held against what it said here),
 //! `confirmation` (what a level above has not confirmed for long).
 
@@ -12,6 +12,7 @@ mod author;
 mod confirmation;
 mod grants;
 mod intake;
+mod isolate;
 mod parting;
 mod rebuild;
 mod witness;
@@ -35,7 +36,7 @@ use crate::{
     keyring::Keyring,
     rollup,
     store::{
-        Result, StoreError, data_version, evidence::Neighbour, feeds, feeds::FeedRow, meta, projection, rollups,
+        Result, data_version, evidence::Neighbour, feeds, feeds::FeedRow, meta, projection, rollups, rollups::Figure,
         set_meta, tables,
     },
 };
@@ -80,6 +81,14 @@ pub fn watchful(conn: &Connection, me: UnionNumber, peer: UnionNumber, now: i64)
     Ok(witness::anything(conn)? || (Some(peer) == me.parent() && confirmation::anything(conn, me, now)?))
 }
 
+/// What is added to a union's own figure, and to what it shares with unions below it. It cannot overflow: what one
+/// operation adds is below 2^54.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    own: i128,
+    shared: i128,
+}
+
 /// The writer's state: the connection, who writes, and what is remembered between transactions.
 pub struct Ledger {
     conn: Connection,
@@ -90,8 +99,8 @@ pub struct Ledger {
     feeds: HashMap<i64, FeedRow>,
     numbers: HashMap<FeedId, i64>,
     touched: BTreeSet<i64>,
-    /// What jobs add to unions' own totals, until the job ends.
-    cells: BTreeMap<rollups::Cell, i64>,
+    /// What jobs add to unions' own figures, until the job ends; totals follow from them.
+    cells: BTreeMap<rollups::Cell, Change>,
     /// Keys that open sealed fields.
     keys: Keyring,
     /// Keys may have to be granted before the job ends.
@@ -266,19 +275,25 @@ impl Ledger {
         Ok(())
     }
 
-    /// Adds what the job added to each union's own totals to those of the unions above it too.
+    /// Adds to what the job adds to a union's own figure.
+    pub(super) fn add_to(&mut self, cell: rollups::Cell, change: Change) {
+        let there = self.cells.entry(cell).or_default();
+        there.own += change.own;
+        there.shared += change.shared;
+    }
+
+    /// Adds what the job added to each union's own figures to the totals of the unions above it too.
     fn total(&mut self) -> Result<()> {
-        let mut cells = BTreeMap::new();
-        for ((union, measure, month), amount) in std::mem::take(&mut self.cells) {
-            let add = |cell: &mut i64| -> Result<()> {
-                *cell = cell.checked_add(amount).ok_or(StoreError::Damaged("a total is too large"))?;
-                Ok(())
-            };
-            let own: &mut (i64, i64) = cells.entry((union, measure, month)).or_default();
-            add(&mut own.0)?;
-            add(&mut own.1)?;
-            for above in union.ancestors() {
-                add(&mut cells.entry((above, measure, month)).or_default().1)?;
+        let mut cells: BTreeMap<rollups::Cell, Figure> = BTreeMap::new();
+        for ((union, measure, month), change) in std::mem::take(&mut self.cells) {
+            if change == Change::default() {
+                continue;
+            }
+            let own = cells.entry((union, measure, month)).or_default();
+            own.own += change.own;
+            own.shared += change.shared;
+            for within in std::iter::once(union).chain(union.ancestors()) {
+                cells.entry((within, measure, month)).or_default().total += change.own + change.shared;
             }
             self.owe_statement(union, measure, month)?;
         }

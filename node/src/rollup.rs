@@ -122,7 +122,7 @@ pub fn measure(number: u32) -> Option<&'static Measure> {
 }
 
 /// What a record adds: measure, month, amount.
-pub type Part = (u32, i32, i64);
+pub type Part = (u32, i32, i128);
 
 const IN_POST: i64 = 7;
 const ENDED: i64 = 9;
@@ -150,7 +150,7 @@ pub fn parts(record: &Record, owner: UnionNumber) -> Vec<Part> {
             add(&mut parts, ALLOCATED, month, record.int("amount"));
             // The national union's earmark is its own budget, not money it holds for somebody.
             if owner.level() != Level::Nation {
-                add(&mut parts, BALANCE, month, record.int("amount").map(i64::saturating_neg));
+                add(&mut parts, BALANCE, month, record.int("amount").map(|n| -i128::from(n)));
             }
         }
         "fund_receipt" => {
@@ -171,15 +171,15 @@ pub fn parts(record: &Record, owner: UnionNumber) -> Vec<Part> {
             if let Some(category) = category {
                 add(&mut parts, SPENT_ON + category, month, amount);
             }
-            add(&mut parts, BALANCE, month, amount.map(i64::saturating_neg));
+            add(&mut parts, BALANCE, month, amount.map(|n| -i128::from(n)));
         }
         _ => {}
     }
     parts
 }
 
-fn add(parts: &mut Vec<Part>, measure: u32, month: Option<i32>, amount: Option<i64>) {
-    if let (Some(month), Some(amount)) = (month, amount)
+fn add(parts: &mut Vec<Part>, measure: u32, month: Option<i32>, amount: Option<impl Into<i128>>) {
+    if let (Some(month), Some(amount)) = (month, amount.map(Into::into))
         && amount != 0
     {
         parts.push((measure, month, amount));
@@ -262,8 +262,8 @@ pub fn grades(ratings: &[(i64, huiliu_proto::id::RecordId, i64)]) -> Vec<Part> {
 /// What a budget adds to the month in which it was approved: the sum of its lines.
 pub fn budget(record: &Record) -> Vec<Part> {
     let mut parts = vec![];
-    let sum = record.lines("lines").filter_map(|l| l.int("amount")).try_fold(0i64, i64::checked_add);
-    add(&mut parts, BUDGETED, month_of(record, "approved_on"), sum);
+    let sum: i128 = record.lines("lines").filter_map(|l| l.int("amount")).map(i128::from).sum();
+    add(&mut parts, BUDGETED, month_of(record, "approved_on"), Some(sum));
     parts
 }
 
@@ -284,7 +284,7 @@ mod tests {
         let day = |text: &str| text.parse::<Day>().unwrap();
         let at_end = |parts: &[Part], month: &str| {
             let month = month.parse::<Month>().unwrap().0;
-            parts.iter().filter(|p| p.1 <= month).map(|p| p.2).sum::<i64>()
+            parts.iter().filter(|p| p.1 <= month).map(|p| p.2).sum::<i128>()
         };
         let mut parts = vec![];
         stand(&mut parts, FULL_TIME, day("2025-01-15"), Some(day("2025-06-30")));
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn the_last_rating_holds_whatever_order_they_came_in() {
         let id = |n| RecordId([n; 16]);
-        let sum = |parts: &[Part], measure| parts.iter().filter(|p| p.0 == measure).map(|p| p.2).sum::<i64>();
+        let sum = |parts: &[Part], measure| parts.iter().filter(|p| p.0 == measure).map(|p| p.2).sum::<i128>();
         let both = grades(&[(20_000, id(1), 1), (20_100, id(2), 3)]);
         assert_eq!((sum(&both, GRADE_A), sum(&both, GRADE_B), sum(&both, GRADE_C)), (0, 0, 1));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use huiliu_proto::{
+    id::Hash,
     kind::{Reach, kind},
     record::Record,
     union::{Level, UnionNumber},
@@ -12,8 +13,14 @@ use huiliu_proto::{
 use crate::{
     ledger::Ledger,
     rollup,
-    store::{Result, StoreError, feeds, rollups},
+    store::{
+        Result, StoreError, feeds,
+        rollups::{self, CARRY, Figure, Stated},
+    },
 };
+
+/// With more feeds than this, a statement names them by their digest alone.
+const MOST_LISTED: usize = 64;
 
 impl Ledger {
     /// Writes the statements that are out of date. Returns how many.
@@ -44,18 +51,19 @@ impl Ledger {
     }
 
     /// What the records say now: a union's own figures of a month that do not travel further.
-    fn figures(&self, union: UnionNumber, month: i32) -> Result<BTreeMap<u32, i64>> {
+    fn figures(&self, union: UnionNumber, month: i32) -> Result<BTreeMap<u32, Stated>> {
         let cells = rollups::month(self.conn(), union, month)?;
         let local = |m: &u32| rollup::measure(*m).is_some_and(|m| m.reach == Reach::Province);
-        Ok(cells.into_iter().filter(|(m, ..)| local(m)).map(|(measure, own, _)| (measure, own)).collect())
+        let stated = |f: Figure| Stated { own: f.own, shared: f.shared };
+        Ok(cells.into_iter().filter(|(m, _)| local(m)).map(|(measure, figure)| (measure, stated(figure))).collect())
     }
 
     /// Whether the latest statement says what the records say; a figure of nought need not be said.
     pub(crate) fn statement_holds(&self, union: UnionNumber, month: i32) -> Result<bool> {
         let mut said = rollups::statement(self.conn(), union, month, None)?;
         let mut now = self.figures(union, month)?;
-        said.retain(|_, value| *value != 0);
-        now.retain(|_, value| *value != 0);
+        said.retain(|_, value| *value != Stated::default());
+        now.retain(|_, value| *value != Stated::default());
         Ok(said == now)
     }
 
@@ -64,20 +72,45 @@ impl Ledger {
         let mut record = Record::new(kind);
         record.set("union", Value::Int(i64::from(union)));
         record.set("month", Value::Int(i64::from(month)));
-        let figures = self.figures(union, month)?;
-        let figures = figures.into_iter().map(|(m, v)| vec![Some(Value::Int(i64::from(m))), Some(Value::Int(v))]);
-        record.set("figures", Value::Lines(figures.collect()));
+        let figures = self.figures(union, month)?.into_iter();
+        record.set("figures", Value::Lines(figures.map(|(measure, stated)| line(measure, stated)).collect()));
+        let mut rows = feeds::of_union(self.conn(), union)?;
+        rows.retain(|row| row.applied > 0);
+        rows.sort_by_key(|row| row.feed.id);
+        let mut digest = vec![];
         let mut basis = vec![];
-        for row in feeds::of_union(self.conn(), union)? {
-            if row.applied > 0 {
-                basis.push(vec![
-                    Some(Value::Bytes(row.feed.id.to_vec())),
-                    Some(Value::Int(row.applied as i64)),
-                    Some(Value::Bytes(feeds::root_at(self.conn(), &row, row.applied)?.to_vec())),
-                ]);
-            }
+        for row in &rows {
+            let root = if row.applied == row.size() {
+                row.edge.root()
+            } else {
+                feeds::root_at(self.conn(), row, row.applied)?
+            };
+            digest.extend_from_slice(row.feed.id.as_bytes());
+            digest.extend_from_slice(&row.applied.to_be_bytes());
+            digest.extend_from_slice(root.as_bytes());
+            basis.push(vec![
+                Some(Value::Bytes(row.feed.id.to_vec())),
+                Some(Value::Int(row.applied as i64)),
+                Some(Value::Bytes(root.to_vec())),
+            ]);
         }
-        record.set("basis", Value::Lines(basis));
+        record.set("feeds", Value::Int(rows.len() as i64));
+        record.set("digest", Value::Bytes(Hash::of(&[&digest]).to_vec()));
+        if (1..=MOST_LISTED).contains(&basis.len()) {
+            record.set("basis", Value::Lines(basis));
+        }
         Ok(record)
     }
+}
+
+/// A figure as it is stated; a part that is nought is left out.
+fn line(measure: u32, stated: Stated) -> Vec<Option<Value>> {
+    let some = |n: i128| i64::try_from(n).ok().filter(|n| *n != 0).map(Value::Int);
+    let value = Value::Int(stated.own.rem_euclid(CARRY) as i64);
+    // Most figures are small, also those below nought: only what does not fit is carried.
+    let (value, carry) = match i64::try_from(stated.own) {
+        Ok(n) if i128::from(n.unsigned_abs()) < CARRY => (Value::Int(n), None),
+        _ => (value, some(stated.own.div_euclid(CARRY))),
+    };
+    vec![Some(Value::Int(i64::from(measure))), Some(value), carry, some(stated.shared)]
 }

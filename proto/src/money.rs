@@ -103,6 +103,16 @@ fn ungrouped(whole: &str) -> Result<String, MoneyError> {
 
 impl fmt::Display for Fen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Total(i128::from(self.0)).fmt(f)
+    }
+}
+
+/// A sum of amounts, in fen: it cannot overflow, however many are added up. Shown as `Fen` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Total(pub i128);
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fen = self.0.unsigned_abs();
         let yuan = (fen / 100).to_string();
         let mut grouped = String::with_capacity(yuan.len() + yuan.len() / 3);

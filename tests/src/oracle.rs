@@ -123,7 +123,7 @@ pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
         let shown = |measure: u32| -> Result<i128> {
             let union = machine.union();
             let sums = store.read(|conn| huiliu_node::store::rollups::sums(conn, union, i32::MIN, i32::MAX))?;
-            Ok(i128::from(sums.get(&measure).map_or(0, |(_, total)| *total)))
+            Ok(sums.get(&measure).map_or(0, |(_, total)| *total))
         };
         let (shown_guided, shown_spent) = (shown(huiliu_node::rollup::GUIDED)?, shown(huiliu_node::rollup::SPENT)?);
         ensure!(shown_guided == guided, "{} shows {shown_guided} sessions, the feeds say {guided}", machine.name);

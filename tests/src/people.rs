@@ -38,6 +38,18 @@ impl Dice {
     }
 }
 
+/// A record from what a clerk would type.
+pub fn record(name: &str, fields: &[(&str, &str)]) -> Record {
+    let kind = kind(name).unwrap_or_else(|| panic!("no kind {name}"));
+    let mut record = Record::new(kind);
+    for (field, text) in fields {
+        let at = kind.field(field).unwrap_or_else(|| panic!("no field {name}.{field}"));
+        let value = kind.fields[at].parse(text).unwrap_or_else(|refusal| panic!("{}", refusal.say(Default::default())));
+        record.put(at, Some(value));
+    }
+    record
+}
+
 /// Writes a record from what a clerk would type. Panics where it is refused: a test's own records are good.
 pub fn write(ledger: &mut Ledger, name: &str, fields: &[(&str, &str)]) -> Result<RecordId> {
     let kind = kind(name).unwrap_or_else(|| panic!("no kind {name}"));

@@ -54,7 +54,7 @@ fn work_entry(mediator: RecordId, guided: i64) -> Record {
     record
 }
 
-fn guided(store: &Store, union: &str) -> i64 {
+fn guided(store: &Store, union: &str) -> i128 {
     let union = union.parse().unwrap();
     let sums = store.read(|conn| rollups::sums(conn, union, i32::MIN, i32::MAX)).unwrap();
     sums.get(&rollup::GUIDED).map_or(0, |(_, total)| *total)

@@ -105,7 +105,7 @@ impl Tree {
         self.settle();
     }
 
-    fn guided(&self, name: &str, union: &str) -> i64 {
+    fn guided(&self, name: &str, union: &str) -> i128 {
         let union = union.parse().unwrap();
         let sums = self.open[name].read(|conn| rollups::sums(conn, union, i32::MIN, i32::MAX)).unwrap();
         sums.get(&rollup::GUIDED).map_or(0, |(_, total)| *total)

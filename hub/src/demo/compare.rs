@@ -21,9 +21,9 @@ pub struct Figures {
 pub struct Line {
     pub measure: &'static Measure,
     /// What the level's own store says of itself with all below.
-    pub total: i64,
+    pub total: i128,
     /// What the unions' own stores add up to.
-    pub sum: i64,
+    pub sum: i128,
 }
 
 impl Figures {
@@ -31,15 +31,15 @@ impl Figures {
         self.lines.iter().all(|l| l.total == l.sum)
     }
 
-    pub fn total(&self, measure: u32) -> i64 {
+    pub fn total(&self, measure: u32) -> i128 {
         self.lines.iter().find(|l| l.measure.number == measure).map_or(0, |l| l.total)
     }
 }
 
 /// Flows over the months of the span, stocks at its end; for every union of the federation.
 pub fn figures(federation: &Federation, span: Span) -> anyhow::Result<Vec<Figures>> {
-    let mut own: BTreeMap<UnionNumber, BTreeMap<u32, i64>> = BTreeMap::new();
-    let mut totals: BTreeMap<UnionNumber, BTreeMap<u32, i64>> = BTreeMap::new();
+    let mut own: BTreeMap<UnionNumber, BTreeMap<u32, i128>> = BTreeMap::new();
+    let mut totals: BTreeMap<UnionNumber, BTreeMap<u32, i128>> = BTreeMap::new();
     for member in &federation.members {
         let union = member.union;
         let (flows, stocks) = member.store.read(|conn| {

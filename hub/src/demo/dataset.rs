@@ -404,7 +404,7 @@ mod tests {
     }
 
     /// The table of demo/README.md: full-time, part-time and counted for the fund at the end of 2025.
-    const COUNTS: [(u64, i64, i64, i64); 7] = [
+    const COUNTS: [(u64, i128, i128, i128); 7] = [
         (110_000, 3, 0, 3),
         (110_102, 18, 0, 18),
         (110_117, 15, 264, 12),
@@ -440,8 +440,8 @@ mod tests {
                 "{}",
                 year.union
             );
-            let ever = year.rows.iter().filter(|r| r.kind.name == "engagement").count() as i64;
-            let gone = if year.union.get() == 320_922 { 11 } else { i64::from(year.union.get() == 320_923) };
+            let ever = year.rows.iter().filter(|r| r.kind.name == "engagement").count() as i128;
+            let gone = if year.union.get() == 320_922 { 11 } else { i128::from(year.union.get() == 320_923) };
             assert_eq!(ever, full + part + gone, "{}", year.union);
             let grades = [rollup::GRADE_A, rollup::GRADE_B, rollup::GRADE_C].map(total);
             assert_eq!(grades, if year.union.get() == 320_922 { [136, 178, 116] } else { [0; 3] }, "{}", year.union);

@@ -81,8 +81,10 @@ impl Report {
                 "root": s.root.to_string(), "acknowledged": acknowledged,
             })
         });
-        let numbers = |pick: fn(&super::compare::Line) -> i64| {
-            figures.lines.iter().map(|l| (l.measure.name.clone(), pick(l))).collect::<BTreeMap<_, _>>()
+        // What the demo adds up is far from the end of these.
+        let numbers = |pick: fn(&super::compare::Line) -> i128| {
+            let number = |l| i64::try_from(pick(l)).unwrap_or(i64::MAX);
+            figures.lines.iter().map(|l| (l.measure.name.clone(), number(l))).collect::<BTreeMap<_, _>>()
         };
         json!({
             "code": union.get(), "name": union.union_name(), "level": level(union),

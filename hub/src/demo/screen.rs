@@ -10,7 +10,7 @@ use huiliu_node::{
     cli::table::Table,
     rollup::{Measure, Unit},
 };
-use huiliu_proto::{lang::Lang, money::Fen, union::UnionNumber};
+use huiliu_proto::{lang::Lang, money::Total, union::UnionNumber};
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub struct Screen {
@@ -79,10 +79,10 @@ fn english(union: UnionNumber) -> Cow<'static, str> {
 }
 
 /// In whole yuan and fen, or a plain count.
-pub fn amount(measure: &Measure, value: i64) -> String {
+pub fn amount(measure: &Measure, value: i128) -> String {
     match measure.unit {
         Unit::Count => value.to_string(),
-        Unit::Fen => Fen(value).to_string(),
+        Unit::Fen => Total(value).to_string(),
     }
 }
 

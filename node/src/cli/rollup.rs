@@ -1,8 +1,8 @@
 //! `rollup`: a union's totals, alone and with everything below it.
 
 use anyhow::Result;
-use huiliu_proto::{money::Fen, period::Month, union::UnionNumber};
-use serde_json::json;
+use huiliu_proto::{money::Total, period::Month, union::UnionNumber};
+use serde_json::{Value as Json, json};
 
 use super::{
     Desk,
@@ -66,9 +66,9 @@ impl Rollup {
                 Nature::Stock => (&stocks, Cell::new(desk.pick("期末", "at the end"), "stock")),
             };
             let (own, total) = sums.get(&measure.number).copied().unwrap_or_default();
-            let number = |n: i64| match measure.unit {
-                Unit::Count => Cell::new(n.to_string(), n),
-                Unit::Fen => Cell::new(Fen(n).to_string(), n),
+            let number = |n: i128| match measure.unit {
+                Unit::Count => Cell::new(n.to_string(), whole(n)),
+                Unit::Fen => Cell::new(Total(n).to_string(), whole(n)),
             };
             let label = desk.label(&measure.label);
             table.row(vec![Cell::same(measure.name.as_str()), Cell::same(label), nature, number(own), number(total)]);
@@ -83,6 +83,14 @@ impl Rollup {
             || format!("{}\n{}", heading(desk, union, from, to), table.words()),
         )?;
         Ok(Exit::Done)
+    }
+}
+
+/// For programs: a number, or its digits where readers of JSON would round it.
+fn whole(n: i128) -> Json {
+    match i64::try_from(n) {
+        Ok(n) if n.unsigned_abs() < 1 << 53 => n.into(),
+        _ => n.to_string().into(),
     }
 }
 

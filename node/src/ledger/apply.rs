@@ -16,7 +16,7 @@ use huiliu_proto::{
     value::Value,
 };
 
-use super::Ledger;
+use super::{Change, Ledger};
 use crate::{
     admission::{self, Reason, Refusal},
     document::{Document, Fields, Misfit},
@@ -27,7 +27,8 @@ use crate::{
         feeds,
         projection::{self, Place},
         quarantine::{self, Held},
-        rollups, trust,
+        rollups::{self, Stated},
+        trust,
     },
 };
 
@@ -37,19 +38,24 @@ impl Ledger {
         let feed = Arc::clone(&self.feed(no)?.feed);
         match self.judge(&feed, no, seq, operation)? {
             Ok(()) => Ok(()),
-            Err(refusal) => quarantine::add(
-                &self.conn,
-                &Held {
-                    feed: no,
-                    seq,
-                    record: operation.record,
-                    kind: operation.kind,
-                    reason: refusal.reason.word().into(),
-                    detail: refusal.detail,
-                    awaits: refusal.awaits,
-                },
-            ),
+            Err(refusal) => self.hold(no, seq, operation, refusal),
         }
+    }
+
+    /// Keeps an operation out of everything, and why.
+    pub(super) fn hold(&mut self, no: i64, seq: u64, operation: &Operation, refusal: Refusal) -> Result<()> {
+        quarantine::add(
+            &self.conn,
+            &Held {
+                feed: no,
+                seq,
+                record: operation.record,
+                kind: operation.kind,
+                reason: refusal.reason.word().into(),
+                detail: refusal.detail,
+                awaits: refusal.awaits,
+            },
+        )
     }
 
     fn judge(&mut self, feed: &Feed, no: i64, seq: u64, operation: &Operation) -> Result<Result<(), Refusal>> {
@@ -106,7 +112,7 @@ impl Ledger {
             "key_grant" | "key_return" => self.keys_may_move(record),
             _ => {}
         }
-        self.count(place.owner, parts, 1)?;
+        self.count(place.owner, parts, 1);
         Ok(Ok(()))
     }
 
@@ -177,7 +183,7 @@ impl Ledger {
                 (Some(Ruling::Released), true) => {
                     let Some(operation) = feeds::operation(&self.conn, no, seq)? else { continue };
                     quarantine::remove(&self.conn, no, seq)?;
-                    self.apply(no, seq, &operation)?;
+                    self.apply_alone(no, seq, &operation)?;
                 }
                 (Some(Ruling::Released), false) | (_, true) => {}
                 (_, false) => self.stale = true,
@@ -186,16 +192,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Adds (`sign` 1) or takes away (-1) parts of a union's own totals.
-    fn count(&mut self, owner: UnionNumber, parts: Vec<Part>, sign: i64) -> Result<()> {
+    /// Adds (`sign` 1) or takes away (-1) parts of a union's own figures.
+    fn count(&mut self, owner: UnionNumber, parts: Vec<Part>, sign: i128) {
         for (measure, month, amount) in parts {
-            let cell = self.cells.entry((owner, measure, month)).or_default();
-            *cell = amount
-                .checked_mul(sign)
-                .and_then(|amount| cell.checked_add(amount))
-                .ok_or(StoreError::Damaged("a total is too large"))?;
+            self.add_to((owner, measure, month), Change { own: amount * sign, shared: 0 });
         }
-        Ok(())
     }
 
     fn field_day(&self, record: &Record, parts: &mut Vec<Part>) -> Result<()> {
@@ -248,12 +249,11 @@ impl Ledger {
         }
         let before = rollups::statement(&self.conn, union, month, Some(id))?;
         let now = rollups::statement(&self.conn, union, month, None)?;
-        let parts = |figures: &std::collections::BTreeMap<u32, i64>| -> Vec<Part> {
-            figures.iter().map(|(measure, value)| (*measure, month, *value)).collect()
-        };
-        let (before, now) = (parts(&before), parts(&now));
-        self.count(union, before, -1)?;
-        self.count(union, now, 1)?;
+        for (figures, sign) in [(before, -1), (now, 1)] {
+            for (measure, Stated { own, shared }) in figures {
+                self.add_to((union, measure, month), Change { own: own * sign, shared: shared * sign });
+            }
+        }
         Ok(Ok(()))
     }
 
@@ -350,10 +350,11 @@ impl Ledger {
         }
         if let Some(before) = before {
             let parts = rollup::parts(&before, place.owner);
-            self.count(place.owner, parts, -1)?;
+            self.count(place.owner, parts, -1);
         }
         let parts = rollup::parts(&record, place.owner);
-        self.count(place.owner, parts, 1)
+        self.count(place.owner, parts, 1);
+        Ok(())
     }
 
     fn device_of(&mut self, id: &RecordId, actor: &Actor) -> Result<Option<DeviceId>> {
@@ -376,7 +377,14 @@ impl Ledger {
                 let feed = Arc::clone(&self.feed(held.feed)?.feed);
                 let Ok(kind) = admission::kind_in(&feed, &operation) else { continue };
                 let place = Place { owner: feed.union, feed: held.feed, seq: held.seq };
-                match self.edit(&feed, kind, place, &operation)? {
+                let judged = match self.guarded(|ledger| ledger.edit(&feed, kind, place, &operation))? {
+                    Ok(judged) => judged,
+                    Err(failure) => {
+                        self.set_aside(held.feed, held.seq, &operation, &failure)?;
+                        continue;
+                    }
+                };
+                match judged {
                     Ok(()) => {
                         quarantine::remove(&self.conn, held.feed, held.seq)?;
                         applied.push((held.feed, held.seq));
@@ -405,9 +413,7 @@ impl Ledger {
                 return Err(StoreError::Damaged("a feed's operations end before its size"));
             }
             let count = operations.len() as u64;
-            for (n, operation) in operations.iter().enumerate() {
-                self.apply(no, seq + n as u64, operation)?;
-            }
+            self.apply_run(no, seq, &operations)?;
             seq += count;
             progress(count);
         }

@@ -221,9 +221,7 @@ impl Ledger {
         if applied < from {
             return self.catch_up(no, &mut |_| ());
         }
-        for (n, operation) in operations.iter().enumerate() {
-            self.apply(no, from + n as u64, operation)?;
-        }
+        self.apply_run(no, from, operations)?;
         self.feed(no)?.applied = from + operations.len() as u64;
         Ok(())
     }

@@ -3,43 +3,90 @@
 use std::collections::BTreeMap;
 
 use huiliu_proto::{id::RecordId, union::UnionNumber};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
-use super::{Result, tables};
+use super::{Result, StoreError, tables};
 
 /// (union, measure, month).
 pub type Cell = (UnionNumber, u32, i32);
 
-/// Adds to cells: `own` and `total` of each. SQLite turns a sum too large for an integer into a real number, which the
-/// STRICT column refuses: an error, never a wrong total.
-pub fn add(conn: &Connection, cells: &BTreeMap<Cell, (i64, i64)>) -> Result<()> {
-    const SQL: &str = r#"INSERT INTO rollup ("union", measure, month, own, total) VALUES (?1, ?2, ?3, ?4, ?5)
-        ON CONFLICT ("union", measure, month) DO UPDATE SET own = own + excluded.own, total = total + excluded.total"#;
+/// What stands in a cell, or is added to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figure {
+    /// The union alone.
+    pub own: i128,
+    /// What unions below it each count for themselves, and it and those above it count once: nought or less.
+    pub shared: i128,
+    /// With everything below it.
+    pub total: i128,
+}
+
+/// The two words of a figure: high × 2^32 + low, low from 0 to 2^32 - 1. What one operation adds is below 2^54, so the
+/// high word takes more operations than there will ever be.
+fn words(figure: i128) -> Result<(i64, i64)> {
+    let high = i64::try_from(figure >> 32).map_err(|_| StoreError::Damaged("a figure that no operations add up to"))?;
+    Ok((high, (figure & 0xffff_ffff) as i64))
+}
+
+/// Of words, or of sums of words.
+fn figure(high: i64, low: i64) -> i128 {
+    (i128::from(high) << 32) + i128::from(low)
+}
+
+/// Adds to cells. One that comes to nothing is removed, as if nothing had ever been added to it.
+pub fn add(conn: &Connection, cells: &BTreeMap<Cell, Figure>) -> Result<()> {
+    const SQL: &str = r#"INSERT INTO rollup ("union", measure, month, own_high, own_low, shared, total_high, total_low)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        ON CONFLICT ("union", measure, month) DO UPDATE SET
+        own_high = own_high + excluded.own_high + ((own_low + excluded.own_low) >> 32),
+        own_low = (own_low + excluded.own_low) & 4294967295,
+        shared = shared + excluded.shared,
+        total_high = total_high + excluded.total_high + ((total_low + excluded.total_low) >> 32),
+        total_low = (total_low + excluded.total_low) & 4294967295
+        RETURNING own_high | own_low | shared | total_high | total_low"#;
     let mut statement = conn.prepare_cached(SQL)?;
-    for ((union, measure, month), (own, total)) in cells {
-        if (*own, *total) != (0, 0) {
-            statement.execute((i64::from(*union), measure, month, own, total))?;
+    for ((union, measure, month), add) in cells {
+        if *add == Figure::default() {
+            continue;
+        }
+        let ((own_high, own_low), (total_high, total_low)) = (words(add.own)?, words(add.total)?);
+        let shared = i64::try_from(add.shared).map_err(|_| StoreError::Damaged("a figure of what is shared"))?;
+        let key = (i64::from(*union), measure, month);
+        let row = (key.0, key.1, key.2, own_high, own_low, shared, total_high, total_low);
+        if statement.query_row(row, |r| r.get::<_, i64>(0))? == 0 {
+            const GONE: &str = r#"DELETE FROM rollup WHERE "union" = ?1 AND measure = ?2 AND month = ?3"#;
+            conn.prepare_cached(GONE)?.execute(key)?;
         }
     }
     Ok(())
 }
 
-/// What stands in the cells of one union and one month: measure, own, total.
-pub fn month(conn: &Connection, union: UnionNumber, month: i32) -> Result<Vec<(u32, i64, i64)>> {
+/// What stands in the cells of one union and one month, per measure.
+pub fn month(conn: &Connection, union: UnionNumber, month: i32) -> Result<Vec<(u32, Figure)>> {
     let mut statement = conn.prepare_cached(
-        r#"SELECT measure, own, total FROM rollup WHERE "union" = ?1 AND month = ?2 ORDER BY measure"#,
+        r#"SELECT measure, own_high, own_low, shared, total_high, total_low FROM rollup
+        WHERE "union" = ?1 AND month = ?2 ORDER BY measure"#,
     )?;
-    let rows = statement.query_map((i64::from(union), month), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+    let rows = statement.query_map((i64::from(union), month), read)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+fn read(row: &Row<'_>) -> rusqlite::Result<(u32, Figure)> {
+    let own = figure(row.get(1)?, row.get(2)?);
+    let shared = i128::from(row.get::<_, i64>(3)?);
+    Ok((row.get(0)?, Figure { own, shared, total: figure(row.get(4)?, row.get(5)?) }))
+}
+
 /// Sums over months `from..=to`, per measure: own, total.
-pub fn sums(conn: &Connection, union: UnionNumber, from: i32, to: i32) -> Result<BTreeMap<u32, (i64, i64)>> {
+pub fn sums(conn: &Connection, union: UnionNumber, from: i32, to: i32) -> Result<BTreeMap<u32, (i128, i128)>> {
     let mut statement = conn.prepare_cached(
-        r#"SELECT measure, sum(own), sum(total) FROM rollup WHERE "union" = ?1 AND month BETWEEN ?2 AND ?3
-        GROUP BY measure"#,
+        r#"SELECT measure, sum(own_high), sum(own_low), sum(shared), sum(total_high), sum(total_low) FROM rollup
+        WHERE "union" = ?1 AND month BETWEEN ?2 AND ?3 GROUP BY measure"#,
     )?;
-    let rows = statement.query_map((i64::from(union), from, to), |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?))))?;
+    let rows = statement.query_map((i64::from(union), from, to), |row| {
+        let (measure, sum) = read(row)?;
+        Ok((measure, (sum.own, sum.total)))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -89,19 +136,33 @@ pub fn clear_due(conn: &Connection, union: UnionNumber, month: i32) -> Result<()
     Ok(())
 }
 
+/// What a statement says of one measure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stated {
+    pub own: i128,
+    pub shared: i128,
+}
+
+/// What `StatementFigure.carry` counts in.
+pub const CARRY: i128 = 1 << 53;
+
 /// Figures of the latest statement about a union and month; with `not`, of the latest but that one.
 pub fn statement(
     conn: &Connection,
     union: UnionNumber,
     month: i32,
     not: Option<&RecordId>,
-) -> Result<BTreeMap<u32, i64>> {
+) -> Result<BTreeMap<u32, Stated>> {
     let mut statement = conn.prepare_cached(
-        r#"SELECT f.measure, f.value FROM statement_figures f WHERE f.value IS NOT NULL AND f.record = (
+        r#"SELECT f.measure, f.value, coalesce(f.carry, 0), coalesce(f.shared, 0) FROM statement_figures f
+        WHERE f.value IS NOT NULL AND f.record = (
             SELECT record FROM statement WHERE "union" = ?1 AND month = ?2 AND (?3 IS NULL OR record <> ?3)
             ORDER BY record DESC LIMIT 1)"#,
     )?;
-    let rows = statement.query_map((i64::from(union), month, not.map(|r| r.0)), |r| Ok((r.get(0)?, r.get(1)?)))?;
+    let rows = statement.query_map((i64::from(union), month, not.map(|r| r.0)), |r| {
+        let [value, carry, shared] = [r.get::<_, i64>(1)?, r.get(2)?, r.get(3)?].map(i128::from);
+        Ok((r.get(0)?, Stated { own: carry * CARRY + value, shared }))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -110,4 +171,37 @@ pub fn latest_statement(conn: &Connection, union: UnionNumber, month: i32) -> Re
     let mut statement =
         conn.prepare_cached(r#"SELECT max(record) FROM statement WHERE "union" = ?1 AND month = ?2"#)?;
     Ok(statement.query_row((i64::from(union), month), |r| r.get::<_, Option<[u8; 16]>>(0))?.map(RecordId))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_words_are_a_figure_and_sums_of_words_its_sum() {
+        let cases = [0, 1, -1, 1 << 32, -(1 << 32), i128::from(i64::MAX) * 9, i128::from(i64::MIN) * 9, (1 << 94) + 5];
+        let mut sum = (0, 0);
+        for n in cases {
+            let (high, low) = words(n).unwrap();
+            assert!((0..1 << 32).contains(&low), "{n}");
+            assert_eq!(figure(high, low), n);
+            sum = (sum.0 + high, sum.1 + low);
+        }
+        assert_eq!(figure(sum.0, sum.1), cases.iter().sum());
+        assert!(words(1 << 96).is_err());
+    }
+
+    #[test]
+    fn what_comes_to_nothing_leaves_no_row() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(include_str!("schema.sql")).unwrap();
+        let cell = (UnionNumber::NATION, 1, 5);
+        let count = || conn.query_row("SELECT count(*) FROM rollup", [], |r| r.get::<_, i64>(0)).unwrap();
+        let large = i128::from(i64::MAX) * 3;
+        for (amount, rows) in [(large, 1), (-1, 1), (1 - large, 0), (-7, 1), (7, 0)] {
+            let change = Figure { own: amount, shared: 0, total: amount };
+            add(&conn, &BTreeMap::from([(cell, change)])).unwrap();
+            assert_eq!(count(), rows, "after {amount}");
+        }
+    }
 }

@@ -208,15 +208,20 @@ CREATE TABLE quarantine (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX quarantine_by_record ON quarantine (record, awaits);
 
--- What changed within a month, per union with all that is below it.
+-- What changed within a month, per union with all that is below it. A figure is two words, high × 2^32 + low: sums of
+-- either cannot overflow. A row whose figures are all nought is not kept.
 CREATE TABLE rollup (
   "union" INTEGER NOT NULL,
   measure INTEGER NOT NULL,
   month INTEGER NOT NULL,
   -- The union alone.
-  own INTEGER NOT NULL,
+  own_high INTEGER NOT NULL,
+  own_low INTEGER NOT NULL CHECK (own_low BETWEEN 0 AND 4294967295),
+  -- What unions below each count for themselves, and this union and those above it count once: nought or less.
+  shared INTEGER NOT NULL,
   -- With everything below it.
-  total INTEGER NOT NULL,
+  total_high INTEGER NOT NULL,
+  total_low INTEGER NOT NULL CHECK (total_low BETWEEN 0 AND 4294967295),
   PRIMARY KEY ("union", measure, month)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,115 @@
+//! One operation that cannot be applied stops nothing else.
+//!
+//! A run of operations is applied under one savepoint. Where something fails, the run is undone and applied again
+//! operation by operation, and the one that fails is set aside with a reason: honest runs pay for one savepoint, and
+//! not for one an operation. What fails because of the machine (a full disk, a database that is held by another) is
+//! nobody's operation and ends the job.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use huiliu_proto::operation::Operation;
+use rusqlite::ErrorCode;
+
+use super::Ledger;
+use crate::{
+    admission::Refusal,
+    store::{Result, StoreError},
+};
+
+/// Why something could not be applied; for the log.
+#[derive(Debug)]
+pub(super) struct Failure(String);
+
+/// Whether an error is of the machine and not of what was being applied: it would be the same with anything else.
+fn of_the_machine(error: &StoreError) -> bool {
+    let code = match error {
+        StoreError::Sqlite(error) => error.sqlite_error_code(),
+        StoreError::Damaged(_)
+        | StoreError::Refused(_)
+        | StoreError::Algorithms(_)
+        | StoreError::Feed(_)
+        | StoreError::Segment(_)
+        | StoreError::Signature(_) => return false,
+        _ => return true,
+    };
+    // Without a code it is a value that a row cannot hold or give back.
+    let Some(code) = code else { return false };
+    !matches!(
+        code,
+        ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::TooBig
+            | ErrorCode::ParameterOutOfRange
+            | ErrorCode::Unknown
+    )
+}
+
+impl Ledger {
+    /// Does `work` so that nothing of it stays where it fails for a reason of its own.
+    pub(super) fn guarded<T>(
+        &mut self,
+        work: impl FnOnce(&mut Ledger) -> Result<T>,
+    ) -> Result<std::result::Result<T, Failure>> {
+        let (cells, stale) = (std::mem::take(&mut self.cells), self.stale);
+        self.conn.execute_batch("SAVEPOINT guarded")?;
+        let failure = match catch_unwind(AssertUnwindSafe(|| work(self))) {
+            Ok(Ok(done)) => {
+                self.conn.execute_batch("RELEASE guarded")?;
+                for (cell, figure) in std::mem::replace(&mut self.cells, cells) {
+                    self.add_to(cell, figure);
+                }
+                return Ok(Ok(done));
+            }
+            Ok(Err(error)) if of_the_machine(&error) => return Err(error),
+            Ok(Err(error)) => Failure(with_causes(&error)),
+            Err(_) => Failure("a panic".into()),
+        };
+        self.conn.execute_batch("ROLLBACK TO guarded; RELEASE guarded")?;
+        self.cells = cells;
+        self.stale = stale;
+        self.limits.clear();
+        Ok(Err(failure))
+    }
+
+    /// Judges and applies a run of operations of one feed.
+    pub(super) fn apply_run(&mut self, no: i64, from: u64, operations: &[Operation]) -> Result<()> {
+        let whole = self.guarded(|ledger| {
+            for (seq, operation) in (from..).zip(operations) {
+                ledger.apply(no, seq, operation)?;
+            }
+            Ok(())
+        })?;
+        if whole.is_ok() {
+            return Ok(());
+        }
+        for (seq, operation) in (from..).zip(operations) {
+            self.apply_alone(no, seq, operation)?;
+        }
+        Ok(())
+    }
+
+    /// Judges and applies one operation; where that fails, it is set aside.
+    pub(super) fn apply_alone(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
+        match self.guarded(|ledger| ledger.apply(no, seq, operation))? {
+            Ok(()) => Ok(()),
+            Err(failure) => self.set_aside(no, seq, operation, &failure),
+        }
+    }
+
+    /// Keeps an operation out of everything because it could not be applied here.
+    pub(super) fn set_aside(&mut self, no: i64, seq: u64, operation: &Operation, failure: &Failure) -> Result<()> {
+        let feed = self.feed(no)?.feed.id;
+        tracing::error!(%feed, seq, why = failure.0, "an operation could not be applied and was set aside");
+        self.hold(no, seq, operation, Refusal::failed())
+    }
+}
+
+fn with_causes(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
