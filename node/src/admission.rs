@@ -9,7 +9,7 @@ use huiliu_proto::{
     feed::{Feed, Scope},
     id::Hash,
     kind::{self, Kind},
-    lang::{Label, Lang},
+    lang::{self, Label, Lang},
     operation::Operation,
     record::Record,
     union::{Level, UnionNumber},
@@ -149,7 +149,7 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
     Err(Refusal::new(
         Reason::NotAllowed,
         format!("{}无权以此方式填写“{}”", feed.union.union_name(), kind.label.zh),
-        format!("{} may not write a {} here", feed.union, kind.label.en),
+        format!("{} may not write {} here", feed.union, lang::a(&kind.label.en)),
     ))
 }
 

@@ -17,6 +17,7 @@ pub mod invite;
 pub mod join;
 pub mod keys;
 pub mod lang;
+pub mod log;
 pub mod outfile;
 pub mod passphrase;
 pub mod prove;
@@ -165,7 +166,8 @@ impl Verb {
     }
 }
 
-/// Logs go to standard error: warnings always, more with `-v`, everything with three. Nothing personal is ever logged.
+/// Logs go to standard error: warnings always, more with `-v`, everything with three. Nothing personal is ever logged,
+/// and nothing that a terminal obeys: so there are no colours either.
 pub fn start_logging(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
@@ -174,9 +176,8 @@ pub fn start_logging(verbose: u8) {
         2 => "info,huiliu_node=debug,huiliu_hub=debug",
         _ => "trace",
     };
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_ansi(colours);
-    subscriber.with_writer(std::io::stderr).compact().init();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_ansi(false);
+    subscriber.with_writer(|| log::Lines(std::io::stderr())).compact().init();
 }
 
 /// The exit code of a verb; what went wrong is told first.

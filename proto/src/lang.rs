@@ -17,6 +17,17 @@ impl Lang {
     }
 }
 
+/// An English noun behind its article: a union, an enterprise.
+pub fn a(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+/// So many, in English: 1 piece, 2 pieces.
+pub fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 /// A word or sentence in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Label {

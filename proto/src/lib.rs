@@ -1,6 +1,6 @@
 //! What every level of Huiliu agrees on. No IO and no clock; no randomness but what HPKE takes to wrap a key.
 //!
-//! In reading order: the words (`lang`), values that carry rules (`union`, `money`, `period`, `ident`, `id`), record
+//! In reading order: the words (`lang`) and how text of others is shown (`shown`), values that carry rules (`union`, `money`, `period`, `ident`, `id`), record
 //! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `rules`), then how what was recorded is
 //! proved: operations and edits (`operation`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
 //! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), what a file proves to whoever
@@ -13,6 +13,7 @@ pub mod id;
 pub mod ident;
 pub mod money;
 pub mod period;
+pub mod shown;
 pub mod union;
 
 pub mod kind;

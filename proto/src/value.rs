@@ -13,6 +13,7 @@ use crate::{
     money::{Fen, MoneyError, decimal},
     period::{Day, Month, PeriodError},
     rules::{Refusal, Warning},
+    shown,
     union::{UnionError, UnionNumber},
 };
 
@@ -59,11 +60,6 @@ impl Value {
             Value::Lines(lines) => lines.is_empty(),
         }
     }
-}
-
-/// Invisible marks that make a text read otherwise than it is stored.
-fn deceptive(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A full-width letter or digit as a plain one; everything else, full-width punctuation too, as it is.
@@ -137,9 +133,12 @@ impl Field {
             );
         }
         let breaks = self.max.is_some_and(|max| max >= LONG_TEXT);
-        if text.chars().any(|c| (c.is_control() && !(breaks && c == '\n')) || deceptive(c)) {
+        if shown::deceives(text) || text.chars().any(|c| c.is_control() && !(breaks && c == '\n')) {
             return refuse(
-                label("含有看不见的控制字符", "it holds invisible control characters"),
+                label(
+                    "含有看不见的字符或层层叠加的符号",
+                    "it holds characters that cannot be seen, or too many marks on one letter",
+                ),
                 label("请重新输入，不要粘贴", "type it again rather than pasting it"),
             );
         }
@@ -364,18 +363,21 @@ impl Field {
         found.map(i64::from).map_err(|e| self.refuse_region(&Value::Text(text.to_owned()), e))
     }
 
-    /// As a person reads it. A sealed value shows its last four characters, or nothing once it is sealed.
+    /// As a person reads it, on one line and safe to show (`shown`). A sealed value shows its last four characters, or nothing once it is sealed.
     pub fn show(&self, value: &Value, lang: Lang) -> String {
         match value {
-            Value::Text(text) if self.sealed() => masked(text),
+            Value::Text(text) if self.sealed() => shown::line(&masked(text)).into_owned(),
             Value::Bytes(_) if self.sealed() => "****".to_owned(),
-            Value::Text(text) => text.clone(),
+            Value::Text(text) => shown::line(text).into_owned(),
             Value::Bool(flag) => match flag {
                 true => lang.pick("是", "yes").to_owned(),
                 false => lang.pick("否", "no").to_owned(),
             },
             Value::Bytes(bytes) => hex(bytes),
-            Value::Lines(lines) => lang.pick("{}行", "{} lines").replace("{}", &lines.len().to_string()),
+            Value::Lines(lines) => match lines.len() {
+                1 => lang.pick("1行", "1 line").to_owned(),
+                n => lang.pick("{}行", "{} lines").replace("{}", &n.to_string()),
+            },
             Value::Int(n) => self.show_number(*n, lang),
         }
     }
@@ -727,7 +729,7 @@ mod tests {
         assert_eq!(show("mediator", "id_no", Value::Bytes(vec![1; 80]), Lang::Zh), "****");
         assert_eq!(show("mediator", "skills", Value::Int(0b1010), Lang::En), "labour law, finance");
         assert_eq!(show("payer_share", "share", Value::Int(3330), Lang::Zh), "33.3");
-        assert_eq!(show("rating", "items", Value::Lines(vec![vec![]]), Lang::En), "1 lines");
+        assert_eq!(show("rating", "items", Value::Lines(vec![vec![]]), Lang::En), "1 line");
         assert_eq!(show_instant(1_774_936_800_000), "2026-03-31 14:00");
         assert_eq!(parse_instant("2026-03-31 14:00"), Some(1_774_936_800_000));
     }

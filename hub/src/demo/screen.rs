@@ -10,7 +10,7 @@ use huiliu_node::{
     cli::table::Table,
     rollup::{Measure, Unit},
 };
-use huiliu_proto::{lang::Lang, money::Total, union::UnionNumber};
+use huiliu_proto::{lang::Lang, money::Total, shown, union::UnionNumber};
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub struct Screen {
@@ -19,16 +19,16 @@ pub struct Screen {
 
 impl Screen {
     pub fn heading(&self, number: usize, zh: &str, en: &str) {
-        println!("\n{number}  {}", self.lang.pick(zh, en));
+        println!("\n{number}  {}", shown::page(self.lang.pick(zh, en)));
     }
 
     pub fn say(&self, zh: impl AsRef<str>, en: impl AsRef<str>) {
-        println!("   {}", self.lang.pick(zh.as_ref(), en.as_ref()));
+        println!("   {}", shown::page(self.lang.pick(zh.as_ref(), en.as_ref())));
     }
 
     pub fn table(&self, table: &Table) {
         for line in table.words().lines() {
-            println!("   {line}");
+            println!("   {}", shown::page(line));
         }
     }
 

@@ -11,6 +11,7 @@ use anyhow::Result;
 use huiliu_proto::{
     lang::{Label, Lang},
     period::Day,
+    shown,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use rusqlite::Connection;
@@ -148,15 +149,20 @@ impl Desk {
         label.get(self.lang)
     }
 
-    /// A line on standard output.
+    /// What a person reads on standard output; characters that a terminal obeys or nobody sees are shown (`shown`).
     pub fn print(&self, text: &str) -> Result<()> {
-        Ok(writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n'))?)
+        Ok(writeln!(io::stdout().lock(), "{}", shown::page(text.trim_end_matches('\n')))?)
+    }
+
+    /// What a program reads.
+    pub fn print_json(&self, json: &Json) -> Result<()> {
+        Ok(writeln!(io::stdout().lock(), "{}", shown::json(&serde_json::to_string_pretty(json)?))?)
     }
 
     /// The answer of a verb: JSON where that was asked for, words otherwise.
     pub fn answer(&self, json: impl FnOnce() -> Json, words: impl FnOnce() -> String) -> Result<()> {
         match self.json {
-            true => self.print(&serde_json::to_string_pretty(&json())?),
+            true => self.print_json(&json()),
             false => self.print(&words()),
         }
     }
@@ -164,7 +170,7 @@ impl Desk {
     /// A remark beside the answer: on standard error, so that what is piped on stays clean.
     pub fn note(&self, text: &str) {
         // Nobody is told that nobody could be told.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", shown::page(text));
     }
 
     /// What was said so far is seen before something is asked.
@@ -178,7 +184,7 @@ impl Desk {
         if !io::stdin().is_terminal() {
             return Err(Mistake::NeedsYes.into());
         }
-        write!(io::stderr().lock(), "{question}{}", self.pick("（是/否）", " (yes/no) "))?;
+        write!(io::stderr().lock(), "{}{}", shown::page(question), self.pick("（是/否）", " (yes/no) "))?;
         let answer = self.line()?;
         Ok(matches!(answer.trim().to_lowercase().as_str(), "是" | "y" | "yes" | "ｙ"))
     }
@@ -203,7 +209,7 @@ impl Desk {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_message(what.to_owned());
+        bar.set_message(shown::line(what).into_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }

@@ -13,6 +13,7 @@ use huiliu_proto::{
     ident::mask,
     lang::{Label, Lang},
     record::Refusal,
+    shown,
 };
 
 use super::Desk;
@@ -89,12 +90,12 @@ impl Told {
             return self.exit;
         }
         // What was typed is said again, and a number may have been typed where none was asked for.
-        let (what, hint) = (mask(&self.what), mask(&self.hint));
+        let (what, hint) = (mask(&shown::page(&self.what)), mask(&shown::page(&self.hint)));
         let mut out = std::io::stderr().lock();
         let _ = match desk.json {
             true => {
                 let json = serde_json::json!({ "error": what, "hint": hint, "exit": self.exit as u8 });
-                writeln!(out, "{json}")
+                writeln!(out, "{}", shown::json(&json.to_string()))
             }
             false => {
                 writeln!(out, "{}{}\n{}{}", desk.pick("错误：", "error: "), what, desk.pick("提示：", "hint: "), hint)

@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::Result;
 
+use huiliu_proto::id::hex;
+
 use super::error::{Mistake, both};
+use crate::clock::dice;
 
 /// Writes a file whole or not at all. One that is there stays, unless `force`.
 pub fn write(path: &Path, bytes: &[u8], force: bool) -> Result<()> {
@@ -16,18 +19,21 @@ pub fn write(path: &Path, bytes: &[u8], force: bool) -> Result<()> {
     if !force && path.exists() {
         return Err(exists(path).into());
     }
+    let mut tag = [0; 8];
+    dice()(&mut tag);
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
+    name.push(format!(".{}.new", hex(&tag)));
     let beside = path.with_file_name(name);
-    let written = put(&beside, bytes).and_then(|()| match force {
+    put(&beside, bytes)?;
+    let written = match force {
         true => fs::rename(&beside, path),
         false => fs::hard_link(&beside, path).or_else(|error| match error.kind() {
             // A disk without links, such as a memory stick.
             ErrorKind::AlreadyExists => Err(error),
-            _ if path.exists() => Err(ErrorKind::AlreadyExists.into()),
+            _ if path.symlink_metadata().is_ok() => Err(ErrorKind::AlreadyExists.into()),
             _ => fs::rename(&beside, path),
         }),
-    });
+    };
     // Gone already where it was renamed.
     let _ = fs::remove_file(&beside);
     match written {
@@ -38,13 +44,15 @@ pub fn write(path: &Path, bytes: &[u8], force: bool) -> Result<()> {
 
 fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    // A name that nobody can guess, and never through a link: what is there already is not written to.
+    options.write(true).create_new(true);
     // It may hold personal data.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
 }
 
 fn exists(path: &Path) -> Mistake {
@@ -71,5 +79,22 @@ mod tests {
         write(&path, b"three", true).expect("it is written over");
         assert_eq!(fs::read(&path).expect("it is there"), b"three");
         assert_eq!(fs::read_dir(dir.path()).expect("it is there").count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn no_link_is_followed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (path, victim) = (dir.path().join("a.proof"), dir.path().join("victim"));
+        fs::write(&victim, b"hers").expect("it is written");
+        let guessed = dir.path().join(format!("a.proof.{}.new", std::process::id()));
+        std::os::unix::fs::symlink(&victim, &guessed).expect("a link");
+        write(&path, b"one", false).expect("it is written");
+        assert_eq!(fs::read(&victim).expect("it is there"), b"hers");
+        fs::remove_file(&path).expect("it was there");
+        std::os::unix::fs::symlink(&victim, &path).expect("a link");
+        write(&path, b"two", true).expect("it is written over");
+        assert_eq!(fs::read(&victim).expect("it is there"), b"hers", "the link was replaced, not followed");
+        assert_eq!(fs::read(&path).expect("it is there"), b"two");
     }
 }

@@ -4,7 +4,12 @@ mod expiry;
 mod standing;
 
 use anyhow::Result;
-use huiliu_proto::{feed::Scope, kind::Reach};
+use huiliu_proto::{
+    feed::Scope,
+    kind::Reach,
+    lang::{self, Lang},
+    shown,
+};
 use serde_json::{Value as Json, json};
 
 use self::{
@@ -41,7 +46,7 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expi
         config.union.union_name(),
         config.union,
         desk.pick("网络 ", "network "),
-        config.network,
+        shown::line(&config.network),
         desk.pick("设备 ", "device "),
         &office.me.device().to_string()[..16]
     )];
@@ -73,7 +78,7 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expi
     let spoken = [What::Enrolled, What::Withheld, What::Split];
     for kept in standing.evidence.iter().filter(|kept| spoken.contains(&kept.evidence.what)) {
         let detail = &kept.evidence.detail;
-        lines.push(format!("  {}. {}", kept.no, desk.pick(&detail.zh, &detail.en)));
+        lines.push(format!("  {}. {}", kept.no, shown::line(desk.pick(&detail.zh, &detail.en))));
     }
     if needs.is_empty() && !expiry.is_some_and(Expiry::needs_a_person) {
         lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
@@ -85,10 +90,10 @@ fn waiting(desk: &Desk, standing: &Standing) -> String {
     let count = standing.waiting();
     let since = standing.oldest().map(|time| desk.moment(time)).unwrap_or_default();
     match (desk.lang, count) {
-        (huiliu_proto::lang::Lang::Zh, 0) => "上级已全部签收".to_owned(),
-        (huiliu_proto::lang::Lang::Zh, n) => format!("等待上级签收：{n}条，最早一条写于{since}"),
-        (huiliu_proto::lang::Lang::En, 0) => "all is acknowledged by the union above".to_owned(),
-        (huiliu_proto::lang::Lang::En, n) => format!("waiting to be acknowledged: {n}, the oldest written {since}"),
+        (Lang::Zh, 0) => "上级已全部签收".to_owned(),
+        (Lang::Zh, n) => format!("等待上级签收：{n}条，最早一条写于{since}"),
+        (Lang::En, 0) => "all is acknowledged by the union above".to_owned(),
+        (Lang::En, n) => format!("waiting to be acknowledged: {n}, the oldest written {since}"),
     }
 }
 
@@ -151,8 +156,8 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
         Need::Conflicts => (
             format!("{}处各设备填写不一致；用 record show 查看、record edit 选定", standing.conflicts),
             format!(
-                "{} fields on which devices disagree; see `record show`, decide with `record edit`",
-                standing.conflicts
+                "{} on which devices disagree; see `record show`, decide with `record edit`",
+                lang::count(standing.conflicts, "field", "fields")
             ),
         ),
         Need::Quarantine => {
@@ -161,13 +166,16 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
         Need::Enrolment => (
             format!("{}个日志的设备尚未登记，内容暂不计入；等待其上级登记", standing.unknown.len()),
             format!(
-                "{} feeds of devices not enrolled; they count once their union above enrols them",
-                standing.unknown.len()
+                "{} of devices not enrolled; what is in it counts once their union above enrols them",
+                lang::count(standing.unknown.len() as u64, "feed", "feeds")
             ),
         ),
         Need::Evidence => (
             format!("有{}件关于分叉、伪造或恢复的证据待核实；用 evidence list 查看", standing.evidence.len()),
-            format!("{} pieces of evidence to look into; see `evidence list`", standing.evidence.len()),
+            format!(
+                "{} to look into; see `evidence list`",
+                lang::count(standing.evidence.len() as u64, "piece of evidence", "pieces of evidence")
+            ),
         ),
         Need::Exposed => {
             let paths: Vec<String> = standing.exposed.iter().map(|path| path.display().to_string()).collect();

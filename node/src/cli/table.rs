@@ -1,22 +1,29 @@
 //! Rows under headings, for people and for programs: one list of cells gives the table and the JSON.
 
+use huiliu_proto::shown;
 use serde_json::{Map, Value as Json};
 
-/// A cell: as it is shown, and as a program reads it.
+/// A cell: as it is shown, and as a program reads it. Whatever a peer wrote stands on one line and obeys nobody.
 pub struct Cell {
-    pub shown: String,
-    pub json: Json,
+    shown: String,
+    json: Json,
 }
 
 impl Cell {
     pub fn new(shown: impl Into<String>, json: impl Into<Json>) -> Cell {
-        Cell { shown: shown.into(), json: json.into() }
+        Cell { shown: shown::line(&shown.into()).into_owned(), json: json.into() }
     }
 
     /// Reads the same for both.
     pub fn same(text: impl Into<String>) -> Cell {
         let text = text.into();
-        Cell { json: Json::String(text.clone()), shown: text }
+        Cell { shown: shown::line(&text).into_owned(), json: Json::String(text) }
+    }
+
+    /// Several lines, for people only.
+    pub fn lines(lines: &[String]) -> Cell {
+        let shown: Vec<_> = lines.iter().map(|text| shown::line(text)).collect();
+        Cell { shown: shown.join("\n"), json: lines.into() }
     }
 
     pub fn count(n: u64) -> Cell {
@@ -88,7 +95,7 @@ impl Table {
 
 /// Cut to so many columns of a terminal, in which a Chinese character takes two.
 pub fn brief(text: &str, most: usize) -> String {
-    let text = text.replace('\n', " ");
+    let text = shown::line(text).into_owned();
     let wide = |c: char| if c.is_ascii() { 1 } else { 2 };
     if text.chars().map(wide).sum::<usize>() <= most {
         return text;
@@ -119,6 +126,17 @@ mod tests {
         assert_eq!(table.json()[0]["count"], 12);
         assert_eq!(brief("指导员", 6), "指导员");
         assert_eq!(brief("指导员的工作", 8), "指导员…");
-        assert_eq!(brief("a\nb", 8), "a b");
+        assert_eq!(brief("a\nb", 8), "a⏎b");
+    }
+
+    #[test]
+    fn a_cell_obeys_nobody() {
+        let mut table = Table::new().column("name", "名称");
+        table.row(vec![Cell::same("甲\n签收：\u{1b}[2J\u{202e}")]);
+        table.row(vec![Cell::lines(&["1. 甲\u{7}".into(), "2. 乙\n3. 丙".into()])]);
+        let words = table.words();
+        assert!(words.contains("甲⏎签收：\\u{1b}[2J\\u{202e}"), "{words}");
+        assert!(words.lines().any(|l| l.trim() == "2. 乙⏎3. 丙"), "{words}");
+        assert_eq!(table.json()[0]["name"], "甲\n签收：\u{1b}[2J\u{202e}", "a program gets what was written");
     }
 }

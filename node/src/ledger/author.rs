@@ -5,7 +5,7 @@ use huiliu_proto::{
     feed::{Feed, Scope},
     id::{Hash, RecordId},
     kind::{Author, Kind, Privacy, Shape},
-    lang::Label,
+    lang::{self, Label},
     operation::{Operation, SALT},
     record::{Record, Refusal, Warning},
     seal::SealError,
@@ -44,7 +44,7 @@ impl Ledger {
     /// Says something once.
     pub fn write_entry(&mut self, record: &Record) -> Result<Outcome> {
         if record.kind.shape != Shape::Entry {
-            return Err(StoreError::Refused(format!("a {} is a document, not an entry", record.kind.name)));
+            return Err(StoreError::Refused(format!("{} is a document, not an entry", lang::a(record.kind.name))));
         }
         if self.revoked()? {
             return Err(StoreError::Revoked);
@@ -70,7 +70,7 @@ impl Ledger {
         values: Vec<(usize, Option<Value>)>,
     ) -> Result<Outcome> {
         if kind.shape != Shape::Document {
-            return Err(StoreError::Refused(format!("a {} is said once and not edited", kind.name)));
+            return Err(StoreError::Refused(format!("{} is said once and not edited", lang::a(kind.name))));
         }
         if self.revoked()? {
             return Err(StoreError::Revoked);
@@ -229,7 +229,11 @@ impl Ledger {
                 let subject = kind.subject.and_then(|at| union_at(record, at));
                 let branch = subject.and_then(|union| self.me.union.child_towards(union));
                 branch.map(Scope::Branch).ok_or_else(|| {
-                    StoreError::Refused(format!("a {} is written for a union below {}", kind.name, self.me.union))
+                    StoreError::Refused(format!(
+                        "{} is written for a union below {}",
+                        lang::a(kind.name),
+                        self.me.union
+                    ))
                 })
             }
         }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use huiliu_proto::{joining, joining::Reason, union::UnionNumber};
+use huiliu_proto::{joining, joining::Reason, shown, union::UnionNumber};
 use hyper_util::rt::TokioIo;
 use rustls::{AlertDescription, CertificateError, ClientConfig, pki_types::ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -63,7 +63,8 @@ impl std::fmt::Display for Trouble {
 impl Trouble {
     fn of_tls(error: &rustls::Error) -> Trouble {
         use rustls::Error;
-        let cause = error.to_string();
+        // It may quote the certificate.
+        let cause = shown::said(&error.to_string());
         match error {
             Error::InvalidCertificate(
                 CertificateError::Expired
@@ -201,12 +202,12 @@ impl Declined {
             return None;
         }
         let retry_after = word(joining::RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
-        Some(Declined { reason, sentence: status.message().to_owned(), retry_after })
+        Some(Declined { reason, sentence: shown::said(status.message()), retry_after })
     }
 }
 
 /// An error with its causes: the last says most.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |e| e.source());
-    causes.last().map_or_else(|| error.to_string(), ToString::to_string)
+    shown::said(&causes.last().map_or_else(|| error.to_string(), ToString::to_string))
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use huiliu_proto::{
     id::{DeviceId, FeedId, Hash},
+    shown,
     signed::Receipt,
     union::UnionNumber,
     v1::{self, frame::Frame},
@@ -93,6 +94,13 @@ pub enum End {
     Done,
     /// The other end, or this one, had a reason to stop.
     Broken { word: String, detail: String, retry_after: u32 },
+}
+
+impl End {
+    /// What the other end said of it, as it may be kept and shown.
+    pub fn heard(bye: &v1::Goodbye) -> End {
+        End::Broken { word: shown::said(&bye.reason), detail: shown::said(&bye.detail), retry_after: bye.retry_after }
+    }
 }
 
 /// What an exchange did, for people.
@@ -237,10 +245,7 @@ impl Exchange {
     fn hear(&mut self, frame: Frame, actions: &mut Vec<Action>) {
         match (self.phase, frame) {
             (_, Frame::Goodbye(bye)) if bye.reason == "done" => self.end(End::Done, actions),
-            (_, Frame::Goodbye(bye)) => {
-                let end = End::Broken { word: bye.reason, detail: bye.detail, retry_after: bye.retry_after };
-                self.end(end, actions);
-            }
+            (_, Frame::Goodbye(bye)) => self.end(End::heard(&bye), actions),
             (Phase::Hello, Frame::Hello(hello)) => self.hear_hello(&hello, actions),
             (Phase::Groups, Frame::Groups(groups)) => self.hear_groups(&groups, actions),
             (Phase::States, Frame::States(states)) => self.hear_states(states, actions),
@@ -577,7 +582,7 @@ impl Exchange {
             self.ready.retain(|(f, _)| *f != feed);
             // What parted is being put together in this exchange: that the other end does not take it is no news.
             if !self.wanted.contains(&feed) {
-                self.tally.refused.insert(feed, format!("{}: {}", ack.refused, ack.detail));
+                self.tally.refused.insert(feed, format!("{}: {}", shown::said(&ack.refused), shown::said(&ack.detail)));
             }
         }
         self.send_ready(actions);

@@ -230,7 +230,7 @@ where
     for _ in 0..LAST_FRAMES {
         let frame = tokio::time::timeout(LAST_WORDS, incoming.next()).await.ok()??.ok()?.frame?;
         if let v1::frame::Frame::Goodbye(bye) = frame {
-            return Some(End::Broken { word: bye.reason, detail: bye.detail, retry_after: bye.retry_after });
+            return Some(End::heard(&bye));
         }
     }
     None

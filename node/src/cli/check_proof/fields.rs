@@ -33,14 +33,14 @@ fn one(desk: &Desk, field: &Field, value: &Value) -> String {
     }
 }
 
-fn lines(desk: &Desk, field: &Field, lines: &[Vec<Option<Value>>]) -> String {
+fn lines(desk: &Desk, field: &Field, lines: &[Vec<Option<Value>>]) -> Cell {
     let rows = lines.iter().enumerate().map(|(n, line)| {
         let cells = field.lines().iter().zip(line).filter_map(|(column, value)| {
             Some(format!("{} {}", desk.label(&column.label), one(desk, column, value.as_ref()?)))
         });
         format!("{}. {}", n + 1, cells.collect::<Vec<_>>().join(desk.pick("，", ", ")))
     });
-    rows.collect::<Vec<_>>().join("\n")
+    Cell::lines(&rows.collect::<Vec<_>>())
 }
 
 pub fn entry(desk: &Desk, record: &Record) -> String {
@@ -49,9 +49,9 @@ pub fn entry(desk: &Desk, record: &Record) -> String {
         let shown = match value {
             None => continue,
             Some(Value::Lines(rows)) => lines(desk, field, rows),
-            Some(value) => one(desk, field, value),
+            Some(value) => Cell::same(one(desk, field, value)),
         };
-        table.row(vec![Cell::same(desk.label(&field.label)), Cell::same(shown)]);
+        table.row(vec![Cell::same(desk.label(&field.label)), shown]);
     }
     table.words()
 }

@@ -5,6 +5,7 @@ use huiliu_proto::{
     kind::numbered,
     lang::Lang,
     proof::{Link, Proven, ProvenFeed, ProvenOperation, Subject},
+    shown,
     signed::Receipt,
     union::UnionNumber,
 };
@@ -22,8 +23,10 @@ fn short(id: &dyn std::fmt::Display, digits: usize) -> String {
 
 pub fn words(desk: &Desk, proven: &Proven, said: Option<&Said>) -> String {
     let mut lines = vec![match desk.lang {
-        Lang::Zh => format!("属实。网络 {}，根指纹 {}", proven.root.network, proven.root.fingerprint()),
-        Lang::En => format!("proven. Network {}, root {}", proven.root.network, proven.root.fingerprint()),
+        Lang::Zh => format!("属实。网络 {}，根指纹 {}", shown::line(&proven.root.network), proven.root.fingerprint()),
+        Lang::En => {
+            format!("proven. Network {}, root {}", shown::line(&proven.root.network), proven.root.fingerprint())
+        }
     }];
     let mut devices: Vec<(DeviceId, UnionNumber)> = vec![];
     match &proven.subject {

@@ -60,7 +60,7 @@ impl Submit {
                 .iter()
                 .for_each(|w| desk.note(&format!("{}{}", desk.pick("请注意：", "note: "), w.say(desk.lang))));
         } else if !self.yes {
-            desk.print(&serde_json::to_string_pretty(&preview_json(&draft, None))?)?;
+            desk.print_json(&preview_json(&draft, None))?;
         }
         if !self.yes && !desk.confirm(desk.pick("确认报送以上数字？", "submit these numbers?"))? {
             desk.note(desk.pick("没有报送", "nothing was submitted"));

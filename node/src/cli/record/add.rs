@@ -5,6 +5,7 @@ use std::{io::IsTerminal as _, sync::mpsc};
 use anyhow::Result;
 use huiliu_proto::{
     kind::{Author, Field, Kind, Shape, Type, kinds},
+    lang,
     record::Record,
 };
 
@@ -41,7 +42,7 @@ impl Add {
         if kind.automatic {
             let what = both(
                 format!("“{}”由系统自动填写", kind.label.zh),
-                format!("a {} is written by the system itself", kind.label.en),
+                format!("{} is written by the system itself", lang::a(&kind.label.en)),
             );
             let hint = both("不需要手工填写", "there is no need to write it");
             return Err(Mistake::refused(what, hint).into());

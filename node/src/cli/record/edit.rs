@@ -1,7 +1,7 @@
 //! `record edit`: fields of a document of this union. An entry is never edited; the refusal says how to correct it.
 
 use anyhow::Result;
-use huiliu_proto::{id::RecordId, kind::Kind, kind::Shape};
+use huiliu_proto::{id::RecordId, kind::Kind, kind::Shape, lang};
 
 use super::{answer, find, typed};
 use crate::cli::{
@@ -60,8 +60,10 @@ fn held(id: &RecordId) -> Mistake {
 /// How an entry of this kind is put right.
 fn entry(kind: &Kind, id: &RecordId) -> Mistake {
     let back = kind.fields.iter().find(|f| f.reference == Some(kind.name) && CORRECTIONS.contains(&f.name));
-    let what =
-        both(format!("“{}”写入后不修改", kind.label.zh), format!("a {} is said once and not edited", kind.label.en));
+    let what = both(
+        format!("“{}”写入后不修改", kind.label.zh),
+        format!("{} is said once and not edited", lang::a(&kind.label.en)),
+    );
     let Some(back) = back else {
         let hint = both("请另写一条新的记录说明更正", "write a new record that says what is right");
         return Mistake::refused(what, hint);

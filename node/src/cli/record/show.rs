@@ -4,6 +4,7 @@ use anyhow::Result;
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordId},
     kind::{Field, numbered},
+    shown,
     value::Value,
 };
 use serde_json::{Value as Json, json};
@@ -111,9 +112,9 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
             } else if let Some(value) = value {
                 let value = match value {
                     Value::Lines(lines) => lines_of(desk, office, field, lines)?,
-                    value => one(desk, office, field, Some(value))?,
+                    value => Cell::same(one(desk, office, field, Some(value))?),
                 };
-                table.row(vec![Cell::same(label), Cell::same(value)]);
+                table.row(vec![Cell::same(label), value]);
             }
         }
         text += &table.words();
@@ -123,7 +124,7 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
     for held in &known.held {
         let kind = numbered(held.kind).map_or_else(|| held.kind.to_string(), |k| desk.label(&k.label).to_owned());
         let heading = desk.pick("隔离（不计入任何统计）", "in quarantine, and in no total");
-        text += &format!("\n{heading}：{kind} #{}：{}", held.seq, desk.label(&held.detail));
+        text += &format!("\n{heading}：{kind} #{}：{}", held.seq, shown::line(desk.label(&held.detail)));
     }
     if !known.conflicts.is_empty() {
         let hint = desk.pick(
@@ -143,7 +144,7 @@ fn one(desk: &Desk, office: &Office, field: &Field, value: Option<&Value>) -> Re
 }
 
 /// A table inside an entry, a line a line.
-fn lines_of(desk: &Desk, office: &Office, field: &Field, lines: &[Vec<Option<Value>>]) -> Result<String> {
+fn lines_of(desk: &Desk, office: &Office, field: &Field, lines: &[Vec<Option<Value>>]) -> Result<Cell> {
     let mut rows = vec![];
     for (n, line) in lines.iter().enumerate() {
         let mut cells = vec![];
@@ -154,7 +155,7 @@ fn lines_of(desk: &Desk, office: &Office, field: &Field, lines: &[Vec<Option<Val
         }
         rows.push(format!("{}. {}", n + 1, cells.join(desk.pick("，", ", "))));
     }
-    Ok(rows.join("\n"))
+    Ok(Cell::lines(&rows))
 }
 
 fn json(office: &Office, known: &Known) -> Json {

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use huiliu_proto::{
     kind::{Field, Kind, Type, kind},
-    lang::Label,
+    lang::{self, Label},
     record::Refusal,
     value::Value,
 };
@@ -36,7 +36,7 @@ fn field_named(fields: &[Field], name: &str) -> Option<usize> {
 
 fn no_field(of: &Label, name: &str, kind: &Kind) -> Mistake {
     Mistake::usage(
-        both(format!("“{}”没有字段“{name}”", of.zh), format!("a {} has no field “{name}”", of.en)),
+        both(format!("“{}”没有字段“{name}”", of.zh), format!("{} has no field “{name}”", lang::a(&of.en))),
         both(
             format!("运行 record add {} 查看所有字段", kind.name),
             format!("run `record add {}` to see all fields", kind.name),

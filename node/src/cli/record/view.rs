@@ -8,6 +8,7 @@ use huiliu_proto::{
     lang::Lang,
     period::{Day, Month},
     record::Record,
+    shown,
     value::Value,
 };
 use rusqlite::Connection;
@@ -37,12 +38,12 @@ pub fn title(conn: &Connection, shown: &Shown) -> Result<String> {
         Some((kind, id)) => projection::get(conn, kind, &id)?.map(|row| plain_name(kind, &row.record)),
         None => None,
     };
-    Ok([above.unwrap_or_default(), own.to_owned()].join(" ").trim().to_owned())
+    Ok([above.unwrap_or_default(), shown::line(own).into_owned()].join(" ").trim().to_owned())
 }
 
 fn plain_name(kind: &Kind, record: &Record) -> String {
     let name = name_field(kind).and_then(|at| record.text(kind.fields[at].name));
-    name.unwrap_or_default().to_owned()
+    shown::line(name.unwrap_or_default()).into_owned()
 }
 
 /// A value as it is shown; a reference with the name of what it points at.
@@ -126,7 +127,17 @@ pub fn opened(office: &Office, id: &RecordId, field: &Field, value: &Value) -> V
         return value.clone();
     }
     match office.keys().open(sealed, id) {
-        Ok(text) => Value::Text(text.to_string()),
+        Ok(text) => {
+            // Sealed by a peer, so that nobody on the way could look at it.
+            let text = Value::Text(text.to_string());
+            match field.check(&text) {
+                Ok(_) => text,
+                Err(_) => {
+                    tracing::warn!(record = %id, field = field.name, "what is sealed is nothing this field takes");
+                    value.clone()
+                }
+            }
+        }
         Err(error) => {
             // Another union's, or another device's of this union, with a key that was not granted to this one.
             tracing::debug!(record = %id, field = field.name, %error, "a sealed value cannot be opened");
