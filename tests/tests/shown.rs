@@ -18,7 +18,7 @@ use huiliu_node::{
 };
 use huiliu_proto::{
     edit::{Actor, Edit, Put, Scalar},
-    kind::{Kind, Type, kind, kinds},
+    kind::{Kind, Type, kinds},
     lang::Label,
     operation::Operation,
     record::Record,
@@ -52,10 +52,10 @@ fn evil(kind: &'static Kind) -> Record {
     let mut record = Record::new(kind);
     for field in &kind.fields {
         let text = matches!(field.ty, Type::Text) && !field.sealed();
-        match &field.ty {
-            _ if text => record.set(field.name, Value::Text(EVIL.into())),
-            Type::Int => record.set(field.name, Value::Int(i64::from(i32::MAX))),
-            _ => {}
+        if text {
+            record.set(field.name, Value::Text(EVIL.into()));
+        } else if matches!(field.ty, Type::Int) {
+            record.set(field.name, Value::Int(i64::from(i32::MAX)));
         }
     }
     record
