@@ -1,4 +1,4 @@
--- The core tables: what cannot be computed again. Version 3.
+-- The core tables: what cannot be computed again. Version 4: see migrations.rs before you change one.
 --
 -- Projections (one table a record kind, made from the kinds' declarations), roll-ups and the tables under "Caches" are
 -- computed from the feeds, and `rebuild` makes them again.
