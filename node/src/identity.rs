@@ -38,7 +38,7 @@ use self::{
 use crate::{
     clock::{Clock, Dice},
     ledger::Me,
-    store::{Store, StoreError, Threads},
+    store::{Store, StoreError, Threads, disk},
 };
 
 const DATABASE: &str = "huiliu.db";
@@ -202,7 +202,7 @@ impl Home {
         let home = Home { dir: dir.to_owned(), config, keys };
         Store::create(&home.database())?;
         let memory = dir.join(MEMORY);
-        Memory::create(&memory).map_err(|e| file_error(&memory, e))?;
+        Memory::create(&memory).map_err(|e| disk_error(&memory, e))?;
         // Last: a home is one once this file is there.
         home.save()?;
         Ok(home)
@@ -210,7 +210,8 @@ impl Home {
 
     pub fn open(dir: &Path) -> Result<Home, IdentityError> {
         let path = dir.join("config.json");
-        if !path.exists() {
+        // One that nobody is permitted to look into is not missing.
+        if !path.try_exists().map_err(|e| disk_error(&path, e))? {
             return Err(IdentityError::Missing(dir.to_owned()));
         }
         let file: ConfigFile = read_json(&path)?;
@@ -265,7 +266,7 @@ impl Home {
             network: self.config.network.clone(),
             union: self.config.union,
             key: SigningKey::from_seed(&*self.seed("signing")?),
-            memory: Memory::open(&self.dir.join(MEMORY)),
+            memory: self.memory()?,
             hub,
             root: self.config.root,
             seal: SealKey::from_bytes(*self.seed("seal")?),
@@ -301,6 +302,11 @@ impl Home {
         self.keys.pem(name)
     }
 
+    fn memory(&self) -> Result<Memory, IdentityError> {
+        let path = self.dir.join(MEMORY);
+        Memory::open(&path).map_err(|error| disk_error(&path, error))
+    }
+
     fn seed(&self, name: &str) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
         self.keys.seed(name)
     }
@@ -313,12 +319,20 @@ fn file_error(path: &Path, cause: impl ToString) -> IdentityError {
     IdentityError::File { path: path.to_owned(), cause: cause.to_string() }
 }
 
+/// A file that could not be read or written; if it is the disk that is full or fails, that is what is said.
+fn disk_error(path: &Path, error: std::io::Error) -> IdentityError {
+    match disk::judge(StoreError::Io(error), path) {
+        StoreError::Io(error) => file_error(path, error),
+        trouble => IdentityError::Store(trouble),
+    }
+}
+
 fn read_text(path: &Path) -> Result<String, IdentityError> {
-    let size = fs::metadata(path).map_err(|e| file_error(path, e))?.len();
+    let size = fs::metadata(path).map_err(|e| disk_error(path, e))?.len();
     if size > MAX_FILE {
         return Err(file_error(path, format!("it is larger than {MAX_FILE} bytes")));
     }
-    fs::read_to_string(path).map_err(|e| file_error(path, e))
+    fs::read_to_string(path).map_err(|e| disk_error(path, e))
 }
 
 fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, IdentityError> {
@@ -336,22 +350,23 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
 }
 
 fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError> {
+    write_whole(path, bytes, mode).map_err(|e| disk_error(path, e))
+}
+
+fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     let beside = path.with_extension("new");
-    let write = || -> std::io::Result<()> {
-        // One that a crash left may be anybody's to read: made anew, it is not.
-        let _ = fs::remove_file(&beside);
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-        #[cfg(not(unix))]
-        let _ = mode;
-        let mut file = options.open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|e| file_error(path, e))?;
+    // One that a crash left may be anybody's to read: made anew, it is not.
+    let _ = fs::remove_file(&beside);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = options.open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
     if let Some(dir) = path.parent() {
         sync_dir(dir);
     }
@@ -371,11 +386,11 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
 }
 
 fn private_dir(path: &Path) -> Result<(), IdentityError> {
-    fs::create_dir_all(path).map_err(|e| file_error(path, e))?;
+    fs::create_dir_all(path).map_err(|e| disk_error(path, e))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|e| file_error(path, e))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|e| disk_error(path, e))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ mod causes;
 mod lines;
 mod proof;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{io::Write as _, path::Path, process::ExitCode};
 
 use huiliu_proto::{
     id::RecordId,
@@ -17,7 +17,7 @@ use huiliu_proto::{
 };
 
 use super::Desk;
-use crate::check::CheckError;
+use crate::{check::CheckError, store::disk::Trouble};
 
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +187,10 @@ fn tell_mistake(mistake: &Mistake, lang: Lang) -> Told {
 fn tell_io(error: &std::io::Error, lang: Lang) -> Told {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
         return Told { exit: Exit::Done, what: String::new(), hint: String::new() };
+    }
+    if let Some(trouble) = Trouble::of(error) {
+        // The system does not say where.
+        return causes::disk(Path::new("—"), trouble, lang);
     }
     let what = lang.pick("读写失败", "reading or writing failed").to_owned() + ": " + &error.to_string();
     let hint = lang.pick("请检查路径、权限和磁盘空间", "check the path, its permissions and the space on the disk");

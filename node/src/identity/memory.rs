@@ -12,7 +12,7 @@ use std::{
 use huiliu_proto::id::FeedId;
 use serde::{Deserialize, Serialize};
 
-use super::write_file;
+use super::write_whole;
 
 const MAX_FILE: u64 = 1 << 20;
 
@@ -43,11 +43,16 @@ impl Memory {
         Memory { path: Some(path.to_owned()), ..Memory::default() }.save()
     }
 
-    pub fn open(path: &Path) -> Memory {
-        read(path).unwrap_or_else(|error| {
-            tracing::warn!(%error, "what this device remembers outside its database cannot be read");
-            Memory { path: Some(path.to_owned()), lost: true, ..Memory::default() }
-        })
+    /// What is there; a file that is gone or makes no sense is lost. One that cannot be read now, because the disk fails or
+    /// does not permit it, is an error: it may be read tomorrow.
+    pub fn open(path: &Path) -> io::Result<Memory> {
+        match read(path) {
+            Err(error) if gone(&error) => {
+                tracing::warn!(%error, "what this device remembers outside its database is lost");
+                Ok(Memory { path: Some(path.to_owned()), lost: true, ..Memory::default() })
+            }
+            read => read,
+        }
     }
 
     /// Counts up whenever this device may have lost its memory: it writes into other feeds from then on.
@@ -69,21 +74,28 @@ impl Memory {
         &self.before
     }
 
-    /// Takes up what another process of this machine has written since.
-    pub fn refresh(&mut self) {
-        if let Some(path) = &self.path
-            && let Ok(memory) = read(path)
-        {
-            *self = memory;
+    /// Takes up what another process of this machine has written since. What is lost meanwhile is remembered here.
+    pub fn refresh(&mut self) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        match read(path) {
+            Ok(memory) => *self = memory,
+            Err(error) if gone(&error) => {}
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
-    /// Goes on as another incarnation. It is on the disk before anything is written as it.
-    pub fn raise(&mut self, incarnation: u32) -> io::Result<()> {
+    /// Goes on as another incarnation. It is on the disk before anything is written as it. `signed` is how far feeds have
+    /// been signed that was not noted yet: from now on they are of an incarnation before.
+    pub fn raise(&mut self, incarnation: u32, signed: &BTreeMap<FeedId, u64>) -> io::Result<()> {
         let _alone = self.alone()?;
-        self.refresh();
+        self.refresh()?;
         self.incarnation = incarnation.max(self.incarnation);
         self.before.append(&mut self.signed);
+        for (feed, size) in signed {
+            let mark = self.before.entry(*feed).or_default();
+            *mark = (*mark).max(*size);
+        }
         self.lost = false;
         self.save()
     }
@@ -98,7 +110,7 @@ impl Memory {
             return Ok(());
         }
         let _alone = self.alone()?;
-        self.refresh();
+        self.refresh()?;
         for (feed, size) in signed {
             let marks = if self.before.contains_key(feed) { &mut self.before } else { &mut self.signed };
             let mark = marks.entry(*feed).or_default();
@@ -122,8 +134,14 @@ impl Memory {
         let file =
             MemoryFile { incarnation: self.incarnation, signed: marks(&self.signed), before: marks(&self.before) };
         let text = serde_json::to_string_pretty(&file)?;
-        write_file(path, text.as_bytes()).map_err(io::Error::other)
+        write_whole(path, text.as_bytes(), 0o644)
     }
+}
+
+/// Whether the file is not there, or is no memory. All else is the disk's word, and says nothing of what it holds.
+fn gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, InvalidData, NotFound, Other, UnexpectedEof};
+    matches!(error.kind(), NotFound | InvalidData | UnexpectedEof | FileTooLarge | Other)
 }
 
 fn read(path: &Path) -> io::Result<Memory> {
@@ -147,21 +165,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memory.json");
         Memory::create(&path).unwrap();
-        let mut memory = Memory::open(&path);
+        let mut memory = Memory::open(&path).unwrap();
         let feed = FeedId([3; 16]);
         memory.note(&[(feed, 7)].into()).unwrap();
         memory.note(&[(feed, 5)].into()).unwrap();
-        memory.raise(4).unwrap();
-        let again = Memory::open(&path);
+        let late = FeedId([4; 16]);
+        memory.raise(4, &[(feed, 6), (late, 2)].into()).unwrap();
+        let again = Memory::open(&path).unwrap();
         assert!(again.signed().is_empty());
         assert_eq!((again.incarnation(), again.before()[&feed], again.lost()), (4, 7, false));
+        assert_eq!(again.before()[&late], 2, "what was signed and not noted yet is not forgotten");
     }
 
     #[test]
     fn what_cannot_be_read_is_lost_and_not_guessed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("memory.json");
-        assert!(Memory::open(&path).lost());
+        assert!(Memory::open(&path).unwrap().lost());
         for nonsense in [
             "",
             "{}",
@@ -169,7 +189,11 @@ mod tests {
             r#"{"incarnation":1,"signed":{"x":2},"before":{}}"#,
         ] {
             fs::write(&path, nonsense).unwrap();
-            assert!(Memory::open(&path).lost(), "{nonsense}");
+            assert!(Memory::open(&path).unwrap().lost(), "{nonsense}");
         }
+        // A directory cannot be read as a file: that is no word about what was remembered.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(cfg!(windows) || Memory::open(&path).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! The causes modules report, in words.
 
+use std::path::Path;
+
 use huiliu_proto::{feed::FeedError, lang::Lang, signed::SignatureError};
 
 use super::{Exit, Told};
@@ -9,7 +11,7 @@ use crate::{
         IdentityError,
         keys::{KeyError, SHORTEST},
     },
-    store::StoreError,
+    store::{StoreError, disk::Trouble},
 };
 
 pub fn store(error: &StoreError, lang: Lang) -> Told {
@@ -44,6 +46,27 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
         StoreError::Newer { found } => {
             failed(format!("数据库由更新的版本写成（结构版本 {found}）"), en, "请升级本程序", "upgrade this program")
         }
+        StoreError::Older { found } => failed(
+            format!("数据库由协议 2 以前的版本写成（结构版本 {found}），本版本不能直接使用"),
+            format!(
+                "the database is of a version from before protocol 2 (schema {found}), which this one cannot use as it is"
+            ),
+            "请保留原数据目录，换一个目录运行 init 并重新加入；本机写过的记录怎样重新报出，见 CHANGELOG",
+            "keep this home, `init` another one and join again; CHANGELOG says how this device says its records again",
+        ),
+        StoreError::Outdated => failed(
+            "数据库需要升级到本版本，而另一个程序正开着它".into(),
+            en,
+            "请先结束 serve 和其他命令，再运行一次；数据完好",
+            "end `serve` and other commands first, then run it again; nothing is damaged",
+        ),
+        StoreError::Disk { path, trouble } => return disk(path, *trouble, lang),
+        StoreError::Undone => failed(
+            "写入时磁盘出错，没有写入任何内容".into(),
+            en,
+            "请检查磁盘空间，然后重试；数据库没有损坏",
+            "look at the space on the disk, then try again; the database is not damaged",
+        ),
         StoreError::Taken => {
             failed("正在恢复备份".into(), en, "请在恢复完成后再运行", "run it again when that is done")
         }
@@ -121,6 +144,38 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             )
         }
     }
+}
+
+/// A disk, in words. The database on it is good: nobody is to move it away.
+pub fn disk(path: &Path, trouble: Trouble, lang: Lang) -> Told {
+    let shown = path.display();
+    let (zh, en, hint_zh, hint_en) = match trouble {
+        Trouble::Full => (
+            format!("磁盘已满，没有写入：{shown}"),
+            format!("the disk is full, nothing was written: {shown}"),
+            "请腾出磁盘空间后再试；已写入的内容完好，请勿移动或删除数据文件",
+            "make room on that disk and try again; what was written before is whole: leave its files where they are",
+        ),
+        Trouble::ReadOnly => (
+            format!("磁盘只能读取，不能写入：{shown}"),
+            format!("the disk can only be read: {shown}"),
+            "请解除该磁盘的只读状态后再试；数据完好",
+            "make that disk writable and try again; nothing is damaged",
+        ),
+        Trouble::Denied => (
+            format!("没有读写权限：{shown}"),
+            format!("reading or writing is not permitted: {shown}"),
+            "请用初始化时的系统用户运行，或请管理员恢复该目录的权限；数据完好",
+            "run it as the user who ran `init`, or have the permissions of that directory put right; nothing is damaged",
+        ),
+        Trouble::Failing => (
+            format!("磁盘读写出错：{shown}"),
+            format!("the disk reports an error: {shown}"),
+            "请检查磁盘和连接后再试，并尽快备份；请勿移动或删除数据文件",
+            "check the disk and its cable and try again, and make a backup soon; leave the files where they are",
+        ),
+    };
+    Told { exit: Exit::Failed, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
 }
 
 pub fn identity(error: &IdentityError, lang: Lang) -> Told {
