@@ -47,6 +47,9 @@ pub use grants::Return;
 pub use intake::{Incoming, Intake};
 pub use rebuild::{Problem, verify};
 
+/// Where a transaction's stamp is kept.
+const STAMP: &str = "transaction";
+
 /// Who writes here: keys, union, and the world outside as far as the ledger needs it.
 #[derive(Clone)]
 pub struct Me {
@@ -105,10 +108,21 @@ pub struct Ledger {
     keys: Keyring,
     /// Keys may have to be granted before the job ends.
     moving: bool,
+    /// The job has taken keys.
+    took: bool,
     /// Feeds whose operations may now be applied.
     waking: BTreeSet<i64>,
-    /// Own feeds, and how far they have been signed since the last commit.
+    /// Own feeds, and how far the jobs of this transaction that stay have signed them.
     marks: BTreeMap<FeedId, u64>,
+    /// The same of the job that runs.
+    job_marks: BTreeMap<FeedId, u64>,
+    /// What this process stamps its transactions with, so that one can be found again after a failed COMMIT.
+    nonce: [u8; 4],
+    stamps: u64,
+    /// The stamp of the transaction before.
+    stamp_before: Option<Vec<u8>>,
+    /// SQLite's count of changed rows when the transaction began.
+    changes: u64,
     /// How much of the feeds of revoked devices counts.
     limits: HashMap<i64, Option<u64>>,
     /// Something that counted counts no more: all is computed again before the job ends.
@@ -134,8 +148,14 @@ impl Ledger {
             cells: BTreeMap::new(),
             keys,
             moving: false,
+            took: false,
             waking: BTreeSet::new(),
             marks: BTreeMap::new(),
+            job_marks: BTreeMap::new(),
+            nonce: start,
+            stamps: 0,
+            stamp_before: None,
+            changes: 0,
             limits: HashMap::new(),
             stale: false,
             others: HashMap::new(),
@@ -159,16 +179,18 @@ impl Ledger {
         match work.and_then(|()| self.flush()) {
             Ok(()) => self.commit(),
             Err(error) => {
-                self.conn.execute_batch("ROLLBACK")?;
+                self.undo();
                 Err(error)
             }
         }
     }
 
-    /// Goes on with a new connection after a failed commit: nothing remembered is trusted.
-    pub fn reconnect(&mut self, conn: Connection) {
+    /// Goes on with a new connection after a failed commit: nothing remembered is trusted, except how far was signed,
+    /// which `came_through` settles.
+    pub(crate) fn reconnect(&mut self, conn: Connection) -> Result<()> {
         self.conn = conn;
-        self.forget();
+        self.data_version = -1;
+        self.look_anew()
     }
 
     pub fn conn(&self) -> &Connection {
@@ -192,49 +214,138 @@ impl Ledger {
         Ok(())
     }
 
+    /// What was read from the database, or is about to be written to it: gone where the database is another than was
+    /// thought, after a job was undone, or another process wrote. What earlier jobs of the transaction signed stays.
     fn forget(&mut self) {
         self.feeds.clear();
         self.numbers.clear();
         self.touched.clear();
         self.cells.clear();
         self.waking.clear();
-        self.marks.clear();
+        self.job_marks.clear();
         self.limits.clear();
         self.stale = false;
         self.others.clear();
         self.moving = false;
-        self.data_version = -1;
+    }
+
+    /// As `forget`, and the keys that were taken since are read anew.
+    fn look_anew(&mut self) -> Result<()> {
+        self.forget();
+        self.keys = Keyring::read(&self.conn, &self.me)?;
+        Ok(())
     }
 
     pub(crate) fn begin(&mut self) -> Result<()> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        let begun = self.begun();
+        if begun.is_err() {
+            // The first error is the one to tell.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        begun
+    }
+
+    fn begun(&mut self) -> Result<()> {
+        self.changes = self.conn.total_changes();
         let version = data_version(&self.conn)?;
         if version != self.data_version {
-            self.forget();
-            self.me.memory.refresh();
+            match self.data_version {
+                // Nothing is remembered yet.
+                -1 => self.forget(),
+                _ => self.look_anew()?,
+            }
+            self.me.memory.refresh()?;
             self.data_version = version;
         }
         Ok(())
     }
 
+    /// What the transaction is known by in the database.
+    fn stamp(&self) -> Vec<u8> {
+        [&self.nonce[..], &self.stamps.to_be_bytes()].concat()
+    }
+
+    /// Ends the transaction. After an error it is open no more, and `came_through` says on a new connection what became
+    /// of it.
     pub(crate) fn commit(&mut self) -> Result<()> {
-        let result = self.conn.execute_batch("COMMIT");
-        if result.is_err() {
-            self.forget();
-            // A failed COMMIT may leave the transaction open; one that is already gone cannot be rolled back.
-            let _ = self.conn.execute_batch("ROLLBACK");
+        let committed = self.stamp_and_commit();
+        match committed {
+            Ok(()) => self.note_marks(),
+            Err(_) => {
+                // It may have left the transaction open. What was signed is forgotten when it is known that it is gone.
+                let signed = std::mem::take(&mut self.marks);
+                self.undo();
+                self.marks = signed;
+            }
         }
-        // After the commit: a mark beyond the database would look like a database from yesterday.
-        if result.is_ok()
-            && let Err(error) = self.me.memory.note(&std::mem::take(&mut self.marks))
+        committed
+    }
+
+    /// Undoes the transaction, unless SQLite has done so itself.
+    pub(crate) fn undo(&mut self) {
+        self.forget();
+        self.marks.clear();
+        if !self.conn.is_autocommit()
+            && let Err(error) = self.conn.execute_batch("ROLLBACK")
         {
+            tracing::error!(%error, "a transaction could not be undone");
+        }
+    }
+
+    fn stamp_and_commit(&mut self) -> Result<()> {
+        if self.conn.is_autocommit() {
+            return Err(StoreError::Undone);
+        }
+        // One that changed nothing is not to cost a write.
+        if self.conn.total_changes() != self.changes {
+            self.stamp_before = meta(&self.conn, STAMP)?;
+            self.stamps += 1;
+            set_meta(&self.conn, STAMP, self.stamp())?;
+        }
+        Ok(self.conn.execute_batch("COMMIT")?)
+    }
+
+    /// Whether the transaction whose COMMIT failed is in the database, which was opened anew since. If not, one that is
+    /// empty is written in its place: what the disk holds of it lies beyond the end of the log, and after a crash it would
+    /// be taken for whole.
+    pub(crate) fn came_through(&mut self) -> Result<bool> {
+        let found: Option<Vec<u8>> = meta(&self.conn, STAMP)?;
+        if found.as_ref() == Some(&self.stamp()) {
+            let settled = "PRAGMA wal_checkpoint(FULL)";
+            let (busy, log, moved): (i64, i64, i64) =
+                self.conn.query_row(settled, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            // In the log it may rest on a sync that failed; in the file it does not.
+            if busy != 0 || log != moved {
+                return Err(StoreError::Unknown);
+            }
+            self.note_marks();
+            return Ok(true);
+        }
+        self.marks.clear();
+        self.job_marks.clear();
+        if found != self.stamp_before {
+            // Another process has written since: ours may have come before.
+            return Err(StoreError::Unknown);
+        }
+        self.begin()?;
+        self.stamps += 1;
+        set_meta(&self.conn, STAMP, self.stamp())?;
+        self.commit()?;
+        Ok(false)
+    }
+
+    /// After the commit: a mark beyond the database would look like a database from yesterday.
+    fn note_marks(&mut self) {
+        self.marks.append(&mut self.job_marks);
+        if let Err(error) = self.me.memory.note(&std::mem::take(&mut self.marks)) {
             tracing::error!(%error, "what was signed cannot be noted outside the database; a restored one may not show");
         }
-        Ok(result?)
     }
 
     /// A job's own savepoint: what it does can be undone without the rest of the transaction.
     pub(crate) fn begin_job(&mut self) -> Result<()> {
+        self.took = false;
         Ok(self.conn.execute_batch("SAVEPOINT job")?)
     }
 
@@ -242,10 +353,23 @@ impl Ledger {
     pub(crate) fn end_job(&mut self, keep: bool) -> Result<()> {
         let flushed = if keep { self.flush() } else { Ok(()) };
         if keep && flushed.is_ok() {
-            return Ok(self.conn.execute_batch("RELEASE job")?);
+            self.conn.execute_batch("RELEASE job")?;
+            // A mark only rises: a feed that a job cut and wrote again is of another incarnation.
+            for (feed, size) in std::mem::take(&mut self.job_marks) {
+                let mark = self.marks.entry(feed).or_default();
+                *mark = size.max(*mark);
+            }
+            return Ok(());
         }
         self.forget();
+        if self.conn.is_autocommit() {
+            // SQLite has given up the whole transaction: the disk is full, or failed.
+            return Err(flushed.err().unwrap_or(StoreError::Undone));
+        }
         self.conn.execute_batch("ROLLBACK TO job; RELEASE job")?;
+        if self.took {
+            self.look_anew()?;
+        }
         flushed
     }
 

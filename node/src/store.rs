@@ -1,19 +1,22 @@
 //! The one SQLite file of a union, and who may touch it.
 //!
-//! One writer owns one connection. Work reaches it as closures over the `Ledger`; those that are waiting are run in one
-//! transaction, each in a savepoint of its own, and are answered only after the COMMIT. Readers have connections that
-//! cannot write. All SQL is in this module's files and in `check/`.
+//! One writer owns one connection (`writer`). Work reaches it as closures over the `Ledger`; those that are waiting are run
+//! in one transaction, each in a savepoint of its own, and are answered only after the COMMIT. Readers have connections that
+//! cannot write (`connections`). All SQL is in this module's files and in `check/`.
 
 pub mod backup;
 pub mod caches;
 mod changes;
 pub mod claims;
+mod connections;
+pub mod disk;
 pub mod documents;
 pub mod evidence;
 pub mod feeds;
 pub mod filings;
 pub mod functions;
 pub mod invitations;
+pub mod migrations;
 pub mod projection;
 pub mod quarantine;
 pub mod receipts;
@@ -21,37 +24,37 @@ pub mod receivers;
 pub mod rollups;
 pub mod tables;
 pub mod trust;
+mod writer;
 
 use std::{
+    collections::VecDeque,
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::Duration,
 };
 
 use huiliu_proto::{id::DeviceId, union::UnionNumber};
-use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
-use tokio::sync::oneshot;
+use rusqlite::Connection;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
-use self::changes::Bell;
 pub use self::changes::Changes;
+use self::{
+    changes::Bell,
+    connections::{READERS, Readers, reader, settle},
+    disk::Trouble,
+    migrations::{APPLICATION_ID, SCHEMA, VERSION},
+    writer::{Job, Patience, Writer},
+};
 use crate::{
     clock::Clock,
     identity::sync_dir,
     ledger::{Ledger, Me},
 };
 
-/// "HULI".
-const APPLICATION_ID: i32 = 0x4855_4c49;
-const SCHEMA_VERSION: i32 = 3;
-const SCHEMA: &str = include_str!("store/schema.sql");
-/// Jobs that share one COMMIT.
-const BATCH: usize = 32;
 /// How often other processes' commits are looked for.
 const LISTEN: Duration = Duration::from_millis(500);
-/// Older ones reset the WAL while two connections checkpoint, and lose it (SQLite 3.51.3 release notes).
-const OLDEST_SQLITE: i32 = 3_051_003;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -61,8 +64,14 @@ pub enum StoreError {
     Missing(PathBuf),
     #[error("{0} is not a Huiliu database")]
     Foreign(PathBuf),
-    #[error("the database was written by a newer version (schema {found}, this version knows {SCHEMA_VERSION})")]
+    #[error("the database was written by a newer version (schema {found}, this version knows {VERSION})")]
     Newer { found: i32 },
+    #[error("the database was written by a version from before protocol 2 (schema {found})")]
+    Older { found: i32 },
+    #[error("the database has to be brought to this version, and another program has it open")]
+    Outdated,
+    #[error("{trouble}: {}", path.display())]
+    Disk { path: PathBuf, trouble: Trouble },
     #[error("SQLite setting {0} could not be made to hold")]
     Setting(&'static str),
     #[error("the database reports an error")]
@@ -77,6 +86,8 @@ pub enum StoreError {
     OtherMachine { union: UnionNumber, device: DeviceId },
     #[error("it is not known whether this was stored; look before you write it again")]
     Unknown,
+    #[error("the disk failed while this was being written; nothing was stored")]
+    Undone,
     #[error("an operation failed in a way that is a defect of this program; it was undone")]
     Panicked,
     #[error("the union above has revoked this device: what it writes from now on would not count")]
@@ -100,15 +111,40 @@ pub enum StoreError {
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-type Answer = Box<dyn FnOnce(Result<()>) + Send>;
-type Job = Box<dyn FnOnce(&mut Ledger) -> (bool, Answer) + Send>;
+impl StoreError {
+    /// The same once more, for others that it concerns.
+    fn repeat(&self) -> StoreError {
+        match self {
+            StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, words)) => {
+                StoreError::Sqlite(rusqlite::Error::SqliteFailure(*error, words.clone()))
+            }
+            StoreError::Io(error) => StoreError::Io(error.kind().into()),
+            StoreError::Disk { path, trouble } => StoreError::Disk { path: path.clone(), trouble: *trouble },
+            StoreError::Missing(path) => StoreError::Missing(path.clone()),
+            StoreError::Foreign(path) => StoreError::Foreign(path.clone()),
+            StoreError::Damaged(what) => StoreError::Damaged(what),
+            StoreError::Unknown => StoreError::Unknown,
+            StoreError::Panicked => StoreError::Panicked,
+            StoreError::Closed => StoreError::Closed,
+            _ => StoreError::Undone,
+        }
+    }
+}
 
 /// Who runs the jobs.
-enum Writer {
+enum Hands {
     /// A thread of its own.
-    Thread { queue: Option<mpsc::SyncSender<Job>>, thread: Option<JoinHandle<()>> },
-    /// The caller: for simulations, where nothing may run on a thread that the simulator does not know.
-    Inline(Box<Mutex<Ledger>>),
+    Thread { queue: Option<mpsc::Sender<Job>>, thread: Option<JoinHandle<()>> },
+    /// The caller: for simulations, where nothing may run on a thread that the simulator does not know, and for verbs that
+    /// are soon over.
+    Inline(Box<Mutex<Writer>>),
+}
+
+/// Why the writer's thread has ended, if it could not go on.
+#[derive(Default)]
+struct Ended {
+    error: Mutex<Option<StoreError>>,
+    told: Notify,
 }
 
 /// Where a store runs its writes.
@@ -127,17 +163,20 @@ struct Inner {
     path: PathBuf,
     clock: Clock,
     // Closed before the writer, which is the last to leave and clears the log away.
-    readers: Mutex<Vec<Connection>>,
-    writer: Writer,
+    readers: Arc<Readers>,
+    /// Of the looks that run beside the runtime.
+    reading: Arc<Semaphore>,
+    hands: Hands,
+    ended: Arc<Ended>,
     bell: Bell,
     /// Closed last: as long as it is held, nobody puts another file in the place of this one.
     _lock: File,
 }
 
-impl Drop for Writer {
+impl Drop for Hands {
     /// Waits until what was asked for is written and the file closed.
     fn drop(&mut self) {
-        if let Writer::Thread { queue, thread } = self {
+        if let Hands::Thread { queue, thread } = self {
             drop(queue.take());
             if let Some(thread) = thread.take() {
                 // A writer that panicked has said so in the log.
@@ -150,48 +189,13 @@ impl Drop for Writer {
 impl Store {
     /// Makes the file. Everything about it is on the disk before this returns.
     pub fn create(path: &Path) -> Result<()> {
-        if path.exists() {
-            return Err(StoreError::Exists(path.to_owned()));
-        }
-        backup::private_file(path)?;
-        let conn = Connection::open(path)?;
-        conn.pragma_update(None, "journal_mode", "wal")?;
-        conn.pragma_update(None, "synchronous", "extra")?;
-        conn.pragma_update(None, "application_id", APPLICATION_ID)?;
-        conn.execute_batch("BEGIN IMMEDIATE")?;
-        conn.execute_batch(SCHEMA)?;
-        conn.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        conn.execute_batch("COMMIT")?;
-        conn.close().map_err(|(_, e)| e)?;
-        if let Some(dir) = path.parent() {
-            sync_dir(dir);
-        }
-        Ok(())
+        create(path).map_err(|error| disk::judge(error, path))
     }
 
-    /// Opens an existing file; one that is missing, foreign or newer is refused.
+    /// Opens an existing file; one that is missing, foreign or newer is refused. One of an older version is brought to this
+    /// one first, unless another program has it open.
     pub fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
-        if !path.exists() {
-            return Err(StoreError::Missing(path.to_owned()));
-        }
-        let lock = backup::shared(path)?;
-        let conn = open_writer(path)?;
-        let clock = me.clock.clone();
-        let ledger = Ledger::open(conn, me)?;
-        let bell = Bell::default();
-        let writer = match threads {
-            Threads::Inline => Writer::Inline(Box::new(Mutex::new(ledger))),
-            Threads::Own => {
-                let (send, receive) = mpsc::sync_channel(BATCH);
-                let path = path.to_owned();
-                let bell = bell.clone();
-                let thread = std::thread::Builder::new().name("store".into());
-                let thread = thread.spawn(move || run(ledger, &path, &receive, &bell))?;
-                Writer::Thread { queue: Some(send), thread: Some(thread) }
-            }
-        };
-        let (path, readers) = (path.to_owned(), Mutex::new(vec![]));
-        Ok(Store { inner: Arc::new(Inner { path, readers, clock, writer, bell, _lock: lock }) })
+        open(path, me, threads).map_err(|error| disk::judge(error, path))
     }
 
     pub fn path(&self) -> &Path {
@@ -214,7 +218,24 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
     {
-        self.submit(work)?.answer().await
+        self.submit(work).await?.answer().await
+    }
+
+    /// As `write`, but does not wait for the commit: whoever has more to hand in may do so, and one COMMIT may carry all of
+    /// it. Waits while the writer has enough to do.
+    pub async fn submit<T, F>(&self, work: F) -> Result<Submitted<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
+    {
+        let (job, answer) = self.job(work, true);
+        match &self.inner.hands {
+            Hands::Thread { queue, .. } => {
+                queue.as_ref().ok_or(StoreError::Closed)?.send(job).await.map_err(|_| StoreError::Closed)?;
+                Ok(Submitted::Queued(answer))
+            }
+            Hands::Inline(writer) => Ok(Submitted::Done(run_here(writer, job, answer))),
+        }
     }
 
     /// As `write`, for callers that may block: the command line.
@@ -223,75 +244,129 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
     {
-        match self.submit(work)? {
-            Submitted::Done(result) => result,
-            Submitted::Queued(answer) => answer.blocking_recv().map_err(|_| StoreError::Closed)?,
+        let (job, answer) = self.job(work, true);
+        self.run_blocking(job, answer)
+    }
+
+    /// Runs `work` the whole way and undoes it: what it says is what would have been. Nothing is written or signed.
+    pub fn dry_run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
+    {
+        let (job, answer) = self.job(work, false);
+        self.run_blocking(job, answer)
+    }
+
+    fn run_blocking<T>(&self, job: Job, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
+        match &self.inner.hands {
+            Hands::Thread { queue, .. } => {
+                queue.as_ref().ok_or(StoreError::Closed)?.blocking_send(job).map_err(|_| StoreError::Closed)?;
+                answer.blocking_recv().map_err(|_| StoreError::Panicked)?
+            }
+            Hands::Inline(writer) => run_here(writer, job, answer),
         }
     }
 
-    /// As `write`, but does not wait: whoever has more to hand in may do so, and one COMMIT may carry all of it.
-    pub fn submit<T, F>(&self, work: F) -> Result<Submitted<T>>
+    /// Work as the writer takes it, and where its answer comes.
+    fn job<T, F>(&self, work: F, keep: bool) -> (Job, oneshot::Receiver<Result<T>>)
     where
         T: Send + 'static,
         F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
     {
         let (send, receive) = oneshot::channel();
-        let job: Job = Box::new(move |ledger| match work(ledger) {
-            Ok(value) => (true, Box::new(move |committed| drop(send.send(committed.map(|()| value))))),
-            Err(error) => (false, Box::new(move |_| drop(send.send(Err(error))))),
+        let path = self.inner.path.clone();
+        let job: Job = Box::new(move |ledger| {
+            match ledger.and_then(|ledger| work(ledger).map_err(|error| disk::judge(error, &path))) {
+                // Nobody waits for the answer any more: dropped.
+                Ok(value) => (keep, Box::new(move |ended| drop(send.send(ended.map(|()| value))))),
+                Err(error) => (false, Box::new(move |_| drop(send.send(Err(error))))),
+            }
         });
-        match &self.inner.writer {
-            Writer::Thread { queue, .. } => {
-                let queue = queue.as_ref().ok_or(StoreError::Closed)?;
-                queue.send(job).map_err(|_| StoreError::Closed)?;
-                Ok(Submitted::Queued(receive))
+        (job, receive)
+    }
+
+    /// Returns, with the reason, when nothing can be written any more; never while all is well.
+    pub async fn failed(&self) -> StoreError {
+        let ended = &self.inner.ended;
+        loop {
+            let told = ended.told.notified();
+            tokio::pin!(told);
+            told.as_mut().enable();
+            let error = ended.error.lock().ok().and_then(|error| error.as_ref().map(StoreError::repeat));
+            if let Some(error) = error {
+                return error;
             }
-            Writer::Inline(ledger) => {
-                let mut ledger = ledger.lock().map_err(|_| StoreError::Closed)?;
-                transact(&mut ledger, vec![job]);
-                drop(ledger);
-                self.inner.bell.ring();
-                let mut receive = receive;
-                Ok(Submitted::Done(receive.try_recv().map_err(|_| StoreError::Panicked)?))
-            }
+            told.await;
         }
     }
 
     /// Rings for commits of other processes, such as a record written at the command line while this one serves.
-    /// Never returns of itself.
+    /// Returns only as `failed` does.
     pub async fn hear_others(&self) -> Result<()> {
-        let conn = open_reader(&self.inner.path)?;
-        let mut seen = data_version(&conn)?;
-        loop {
-            tokio::time::sleep(LISTEN).await;
-            let now = data_version(&conn)?;
-            if std::mem::replace(&mut seen, now) != now {
-                self.inner.bell.ring();
+        let hear = async {
+            let mut seen = None;
+            let mut conn = None;
+            loop {
+                tokio::time::sleep(LISTEN).await;
+                let path = self.inner.path.clone();
+                let kept = conn.take();
+                // The count is a connection's own, so one is kept for it.
+                let looked = tokio::task::spawn_blocking(move || -> Result<(Connection, i64)> {
+                    let conn = kept.map_or_else(|| reader(&path), Ok)?;
+                    let now = data_version(&conn)?;
+                    Ok((conn, now))
+                });
+                match looked.await {
+                    Ok(Ok((again, now))) => {
+                        conn = Some(again);
+                        if seen.replace(now).is_some_and(|before| before != now) {
+                            self.inner.bell.ring();
+                        }
+                    }
+                    Ok(Err(error)) => {
+                        tracing::warn!(%error, "it cannot be seen whether others write; it is tried again");
+                        seen = None;
+                        self.inner.bell.ring();
+                    }
+                    Err(error) => tracing::error!(%error, "a look for others' commits failed"),
+                }
             }
+        };
+        tokio::select! {
+            biased;
+            error = self.failed() => Err(error),
+            never = hear => never,
         }
     }
 
     /// Copies the whole file, as one consistent state, while others go on working.
     pub fn copy_to(&self, path: &Path) -> Result<Connection> {
-        copy(&open_reader(&self.inner.path)?, path)
+        copy_of(&self.inner.path, path)
     }
 
-    /// Runs `look` on a connection that cannot write. It sees one consistent state.
+    /// Runs `look` on a connection that cannot write, on this thread. It sees one consistent state. Not for tasks of a
+    /// runtime, which would hold up all others: those call `look`.
     pub fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let idle = self.inner.readers.lock().ok().and_then(|mut idle| idle.pop());
-        let mut conn = match idle {
-            Some(conn) => conn,
-            None => open_reader(&self.inner.path)?,
-        };
-        let transaction = conn.transaction()?;
-        let result = look(&transaction);
-        drop(transaction);
-        if let Ok(mut idle) = self.inner.readers.lock()
-            && idle.len() < 4
-        {
-            idle.push(conn);
+        self.inner.readers.look(look)
+    }
+
+    /// As `read`, beside the runtime: a bounded number at once, the others wait their turn.
+    pub async fn look<T, F>(&self, look: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        if matches!(self.inner.hands, Hands::Inline(_)) {
+            return self.read(look);
         }
-        result
+        let turn = Arc::clone(&self.inner.reading).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let readers = Arc::clone(&self.inner.readers);
+        let looked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            readers.look(look)
+        });
+        looked.await.map_err(|_| StoreError::Panicked)?
     }
 }
 
@@ -306,162 +381,105 @@ impl<T> Submitted<T> {
     pub async fn answer(self) -> Result<T> {
         match self {
             Submitted::Done(result) => result,
-            Submitted::Queued(answer) => answer.await.map_err(|_| StoreError::Closed)?,
+            Submitted::Queued(answer) => answer.await.map_err(|_| StoreError::Panicked)?,
         }
     }
 }
 
-/// The writer's loop: takes what is waiting, runs it in one transaction, answers.
-fn run(mut ledger: Ledger, path: &Path, jobs: &mpsc::Receiver<Job>, bell: &Bell) {
-    while let Ok(first) = jobs.recv() {
-        let mut batch = vec![first];
-        while batch.len() < BATCH
-            && let Ok(job) = jobs.try_recv()
-        {
-            batch.push(job);
-        }
-        if !transact(&mut ledger, batch) {
-            // The file's state is unknown: nothing is written on this connection again.
-            match open_writer(path) {
-                Ok(conn) => ledger.reconnect(conn),
-                Err(error) => {
-                    tracing::error!(%error, "the database could not be reopened after a failed commit; writing stops");
-                    return;
-                }
-            }
-        }
-        bell.ring();
+/// Runs a job on this thread.
+fn run_here<T>(writer: &Mutex<Writer>, job: Job, mut answer: oneshot::Receiver<Result<T>>) -> Result<T> {
+    let mut writer = writer.lock().map_err(|_| StoreError::Panicked)?;
+    if let Err(error) = writer.work(VecDeque::from([job])) {
+        tracing::error!(%error, "the database cannot be opened anew; the next write tries again");
     }
+    drop(writer);
+    answer.try_recv().map_err(|_| StoreError::Panicked)?
 }
 
-/// Runs jobs in one transaction, each in a savepoint. False where the COMMIT itself failed.
-fn transact(ledger: &mut Ledger, jobs: Vec<Job>) -> bool {
-    if let Err(error) = ledger.begin() {
-        tracing::error!(%error, "a transaction could not be started");
-        for job in jobs {
-            // The job is dropped unrun, and with it the sender of its answer: the caller sees `Closed`.
-            drop(job);
-        }
-        return false;
+fn create(path: &Path) -> Result<()> {
+    if path.try_exists()? {
+        return Err(StoreError::Exists(path.to_owned()));
     }
-    let mut answers = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        if let Err(error) = ledger.begin_job() {
-            tracing::error!(%error, "a savepoint could not be set");
-            continue;
-        }
-        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(ledger)));
-        let (keep, answer) = ran.unwrap_or_else(|_| {
-            tracing::error!("a write panicked and was undone");
-            (false, Box::new(|_| ()) as Answer)
-        });
-        let ended = ledger.end_job(keep);
-        if let Err(error) = &ended {
-            tracing::error!(%error, "a write could not be finished and was undone");
-        }
-        answers.push((ended.is_ok(), answer));
-    }
-    let committed = ledger.commit();
-    if let Err(error) = &committed {
-        tracing::error!(%error, "the commit failed; its outcome is unknown");
-    }
-    let ok = committed.is_ok();
-    for (kept, answer) in answers {
-        answer(if ok && kept { Ok(()) } else { Err(StoreError::Unknown) });
-    }
-    ok
-}
-
-fn copy(from: &Connection, path: &Path) -> Result<Connection> {
     backup::private_file(path)?;
-    let mut to = Connection::open(path)?;
-    rusqlite::backup::Backup::new(from, &mut to)?.run_to_completion(4096, Duration::ZERO, None)?;
-    settle(&to)?;
-    Ok(to)
+    let conn = Connection::open(path)?;
+    conn.pragma_update(None, "journal_mode", "wal")?;
+    conn.pragma_update(None, "synchronous", "extra")?;
+    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
+    conn.execute_batch("BEGIN IMMEDIATE")?;
+    conn.execute_batch(SCHEMA)?;
+    conn.pragma_update(None, "user_version", VERSION)?;
+    conn.execute_batch("COMMIT")?;
+    conn.close().map_err(|(_, e)| e)?;
+    if let Some(dir) = path.parent() {
+        sync_dir(dir);
+    }
+    Ok(())
 }
 
-/// The same of a file that is nobody's store.
+fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
+    if !path.try_exists()? {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    let lock = backup::shared(path)?;
+    let mut conn = connections::writer(path)?;
+    let outdated = migrations::needed(migrations::recognise(&conn, path)?)? || caches::outdated(&conn)?;
+    if outdated {
+        // Another program, of another version perhaps, is not to find other tables under its feet, nor to wait until all
+        // has been computed anew.
+        drop(conn);
+        backup::alone(&lock)?;
+        conn = connections::writer(path)?;
+        migrations::migrate(&conn, path)?;
+    }
+    let clock = me.clock.clone();
+    let ledger = Ledger::open(conn, me)?;
+    if outdated {
+        lock.lock_shared()?;
+    }
+    let (bell, ended) = (Bell::default(), Arc::<Ended>::default());
+    let hands = match threads {
+        Threads::Inline => {
+            let writer = Writer::new(ledger, path.to_owned(), Patience::SHORT, bell.clone());
+            Hands::Inline(Box::new(Mutex::new(writer)))
+        }
+        Threads::Own => {
+            let (send, receive) = mpsc::channel(writer::BATCH);
+            let writer = Writer::new(ledger, path.to_owned(), Patience::LONG, bell.clone());
+            let ended = Arc::clone(&ended);
+            let thread = std::thread::Builder::new().name("store".into());
+            let thread = thread.spawn(move || {
+                if let Err(error) = writer.run(receive) {
+                    tracing::error!(%error, "the database cannot be opened any more; writing ends");
+                    if let Ok(mut why) = ended.error.lock() {
+                        *why = Some(error);
+                    }
+                    ended.told.notify_waiters();
+                }
+            })?;
+            Hands::Thread { queue: Some(send), thread: Some(thread) }
+        }
+    };
+    let (readers, reading) = (Arc::new(Readers::new(path)), Arc::new(Semaphore::new(READERS)));
+    let path = path.to_owned();
+    Ok(Store { inner: Arc::new(Inner { path, clock, readers, reading, hands, ended, bell, _lock: lock }) })
+}
+
+/// Copies a file that may be in use, as one consistent state. What it consists of is not looked into.
 pub fn copy_of(file: &Path, path: &Path) -> Result<Connection> {
-    copy(&open_reader(file)?, path)
+    let copied = reader(file).and_then(|from| {
+        backup::private_file(path)?;
+        let mut to = Connection::open(path)?;
+        rusqlite::backup::Backup::new(&from, &mut to)?.run_to_completion(4096, Duration::ZERO, None)?;
+        settle(&to)?;
+        Ok(to)
+    });
+    copied.map_err(|error| disk::judge(error, path))
 }
 
 /// Copies a file's bytes into a new one that only its owner may read.
 pub fn copy_file(from: &Path, to: &Path) -> std::io::Result<()> {
     backup::private_file(to)?;
     std::io::copy(&mut File::open(from)?, &mut File::options().write(true).open(to)?).map(drop)
-}
-
-fn open_writer(path: &Path) -> Result<Connection> {
-    if !path.exists() {
-        return Err(StoreError::Missing(path.to_owned()));
-    }
-    if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(StoreError::Setting("version"));
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
-    recognise(&conn, path)?;
-    conn.pragma_update(None, "journal_mode", "wal")?;
-    conn.pragma_update(None, "synchronous", "full")?;
-    conn.pragma_update(None, "wal_autocheckpoint", 1000)?;
-    conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    conn.pragma_update(None, "secure_delete", true)?;
-    settle(&conn)?;
-    assert_setting(&conn, "journal_mode", "wal")?;
-    assert_setting(&conn, "synchronous", "2")?;
-    Ok(conn)
-}
-
-fn open_reader(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
-    conn.pragma_update(None, "query_only", true)?;
-    settle(&conn)?;
-    assert_setting(&conn, "query_only", "1")?;
-    Ok(conn)
-}
-
-/// Settings of every connection, and the functions that the checks call.
-fn settle(conn: &Connection) -> Result<()> {
-    conn.busy_timeout(Duration::from_secs(5))?;
-    for (name, value) in [("foreign_keys", "1"), ("mmap_size", "0"), ("temp_store", "2"), ("cell_size_check", "1")] {
-        conn.pragma_update(None, name, value)?;
-    }
-    conn.pragma_update(None, "cache_size", -16 * 1024)?;
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    // Plans that depend on bound values would be made anew each time a prepared statement is bound: with this SQLite,
-    // which is built with STAT4, that was an eighth of what an edit costs.
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, 16 << 20)?;
-    conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-    conn.set_prepared_statement_cache_capacity(256);
-    functions::register(conn)?;
-    assert_setting(conn, "foreign_keys", "1")?;
-    Ok(())
-}
-
-fn assert_setting(conn: &Connection, name: &'static str, expected: &str) -> Result<()> {
-    let value: rusqlite::types::Value = conn.pragma_query_value(None, name, |row| row.get(0))?;
-    let text = match value {
-        rusqlite::types::Value::Integer(n) => n.to_string(),
-        rusqlite::types::Value::Text(t) => t,
-        _ => String::new(),
-    };
-    if text == expected { Ok(()) } else { Err(StoreError::Setting(name)) }
-}
-
-fn recognise(conn: &Connection, path: &Path) -> Result<()> {
-    let foreign = |_| StoreError::Foreign(path.to_owned());
-    let id: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(foreign)?;
-    if id != APPLICATION_ID {
-        return Err(StoreError::Foreign(path.to_owned()));
-    }
-    let found: i32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
-        SCHEMA_VERSION => Ok(()),
-        _ => Err(StoreError::Newer { found }),
-    }
 }
 
 /// Moves whenever another connection has committed.

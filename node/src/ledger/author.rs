@@ -186,7 +186,7 @@ impl Ledger {
         let seen = self.authority_seen()?;
         let row = self.feed(no)?;
         let (feed, before) = (row.feed.id, row.head.as_ref().map_or(0, |h| h.time));
-        self.marks.insert(feed, size);
+        self.job_marks.insert(feed, size);
         Ok(TreeHead::sign(&self.me.key, feed, size, root, now.max(before), seen))
     }
 

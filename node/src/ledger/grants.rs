@@ -149,6 +149,7 @@ impl Ledger {
 
     /// Takes the keys that have been granted or returned; what they open can be indexed now.
     pub(super) fn take_keys(&mut self) -> Result<()> {
+        self.took = true;
         for union in self.keys.look(&self.conn, &self.me)? {
             self.index_sealed(union)?;
         }
@@ -156,6 +157,7 @@ impl Ledger {
     }
 
     pub(super) fn load_keys(&mut self) -> Result<()> {
+        self.took = true;
         self.keys.look(&self.conn, &self.me).map(drop)
     }
 

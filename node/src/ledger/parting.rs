@@ -31,7 +31,7 @@ impl Ledger {
         match work.and_then(|()| self.flush()) {
             Ok(()) => self.commit(),
             Err(error) => {
-                self.conn.execute_batch("ROLLBACK")?;
+                self.undo();
                 Err(error)
             }
         }
@@ -158,8 +158,9 @@ impl Ledger {
         let latest = feeds::owned(&self.conn)?.iter().map(|f| f.feed.incarnation).max().unwrap_or(0);
         let latest = latest.max(self.me.memory.incarnation());
         let next = latest.saturating_add(1 + u32::from(u16::from_be_bytes(random)));
-        self.me.memory.raise(next)?;
-        self.marks.clear();
+        let mut signed = std::mem::take(&mut self.marks);
+        signed.append(&mut self.job_marks);
+        self.me.memory.raise(next, &signed)?;
         tracing::warn!(incarnation = next, "this device goes on in a new incarnation");
         Ok(())
     }

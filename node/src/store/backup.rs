@@ -16,7 +16,7 @@ use huiliu_proto::{
 };
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Result, Store, StoreError, feeds, meta, receipts, recognise, set_meta, settle};
+use super::{Result, Store, StoreError, feeds, meta, migrations::recognise, receipts, set_meta, settle};
 use crate::identity::sync_dir;
 
 /// When a file was copied, milliseconds since 1970. It stays where the copy is put back.
@@ -52,6 +52,16 @@ pub(super) fn shared(database: &Path) -> Result<File> {
     match file.try_lock_shared() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Taken),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// Turns a lock that is shared into one that nobody shares, for as long as a file is brought to another version.
+pub(super) fn alone(lock: &File) -> Result<()> {
+    lock.unlock()?;
+    match lock.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Outdated),
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }

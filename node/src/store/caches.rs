@@ -3,7 +3,7 @@
 use huiliu_proto::id::Hash;
 use rusqlite::{Connection, types::ValueRef};
 
-use super::{Result, StoreError, projection};
+use super::{Result, StoreError, meta, projection};
 use crate::document::Document;
 
 /// Tables that are computed, besides the projections.
@@ -15,6 +15,12 @@ pub fn clear(conn: &Connection) -> Result<()> {
         conn.execute_batch(&format!("DELETE FROM \"{table}\""))?;
     }
     Ok(())
+}
+
+/// Whether the computed tables were made by other declarations than this version's. Not so of a new file, which has none.
+pub fn outdated(conn: &Connection) -> Result<bool> {
+    let stored: Option<Vec<u8>> = meta(conn, "projection")?;
+    Ok(stored.is_some_and(|stored| stored != projection::version().as_bytes()))
 }
 
 /// A hash per computed table: equal before and after a rebuild.

@@ -1,0 +1,128 @@
+//! Connections to the file: how they are opened and set, and the few that readers share.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
+
+use super::{Result, StoreError, disk, functions, migrations};
+
+/// Older ones reset the WAL while two connections checkpoint, and lose it (SQLite 3.51.3 release notes).
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// Readers at once in a program that serves; each has a connection, and they are kept.
+pub const READERS: usize = 8;
+
+/// Opens the file for writing. Its schema is the caller's matter.
+pub fn writer(path: &Path) -> Result<Connection> {
+    open_writer(path).map_err(|error| disk::judge(error, path))
+}
+
+fn open_writer(path: &Path) -> Result<Connection> {
+    if !path.try_exists()? {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(StoreError::Setting("version"));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    migrations::recognise(&conn, path)?;
+    conn.pragma_update(None, "journal_mode", "wal")?;
+    conn.pragma_update(None, "synchronous", "full")?;
+    conn.pragma_update(None, "wal_autocheckpoint", 1000)?;
+    conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    conn.pragma_update(None, "secure_delete", true)?;
+    settle(&conn)?;
+    assert_setting(&conn, "journal_mode", "wal")?;
+    assert_setting(&conn, "synchronous", "2")?;
+    Ok(conn)
+}
+
+/// Opens the file for reading alone.
+pub fn reader(path: &Path) -> Result<Connection> {
+    open_reader(path).map_err(|error| disk::judge(error, path))
+}
+
+fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.pragma_update(None, "query_only", true)?;
+    settle(&conn)?;
+    assert_setting(&conn, "query_only", "1")?;
+    Ok(conn)
+}
+
+/// Settings of every connection, and the functions that the checks call.
+pub fn settle(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(Duration::from_secs(5))?;
+    for (name, value) in [("foreign_keys", "1"), ("mmap_size", "0"), ("temp_store", "2"), ("cell_size_check", "1")] {
+        conn.pragma_update(None, name, value)?;
+    }
+    conn.pragma_update(None, "cache_size", -16 * 1024)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // Plans that depend on bound values would be made anew each time a prepared statement is bound: with this SQLite,
+    // which is built with STAT4, that was an eighth of what an edit costs.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, 16 << 20)?;
+    conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    conn.set_prepared_statement_cache_capacity(256);
+    functions::register(conn)?;
+    assert_setting(conn, "foreign_keys", "1")?;
+    Ok(())
+}
+
+fn assert_setting(conn: &Connection, name: &'static str, expected: &str) -> Result<()> {
+    let value: rusqlite::types::Value = conn.pragma_query_value(None, name, |row| row.get(0))?;
+    let text = match value {
+        rusqlite::types::Value::Integer(n) => n.to_string(),
+        rusqlite::types::Value::Text(t) => t,
+        _ => String::new(),
+    };
+    if text == expected { Ok(()) } else { Err(StoreError::Setting(name)) }
+}
+
+/// Connections that cannot write, for whoever looks.
+pub struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub fn new(path: &Path) -> Readers {
+        Readers { path: path.to_owned(), idle: Mutex::default() }
+    }
+
+    /// Runs `look` on one. It sees one consistent state.
+    pub fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let mut conn = match idle {
+            Some(conn) => conn,
+            None => reader(&self.path)?,
+        };
+        let looked = conn.transaction().map_err(StoreError::from).and_then(|transaction| look(&transaction));
+        match looked {
+            Ok(found) => {
+                self.give_back(conn);
+                Ok(found)
+            }
+            // A connection that has met an error of the disk's is not used again.
+            Err(StoreError::Sqlite(error)) => Err(disk::judge(error.into(), &self.path)),
+            Err(error) => {
+                self.give_back(conn);
+                Err(error)
+            }
+        }
+    }
+
+    fn give_back(&self, conn: Connection) {
+        if let Ok(mut idle) = self.idle.lock()
+            && idle.len() < READERS
+        {
+            idle.push(conn);
+        }
+    }
+}

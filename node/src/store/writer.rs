@@ -1,0 +1,227 @@
+//! The one that writes: takes what waits, runs it in one transaction, each job in a savepoint, answers after the COMMIT.
+//!
+//! The same code runs on a thread of its own and on the caller's (simulations, verbs that are soon over). Every job is
+//! answered: with what became of it, or with the error that kept it from being run. One that panics is undone and its
+//! answer is dropped, which its caller takes for what it is.
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use super::{Result, StoreError, changes::Bell, connections, disk};
+use crate::ledger::Ledger;
+
+/// Told whether what the job did is in the database; one that failed by itself says so whatever it is told.
+pub type Answer = Box<dyn FnOnce(Result<()>) + Send>;
+/// Runs with the ledger and says whether what it did is to stay, and how to answer; or is given the error that keeps it
+/// from running, to answer with.
+pub type Job = Box<dyn FnOnce(Result<&mut Ledger>) -> (bool, Answer) + Send>;
+
+/// Jobs that share one COMMIT.
+pub const BATCH: usize = 32;
+
+/// How long a writer waits for others and for the disk. Each try of a BEGIN takes up to five seconds in SQLite.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    begins: u32,
+    opens: u32,
+    pause: Duration,
+}
+
+impl Patience {
+    /// Beside a program that serves, another may hold the database for minutes: what was taken from neighbours meanwhile
+    /// is kept, not refused.
+    pub const LONG: Patience = Patience { begins: 120, opens: 6, pause: Duration::from_secs(1) };
+    /// A person waits.
+    pub const SHORT: Patience = Patience { begins: 2, opens: 1, pause: Duration::ZERO };
+}
+
+pub struct Writer {
+    ledger: Ledger,
+    path: PathBuf,
+    patience: Patience,
+    bell: Bell,
+    /// What the file holds is not known: it is opened anew before anything else is written.
+    doubtful: bool,
+}
+
+impl Writer {
+    pub fn new(ledger: Ledger, path: PathBuf, patience: Patience, bell: Bell) -> Writer {
+        Writer { ledger, path, patience, bell, doubtful: false }
+    }
+
+    /// The thread's loop. Ends with the last store, or with the error by which the file cannot be opened any more.
+    pub fn run(mut self, mut queue: mpsc::Receiver<Job>) -> Result<()> {
+        while let Some(first) = queue.blocking_recv() {
+            let mut batch = VecDeque::from([first]);
+            while batch.len() < BATCH
+                && let Ok(job) = queue.try_recv()
+            {
+                batch.push_back(job);
+            }
+            if let Err(error) = self.work(batch) {
+                queue.close();
+                let mut rest = VecDeque::new();
+                while let Ok(job) = queue.try_recv() {
+                    rest.push_back(job);
+                }
+                refuse(rest, &error);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs and answers all jobs. An error says that the file cannot be opened any more.
+    pub fn work(&mut self, mut jobs: VecDeque<Job>) -> Result<()> {
+        while !jobs.is_empty() {
+            if let Err(error) = self.recover() {
+                refuse(jobs, &error);
+                return Err(error);
+            }
+            match self.begin() {
+                Ok(()) => self.transact(&mut jobs),
+                Err(error) => {
+                    self.doubtful = !busy(&error);
+                    refuse(std::mem::take(&mut jobs), &error);
+                }
+            }
+            self.bell.ring();
+        }
+        self.recover()
+    }
+
+    /// Opens the file anew where its state is not known.
+    #[allow(clippy::disallowed_methods, reason = "nothing tells when a disk is well again; the tries are counted")]
+    fn recover(&mut self) -> Result<()> {
+        let mut tries = 0;
+        while self.doubtful {
+            tries += 1;
+            let opened = connections::writer(&self.path).and_then(|conn| self.ledger.reconnect(conn));
+            match opened.map_err(|error| disk::judge(error, &self.path)) {
+                Ok(()) => self.doubtful = false,
+                Err(error) if tries >= self.patience.opens => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "the database cannot be opened anew; it is tried again");
+                    std::thread::sleep(self.patience.pause);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction, if need be after others have ended theirs.
+    fn begin(&mut self) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.ledger.begin() {
+                Err(error) if busy(&error) && tries < self.patience.begins => {
+                    // Once at its beginning, and once a minute.
+                    if tries % 12 == 1 {
+                        tracing::warn!(tries, "another program holds the database; writing waits for it");
+                    }
+                }
+                begun => return begun.map_err(|error| disk::judge(error, &self.path)),
+            }
+        }
+    }
+
+    /// Runs jobs until none is left, or SQLite has given the transaction up: those that have not run stay in `jobs`.
+    fn transact(&mut self, jobs: &mut VecDeque<Job>) {
+        let mut answers: Vec<(Answer, Option<StoreError>)> = Vec::with_capacity(jobs.len());
+        let mut lost = None;
+        while lost.is_none()
+            && let Some(job) = jobs.pop_front()
+        {
+            let ended = self.run_one(job);
+            if self.ledger.conn().is_autocommit() {
+                let error = ended.1.as_ref().map_or(StoreError::Undone, StoreError::repeat);
+                lost = Some(disk::judge(error, &self.path));
+            }
+            answers.push(ended);
+        }
+        let outcome = match lost {
+            // The database is as it was before; whether this connection is, is not relied on.
+            Some(error) => {
+                self.doubtful = true;
+                self.ledger.undo();
+                Err(error)
+            }
+            None => self.commit(),
+        };
+        for (answer, undone) in answers {
+            answer(match (undone, &outcome) {
+                (Some(error), _) => Err(error),
+                (None, Ok(())) => Ok(()),
+                (None, Err(error)) => Err(error.repeat()),
+            });
+        }
+    }
+
+    /// Runs a job; gives how to answer it, and the error that undid it where that is not its own.
+    fn run_one(&mut self, job: Job) -> (Answer, Option<StoreError>) {
+        let ledger = &mut self.ledger;
+        if let Err(error) = ledger.begin_job() {
+            return (job(Err(disk::judge(error, &self.path))).1, None);
+        }
+        let ran = catch_unwind(AssertUnwindSafe(|| job(Ok(ledger))));
+        let (keep, answer) = ran.unwrap_or_else(|_| {
+            tracing::error!("a write panicked and was undone");
+            // Nobody is left to be answered.
+            (false, Box::new(drop) as Answer)
+        });
+        let ledger = &mut self.ledger;
+        let ended = catch_unwind(AssertUnwindSafe(|| ledger.end_job(keep))).unwrap_or_else(|_| {
+            tracing::error!("a write panicked at its end and was undone");
+            self.ledger.end_job(false).and(Err(StoreError::Panicked))
+        });
+        let undone = ended.err().map(|error| disk::judge(error, &self.path));
+        if let Some(error) = &undone {
+            tracing::error!(%error, "a write could not be finished and was undone");
+        }
+        (answer, undone)
+    }
+
+    /// Ends the transaction. Where COMMIT fails, the file is opened anew and asked what became of it.
+    fn commit(&mut self) -> Result<()> {
+        let Err(error) = self.ledger.commit() else { return Ok(()) };
+        let error = disk::judge(error, &self.path);
+        tracing::error!(%error, "a commit failed; the file is opened anew");
+        self.doubtful = true;
+        let found = self.recover().and_then(|()| self.ledger.came_through());
+        match found {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(error),
+            Err(second) => {
+                tracing::error!(error = %second, "what became of it is not known");
+                self.doubtful = true;
+                // What did not fit on the disk has no end there, and is taken for nothing.
+                let full = matches!(&error, StoreError::Disk { trouble: disk::Trouble::Full, .. });
+                Err(if full { error } else { StoreError::Unknown })
+            }
+        }
+    }
+}
+
+fn busy(error: &StoreError) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error, StoreError::Sqlite(error)
+        if matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)))
+}
+
+/// Answers jobs that cannot be run.
+fn refuse(jobs: VecDeque<Job>, error: &StoreError) {
+    if !jobs.is_empty() {
+        tracing::error!(%error, jobs = jobs.len(), "nothing can be written");
+    }
+    for job in jobs {
+        let (_, answer) = job(Err(error.repeat()));
+        answer(Ok(()));
+    }
+}
