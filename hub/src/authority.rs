@@ -96,7 +96,7 @@ pub async fn enter(home: &Home, store: &Store, entering: &Entering, clock: &Cloc
     address(home)?;
     let (token, pass) = (entering.token, entering.pass);
     // Whoever knows no token costs no write.
-    if store.read(|conn| invitations::get(conn, &token))?.is_none() {
+    if store.look(move |conn| invitations::get(conn, &token)).await?.is_none() {
         return Err(AuthorityError::Declined(Reason::Unknown));
     }
     store.write(move |ledger| let_in(ledger, &token, &pass, &applicant)).await?.map_err(AuthorityError::Declined)?;

@@ -103,9 +103,12 @@ impl Door {
     }
 
     /// A place for a caller, by what it showed.
-    fn place(&self, key: Option<Hash>) -> Option<(Place, bool)> {
+    async fn place(&self, key: Option<Hash>) -> Option<(Place, bool)> {
         let guest = || Some(Place::Guest(Arc::clone(&self.guests).try_acquire_owned().ok()?));
-        let Some(key) = key.filter(|key| self.enrolled(key)) else { return Some((guest()?, false)) };
+        let Some(key) = key else { return Some((guest()?, false)) };
+        if !self.enrolled(key).await {
+            return Some((guest()?, false));
+        }
         let seat = Arc::clone(&self.places).try_acquire_owned().ok();
         match seat.and_then(|seat| Some(Place::Seat(KeyCount::new(&self.keys, key)?, seat))) {
             Some(place) => Some((place, false)),
@@ -114,13 +117,13 @@ impl Door {
     }
 
     /// Whether those who come with this key have a place here: any hub of the network makes certificates for any key.
-    fn enrolled(&self, key: &Hash) -> bool {
+    async fn enrolled(&self, key: Hash) -> bool {
         let union = self.home.config.union;
-        let looked = self.store.read(|conn| match trust::by_tls_key(conn, key, union)? {
+        let looked = self.store.look(move |conn| match trust::by_tls_key(conn, &key, union)? {
             Some(enrolled) => Ok(!trust::revoked(conn, &enrolled.device, enrolled.union)?),
             None => Ok(false),
         });
-        looked.unwrap_or_else(|error| {
+        looked.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the database cannot be read");
             false
         })
@@ -141,7 +144,7 @@ impl Door {
             Err(error) => return tracing::info!(%error, %address, "a caller's certificate cannot be read"),
         };
         let key = shown.map(|(key, _)| key);
-        let Some((place, crowded)) = self.place(key) else {
+        let Some((place, crowded)) = self.place(key).await else {
             return tracing::warn!(%address, "a caller found no place, and none to be told so");
         };
         let visit = matches!(place, Place::Guest(_)).then(|| Box::pin(tokio::time::sleep(VISIT)));

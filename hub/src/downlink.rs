@@ -143,7 +143,7 @@ impl Sync for Downlink {
     async fn exchange(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Self::ExchangeStream>, Status> {
         let caller = request.extensions().get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| decline(Reason::Stranger, None))?;
-        let enrolled = gate::known(&self.store, &caller, self.me.union)?;
+        let enrolled = gate::known(&self.store, &caller, self.me.union).await?;
         let seat = self.seat(enrolled.device)?;
         let ends =
             Ends { me: self.me.clone(), peer: enrolled.union, peer_device: enrolled.device, calls: false, stay: true };
@@ -212,7 +212,8 @@ impl Standing {
                 return Reason::Expired;
             }
             // A database that cannot be read now is no reason to cut anybody off.
-            if let Ok(true) = self.store.read(|conn| trust::revoked(conn, &self.device, self.union)) {
+            let (device, union) = (self.device, self.union);
+            if let Ok(true) = self.store.look(move |conn| trust::revoked(conn, &device, union)).await {
                 return Reason::Device;
             }
             tokio::select! {

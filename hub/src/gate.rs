@@ -52,17 +52,21 @@ pub fn decline(reason: Reason, retry_after: Option<Duration>) -> Status {
 }
 
 /// The enrolled device that calls.
-pub fn known(store: &Store, caller: &Caller, parent: huiliu_proto::union::UnionNumber) -> Result<Enrolled, Status> {
+pub async fn known(
+    store: &Store,
+    caller: &Caller,
+    parent: huiliu_proto::union::UnionNumber,
+) -> Result<Enrolled, Status> {
     if caller.crowded {
         return Err(decline(Reason::Busy, Some(crate::door::CROWDED)));
     }
     let key = caller.key.ok_or_else(|| decline(Reason::Stranger, None))?;
-    let look = store.read(|conn| {
+    let look = store.look(move |conn| {
         let enrolled = trust::by_tls_key(conn, &key, parent)?;
         let out = enrolled.as_ref().map(|e| trust::revoked(conn, &e.device, e.union)).transpose()?;
         Ok((enrolled, out == Some(true)))
     });
-    match look {
+    match look.await {
         Ok((Some(_), true)) => Err(decline(Reason::Device, None)),
         Ok((Some(enrolled), false)) => Ok(enrolled),
         Ok((None, _)) => Err(decline(Reason::Stranger, None)),
@@ -126,7 +130,7 @@ impl Join for Gate {
 
     async fn invite(&self, request: Request<v1::InviteRequest>) -> Result<Response<v1::Invited>, Status> {
         let caller = caller(&request)?;
-        let enrolled = known(&self.store, &caller, self.home.config.union)?;
+        let enrolled = known(&self.store, &caller, self.home.config.union).await?;
         let asked = request.into_inner();
         let malformed = || decline(Reason::Malformed, None);
         let id = TokenId(asked.token[..].try_into().map_err(|_| malformed())?);
@@ -148,7 +152,7 @@ impl Join for Gate {
 
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::Joined>, Status> {
         let caller = caller(&request)?;
-        let enrolled = known(&self.store, &caller, self.home.config.union)?;
+        let enrolled = known(&self.store, &caller, self.home.config.union).await?;
         let asked = request.into_inner();
         let granted = authority::renew(&self.home, &enrolled, asked.tls, asked.authority, &self.clock);
         let granted = granted.map_err(|error| refused(error, caller.address))?;

@@ -52,11 +52,20 @@ pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
         });
         let store = office.store.clone();
         let hearing = tokio::spawn(async move { store.hear_others().await });
-        let served = downlink::serve(&office.home, &office.store, listener, &desk.clock, down).await;
+        let served = tokio::select! {
+            biased;
+            // A hub that can write nothing is of no use to anybody, and is not to look as if it were.
+            error = office.store.failed() => Err(error.into()),
+            served = downlink::serve(&office.home, &office.store, listener, &desk.clock, down) => served,
+        };
         interrupt.abort();
         hearing.abort();
         if let Some(calling) = calling {
-            calling.await?;
+            if served.is_err() {
+                calling.abort();
+            } else {
+                calling.await?;
+            }
         }
         anyhow::Ok(served?)
     })??;

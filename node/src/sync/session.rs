@@ -110,7 +110,8 @@ where
     let mut changes = store.changes();
     store.write(Ledger::tend).await?;
     changes.look();
-    let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
+    let (me_union, peer_union) = (ends.me.union, ends.peer);
+    let frontier = store.look(move |conn| Frontier::read(conn, me_union, peer_union)).await?;
     let mut seen = frontier.clone();
     let (mut exchange, first) = Exchange::open(ends.me.clone(), peer, ends.calls, ends.stay, frontier);
     let mut actions: VecDeque<Action> = first.into();
@@ -133,12 +134,12 @@ where
                     None
                 }
                 Action::Read { feed, from } => {
-                    let (segments, head) = store.read(|conn| segments(conn, &feed, from))?;
+                    let (segments, head) = store.look(move |conn| segments(conn, &feed, from)).await?;
                     Some(Event::Read { feed, segments, head })
                 }
                 Action::Take(batch) => {
                     let feed = batch.feed;
-                    let submitted = store.submit(move |ledger| ledger.take_in(&batch))?;
+                    let submitted = store.submit(move |ledger| ledger.take_in(&batch)).await?;
                     taking.push_back((feed, Box::pin(submitted.answer())));
                     None
                 }
@@ -192,7 +193,7 @@ where
                 changes.look();
                 tend(store).await?;
                 changes.look();
-                let frontier = store.read(|conn| Frontier::read(conn, ends.me.union, ends.peer))?;
+                let frontier = store.look(move |conn| Frontier::read(conn, me_union, peer_union)).await?;
                 if frontier != seen {
                     // What it holds of batches that are under way came from there, and is not to be sent back.
                     while let Some((feed, answer)) = taking.pop_front() {
@@ -244,11 +245,11 @@ fn broken(exchange: &Exchange, word: &str, detail: &str) -> Report {
 /// Packs and signs what is new and writes statements that are due, where there is anything to do: a write that does
 /// nothing would wake every other session for nothing.
 async fn tend(store: &Store) -> Result<()> {
-    let due = store.read(|conn| {
+    let due = store.look(|conn| {
         let unpacked = feeds::owned(conn)?.iter().any(|f| f.packed < f.size());
         Ok(unpacked || !rollups::due(conn)?.is_empty())
-    })?;
-    if due {
+    });
+    if due.await? {
         store.write(Ledger::tend).await?;
     }
     Ok(())
@@ -271,7 +272,8 @@ fn segments(conn: &Connection, feed: &FeedId, from: u64) -> Result<(Vec<SegmentR
 
 /// Looks, where there is anything to look at, for what a neighbour should have told or passed on by now.
 async fn watch(store: &Store, me: UnionNumber, peer: Neighbour) -> Result<()> {
-    if store.read(|conn| watchful(conn, me, peer.union, store.now()))? {
+    let now = store.now();
+    if store.look(move |conn| watchful(conn, me, peer.union, now)).await? {
         store.write(move |ledger| ledger.settled_with(peer)).await?;
     }
     Ok(())

@@ -73,7 +73,7 @@ impl Uplink {
         let mut ended = self.call(stay, progress).await;
         if let Ok(Report { end: End::Done, tally }) = &ended
             && tally.received > 0
-            && self.has_unsent()?
+            && self.has_unsent().await?
         {
             // What came was answered here, as an enrolment is by granting a key: that goes in the same breath.
             let first = tally.clone();
@@ -92,8 +92,8 @@ impl Uplink {
     }
 
     /// Something was written that no exchange has packed yet.
-    fn has_unsent(&self) -> Result<bool, StoreError> {
-        self.store.read(|conn| Ok(feeds::owned(conn)?.iter().any(|feed| feed.packed < feed.size())))
+    async fn has_unsent(&self) -> Result<bool, StoreError> {
+        self.store.look(|conn| Ok(feeds::owned(conn)?.iter().any(|feed| feed.packed < feed.size()))).await
     }
 
     async fn call(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {

@@ -1,6 +1,6 @@
 //! `record add`: a document or an entry, from its declaration.
 
-use std::{io::IsTerminal as _, sync::mpsc};
+use std::io::IsTerminal as _;
 
 use anyhow::Result;
 use huiliu_proto::{
@@ -16,8 +16,8 @@ use crate::{
         error::{Exit, Mistake, both},
         table::{Cell, Table},
     },
-    ledger::Outcome,
-    store::{Store, StoreError},
+    ledger::{Ledger, Outcome},
+    store::Store,
 };
 
 #[derive(Debug, clap::Args)]
@@ -80,26 +80,15 @@ impl Add {
 
 /// A trial goes the whole way and is undone: what it says is what would have been.
 fn write(store: &Store, kind: &'static Kind, values: Vec<typed::Typed>, dry: bool) -> Result<Outcome> {
-    let (tell, told) = mpsc::channel();
-    let written = store.write_blocking(move |ledger| {
-        let outcome = match kind.shape {
-            Shape::Document => ledger.write_document(kind, None, values)?,
-            Shape::Entry => {
-                let mut record = Record::new(kind);
-                values.into_iter().for_each(|(at, value)| record.put(at, value));
-                ledger.write_entry(&record)?
-            }
-        };
-        // The receiver lives until the write is over.
-        let _ = tell.send(outcome);
-        if dry { Err(StoreError::Refused("a trial".into())) } else { Ok(()) }
-    });
-    match (told.try_recv(), written) {
-        (Ok(outcome), Ok(())) => Ok(outcome),
-        (Ok(outcome), Err(StoreError::Refused(_))) if dry => Ok(outcome),
-        (_, Err(error)) => Err(error.into()),
-        (Err(_), Ok(())) => Err(StoreError::Panicked.into()),
-    }
+    let work = move |ledger: &mut Ledger| match kind.shape {
+        Shape::Document => ledger.write_document(kind, None, values),
+        Shape::Entry => {
+            let mut record = Record::new(kind);
+            values.into_iter().for_each(|(at, value)| record.put(at, value));
+            ledger.write_entry(&record)
+        }
+    };
+    Ok(if dry { store.dry_run(work) } else { store.write_blocking(work) }?)
 }
 
 fn no_fields(kind: &Kind) -> Mistake {
