@@ -142,7 +142,8 @@ mod tests {
         assert_eq!(reached, (OLDEST + 1..=VERSION).collect::<Vec<_>>(), "a step to each version, in order");
     }
 
-    const FIRST: &str = "CREATE TABLE a (x INTEGER PRIMARY KEY) STRICT; CREATE TABLE b (y INTEGER REFERENCES a (x)) STRICT;";
+    const FIRST: &str =
+        "CREATE TABLE a (x INTEGER PRIMARY KEY) STRICT; CREATE TABLE b (y INTEGER REFERENCES a (x)) STRICT;";
     const THIRD: &str = "-- Said anew.
         CREATE TABLE a (x INTEGER PRIMARY KEY, -- what it was
           z TEXT) STRICT; CREATE TABLE b (y INTEGER REFERENCES a (x)) STRICT; CREATE INDEX b_by_y ON b (y);";
