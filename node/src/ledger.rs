@@ -36,8 +36,8 @@ use crate::{
     keyring::Keyring,
     rollup,
     store::{
-        Result, data_version, evidence::Neighbour, feeds, feeds::FeedRow, meta, projection, rollups, rollups::Figure,
-        set_meta, tables,
+        Result, StoreError, data_version, evidence::Neighbour, feeds, feeds::FeedRow, meta, projection, rollups,
+        rollups::Figure, set_meta, tables,
     },
 };
 
