@@ -419,8 +419,8 @@ fn a_revocation_that_reaches_back() {
 }
 
 /// A hub says of its own machine that it has the key by which a hub above knows another of its children.
-#[test]
-fn a_hub_cannot_take_another_hubs_key_for_its_own_child() {
+#[tokio::test]
+async fn a_hub_cannot_take_another_hubs_key_for_its_own_child() {
     let tree = Tree::new();
     let tls = tree.machine(PROVINCE).home.key("tls").unwrap();
     let key = certificates::own_key_hash(&tls);
@@ -430,7 +430,7 @@ fn a_hub_cannot_take_another_hubs_key_for_its_own_child() {
     let caller = Caller { key: Some(key), until: i64::MAX, address: [127, 0, 0, 1].into(), crowded: false };
     let newest = tree.open[NATION].read(|c| Ok(trust::enrolments(c, None)?.pop())).unwrap().unwrap();
     assert_eq!(newest.device, DeviceId([8; 32]), "the nation has heard of it, last of all");
-    let known = gate::known(&tree.open[NATION], &caller, UnionNumber::NATION).expect("the province is let in");
+    let known = gate::known(&tree.open[NATION], &caller, UnionNumber::NATION).await.expect("the province is let in");
     assert_eq!((known.device, known.union), (tree.machine(PROVINCE).me().device(), union("320000")));
 }
 
