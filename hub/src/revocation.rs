@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use huiliu_node::{
     clock,
     ledger::{Ledger, Outcome},
-    store::{Result, StoreError, feeds, feeds::FeedRow, trust},
+    store::{Result, StoreError, feeds, feeds::FeedRow, segments, trust},
 };
 use huiliu_proto::{
     id::DeviceId,
@@ -97,7 +97,7 @@ pub fn plan(
             continue;
         }
         let stays = match since {
-            Some(since) => feeds::size_by(conn, no, since)?,
+            Some(since) => segments::size_by(conn, &row, since)?,
             None => row.size(),
         };
         if stays == 0 { leave_out(&row, 0) } else { named.push((row, stays)) }

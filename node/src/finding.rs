@@ -63,12 +63,13 @@ impl Ledger {
 pub fn open(conn: &Connection, union: UnionNumber) -> Result<Vec<Shown>> {
     let (Some(finding), Some(withdrawal)) = (kind("finding"), kind("finding_withdrawal")) else { return Ok(vec![]) };
     let all = usize::MAX >> 1;
-    let withdrawn: BTreeSet<Vec<u8>> = projection::list(conn, withdrawal, Some(union), None, all)?
+    // Said to the union concerned, as the finding was.
+    let withdrawn: BTreeSet<(Vec<u8>, Option<i64>)> = projection::list(conn, withdrawal, Some(union), None, all)?
         .iter()
-        .filter_map(|row| row.record.bytes("finding").map(<[u8]>::to_vec))
+        .filter_map(|row| Some((row.record.bytes("finding")?.to_vec(), row.record.int("union"))))
         .collect();
     let mut open = projection::list(conn, finding, Some(union), None, all)?;
-    open.retain(|row| !withdrawn.contains(row.id.as_bytes()));
+    open.retain(|row| !withdrawn.contains(&(row.id.as_bytes().to_vec(), row.record.int("union"))));
     Ok(open)
 }
 

@@ -129,6 +129,8 @@ pub struct Ledger {
     stale: bool,
     /// Another history of an own feed, as far as it has been looked through.
     others: HashMap<i64, Edge>,
+    /// How far a feed that is asked for from its beginning has been found to be as it is here.
+    compared: HashMap<i64, u64>,
 }
 
 impl Ledger {
@@ -159,6 +161,7 @@ impl Ledger {
             limits: HashMap::new(),
             stale: false,
             others: HashMap::new(),
+            compared: HashMap::new(),
         };
         ledger.prepare()?;
         ledger.recollect()?;
@@ -226,6 +229,7 @@ impl Ledger {
         self.limits.clear();
         self.stale = false;
         self.others.clear();
+        self.compared.clear();
         self.moving = false;
     }
 
@@ -449,14 +453,15 @@ impl Ledger {
         let Some(row) = feeds::by_id(&self.conn, id)? else { return Ok(None) };
         let no = row.no;
         self.numbers.insert(*id, no);
-        self.feeds.insert(no, row);
+        // What is remembered may be ahead of what is written.
+        self.feeds.entry(no).or_insert(row);
         Ok(Some(no))
     }
 
     fn remember(&mut self, row: FeedRow) -> i64 {
         let no = row.no;
         self.numbers.insert(row.feed.id, no);
-        self.feeds.insert(no, row);
+        self.feeds.entry(no).or_insert(row);
         no
     }
 }

@@ -22,6 +22,7 @@ pub mod quarantine;
 pub mod receipts;
 pub mod receivers;
 pub mod rollups;
+pub mod segments;
 pub mod tables;
 pub mod trust;
 mod writer;
@@ -35,7 +36,10 @@ use std::{
     time::Duration,
 };
 
-use huiliu_proto::{id::DeviceId, union::UnionNumber};
+use huiliu_proto::{
+    id::{DeviceId, FeedId},
+    union::UnionNumber,
+};
 use rusqlite::Connection;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
@@ -96,6 +100,8 @@ pub enum StoreError {
     Closed,
     #[error("the database holds bytes that cannot be read: {0}")]
     Damaged(&'static str),
+    #[error("operations of feed {feed} from {at} on are not what was signed")]
+    Altered { feed: FeedId, at: u64 },
     #[error("{0}")]
     Refused(String),
     /// A sealed field's, of this union's own.

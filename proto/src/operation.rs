@@ -110,6 +110,11 @@ impl Operation {
     }
 }
 
+/// The leaf of an operation as it came, whatever bounds it breaks.
+pub(crate) fn wire_leaf(wire: &v1::Operation) -> Hash {
+    tree::leaf(&[&wire.header, payload_hash(&wire.salt, &wire.payload).as_bytes()])
+}
+
 /// What a leaf commits to. The salt's length is part of it, so that no bytes can be moved between salt and payload.
 fn payload_hash(salt: &[u8], payload: &[u8]) -> Hash {
     Hash::of(&[&[salt.len() as u8], salt, payload])

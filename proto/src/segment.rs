@@ -4,7 +4,8 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{
-    operation::{Operation, OperationError},
+    id::Hash,
+    operation::{self, Operation, OperationError},
     v1,
 };
 
@@ -43,6 +44,19 @@ pub fn pack(operations: &[Operation]) -> Result<Vec<u8>, SegmentError> {
 
 /// Unpacks what `pack` or a stranger made: memory is bounded before anything is read.
 pub fn unpack(packed: &[u8]) -> Result<Vec<Operation>, SegmentError> {
+    let mut rest = raw(packed)?;
+    // Counted before they are decoded: an empty operation costs two bytes here and much more in memory.
+    let mut operations = vec![];
+    while !rest.is_empty() {
+        if operations.len() == MAX_OPERATIONS {
+            return Err(SegmentError::TooMany);
+        }
+        operations.push(Operation::from_wire(next(&mut rest)?)?);
+    }
+    Ok(operations)
+}
+
+fn raw(packed: &[u8]) -> Result<Bytes, SegmentError> {
     if packed.len() > MAX_PACKED {
         return Err(SegmentError::TooLarge);
     }
@@ -55,16 +69,25 @@ pub fn unpack(packed: &[u8]) -> Result<Vec<Operation>, SegmentError> {
         return Err(SegmentError::TooLarge);
     }
     let raw = zstd::bulk::decompress(packed, size).map_err(|_| SegmentError::Malformed)?;
-    let mut rest = Bytes::from(raw);
-    // Counted before they are decoded: an empty operation costs two bytes here and much more in memory.
-    let mut operations = vec![];
+    Ok(Bytes::from(raw))
+}
+
+/// The leaves of a segment whose operations may break their bounds: what was signed is told by its leaves alone. The bounds
+/// of the segment hold, and no contents may have been taken out.
+pub fn leaves(packed: &[u8]) -> Result<Vec<Hash>, SegmentError> {
+    let mut rest = raw(packed)?;
+    let mut leaves = vec![];
     while !rest.is_empty() {
-        if operations.len() == MAX_OPERATIONS {
+        if leaves.len() == MAX_OPERATIONS {
             return Err(SegmentError::TooMany);
         }
-        operations.push(Operation::from_wire(next(&mut rest)?)?);
+        let wire = next(&mut rest)?;
+        if !wire.destroyed.is_empty() {
+            return Err(SegmentError::Malformed);
+        }
+        leaves.push(operation::wire_leaf(&wire));
     }
-    Ok(operations)
+    Ok(leaves)
 }
 
 /// The next element of `Segment.operations`.

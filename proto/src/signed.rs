@@ -63,7 +63,25 @@ pub(crate) fn verify(domain: &[u8], signed: &v1::Signed, device: &DeviceId, most
     key.verify_strict(&[domain, &signed.message].concat(), &signature).map_err(|_| SignatureError::Wrong)
 }
 
-/// A feed's size and root, as its device signed them.
+/// Something whose signature was checked in this program, and not only read. Nothing outside this module makes one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> std::ops::Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A feed's size and root, as its device signed them; one that was just checked is a `Verified<TreeHead>`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TreeHead {
     pub feed: FeedId,
@@ -110,7 +128,7 @@ impl TreeHead {
     }
 
     /// `feed` and `device` are what the receiver knows the head must be of, never what the head says.
-    pub fn verify(signed: v1::Signed, feed: FeedId, device: &DeviceId) -> Result<TreeHead, SignatureError> {
+    pub fn verify(signed: v1::Signed, feed: FeedId, device: &DeviceId) -> Result<Verified<TreeHead>, SignatureError> {
         // Asked first: what other algorithms signed would else be called forged. Believed only once it is verified.
         if let Some(wire) = (signed.message.len() <= MAX_MESSAGE).then(|| v1::TreeHead::decode(signed.message.clone()))
             && let Ok(wire) = wire
@@ -118,11 +136,11 @@ impl TreeHead {
             Suite::try_from(wire.algorithms)?;
         }
         verify(HEAD, &signed, device, MAX_MESSAGE)?;
-        TreeHead::trusted(signed, feed)
+        TreeHead::stored(signed, feed).map(Verified)
     }
 
-    /// Reads a head that was verified before it was stored.
-    pub fn trusted(signed: v1::Signed, feed: FeedId) -> Result<TreeHead, SignatureError> {
+    /// Reads a head that was verified before it was stored; its signature is not looked at.
+    pub fn stored(signed: v1::Signed, feed: FeedId) -> Result<TreeHead, SignatureError> {
         let wire = v1::TreeHead::decode(signed.message.clone()).map_err(|_| SignatureError::Malformed)?;
         Suite::try_from(wire.algorithms)?;
         if wire.feed != feed.as_bytes() {
@@ -203,7 +221,7 @@ mod tests {
         let seen = Seen { feed: FeedId([5; 16]), size: 3, root: Hash([3; 32]) };
         let head = TreeHead::sign(&key, FEED, 7, Hash([2; 32]), 99, Some(seen));
         let device = key.device();
-        assert_eq!(TreeHead::verify(head.signed.clone(), FEED, &device).unwrap(), head);
+        assert_eq!(*TreeHead::verify(head.signed.clone(), FEED, &device).unwrap(), head);
         for at in 0..head.signed.message.len() {
             let mut bent = head.signed.clone();
             let mut message = bent.message.to_vec();
@@ -237,7 +255,7 @@ mod tests {
         let error = TreeHead::verify(signed.clone(), FEED, &key.device()).unwrap_err();
         assert_eq!(error, SignatureError::Algorithms(UnknownSuite(2)));
         assert!(error.to_string().contains("does not know; upgrade this program"), "{error}");
-        assert_eq!(TreeHead::trusted(signed, FEED).unwrap_err(), error);
+        assert_eq!(TreeHead::stored(signed, FEED).unwrap_err(), error);
 
         let receipt = Receipt::sign(&key, "320900".parse().unwrap(), FEED, 7, Hash([2; 32]), 99);
         let mut wire = v1::Receipt::decode(receipt.signed.message).unwrap();

@@ -144,7 +144,7 @@ impl Show {
 /// A head or a receipt in words; anything else as the bytes that were kept.
 fn signed(desk: &Desk, kept: &Kept, signed: Option<&v1::Signed>) -> String {
     let Some(signed) = signed else { return String::new() };
-    if let Ok(head) = TreeHead::trusted(signed.clone(), kept.evidence.feed) {
+    if let Ok(head) = TreeHead::stored(signed.clone(), kept.evidence.feed) {
         let text = desk.pick("共{}条，根 {}，签于{}", "{} operations, root {}, signed {}");
         let parts = [head.size.to_string(), head.root.to_string(), desk.moment(head.time)];
         return parts.iter().fold(text.to_owned(), |text, part| text.replacen("{}", part, 1));

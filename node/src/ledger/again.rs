@@ -35,7 +35,7 @@ impl Ledger {
         for row in feeds::owned(&self.conn)? {
             for held in quarantine::of_feed(&self.conn, row.no)? {
                 if held.reason == Reason::Early.word()
-                    && let Some(operation) = feeds::operation(&self.conn, row.no, held.seq)?
+                    && let Some(operation) = self.counted(row.no, held.seq)?
                 {
                     again.learn(&feeds::strays_of(&self.conn, &operation.record)?);
                     self.say_one_again(&row, held.seq, &operation, &mut again)?;

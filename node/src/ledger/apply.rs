@@ -6,7 +6,7 @@ use huiliu_proto::{
     edit::{Actor, Edit, Put, Scalar},
     feed::{Feed, Scope},
     id::{DeviceId, FeedId, Hash, RecordId},
-    kind::{Kind, Merge, Privacy, Shape},
+    kind::{Kind, Merge, Privacy, Shape, kind},
     lang::Lang,
     operation::Operation,
     period::Day,
@@ -28,7 +28,7 @@ use crate::{
         projection::{self, Place},
         quarantine::{self, Held},
         rollups::{self, Stated},
-        trust,
+        segments, trust,
     },
 };
 
@@ -89,6 +89,9 @@ impl Ledger {
     }
 
     fn entry(&mut self, id: &RecordId, place: Place, record: &Record) -> Result<Result<(), Refusal>> {
+        if let Err(refusal) = self.may_revoke(place.owner, record)? {
+            return Ok(Err(refusal));
+        }
         if !projection::put_entry(&self.conn, id, place, record)? {
             return self.said_before(id, place, record);
         }
@@ -106,6 +109,7 @@ impl Ledger {
                 self.judge_again()?;
                 if record.kind.name == "enrolment" {
                     self.newcomer(place, record)?;
+                    self.take_up_revocations(record)?;
                 }
             }
             "quarantine_ruling" => self.rule(record)?,
@@ -138,6 +142,47 @@ impl Ledger {
     fn precedes(&mut self, one: Place, other: Place) -> Result<bool> {
         let (a, b) = (self.feed(one.feed)?.order(), self.feed(other.feed)?.order());
         Ok((a, one.seq) < (b, other.seq))
+    }
+
+    /// A device is revoked by the union that enrolled it, for the union it was enrolled for. What else is said of it
+    /// waits for such an enrolment.
+    pub(super) fn may_revoke(&self, owner: UnionNumber, record: &Record) -> Result<Result<(), Refusal>> {
+        if record.kind.name != "revocation" {
+            return Ok(Ok(()));
+        }
+        let device = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok());
+        let union = record.int("union").and_then(|number| UnionNumber::try_from(number).ok());
+        let (Some(device), Some(union)) = (device, union) else { return Ok(Ok(())) };
+        if trust::superior(union) == owner && trust::enrolled(&self.conn, &device, union, owner, false)? {
+            return Ok(Ok(()));
+        }
+        Ok(Err(Refusal::new(
+            Reason::NotAllowed,
+            format!("该设备不是由{}为{}登记的，无权注销", owner.union_name(), union.union_name()),
+            format!("{owner} has not enrolled that device for {union}, so it is not for it to revoke"),
+        )))
+    }
+
+    /// An enrolment came: revocations of the device that came before it are judged again.
+    fn take_up_revocations(&mut self, enrolment: &Record) -> Result<()> {
+        let Some(kind) = kind("revocation") else { return Ok(()) };
+        for held in quarantine::of_kind(&self.conn, kind.number)? {
+            if held.reason != Reason::NotAllowed.word() {
+                continue;
+            }
+            let Some(operation) = self.counted(held.feed, held.seq)? else { continue };
+            let feed = Arc::clone(&self.feed(held.feed)?.feed);
+            let Ok(record) = admission::entry(&feed, kind, &operation) else { continue };
+            let same = ["device", "union"].iter().all(|name| {
+                let at = |record: &Record| record.kind.field(name).map(|at| record.values()[at].clone());
+                at(&record) == at(enrolment)
+            });
+            if same {
+                quarantine::remove(&self.conn, held.feed, held.seq)?;
+                self.apply(held.feed, held.seq, &operation)?;
+            }
+        }
+        Ok(())
     }
 
     /// How much of a feed may count, where its device is revoked.
@@ -181,7 +226,7 @@ impl Ledger {
         for seq in first.unsigned_abs().max(limit)..end {
             match (trust::ruling(&self.conn, &feed, seq)?, held.contains(&seq)) {
                 (Some(Ruling::Released), true) => {
-                    let Some(operation) = feeds::operation(&self.conn, no, seq)? else { continue };
+                    let Some(operation) = self.counted(no, seq)? else { continue };
                     quarantine::remove(&self.conn, no, seq)?;
                     self.apply_alone(no, seq, &operation)?;
                 }
@@ -373,7 +418,7 @@ impl Ledger {
         while let Some((no, seq)) = applied.pop() {
             let Some(change) = documents::change(&self.conn, record, no, seq)? else { continue };
             for held in quarantine::waiting(&self.conn, record, &change)? {
-                let Some(operation) = feeds::operation(&self.conn, held.feed, held.seq)? else { continue };
+                let Some(operation) = self.counted(held.feed, held.seq)? else { continue };
                 let feed = Arc::clone(&self.feed(held.feed)?.feed);
                 let Ok(kind) = admission::kind_in(&feed, &operation) else { continue };
                 let place = Place { owner: feed.union, feed: held.feed, seq: held.seq };
@@ -406,12 +451,18 @@ impl Ledger {
         if !self.admitted(&row.feed, row.own)? {
             return Ok(());
         }
-        let mut seq = row.applied;
-        while seq < row.size() {
-            let operations = feeds::operations(&self.conn, no, seq)?;
-            if operations.is_empty() {
-                return Err(StoreError::Damaged("a feed's operations end before its size"));
-            }
+        let (mut seq, mut read) = (row.applied, segments::Counted::from(row.applied));
+        loop {
+            let operations = match read.next(&self.conn, &row) {
+                Ok(Some(operations)) => operations,
+                Ok(None) => break,
+                Err(StoreError::Altered { feed, at }) => {
+                    // This feed stops here; the others go on.
+                    self.keep_altered(&feed, at)?;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             let count = operations.len() as u64;
             self.apply_run(no, seq, &operations)?;
             seq += count;
@@ -422,6 +473,18 @@ impl Ledger {
         Ok(())
     }
 
+    /// An operation that is stored, to be counted; none where it is not what was signed.
+    pub(super) fn counted(&mut self, no: i64, seq: u64) -> Result<Option<Operation>> {
+        let row = self.feed(no)?.clone();
+        match segments::counted(&self.conn, &row, seq) {
+            Err(StoreError::Altered { feed, at }) => {
+                self.keep_altered(&feed, at)?;
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
     /// Applies what has been waiting for an enrolment that has arrived; that may bring more enrolments.
     pub(super) fn wake(&mut self) -> Result<()> {
         while let Some(no) = self.waking.pop_first() {
@@ -430,14 +493,21 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether the feed's device may write for the feed's union, up to the network's root.
+    /// Whether the feed's device may write for the feed's union, up to the network's root; and whether what it speaks to
+    /// is below it. Into the branch of the whole country only the root writes: what it enrols there are further machines
+    /// of the national union.
     pub(super) fn admitted(&self, feed: &Feed, own: bool) -> Result<bool> {
-        if own || (self.me.root == Some(feed.device) && feed.union == UnionNumber::NATION) {
+        let root = self.me.root == Some(feed.device) && feed.union == UnionNumber::NATION;
+        match feed.scope {
+            Scope::Branch(branch) if branch == UnionNumber::NATION => return Ok(root),
+            Scope::Branch(branch) if branch == feed.union || !feed.union.contains(branch) => return Ok(false),
+            _ => {}
+        }
+        if own || root {
             return Ok(true);
         }
-        let Some(parent) = feed.union.parent() else { return Ok(false) };
         let speaks_down = !matches!(feed.scope, Scope::Own(_));
-        trust::enrolled(&self.conn, &feed.device, feed.union, parent, speaks_down)
+        trust::enrolled(&self.conn, &feed.device, feed.union, trust::superior(feed.union), speaks_down)
     }
 }
 

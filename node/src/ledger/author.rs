@@ -11,6 +11,7 @@ use huiliu_proto::{
     seal::SealError,
     segment,
     signed::{Seen, TreeHead},
+    union::UnionNumber,
     value::Value,
 };
 
@@ -18,7 +19,7 @@ use super::Ledger;
 use crate::{
     admission::union_at,
     document::Document,
-    store::{Result, StoreError, documents, feeds, feeds::SegmentRow, projection, trust},
+    store::{Result, StoreError, documents, feeds, projection, segments, segments::Growth, trust},
 };
 
 /// Operations that wait unpacked before they are packed without being asked for.
@@ -53,6 +54,12 @@ impl Ledger {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Outcome::Refused(refusals)),
         };
+        if let (Err(refusal), Some(at)) = (self.may_revoke(self.me.union, record)?, record.kind.field("device"))
+            && let Some(value) = &record.values()[at]
+        {
+            let remedy = Label::new("请由登记该设备的工会注销", "the union that enrolled it revokes it");
+            return Ok(Outcome::Refused(vec![record.kind.fields[at].refuse(value, refusal.detail, remedy)]));
+        }
         let scope = self.scope(record)?;
         let no = self.own_feed(scope)?;
         let id = self.ids.next(self.now());
@@ -149,21 +156,24 @@ impl Ledger {
         if packed == size {
             return Ok(());
         }
+        let device = self.me.device();
         let mut edge = feeds::edge_at(&self.conn, no, packed)?;
         while packed < size {
             let operations = feeds::tail(&self.conn, no, packed)?;
             if operations.is_empty() {
                 return Err(StoreError::Damaged("an own feed's unpacked operations"));
             }
+            let start = edge.clone();
             for operation in &operations {
                 edge.push(operation.leaf());
             }
             let bytes = segment::pack(&operations)?;
             let head = self.head(no, edge.size(), edge.root())?;
-            let count = operations.len() as u64;
-            let segment = SegmentRow { first: packed, count, head: head.signed.clone(), bytes };
-            feeds::add_segment(&self.conn, no, &segment, self.now())?;
-            packed += count;
+            let verified = TreeHead::verify(head.signed.clone(), head.feed, &device)?;
+            let growth = Growth::verify(start.clone(), &start, packed, operations, verified, bytes)?;
+            let growth = growth.map_err(|_| StoreError::Damaged("an own feed's unpacked operations"))?;
+            segments::add(&self.conn, no, &growth, self.me.union, self.now())?;
+            packed = edge.size();
             feeds::drop_tail(&self.conn, no, packed)?;
             let row = self.feed(no)?;
             row.packed = packed;
@@ -227,7 +237,12 @@ impl Ledger {
             Author::Publisher => Ok(Scope::Everyone),
             Author::Superior => {
                 let subject = kind.subject.and_then(|at| union_at(record, at));
-                let branch = subject.and_then(|union| self.me.union.child_towards(union));
+                let root = self.me.root == Some(self.me.device());
+                let branch = match subject {
+                    // The root speaks to the national union itself in the branch of the whole country.
+                    Some(UnionNumber::NATION) if root => subject,
+                    _ => subject.and_then(|union| self.me.union.child_towards(union)),
+                };
                 branch.map(Scope::Branch).ok_or_else(|| {
                     StoreError::Refused(format!(
                         "{} is written for a union below {}",

@@ -7,19 +7,19 @@ use huiliu_proto::{
     id::FeedId,
     lang::Label,
     operation::Operation,
-    segment,
+    segment::{self, SegmentError},
     signed::{Receipt, SignatureError, TreeHead},
-    tree::RUN,
+    tree::Edge,
     v1,
 };
 
 use super::Ledger;
 use crate::store::{
-    Result,
+    Result, StoreError,
     evidence::{self, Evidence, Neighbour, What},
-    feeds,
-    feeds::SegmentRow,
-    receipts, trust,
+    feeds, receipts, segments,
+    segments::Growth,
+    trust,
 };
 
 /// A batch, as it came off the wire.
@@ -66,15 +66,52 @@ pub(super) fn refused(word: &'static str, detail: impl ToString) -> Intake {
 impl Ledger {
     /// Takes in a batch from a neighbour.
     pub fn take_in(&mut self, batch: &Incoming) -> Result<Intake> {
-        let intake = self.consider(batch)?;
+        let intake = match self.consider(batch) {
+            Err(StoreError::Altered { feed, at }) => {
+                self.keep_altered(&feed, at)?;
+                refused("damaged", "what is stored of this feed here is not what was signed")
+            }
+            other => other?,
+        };
         // A header that was left out, because the sender took it to be known, is a misunderstanding.
         let left_out = |word| word == "header" && batch.header.is_empty();
         if let Intake::Refused { word: word @ ("signature" | "root" | "bounds" | "header"), detail, .. } = &intake
             && !left_out(*word)
+            && (*word != "bounds" || self.bent(batch)?)
         {
             self.keep_forged(batch, word, detail)?;
         }
         Ok(intake)
+    }
+
+    /// Whether a batch that breaks a bound is not as its device signed it. One that is breaks the bound by its device's
+    /// hand, and whoever handed it on bent nothing.
+    fn bent(&mut self, batch: &Incoming) -> Result<bool> {
+        match segment::unpack(&batch.segment) {
+            Err(SegmentError::TooLarge | SegmentError::TooMany) => return Ok(false),
+            Err(SegmentError::Operation(_)) => {}
+            _ => return Ok(true),
+        }
+        let (device, mut edge) = match self.feed_by_id(&batch.feed)? {
+            Some(no) => {
+                let row = self.feed(no)?.clone();
+                if batch.first > row.size() {
+                    return Ok(true);
+                }
+                (row.feed.device, feeds::edge_at(&self.conn, no, batch.first)?)
+            }
+            None => match Feed::parse(batch.header.clone()) {
+                Ok(feed) if batch.first == 0 => (feed.device, Edge::default()),
+                _ => return Ok(true),
+            },
+        };
+        let (Ok(head), Ok(leaves)) =
+            (TreeHead::verify(batch.head.clone(), batch.feed, &device), segment::leaves(&batch.segment))
+        else {
+            return Ok(true);
+        };
+        leaves.into_iter().for_each(|leaf| _ = edge.push(leaf));
+        Ok(edge.size() != head.size || edge.root() != head.root)
     }
 
     pub(super) fn consider(&mut self, batch: &Incoming) -> Result<Intake> {
@@ -108,30 +145,34 @@ impl Ledger {
                 Err(refusal) => Ok(refusal),
             };
         }
-        if batch.first > row.size() {
+        // What of an own feed is not packed yet is not sent, so nobody begins behind it.
+        if batch.first > row.packed {
             return Ok(refused(
                 "gap",
-                format!("{} operations are here, the batch begins at {}", row.size(), batch.first),
+                format!("{} operations are here, the batch begins at {}", row.packed, batch.first),
             ));
         }
         let operations = match unpack(batch) {
             Ok(operations) => operations,
             Err(refusal) => return Ok(refusal),
         };
-        let mut edge = row.edge.clone();
-        let mut blocks = vec![];
-        let skip = (row.size() - batch.first) as usize;
-        for operation in &operations[skip..] {
-            if let Some(root) = edge.push(operation.leaf()) {
-                blocks.push((edge.size() / RUN - 1, root));
+        // What is here already must be the same, operation for operation, though only what is new is stored.
+        let start = match known {
+            Some(no) if batch.first < row.size() => feeds::edge_at(&self.conn, no, batch.first)?,
+            _ => row.edge.clone(),
+        };
+        let bytes = batch.segment.to_vec();
+        let growth = match Growth::verify(start, &row.edge, row.packed, operations, head.clone(), bytes) {
+            Ok(Ok(growth)) => growth,
+            Ok(Err(operations)) => {
+                return match known {
+                    Some(no) => self.parted(no, batch, &head, &operations),
+                    None => Ok(refused("root", "the operations are not those that were signed")),
+                };
             }
-        }
-        if edge.root() != head.root {
-            return match known {
-                Some(no) => self.parted(no, batch, &head, &operations),
-                None => Ok(refused("root", "the operations are not those that were signed")),
-            };
-        }
+            // Only what no honest program packs does not fit again without its beginning.
+            Err(error) => return Ok(refused("gap", format!("begin at {}: {error}", row.packed))),
+        };
         let no = match known {
             Some(no) => no,
             None => {
@@ -142,23 +183,40 @@ impl Ledger {
                 self.remember(row)
             }
         };
-        for (block, root) in blocks {
-            feeds::add_block(&self.conn, no, block, &root)?;
-        }
-        let stored = SegmentRow {
-            first: batch.first,
-            count: batch.count,
-            head: batch.head.clone(),
-            bytes: batch.segment.to_vec(),
-        };
-        feeds::add_segment(&self.conn, no, &stored, self.now())?;
-        let size = edge.size();
+        segments::add(&self.conn, no, &growth, self.me.union, self.now())?;
+        let size = growth.edge().size();
         self.hear_witness(&row.feed, &head)?;
-        self.settle(no, edge, head, &operations[skip..])?;
+        self.settle(no, &growth)?;
         if self.feed(no)?.own {
             self.came_back(no, batch.from)?;
         }
         Ok(Intake::Taken { size, receipt: self.receipt(no)? })
+    }
+
+    /// What is stored here is not what its device signed: a person looks into the disk.
+    pub(super) fn keep_altered(&mut self, feed: &FeedId, at: u64) -> Result<()> {
+        tracing::error!(%feed, at, "what is stored of this feed is not what was signed; it is not counted");
+        let device = self.me.device();
+        if evidence::is_open(&self.conn, What::Altered, Some(feed), &device)? {
+            return Ok(());
+        }
+        let evidence = Evidence {
+            what: What::Altered,
+            feed: *feed,
+            seen_at: self.now(),
+            from: Some(Neighbour { union: self.me.union, device }),
+            ours: None,
+            theirs: None,
+            detail: Label::new(
+                format!("本机所存日志自第{at}条起与作者签名不符，未计入；请检查硬盘，并从备份或上级恢复"),
+                format!(
+                    "what is stored here of this feed is not what its author signed, from operation {at} on; it is not \
+                     counted. Have the disk looked at, and restore from a backup or from the level above"
+                ),
+            ),
+        };
+        evidence::add(&self.conn, &evidence)?;
+        Ok(())
     }
 
     /// A neighbour handed over what its author did not sign.
@@ -200,18 +258,12 @@ impl Ledger {
     }
 
     /// Moves the feed's end and, where its author may write, judges and applies what came.
-    fn settle(
-        &mut self,
-        no: i64,
-        edge: huiliu_proto::tree::Edge,
-        head: TreeHead,
-        operations: &[Operation],
-    ) -> Result<()> {
+    fn settle(&mut self, no: i64, growth: &Growth) -> Result<()> {
         let row = self.feed(no)?;
         let from = row.size();
-        row.packed = edge.size();
-        row.edge = edge;
-        row.head = Some(head);
+        row.packed = growth.edge().size();
+        row.edge = growth.edge().clone();
+        row.head = Some(growth.head().clone());
         row.diverged = false;
         let (feed, own, applied) = (std::sync::Arc::clone(&row.feed), row.own, row.applied);
         self.touched.insert(no);
@@ -221,8 +273,9 @@ impl Ledger {
         if applied < from {
             return self.catch_up(no, &mut |_| ());
         }
-        self.apply_run(no, from, operations)?;
-        self.feed(no)?.applied = from + operations.len() as u64;
+        let fresh = &growth.operations()[(from - growth.first()) as usize..];
+        self.apply_run(no, from, fresh)?;
+        self.feed(no)?.applied = from + fresh.len() as u64;
         Ok(())
     }
 
@@ -246,6 +299,10 @@ impl Ledger {
             return Ok(Intake::Taken { size: row.size(), receipt: self.receipt(no)? });
         }
         // Asked for from its beginning: what has been compared so far is the same.
+        let compared = self.compared.entry(no).or_default();
+        if batch.first <= *compared {
+            *compared = head.size.max(*compared);
+        }
         if head.size == row.size() {
             self.feed(no)?.diverged = false;
             self.touched.insert(no);
@@ -282,6 +339,13 @@ impl Ledger {
         if row.own || row.feed.union == self.me.union {
             return Ok(None);
         }
+        // What was signed for stays as it was said: a later day would be less true.
+        let before = receipts::of(&self.conn, &row.feed.id, self.me.union)?;
+        if let Some(same) = before.filter(|r| {
+            (r.size, r.root, r.device) == (row.size(), row.edge.root(), self.me.device()) && r.received_at <= now
+        }) {
+            return Ok(Some(Box::new(same)));
+        }
         let receipt = Receipt::sign(&self.me.key, self.me.union, row.feed.id, row.size(), row.edge.root(), now);
         receipts::put(&self.conn, &receipt)?;
         Ok(Some(Box::new(receipt)))
@@ -303,6 +367,8 @@ impl Ledger {
             return Ok(false);
         }
         receipts::put(&self.conn, receipt)?;
+        let Receipt { feed, size, root, union, received_at, .. } = receipt;
+        segments::note_arrival(&self.conn, feed, *size, root, *union, *received_at)?;
         Ok(true)
     }
 

@@ -9,11 +9,11 @@ use huiliu_proto::{feed::Feed, id::FeedId, lang::Label, operation::Operation, si
 
 use super::{Incoming, Intake, Ledger, intake::refused};
 use crate::store::{
-    Result, StoreError,
+    Result,
     evidence::{self, Evidence, Neighbour, What},
     feeds,
     feeds::FeedRow,
-    receipts,
+    receipts, segments,
 };
 
 impl Ledger {
@@ -185,7 +185,11 @@ impl Ledger {
         let author = batch.from.is_some_and(|from| from.device == row.feed.device);
         if above && author && !batch.settled {
             // The device itself comes with another history than it gave before: it is told, looks through this one, and
-            // says again what only this one holds. Only then does it give way.
+            // says again what only this one holds. Only then does it give way. Its own heads show it, however long the
+            // other history is: what it brings does not lead from what it signed before to what it signs now.
+            if !proven && !evidence::is_open(&self.conn, What::Fork, Some(&row.feed.id), &row.feed.device)? {
+                self.keep_fork(&row, &head.signed, batch.from)?;
+            }
             return Ok(contradicted());
         }
         // The other history as far as it was looked through before; else what both share, should they part in here.
@@ -202,13 +206,16 @@ impl Ledger {
             edge.push(operation.leaf());
         }
         if operations.is_empty() || edge.root() != head.root {
-            if batch.first == 0 && !operations.is_empty() {
+            // Up to where it begins it has been held against what is here, head by head: here it was bent.
+            let compared = self.compared.get(&no).is_some_and(|to| *to >= batch.first);
+            if (batch.first == 0 || compared) && !operations.is_empty() {
                 return Ok(refused("root", "the operations are not those that were signed"));
             }
             if row.diverged || (proven && !above && !row.own) {
                 return Ok(contradicted());
             }
             // Where they part, or whether the batch is simply wrong, shows from the beginning.
+            self.compared.remove(&no);
             self.feed(no)?.diverged = true;
             self.touched.insert(no);
             return Ok(Intake::Again);
@@ -350,7 +357,7 @@ impl Ledger {
         let edge = feeds::edge_at(&self.conn, no, stays)?;
         let head = match end {
             0 => None,
-            _ => feeds::segment_to(&self.conn, no, end)?.map(|s| TreeHead::trusted(s.head, row.feed.id)).transpose()?,
+            _ => segments::ending(&self.conn, no, end)?.map(|s| TreeHead::stored(s.head, row.feed.id)).transpose()?,
         };
         feeds::truncate(&self.conn, no, at)?;
         receipts::forget_beyond(&self.conn, &row.feed.id, at)?;
@@ -373,16 +380,14 @@ impl Ledger {
     }
 
     /// Operations `from..to` of a feed, with their numbers.
-    fn run(&self, no: i64, from: u64, to: u64) -> Result<Vec<(u64, Operation)>> {
+    fn run(&mut self, no: i64, from: u64, to: u64) -> Result<Vec<(u64, Operation)>> {
+        let row = self.feed(no)?.clone();
         let mut run = vec![];
-        let mut at = from;
-        while at < to {
-            let operations = feeds::operations(&self.conn, no, at)?;
-            if operations.is_empty() {
-                return Err(StoreError::Damaged("a feed's operations end before its size"));
-            }
-            run.extend((at..to).zip(operations));
-            at = from + run.len() as u64;
+        let mut read = segments::Counted::from(from);
+        while (run.len() as u64) < to - from
+            && let Some(operations) = read.next(&self.conn, &row)?
+        {
+            run.extend((from + run.len() as u64..to).zip(operations));
         }
         Ok(run)
     }

@@ -29,6 +29,9 @@ use crate::store::{
 /// A claim that does not hold is judged only so long after it came: what is under way arrives first.
 const PATIENCE: i64 = 60_000;
 
+/// No feed is longer: what is said of more is nonsense.
+const LONGEST: u64 = 1 << 53;
+
 /// Who says it.
 enum Witness {
     /// A device below the hub, in the head of its own feed.
@@ -47,7 +50,7 @@ impl Ledger {
     pub(super) fn hear_witness(&mut self, feed: &Feed, head: &TreeHead) -> Result<()> {
         let Some(seen) = head.seen else { return Ok(()) };
         // Nobody can tell this device what it wrote itself but by handing it over.
-        if feed.device == self.me.device() || feed.union.parent() == Some(self.me.union) {
+        if feed.device == self.me.device() || feed.union.parent() == Some(self.me.union) || seen.size > LONGEST {
             return Ok(());
         }
         if let Some(no) = self.feed_by_id(&seen.feed)? {
@@ -64,6 +67,9 @@ impl Ledger {
 
     /// A receipt came that what is here does not bear out.
     pub(super) fn doubt(&mut self, receipt: &Receipt) -> Result<()> {
+        if receipt.size > LONGEST {
+            return Ok(());
+        }
         let seen = Seen { feed: receipt.feed, size: receipt.size, root: receipt.root };
         let claim = Claim { by: receipt.feed, seen, signed: receipt.signed.clone(), noted_at: self.now() };
         claims::note(&self.conn, &claim)
@@ -85,28 +91,25 @@ impl Ledger {
                 Some(no) => Some(self.feed(no)?.clone()),
                 None => None,
             };
-            if let Some(row) = &row {
-                if self.holds(row, &claim.seen)? {
+            // Of a feed that nobody has shown here, nobody but the witness says that it is anybody's: it may be on its
+            // way, and accuses no one.
+            let Some(row) = row else {
+                if ripe || matches!(witness, Witness::Receipt(_)) {
                     claims::remove(&self.conn, &claim.by)?;
-                    continue;
                 }
-                if self.went_on_anew(row)? {
-                    self.keep_explained(&claim, row)?;
-                    claims::remove(&self.conn, &claim.by)?;
-                    continue;
-                }
-            }
-            let writer = match (&row, &witness) {
-                (Some(row), _) => Some(row.feed.union),
-                (None, Witness::Head(feed)) => feed.union.parent(),
-                (None, Witness::Receipt(_)) => None,
-            };
-            let Some(writer) = writer else {
-                claims::remove(&self.conn, &claim.by)?;
                 continue;
             };
-            if ripe && towards(&self.me, writer) == Some(peer) {
-                self.contradict(&claim, &witness, row.as_ref(), writer)?;
+            if self.holds(&row, &claim.seen)? {
+                claims::remove(&self.conn, &claim.by)?;
+                continue;
+            }
+            if self.went_on_anew(&row)? {
+                self.keep_explained(&claim, &row)?;
+                claims::remove(&self.conn, &claim.by)?;
+                continue;
+            }
+            if ripe && towards(&self.me, row.feed.union) == Some(peer) {
+                self.contradict(&claim, &witness, &row)?;
                 claims::remove(&self.conn, &claim.by)?;
             }
         }
@@ -158,25 +161,15 @@ impl Ledger {
         Ok(())
     }
 
-    fn contradict(
-        &mut self,
-        claim: &Claim,
-        witness: &Witness,
-        row: Option<&FeedRow>,
-        writer: UnionNumber,
-    ) -> Result<()> {
-        let speaks_down = row.is_none_or(|row| !matches!(row.feed.scope, Scope::Own(_)));
-        let heard = row.is_some_and(|row| claim.seen.size <= row.size());
+    fn contradict(&mut self, claim: &Claim, witness: &Witness, row: &FeedRow) -> Result<()> {
+        let speaks_down = !matches!(row.feed.scope, Scope::Own(_));
+        let heard = claim.seen.size <= row.size();
         if !speaks_down {
             // A level above signed for something that this feed never held.
             let Witness::Receipt(receipt) = witness else { return Ok(()) };
             return if heard { self.keep_wrong_receipt(receipt, row) } else { Ok(()) };
         }
-        let device = match row {
-            Some(row) => Some(row.feed.device),
-            None => self.hub_of(writer)?,
-        };
-        let Some(device) = device else { return Ok(()) };
+        let (writer, device) = (row.feed.union, row.feed.device);
         if evidence::is_open(&self.conn, What::Split, Some(&claim.seen.feed), &device)? {
             return Ok(());
         }
@@ -188,7 +181,7 @@ impl Ledger {
             },
         );
         let size = claim.seen.size;
-        let here = row.map_or(0, FeedRow::size);
+        let here = row.size();
         let (zh, en) = if heard {
             (
                 format!("其前{size}条内容两处不同"),
@@ -205,7 +198,7 @@ impl Ledger {
             feed: claim.seen.feed,
             seen_at: self.now(),
             from: Some(Neighbour { union: writer, device }),
-            ours: row.and_then(|row| row.head.as_ref()).map(|h| h.signed.clone()),
+            ours: row.head.as_ref().map(|h| h.signed.clone()),
             theirs: Some(claim.signed.clone()),
             detail: Label::new(
                 format!(
@@ -225,14 +218,14 @@ impl Ledger {
         Ok(())
     }
 
-    fn keep_wrong_receipt(&mut self, receipt: &Receipt, row: Option<&FeedRow>) -> Result<()> {
+    fn keep_wrong_receipt(&mut self, receipt: &Receipt, row: &FeedRow) -> Result<()> {
         let by = receipt.union.union_name();
         let evidence = Evidence {
             what: What::Receipt,
             feed: receipt.feed,
             seen_at: self.now(),
             from: Some(Neighbour { union: receipt.union, device: receipt.device }),
-            ours: row.and_then(|row| row.head.as_ref()).map(|h| h.signed.clone()),
+            ours: row.head.as_ref().map(|h| h.signed.clone()),
             theirs: Some(receipt.signed.clone()),
             detail: Label::new(
                 format!("{by}签收的内容与本机日志不符；该枢纽所收可能被改动，请与其核对"),
@@ -243,13 +236,6 @@ impl Ledger {
             tracing::error!(feed = %receipt.feed, hub = %receipt.union, "a hub signed for what this feed never held");
         }
         Ok(())
-    }
-
-    /// The machine that speaks for a union, as far as is known here.
-    pub(super) fn hub_of(&self, union: UnionNumber) -> Result<Option<DeviceId>> {
-        let Some(parent) = union.parent() else { return Ok(self.me.root) };
-        let mut hubs = trust::enrolments(&self.conn, None)?.into_iter();
-        Ok(hubs.rfind(|e| e.hub && e.union == union && e.by == parent).map(|e| e.device))
     }
 
     /// A hub says it has less of feeds than it has signed for: it was restored, or shows what is old.

@@ -37,10 +37,12 @@ pub enum What {
     Withheld,
     /// A device was enrolled for this union: did somebody here ask for it?
     Enrolled,
+    /// What is stored here is not what was signed.
+    Altered,
 }
 
 impl What {
-    pub const ALL: [What; 8] = [
+    pub const ALL: [What; 9] = [
         What::Fork,
         What::Receipt,
         What::Restored,
@@ -49,6 +51,7 @@ impl What {
         What::Split,
         What::Withheld,
         What::Enrolled,
+        What::Altered,
     ];
 
     pub fn word(self) -> &'static str {
@@ -61,6 +64,7 @@ impl What {
             What::Split => "split",
             What::Withheld => "withheld",
             What::Enrolled => "enrolled",
+            What::Altered => "altered",
         }
     }
 
@@ -74,6 +78,7 @@ impl What {
             What::Split => Label::new("两套说法", "two stories"),
             What::Withheld => Label::new("长期未获上级确认", "not confirmed above for long"),
             What::Enrolled => Label::new("本单位新登记的设备", "device enrolled for this union"),
+            What::Altered => Label::new("本机所存与签名不符", "stored bytes that were not signed so"),
         }
     }
 }

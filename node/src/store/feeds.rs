@@ -19,7 +19,8 @@ use huiliu_proto::{
 use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::{Result, StoreError, tables};
+pub use super::segments::SegmentRow;
+use super::{Result, StoreError, segments, tables};
 
 /// A feed as far as it is known here.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,22 +54,6 @@ impl FeedRow {
     }
 }
 
-/// A run of operations as it is stored and sent.
-#[derive(Clone, PartialEq)]
-pub struct SegmentRow {
-    pub first: u64,
-    pub count: u64,
-    pub head: v1::Signed,
-    pub bytes: Vec<u8>,
-}
-
-/// As of `Incoming`.
-impl std::fmt::Debug for SegmentRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SegmentRow({} from {}, {} bytes)", self.count, self.first, self.bytes.len())
-    }
-}
-
 const COLUMNS: &str = "no, header, own, edge, packed, applied, head, head_signature, diverged, settled";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
@@ -84,7 +69,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
         let head = match (head, signature) {
             (Some(message), Some(signature)) => {
                 let signed = v1::Signed { message: message.into(), signature: signature.into() };
-                Some(TreeHead::trusted(signed, feed.id)?)
+                Some(TreeHead::stored(signed, feed.id)?)
             }
             _ => None,
         };
@@ -223,24 +208,6 @@ pub fn drop_tail(conn: &Connection, no: i64, below: u64) -> Result<()> {
     Ok(())
 }
 
-pub fn add_segment(conn: &Connection, no: i64, segment: &SegmentRow, stored_at: i64) -> Result<()> {
-    const SQL: &str = "INSERT INTO segment (feed, first, count, head, head_signature, bytes, stored_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-        ON CONFLICT (feed, first) DO UPDATE SET count = excluded.count, head = excluded.head,
-        head_signature = excluded.head_signature, bytes = excluded.bytes, stored_at = excluded.stored_at
-        WHERE excluded.count > count";
-    conn.prepare_cached(SQL)?.execute((
-        no,
-        segment.first as i64,
-        segment.count as i64,
-        &segment.head.message[..],
-        &segment.head.signature[..],
-        &segment.bytes,
-        stored_at,
-    ))?;
-    Ok(())
-}
-
 /// The last place, at or before `size`, up to which a signed head covers the feed.
 pub fn boundary(conn: &Connection, no: i64, size: u64) -> Result<u64> {
     const SQL: &str = "SELECT coalesce(max(first + count), 0) FROM segment WHERE feed = ?1 AND first + count <= ?2";
@@ -256,17 +223,12 @@ pub fn truncate(conn: &Connection, no: i64, size: u64) -> Result<()> {
     Ok(())
 }
 
-/// How much of a feed was on this disk at that time.
-pub fn size_by(conn: &Connection, no: i64, time: i64) -> Result<u64> {
-    const SQL: &str = "SELECT coalesce(max(first + count), 0) FROM segment WHERE feed = ?1 AND stored_at <= ?2";
-    let size: i64 = conn.prepare_cached(SQL)?.query_row((no, time), |r| r.get(0))?;
-    Ok(size.unsigned_abs())
-}
-
 /// When an operation came to be on this disk, packed.
 pub fn stored_at(conn: &Connection, no: i64, seq: u64) -> Result<Option<i64>> {
-    const SQL: &str = "SELECT min(stored_at) FROM segment WHERE feed = ?1 AND first <= ?2 AND first + count > ?2";
-    Ok(conn.prepare_cached(SQL)?.query_row((no, seq as i64), |r| r.get(0))?)
+    const SQL: &str = "SELECT first + count, stored_at FROM segment WHERE feed = ?1 AND first <= ?2
+        ORDER BY first DESC LIMIT 1";
+    let found = conn.prepare_cached(SQL)?.query_row((no, seq as i64), |r| Ok((r.get::<_, i64>(0)?, r.get(1)?)));
+    Ok(found.optional()?.filter(|(end, _)| seq < end.unsigned_abs()).map(|(_, at)| at))
 }
 
 /// Keeps an operation that was cut off. False where it is kept already.
@@ -320,30 +282,13 @@ pub fn strays_of(conn: &Connection, record: &RecordId) -> Result<Vec<Stray>> {
     Ok(strays)
 }
 
-fn segment_row(row: &Row<'_>) -> rusqlite::Result<SegmentRow> {
-    Ok(SegmentRow {
-        first: row.get::<_, i64>(0)?.unsigned_abs(),
-        count: row.get::<_, i64>(1)?.unsigned_abs(),
-        head: v1::Signed { message: row.get::<_, Vec<u8>>(2)?.into(), signature: row.get::<_, Vec<u8>>(3)?.into() },
-        bytes: row.get(4)?,
-    })
-}
-
-/// The segment that holds operation `seq`; of several, the one that reaches furthest.
+/// The segment that holds operation `seq`.
 pub fn segment(conn: &Connection, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
-    const SQL: &str = "SELECT first, count, head, head_signature, bytes FROM segment
-        WHERE feed = ?1 AND first <= ?2 AND first + count > ?2 ORDER BY first + count DESC LIMIT 1";
-    Ok(conn.prepare_cached(SQL)?.query_row((no, seq as i64), segment_row).optional()?)
+    segments::at(conn, no, seq)
 }
 
-/// A segment that ends exactly there.
-pub fn segment_to(conn: &Connection, no: i64, end: u64) -> Result<Option<SegmentRow>> {
-    const SQL: &str = "SELECT first, count, head, head_signature, bytes FROM segment
-        WHERE feed = ?1 AND first + count = ?2 LIMIT 1";
-    Ok(conn.prepare_cached(SQL)?.query_row((no, end as i64), segment_row).optional()?)
-}
-
-/// Operations `from..` of a feed, at most one segment or one tail's worth of them; empty at its end.
+/// Operations `from..` of a feed, at most one segment or one tail's worth of them; empty at its end. To be shown, sent
+/// or hashed: what is counted is read with `segments::Counted`.
 pub fn operations(conn: &Connection, no: i64, from: u64) -> Result<Vec<Operation>> {
     match segment(conn, no, from)? {
         Some(found) => {
@@ -431,9 +376,9 @@ pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<UnionNumber, Day
         .prepare_cached(r#"SELECT device, "union", owner FROM enrolment"#)?
         .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let revoked: BTreeSet<(Device, i64)> = conn
-        .prepare_cached("SELECT device, owner FROM revocation")?
-        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+    let revoked: BTreeSet<(Device, i64, i64)> = conn
+        .prepare_cached(r#"SELECT device, "union", owner FROM revocation"#)?
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
     const SQL: &str = r#"SELECT "union", device, max(own), max(head_time), max(applied) FROM feed WHERE head IS NOT NULL
         GROUP BY "union", device"#;
@@ -447,7 +392,7 @@ pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<UnionNumber, Day
             // Nobody enrols the nation's hub: of its name only what was admitted is judged.
             || union.parent().map_or(applied > 0, |parent| {
                 let (union, parent) = (i64::from(union), i64::from(parent));
-                enrolled.contains(&(device, union, parent)) && !revoked.contains(&(device, parent))
+                enrolled.contains(&(device, union, parent)) && !revoked.contains(&(device, union, parent))
             });
         if counts {
             let day = in_calendar(time);

@@ -108,10 +108,11 @@ pub struct Review {
     pub reasons: Option<String>,
 }
 
-/// All reviews that are seen here, oldest first.
+/// All reviews that are seen here, oldest first: only what was said to the union whose filing it is, where it hears it.
 pub fn reviews(conn: &Connection) -> Result<Vec<Review>> {
     let mut statement = conn.prepare_cached(
-        "SELECT record, owner, filing, action, register_no, reasons FROM filing_review ORDER BY record",
+        r#"SELECT r.record, r.owner, r.filing, r.action, r.register_no, r.reasons FROM filing_review r
+        JOIN filing f ON f.record = r.filing WHERE r."union" = f.owner ORDER BY r.record"#,
     )?;
     let rows = statement.query_map([], |row| {
         Ok(Review {

@@ -112,6 +112,11 @@ pub fn of_feed(conn: &Connection, feed: i64) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} WHERE feed = ?1 ORDER BY seq"), [feed])
 }
 
+/// Operations of one kind.
+pub fn of_kind(conn: &Connection, kind: u32) -> Result<Vec<Held>> {
+    select(conn, &format!("{COLUMNS} WHERE kind = ?1 ORDER BY feed, seq"), [kind])
+}
+
 /// Edits of one record that wait for this change.
 pub fn waiting(conn: &Connection, record: &RecordId, awaited: &Hash) -> Result<Vec<Held>> {
     let sql = format!("{COLUMNS} WHERE record = ?1 AND awaits = ?2 ORDER BY feed, seq");

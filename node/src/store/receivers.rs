@@ -30,7 +30,8 @@ fn read(conn: &Connection, union: UnionNumber, revoked: bool) -> Result<Vec<Rece
     let mut statement = conn.prepare_cached(
         r#"SELECT e.device, coalesce(e.hub, 0), e.seal_key, e.voucher FROM enrolment e
         WHERE e."union" = ?1 AND e.owner = ?2 AND e.seal_key IS NOT NULL
-        AND (?3 OR NOT EXISTS (SELECT 1 FROM revocation r WHERE r.device = e.device AND r.owner = e.owner))
+        AND (?3 OR NOT EXISTS (SELECT 1 FROM revocation r
+            WHERE r.device = e.device AND r.owner = e.owner AND r."union" = e."union"))
         ORDER BY e.record"#,
     )?;
     let rows = statement.query_map((i64::from(union), i64::from(parent), revoked), |row| {

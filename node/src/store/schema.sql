@@ -37,7 +37,8 @@ CREATE INDEX feed_by_union ON feed ("union");
 CREATE INDEX feed_by_device ON feed (device);
 CREATE INDEX feed_owned ON feed (no) WHERE own = 1;
 
--- Runs of operations as they were packed by their author, stored and forwarded as they came.
+-- Runs of operations as they were packed by their author, stored and forwarded as they came. They follow one another
+-- without overlapping, and none is ever replaced.
 CREATE TABLE segment (
   feed INTEGER NOT NULL REFERENCES feed (no),
   first INTEGER NOT NULL,
@@ -49,6 +50,17 @@ CREATE TABLE segment (
   stored_at INTEGER NOT NULL,
   UNIQUE (feed, first)
 ) STRICT;
+
+-- When how much of a feed was on whose disk: on this one, or on that of a union that signed for it. Only added to, also
+-- where this disk is filled again or a feed is cut off.
+CREATE TABLE arrival (
+  feed BLOB NOT NULL CHECK (length(feed) = 16),
+  size INTEGER NOT NULL,
+  root BLOB NOT NULL CHECK (length(root) = 32),
+  "union" INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  PRIMARY KEY (feed, size, root, "union")
+) STRICT, WITHOUT ROWID;
 
 -- Own operations not packed yet.
 CREATE TABLE tail (
@@ -207,6 +219,7 @@ CREATE TABLE quarantine (
   PRIMARY KEY (feed, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX quarantine_by_record ON quarantine (record, awaits);
+CREATE INDEX quarantine_by_kind ON quarantine (kind);
 
 -- What changed within a month, per union with all that is below it. A figure is two words, high × 2^32 + low: sums of
 -- either cannot overflow. A row whose figures are all nought is not kept.

@@ -11,6 +11,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{Result, tables};
 
+/// The union whose word about the devices of `union` counts: the one directly above, and of the nation the nation's own,
+/// because only the network's root may write into the branch of the whole country (`Ledger::admitted`). What is said of a
+/// union anywhere but in its own branch, where it hears it, does not count.
+pub fn superior(union: UnionNumber) -> UnionNumber {
+    union.parent().unwrap_or(UnionNumber::NATION)
+}
+
 /// Whether `parent` enrolled the device for `union`; as a hub, where it speaks to those below.
 pub fn enrolled(
     conn: &Connection,
@@ -27,10 +34,10 @@ pub fn enrolled(
 
 /// Whether the device is a hub of `union`: the root of the network, or enrolled as one by the union above.
 pub fn is_hub(conn: &Connection, root: Option<DeviceId>, device: &DeviceId, union: UnionNumber) -> Result<bool> {
-    match union.parent() {
-        None => Ok(root == Some(*device)),
-        Some(parent) => enrolled(conn, device, union, parent, true),
+    if union == UnionNumber::NATION && root == Some(*device) {
+        return Ok(true);
     }
+    enrolled(conn, device, union, superior(union), true)
 }
 
 /// An enrolled device.
@@ -79,9 +86,9 @@ pub fn by_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<O
 
 /// Whether the union directly above has revoked this device of `union`.
 pub fn revoked(conn: &Connection, device: &DeviceId, union: UnionNumber) -> Result<bool> {
-    let Some(parent) = union.parent() else { return Ok(false) };
-    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM revocation WHERE device = ?1 AND owner = ?2)";
-    Ok(conn.prepare_cached(SQL)?.query_row((device.as_bytes(), i64::from(parent)), |r| r.get(0))?)
+    const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM revocation WHERE device = ?1 AND owner = ?2 AND "union" = ?3)"#;
+    let row = (device.as_bytes(), i64::from(superior(union)), i64::from(union));
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0))?)
 }
 
 /// How many operations of a feed count, where the union above has revoked its device: nothing of a feed that the
@@ -89,19 +96,18 @@ pub fn revoked(conn: &Connection, device: &DeviceId, union: UnionNumber) -> Resu
 pub fn limit(conn: &Connection, feed: &Feed) -> Result<Option<u64>> {
     const SQL: &str = r#"SELECT min(coalesce(l.size, 0)) FROM revocation r
         LEFT JOIN revocation_last l ON l.record = r.record AND l.feed = ?3
-        WHERE r.device = ?1 AND r.owner = ?2"#;
-    let Some(parent) = feed.union.parent() else { return Ok(None) };
-    let row = (feed.device.as_bytes(), i64::from(parent), feed.id.as_bytes());
+        WHERE r.device = ?1 AND r.owner = ?2 AND r."union" = ?4"#;
+    let (by, union) = (superior(feed.union), feed.union);
+    let row = (feed.device.as_bytes(), i64::from(by), feed.id.as_bytes(), i64::from(union));
     let least: Option<i64> = conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0))?;
     Ok(least.map(i64::unsigned_abs))
 }
 
 /// What the union above ruled last about an operation of a feed.
 pub fn ruling(conn: &Connection, feed: &Feed, seq: u64) -> Result<Option<Ruling>> {
-    const SQL: &str = r#"SELECT ruling FROM quarantine_ruling
-        WHERE in_feed = ?1 AND owner = ?2 AND first <= ?3 AND ?3 - first < count ORDER BY record DESC LIMIT 1"#;
-    let Some(parent) = feed.union.parent() else { return Ok(None) };
-    let row = (feed.id.as_bytes(), i64::from(parent), seq as i64);
+    const SQL: &str = r#"SELECT ruling FROM quarantine_ruling WHERE in_feed = ?1 AND owner = ?2 AND "union" = ?4
+        AND first <= ?3 AND ?3 - first < count ORDER BY record DESC LIMIT 1"#;
+    let row = (feed.id.as_bytes(), i64::from(superior(feed.union)), seq as i64, i64::from(feed.union));
     let number: Option<i32> = conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0)).optional()?;
     Ok(number.and_then(|number| Ruling::try_from(number).ok()))
 }
@@ -119,11 +125,11 @@ pub struct Revocation {
 
 /// Revocations of a feed's device by the union above.
 pub fn revocations(conn: &Connection, feed: &Feed) -> Result<Vec<Revocation>> {
-    const SQL: &str = "SELECT owner, revoked_on, reason, feed, seq FROM revocation WHERE device = ?1 AND owner = ?2
-        ORDER BY record";
-    let Some(parent) = feed.union.parent() else { return Ok(vec![]) };
+    const SQL: &str = r#"SELECT owner, revoked_on, reason, feed, seq FROM revocation
+        WHERE device = ?1 AND owner = ?2 AND "union" = ?3 ORDER BY record"#;
     let mut statement = conn.prepare_cached(SQL)?;
-    let rows = statement.query_map((feed.device.as_bytes(), i64::from(parent)), |r| {
+    let row = (feed.device.as_bytes(), i64::from(superior(feed.union)), i64::from(feed.union));
+    let rows = statement.query_map(row, |r| {
         Ok(Revocation {
             by: tables::union(r.get(0)?)?,
             on: Day(r.get(1)?),

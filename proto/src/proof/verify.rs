@@ -13,7 +13,7 @@ use crate::{
     period::Day,
     record::Record,
     root::{Fingerprint, Root},
-    signed::{Receipt, TreeHead},
+    signed::{Receipt, TreeHead, Verified},
     tree,
     union::UnionNumber,
     v1,
@@ -71,7 +71,7 @@ fn feed(number: usize, wire: v1::ProofFeed, root: &Root) -> Result<ProvenFeed, P
     if wire.head.is_some() == wire.operations.is_empty() {
         return Err(ProofError::HeadMissing(id));
     }
-    let head = wire.head.map(|signed| TreeHead::verify(signed, id, &feed.device));
+    let head = wire.head.map(|signed| TreeHead::verify(signed, id, &feed.device).map(Verified::into_inner));
     let head = head.transpose().map_err(|error| ProofError::Head(id, error))?;
     let mut operations = Vec::with_capacity(wire.operations.len());
     for wire in wire.operations {

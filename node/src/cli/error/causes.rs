@@ -105,6 +105,12 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "请运行 verify 查明；投影受损时运行 rebuild，日志受损时从备份或上级恢复",
             "run `verify`; tables are mended by `rebuild`, feeds from a backup or from the level above",
         ),
+        StoreError::Altered { feed, at } => failed(
+            format!("日志 {feed} 自第 {at} 条起与签名不符"),
+            en,
+            "不符的内容不计入；请从备份或上级恢复，并检查硬盘",
+            "it is not counted; restore from a backup or from the level above, and have the disk looked at",
+        ),
         StoreError::Revoked => failed(
             "本机已被上级工会注销，今后填写的内容不会计入，因此没有写入".into(),
             en,

@@ -139,7 +139,7 @@ fn revocation(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64) -> Result
             Label::new("注销", "revoked by"),
             format!("{}，{}：{}", name(revocation.by), revocation.on, revocation.reason),
         ));
-        let head = feeds::segment(conn, row.no, seq)?.map(|s| TreeHead::trusted(s.head, row.feed.id)).transpose();
+        let head = feeds::segment(conn, row.no, seq)?.map(|s| TreeHead::stored(s.head, row.feed.id)).transpose();
         let seen = head.map_err(crate::store::StoreError::from)?.and_then(|head| head.seen);
         let place = feeds::by_no(conn, revocation.feed)?.feed.id;
         let heard = seen.is_some_and(|seen| seen.feed == place && seen.size > revocation.seq);

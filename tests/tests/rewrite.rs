@@ -1,0 +1,309 @@
+//! What was signed and stored is never another thing later: not by a batch that begins before what is here, not by bytes
+//! on the disk, and not by a later day.
+
+use huiliu_node::{
+    ledger::{Incoming, Intake},
+    store::{
+        evidence::{Neighbour, What},
+        feeds, segments,
+    },
+};
+use huiliu_proto::{
+    feed::Scope,
+    id::Hash,
+    kind::{Reach, kind},
+    operation::Operation,
+    segment,
+    signed::{SigningKey, TreeHead},
+    union::UnionNumber,
+};
+use huiliu_tests::{
+    chain::{Chain, Place},
+    forger::Forger,
+    relay::take,
+};
+
+fn city_hands(chain: &Chain, batch: Incoming) -> Incoming {
+    Incoming { from: Some(Neighbour { union: chain.city.machine.union(), device: chain.city.device() }), ..batch }
+}
+
+fn line(forger: &mut Forger, payload: u8) -> Operation {
+    Operation::new(kind("work_entry").unwrap().number, forger.id(), None, vec![payload], None)
+}
+
+/// What is stored of a feed, from its beginning.
+fn stored(place: &Place, batch: &Incoming) -> Vec<Operation> {
+    place
+        .store
+        .read(|conn| {
+            let row = feeds::by_id(conn, &batch.feed)?.unwrap();
+            let (mut all, mut read) = (vec![], segments::Counted::from(0));
+            while let Some(operations) = read.next(conn, &row)? {
+                all.extend(operations);
+            }
+            Ok(all)
+        })
+        .unwrap()
+}
+
+#[test]
+fn a_batch_that_begins_before_what_is_here_cannot_change_it() {
+    let chain = Chain::new(31);
+    let mut forger = Forger::new(&chain.county.machine, Scope::Own(Reach::Nation));
+    let honest: Vec<Operation> = (0..6).map(|n| line(&mut forger, n)).collect();
+    let first = forger.say(&honest[..5]);
+    let second = forger.say(&honest[5..]);
+    assert!(matches!(take(&chain.province.store, city_hands(&chain, first.clone())), Intake::Taken { size: 5, .. }));
+    // The head is genuine, and what the province has already is not what it had.
+    for from in [0, 2] {
+        let mut bent: Vec<Operation> = honest[from..].to_vec();
+        bent[1] = line(&mut forger, 99);
+        let batch = Incoming {
+            first: from as u64,
+            count: bent.len() as u64,
+            segment: segment::pack(&bent).unwrap().into(),
+            ..second.clone()
+        };
+        let intake = take(&chain.province.store, city_hands(&chain, batch));
+        assert!(!matches!(intake, Intake::Taken { .. }), "{from}: {intake:?}");
+        assert_eq!(stored(&chain.province, &first), honest[..5], "{from}");
+    }
+    let kept = chain.province.accuses(What::Forged, &chain.city.device());
+    assert!(kept.is_some(), "the one that handed it on is named: {:?}", chain.province.evidence());
+    // An honest batch that begins before is taken, and only what is new is stored beside what is there.
+    let whole = Incoming { first: 2, count: 4, segment: segment::pack(&honest[2..]).unwrap().into(), ..second };
+    assert!(matches!(take(&chain.province.store, city_hands(&chain, whole)), Intake::Taken { size: 6, .. }));
+    assert_eq!(stored(&chain.province, &first), honest);
+    let pieces = chain.province.store.read(|conn| {
+        let no = feeds::by_id(conn, &first.feed)?.unwrap().no;
+        Ok([0, 5].map(|at| feeds::segment(conn, no, at).unwrap().map(|s| (s.first, s.count))))
+    });
+    assert_eq!(pieces.unwrap(), [Some((0, 5)), Some((5, 1))]);
+}
+
+#[test]
+fn a_neighbour_that_bends_the_middle_when_asked_from_the_beginning_is_named() {
+    let chain = Chain::new(32);
+    let mut forger = Forger::new(&chain.county.machine, Scope::Own(Reach::Nation));
+    let honest: Vec<Operation> = (0..8).map(|n| line(&mut forger, n)).collect();
+    let batches: Vec<Incoming> = [0..3, 3..6, 6..8].map(|range| forger.say(&honest[range])).into();
+    for batch in &batches[..2] {
+        assert!(matches!(take(&chain.province.store, city_hands(&chain, batch.clone())), Intake::Taken { .. }));
+    }
+    let mut bent = honest[3..].to_vec();
+    bent[0] = line(&mut forger, 99);
+    let bent = Incoming { first: 3, count: 5, segment: segment::pack(&bent).unwrap().into(), ..batches[2].clone() };
+    assert_eq!(take(&chain.province.store, city_hands(&chain, bent.clone())), Intake::Again);
+    assert!(chain.province.evidence().is_empty(), "two histories could be about");
+    assert!(matches!(take(&chain.province.store, city_hands(&chain, batches[0].clone())), Intake::Taken { .. }));
+    let intake = take(&chain.province.store, city_hands(&chain, bent));
+    assert!(matches!(intake, Intake::Refused { word: "root", .. }), "{intake:?}");
+    assert!(chain.province.accuses(What::Forged, &chain.city.device()).is_some());
+    // The genuine rest is taken all the same.
+    for batch in &batches[1..] {
+        assert!(matches!(take(&chain.province.store, city_hands(&chain, batch.clone())), Intake::Taken { .. }));
+    }
+    assert_eq!(stored(&chain.province, &batches[0]), honest);
+}
+
+/// Bytes that are not what was signed, on the disk, as an older version may have let them in.
+#[test]
+fn what_is_on_the_disk_and_was_not_signed_is_not_counted() {
+    let chain = Chain::new(33);
+    let mediator = chain.county.mediator(1);
+    (0..3).for_each(|n| _ = chain.county.work(mediator, n));
+    chain.settle().unwrap();
+    let other = chain.city.mediator(9);
+    chain.city.work(other, 7);
+    chain.settle().unwrap();
+    assert_eq!(chain.province.works(), 4);
+    let feed = chain
+        .county
+        .store
+        .read(feeds::owned)
+        .unwrap()
+        .into_iter()
+        .find(|row| row.feed.scope == Scope::Own(Reach::Province));
+    let feed = feed.unwrap().feed.id;
+    let (province, packed) = (&chain.province.store, segment::pack(&[]).unwrap());
+    province
+        .write_blocking(move |ledger| {
+            let no = feeds::by_id(ledger.conn(), &feed)?.unwrap().no;
+            let found = feeds::segment(ledger.conn(), no, 0)?.unwrap();
+            let mut operations = segment::unpack(&found.bytes)?;
+            operations.swap(0, found.count as usize - 1);
+            let bent = if operations.len() > 1 { segment::pack(&operations)? } else { packed };
+            ledger.conn().execute("UPDATE segment SET bytes = ?2 WHERE feed = ?1 AND first = 0", (no, bent))?;
+            ledger.rebuild(&mut |_| ())
+        })
+        .unwrap();
+    assert_eq!(chain.province.works(), 1, "the other feeds count as before");
+    let kept = chain.province.evidence().into_iter().find(|k| k.evidence.what == What::Altered);
+    assert!(kept.is_some_and(|k| k.evidence.feed == feed && k.evidence.detail.zh.contains("签名不符")));
+    chain.settle().unwrap();
+    assert_eq!(chain.province.evidence().len(), 1, "said once");
+}
+
+#[test]
+fn a_longer_history_of_the_hubs_own_branch_feed_leaves_evidence() {
+    let chain = Chain::new(34);
+    let county: UnionNumber = "320922".parse().unwrap();
+    let twin = chain.city.twin(5);
+    // The hub shows the county one history, and then another that is longer.
+    chain.city.enrols(county, [1; 32]);
+    huiliu_tests::talk::talk(chain.county.ends(), chain.city.ends()).unwrap();
+    (2..6).for_each(|n| twin.enrols(county, [n; 32]));
+    let _ = huiliu_tests::talk::talk(chain.county.ends(), twin.ends());
+    let kept = chain.county.accuses(What::Fork, &chain.city.device());
+    let kept = kept.unwrap_or_else(|| panic!("{:?}", chain.county.evidence()));
+    assert!(kept.evidence.ours.is_some() && kept.evidence.theirs.is_some(), "both heads are kept");
+}
+
+#[test]
+fn a_batch_that_its_device_signed_and_that_breaks_a_bound_is_not_called_forged() {
+    let chain = Chain::new(35);
+    let key: SigningKey = chain.county.machine.me().key;
+    let forger = Forger::new(&chain.county.machine, Scope::Own(Reach::Nation));
+    // An operation with a salt of a wrong length: its leaf, its root and its signature are as they should be.
+    let wire =
+        huiliu_proto::v1::Operation { header: vec![0; 65].into(), payload: vec![1].into(), ..Default::default() };
+    let leaf = huiliu_proto::tree::leaf(&[&wire.header, Hash::of(&[&[0], &[], &wire.payload]).as_bytes()]);
+    let segment = prost::Message::encode_to_vec(&huiliu_proto::v1::Segment { operations: vec![wire] });
+    let packed = zstd_of(&segment);
+    let head = |root| TreeHead::sign(&key, forger.feed.id, 1, root, huiliu_tests::world::START, None).signed;
+    let batch = |root| {
+        city_hands(
+            &chain,
+            Incoming {
+                feed: forger.feed.id,
+                header: forger.feed.header.clone(),
+                first: 0,
+                count: 1,
+                segment: packed.clone().into(),
+                head: head(root),
+                from: None,
+                settled: false,
+            },
+        )
+    };
+    let intake = take(&chain.province.store, batch(leaf));
+    assert!(matches!(intake, Intake::Refused { word: "bounds", .. }), "{intake:?}");
+    assert!(chain.province.evidence().is_empty(), "its device did sign it: {:?}", chain.province.evidence());
+    assert!(matches!(take(&chain.province.store, batch(Hash([7; 32]))), Intake::Refused { .. }));
+    assert!(chain.province.accuses(What::Forged, &chain.city.device()).is_some(), "this it did not sign");
+}
+
+#[test]
+fn a_feed_that_nobody_knows_accuses_nobody() {
+    let chain = Chain::new(36);
+    let county = &chain.county;
+    county.mediator(1);
+    chain.settle().unwrap();
+    let key = county.machine.me().key;
+    let feed = county.store.read(feeds::owned).unwrap().into_iter().find(|row| row.packed > 0).unwrap();
+    for (n, size) in [u64::MAX, 5].into_iter().enumerate() {
+        let seen = huiliu_proto::signed::Seen { feed: huiliu_proto::id::FeedId([9; 16]), size, root: Hash([8; 32]) };
+        let time = huiliu_tests::world::START + 1 + n as i64;
+        let head = TreeHead::sign(&key, feed.feed.id, feed.size(), feed.edge.root(), time, Some(seen));
+        let from = Some(Neighbour { union: chain.city.machine.union(), device: chain.city.device() });
+        let batch = Incoming {
+            feed: feed.feed.id,
+            header: feed.feed.header.clone(),
+            first: feed.size(),
+            count: 0,
+            segment: Default::default(),
+            head: head.signed,
+            from,
+            settled: false,
+        };
+        let intake = take(&chain.province.store, batch);
+        assert!(matches!(intake, Intake::Taken { .. }), "{intake:?}");
+        for _ in 0..3 {
+            chain.wait(120_000);
+            chain.settle().unwrap();
+        }
+        assert!(chain.province.evidence().is_empty(), "{size}: {:?}", chain.province.evidence());
+    }
+}
+
+/// H7: `revoke --since` rests on when something first came; what comes again, or to a disk that is filled again, is not
+/// later for it.
+#[test]
+fn when_something_came_does_not_move() {
+    let mut chain = Chain::new(37);
+    let mediator = chain.county.mediator(1);
+    (0..3).for_each(|n| _ = chain.county.work(mediator, n));
+    chain.settle().unwrap();
+    let feed = chain
+        .county
+        .store
+        .read(feeds::owned)
+        .unwrap()
+        .into_iter()
+        .find(|row| row.feed.scope == Scope::Own(Reach::Province));
+    let feed = feed.unwrap().feed.id;
+    let honest = chain.city.store.read(|c| feeds::by_id(c, &feed)).unwrap().unwrap().size();
+    let yesterday = chain.city.twin(3);
+    (3..6).for_each(|n| _ = chain.county.work(mediator, n));
+    chain.settle().unwrap();
+    let whole = chain.city.store.read(|c| feeds::by_id(c, &feed)).unwrap().unwrap().size();
+    assert!(whole > honest);
+    let stolen_at = huiliu_tests::world::START + 1;
+    chain.days(30);
+    // A thief hands everything over once more, in one piece with something of his own.
+    let all = chain.county.store.read(|conn| {
+        let row = feeds::by_id(conn, &feed)?.unwrap();
+        let (mut all, mut read) = (vec![], segments::Counted::from(0));
+        while let Some(operations) = read.next(conn, &row)? {
+            all.extend(operations);
+        }
+        Ok((row, all))
+    });
+    let (row, mut all) = all.unwrap();
+    let thief = SigningKey::clone(&chain.county.machine.me().key);
+    let extra = Operation::new(9, huiliu_proto::id::RecordId([3; 16]), None, vec![1], None);
+    let mut edge = row.edge.clone();
+    edge.push(extra.leaf());
+    all.push(extra);
+    let head = TreeHead::sign(&thief, feed, edge.size(), edge.root(), huiliu_tests::world::START, None);
+    let batch = Incoming {
+        feed,
+        header: row.feed.header.clone(),
+        first: 0,
+        count: edge.size(),
+        segment: segment::pack(&all).unwrap().into(),
+        head: head.signed,
+        from: Some(Neighbour { union: "320922".parse().unwrap(), device: chain.county.device() }),
+        settled: false,
+    };
+    assert!(matches!(take(&chain.city.store, batch), Intake::Taken { .. }));
+    let by = |place: &Place, time| {
+        place
+            .store
+            .read(|conn| {
+                let row = feeds::by_id(conn, &feed)?.unwrap();
+                segments::size_by(conn, &row, time)
+            })
+            .unwrap()
+    };
+    assert_eq!(by(&chain.city, stolen_at), whole, "what had come by then still had");
+    // A disk from yesterday, filled again a month later: the level above had signed for what came.
+    chain.city = yesterday;
+    chain.settle().unwrap();
+    assert_eq!(by(&chain.city, stolen_at), whole);
+    let first = chain.city.store.read(|conn| {
+        let row = feeds::by_id(conn, &feed)?.unwrap();
+        segments::not_after(conn, &row, whole - 1)
+    });
+    assert!(first.unwrap().is_some_and(|at| at <= stolen_at));
+}
+
+fn zstd_of(bytes: &[u8]) -> Vec<u8> {
+    // One raw block in a frame that says its size: RFC 8878, 3.1.1.
+    assert!(bytes.len() < 256);
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x20, bytes.len() as u8];
+    let header = (bytes.len() as u32) << 3 | 1;
+    frame.extend_from_slice(&header.to_le_bytes()[..3]);
+    frame.extend_from_slice(bytes);
+    frame
+}
