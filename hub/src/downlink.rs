@@ -26,7 +26,7 @@ use huiliu_proto::{
     joining::Reason,
     union::UnionNumber,
     v1::{
-        self,
+        self, Farewell,
         frame::Frame,
         join_server::JoinServer,
         sync_server::{Sync, SyncServer},
@@ -184,12 +184,12 @@ impl Sync for Downlink {
 
 /// Says why, and ends; a caller that does not listen is not waited for.
 async fn cut(reason: Reason, last: &mpsc::Sender<v1::Frame>) {
-    let (word, sentence) = match reason {
-        Reason::Expired => ("certificate", "the certificate that was shown has ended; call again"),
-        reason => ("revoked", reason.sentence()),
+    let (farewell, sentence) = match reason {
+        Reason::Expired => (Farewell::Certificate, "the certificate that was shown has ended; call again"),
+        reason => (Farewell::Revoked, reason.sentence()),
     };
-    tracing::warn!(word, "a session was cut");
-    let goodbye = v1::Goodbye { reason: word.into(), detail: sentence.into(), retry_after: 0 };
+    tracing::warn!(reason = farewell.word(), "a session was cut");
+    let goodbye = v1::Goodbye { reason: farewell.into(), detail: sentence.into(), retry_after: 0 };
     let goodbye = v1::Frame { frame: Some(Frame::Goodbye(goodbye)) };
     let _ = tokio::time::timeout(Duration::from_secs(5), last.send(goodbye)).await;
 }

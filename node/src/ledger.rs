@@ -36,8 +36,8 @@ use crate::{
     keyring::Keyring,
     rollup,
     store::{
-        Result, StoreError, data_version, evidence::Neighbour, feeds, feeds::FeedRow, meta, projection, rollups,
-        rollups::Figure, set_meta, tables,
+        Changed, Result, StoreError, changes, data_version, evidence::Neighbour, feeds, feeds::FeedRow, meta,
+        projection, rollups, rollups::Figure, set_meta, tables,
     },
 };
 
@@ -99,6 +99,8 @@ pub struct Ledger {
     ids: RecordIds,
     /// SQLite's count of other connections' commits: when it moves, what is remembered is out of date.
     data_version: i64,
+    /// Others have committed, or a commit failed, since it was last asked what has changed.
+    anything: bool,
     feeds: HashMap<i64, FeedRow>,
     numbers: HashMap<FeedId, i64>,
     touched: BTreeSet<i64>,
@@ -144,6 +146,7 @@ impl Ledger {
             me,
             ids,
             data_version: -1,
+            anything: true,
             feeds: HashMap::new(),
             numbers: HashMap::new(),
             touched: BTreeSet::new(),
@@ -163,6 +166,7 @@ impl Ledger {
             others: HashMap::new(),
             compared: HashMap::new(),
         };
+        changes::watch(&ledger.conn)?;
         ledger.prepare()?;
         ledger.recollect()?;
         Ok(ledger)
@@ -192,6 +196,8 @@ impl Ledger {
     /// which `came_through` settles.
     pub(crate) fn reconnect(&mut self, conn: Connection) -> Result<()> {
         self.conn = conn;
+        changes::watch(&self.conn)?;
+        self.anything = true;
         self.data_version = -1;
         self.look_anew()
     }
@@ -254,6 +260,7 @@ impl Ledger {
         self.changes = self.conn.total_changes();
         let version = data_version(&self.conn)?;
         if version != self.data_version {
+            self.anything = true;
             match self.data_version {
                 // Nothing is remembered yet.
                 -1 => self.forget(),
@@ -263,6 +270,15 @@ impl Ledger {
             self.data_version = version;
         }
         Ok(())
+    }
+
+    /// What has changed since this was last asked.
+    pub(crate) fn changed(&mut self) -> Changed {
+        let moved = changes::moved(&self.conn);
+        match (std::mem::take(&mut self.anything), moved) {
+            (false, Ok(feeds)) => Changed::Feeds(feeds),
+            (true, _) | (_, Err(_)) => Changed::All,
+        }
     }
 
     /// What the transaction is known by in the database.

@@ -6,7 +6,7 @@
 
 pub mod backup;
 pub mod caches;
-mod changes;
+pub(crate) mod changes;
 pub mod claims;
 mod connections;
 pub mod disk;
@@ -25,6 +25,7 @@ pub mod rollups;
 pub mod segments;
 pub mod tables;
 pub mod trust;
+pub mod turns;
 mod writer;
 
 use std::{
@@ -43,12 +44,13 @@ use huiliu_proto::{
 use rusqlite::Connection;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
-pub use self::changes::Changes;
+pub use self::changes::{Changed, Changes};
 use self::{
     changes::Bell,
     connections::{READERS, Readers, reader, settle},
     disk::Trouble,
     migrations::{APPLICATION_ID, SCHEMA, VERSION},
+    turns::Turns,
     writer::{Job, Patience, Writer},
 };
 use crate::{
@@ -175,6 +177,7 @@ struct Inner {
     hands: Hands,
     ended: Arc<Ended>,
     bell: Bell,
+    turns: Turns,
     /// Closed last: as long as it is held, nobody puts another file in the place of this one.
     _lock: File,
 }
@@ -216,6 +219,11 @@ impl Store {
     /// Hears of every commit of this process.
     pub fn changes(&self) -> Changes {
         self.inner.bell.listen()
+    }
+
+    /// Who hands in what arrives takes turns.
+    pub fn turns(&self) -> &Turns {
+        &self.inner.turns
     }
 
     /// Runs `work` in a transaction and answers after its commit. An error undoes all of it.
@@ -327,13 +335,14 @@ impl Store {
                     Ok(Ok((again, now))) => {
                         conn = Some(again);
                         if seen.replace(now).is_some_and(|before| before != now) {
-                            self.inner.bell.ring();
+                            // The writer knows whether that was itself; if not, it rings for everything.
+                            self.write(|_| Ok(())).await?;
                         }
                     }
                     Ok(Err(error)) => {
                         tracing::warn!(%error, "it cannot be seen whether others write; it is tried again");
                         seen = None;
-                        self.inner.bell.ring();
+                        self.inner.bell.ring(Changed::All);
                     }
                     Err(error) => tracing::error!(%error, "a look for others' commits failed"),
                 }
@@ -467,7 +476,19 @@ fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
     };
     let (readers, reading) = (Arc::new(Readers::new(path)), Arc::new(Semaphore::new(READERS)));
     let path = path.to_owned();
-    Ok(Store { inner: Arc::new(Inner { path, clock, readers, reading, hands, ended, bell, _lock: lock }) })
+    Ok(Store {
+        inner: Arc::new(Inner {
+            path,
+            clock,
+            readers,
+            reading,
+            hands,
+            ended,
+            bell,
+            turns: Turns::default(),
+            _lock: lock,
+        }),
+    })
 }
 
 /// Copies a file that may be in use, as one consistent state. What it consists of is not looked into.

@@ -28,6 +28,7 @@ mod hidden;
 pub mod joining;
 pub mod operation;
 pub mod proof;
+pub mod reasons;
 pub mod root;
 pub mod seal;
 pub mod segment;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use huiliu_node::{
     store::Store,
     sync::{
-        exchange::{AGAIN, End, Speaker},
+        exchange::Speaker,
         session::{self, Ends, Report},
     },
 };
@@ -19,7 +19,7 @@ use huiliu_proto::{
     operation::Operation,
     signed::TreeHead,
     union::UnionNumber,
-    v1::{self, frame::Frame},
+    v1::{self, Refusal, frame::Frame},
 };
 use prost::Message as _;
 use tokio::sync::mpsc;
@@ -197,7 +197,7 @@ impl Liar {
             Lie::FakeFork => {
                 let feed = FeedId::try_from(&ack.feed[..]).unwrap_or(FeedId([0; 16]));
                 let head = TreeHead::sign(&self.hub.me().key, feed, ack.size, Hash([6; 32]), START, None);
-                let refused = "fork".into();
+                let refused = Refusal::Fork.into();
                 ack = v1::Ack { feed: ack.feed, refused, head: Some(head.signed), ..Default::default() };
             }
             _ => {}
@@ -217,7 +217,7 @@ impl Liar {
             count: batch.count as u32,
             segment: batch.segment,
             head: Some(batch.head),
-            settled: false,
+            standing: 0,
         }
     }
 }
@@ -244,8 +244,7 @@ pub fn call_through(
     loop {
         let (below, above) = runtime.block_on(once(lower, upper, side, bend))?;
         calls += 1;
-        let again = matches!(&below.end, End::Broken { word, .. } if word == AGAIN);
-        if !again || calls == 8 {
+        if !below.end.is_again() || calls == 8 {
             return Ok((below, above));
         }
     }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use huiliu_node::{
     store::Store,
     sync::{
-        exchange::{AGAIN, End, Speaker},
+        exchange::{End, Speaker},
         session::{self, Ends, Report},
     },
 };
@@ -30,7 +30,7 @@ pub fn call(lower: (&Machine, &Store), upper: (&Machine, &Store)) -> Result<Repo
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     loop {
         let report = runtime.block_on(once(lower, upper))?;
-        if !matches!(&report.end, End::Broken { word, .. } if word == AGAIN) {
+        if !report.end.is_again() {
             return Ok(report);
         }
     }

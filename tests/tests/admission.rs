@@ -189,7 +189,8 @@ fn what_does_not_verify_never_enters() {
     let first = operation(&mut forger);
     let batch = forger.say(&[first]);
     let word = |batch| match take(&city, batch) {
-        Intake::Refused { word, .. } => word,
+        Intake::Refused { reason, .. } => reason.word(),
+        Intake::Later { .. } => "later",
         Intake::Taken { .. } => "taken",
         Intake::Again => "again",
     };

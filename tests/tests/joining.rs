@@ -641,7 +641,7 @@ async fn a_device_that_is_shut_out_is_cut_off_at_once() {
     let device = home.me(nation.clock.clone(), nation.dice.clone()).unwrap().device();
     nation.revoke(device).await;
     let report = tokio::time::timeout(PATIENCE, session).await.expect("it is cut").unwrap().unwrap();
-    assert!(matches!(&report.end, End::Broken { word, .. } if word == "revoked"), "{report:?}");
+    assert!(matches!(&report.end, End::Broken { cause, .. } if cause.word() == "revoked"), "{report:?}");
     let error = uplink.exchange(false, &|_| ()).await.unwrap_err();
     assert!(matches!(&error, UplinkError::Declined(d) if d.reason == Some(Reason::Device)), "{error}");
     // Nor does a token bring the same keys back.

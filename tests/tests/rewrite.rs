@@ -16,6 +16,7 @@ use huiliu_proto::{
     segment,
     signed::{SigningKey, TreeHead},
     union::UnionNumber,
+    v1::Refusal,
 };
 use huiliu_tests::{
     chain::{Chain, Place},
@@ -97,7 +98,7 @@ fn a_neighbour_that_bends_the_middle_when_asked_from_the_beginning_is_named() {
     assert!(chain.province.evidence().is_empty(), "two histories could be about");
     assert!(matches!(take(&chain.province.store, city_hands(&chain, batches[0].clone())), Intake::Taken { .. }));
     let intake = take(&chain.province.store, city_hands(&chain, bent));
-    assert!(matches!(intake, Intake::Refused { word: "root", .. }), "{intake:?}");
+    assert!(matches!(intake, Intake::Refused { reason: Refusal::Root, .. }), "{intake:?}");
     assert!(chain.province.accuses(What::Forged, &chain.city.device()).is_some());
     // The genuine rest is taken all the same.
     for batch in &batches[1..] {
@@ -187,7 +188,7 @@ fn a_batch_that_its_device_signed_and_that_breaks_a_bound_is_not_called_forged()
         )
     };
     let intake = take(&chain.province.store, batch(leaf));
-    assert!(matches!(intake, Intake::Refused { word: "bounds", .. }), "{intake:?}");
+    assert!(matches!(intake, Intake::Refused { reason: Refusal::Bounds, .. }), "{intake:?}");
     assert!(chain.province.evidence().is_empty(), "its device did sign it: {:?}", chain.province.evidence());
     assert!(matches!(take(&chain.province.store, batch(Hash([7; 32]))), Intake::Refused { .. }));
     assert!(chain.province.accuses(What::Forged, &chain.city.device()).is_some(), "this it did not sign");

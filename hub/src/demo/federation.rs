@@ -225,8 +225,8 @@ impl Federation {
     pub async fn exchange_once(&self, bar: &ProgressBar) -> anyhow::Result<()> {
         for member in self.members.iter().filter(|m| m.union.parent().is_some()) {
             let report = member.uplink(self.clock.clone()).exchange(false, &|_| ()).await?;
-            if let End::Broken { word, detail, .. } = report.end {
-                bail!("{:?}: {word}: {detail}", member.union);
+            if let End::Broken { cause, detail, .. } = report.end {
+                bail!("{:?}: {}: {detail}", member.union, cause.word());
             }
             bar.inc(1);
         }

@@ -1,7 +1,7 @@
 //! `sync`: one exchange with the union above.
 
 use anyhow::Result;
-use huiliu_proto::{id::FeedId, lang::Lang};
+use huiliu_proto::{id::FeedId, lang::Lang, v1::Farewell};
 use serde_json::json;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     store::Threads,
     sync::{
-        exchange::{End, Tally},
+        exchange::{Cause, End, Tally},
         session::Report,
     },
 };
@@ -34,9 +34,10 @@ impl Sync {
 
 fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
     let tally = &report.tally;
-    if let End::Broken { word, detail, retry_after } = &report.end {
+    if let End::Broken { cause, detail, retry_after } = &report.end {
+        let word = cause.word();
         let wait = match retry_after {
-            0 if word == "revoked" => both(
+            0 if *cause == Cause::Farewell(Farewell::Revoked) => both(
                 "本机的设备已被注销，不能再报送；请与上级工会联系",
                 "this device was revoked and can send no more: speak to the union above",
             ),

@@ -10,7 +10,7 @@ use huiliu_proto::{
     segment::{self, SegmentError},
     signed::{Receipt, SignatureError, TreeHead},
     tree::Edge,
-    v1,
+    v1::{self, Refusal},
 };
 
 use super::Ledger;
@@ -52,15 +52,17 @@ const MOST_KEPT: usize = 512;
 pub enum Intake {
     /// It is on the disk, or was there already. So much of the feed is here now.
     Taken { size: u64, receipt: Option<Box<Receipt>> },
-    /// It was not taken: a word of the protocol and a sentence for people. Nothing changed. Where it contradicts what is
-    /// here, the head of that.
-    Refused { word: &'static str, detail: String, head: Option<Box<v1::Signed>> },
+    /// It was not taken: why, and a sentence for people. Nothing changed. Where it contradicts what is here, the head of
+    /// that.
+    Refused { reason: Refusal, detail: String, head: Option<Box<v1::Signed>> },
+    /// Whoever wrote it, or hands it on, has used up what is taken from them at once: the same batch is welcome later.
+    Later { seconds: u32 },
     /// Two histories of this feed may be about: it has to be sent from its beginning.
     Again,
 }
 
-pub(super) fn refused(word: &'static str, detail: impl ToString) -> Intake {
-    Intake::Refused { word, detail: detail.to_string(), head: None }
+pub(super) fn refused(reason: Refusal, detail: impl ToString) -> Intake {
+    Intake::Refused { reason, detail: detail.to_string(), head: None }
 }
 
 impl Ledger {
@@ -69,17 +71,18 @@ impl Ledger {
         let intake = match self.consider(batch) {
             Err(StoreError::Altered { feed, at }) => {
                 self.keep_altered(&feed, at)?;
-                refused("damaged", "what is stored of this feed here is not what was signed")
+                refused(Refusal::Damaged, "what is stored of this feed here is not what was signed")
             }
             other => other?,
         };
         // A header that was left out, because the sender took it to be known, is a misunderstanding.
-        let left_out = |word| word == "header" && batch.header.is_empty();
-        if let Intake::Refused { word: word @ ("signature" | "root" | "bounds" | "header"), detail, .. } = &intake
-            && !left_out(*word)
-            && (*word != "bounds" || self.bent(batch)?)
+        let left_out = |reason| reason == Refusal::Header && batch.header.is_empty();
+        if let Intake::Refused { reason, detail, .. } = &intake
+            && reason.is_forging()
+            && !left_out(*reason)
+            && (*reason != Refusal::Bounds || self.bent(batch)?)
         {
-            self.keep_forged(batch, word, detail)?;
+            self.keep_forged(batch, reason.word(), detail)?;
         }
         Ok(intake)
     }
@@ -125,11 +128,11 @@ impl Ledger {
         };
         let head = match TreeHead::verify(batch.head.clone(), batch.feed, &row.feed.device) {
             Ok(head) => head,
-            Err(error @ SignatureError::Algorithms(_)) => return Ok(refused("newer", error)),
-            Err(error) => return Ok(refused("signature", error)),
+            Err(error @ SignatureError::Algorithms(_)) => return Ok(refused(Refusal::Newer, error)),
+            Err(error) => return Ok(refused(Refusal::Signature, error)),
         };
         if head.size != batch.first.saturating_add(batch.count) {
-            return Ok(refused("root", "the head does not cover the batch"));
+            return Ok(refused(Refusal::Root, "the head does not cover the batch"));
         }
         if head.size <= row.size() {
             return match known {
@@ -148,7 +151,7 @@ impl Ledger {
         // What of an own feed is not packed yet is not sent, so nobody begins behind it.
         if batch.first > row.packed {
             return Ok(refused(
-                "gap",
+                Refusal::Gap,
                 format!("{} operations are here, the batch begins at {}", row.packed, batch.first),
             ));
         }
@@ -167,11 +170,11 @@ impl Ledger {
             Ok(Err(operations)) => {
                 return match known {
                     Some(no) => self.parted(no, batch, &head, &operations),
-                    None => Ok(refused("root", "the operations are not those that were signed")),
+                    None => Ok(refused(Refusal::Root, "the operations are not those that were signed")),
                 };
             }
             // Only what no honest program packs does not fit again without its beginning.
-            Err(error) => return Ok(refused("gap", format!("begin at {}: {error}", row.packed))),
+            Err(error) => return Ok(refused(Refusal::Gap, format!("begin at {}: {error}", row.packed))),
         };
         let no = match known {
             Some(no) => no,
@@ -313,18 +316,18 @@ impl Ledger {
     /// The header of a feed that is new here; it is written down only with its first operations.
     fn meet(&self, batch: &Incoming) -> Result<Feed, Intake> {
         let feed = Feed::parse(batch.header.clone()).map_err(|error| match error {
-            FeedError::Algorithms(_) => refused("newer", error),
-            error => refused("header", error),
+            FeedError::Algorithms(_) => refused(Refusal::Newer, error),
+            error => refused(Refusal::Header, error),
         })?;
         if feed.id != batch.feed {
-            return Err(refused("header", "the header is not that of the feed"));
+            return Err(refused(Refusal::Header, "the header is not that of the feed"));
         }
         if feed.network != self.me.network {
-            return Err(refused("header", format!("the feed is of the network {:?}", feed.network)));
+            return Err(refused(Refusal::Header, format!("the feed is of the network {:?}", feed.network)));
         }
         // Nobody can have come by a feed that is not meant for them either.
         if !feed.seen_by(self.me.union) || batch.from.is_some_and(|from| !feed.seen_by(from.union)) {
-            return Err(refused("header", "the feed is not meant for this union"));
+            return Err(refused(Refusal::Header, "the feed is not meant for this union"));
         }
         Ok(feed)
     }
@@ -402,10 +405,10 @@ fn unpack(batch: &Incoming) -> Result<Vec<Operation>, Intake> {
     }
     match segment::unpack(&batch.segment) {
         Ok(operations) if operations.iter().any(|o| o.destroyed.is_some()) => {
-            Err(refused("bounds", "the contents of an operation were taken out, which nobody may do"))
+            Err(refused(Refusal::Bounds, "the contents of an operation were taken out, which nobody may do"))
         }
         Ok(operations) if operations.len() as u64 == batch.count => Ok(operations),
-        Ok(_) => Err(refused("bounds", "the segment does not hold as many operations as the batch says")),
-        Err(error) => Err(refused("bounds", error)),
+        Ok(_) => Err(refused(Refusal::Bounds, "the segment does not hold as many operations as the batch says")),
+        Err(error) => Err(refused(Refusal::Bounds, error)),
     }
 }

@@ -5,7 +5,14 @@
 //! keep their ids. Nothing is ever signed twice with the same number: a device that may have lost its memory writes into
 //! other feeds from then on.
 
-use huiliu_proto::{feed::Feed, id::FeedId, lang::Label, operation::Operation, signed::TreeHead, v1};
+use huiliu_proto::{
+    feed::Feed,
+    id::FeedId,
+    lang::Label,
+    operation::Operation,
+    signed::{SignatureError, TreeHead},
+    v1::{self, Refusal},
+};
 
 use super::{Incoming, Intake, Ledger, intake::refused};
 use crate::store::{
@@ -181,7 +188,7 @@ impl Ledger {
         }
         let ours = row.head.as_ref().map(|h| Box::new(h.signed.clone()));
         let detail = "another history of this feed is here";
-        let contradicted = || Intake::Refused { word: "fork", detail: detail.into(), head: ours.clone() };
+        let contradicted = || Intake::Refused { reason: Refusal::Fork, detail: detail.into(), head: ours.clone() };
         let author = batch.from.is_some_and(|from| from.device == row.feed.device);
         if above && author && !batch.settled {
             // The device itself comes with another history than it gave before: it is told, looks through this one, and
@@ -209,7 +216,7 @@ impl Ledger {
             // Up to where it begins it has been held against what is here, head by head: here it was bent.
             let compared = self.compared.get(&no).is_some_and(|to| *to >= batch.first);
             if (batch.first == 0 || compared) && !operations.is_empty() {
-                return Ok(refused("root", "the operations are not those that were signed"));
+                return Ok(refused(Refusal::Root, "the operations are not those that were signed"));
             }
             if row.diverged || (proven && !above && !row.own) {
                 return Ok(contradicted());
@@ -308,6 +315,8 @@ impl Ledger {
         let row = self.feed(no)?.clone();
         let head = match TreeHead::verify(head.clone(), *feed, &row.feed.device) {
             Ok(head) => head,
+            // By a newer version: no evidence of anything.
+            Err(SignatureError::Algorithms(_)) => return Ok(false),
             Err(error) => {
                 self.forged(*feed, head, from, "signature", &error.to_string())?;
                 return Ok(false);

@@ -169,7 +169,14 @@ pub fn shared(conn: &Connection, a: UnionNumber, b: UnionNumber) -> Result<Vec<F
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let feeds = statement.query_map([i64::from(lower)], row)?.map(|r| r?);
-    feeds.filter(|f| f.as_ref().map_or(true, |f| f.feed.seen_by(a) && f.feed.seen_by(b))).collect()
+    feeds.filter(|f| f.as_ref().map_or(true, |f| is_shared(f, a, b))).collect()
+}
+
+/// Whether a feed is among those.
+pub fn is_shared(row: &FeedRow, a: UnionNumber, b: UnionNumber) -> bool {
+    let lower = if a.contains(b) { b } else { a };
+    let on_the_path = lower.contains(row.feed.union) || row.feed.union.contains(lower);
+    on_the_path && row.feed.seen_by(a) && row.feed.seen_by(b)
 }
 
 pub fn of_device(conn: &Connection, device: &DeviceId) -> Result<Vec<i64>> {

@@ -68,6 +68,13 @@ pub fn around(conn: &Connection, union: UnionNumber) -> Result<Vec<Receipt>> {
     Ok(statement.query_map([i64::from(union)], receipt)?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// All receipts for one feed, in the order of union.
+pub fn for_feed(conn: &Connection, feed: &FeedId) -> Result<Vec<Receipt>> {
+    let sql = format!(r#"SELECT {COLUMNS} WHERE r.feed = ?1 ORDER BY r."union""#);
+    let mut statement = conn.prepare_cached(&sql)?;
+    Ok(statement.query_map([feed.as_bytes()], receipt)?.collect::<rusqlite::Result<_>>()?)
+}
+
 /// What a level has confirmed of a feed.
 pub fn of(conn: &Connection, feed: &FeedId, union: UnionNumber) -> Result<Option<Receipt>> {
     use rusqlite::OptionalExtension as _;

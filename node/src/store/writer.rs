@@ -91,7 +91,7 @@ impl Writer {
                     refuse(std::mem::take(&mut jobs), &error);
                 }
             }
-            self.bell.ring();
+            self.bell.ring(self.ledger.changed());
         }
         self.recover()
     }

@@ -18,7 +18,7 @@ use tonic::{
     transport::{Channel, Endpoint, Uri},
 };
 
-use super::line::Dial;
+use super::{exchange::LONGEST_PAUSE, line::Dial};
 use crate::identity::{certificates, tls};
 
 /// The handshake, TLS and HTTP/2, may take so long.
@@ -202,7 +202,8 @@ impl Declined {
             return None;
         }
         let retry_after = word(joining::RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
-        Some(Declined { reason, sentence: shown::said(status.message()), retry_after })
+        let (sentence, retry_after) = (shown::said(status.message()), LONGEST_PAUSE.min(retry_after));
+        Some(Declined { reason, sentence, retry_after })
     }
 }
 

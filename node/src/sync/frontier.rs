@@ -1,17 +1,37 @@
 //! What two unions share, and how far one of them has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use huiliu_proto::{
     feed::Scope,
     id::{FeedId, Hash},
     signed::Receipt,
-    union::UnionNumber,
+    union::{Level, UnionNumber},
 };
 use rusqlite::Connection;
 
-use crate::store::{Result, feeds, receipts};
+use crate::store::{Result, feeds, feeds::FeedRow, receipts};
+
+/// Which feeds are sent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// What hubs say down: enrolments, before what they admit.
+    Authority,
+    Other,
+}
+
+impl Rank {
+    fn of(scope: Scope) -> Rank {
+        match scope {
+            Scope::Branch(_) | Scope::Everyone => Rank::Authority,
+            Scope::Own(_) => Rank::Other,
+        }
+    }
+}
+
+/// The order in which feeds are sent: by rank, and within it from the top of the tree down.
+pub type Order = (Rank, Level, UnionNumber, FeedId);
 
 /// One feed, as far as it is packed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +39,7 @@ pub struct State {
     pub feed: FeedId,
     pub union: UnionNumber,
     pub header: Bytes,
-    /// Feeds that speak down carry enrolments and go first.
-    pub authority: bool,
+    pub rank: Rank,
     pub size: u64,
     pub root: Hash,
     pub time: i64,
@@ -30,42 +49,131 @@ pub struct State {
     pub settled: bool,
 }
 
+impl State {
+    /// `None` of a feed of which nothing is signed yet.
+    fn of(row: &FeedRow) -> Option<State> {
+        let head = row.head.as_ref()?;
+        Some(State {
+            feed: row.feed.id,
+            union: row.feed.union,
+            header: row.feed.header.clone(),
+            rank: Rank::of(row.feed.scope),
+            size: head.size,
+            root: head.root,
+            time: head.time,
+            diverged: row.diverged,
+            settled: row.settled,
+        })
+    }
+
+    pub fn order(&self) -> Order {
+        (self.rank, self.union.level(), self.union, self.feed)
+    }
+}
+
 /// All feeds two unions share, and the receipts that one of them is owed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frontier {
     pub states: BTreeMap<FeedId, State>,
     /// Receipts of the upper of the two, and of the levels above it: for feeds from the lower one's part of the tree,
     /// and for what is said down to it, each by levels above the one that writes it.
-    pub receipts: Vec<Receipt>,
+    pub receipts: BTreeMap<(FeedId, u64), Receipt>,
+}
+
+/// What has become of some feeds: each as it is now, with all its receipts; nothing of one that is shared no longer.
+pub type Delta = BTreeMap<FeedId, Option<(State, Vec<Receipt>)>>;
+
+/// Digests of what one union has among the shared feeds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Group {
+    pub states: [u8; 16],
+    /// Empty where there are no receipts.
+    pub receipts: Option<[u8; 16]>,
+}
+
+/// In the order of which receipts are told and hashed.
+pub fn key(receipt: &Receipt) -> (FeedId, u64) {
+    (receipt.feed, receipt.union.into())
+}
+
+fn is_owed(receipt: &Receipt, writer: UnionNumber, upper: UnionNumber) -> bool {
+    receipt.union.contains(upper) && receipt.union.contains(writer) && receipt.union != writer
+}
+
+fn upper(me: UnionNumber, peer: UnionNumber) -> UnionNumber {
+    if peer.contains(me) { peer } else { me }
 }
 
 impl Frontier {
     pub fn read(conn: &Connection, me: UnionNumber, peer: UnionNumber) -> Result<Frontier> {
-        let mut states = BTreeMap::new();
-        for row in feeds::shared(conn, me, peer)? {
-            let Some(head) = &row.head else { continue };
-            states.insert(
-                row.feed.id,
-                State {
-                    feed: row.feed.id,
-                    union: row.feed.union,
-                    header: row.feed.header.clone(),
-                    authority: !matches!(row.feed.scope, Scope::Own(_)),
-                    size: head.size,
-                    root: head.root,
-                    time: head.time,
-                    diverged: row.diverged,
-                    settled: row.settled,
-                },
-            );
-        }
-        let (upper, lower) = if peer.contains(me) { (peer, me) } else { (me, peer) };
+        let shared = feeds::shared(conn, me, peer)?;
+        let states: BTreeMap<FeedId, State> =
+            shared.iter().filter_map(State::of).map(|state| (state.feed, state)).collect();
+        let upper = upper(me, peer);
+        let lower = if upper == me { peer } else { me };
         let mut owed = receipts::around(conn, lower)?;
-        owed.retain(|r| {
-            let writer = states.get(&r.feed).map(|s: &State| s.union);
-            writer.is_some_and(|writer| r.union.contains(upper) && r.union.contains(writer) && r.union != writer)
+        owed.retain(|r| states.get(&r.feed).is_some_and(|s| is_owed(r, s.union, upper)));
+        let receipts = owed.into_iter().map(|r| (key(&r), r)).collect();
+        Ok(Frontier { states, receipts })
+    }
+
+    /// The same of these feeds only.
+    pub fn delta(conn: &Connection, me: UnionNumber, peer: UnionNumber, of: &BTreeSet<FeedId>) -> Result<Delta> {
+        let upper = upper(me, peer);
+        let mut delta = Delta::new();
+        for feed in of {
+            let row = feeds::by_id(conn, feed)?.filter(|row| feeds::is_shared(row, me, peer));
+            let now = match row.as_ref().and_then(State::of) {
+                Some(state) => {
+                    let mut receipts = receipts::for_feed(conn, feed)?;
+                    receipts.retain(|r| is_owed(r, state.union, upper));
+                    Some((state, receipts))
+                }
+                None => None,
+            };
+            delta.insert(*feed, now);
+        }
+        Ok(delta)
+    }
+
+    /// The same of all feeds, among them those that were known and may be gone.
+    pub fn whole(conn: &Connection, me: UnionNumber, peer: UnionNumber, known: &BTreeSet<FeedId>) -> Result<Delta> {
+        let Frontier { states, receipts } = Frontier::read(conn, me, peer)?;
+        let mut delta: Delta = known.iter().map(|feed| (*feed, None)).collect();
+        delta.extend(states.into_iter().map(|(feed, state)| (feed, Some((state, vec![])))));
+        for ((feed, _), receipt) in receipts {
+            if let Some(Some((_, of))) = delta.get_mut(&feed) {
+                of.push(receipt);
+            }
+        }
+        Ok(delta)
+    }
+
+    /// Takes over what has changed, and forgets what has not from the delta.
+    pub fn apply(&mut self, delta: &mut Delta) {
+        delta.retain(|feed, now| {
+            let before = self.states.get(feed);
+            let receipts: Vec<&Receipt> = self.receipts_for(feed).collect();
+            match now {
+                Some((state, of)) => before != Some(&*state) || receipts != of.iter().collect::<Vec<_>>(),
+                None => before.is_some(),
+            }
         });
-        Ok(Frontier { states, receipts: owed })
+        for (feed, now) in delta.iter() {
+            let old: Vec<(FeedId, u64)> = self.receipts_for(feed).map(key).collect();
+            old.iter().for_each(|key| drop(self.receipts.remove(key)));
+            match now {
+                Some((state, receipts)) => {
+                    self.states.insert(*feed, state.clone());
+                    self.receipts.extend(receipts.iter().map(|r| (key(r), r.clone())));
+                }
+                None => drop(self.states.remove(feed)),
+            }
+        }
+    }
+
+    fn receipts_for(&self, feed: &FeedId) -> impl Iterator<Item = &Receipt> {
+        self.receipts.range((*feed, 0)..=(*feed, u64::MAX)).map(|(_, receipt)| receipt)
     }
 
     /// One hash over everything shared.
@@ -73,35 +181,45 @@ impl Frontier {
         digest(self.states.values())
     }
 
-    /// One hash per union that owns something shared.
-    pub fn groups(&self) -> BTreeMap<u64, [u8; 16]> {
-        let mut unions: BTreeMap<u64, Vec<&State>> = BTreeMap::new();
+    /// Two hashes per union that owns something shared.
+    pub fn groups(&self) -> BTreeMap<u64, Group> {
+        let mut unions: BTreeMap<u64, (Vec<&State>, Vec<&Receipt>)> = BTreeMap::new();
         for state in self.states.values() {
-            unions.entry(state.union.into()).or_default().push(state);
+            unions.entry(state.union.into()).or_default().0.push(state);
         }
-        unions
-            .into_iter()
-            .map(|(union, states)| {
-                let mut short = [0; 16];
-                short.copy_from_slice(&digest(states.into_iter()).0[..16]);
-                (union, short)
-            })
-            .collect()
+        for receipt in self.receipts.values() {
+            let Some(state) = self.states.get(&receipt.feed) else { continue };
+            unions.entry(state.union.into()).or_default().1.push(receipt);
+        }
+        let short = |hash: Hash| {
+            let mut short = [0; 16];
+            short.copy_from_slice(&hash.0[..16]);
+            short
+        };
+        let group = |(union, (states, receipts)): (u64, (Vec<&State>, Vec<&Receipt>))| {
+            let receipts = (!receipts.is_empty()).then(|| short(receipts_digest(receipts.into_iter())));
+            (union, Group { states: short(digest(states.into_iter())), receipts })
+        };
+        unions.into_iter().map(group).collect()
     }
 
     pub fn receipts_digest(&self) -> Hash {
-        let parts: Vec<Vec<u8>> = self
-            .receipts
-            .iter()
-            .map(|r| [r.feed.as_bytes(), &u64::from(r.union).to_be_bytes(), &r.size.to_be_bytes()].concat())
-            .collect();
-        Hash::of(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        receipts_digest(self.receipts.values())
     }
 }
 
+/// See sync.proto.
 fn digest<'a>(states: impl Iterator<Item = &'a State>) -> Hash {
     let parts: Vec<Vec<u8>> = states
         .map(|s| [s.feed.as_bytes(), &s.size.to_be_bytes(), s.root.as_bytes(), &s.time.to_be_bytes()].concat())
+        .collect();
+    Hash::of(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+/// See sync.proto.
+fn receipts_digest<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Hash {
+    let parts: Vec<Vec<u8>> = receipts
+        .map(|r| [r.feed.as_bytes(), &u64::from(r.union).to_be_bytes(), &r.size.to_be_bytes()].concat())
         .collect();
     Hash::of(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }

@@ -1,40 +1,45 @@
 //! Carries an exchange over any pair of streams: reads and writes the store, sends and receives frames.
 
-use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
+mod work;
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    future::Future,
+    pin::Pin,
+    time::Duration,
+};
 
 use futures_core::Stream;
 use huiliu_proto::{
     id::{DeviceId, FeedId},
-    signed::Receipt,
+    shown,
     union::UnionNumber,
-    v1,
+    v1::{self, Farewell, frame::Frame},
 };
-use prost::Message as _;
-use rusqlite::Connection;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
 
 use super::{
-    exchange::{Action, End, Event, Exchange, Speaker, Tally},
+    exchange::{Action, Cause, End, Event, Exchange, Speaker, Tally},
     frontier::Frontier,
 };
 use crate::{
-    ledger::{Intake, Ledger, watchful},
-    store::{Result, Store, evidence::Neighbour, feeds, feeds::SegmentRow, receipts, receipts::Link, rollups},
+    ledger::{Incoming, Intake},
+    store::{Changed, Changes, Result, Store, evidence::Neighbour, receipts, receipts::Link, turns::Turn},
 };
 
-/// A stream on which nothing is heard for so long, while something is awaited, is given up.
-const SILENCE: Duration = Duration::from_secs(60);
+/// An end that owes something and makes no progress for so long is given up.
+pub const SILENCE: Duration = Duration::from_secs(60);
 /// Changes that come close together travel together.
 const GATHER: Duration = Duration::from_millis(20);
 /// How often an open line on which all is well is asked for what should have come over it.
 const LOOK: Duration = Duration::from_secs(120);
-/// How long, and for how many frames, a goodbye is listened for after the other end has hung up.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the other end may take to read a goodbye and to close the line; and how long, and for how many frames, a
+/// goodbye is listened for after the other end has hung up.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 const LAST_FRAMES: usize = 64;
-/// Segments read in one go.
-const READ: usize = 4;
-const READ_BYTES: usize = 1 << 20;
+/// Frames that may wait to be sent. Beyond it nothing more is heard, until the other end has read some.
+const MOST_OUTGOING: usize = 256;
 
 type Taking = Pin<Box<dyn Future<Output = Result<Intake>> + Send>>;
 
@@ -54,6 +59,8 @@ pub struct Ends {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub end: End,
+    /// Both had the same when it ended: a line that is cut then has cost nothing.
+    pub even: bool,
     pub tally: Tally,
 }
 
@@ -71,18 +78,25 @@ pub async fn run<I>(
 where
     I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
 {
-    let report = converse(store, &ends, incoming, outgoing, progress).await;
+    let report = match Session::open(store, &ends, incoming, outgoing).await {
+        Ok(session) => session.converse(progress).await,
+        Err(error) => Err(error),
+    };
     if matches!(&report, Ok(Report { end: End::Done, .. })) {
-        watch(store, ends.me.union, Neighbour { union: ends.peer, device: ends.peer_device }).await?;
+        work::watch(store, ends.me.union, Neighbour { union: ends.peer, device: ends.peer_device }).await?;
     }
     let error = match &report {
-        Ok(Report { end: End::Done, tally }) if tally.refused.is_empty() => None,
-        Ok(Report { end: End::Done, tally }) => tally.refused.values().next().cloned(),
-        Ok(Report { end: End::Broken { word, detail, .. }, .. }) => Some(format!("{word}: {detail}")),
         Err(error) => Some(error.to_string()),
+        Ok(Report { end: End::Broken { cause: Cause::Line, .. }, even: true, tally }) => refused(tally),
+        Ok(Report { end: End::Broken { cause, detail, .. }, .. }) => Some(format!("{}: {detail}", cause.word())),
+        Ok(Report { end: End::Done, tally, .. }) => refused(tally),
     };
     note(store, ends.peer_device, ends.peer, error).await?;
     report
+}
+
+fn refused(tally: &Tally) -> Option<String> {
+    tally.refused.values().next().cloned()
 }
 
 /// Writes down how the last call with a neighbour went: well, or with this error.
@@ -96,122 +110,277 @@ pub async fn note(store: &Store, device: DeviceId, union: UnionNumber, error: Op
         .await
 }
 
-async fn converse<I>(
-    store: &Store,
-    ends: &Ends,
-    mut incoming: I,
+/// What a session was woken by.
+enum Heard {
+    Sent,
+    HungUp,
+    Frame(Option<std::result::Result<v1::Frame, tonic::Status>>),
+    Answer(Result<Intake>),
+    Changed,
+    Gathered,
+    Waited,
+    Look,
+    Silence,
+}
+
+struct Session<'a, I> {
+    store: &'a Store,
+    ends: &'a Ends,
+    peer: Neighbour,
+    incoming: I,
     outgoing: mpsc::Sender<v1::Frame>,
-    progress: Progress<'_>,
-) -> Result<Report>
+    /// Frames that wait to be sent.
+    outbox: VecDeque<Frame>,
+    exchange: Exchange,
+    actions: VecDeque<Action>,
+    changes: Changes,
+    /// Batches given to the writer and not answered yet, in their order: while one is written, the next is read.
+    taking: VecDeque<(FeedId, Taking)>,
+    /// Batches that are not this session's turn yet.
+    waiting: VecDeque<Incoming>,
+    turn: Turn,
+    noted: bool,
+}
+
+impl<'a, I> Session<'a, I>
 where
     I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
 {
-    let peer = Neighbour { union: ends.peer, device: ends.peer_device };
-    let mut changes = store.changes();
-    store.write(Ledger::tend).await?;
-    changes.look();
-    let (me_union, peer_union) = (ends.me.union, ends.peer);
-    let frontier = store.look(move |conn| Frontier::read(conn, me_union, peer_union)).await?;
-    let mut seen = frontier.clone();
-    let (mut exchange, first) = Exchange::open(ends.me.clone(), peer, ends.calls, ends.stay, frontier);
-    let mut actions: VecDeque<Action> = first.into();
-    let mut noted = false;
-    // Batches given to the writer and not answered yet, in their order: while one is written, the next is read.
-    let mut taking: VecDeque<(FeedId, Taking)> = VecDeque::new();
-    let mut gathered: Option<Instant> = None;
-    let mut next_look = Instant::now() + LOOK;
-    loop {
-        while let Some(action) = actions.pop_front() {
-            let event = match action {
-                Action::Send(frame) => {
-                    if outgoing.send(v1::Frame { frame: Some(frame) }).await.is_err() {
-                        // Who hangs up may have said why.
-                        return Ok(match last_words(&mut incoming).await {
-                            Some(end) => Report { end, tally: exchange.tally },
-                            None => broken(&exchange, "line", "the line was cut"),
-                        });
+    async fn open(
+        store: &'a Store,
+        ends: &'a Ends,
+        incoming: I,
+        outgoing: mpsc::Sender<v1::Frame>,
+    ) -> Result<Session<'a, I>> {
+        let peer = Neighbour { union: ends.peer, device: ends.peer_device };
+        // What is written from here on is heard of, whether what is read below holds it or not.
+        let changes = store.changes();
+        work::tend(store).await?;
+        let (me, them) = (ends.me.union, ends.peer);
+        let frontier = store.look(move |conn| Frontier::read(conn, me, them)).await?;
+        let (exchange, first) = Exchange::open(ends.me.clone(), peer, ends.calls, ends.stay, frontier);
+        Ok(Session {
+            store,
+            ends,
+            peer,
+            incoming,
+            outgoing,
+            outbox: VecDeque::new(),
+            exchange,
+            actions: first.into(),
+            changes,
+            taking: VecDeque::new(),
+            waiting: VecDeque::new(),
+            turn: store.turns().enter(),
+            noted: false,
+        })
+    }
+
+    fn step(&mut self, event: Event) {
+        self.actions.extend(self.exchange.step(event));
+    }
+
+    async fn converse(mut self, progress: Progress<'_>) -> Result<Report> {
+        let mut gathered: Option<Instant> = None;
+        let mut waited: Option<Instant> = None;
+        let mut next_look = Instant::now() + LOOK;
+        // When the other end was last owed nothing, or brought the conversation on.
+        let (mut moved_at, mut moved) = (Instant::now(), 0);
+        loop {
+            while let Some(action) = self.actions.pop_front() {
+                match action {
+                    Action::End(end) => return Ok(self.close(end).await),
+                    Action::Wait { seconds } => {
+                        waited = Some(Instant::now() + Duration::from_secs(seconds.into()));
                     }
-                    None
+                    action => self.act(action).await?,
                 }
-                Action::Read { feed, from } => {
-                    let (segments, head) = store.look(move |conn| segments(conn, &feed, from)).await?;
-                    Some(Event::Read { feed, segments, head })
+            }
+            self.hand_in().await?;
+            progress(&self.exchange.tally);
+            if self.even() && !self.noted {
+                self.noted = true;
+                work::watch(self.store, self.ends.me.union, self.peer).await?;
+                if self.ends.stay {
+                    note(self.store, self.ends.peer_device, self.ends.peer, None).await?;
                 }
-                Action::Take(batch) => {
-                    let feed = batch.feed;
-                    let submitted = store.submit(move |ledger| ledger.take_in(&batch)).await?;
-                    taking.push_back((feed, Box::pin(submitted.answer())));
-                    None
+            }
+            let owed = self.exchange.awaits() || !self.outbox.is_empty();
+            let now = self.exchange.progress();
+            if std::mem::replace(&mut moved, now) != now || !owed || !self.taking.is_empty() {
+                moved_at = Instant::now();
+            }
+            let heard = tokio::select! {
+                biased;
+                place = self.outgoing.reserve(), if !self.outbox.is_empty() => match place {
+                    Ok(place) => {
+                        if let Some(frame) = self.outbox.pop_front() {
+                            place.send(v1::Frame { frame: Some(frame) });
+                        }
+                        Heard::Sent
+                    }
+                    Err(_) => Heard::HungUp,
+                },
+                frame = self.incoming.next(), if self.outbox.len() < MOST_OUTGOING => Heard::Frame(frame),
+                intake = next(&mut self.taking), if !self.taking.is_empty() => Heard::Answer(intake),
+                () = self.changes.changed(), if gathered.is_none() => Heard::Changed,
+                () = tokio::time::sleep_until(gathered.unwrap_or_else(Instant::now)), if gathered.is_some() => {
+                    Heard::Gathered
                 }
-                Action::Keep(receipts) => {
-                    store.write(move |ledger| keep(ledger, receipts, peer)).await?;
-                    None
-                }
-                Action::Behind { feed, says } => {
-                    store.write(move |ledger| ledger.fell_behind(&feed, says, peer)).await?;
-                    None
-                }
-                Action::Forked { feed, head } => {
-                    let wanted = store.write(move |ledger| ledger.heard_of_fork(&feed, &head, peer)).await?;
-                    Some(Event::Forked { wanted })
-                }
-                Action::Settle { feed } => {
-                    let wanted = store.write(move |ledger| ledger.settle_on(&feed)).await?;
-                    Some(Event::Forked { wanted })
-                }
-                Action::End(end) => return Ok(Report { end, tally: exchange.tally }),
+                () = tokio::time::sleep_until(waited.unwrap_or_else(Instant::now)), if waited.is_some() => Heard::Waited,
+                () = tokio::time::sleep_until(next_look), if self.exchange.settled() => Heard::Look,
+                () = tokio::time::sleep_until(moved_at + SILENCE), if owed => Heard::Silence,
             };
-            if let Some(event) = event {
-                actions.extend(exchange.step(event));
-            }
-        }
-        progress(&exchange.tally);
-        if exchange.settled() && !noted {
-            noted = true;
-            watch(store, ends.me.union, peer).await?;
-            if ends.stay {
-                // What others commit meanwhile is heard in the next turn: no look here, or it would be lost.
-                note(store, ends.peer_device, ends.peer, None).await?;
-            }
-        }
-        tokio::select! {
-            biased;
-            frame = incoming.next() => match frame {
-                Some(Ok(v1::Frame { frame: Some(frame) })) => actions.extend(exchange.step(Event::Frame(frame))),
-                Some(Ok(_)) => {}
-                Some(Err(status)) => return Ok(broken(&exchange, "line", status.message())),
-                None => return Ok(broken(&exchange, "line", "the other end closed the line")),
-            },
-            intake = next(&mut taking), if !taking.is_empty() => {
-                if let Some((feed, _)) = taking.pop_front() {
-                    actions.extend(exchange.step(Event::Taken { feed, intake: intake? }));
+            match heard {
+                Heard::Sent => moved_at = Instant::now(),
+                Heard::HungUp => {
+                    // Who hangs up may have said why.
+                    let end = self.last_words().await;
+                    return Ok(self.report(end));
+                }
+                Heard::Frame(Some(Ok(v1::Frame { frame: Some(frame) }))) => self.step(Event::Frame(frame)),
+                // Of a later protocol: passed over.
+                Heard::Frame(Some(Ok(_))) => {}
+                Heard::Frame(Some(Err(status))) => return Ok(self.report(line(status.message()))),
+                Heard::Frame(None) => return Ok(self.report(line("the other end closed the line"))),
+                Heard::Answer(intake) => self.answered(intake?),
+                Heard::Changed => gathered = Some(Instant::now() + GATHER),
+                Heard::Gathered => {
+                    gathered = None;
+                    self.hear_changes().await?;
+                }
+                Heard::Waited => {
+                    waited = None;
+                    self.step(Event::Waited);
+                }
+                Heard::Look => {
+                    next_look = Instant::now() + LOOK;
+                    work::watch(self.store, self.ends.me.union, self.peer).await?;
+                }
+                Heard::Silence => {
+                    let detail = "the other end was silent for a minute".into();
+                    let bye = v1::Goodbye { reason: Farewell::Silence.into(), detail, retry_after: 0 };
+                    let end = End::heard(&bye);
+                    // It is not waited for: who does not listen now has had its minute.
+                    let _ = self.outgoing.try_send(v1::Frame { frame: Some(Frame::Goodbye(bye)) });
+                    return Ok(self.report(end));
                 }
             }
-            () = changes.changed(), if gathered.is_none() => gathered = Some(Instant::now() + GATHER),
-            () = tokio::time::sleep_until(gathered.unwrap_or_else(Instant::now)), if gathered.is_some() => {
-                gathered = None;
-                changes.look();
-                tend(store).await?;
-                changes.look();
-                let frontier = store.look(move |conn| Frontier::read(conn, me_union, peer_union)).await?;
-                if frontier != seen {
-                    // What it holds of batches that are under way came from there, and is not to be sent back.
-                    while let Some((feed, answer)) = taking.pop_front() {
-                        actions.extend(exchange.step(Event::Taken { feed, intake: answer.await? }));
-                    }
-                    seen = frontier.clone();
-                    noted = false;
-                    actions.extend(exchange.step(Event::Frontier(Box::new(frontier))));
-                }
+        }
+    }
+
+    async fn act(&mut self, action: Action) -> Result<()> {
+        let (store, peer) = (self.store, self.peer);
+        match action {
+            Action::Send(frame) => self.outbox.push_back(frame),
+            Action::Read { feed, from } => {
+                let (segments, head) = store.look(move |conn| work::segments(conn, &feed, from)).await?;
+                self.step(Event::Read { feed, segments, head });
             }
-            () = tokio::time::sleep_until(next_look), if exchange.settled() => {
-                next_look = Instant::now() + LOOK;
-                watch(store, ends.me.union, peer).await?;
+            Action::Take(batch) => self.waiting.push_back(batch),
+            Action::Keep(receipts) => work::keep(store, receipts, peer).await?,
+            Action::Behind { feed, says } => {
+                store.write(move |ledger| ledger.fell_behind(&feed, says, peer)).await?;
             }
-            () = tokio::time::sleep(SILENCE), if !exchange.settled() => {
-                return Ok(broken(&exchange, "silence", "nothing was heard for a minute"));
+            Action::Forked { feed, head } => {
+                let wanted = store.write(move |ledger| ledger.heard_of_fork(&feed, &head, peer)).await?;
+                self.step(Event::Forked { wanted });
+            }
+            Action::Settle { feed } => {
+                let wanted = store.write(move |ledger| ledger.settle_on(&feed)).await?;
+                self.step(Event::Forked { wanted });
+            }
+            Action::Wait { .. } | Action::End(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Gives the writer as many batches as are this session's turn.
+    async fn hand_in(&mut self) -> Result<()> {
+        let share = self.turn.share(!(self.waiting.is_empty() && self.taking.is_empty()));
+        while self.taking.len() < share
+            && let Some(batch) = self.waiting.pop_front()
+        {
+            let feed = batch.feed;
+            let submitted = self.store.submit(move |ledger| ledger.take_in(&batch)).await?;
+            self.taking.push_back((feed, Box::pin(submitted.answer())));
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, intake: Intake) {
+        if let Some((feed, _)) = self.taking.pop_front() {
+            self.step(Event::Taken { feed, intake });
+        }
+    }
+
+    /// Something was committed, here or elsewhere.
+    async fn hear_changes(&mut self) -> Result<()> {
+        let changed = self.changes.take();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        // What it writes is heard in the next turn, and so is what others write meanwhile.
+        work::tend(self.store).await?;
+        let (me, peer) = (self.ends.me.union, self.ends.peer);
+        let delta = match changed {
+            Changed::Feeds(feeds) => self.store.look(move |conn| Frontier::delta(conn, me, peer, &feeds)).await?,
+            Changed::All => {
+                let known: BTreeSet<FeedId> = self.exchange.feeds().collect();
+                self.store.look(move |conn| Frontier::whole(conn, me, peer, &known)).await?
+            }
+        };
+        // What it holds of batches that are under way came from there, and is not to be sent back.
+        while !self.taking.is_empty() {
+            let intake = next(&mut self.taking).await?;
+            self.answered(intake);
+        }
+        let before = self.exchange.changes();
+        self.step(Event::Changed(delta));
+        self.noted &= self.exchange.changes() == before;
+        Ok(())
+    }
+
+    /// Both have the same, and the other end has been told all there is to tell.
+    fn even(&self) -> bool {
+        self.exchange.settled() && self.outbox.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Says what is left to say, and sees to it that the other end hears it: who called reads on until the other end
+    /// closes the line, and only then lets go of it.
+    async fn close(mut self, end: End) -> Report {
+        let said = self.outbox.iter().any(|frame| matches!(frame, Frame::Goodbye(_)));
+        let last = Instant::now() + LAST_WORDS;
+        while let Some(frame) = self.outbox.pop_front() {
+            let sent = tokio::time::timeout_at(last, self.outgoing.send(v1::Frame { frame: Some(frame) })).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                break;
             }
         }
+        let report = self.report(end);
+        let Session { mut incoming, outgoing, ends, .. } = self;
+        drop(outgoing);
+        if said && ends.calls {
+            while let Ok(Some(Ok(_))) = tokio::time::timeout_at(last, incoming.next()).await {}
+        }
+        report
+    }
+
+    /// The goodbye among the frames that were still on their way when the other end hung up.
+    async fn last_words(&mut self) -> End {
+        let last = Instant::now() + LAST_WORDS;
+        for _ in 0..LAST_FRAMES {
+            match tokio::time::timeout_at(last, self.incoming.next()).await {
+                Ok(Some(Ok(v1::Frame { frame: Some(Frame::Goodbye(bye)) }))) => return End::heard(&bye),
+                Ok(Some(Ok(_))) => {}
+                _ => break,
+            }
+        }
+        line("the line was cut")
+    }
+
+    fn report(&self, end: End) -> Report {
+        Report { even: end == End::Done || self.even(), end, tally: self.exchange.tally.clone() }
     }
 }
 
@@ -223,74 +392,6 @@ async fn next(taking: &mut VecDeque<(FeedId, Taking)>) -> Result<Intake> {
     }
 }
 
-/// The goodbye among the frames that were still on their way when the other end hung up.
-async fn last_words<I>(incoming: &mut I) -> Option<End>
-where
-    I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
-{
-    for _ in 0..LAST_FRAMES {
-        let frame = tokio::time::timeout(LAST_WORDS, incoming.next()).await.ok()??.ok()?.frame?;
-        if let v1::frame::Frame::Goodbye(bye) = frame {
-            return Some(End::heard(&bye));
-        }
-    }
-    None
-}
-
-fn broken(exchange: &Exchange, word: &str, detail: &str) -> Report {
-    let end = End::Broken { word: word.into(), detail: detail.into(), retry_after: 0 };
-    Report { end, tally: exchange.tally.clone() }
-}
-
-/// Packs and signs what is new and writes statements that are due, where there is anything to do: a write that does
-/// nothing would wake every other session for nothing.
-async fn tend(store: &Store) -> Result<()> {
-    let due = store.look(|conn| {
-        let unpacked = feeds::owned(conn)?.iter().any(|f| f.packed < f.size());
-        Ok(unpacked || !rollups::due(conn)?.is_empty())
-    });
-    if due.await? {
-        store.write(Ledger::tend).await?;
-    }
-    Ok(())
-}
-
-/// Segments of a feed from operation `from` on, a bounded amount, and its latest head.
-fn segments(conn: &Connection, feed: &FeedId, from: u64) -> Result<(Vec<SegmentRow>, Option<v1::Signed>)> {
-    let Some(row) = feeds::by_id(conn, feed)? else { return Ok((vec![], None)) };
-    let mut segments: Vec<SegmentRow> = vec![];
-    let (mut at, mut bytes) = (from, 0);
-    while at < row.packed && segments.len() < READ && bytes < READ_BYTES {
-        let Some(segment) = feeds::segment(conn, row.no, at)? else { break };
-        at = segment.first + segment.count;
-        bytes += segment.bytes.len();
-        segments.push(segment);
-    }
-    // The feed may have been cut or have grown since it was offered: then this head is not the one that was meant.
-    Ok((segments, row.head.filter(|h| h.size == from).map(|h| h.signed)))
-}
-
-/// Looks, where there is anything to look at, for what a neighbour should have told or passed on by now.
-async fn watch(store: &Store, me: UnionNumber, peer: Neighbour) -> Result<()> {
-    let now = store.now();
-    if store.look(move |conn| watchful(conn, me, peer.union, now)).await? {
-        store.write(move |ledger| ledger.settled_with(peer)).await?;
-    }
-    Ok(())
-}
-
-fn keep(ledger: &mut Ledger, receipts: Vec<v1::Signed>, from: Neighbour) -> Result<()> {
-    for signed in receipts {
-        match Receipt::verify(signed.clone()) {
-            Ok(receipt) => {
-                ledger.take_receipt(&receipt)?;
-            }
-            Err(error) => {
-                let feed = v1::Receipt::decode(signed.message.clone()).ok();
-                let feed = feed.and_then(|receipt| FeedId::try_from(&receipt.feed[..]).ok());
-                ledger.forged(feed.unwrap_or(FeedId([0; 16])), &signed, from, "receipt", &error.to_string())?;
-            }
-        }
-    }
-    Ok(())
+fn line(detail: &str) -> End {
+    End::Broken { cause: Cause::Line, detail: shown::said(detail), retry_after: 0 }
 }

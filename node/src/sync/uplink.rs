@@ -9,10 +9,10 @@ use tonic::{Status, transport::Channel};
 
 use super::{
     call::{self, Declined, Overheard, Trouble},
-    exchange::{AGAIN, End, Speaker},
+    exchange::{End, Speaker},
     join::{self, JoinError},
     line::Dial,
-    session::{self, Ends, Progress, Report},
+    session::{self, Ends, Progress, Report, SILENCE},
 };
 use crate::{
     clock::{Clock, Dice},
@@ -71,7 +71,7 @@ impl Uplink {
     /// One exchange; with `stay` it lasts until the line breaks.
     pub async fn exchange(&self, stay: bool, progress: Progress<'_>) -> Result<Report, UplinkError> {
         let mut ended = self.call(stay, progress).await;
-        if let Ok(Report { end: End::Done, tally }) = &ended
+        if let Ok(Report { end: End::Done, tally, .. }) = &ended
             && tally.received > 0
             && self.has_unsent().await?
         {
@@ -101,7 +101,7 @@ impl Uplink {
         loop {
             let report = self.call_once(stay, progress).await?;
             calls += 1;
-            if calls == CALLS || !matches!(&report.end, End::Broken { word, .. } if word == AGAIN) {
+            if calls == CALLS || !report.end.is_again() {
                 return Ok(report);
             }
         }
@@ -118,7 +118,11 @@ impl Uplink {
         let speaker = Speaker { network: config.network.clone(), union: config.union, device: me.device() };
         let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay };
         let (send, receive) = mpsc::channel(16);
-        let answer = client.exchange(ReceiverStream::new(receive)).await;
+        let answer = tokio::time::timeout(SILENCE, client.exchange(ReceiverStream::new(receive))).await;
+        let Ok(answer) = answer else {
+            let trouble = Trouble::Line("no answer in time".into());
+            return Err(UplinkError::Unreachable { address: parent.address.clone(), trouble });
+        };
         let declined = |status: Status| match Declined::read(&status) {
             Some(declined) => UplinkError::Declined(declined),
             None => {
@@ -146,8 +150,8 @@ impl Uplink {
                 ended = self.exchange(true, &|_| ()) => ended,
             };
             let retry_after = match ended {
-                Ok(Report { end: End::Broken { word, detail, retry_after }, .. }) => {
-                    tracing::info!(word, detail, "the exchange ended");
+                Ok(Report { end: End::Broken { cause, detail, retry_after }, .. }) => {
+                    tracing::info!(cause = cause.word(), detail, "the exchange ended");
                     Duration::from_secs(retry_after.into())
                 }
                 Ok(Report { end: End::Done, .. }) => Duration::ZERO,

@@ -1,0 +1,172 @@
+//! What the other end lacks: read a little ahead, sent in order, acknowledged.
+
+use bytes::Bytes;
+use huiliu_proto::{
+    id::FeedId,
+    shown,
+    v1::{self, Farewell, Refusal, Standing, frame::Frame},
+};
+
+use super::{Action, Exchange, LONGEST_WAIT, Phase, Theirs, WINDOW};
+use crate::{store::feeds::SegmentRow, sync::frontier::State};
+
+/// Bytes that are read ahead of the line, over all feeds. One read more may be on top of it.
+const READY: usize = 2 << 20;
+
+impl Exchange {
+    /// Whether the other end lacks something of a feed, and from which operation on.
+    fn lack(&self, state: &State) -> Option<u64> {
+        let theirs = self.theirs.get(&state.feed).copied().unwrap_or_default();
+        let more = state.size > theirs.sent.max(theirs.size);
+        let newer =
+            state.size == theirs.size && state.time > theirs.time.max(theirs.sent_time) && theirs.sent <= theirs.size;
+        // Other roots of equal sizes, or a shorter history that was settled on: the head alone is sent, and the other end
+        // sees the fork.
+        let level = state.size == theirs.size || (state.settled && state.size < theirs.size);
+        let forked = level && theirs.root.is_some_and(|root| root != state.root);
+        let open = !theirs.reading && !theirs.left && !theirs.later;
+        (open && (more || newer || forked)).then(|| theirs.sent.max(theirs.size).min(state.size))
+    }
+
+    /// Sends what is ready, and keeps the disk a bounded step ahead of the line.
+    pub(super) fn offer(&mut self, actions: &mut Vec<Action>) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        self.send_ready(actions);
+        while self.reading == 0
+            && self.ready_bytes < READY
+            && let Some(order) = self.lacking.pop_first()
+        {
+            let Some(state) = self.frontier.states.get(&order.3) else { continue };
+            let Some(from) = self.lack(state) else { continue };
+            let feed = state.feed;
+            let theirs = self.theirs.entry(feed).or_default();
+            theirs.reading = true;
+            // Held against ours now; a fork is spoken of once.
+            if theirs.size >= from {
+                theirs.root = None;
+            }
+            self.reading += 1;
+            actions.push(Action::Read { feed, from });
+        }
+    }
+
+    pub(super) fn have_read(&mut self, feed: FeedId, segments: Vec<SegmentRow>, head: Option<v1::Signed>) {
+        self.reading = self.reading.saturating_sub(1);
+        let state = self.frontier.states.get(&feed);
+        let (size, time) = state.map_or((0, 0), |s| (s.size, s.time));
+        let theirs = self.theirs.entry(feed).or_default();
+        theirs.reading = false;
+        if theirs.left || theirs.later {
+            return;
+        }
+        if let Some(last) = segments.last() {
+            theirs.sent = last.first + last.count;
+        } else if let Some(head) = head {
+            // Nothing new but the head itself.
+            theirs.sent = theirs.sent.max(theirs.size);
+            theirs.sent_time = time;
+            let first = theirs.sent.min(size);
+            self.ready.push_back((feed, SegmentRow { first, count: 0, head, bytes: vec![] }));
+        } else {
+            // It was cut off here meanwhile: there is nothing to send, until it is offered anew.
+            theirs.sent = theirs.sent.max(size);
+        }
+        // What is left of it is read before another feed is.
+        self.lacking.extend(self.frontier.states.get(&feed).map(State::order));
+        self.ready_bytes += segments.iter().map(|s| s.bytes.len()).sum::<usize>();
+        self.ready.extend(segments.into_iter().map(|segment| (feed, segment)));
+    }
+
+    fn send_ready(&mut self, actions: &mut Vec<Action>) {
+        while self.unacknowledged.len() < WINDOW
+            && let Some((feed, segment)) = self.ready.pop_front()
+        {
+            self.ready_bytes = self.ready_bytes.saturating_sub(segment.bytes.len());
+            let state = self.frontier.states.get(&feed);
+            let known = self.theirs.get(&feed).is_some_and(|t| t.size > 0);
+            let header = state.filter(|_| !known).map(|s| s.header.clone());
+            let standing = if state.is_some_and(|s| s.settled) { Standing::Settled } else { Standing::Held };
+            self.unacknowledged.push_back(feed);
+            self.tally.sent += segment.count;
+            actions.push(Action::Send(Frame::Batch(v1::Batch {
+                feed: feed.to_vec().into(),
+                header: header.unwrap_or(Bytes::new()),
+                first: segment.first,
+                count: segment.count as u32,
+                segment: segment.bytes.into(),
+                head: Some(segment.head),
+                standing: standing.into(),
+            })));
+        }
+    }
+
+    pub(super) fn hear_ack(&mut self, ack: v1::Ack, actions: &mut Vec<Action>) {
+        let Ok(feed) = FeedId::try_from(&ack.feed[..]) else {
+            return self.fail(Farewell::Protocol, "an acknowledgement names no feed", actions);
+        };
+        let Some(at) = self.unacknowledged.iter().position(|f| *f == feed) else {
+            return self.fail(Farewell::Protocol, "an acknowledgement of nothing", actions);
+        };
+        self.unacknowledged.remove(at);
+        self.progress += 1;
+        let theirs = self.theirs.entry(feed).or_default();
+        // A number that is not known is a refusal too: of a reason this version has no word for.
+        match Refusal::try_from(ack.refused).unwrap_or(Refusal::Failed) {
+            Refusal::None => {
+                theirs.size = theirs.size.max(ack.size);
+                theirs.time = theirs.time.max(theirs.sent_time);
+                theirs.root = None;
+                if let Some(receipt) = ack.receipt {
+                    actions.push(Action::Keep(vec![receipt]));
+                }
+            }
+            // It follows what was put off, and was under way.
+            Refusal::Gap if theirs.later => {}
+            Refusal::Later => self.put_off(feed, ack.retry_after, actions),
+            refusal => {
+                theirs.left = true;
+                if let Some(head) = ack.head {
+                    self.asking += 1;
+                    actions.push(Action::Forked { feed, head });
+                }
+                self.drop_ready(feed);
+                // What parted is being put together in this exchange: that the other end does not take it is no news.
+                if !self.wanted.contains(&feed) {
+                    let detail = shown::said(&ack.detail);
+                    self.tally.refused.insert(feed, format!("{}: {detail}", refusal.word()));
+                }
+            }
+        }
+        self.lacking.extend(self.frontier.states.get(&feed).map(State::order));
+    }
+
+    fn drop_ready(&mut self, feed: FeedId) {
+        self.ready.retain(|(f, _)| *f != feed);
+        self.ready_bytes = self.ready.iter().map(|(_, s)| s.bytes.len()).sum();
+    }
+
+    /// The other end takes no more of a feed for now: the rest of it waits, other feeds go on.
+    fn put_off(&mut self, feed: FeedId, seconds: u32, actions: &mut Vec<Action>) {
+        let seconds = seconds.clamp(1, LONGEST_WAIT);
+        self.postponed = self.postponed.max(seconds);
+        self.theirs.entry(feed).or_default().later = true;
+        self.drop_ready(feed);
+        self.later.insert(feed);
+        if self.stay && !std::mem::replace(&mut self.waiting, true) {
+            actions.push(Action::Wait { seconds });
+        }
+    }
+
+    /// The wait is over: what was put off is offered again from what was acknowledged.
+    pub(super) fn offer_again(&mut self) {
+        self.waiting = false;
+        for feed in std::mem::take(&mut self.later) {
+            let theirs: &mut Theirs = self.theirs.entry(feed).or_default();
+            theirs.later = false;
+            theirs.sent = theirs.size;
+            self.lacking.extend(self.frontier.states.get(&feed).map(State::order));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a session asks of the store.
+
+use huiliu_proto::{
+    id::FeedId,
+    signed::{Receipt, SignatureError},
+    union::UnionNumber,
+    v1,
+};
+use prost::Message as _;
+use rusqlite::Connection;
+
+use crate::{
+    ledger::{Ledger, watchful},
+    store::{Result, Store, evidence::Neighbour, feeds, feeds::SegmentRow, rollups},
+};
+
+/// Segments read in one go.
+const READ: usize = 4;
+const READ_BYTES: usize = 1 << 20;
+/// Receipts that are checked, and kept, in one go.
+const KEEP: usize = 128;
+
+/// Packs and signs what is new and writes statements that are due, where there is anything to do: a write that does
+/// nothing would wake every other session for nothing.
+pub(super) async fn tend(store: &Store) -> Result<()> {
+    let due = store.look(|conn| {
+        let unpacked = feeds::owned(conn)?.iter().any(|f| f.packed < f.size());
+        Ok(unpacked || !rollups::due(conn)?.is_empty())
+    });
+    if due.await? {
+        store.write(Ledger::tend).await?;
+    }
+    Ok(())
+}
+
+/// Segments of a feed from operation `from` on, a bounded amount, and its latest head.
+pub(super) fn segments(conn: &Connection, feed: &FeedId, from: u64) -> Result<(Vec<SegmentRow>, Option<v1::Signed>)> {
+    let Some(row) = feeds::by_id(conn, feed)? else { return Ok((vec![], None)) };
+    let mut segments: Vec<SegmentRow> = vec![];
+    let (mut at, mut bytes) = (from, 0);
+    while at < row.packed && segments.len() < READ && bytes < READ_BYTES {
+        let Some(segment) = feeds::segment(conn, row.no, at)? else { break };
+        at = segment.first + segment.count;
+        bytes += segment.bytes.len();
+        segments.push(segment);
+    }
+    // The feed may have been cut or have grown since it was offered: then this head is not the one that was meant.
+    Ok((segments, row.head.filter(|h| h.size == from).map(|h| h.signed)))
+}
+
+/// Looks, where there is anything to look at, for what a neighbour should have told or passed on by now.
+pub(super) async fn watch(store: &Store, me: UnionNumber, peer: Neighbour) -> Result<()> {
+    let now = store.now();
+    if store.look(move |conn| watchful(conn, me, peer.union, now)).await? {
+        store.write(move |ledger| ledger.settled_with(peer)).await?;
+    }
+    Ok(())
+}
+
+/// Keeps receipts. Their signatures are checked here, a few at a time: the writer is everybody's.
+pub(super) async fn keep(store: &Store, receipts: Vec<v1::Signed>, from: Neighbour) -> Result<()> {
+    for some in receipts.chunks(KEEP) {
+        let checked: Vec<_> = some.iter().map(|signed| (signed.clone(), Receipt::verify(signed.clone()))).collect();
+        store.write(move |ledger| take(ledger, checked, from)).await?;
+    }
+    Ok(())
+}
+
+fn take(
+    ledger: &mut Ledger,
+    receipts: Vec<(v1::Signed, std::result::Result<Receipt, SignatureError>)>,
+    from: Neighbour,
+) -> Result<()> {
+    for (signed, receipt) in receipts {
+        match receipt {
+            Ok(receipt) => drop(ledger.take_receipt(&receipt)?),
+            // By a newer version: it is told again once this one knows how to read it.
+            Err(SignatureError::Algorithms(_)) => {}
+            Err(error) => {
+                let feed = v1::Receipt::decode(signed.message.clone()).ok();
+                let feed = feed.and_then(|receipt| FeedId::try_from(&receipt.feed[..]).ok());
+                ledger.forged(feed.unwrap_or(FeedId([0; 16])), &signed, from, "receipt", &error.to_string())?;
+            }
+        }
+    }
+    Ok(())
+}
