@@ -13,6 +13,7 @@ pub mod faces;
 pub mod forger;
 pub mod liar;
 pub mod misfortune;
+pub mod model;
 pub mod network;
 pub mod oracle;
 pub mod people;

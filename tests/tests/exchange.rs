@@ -1,0 +1,98 @@
+//! The conversation itself, over a modelled disk: how it goes in one fixed order, and its edges.
+
+use huiliu_node::sync::exchange::{Cause, End};
+use huiliu_proto::v1::Farewell;
+use huiliu_tests::model::{Disk, Line};
+
+fn pair() -> [Disk; 2] {
+    [Disk::new("320922", 101), Disk::new("320900", 1)]
+}
+
+fn same(disks: &[Disk]) {
+    let letters = |disk: &Disk| -> Vec<_> { disk.feeds.iter().map(|(id, f)| (*id, f.letters.clone())).collect() };
+    assert_eq!(letters(&disks[0]), letters(&disks[1]));
+}
+
+#[test]
+fn both_ends_come_to_the_same_and_end_well() {
+    let mut disks = pair();
+    disks[0].write(0, b"abc");
+    disks[1].write(0, b"xy");
+    let mut line = Line::new(&mut disks, 0, 1);
+    line.run(&mut disks, 1);
+    assert_eq!((&line.lower.ended, &line.upper.ended), (&Some(End::Done), &Some(End::Done)));
+    same(&disks);
+    let feed = disks[0].own(0);
+    assert_eq!(disks[0].receipts.get(&(feed, 320_900)), Some(&3), "and the county has its receipt");
+}
+
+/// More states than a page holds were dropped in silence; more receipts than five pages ended every exchange.
+#[test]
+fn lists_of_any_length_pass() {
+    let mut disks = pair();
+    let lower = disks[0].clone();
+    for n in 0..12_000u32 {
+        let mut id = [7; 16];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        let of = huiliu_tests::model::ModelFeed::of(&lower, b"a");
+        disks[0].feeds.insert(huiliu_proto::id::FeedId(id), of.clone());
+        disks[1].feeds.insert(huiliu_proto::id::FeedId(id), of);
+        disks[1].receipts.insert((huiliu_proto::id::FeedId(id), 320_900), 1);
+        disks[1].receipts.insert((huiliu_proto::id::FeedId(id), 320_000), 1);
+    }
+    disks[0].write(0, b"abc");
+    let mut line = Line::new(&mut disks, 0, 1);
+    line.run(&mut disks, 1);
+    assert_eq!((&line.lower.ended, &line.upper.ended), (&Some(End::Done), &Some(End::Done)));
+    same(&disks);
+    assert_eq!(disks[0].receipts.len(), 24_001, "every receipt came");
+    // And what both have is not told again.
+    let mut line = Line::new(&mut disks, 0, 1);
+    assert_eq!(line.said(), 2);
+    line.run(&mut disks, 1);
+    assert_eq!(line.lower.ended, Some(End::Done));
+}
+
+/// One new receipt had all of them told again at the next call.
+#[test]
+fn receipts_are_told_once() {
+    let mut disks = [Disk::new("320900", 1), Disk::new("320000", 2)];
+    for (n, county) in ["320902", "320903", "320904", "320921", "320922", "320923"].into_iter().enumerate() {
+        let county = Disk::new(county, 101 + n as u8);
+        disks.iter_mut().for_each(|disk| disk.has(&county, n as u8, b"a"));
+        let feed = county.own(n as u8);
+        disks.iter_mut().for_each(|disk| _ = disk.receipts.insert((feed, 320_000), 1));
+        if n == 3 {
+            disks[1].receipts.insert((feed, 100_000), 1);
+        }
+    }
+    let mut line = Line::new(&mut disks, 0, 1);
+    line.run(&mut disks, 1);
+    assert_eq!(line.lower.ended, Some(End::Done));
+    assert_eq!(disks[0].receipts, disks[1].receipts);
+    assert_eq!(line.told, 2, "those for the county of which one is new");
+    let mut line = Line::new(&mut disks, 0, 1);
+    line.run(&mut disks, 1);
+    assert_eq!(line.told, 0);
+}
+
+#[test]
+fn a_newer_version_and_this_one_speak_what_both_speak() {
+    for protocols in [[2..=3, 2..=2], [2..=2, 2..=3], [1..=2, 2..=5]] {
+        let mut disks = pair();
+        disks[0].write(0, b"abc");
+        disks[1].write(0, b"xy");
+        let mut line = Line::speaking(&mut disks, 0, 1, protocols.clone());
+        line.run(&mut disks, 1);
+        assert_eq!((&line.lower.ended, &line.upper.ended), (&Some(End::Done), &Some(End::Done)), "{protocols:?}");
+        assert_eq!((line.lower.protocol(), line.upper.protocol()), (2, 2), "{protocols:?}");
+        same(&disks);
+    }
+    let mut disks = pair();
+    let mut line = Line::speaking(&mut disks, 0, 1, [3..=4, 2..=2]);
+    line.run(&mut disks, 1);
+    for end in [&line.lower.ended, &line.upper.ended] {
+        let cause = Cause::Farewell(Farewell::Protocol);
+        assert!(matches!(end, Some(End::Broken { cause: c, .. }) if *c == cause), "{end:?}");
+    }
+}
