@@ -43,6 +43,8 @@ use crate::{
 
 const DATABASE: &str = "huiliu.db";
 const MEMORY: &str = "memory.json";
+/// Stands in a directory from the first step of `init` to the last, which makes the configuration of it.
+const BEGUN: &str = "init.partial";
 
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
@@ -161,14 +163,11 @@ impl Home {
         if (role == Role::Root) != (union.level() == Level::Nation) {
             return Err(IdentityError::NotNational);
         }
-        if dir.join("config.json").exists() {
-            return Err(IdentityError::Exists(dir.to_owned()));
-        }
-        for folder in ["", "keys", "certs"] {
+        begin_init(dir)?;
+        for folder in ["keys", "certs"] {
             private_dir(&dir.join(folder))?;
         }
         let mut keys = Keys::open(dir);
-        keys.must_be_new()?;
         if let Some(passphrase) = passphrase {
             keys.begin_sealed(passphrase, dice)?;
         }
@@ -203,8 +202,14 @@ impl Home {
         Store::create(&home.database())?;
         let memory = dir.join(MEMORY);
         Memory::create(&memory).map_err(|e| disk_error(&memory, e))?;
-        // Last: a home is one once this file is there.
-        home.save()?;
+        // Opened once, so that what can fail fails before this is a home.
+        drop(home.store(clock.clone(), dice.clone(), Threads::Inline)?);
+        // Last, and in one step: a home is one once its configuration is there, and no `init` is under way from then on.
+        let begun = dir.join(BEGUN);
+        home.write_config(&begun)?;
+        let config = dir.join("config.json");
+        fs::rename(&begun, &config).map_err(|error| disk_error(&config, error))?;
+        sync_dir(dir);
         Ok(home)
     }
 
@@ -239,6 +244,10 @@ impl Home {
 
     /// Writes the configuration, whole or not at all.
     pub fn save(&self) -> Result<(), IdentityError> {
+        self.write_config(&self.dir.join("config.json"))
+    }
+
+    fn write_config(&self, path: &Path) -> Result<(), IdentityError> {
         let config = &self.config;
         let parent = config.parent.as_ref();
         let file = ConfigFile {
@@ -252,7 +261,7 @@ impl Home {
             listen: config.listen.clone(),
             announce: config.announce.clone(),
         };
-        write_json(&self.dir.join("config.json"), &file)
+        write_json(path, &file)
     }
 
     pub fn database(&self) -> PathBuf {
@@ -309,6 +318,41 @@ impl Home {
 
     fn seed(&self, name: &str) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
         self.keys.seed(name)
+    }
+}
+
+/// Prepares a directory for a new home. What an `init` that broke off left behind was never a home and never used: it is
+/// cleared away. Keys or data of which nobody knows where they come from are not.
+fn begin_init(dir: &Path) -> Result<(), IdentityError> {
+    let there = |name: &str| dir.join(name).try_exists().map_err(|error| disk_error(&dir.join(name), error));
+    if there("config.json")? {
+        return Err(IdentityError::Exists(dir.to_owned()));
+    }
+    private_dir(dir)?;
+    if there(BEGUN)? {
+        for folder in ["keys", "certs"] {
+            remove(&dir.join(folder), |path| fs::remove_dir_all(path))?;
+        }
+        let database = ["", "-wal", "-shm", "-journal", ".lock"].map(|end| format!("{DATABASE}{end}"));
+        let memory = ["memory.json", "memory.new", "memory.lock", "init.new"].map(str::to_owned);
+        for file in database.iter().chain(&memory) {
+            remove(&dir.join(file), |path| fs::remove_file(path))?;
+        }
+        return Ok(());
+    }
+    if there("keys")? {
+        Keys::open(dir).must_be_new()?;
+    }
+    if there(DATABASE)? {
+        return Err(StoreError::Exists(dir.join(DATABASE)).into());
+    }
+    write_file(&dir.join(BEGUN), b"")
+}
+
+fn remove(path: &Path, how: fn(&Path) -> std::io::Result<()>) -> Result<(), IdentityError> {
+    match how(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk_error(path, error)),
+        _ => Ok(()),
     }
 }
 
