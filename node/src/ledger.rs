@@ -37,7 +37,7 @@ use crate::{
     rollup,
     store::{
         Changed, Result, StoreError, changes, data_version, evidence::Neighbour, feeds, feeds::FeedRow, meta,
-        projection, rollups, rollups::Figure, set_meta, tables,
+        projection, rollups, rollups::Figure, set_meta,
     },
 };
 
@@ -45,7 +45,7 @@ pub(crate) use apply::puts_allowed;
 pub use author::Outcome;
 pub use grants::Return;
 pub use intake::{Incoming, Intake};
-pub use rebuild::{Problem, verify};
+pub use rebuild::{Problem, complete, verify, verify_feeds};
 
 /// Where a transaction's stamp is kept.
 const STAMP: &str = "transaction";
@@ -137,6 +137,11 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn open(conn: Connection, me: Me) -> Result<Ledger> {
+        Ledger::open_with(conn, me, &mut |_| ())
+    }
+
+    /// The same; `progress` is told of the operations that have to be gone through.
+    pub fn open_with(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Ledger> {
         let mut start = [0; 4];
         (me.dice)(&mut start);
         let ids = RecordIds::new(&me.device(), start, None);
@@ -167,24 +172,28 @@ impl Ledger {
             compared: HashMap::new(),
         };
         changes::watch(&ledger.conn)?;
-        ledger.prepare()?;
+        ledger.prepare(progress)?;
         ledger.recollect()?;
         Ok(ledger)
     }
 
     /// Makes or renews the projections where this version's declarations differ from those that made them.
-    fn prepare(&mut self) -> Result<()> {
+    fn prepare(&mut self, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let version = projection::version();
         let stored: Option<Vec<u8>> = meta(&self.conn, "projection")?;
         if stored.as_deref() == Some(version.as_bytes()) {
             return self.load_keys();
         }
         self.begin()?;
-        let work = tables::fill(&self.conn)
-            .and_then(|()| self.rebuild(&mut |_| ()))
-            .and_then(|()| set_meta(&self.conn, "projection", version.as_bytes()));
+        let work = self.rebuild(progress).and_then(|()| set_meta(&self.conn, "projection", version.as_bytes()));
+        // Nothing is written into own feeds before `recollect` has asked whether this database is of today: what is to be
+        // granted is granted with the next job.
+        let moving = std::mem::take(&mut self.moving);
         match work.and_then(|()| self.flush()) {
-            Ok(()) => self.commit(),
+            Ok(()) => {
+                self.moving = moving;
+                self.commit()
+            }
             Err(error) => {
                 self.undo();
                 Err(error)

@@ -22,6 +22,7 @@ pub mod quarantine;
 pub mod receipts;
 pub mod receivers;
 pub mod rollups;
+pub mod salvage;
 pub mod segments;
 pub mod tables;
 pub mod trust;
@@ -104,6 +105,8 @@ pub enum StoreError {
     Damaged(&'static str),
     #[error("operations of feed {feed} from {at} on are not what was signed")]
     Altered { feed: FeedId, at: u64 },
+    #[error("the file holds what Huiliu does not make, or lacks what it makes: {0}")]
+    Strange(String),
     #[error("{0}")]
     Refused(String),
     /// A sealed field's, of this union's own.
@@ -501,6 +504,11 @@ pub fn copy_of(file: &Path, path: &Path) -> Result<Connection> {
         Ok(to)
     });
     copied.map_err(|error| disk::judge(error, path))
+}
+
+/// Opens a file that nobody else has, to fill it.
+pub fn own(file: &Path) -> Result<Connection> {
+    connections::writer(file)
 }
 
 /// Copies a file's bytes into a new one that only its owner may read.

@@ -1,5 +1,7 @@
 //! Everything that is computed, computed again; and the proof that it comes out the same.
 
+use std::path::Path;
+
 use huiliu_proto::{
     period::Month,
     signed::TreeHead,
@@ -10,7 +12,11 @@ use rusqlite::Connection;
 
 use super::{Ledger, Me};
 use crate::identity::memory::Memory;
-use crate::store::{self, Result, caches, feeds, projection, rollups};
+use crate::store::{
+    self, Result, StoreError, caches, feeds, projection, rollups,
+    salvage::{broken_pages, damaged, inspect},
+    tables,
+};
 
 impl Ledger {
     /// Makes projections, documents, totals and quarantine again from the feeds. `progress` is told how many
@@ -18,6 +24,7 @@ impl Ledger {
     pub fn rebuild(&mut self, progress: &mut dyn FnMut(u64)) -> Result<()> {
         self.cells.clear();
         self.waking.clear();
+        tables::fill(&self.conn)?;
         let before: Option<String> = store::meta(&self.conn, "tables")?;
         projection::drop_all(&self.conn, &before.unwrap_or_default())?;
         projection::create(&self.conn)?;
@@ -89,17 +96,35 @@ pub struct Problem {
     pub en: String,
 }
 
-/// Checks every signature, root and proof block, and that projections, totals and documents equal a rebuild. Works on
-/// a copy that it may change: `conn` must be one.
+/// Checks that the file is whole, every signature, root and proof block, and that projections, totals and documents equal a
+/// rebuild. Works on a copy that it may change: `conn` must be one.
 pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Vec<Problem>> {
-    let mut problems = vec![];
-    for row in feeds::all(&conn)? {
-        verify_feed(&conn, &row, &mut problems, progress)?;
+    let broken = broken_pages(&conn)?;
+    let mut problems = verify_feeds(&conn, progress)?;
+    if let Err(StoreError::Strange(name)) = inspect(&conn) {
+        problems.push(Problem {
+            zh: format!("数据库中有不属于汇流的结构，或缺少应有的结构（{name}）；请运行 rebuild"),
+            en: format!("the database holds what Huiliu does not make, or lacks what it makes ({name}); run `rebuild`"),
+        });
+    }
+    if !broken.is_empty() {
+        let lines = broken.join("; ");
+        // Where the feeds are good, all the rest can be made again from them.
+        let (zh, en) = match problems.is_empty() {
+            true => ("；日志完好，请运行 rebuild", "; the feeds are good: run `rebuild`"),
+            false => ("；日志也已受损，请用 restore 恢复备份", "; feeds are damaged too: `restore` a backup"),
+        };
+        problems.push(Problem {
+            zh: format!("数据库文件有损坏之处（{lines}）{zh}"),
+            en: format!("the database file is damaged ({lines}){en}"),
+        });
     }
     if !problems.is_empty() {
-        // What the feeds say cannot be trusted, so nothing can be rebuilt from them to compare with.
+        // What the feeds say cannot be trusted, or the tables cannot be written: nothing to compare with.
         return Ok(problems);
     }
+    // Tables that another version's declarations made are others, and are made anew when this one opens the file.
+    let comparable = !caches::outdated(&conn)?;
     let before = caches::digest(&conn);
     // On a copy nothing may be learnt about the database itself.
     let me = Me { memory: Memory::default(), ..me };
@@ -108,10 +133,15 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
     let mut ledger = Ledger::open(conn, me)?;
     ledger.begin()?;
     ledger.rebuild(progress)?;
+    // A copy writes nothing of its own.
+    ledger.moving = false;
     ledger.flush()?;
     ledger.commit()?;
     let after = caches::digest(ledger.conn())?;
     problems.extend(ledger.wrong_statements(&due)?);
+    if !comparable {
+        return Ok(problems);
+    }
     match before {
         Err(_) => problems.push(Problem {
             zh: "有档案快照无法读取；请运行 rebuild".into(),
@@ -131,6 +161,54 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
     Ok(problems)
 }
 
+/// Computes what is computed in a file that holds only what is not; when this returns all of it is in the file, and nothing
+/// beside it.
+pub fn complete(file: &Path, me: Me, progress: &mut dyn FnMut(u64)) -> Result<()> {
+    // In a file that nobody has opened yet nothing may be learnt about this machine.
+    let me = Me { memory: Memory::default(), ..me };
+    let ledger = Ledger::open_with(store::own(file)?, me, progress)?;
+    store::backup::fold(ledger.conn())
+}
+
+/// Checks every signature, root and proof block; what is computed from them is not looked at.
+pub fn verify_feeds(conn: &Connection, progress: &mut dyn FnMut(u64)) -> Result<Vec<Problem>> {
+    let mut problems = vec![];
+    let all = match feeds::all(conn) {
+        Err(error) if unreadable(&error) => return Ok(vec![no_feeds()]),
+        all => all?,
+    };
+    for row in all {
+        match verify_feed(conn, &row, &mut problems, progress) {
+            Err(error) if unreadable(&error) => problems.push(Problem {
+                zh: format!("{}的日志 {} 无法读取；请从备份或上级恢复", row.feed.union.union_name(), row.feed.id),
+                en: format!("feed {} cannot be read; restore from a backup or from the level above", row.feed.id),
+            }),
+            other => other?,
+        }
+    }
+    Ok(problems)
+}
+
+/// What is wrong is what the file holds; a disk that is full or fails says nothing of it.
+fn unreadable(error: &StoreError) -> bool {
+    match error {
+        StoreError::Sqlite(error) => {
+            damaged(error)
+                || !matches!(error, rusqlite::Error::SqliteFailure(..))
+                || error.to_string().contains("no such")
+        }
+        StoreError::Damaged(_) | StoreError::Feed(_) | StoreError::Segment(_) | StoreError::Signature(_) => true,
+        _ => false,
+    }
+}
+
+fn no_feeds() -> Problem {
+    Problem {
+        zh: "日志表无法读取；请用 restore 恢复备份".into(),
+        en: "the table of feeds cannot be read; `restore` a backup".into(),
+    }
+}
+
 fn verify_feed(
     conn: &Connection,
     row: &feeds::FeedRow,
@@ -145,6 +223,10 @@ fn verify_feed(
             en: format!("feed {id} of {union}: {en}"),
         });
     };
+    if !feeds::as_said(conn, row)? {
+        wrong("编号与日志头不符".into(), "its row says something else than its header".into());
+        return Ok(());
+    }
     let mut edge = Edge::default();
     while edge.size() < row.size() {
         let at = edge.size();

@@ -16,11 +16,17 @@ use huiliu_proto::{
 };
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Result, Store, StoreError, feeds, meta, migrations::recognise, receipts, set_meta, settle};
+use super::{
+    Result, Store, StoreError, disk, feeds, meta,
+    migrations::{self, recognise},
+    receipts,
+    salvage::damaged,
+    set_meta, settle,
+};
 use crate::identity::sync_dir;
 
 /// When a file was copied, milliseconds since 1970. It stays where the copy is put back.
-const TAKEN_AT: &str = "backup_at";
+pub(super) const TAKEN_AT: &str = "backup_at";
 
 /// Makes an empty file that only its owner may read; SQLite keeps its permissions, also for what it puts beside it.
 pub(super) fn private_file(path: &Path) -> io::Result<()> {
@@ -46,8 +52,8 @@ fn lock_file(database: &Path) -> io::Result<File> {
     fs::OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// Held, together with others, as long as a store is open.
-pub(super) fn shared(database: &Path) -> Result<File> {
+/// Held, together with others, as long as a store is open or looked into.
+pub fn shared(database: &Path) -> Result<File> {
     let file = lock_file(database)?;
     match file.try_lock_shared() {
         Ok(()) => Ok(file),
@@ -113,10 +119,6 @@ impl Store {
         set_meta(&conn, TAKEN_AT, now)?;
         fold(&conn)?;
         let contents = Contents::read(&conn)?;
-        let sound: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        if sound != "ok" {
-            return Err(StoreError::Damaged("the copy; SQLite finds its pages broken"));
-        }
         conn.close().map_err(|(_, error)| error)?;
         File::open(to)?.sync_all()?;
         Ok(contents)
@@ -124,7 +126,7 @@ impl Store {
 }
 
 /// Leaves nothing beside the file: what is in the write-ahead log goes into it. Fails where another has it open.
-fn fold(conn: &Connection) -> Result<()> {
+pub(crate) fn fold(conn: &Connection) -> Result<()> {
     let mode: String = conn.query_row("PRAGMA journal_mode = delete", [], |row| row.get(0))?;
     if mode == "delete" { Ok(()) } else { Err(StoreError::Taken) }
 }
@@ -136,12 +138,31 @@ pub fn examine(path: &Path, union: UnionNumber, device: &DeviceId) -> Result<Con
     recognise(&conn, path)?;
     settle(&conn)?;
     fold(&conn)?;
-    for row in feeds::all(&conn)?.iter().filter(|row| row.own) {
+    contents(&conn, union, device)
+}
+
+/// Opens a copy that nobody else has, and brings it to this version: the file may be of an older one.
+pub fn open_copy(path: &Path) -> Result<Connection> {
+    let open = || -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags)?;
+        recognise(&conn, path)?;
+        settle(&conn)?;
+        fold(&conn)?;
+        migrations::migrate(&conn, path)?;
+        Ok(conn)
+    };
+    open().map_err(|error| disk::judge(error, path))
+}
+
+/// What a file is a copy of; refused if it is another machine's.
+pub fn contents(conn: &Connection, union: UnionNumber, device: &DeviceId) -> Result<Contents> {
+    for row in feeds::all(conn)?.iter().filter(|row| row.own) {
         if row.feed.union != union || row.feed.device != *device {
             return Err(StoreError::OtherMachine { union: row.feed.union, device: row.feed.device });
         }
     }
-    Contents::read(&conn)
+    Contents::read(conn)
 }
 
 /// The place of the database, and nobody else in it.
@@ -176,6 +197,22 @@ impl Place {
                 tracing::warn!(%error, "the database here cannot be read");
                 Ok(None)
             }
+        }
+    }
+
+    /// Whether another program than ours has the database open.
+    pub fn is_free(&self) -> Result<()> {
+        if !self.database.try_exists()? {
+            return Err(StoreError::Missing(self.database.clone()));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let folded = Connection::open_with_flags(&self.database, flags).map_err(StoreError::from);
+        match folded.and_then(|conn| fold(&conn)) {
+            Err(StoreError::Taken) => Err(StoreError::InUse),
+            Err(StoreError::Sqlite(error)) if busy(&error) => Err(StoreError::InUse),
+            // Damaged or not, it is not in use.
+            Err(StoreError::Sqlite(error)) if damaged(&error) => Ok(()),
+            other => other.map_err(|error| disk::judge(error, &self.database)),
         }
     }
 

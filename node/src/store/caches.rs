@@ -8,6 +8,8 @@ use crate::document::Document;
 
 /// Tables that are computed, besides the projections.
 const CACHES: [&str; 6] = ["edit", "conflict", "quarantine", "rollup", "field_day", "document"];
+/// Tables that this version has built in.
+const BUILT_IN: [&str; 2] = ["region", "below"];
 
 /// Empties them; the projections are dropped and made again where they are declared.
 pub fn clear(conn: &Connection) -> Result<()> {
@@ -26,7 +28,7 @@ pub fn outdated(conn: &Connection) -> Result<bool> {
 /// A hash per computed table: equal before and after a rebuild.
 pub fn digest(conn: &Connection) -> Result<Vec<(String, Hash)>> {
     let mut all = vec![];
-    for table in projection::tables().iter().map(String::as_str).chain(CACHES) {
+    for table in projection::tables().iter().map(String::as_str).chain(CACHES).chain(BUILT_IN) {
         all.push((table.to_owned(), table_digest(conn, table)?));
     }
     Ok(all)
@@ -34,7 +36,7 @@ pub fn digest(conn: &Connection) -> Result<Vec<(String, Hash)>> {
 
 /// The columns that put a table's rows in one order.
 fn key(table: &str) -> &'static str {
-    if table == "field_day" { "1, 2" } else { "1, 2, 3" }
+    if matches!(table, "field_day" | "below") { "1, 2" } else { "1, 2, 3" }
 }
 
 fn table_digest(conn: &Connection, table: &str) -> Result<Hash> {

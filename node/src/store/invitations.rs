@@ -126,6 +126,12 @@ pub fn open(conn: &Connection, union: UnionNumber, now: i64) -> Result<u64> {
     Ok(count)
 }
 
+/// Revokes all that could still be used; how many.
+pub fn revoke_open(conn: &Connection, now: i64) -> Result<usize> {
+    const SQL: &str = "UPDATE invitation SET revoked_at = ?1 WHERE revoked_at IS NULL AND used_at IS NULL";
+    Ok(conn.execute(SQL, [now])?)
+}
+
 /// Counts a wrong pass.
 pub fn tried(conn: &Connection, id: &TokenId) -> Result<()> {
     conn.prepare_cached("UPDATE invitation SET tries = tries + 1 WHERE id = ?1")?.execute([id.0])?;
