@@ -110,12 +110,70 @@ fn what_is_no_backup_of_this_machine_is_refused() {
     fs::write(&file, "not a database, whatever its name is. ".repeat(300)).expect("ours");
     refused(&file, "不是汇流的数据库");
 
-    // One in which a word was changed by hand.
+    // One in which something was put that runs by itself.
     assert_eq!(union.run(&["backup", text(&file), "--force"]).code, 0);
-    let conn = rusqlite::Connection::open(&file).expect("it is a database");
-    conn.execute("UPDATE mediator SET name = '张三'", []).expect("it can be altered");
-    drop(conn);
+    alter(&file, "CREATE TRIGGER t AFTER INSERT ON segment BEGIN DELETE FROM evidence; END");
+    refused(&file, "结构不是汇流写成的");
+    // One in which what was signed was changed.
+    assert_eq!(union.run(&["backup", text(&file), "--force"]).code, 0);
+    alter(&file, "UPDATE tail SET operation = x'0102'");
     refused(&file, "没有通过核验");
+}
+
+fn alter(file: &std::path::Path, sql: &str) {
+    let conn = rusqlite::Connection::open(file).expect("it is a database");
+    conn.execute_batch(sql).expect("it can be altered");
+}
+
+/// What can be computed is not taken from a backup: it may be an older version's, or anybody's.
+#[test]
+fn of_a_backup_only_what_cannot_be_computed_is_taken() {
+    for altered in [
+        "UPDATE mediator SET name = '张三'",
+        "DROP TABLE mediator",
+        "DELETE FROM below",
+        "CREATE TABLE more (x INTEGER) STRICT; INSERT INTO more VALUES (1)",
+        "UPDATE meta SET value = x'00' WHERE key = 'projection'; DROP TABLE engagement; CREATE TABLE engagement (other TEXT)",
+    ] {
+        let union = Union::new();
+        union.add(&MEDIATOR);
+        let file = union.path("backup.db");
+        assert_eq!(union.run(&["backup", text(&file)]).code, 0);
+        alter(&file, altered);
+        let restored = union.run(&["restore", text(&file), "--yes"]);
+        assert_eq!(restored.code, 0, "{altered}: {}", restored.err);
+        assert_eq!(union.json(&["record", "list", "mediator"])["records"][0]["fields"]["name"], "杨海好", "{altered}");
+        assert_eq!(union.run(&["verify"]).code, 0, "{altered}");
+        let conn = rusqlite::Connection::open(union.home().join("huiliu.db")).expect("it is a database");
+        let more: i64 = conn
+            .query_row("SELECT count(*) FROM sqlite_master WHERE name = 'more'", [], |row| row.get(0))
+            .expect("read");
+        assert_eq!(more, 0, "{altered}");
+    }
+}
+
+/// A token that was used after the backup was made would be good again.
+#[test]
+fn no_invitation_is_open_after_a_restore() {
+    let union = Union::empty();
+    assert_eq!(union.run(&["init", "--union", "320900", "--hub"]).code, 0);
+    let database = union.home().join("huiliu.db");
+    alter(
+        &database,
+        r#"INSERT INTO invitation (id, "union", pass_hash, further, made_at, expires_at)
+           VALUES (x'010203040506', 320922, zeroblob(32), 0, 1, 99999999999999)"#,
+    );
+    let file = union.path("backup.db");
+    assert_eq!(union.run(&["backup", text(&file)]).code, 0);
+    assert_eq!(union.json(&["restore", text(&file), "--yes"])["revoked"], 1);
+    let conn = rusqlite::Connection::open(&database).expect("it is a database");
+    let open: i64 = conn
+        .query_row("SELECT count(*) FROM invitation WHERE revoked_at IS NULL", [], |row| row.get(0))
+        .expect("it can be read");
+    assert_eq!(open, 0);
+    drop(conn);
+    let told = union.run(&["restore", text(&file), "--yes"]);
+    assert!(told.err.contains("已作废"), "{}", told.err);
 }
 
 #[test]

@@ -13,13 +13,9 @@ use serde_json::json;
 use super::{
     Desk,
     error::{Exit, Mistake, both},
-    repair::Copy,
+    repair::{Copy, prove},
 };
-use crate::{
-    identity::{Home, sync_dir},
-    ledger::{self, Me, Problem},
-    store,
-};
+use crate::{identity::sync_dir, ledger::Problem};
 
 #[derive(Debug, clap::Args)]
 pub struct Backup {
@@ -45,7 +41,7 @@ impl Backup {
         let bar = desk.bar(desk.pick("复制", "copying"), None);
         let contents = office.store.back_up(&partial, (desk.clock)())?;
         bar.finish_and_clear();
-        let problems = prove(desk, &office.home, &office.me, &partial, contents.operations)?;
+        let (_, problems) = prove(desk, &office.home, &office.me, &partial)?;
         if !problems.is_empty() {
             return Err(not_good(&problems).into());
         }
@@ -76,18 +72,6 @@ fn partial(file: &Path) -> PathBuf {
     let mut name: OsString = file.as_os_str().to_owned();
     name.push(".partial");
     name.into()
-}
-
-/// Proves a copy as `verify` proves the database, on a further copy, which the proof may change.
-pub fn prove(desk: &Desk, home: &Home, me: &Me, file: &Path, operations: u64) -> Result<Vec<Problem>> {
-    let copy = home.dir.join("verify.tmp");
-    let removed = Copy::new(&copy);
-    let bar = desk.bar(desk.pick("核验", "verifying"), Some(operations * 2));
-    let conn = store::copy_of(file, &copy)?;
-    let problems = ledger::verify(conn, me.clone(), &mut |done| bar.inc(done))?;
-    bar.finish_and_clear();
-    drop(removed);
-    Ok(problems)
 }
 
 fn not_good(problems: &[Problem]) -> Mistake {

@@ -3,9 +3,23 @@
 use std::path::Path;
 
 use anyhow::Result;
+use huiliu_proto::lang::Lang;
+use rusqlite::Connection;
 
-use super::{Desk, desk::Office, error::Exit};
-use crate::{ledger, store::feeds};
+use super::{
+    Desk,
+    error::{Exit, Mistake, both},
+};
+use crate::{
+    identity::Home,
+    ledger::{self, Me, Problem},
+    store::{
+        self,
+        backup::{self, Place},
+        feeds, invitations, migrations,
+        salvage::salvage,
+    },
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Rebuild {}
@@ -13,44 +27,116 @@ pub struct Rebuild {}
 #[derive(Debug, clap::Args)]
 pub struct Verify {}
 
-/// How many operations there are to go through.
-fn operations(office: &Office) -> Result<u64> {
-    office.look(|conn| Ok(feeds::all(conn)?.iter().map(feeds::FeedRow::size).sum()))
+/// How many operations there are to go through; where that cannot be read, `verify` will say so.
+fn operations(conn: &Connection) -> u64 {
+    feeds::all(conn).map_or(0, |all| all.iter().map(feeds::FeedRow::size).sum())
 }
 
 impl Rebuild {
+    /// Makes a new file out of what cannot be computed in the one that is here, and puts it in its place: whatever is wrong
+    /// with computed tables, with indexes or with pages is not in it.
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let total = operations(&office)?;
-        let bar = desk.bar(desk.pick("重算", "rebuilding"), Some(total));
-        let shown = bar.clone();
-        office.store.write_blocking(move |ledger| ledger.rebuild(&mut |done| shown.inc(done)))?;
-        bar.finish_and_clear();
+        let home = desk.home()?;
+        let me = home.me(desk.clock.clone(), desk.dice.clone())?;
+        // From here on no other process opens the store: one that serves is not to be held up, nor to be robbed of its file.
+        let place = Place::take(&home.database())?;
+        place.is_free()?;
+        let copy = home.dir.join("rebuild.tmp");
+        let removed = Copy::new(&copy);
+        drop(store::copy_of(&home.database(), &copy)?);
+        let conn = backup::open_copy(&copy)?;
+        let total = operations(&conn);
+        let problems = signed(desk, &conn, total)?;
+        if !problems.is_empty() {
+            return Err(feeds_damaged(&problems).into());
+        }
+        let fresh = home.dir.join("rebuild.new");
+        let removed_fresh = Copy::new(&fresh);
+        make(desk, &conn, &fresh, &me, total, false)?;
+        drop(conn);
+        if let Some(old) = place.put(&fresh, "rebuild")? {
+            // All that it held is in the new one.
+            drop(Copy::new(&old));
+        }
+        drop((removed, removed_fresh, place));
         desk.answer(
             || serde_json::json!({ "operations": total }),
             || match desk.lang {
-                huiliu_proto::lang::Lang::Zh => format!("已由 {total} 条日志重算全部表和汇总"),
-                huiliu_proto::lang::Lang::En => format!("tables and totals computed again from {total} operations"),
+                Lang::Zh => format!("已由 {total} 条日志重算全部表和汇总"),
+                Lang::En => format!("tables and totals computed again from {total} operations"),
             },
         )?;
         Ok(Exit::Done)
     }
 }
 
+/// Checks what was signed, and nothing that is computed from it.
+pub(super) fn signed(desk: &Desk, conn: &Connection, total: u64) -> Result<Vec<Problem>> {
+    let bar = desk.bar(desk.pick("核验", "verifying"), Some(total));
+    let problems = ledger::verify_feeds(conn, &mut |done| bar.inc(done))?;
+    bar.finish_and_clear();
+    Ok(problems)
+}
+
+/// Makes the database `to` of what cannot be computed in `from`, and computes the rest. In one that is restored no invitation
+/// is open: a token that was used since would be good again. Says how many were.
+pub(super) fn make(desk: &Desk, from: &Connection, to: &Path, me: &Me, total: u64, restored: bool) -> Result<usize> {
+    let bar = desk.bar(desk.pick("重算", "rebuilding"), Some(total));
+    salvage(from, to, &me.device())?;
+    let revoked = match restored {
+        true => invitations::revoke_open(&store::own(to)?, (desk.clock)())?,
+        false => 0,
+    };
+    ledger::complete(to, me.clone(), &mut |done| bar.inc(done))?;
+    bar.finish_and_clear();
+    Ok(revoked)
+}
+
+fn feeds_damaged(problems: &[Problem]) -> Mistake {
+    let lines = |pick: fn(&Problem) -> &str| problems.iter().map(|p| format!("\n  {}", pick(p))).collect::<String>();
+    Mistake::failed(
+        both(
+            format!("日志受损，不能重算，未改动：{}", lines(|p| &p.zh)),
+            format!(
+                "feeds are damaged, so nothing can be computed from them; nothing was changed:{}",
+                lines(|p| &p.en)
+            ),
+        ),
+        both(
+            "请用 restore 恢复备份，再运行 sync 从上级取回此后报送的内容",
+            "`restore` a backup, then `sync`: the union above gives back what it was sent since",
+        ),
+    )
+}
+
+/// Proves a copy of a database's file, on a further copy, which the proof may change.
+pub(super) fn prove(desk: &Desk, home: &Home, me: &Me, file: &Path) -> Result<(u64, Vec<Problem>)> {
+    let copy = home.dir.join("verify.tmp");
+    let removed = Copy::new(&copy);
+    let bar = desk.bar(desk.pick("复制", "copying"), None);
+    let conn = store::copy_of(file, &copy)?;
+    bar.finish_and_clear();
+    migrations::migrate(&conn, file)?;
+    let total = operations(&conn);
+    // Once to check the feeds, once to rebuild from them.
+    let bar = desk.bar(desk.pick("核验", "verifying"), Some(total * 2));
+    let problems = ledger::verify(conn, me.clone(), &mut |done| bar.inc(done))?;
+    bar.finish_and_clear();
+    drop(removed);
+    Ok((total, problems))
+}
+
 impl Verify {
+    /// The store is not opened for it: one that is damaged could not be.
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let total = operations(&office)?;
-        let copy = office.home.dir.join("verify.tmp");
-        let removed = Copy::new(&copy);
-        let bar = desk.bar(desk.pick("复制", "copying"), None);
-        let conn = office.store.copy_to(&copy)?;
-        bar.finish_and_clear();
-        // Once to check the feeds, once to rebuild from them.
-        let bar = desk.bar(desk.pick("核验", "verifying"), Some(total * 2));
-        let problems = ledger::verify(conn, office.me.clone(), &mut |done| bar.inc(done))?;
-        bar.finish_and_clear();
-        drop(removed);
+        let home = desk.home()?;
+        let me = home.me(desk.clock.clone(), desk.dice.clone())?;
+        let database = home.database();
+        let _held = backup::shared(&database)?;
+        if !database.try_exists()? {
+            return Err(store::StoreError::Missing(database).into());
+        }
+        let (total, problems) = prove(desk, &home, &me, &database)?;
         desk.answer(
             || {
                 let list = problems.iter().map(|p| serde_json::json!({ "zh": p.zh, "en": p.en }));
@@ -59,8 +145,8 @@ impl Verify {
             || {
                 let mut lines: Vec<&str> = problems.iter().map(|p| desk.pick(&p.zh, &p.en)).collect();
                 let good = match desk.lang {
-                    huiliu_proto::lang::Lang::Zh => format!("核验通过：{total} 条日志，签名、校验树和重算结果全部一致"),
-                    huiliu_proto::lang::Lang::En => {
+                    Lang::Zh => format!("核验通过：{total} 条日志，签名、校验树和重算结果全部一致"),
+                    Lang::En => {
                         format!("all good: {total} operations; signatures, hash trees and a rebuild agree")
                     }
                 };

@@ -1,24 +1,26 @@
-//! `restore`: puts a backup in the place of the database. What was there is kept beside it.
+//! `restore`: puts what a backup holds in the place of the database. What was there is kept beside it.
+//!
+//! A backup is a file that somebody had in hands: of it is taken what was signed, and what cannot be computed, into a new file.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use huiliu_proto::lang::Lang;
+use rusqlite::Connection;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk, backup,
+    Desk,
     error::{Exit, Mistake, both},
-    repair::Copy,
+    repair::{Copy, make, signed},
     table::{Cell, Table},
 };
 use crate::{
-    clock,
-    identity::Home,
-    ledger::{self, Me},
+    clock, ledger,
     store::{
         self, StoreError,
-        backup::{Contents, OwnFeed, Place, examine},
+        backup::{Contents, OwnFeed, Place, contents, open_copy},
+        salvage::inspect,
     },
 };
 
@@ -50,8 +52,10 @@ impl Restore {
         let file = home.dir.join("restore.tmp");
         let removed = Copy::new(&file);
         bring(&self.file, &file)?;
-        let backup = examine(&file, me.union, &me.device()).map_err(|error| named(error, &self.file))?;
-        prove(desk, &home, &me, &file, &backup)?;
+        let conn = open_copy(&file).and_then(|conn| inspect(&conn).map(|()| conn));
+        let conn = conn.map_err(|error| named(error, &self.file))?;
+        let backup = contents(&conn, me.union, &me.device())?;
+        prove(desk, &conn, &backup)?;
         let here = place.contents(me.union, &me.device())?;
         let changes = changes(here.as_ref(), &backup);
         let lost: u64 = changes.iter().map(|change| change.lost).sum();
@@ -63,12 +67,15 @@ impl Restore {
             desk.note(desk.pick("未改动", "nothing was changed"));
             return Ok(Exit::Done);
         }
-        let kept = place.put(&file, &stamp((desk.clock)()))?;
-        drop(removed);
-        drop(place);
+        let fresh = home.dir.join("restore.new");
+        let removed_fresh = Copy::new(&fresh);
+        let revoked = make(desk, &conn, &fresh, &me, backup.operations, true)?;
+        drop(conn);
+        let kept = place.put(&fresh, &stamp((desk.clock)()))?;
+        drop((removed, removed_fresh, place));
         let shown = kept.as_ref().map(|path| path.display().to_string());
         desk.answer(
-            || json_of(&backup, &changes, lost, shown.as_deref()),
+            || json_of(&backup, &changes, lost, revoked, shown.as_deref()),
             || {
                 let done = desk.pick("已恢复", "restored");
                 match &shown {
@@ -79,6 +86,14 @@ impl Restore {
                 }
             },
         )?;
+        if !desk.json && revoked > 0 {
+            desk.note(&match desk.lang {
+                Lang::Zh => format!("备份中有{revoked}个尚未使用的加入令牌，已作废；仍需要的请重新生成（invite）"),
+                Lang::En => format!(
+                    "{revoked} tokens that were open in the backup are revoked; `invite` anew where one is still needed"
+                ),
+            });
+        }
         if !desk.json && home.config.parent.is_some() {
             desk.note(desk.pick(
                 "请运行 sync，从上级取回此备份之后已报送的内容；此间也可以照常填写。",
@@ -118,8 +133,9 @@ fn named(error: StoreError, file: &Path) -> anyhow::Error {
     }
 }
 
-fn prove(desk: &Desk, home: &Home, me: &Me, file: &Path, backup: &Contents) -> Result<()> {
-    let problems = backup::prove(desk, home, me, file, backup.operations)?;
+/// What was signed decides. Tables and totals are made anew, whatever the backup has of them: they may be another version's.
+fn prove(desk: &Desk, conn: &Connection, backup: &Contents) -> Result<()> {
+    let problems = signed(desk, conn, backup.operations)?;
     if problems.is_empty() {
         return Ok(());
     }
@@ -181,13 +197,13 @@ fn preview(desk: &Desk, readable: bool, backup: &Contents, changes: &[Change<'_>
     lines.join("\n")
 }
 
-fn json_of(backup: &Contents, changes: &[Change<'_>], lost: u64, kept: Option<&str>) -> Json {
+fn json_of(backup: &Contents, changes: &[Change<'_>], lost: u64, revoked: usize, kept: Option<&str>) -> Json {
     let feeds = changes.iter().map(|change| {
         json!({ "feed": change.feed.feed.to_string(), "there": change.there, "here": change.here, "lost": change.lost })
     });
     json!({
         "taken_at": backup.taken_at, "operations": backup.operations, "feeds": feeds.collect::<Vec<_>>(),
-        "lost": lost, "kept": kept,
+        "lost": lost, "revoked": revoked, "kept": kept,
     })
 }
 

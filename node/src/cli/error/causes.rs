@@ -11,7 +11,7 @@ use crate::{
         IdentityError,
         keys::{KeyError, SHORTEST},
     },
-    store::{StoreError, disk::Trouble},
+    store::{StoreError, disk::Trouble, salvage::damaged},
 };
 
 pub fn store(error: &StoreError, lang: Lang) -> Told {
@@ -40,8 +40,8 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
         StoreError::Foreign(path) => failed(
             format!("{} 不是汇流的数据库", path.display()),
             en,
-            "请移开该文件，换回本单位的数据库或备份；检查 --home 是否指对目录",
-            "move that file away and put this union's database or its backup back; check --home",
+            "请检查 --home 是否指对目录；如文件已被破坏，用 restore 恢复备份，原文件会保留",
+            "check --home; where the file was destroyed, `restore` a backup: what is here is kept beside it",
         ),
         StoreError::Newer { found } => {
             failed(format!("数据库由更新的版本写成（结构版本 {found}）"), en, "请升级本程序", "upgrade this program")
@@ -60,6 +60,18 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "请先结束 serve 和其他命令，再运行一次；数据完好",
             "end `serve` and other commands first, then run it again; nothing is damaged",
         ),
+        StoreError::Altered(name) => failed(
+            format!("文件的结构不是汇流写成的，可能被改动过：{name}"),
+            en,
+            "请换一份备份；现有数据库没有改动",
+            "take another backup; the database here was not changed",
+        ),
+        StoreError::Sqlite(error) if damaged(error) => failed(
+            "数据库文件有损坏之处".into(),
+            "the database file is damaged".into(),
+            "请运行 verify 查明：日志完好时 rebuild 可以修复，否则用 restore 恢复备份",
+            "run `verify`: where the feeds are good `rebuild` mends it, otherwise `restore` a backup",
+        ),
         StoreError::Disk { path, trouble } => return disk(path, *trouble, lang),
         StoreError::Undone => failed(
             "写入时磁盘出错，没有写入任何内容".into(),
@@ -73,8 +85,8 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
         StoreError::InUse => failed(
             "数据库正被另一个程序打开".into(),
             en,
-            "请先结束 serve 和其他命令，再恢复备份",
-            "end `serve` and other commands first, then restore",
+            "请先结束 serve 和其他命令，再运行一次",
+            "end `serve` and other commands first, then run it again",
         ),
         StoreError::OtherMachine { union, device } => failed(
             format!("该文件属于另一台机器：{}（{union}），设备 {}", union.union_name(), &device.to_string()[..16]),
