@@ -197,7 +197,11 @@ fn unreadable(error: &StoreError) -> bool {
                 || !matches!(error, rusqlite::Error::SqliteFailure(..))
                 || error.to_string().contains("no such")
         }
-        StoreError::Damaged(_) | StoreError::Feed(_) | StoreError::Segment(_) | StoreError::Signature(_) => true,
+        StoreError::Damaged(_)
+        | StoreError::Altered { .. }
+        | StoreError::Feed(_)
+        | StoreError::Segment(_)
+        | StoreError::Signature(_) => true,
         _ => false,
     }
 }
@@ -233,6 +237,7 @@ fn verify_feed(
         let segment = feeds::segment(conn, row.no, at)?;
         let operations = match feeds::operations(conn, row.no, at) {
             Ok(operations) if !operations.is_empty() => operations,
+            Err(error) if !unreadable(&error) => return Err(error),
             _ => {
                 wrong(
                     format!("第 {at} 条起无法读取；请从备份或上级恢复"),

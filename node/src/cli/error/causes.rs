@@ -60,7 +60,7 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "请先结束 serve 和其他命令，再运行一次；数据完好",
             "end `serve` and other commands first, then run it again; nothing is damaged",
         ),
-        StoreError::Altered(name) => failed(
+        StoreError::Strange(name) => failed(
             format!("文件的结构不是汇流写成的，可能被改动过：{name}"),
             en,
             "请换一份备份；现有数据库没有改动",
