@@ -133,8 +133,9 @@ impl Keyring {
         Some(id)
     }
 
-    pub fn open(&self, sealed: &[u8], record: &RecordId) -> Result<Zeroizing<String>, SealError> {
-        self.keys.get(&seal::key_of(sealed)?).ok_or(SealError::Key)?.open(sealed, record)
+    /// `field` is the number of the field the box stands in.
+    pub fn open(&self, sealed: &[u8], record: &RecordId, field: u32) -> Result<Zeroizing<String>, SealError> {
+        self.keys.get(&seal::key_of(sealed)?).ok_or(SealError::Key)?.open(sealed, record, field)
     }
 
     /// This union's keys that are held here and vouched for.

@@ -32,7 +32,7 @@ pub enum SealError {
     Algorithms(#[from] UnknownSuite),
     #[error("sealed with a key that this union has not been granted")]
     Key,
-    #[error("the sealed value is damaged, or was sealed for another record")]
+    #[error("the sealed value is damaged, or was sealed for another record or field")]
     Damaged,
 }
 
@@ -61,28 +61,28 @@ impl SealKey {
         id
     }
 
-    /// Seals `text` for one field of one record: moved to another record, the box does not open.
+    /// Seals `text` for one field, by its number, of one record: moved to another record or field, the box does not open.
     ///
-    /// The nonce is a keyed hash of record and text, so that two devices that seal the same number for the same record
-    /// make the same box, and a hub that cannot read it still sees that they agree.
-    pub fn seal(&self, text: &str, record: &RecordId) -> Result<Vec<u8>, SealError> {
+    /// The nonce is a keyed hash of record, field and text, so that two devices that seal the same number for the same
+    /// field make the same box, and a hub that cannot read it still sees that they agree.
+    pub fn seal(&self, text: &str, record: &RecordId, field: u32) -> Result<Vec<u8>, SealError> {
+        let beside = beside(SUITE, record, field);
         let mut nonce = [0; NONCE];
-        nonce
-            .copy_from_slice(&mac(&self.0[..], &[b"huiliu/seal-nonce/1", record.as_bytes(), text.as_bytes()])[..NONCE]);
+        nonce.copy_from_slice(&mac(&self.0[..], &[b"huiliu/seal-nonce/2", &beside, text.as_bytes()])[..NONCE]);
         let cipher = XChaCha20Poly1305::new((&*self.0).into());
-        let payload = Payload { msg: text.as_bytes(), aad: &beside(SUITE, record) };
+        let payload = Payload { msg: text.as_bytes(), aad: &beside };
         let sealed = cipher.encrypt(&nonce.into(), payload).map_err(|_| SealError::Damaged)?;
         Ok([&[SUITE.byte()][..], &self.id(), &nonce, &sealed].concat())
     }
 
-    pub fn open(&self, sealed: &[u8], record: &RecordId) -> Result<Zeroizing<String>, SealError> {
+    pub fn open(&self, sealed: &[u8], record: &RecordId, field: u32) -> Result<Zeroizing<String>, SealError> {
         if key_of(sealed)? != self.id() {
             return Err(SealError::Key);
         }
         let suite = Suite::try_from(u32::from(sealed[0]))?;
         let (nonce, body) = sealed[1 + KEY_ID..].split_first_chunk::<NONCE>().ok_or(SealError::Damaged)?;
         let cipher = XChaCha20Poly1305::new((&*self.0).into());
-        let payload = Payload { msg: body, aad: &beside(suite, record) };
+        let payload = Payload { msg: body, aad: &beside(suite, record, field) };
         let text = cipher.decrypt(&(*nonce).into(), payload).map_err(|_| SealError::Damaged)?;
         String::from_utf8(text).map(Zeroizing::new).map_err(|_| SealError::Damaged)
     }
@@ -102,10 +102,11 @@ impl SealKey {
     }
 }
 
-/// What is authenticated with a box: its algorithms, and the record it is for.
-fn beside(suite: Suite, record: &RecordId) -> [u8; 17] {
-    let mut beside = [suite.byte(); 17];
-    beside[1..].copy_from_slice(record.as_bytes());
+/// What is authenticated with a box: its algorithms, and the record and field it is for.
+fn beside(suite: Suite, record: &RecordId, field: u32) -> [u8; 21] {
+    let mut beside = [suite.byte(); 21];
+    beside[1..17].copy_from_slice(record.as_bytes());
+    beside[17..].copy_from_slice(&field.to_be_bytes());
     beside
 }
 
@@ -178,17 +179,18 @@ mod tests {
     const RECORD: RecordId = RecordId([7; 16]);
 
     #[test]
-    fn a_box_opens_for_its_record_and_key_only() {
+    fn a_box_opens_for_its_record_field_and_key_only() {
         let key = SealKey::from_bytes([1; 32]);
-        let sealed = key.seal("32092219900101001X", &RECORD).unwrap();
-        assert_eq!(key.open(&sealed, &RECORD).unwrap().as_str(), "32092219900101001X");
-        assert_eq!(key.open(&sealed, &RecordId([8; 16])), Err(SealError::Damaged));
-        assert_eq!(SealKey::from_bytes([9; 32]).open(&sealed, &RECORD), Err(SealError::Key));
+        let sealed = key.seal("32092219900101001X", &RECORD, 2).unwrap();
+        assert_eq!(key.open(&sealed, &RECORD, 2).unwrap().as_str(), "32092219900101001X");
+        assert_eq!(key.open(&sealed, &RecordId([8; 16]), 2), Err(SealError::Damaged));
+        assert_eq!(key.open(&sealed, &RECORD, 3), Err(SealError::Damaged), "another field of the same record");
+        assert_eq!(SealKey::from_bytes([9; 32]).open(&sealed, &RECORD, 2), Err(SealError::Key));
         for at in 0..sealed.len() {
             let mut bent = sealed.clone();
             bent[at] ^= 1;
-            assert!(key.open(&bent, &RECORD).is_err());
-            assert!(key.open(&sealed[..at], &RECORD).is_err());
+            assert!(key.open(&bent, &RECORD, 2).is_err());
+            assert!(key.open(&sealed[..at], &RECORD, 2).is_err());
         }
     }
 
@@ -208,9 +210,9 @@ mod tests {
     #[test]
     fn a_box_of_other_algorithms_is_refused_in_words() {
         let key = SealKey::from_bytes([1; 32]);
-        let mut sealed = key.seal("32092219900101001X", &RECORD).unwrap();
+        let mut sealed = key.seal("32092219900101001X", &RECORD, 2).unwrap();
         sealed[0] = 2;
-        let error = key.open(&sealed, &RECORD).unwrap_err();
+        let error = key.open(&sealed, &RECORD, 2).unwrap_err();
         assert_eq!(error, SealError::Algorithms(UnknownSuite(2)));
         assert!(error.to_string().contains("does not know; upgrade this program"), "{error}");
         assert_eq!(key_of(&sealed), Err(error));

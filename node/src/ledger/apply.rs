@@ -376,7 +376,7 @@ impl Ledger {
         let fields = document.fields();
         let record = shown(kind, &fields);
         let sealed = kind.fields.iter().position(|f| f.privacy == Privacy::Sealed);
-        let index = sealed.and_then(|at| self.blind(id, record.values()[at].as_ref()));
+        let index = sealed.and_then(|at| self.blind(id, kind.fields[at].number, record.values()[at].as_ref()));
         projection::put_document(&self.conn, id, place, &record, index.as_ref())?;
         documents::clear_conflicts(&self.conn, id)?;
         for (field, values) in &fields {

@@ -165,7 +165,7 @@ impl Ledger {
         for kind in kinds().iter().filter(|k| k.shape == Shape::Document) {
             for (at, field) in kind.fields.iter().enumerate().filter(|(_, f)| f.privacy == Privacy::Sealed) {
                 for row in projection::list(&self.conn, kind, Some(owner), None, usize::MAX >> 1)? {
-                    if let Some(index) = self.blind(&row.id, row.record.values()[at].as_ref()) {
+                    if let Some(index) = self.blind(&row.id, field.number, row.record.values()[at].as_ref()) {
                         projection::set_index(&self.conn, kind, field.name, &row.id, &index)?;
                     }
                 }
@@ -175,14 +175,14 @@ impl Ledger {
     }
 
     /// This hub's index of a sealed value, where it may look.
-    pub(super) fn blind(&self, id: &RecordId, value: Option<&Value>) -> Option<[u8; 17]> {
+    pub(super) fn blind(&self, id: &RecordId, field: u32, value: Option<&Value>) -> Option<[u8; 17]> {
         let (index, Value::Bytes(sealed)) = (self.me.index.as_ref()?, value?) else { return None };
-        Some(seal::blind_index(index, &self.keys.open(sealed, id).ok()?))
+        Some(seal::blind_index(index, &self.keys.open(sealed, id, field).ok()?))
     }
 
     /// Seals a value for a record of this union.
-    pub(super) fn seal(&self, text: &str, id: &RecordId) -> Result<Vec<u8>> {
+    pub(super) fn seal(&self, text: &str, id: &RecordId, field: u32) -> Result<Vec<u8>> {
         let key = self.keys.sealing(&self.conn, &self.me)?;
-        key.seal(text, id).map_err(|_| StoreError::Refused("the value cannot be sealed".into()))
+        key.seal(text, id, field).map_err(|_| StoreError::Refused("the value cannot be sealed".into()))
     }
 }

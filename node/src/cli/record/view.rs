@@ -126,7 +126,7 @@ pub fn opened(office: &Office, id: &RecordId, field: &Field, value: &Value) -> V
     if !field.sealed() {
         return value.clone();
     }
-    match office.keys().open(sealed, id) {
+    match office.keys().open(sealed, id, field.number) {
         Ok(text) => {
             // Sealed by a peer, so that nobody on the way could look at it.
             let text = Value::Text(text.to_string());
