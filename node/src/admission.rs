@@ -6,6 +6,7 @@
 //! the same one.
 
 use huiliu_proto::{
+    attestation,
     feed::{Feed, Scope},
     id::Hash,
     kind::{self, Kind},
@@ -143,7 +144,9 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
             format!("record kind {} was written by a newer version; upgrade this program", operation.kind),
         ));
     };
-    if feed.scope.holds(kind) {
+    // What all unions below are told changes what is asked of them: the nation's and the provinces' to say.
+    let publishes = feed.scope != Scope::Everyone || feed.union.level() <= Level::Province;
+    if publishes && feed.scope.holds(kind) {
         return Ok(kind);
     }
     Err(Refusal::new(
@@ -168,6 +171,11 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
     if let Err(refusals) = record.validate() {
         let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
         return Err(Refusal::new(Reason::Rule, say(Lang::Zh), say(Lang::En)));
+    }
+    if kind.name == "enrolment"
+        && let Err(Label { zh, en }) = attestation::stands(&record, &feed.network)
+    {
+        return Err(Refusal::new(Reason::Rule, zh, en));
     }
     if kind.name == "statement" && !speaks_for(feed.union, &record) {
         return Err(Refusal::new(

@@ -4,6 +4,7 @@ use prost::Message as _;
 
 use crate::{
     algorithms::{SUITE, Suite},
+    attestation::SIGNATURE,
     id::{DeviceId, hex},
     signed::{SignatureError, SigningKey, verify},
     token::TokenId,
@@ -18,11 +19,11 @@ const MAX_ENTERING: usize = 16 * 1024;
 pub const REASON: &str = "huiliu-reason";
 pub const RETRY_AFTER: &str = "huiliu-retry-after";
 
-/// A machine's request, signed by the device it names.
+/// A machine's request, signed by the device it names: on the line with a token, or in a file without one.
 #[derive(Clone, PartialEq)]
 pub struct Entering {
-    pub token: TokenId,
-    pub pass: [u8; 32],
+    /// The token's id, and the pass derived from its secret; `None` in a file.
+    pub token: Option<(TokenId, [u8; 32])>,
     pub network: String,
     pub union: UnionNumber,
     pub device: DeviceId,
@@ -31,19 +32,22 @@ pub struct Entering {
     pub authority: Option<String>,
     pub seal_key: [u8; 32],
     pub voucher: Option<[u8; 32]>,
+    /// The device's word for all these keys, as it will stand in its enrolment.
+    pub attestation: [u8; SIGNATURE],
 }
 
 impl std::fmt::Debug for Entering {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Entering({} with {}, {})", self.union, self.token, hex(&self.device.0[..8]))
+        let token = self.token.as_ref().map_or_else(|| "a file".to_owned(), |(id, _)| id.to_string());
+        write!(f, "Entering({} with {token}, {})", self.union, hex(&self.device.0[..8]))
     }
 }
 
 impl Entering {
     pub fn sign(&self, key: &SigningKey) -> v1::Signed {
         let message = v1::Entering {
-            token: self.token.0.to_vec().into(),
-            pass: self.pass.to_vec().into(),
+            token: self.token.map(|(id, _)| id.0.to_vec()).unwrap_or_default().into(),
+            pass: self.token.map(|(_, pass)| pass.to_vec()).unwrap_or_default().into(),
             network: self.network.clone(),
             union: self.union.into(),
             device: key.device().to_vec().into(),
@@ -53,6 +57,7 @@ impl Entering {
             seal_key: self.seal_key.to_vec().into(),
             voucher: self.voucher.map(|v| v.to_vec()).unwrap_or_default().into(),
             algorithms: SUITE.number(),
+            attestation: self.attestation.to_vec().into(),
         };
         key.sign(ENTERING, message.encode_to_vec())
     }
@@ -70,8 +75,10 @@ impl Entering {
         verify(ENTERING, signed, &device, MAX_ENTERING)?;
         let array = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map_err(|_| SignatureError::Malformed);
         Ok(Entering {
-            token: TokenId(wire.token[..].try_into().map_err(|_| SignatureError::Malformed)?),
-            pass: array(&wire.pass)?,
+            token: match (&wire.token[..], &wire.pass[..]) {
+                ([], []) => None,
+                (id, pass) => Some((TokenId(id.try_into().map_err(|_| SignatureError::Malformed)?), array(pass)?)),
+            },
             network: wire.network,
             union: UnionNumber::try_from(wire.union).map_err(|_| SignatureError::Malformed)?,
             device,
@@ -80,6 +87,7 @@ impl Entering {
             authority: Some(wire.authority).filter(|a| !a.is_empty()),
             seal_key: array(&wire.seal_key)?,
             voucher: if wire.voucher.is_empty() { None } else { Some(array(&wire.voucher)?) },
+            attestation: wire.attestation[..].try_into().map_err(|_| SignatureError::Malformed)?,
         })
     }
 }
@@ -106,8 +114,10 @@ pub enum Reason {
     Network,
     /// The union has a machine already, and the token is not for a further one.
     Occupied,
-    /// The token is for a machine that records, not for a hub.
+    /// The token is for the other role: for a hub, or for a machine that records; or no union can be below this one.
     Role,
+    /// Another device calls with this TLS key.
+    Key,
     /// The device was shut out of the network.
     Device,
     /// The caller is not enrolled here, or showed no certificate.
@@ -121,7 +131,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::Unknown,
         Reason::Pass,
         Reason::Tries,
@@ -132,6 +142,7 @@ impl Reason {
         Reason::Network,
         Reason::Occupied,
         Reason::Role,
+        Reason::Key,
         Reason::Device,
         Reason::Stranger,
         Reason::Malformed,
@@ -151,6 +162,7 @@ impl Reason {
             Reason::Network => "network",
             Reason::Occupied => "occupied",
             Reason::Role => "role",
+            Reason::Key => "key",
             Reason::Device => "device",
             Reason::Stranger => "stranger",
             Reason::Malformed => "malformed",
@@ -171,7 +183,8 @@ impl Reason {
             Reason::Union => "the token is not for this union, or this union is not directly below",
             Reason::Network => "the token is of another network",
             Reason::Occupied => "the union has a machine already, and the token is not for a further one",
-            Reason::Role => "the token is for a machine that records, not for a hub",
+            Reason::Role => "the token is for another role than this machine's: a hub, or a machine that records",
+            Reason::Key => "another device has this TLS key",
             Reason::Device => "the device was revoked by the union above",
             Reason::Stranger => "this device is not enrolled here; ask the union above for a token",
             Reason::Malformed => "the request cannot be read",
@@ -191,8 +204,7 @@ mod tests {
 
     fn entering(key: &SigningKey) -> Entering {
         Entering {
-            token: TokenId([1; 6]),
-            pass: [2; 32],
+            token: Some((TokenId([1; 6]), [2; 32])),
             network: "huiliu".into(),
             union: "320922".parse().unwrap(),
             device: key.device(),
@@ -201,6 +213,7 @@ mod tests {
             authority: None,
             seal_key: [3; 32],
             voucher: Some([4; 32]),
+            attestation: [5; SIGNATURE],
         }
     }
 

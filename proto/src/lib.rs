@@ -5,7 +5,7 @@
 //! proved: operations and edits (`operation`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
 //! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), what a file proves to whoever
 //! knows that only (`proof`), how runs of operations are packed (`segment`), how identity numbers are sealed (`seal`), and
-//! how a machine joins (`token`, `joining`).
+//! how a machine joins (`token`, `joining`) and what it says of its own keys (`attestation`).
 
 pub mod lang;
 
@@ -22,6 +22,7 @@ pub mod rules;
 pub mod value;
 
 pub mod algorithms;
+pub mod attestation;
 pub mod edit;
 pub mod feed;
 mod hidden;

@@ -52,15 +52,28 @@ impl SigningKey {
         let signature = self.0.sign(&[domain, &message].concat());
         v1::Signed { message: message.into(), signature: signature.to_bytes().to_vec().into() }
     }
+
+    pub(crate) fn sign_bytes(&self, domain: &[u8], message: &[u8]) -> [u8; 64] {
+        self.0.sign(&[domain, message].concat()).to_bytes()
+    }
 }
 
 pub(crate) fn verify(domain: &[u8], signed: &v1::Signed, device: &DeviceId, most: usize) -> Result<(), SignatureError> {
     if signed.message.len() > most {
         return Err(SignatureError::Malformed);
     }
+    verify_bytes(domain, &signed.message, &signed.signature, device)
+}
+
+pub(crate) fn verify_bytes(
+    domain: &[u8],
+    message: &[u8],
+    signature: &[u8],
+    device: &DeviceId,
+) -> Result<(), SignatureError> {
     let key = VerifyingKey::from_bytes(&device.0).map_err(|_| SignatureError::Key)?;
-    let signature = ed25519_dalek::Signature::from_slice(&signed.signature).map_err(|_| SignatureError::Malformed)?;
-    key.verify_strict(&[domain, &signed.message].concat(), &signature).map_err(|_| SignatureError::Wrong)
+    let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
+    key.verify_strict(&[domain, message].concat(), &signature).map_err(|_| SignatureError::Wrong)
 }
 
 /// Something whose signature was checked in this program, and not only read. Nothing outside this module makes one.

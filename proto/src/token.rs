@@ -20,6 +20,8 @@ const PREFIX: &str = "huiliu";
 const VERSION: u8 = 2;
 /// The one who invites holds the voucher key and will vouch for the machine that joins.
 const VOUCHED: u8 = 1;
+/// It is for a hub; without it for a machine that records.
+const AS_HUB: u8 = 2;
 const CHECK: usize = 4;
 /// More than any token has: longer texts are not looked at.
 const MAX_TEXT: usize = 2048;
@@ -48,6 +50,8 @@ pub struct Token {
     pub pin: Pin,
     /// The union that is invited.
     pub union: UnionNumber,
+    /// Whether as its hub. Nobody chooses the role herself.
+    pub as_hub: bool,
     /// Another machine of that union made the token and will vouch for the one that joins.
     pub vouched: bool,
     pub id: TokenId,
@@ -159,7 +163,8 @@ fn check(body: &[u8]) -> [u8; CHECK] {
 impl Token {
     fn encode(&self) -> Zeroizing<String> {
         let code = |union: UnionNumber| union.get().to_be_bytes();
-        let mut body = Zeroizing::new(vec![VERSION, if self.vouched { VOUCHED } else { 0 }]);
+        let flags = if self.vouched { VOUCHED } else { 0 } | if self.as_hub { AS_HUB } else { 0 };
+        let mut body = Zeroizing::new(vec![VERSION, flags]);
         body.extend_from_slice(&code(self.hub)[1..]);
         body.extend_from_slice(&code(self.union)[1..]);
         body.extend_from_slice(&self.root.0);
@@ -215,7 +220,7 @@ impl FromStr for Token {
             return Err(TokenError::Version(version));
         }
         let [flags] = rest.take()?;
-        if flags & !VOUCHED != 0 {
+        if flags & !(VOUCHED | AS_HUB) != 0 {
             return Err(TokenError::Version(version));
         }
         let hub = rest.union()?;
@@ -227,10 +232,11 @@ impl FromStr for Token {
         let secret = Secret::new(bytes);
         bytes.zeroize();
         let (network, address) = (rest.text()?, rest.text()?);
-        if !rest.0.is_empty() || !Token::fits(&network, &address) {
+        if !rest.0.is_empty() || !Token::fits(&network, &address) || !union.has_union() {
             return Err(TokenError::Mistyped);
         }
-        Ok(Token { network, root, hub, address, pin, union, vouched: flags & VOUCHED != 0, id, secret })
+        let (vouched, as_hub) = (flags & VOUCHED != 0, flags & AS_HUB != 0);
+        Ok(Token { network, root, hub, address, pin, union, as_hub, vouched, id, secret })
     }
 }
 
@@ -272,6 +278,7 @@ mod tests {
             address: "yancheng.example:7443".into(),
             pin: Pin([2; 16]),
             union: "320922".parse().unwrap(),
+            as_hub: false,
             vouched: true,
             id: TokenId([3; 6]),
             secret: Secret::new([4; 16]),

@@ -197,6 +197,11 @@ impl UnionNumber {
         std::iter::once(self).chain(self.ancestors()).find(|c| c.level() == Level::Province)
     }
 
+    /// Whether it runs a hub: unions of the directory are below it.
+    pub fn may_have_hub(self) -> bool {
+        self.children().iter().any(|child| child.has_union())
+    }
+
     /// 金门县 is a valid code and has no union of this federation.
     pub fn has_union(self) -> bool {
         self.0 != KINMEN

@@ -11,7 +11,7 @@ use huiliu_proto::{
     seal::SealError,
     segment,
     signed::{Seen, TreeHead},
-    union::UnionNumber,
+    union::{Level, UnionNumber},
     value::Value,
 };
 
@@ -234,7 +234,11 @@ impl Ledger {
         let kind = record.kind;
         match kind.author {
             Author::Owner => Ok(Scope::Own(kind.reach)),
-            Author::Publisher => Ok(Scope::Everyone),
+            Author::Publisher if self.me.union.level() <= Level::Province => Ok(Scope::Everyone),
+            Author::Publisher => Err(StoreError::Refused(format!(
+                "a {} is written by the national union or a provincial one, for all below",
+                kind.name
+            ))),
             Author::Superior => {
                 let subject = kind.subject.and_then(|at| union_at(record, at));
                 let root = self.me.root == Some(self.me.device());
@@ -309,7 +313,7 @@ impl Ledger {
             if field.privacy == Privacy::Sealed
                 && let Some(Value::Bytes(sealed)) = &record.values()[at]
             {
-                match self.keys.open(sealed, id) {
+                match self.keys.open(sealed, id, field.number) {
                     Ok(text) => record.put(at, Some(Value::Text(text.to_string()))),
                     // Another device of the union sealed it with a key that was not granted to this one: it stays as it is.
                     Err(SealError::Key) => {}
@@ -325,7 +329,7 @@ impl Ledger {
         let sealed = kind.fields[at].privacy == Privacy::Sealed;
         Ok(match value {
             None => Scalar::Cleared,
-            Some(Value::Text(text)) if sealed => Scalar::Octets(self.seal(&text, id)?),
+            Some(Value::Text(text)) if sealed => Scalar::Octets(self.seal(&text, id, kind.fields[at].number)?),
             Some(Value::Bool(v)) => Scalar::Flag(v),
             Some(Value::Int(v)) => Scalar::Number(v),
             Some(Value::Text(v)) => Scalar::Text(v),

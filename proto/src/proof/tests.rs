@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     algorithms::UnknownSuite,
+    attestation::Attestation,
     feed::Scope,
     id::RecordIds,
     kind::{Reach, kind},
@@ -40,13 +41,18 @@ impl Desk {
         id
     }
 
-    fn enrol(&mut self, device: DeviceId, union: &str, hub: bool) -> RecordId {
-        let mut record = Record::new(kind("enrolment").unwrap());
-        record.set("union", Value::Int(i64::from(code(union))));
-        record.set("device", Value::Bytes(device.to_vec()));
-        record.set("hub", Value::Bool(hub));
-        record.set("from_on", Value::Int(20_454));
-        self.say(&record)
+    fn enrol(&mut self, key: &SigningKey, union: &str, hub: bool) -> RecordId {
+        let said = Attestation {
+            network: "test".into(),
+            union: code(union),
+            device: key.device(),
+            hub,
+            seal_key: [8; 32],
+            tls_key: Hash([9; 32]),
+            authority_key: hub.then_some(Hash([7; 32])),
+            token: None,
+        };
+        self.say(&said.enrolment(&said.sign(key), Day(20_454)))
     }
 
     fn leaves(&self) -> Vec<Hash> {
@@ -110,10 +116,10 @@ fn world() -> World {
     let mut province = Desk::new(2, "320000", Scope::Branch(code("320900")));
     let mut city = Desk::new(3, "320900", Scope::Branch(code("320922")));
     let mut county = Desk::new(4, "320922", Scope::Own(Reach::Nation));
-    nation.enrol(province.key.device(), "320000", true);
-    province.enrol(SigningKey::from_seed(&[77; 32]).device(), "320900", false);
-    province.enrol(city.key.device(), "320900", true);
-    city.enrol(county.key.device(), "320922", false);
+    nation.enrol(&province.key, "320000", true);
+    province.enrol(&SigningKey::from_seed(&[77; 32]), "320900", false);
+    province.enrol(&city.key, "320900", true);
+    city.enrol(&county.key, "320922", false);
     let matching = kind("matching").unwrap();
     let mut record = Record::new(matching);
     for (field, text) in
@@ -291,25 +297,25 @@ fn who_was_not_enrolled_from_the_root_down_proves_nothing() {
     assert!(rebuilt(&world.nation, &world.province, &world.city, 1).is_ok());
     // The city is enrolled, but not as a hub: its word about the county does not count.
     let mut meek = Desk::new(2, "320000", Scope::Branch(code("320900")));
-    meek.enrol(world.city.key.device(), "320900", false);
+    meek.enrol(&world.city.key, "320900", false);
     let wrong = rebuilt(&world.nation, &meek, &world.city, 0).unwrap_err();
     assert!(matches!(wrong, ProofError::NotEnrolled { hub: true, .. }), "{wrong}");
     // A nation of somebody's own.
     let mut usurper = Desk::new(66, "100000", Scope::Branch(code("320000")));
-    usurper.enrol(world.province.key.device(), "320000", true);
+    usurper.enrol(&world.province.key, "320000", true);
     let wrong = rebuilt(&usurper, &world.province, &world.city, 1).unwrap_err();
     assert!(matches!(wrong, ProofError::NotEnrolled { union, .. } if union == UnionNumber::NATION), "{wrong}");
     // A province enrols a county's machine past the city, in the branch of the city.
     let mut over = Desk::new(2, "320000", Scope::Branch(code("320900")));
-    over.enrol(world.county.key.device(), "320922", false);
+    over.enrol(&world.county.key, "320922", false);
     assert!(rebuilt(&world.nation, &over, &world.city, 0).is_err());
     // An enrolment in a feed of the city's own records, where none may stand.
     let mut own = Desk::new(3, "320900", Scope::Own(Reach::Nation));
-    own.enrol(world.county.key.device(), "320922", false);
+    own.enrol(&world.county.key, "320922", false);
     assert!(rebuilt(&world.nation, &world.province, &own, 1).is_err());
     // An enrolment whose record id another device made.
     let mut borrowed = Desk::new(3, "320900", Scope::Branch(code("320922")));
-    borrowed.enrol(world.county.key.device(), "320922", false);
+    borrowed.enrol(&world.county.key, "320922", false);
     borrowed.operations[0] = Operation { record: world.record, ..borrowed.operations[0].clone() };
     let header = v1::OperationHeader { kind: 50, record: world.record.to_vec().into(), time: None };
     borrowed.operations[0].header = header.encode_to_vec().into();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Link, ProofError, Proven, ProvenFeed, ProvenOperation, Subject, VERSION};
 use crate::{
     algorithms::Suite,
+    attestation,
     edit::{Actor, Edit},
     feed::{Feed, Scope},
     id::{DeviceId, FeedId, Hash, RecordId},
@@ -196,7 +197,7 @@ fn enrolment(feed: &Feed, proven: &ProvenOperation) -> Option<Link> {
     }
     let record = Record::decode(kind, &operation.payload).ok()?;
     record.validate().ok()?;
-    let union = UnionNumber::try_from(record.int("union")?).ok()?;
+    let union = attestation::stands(&record, &feed.network).ok()?.union;
     if union != branch || union.parent() != Some(feed.union) {
         return None;
     }
