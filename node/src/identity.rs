@@ -14,7 +14,7 @@ pub mod tls;
 pub mod validity;
 pub mod vouchers;
 
-pub use joining::{Grant, Request};
+pub use joining::{Asked, Grant, Request};
 
 use std::{
     fs,
@@ -64,6 +64,14 @@ pub enum IdentityError {
     OtherNetwork { ours: String, theirs: String },
     #[error("the invitation is for {theirs}, this machine was set up for {ours}")]
     OtherUnion { ours: UnionNumber, theirs: UnionNumber },
+    #[error("the invitation is for {}, this machine was set up as {}", role(*.theirs), role(!*.theirs))]
+    OtherRole { theirs: bool },
+    #[error("no union is below {0}: it has no hub")]
+    NoneBelow(UnionNumber),
+    #[error("the request was made by another device or for another token")]
+    OtherRequest,
+    #[error("the key is not of the kind that is used here, ECDSA P-256")]
+    KeyKind,
     #[error("this machine has joined a network with another root")]
     OtherRoot,
     #[error("the certificates do not lead to the root of this network: {0}")]
@@ -78,6 +86,10 @@ pub enum IdentityError {
     Keys(#[from] KeyError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn role(hub: bool) -> &'static str {
+    if hub { "a hub" } else { "a machine that records" }
 }
 
 /// What a machine is set up as.
@@ -162,6 +174,9 @@ impl Home {
         }
         if (role == Role::Root) != (union.level() == Level::Nation) {
             return Err(IdentityError::NotNational);
+        }
+        if role == Role::Hub && !union.may_have_hub() {
+            return Err(IdentityError::NoneBelow(union));
         }
         begin_init(dir)?;
         for folder in ["keys", "certs"] {

@@ -1,8 +1,12 @@
 //! X.509 as this network uses it: each hub is the authority for its children, the national hub's certificate the root.
 
-use huiliu_proto::{id::Hash, union::UnionNumber};
+use huiliu_proto::{
+    id::{DeviceId, Hash},
+    token::TokenId,
+    union::UnionNumber,
+};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, DnValue,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
@@ -57,9 +61,9 @@ fn machine(params: &mut CertificateParams) {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
 }
 
-/// A new key: Ed25519, whose signatures are all of one length, so that handshakes are too.
+/// A new key: P-256, which every TLS stack reads. (What a device signs its feeds with is Ed25519, and never leaves it.)
 pub fn new_key() -> Result<Zeroizing<KeyPair>, IdentityError> {
-    Ok(Zeroizing::new(KeyPair::generate_for(&rcgen::PKCS_ED25519)?))
+    Ok(Zeroizing::new(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?))
 }
 
 /// A random serial number of 16 bytes, none of them dropped: the first is never 0 and never makes the number negative.
@@ -79,13 +83,47 @@ pub fn root(key: &KeyPair, union: UnionNumber, now_ms: i64, dice: &Dice) -> Resu
     Ok(params.self_signed(key)?.pem())
 }
 
-/// A request for a certificate, PEM.
-pub fn request(key: &KeyPair, name: &str) -> Result<String, IdentityError> {
+/// A request for a certificate, PEM. The key that it is for signs with it whose it is, and with which token it is shown:
+/// so nobody asks for anything with a request that another device made.
+pub fn request(key: &KeyPair, device: &DeviceId, token: Option<&TokenId>) -> Result<String, IdentityError> {
     let mut params = CertificateParams::default();
     let mut subject = DistinguishedName::new();
-    subject.push(DnType::CommonName, name);
+    subject.push(DnType::CommonName, device.to_string());
+    if let Some(token) = token {
+        subject.push(DnType::OrganizationalUnitName, token.to_string());
+    }
     params.distinguished_name = subject;
     Ok(params.serialize_request(key)?.pem()?)
+}
+
+/// The hash of the key a request is for, if it is of the kind that is used here, and this device made the request for
+/// this token.
+pub fn requested(pem: &str, device: &DeviceId, token: Option<&TokenId>) -> Result<Hash, IdentityError> {
+    // Reading it checks that whoever made it has the key.
+    let request = CertificateSigningRequestParams::from_pem(pem)?;
+    if *request.public_key.algorithm() != rcgen::PKCS_ECDSA_P256_SHA256 {
+        return Err(IdentityError::KeyKind);
+    }
+    let name = &request.params.distinguished_name;
+    let says = |ty: &DnType, what: Option<String>| match (name.get(ty), what) {
+        (None, None) => true,
+        (Some(said), Some(what)) => text(said) == Some(&what),
+        _ => false,
+    };
+    let ours = says(&DnType::CommonName, Some(device.to_string()))
+        && says(&DnType::OrganizationalUnitName, token.map(ToString::to_string));
+    match ours {
+        true => Ok(Hash::of(&[&request.public_key.subject_public_key_info()])),
+        false => Err(IdentityError::OtherRequest),
+    }
+}
+
+fn text(value: &DnValue) -> Option<&str> {
+    match value {
+        DnValue::Utf8String(text) => Some(text),
+        DnValue::PrintableString(text) => Some(text.as_str()),
+        _ => None,
+    }
 }
 
 /// An authority that signs: its key, and its own certificate in PEM.
@@ -96,7 +134,7 @@ pub struct Authority<'a> {
 }
 
 impl Authority<'_> {
-    /// Answers a machine's request. Of what the request says only the key is taken.
+    /// Answers a machine's request. Of what the request says only the key goes into the certificate.
     pub fn machine(&self, request: &str, union: UnionNumber, now_ms: i64) -> Result<String, IdentityError> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         request.params = params(&machine_name(union), now_ms, MACHINE_LIFE);
@@ -151,9 +189,4 @@ pub fn key_hash(pem: &str) -> Result<Hash, IdentityError> {
 
 pub fn own_key_hash(key: &KeyPair) -> Hash {
     Hash::of(&[&key.subject_public_key_info()])
-}
-
-pub fn request_key_hash(pem: &str) -> Result<Hash, IdentityError> {
-    let request = CertificateSigningRequestParams::from_pem(pem)?;
-    Ok(Hash::of(&[&request.public_key.subject_public_key_info()]))
 }

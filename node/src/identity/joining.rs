@@ -4,12 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use huiliu_proto::{
+    attestation::Attestation,
     id::{DeviceId, Hash, hex, unhex},
     joining::Entering,
     root::{Fingerprint, Root},
     seal::GrantKey,
     signed::SigningKey,
-    token::Token,
+    token::{Token, TokenId},
     union::UnionNumber,
     v1,
 };
@@ -18,20 +19,41 @@ use serde::{Deserialize, Serialize};
 use super::{Home, IdentityError, Parent, certificates, read_json, validity, vouchers, write_file, write_json};
 use crate::clock::{Clock, Dice};
 
-/// What a machine asks of the union above.
+/// What a machine without a line asks of the union above: the same that others say on the line, signed by its device, and
+/// without a token. Nothing stands in the file beside what is signed, so that nobody is shown anything else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    pub network: String,
-    pub union: u64,
-    /// Ed25519 public key, hexadecimal.
-    pub device: String,
-    pub hub: bool,
-    /// PKCS #10 requests, PEM.
-    pub tls: String,
-    pub authority: Option<String>,
-    /// X25519 public key, hexadecimal.
-    pub seal_key: Option<String>,
+    /// Entering bytes of join.proto, and the signature over them; hexadecimal.
+    entering: String,
+    signature: String,
+}
+
+/// What a machine asks, as far as it can be checked without the database: its device signed all of it, each certificate
+/// is asked for by the one who has the key, for this device and token, and the device vouches for its keys.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub entering: Entering,
+    pub attestation: Attestation,
+}
+
+impl Asked {
+    pub fn read(entering: Entering) -> Result<Asked, IdentityError> {
+        let (device, token) = (entering.device, entering.token.as_ref().map(|(id, _)| *id));
+        let requested = |pem: &str| certificates::requested(pem, &device, token.as_ref());
+        let attestation = Attestation {
+            network: entering.network.clone(),
+            union: entering.union,
+            device,
+            hub: entering.hub,
+            seal_key: entering.seal_key,
+            tls_key: requested(&entering.tls)?,
+            authority_key: entering.authority.as_deref().map(requested).transpose()?,
+            token,
+        };
+        attestation.verify(&entering.attestation).map_err(|_| broken("request", "attestation"))?;
+        Ok(Asked { entering, attestation })
+    }
 }
 
 /// What the union above answers.
@@ -63,25 +85,25 @@ impl Request {
         write_json(path, self)
     }
 
-    /// Union, device and the hash of its TLS key, checked.
-    pub fn parts(&self) -> Result<(UnionNumber, DeviceId, Hash), IdentityError> {
-        let union = UnionNumber::try_from(self.union).map_err(|_| broken("request", "union"))?;
-        let device = self.device.parse().map_err(|_| broken("request", "device"))?;
-        Ok((union, device, certificates::request_key_hash(&self.tls)?))
+    /// What it asks, if it is as its device signed it.
+    pub fn asked(&self) -> Result<Asked, IdentityError> {
+        let bytes = |text: &str, what: &str| unhex(text).ok_or_else(|| broken("request", what));
+        let signed = v1::Signed {
+            message: bytes(&self.entering, "entering")?.into(),
+            signature: bytes(&self.signature, "signature")?.into(),
+        };
+        let entering = Entering::verify(&signed).map_err(|_| broken("request", "signature"))?;
+        // What was said to a hub on the line is no file.
+        if entering.token.is_some() || entering.voucher.is_some() {
+            return Err(broken("request", "token"));
+        }
+        Asked::read(entering)
     }
 }
 
-impl From<&Entering> for Request {
-    fn from(entering: &Entering) -> Request {
-        Request {
-            network: entering.network.clone(),
-            union: entering.union.into(),
-            device: entering.device.to_string(),
-            hub: entering.hub,
-            tls: entering.tls.clone(),
-            authority: entering.authority.clone(),
-            seal_key: Some(hex(&entering.seal_key)),
-        }
+impl From<v1::Signed> for Request {
+    fn from(signed: v1::Signed) -> Request {
+        Request { entering: hex(&signed.message), signature: hex(&signed.signature) }
     }
 }
 
@@ -144,52 +166,63 @@ impl From<v1::Joined> for Grant {
 }
 
 impl Home {
-    /// What this machine asks of the union above.
+    /// What this machine asks of the union above, as a file.
     pub fn request(&self) -> Result<Request, IdentityError> {
-        let union = self.config.union;
-        Ok(Request {
-            network: self.config.network.clone(),
-            union: union.into(),
-            device: SigningKey::from_seed(&*self.seed("signing")?).device().to_string(),
-            hub: self.config.hub,
-            tls: certificates::request(&*self.key("tls")?, &certificates::machine_name(union))?,
-            authority: self.authority_request()?,
-            seal_key: Some(hex(&GrantKey::from_seed(&*self.seed("grant")?).public)),
-        })
+        Ok(Request::from(self.ask(None)?))
+    }
+
+    /// The device by whose key this machine is known.
+    pub fn device(&self) -> Result<DeviceId, IdentityError> {
+        Ok(SigningKey::from_seed(&*self.seed("signing")?).device())
     }
 
     /// The request with which new certificates are asked for.
     pub fn renewal(&self) -> Result<v1::RenewRequest, IdentityError> {
-        let name = certificates::machine_name(self.config.union);
+        let device = self.device()?;
         Ok(v1::RenewRequest {
-            tls: certificates::request(&*self.key("tls")?, &name)?,
-            authority: self.authority_request()?.unwrap_or_default(),
+            tls: certificates::request(&*self.key("tls")?, &device, None)?,
+            authority: self.authority_request(&device, None)?.unwrap_or_default(),
         })
     }
 
-    fn authority_request(&self) -> Result<Option<String>, IdentityError> {
-        let name = certificates::authority_name(self.config.union);
-        let request = || certificates::request(&*self.key("authority")?, &name);
+    fn authority_request(&self, device: &DeviceId, token: Option<&TokenId>) -> Result<Option<String>, IdentityError> {
+        let request = || certificates::request(&*self.key("authority")?, device, token);
         self.config.hub.then(request).transpose()
     }
 
     /// What this machine says to the hub a token names.
     pub fn entering(&self, token: &Token) -> Result<v1::Signed, IdentityError> {
+        self.ask(Some(token))
+    }
+
+    fn ask(&self, token: Option<&Token>) -> Result<v1::Signed, IdentityError> {
         let key = SigningKey::from_seed(&*self.seed("signing")?);
+        let device = key.device();
         let receives = GrantKey::from_seed(&*self.seed("grant")?).public;
-        let request = self.request()?;
-        let voucher = token.vouched.then(|| token.secret.voucher_key(&token.id).device(&key.device(), &receives));
-        let entering = Entering {
-            token: token.id,
-            pass: *token.secret.pass(&token.id),
-            network: request.network,
+        let vouched = token.filter(|token| token.vouched);
+        let id = token.map(|token| token.id);
+        let hub = self.config.hub;
+        let attestation = Attestation {
+            network: self.config.network.clone(),
             union: self.config.union,
-            device: key.device(),
-            hub: request.hub,
-            tls: request.tls,
-            authority: request.authority,
+            device,
+            hub,
             seal_key: receives,
-            voucher,
+            tls_key: certificates::own_key_hash(&*self.key("tls")?),
+            authority_key: if hub { Some(self.authority_key()?) } else { None },
+            token: id,
+        };
+        let entering = Entering {
+            token: token.map(|token| (token.id, *token.secret.pass(&token.id))),
+            network: self.config.network.clone(),
+            union: self.config.union,
+            device,
+            hub,
+            tls: certificates::request(&*self.key("tls")?, &device, id.as_ref())?,
+            authority: self.authority_request(&device, id.as_ref())?,
+            seal_key: receives,
+            voucher: vouched.map(|token| token.secret.voucher_key(&token.id).device(&device, &receives)),
+            attestation: attestation.sign(&key),
         };
         Ok(entering.sign(&key))
     }
@@ -203,6 +236,9 @@ impl Home {
         if config.network != token.network {
             let (ours, theirs) = (config.network.clone(), token.network.clone());
             return Err(IdentityError::OtherNetwork { ours, theirs });
+        }
+        if config.hub != token.as_hub {
+            return Err(IdentityError::OtherRole { theirs: token.as_hub });
         }
         match self.fingerprint()? {
             Some(root) if root != token.root => Err(IdentityError::OtherRoot),

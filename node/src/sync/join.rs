@@ -108,6 +108,7 @@ pub async fn invite(uplink: &Uplink, days: u32) -> Result<Minted, UplinkError> {
         address: parent.address,
         pin: Pin::of(&home.parent_key()?),
         union: home.config.union,
+        as_hub: false,
         vouched: true,
         id,
         secret,

@@ -239,6 +239,24 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
             "请核对令牌，或用 --home 指明该单位的数据目录",
             "compare the token, or name that union's home with --home",
         ),
+        IdentityError::OtherRole { theirs } => (
+            match theirs {
+                true => "令牌是给枢纽的，本机是只记录的机器".into(),
+                false => "令牌是给只记录的机器的，本机是枢纽".into(),
+            },
+            "请上级按本机的用途重新生成令牌，或用 --home 换一个数据目录",
+            "ask the union above for a token for what this machine is, or choose another directory with --home",
+        ),
+        IdentityError::NoneBelow(union) => (
+            format!("{}没有下级工会，不设枢纽", union.union_name()),
+            "请用 huiliu-node init 初始化为只记录的机器",
+            "set it up as a machine that records, with `huiliu-node init`",
+        ),
+        IdentityError::OtherRequest | IdentityError::KeyKind => (
+            format!("申请不是该设备为此次加入所作，或公钥种类不符：{en}"),
+            "请对方运行 request 重新生成申请",
+            "let the other machine make its request again with `request`",
+        ),
         IdentityError::OtherRoot => (
             "批复来自另一个网络：根的指纹与本机所知的不同".into(),
             "没有改动任何内容；请与上级核对网络的指纹",

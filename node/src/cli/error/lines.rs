@@ -164,9 +164,14 @@ fn said(declined: &Declined) -> Words {
             "ask the union above to run `invite CODE --device`, or run `invite --device` on the machine that has joined",
         ),
         Reason::Role => (
-            "这个令牌只用于记录的机器，不用于枢纽",
-            "枢纽请由上级运行 invite 邀请",
-            "a hub is invited by the union above with `invite`",
+            "令牌所定的身份（枢纽或只记录的机器）与本机不符，或该工会没有下级、不设枢纽",
+            "请上级按本机的用途重新生成令牌：枢纽由上级运行 invite 邀请",
+            "ask the union above for a token for what this machine is: a hub is invited by it with `invite`",
+        ),
+        Reason::Key => (
+            "另一台设备登记了同一把连接密钥",
+            "数据目录不能复制到另一台机器使用；请换用新的数据目录，并请上级给一个令牌",
+            "a home cannot be copied to a second machine; set up a new one and ask the union above for a token",
         ),
         Reason::Device => (
             "本机的设备已被注销",
@@ -188,5 +193,13 @@ fn said(declined: &Declined) -> Words {
             "try again in a while, and tell the union above to look at its log",
         ),
     };
-    (format!("上级拒绝：{zh}"), en, hint_zh, hint_en)
+    match declined.retry_after {
+        0 => (format!("上级拒绝：{zh}"), en, hint_zh, hint_en),
+        seconds => (
+            format!("上级拒绝：{zh}；{seconds} 秒后可再试"),
+            format!("{en}; in {seconds} s it may be tried again"),
+            hint_zh,
+            hint_en,
+        ),
+    }
 }
