@@ -4,16 +4,15 @@
 use std::net::SocketAddr;
 
 use huiliu_node::{
-    clock::Clock,
-    identity::{Grant, Home, IdentityError, Request, certificates, tls},
+    clock::{self, Clock},
+    identity::{Asked, Grant, Home, IdentityError, Request, certificates, tls::first},
     ledger::{Ledger, Outcome},
     store::{Result as StoreResult, Store, StoreError, invitations, invitations::Invitation, trust, trust::Enrolled},
 };
 use huiliu_proto::{
-    id::{DeviceId, Hash, unhex},
+    attestation::Attestation,
+    id::{DeviceId, Hash},
     joining::{Entering, Reason},
-    kind::kind,
-    record::Record,
     token::TokenId,
     union::UnionNumber,
     value::Value,
@@ -40,32 +39,66 @@ pub enum AuthorityError {
     Declined(Reason),
 }
 
-/// What a machine asks for, checked as far as it can be without the database.
+/// Machines a hub enrols for one union in a day: more than an office sets up, and what a stolen machine's tokens can do.
+pub const A_DAY: u64 = 20;
+
+/// A machine that asks to be let in: all that it says was signed by its device.
 struct Applicant {
-    union: UnionNumber,
-    device: DeviceId,
-    tls_key: Hash,
-    hub: bool,
-    seal_key: Option<[u8; 32]>,
+    asked: Asked,
     voucher: Option<[u8; 32]>,
 }
 
 impl Applicant {
-    fn read(request: &Request, home: &Home, voucher: Option<[u8; 32]>) -> Result<Applicant, AuthorityError> {
-        let config = &home.config;
-        if request.network != config.network {
-            return Err(AuthorityError::OtherNetwork(request.network.clone()));
+    fn read(asked: Asked, home: &Home) -> Result<Applicant, AuthorityError> {
+        let (config, said) = (&home.config, &asked.attestation);
+        if said.network != config.network {
+            return Err(AuthorityError::OtherNetwork(said.network.clone()));
         }
-        let (union, device, tls_key) = request.parts()?;
-        if union.parent() != Some(config.union) {
-            return Err(AuthorityError::NotBelow(union.to_string()));
+        if said.union.parent() != Some(config.union) || !said.union.has_union() {
+            return Err(AuthorityError::NotBelow(said.union.to_string()));
         }
-        let seal_key = request.seal_key.as_deref().map(|key| {
-            let bytes = unhex(key).and_then(|b| b.try_into().ok());
-            bytes.ok_or(AuthorityError::Malformed("seal_key"))
-        });
-        Ok(Applicant { union, device, tls_key, hub: request.hub, seal_key: seal_key.transpose()?, voucher })
+        if said.hub != said.authority_key.is_some() {
+            return Err(AuthorityError::Malformed("authority"));
+        }
+        if said.hub && !said.union.may_have_hub() {
+            return Err(AuthorityError::Declined(Reason::Role));
+        }
+        let voucher = asked.entering.voucher;
+        Ok(Applicant { asked, voucher })
     }
+}
+
+/// What enrolling a machine would mean, for the person who decides.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    pub said: Attestation,
+    /// Machines of that union which are enrolled and may write, whether as hubs, and since when.
+    pub others: Vec<Enrolled>,
+    /// It is enrolled already, with the same keys: it would get new certificates only.
+    pub known: bool,
+}
+
+/// Looks at a request that came as a file. Nothing is written.
+pub fn preview(home: &Home, store: &Store, request: &Request) -> Result<Preview, AuthorityError> {
+    let applicant = Applicant::read(request.asked()?, home)?;
+    address(home)?;
+    let said = applicant.asked.attestation;
+    let (me, device, union) = (home.config.union, said.device, said.union);
+    let (refused, mine) = store.read(|conn| {
+        let mut mine = vec![];
+        for enrolled in trust::enrolments(conn, None)?.into_iter().filter(|e| e.union == union && e.by == me) {
+            if !trust::revoked(conn, &enrolled.device, union)? {
+                mine.push(enrolled);
+            }
+        }
+        Ok((may_not(conn, me, &said)?, mine))
+    })?;
+    if let Some(reason) = refused {
+        return Err(AuthorityError::Declined(reason));
+    }
+    let known = mine.iter().any(|e| same(e, &said));
+    let others = mine.into_iter().filter(|e| e.device != device).collect();
+    Ok(Preview { said, others, known })
 }
 
 /// Where those below reach this hub: what was said with `--address` once, else where it listens.
@@ -81,44 +114,38 @@ pub fn callable(address: String) -> Result<String, AuthorityError> {
     if unspecified { Err(AuthorityError::Unspecified(address)) } else { Ok(address) }
 }
 
-/// Answers a request that came as a file: an enrolment in the feed of that branch, and certificates.
+/// Answers a request that came as a file: an enrolment in the feed of that branch, and certificates. A person has
+/// compared the device's key, and has said yes to the role it asks for.
 pub async fn enrol(home: &Home, store: &Store, request: &Request, clock: &Clock) -> Result<Grant, AuthorityError> {
-    let applicant = Applicant::read(request, home, None)?;
+    let applicant = Applicant::read(request.asked()?, home)?;
     address(home)?;
-    store.write(move |ledger| admit(ledger, &applicant)).await?.map_err(AuthorityError::Declined)?;
-    certify(home, request, clock)
+    let entering = applicant.asked.entering.clone();
+    store.write(move |ledger| admit(ledger, &applicant, None)).await?.map_err(AuthorityError::Declined)?;
+    certify(home, entering.union, &entering.tls, entering.authority.as_deref(), clock)
 }
 
 /// Answers a machine that shows a token. Whether it is let in, and that nobody else is, is decided in one transaction.
 pub async fn enter(home: &Home, store: &Store, entering: &Entering, clock: &Clock) -> Result<Grant, AuthorityError> {
-    let request = Request::from(entering);
-    let applicant = Applicant::read(&request, home, entering.voucher)?;
-    address(home)?;
-    let (token, pass) = (entering.token, entering.pass);
+    let Some((token, pass)) = entering.token else { return Err(AuthorityError::Malformed("token")) };
     // Whoever knows no token costs no write.
     if store.look(move |conn| invitations::get(conn, &token)).await?.is_none() {
         return Err(AuthorityError::Declined(Reason::Unknown));
     }
+    let applicant = Applicant::read(Asked::read(entering.clone())?, home)?;
+    address(home)?;
     store.write(move |ledger| let_in(ledger, &token, &pass, &applicant)).await?.map_err(AuthorityError::Declined)?;
-    certify(home, &request, clock)
+    certify(home, entering.union, &entering.tls, entering.authority.as_deref(), clock)
 }
 
-/// New certificates for a machine that is enrolled, for the TLS key it is known by.
-pub fn renew(home: &Home, caller: &Enrolled, tls: String, sub: String, clock: &Clock) -> Result<Grant, AuthorityError> {
-    let known = caller.tls_key.is_some() && caller.tls_key == certificates::request_key_hash(&tls).ok();
+/// New certificates for a machine that is enrolled, for the keys it was enrolled with and no others.
+pub fn renew(home: &Home, caller: &Enrolled, tls: &str, sub: &str, clock: &Clock) -> Result<Grant, AuthorityError> {
+    let key = |pem| certificates::requested(pem, &caller.device, None);
+    let sub = Some(sub).filter(|sub| !sub.is_empty());
+    let known = caller.tls_key == Some(key(tls)?) && caller.authority_key == sub.map(key).transpose()?;
     if !known {
         return Err(AuthorityError::Declined(Reason::Malformed));
     }
-    let request = Request {
-        network: home.config.network.clone(),
-        union: caller.union.into(),
-        device: caller.device.to_string(),
-        hub: caller.hub,
-        tls,
-        authority: Some(sub).filter(|sub| !sub.is_empty()),
-        seal_key: None,
-    };
-    certify(home, &request, clock)
+    certify(home, caller.union, tls, sub, clock)
 }
 
 /// An invitation that a machine below asks for, for another machine of its own union.
@@ -141,21 +168,31 @@ pub fn invite(
     if invitations::get(conn, &id)?.is_some() {
         return Ok(Err(Reason::Malformed));
     }
-    let asked_by = Some(caller.device);
-    invitations::add(conn, &new_invitation(id, caller.union, pass_hash, true, asked_by, now, expires_at))?;
+    let invitation = Invitation {
+        further: true,
+        asked_by: Some(caller.device),
+        ..new_invitation(id, caller.union, pass_hash, now, expires_at)
+    };
+    invitations::add(conn, &invitation)?;
     Ok(Ok(expires_at))
 }
 
-pub fn new_invitation(
-    id: TokenId,
-    union: UnionNumber,
-    pass_hash: Hash,
-    further: bool,
-    asked_by: Option<DeviceId>,
-    made_at: i64,
-    expires_at: i64,
-) -> Invitation {
-    Invitation { id, union, pass_hash, further, asked_by, made_at, expires_at, revoked_at: None, tries: 0, used: None }
+/// For the first machine of a union, one that records.
+pub fn new_invitation(id: TokenId, union: UnionNumber, pass_hash: Hash, made_at: i64, expires_at: i64) -> Invitation {
+    Invitation {
+        id,
+        union,
+        pass_hash,
+        further: false,
+        as_hub: false,
+        asked_by: None,
+        made_at,
+        expires_at,
+        revoked_at: None,
+        ended: false,
+        tries: 0,
+        used: None,
+    }
 }
 
 /// Whether a union has a machine that may still write, other than this one.
@@ -171,8 +208,10 @@ pub fn occupied(conn: &Connection, union: UnionNumber, but: Option<&DeviceId>) -
 fn let_in(ledger: &mut Ledger, token: &TokenId, pass: &[u8], applicant: &Applicant) -> StoreResult<Result<(), Reason>> {
     let now = ledger.now();
     let conn = ledger.conn();
+    invitations::sweep(conn, now)?;
     let Some(invitation) = invitations::get(conn, token)? else { return Ok(Err(Reason::Unknown)) };
-    if let Err(reason) = invitation.lets_in(pass, &applicant.device, &applicant.tls_key, now) {
+    let said = &applicant.asked.attestation;
+    if let Err(reason) = invitation.lets_in(pass, &said.device, &said.tls_key, now) {
         if reason == Reason::Pass {
             invitations::tried(conn, token)?;
         }
@@ -181,47 +220,60 @@ fn let_in(ledger: &mut Ledger, token: &TokenId, pass: &[u8], applicant: &Applica
     if invitations::void(conn, &invitation)? {
         return Ok(Err(Reason::Revoked));
     }
-    if invitation.union != applicant.union {
+    if invitation.union != said.union {
         return Ok(Err(Reason::Union));
     }
-    if invitation.asked_by.is_some() && applicant.hub {
+    if invitation.as_hub != said.hub {
         return Ok(Err(Reason::Role));
     }
-    if !invitation.further && occupied(conn, applicant.union, Some(&applicant.device))? {
+    if !invitation.further && occupied(conn, said.union, Some(&said.device))? {
         return Ok(Err(Reason::Occupied));
     }
-    if let Err(reason) = admit(ledger, applicant)? {
+    if let Err(reason) = admit(ledger, applicant, invitation.asked_by)? {
         return Ok(Err(reason));
     }
-    invitations::used(ledger.conn(), token, &applicant.device, &applicant.tls_key, now)?;
+    invitations::used(ledger.conn(), token, &said.device, &said.tls_key, now)?;
     Ok(Ok(()))
+}
+
+fn same(enrolled: &Enrolled, said: &Attestation) -> bool {
+    enrolled.device == said.device
+        && enrolled.union == said.union
+        && enrolled.hub == said.hub
+        && enrolled.tls_key == Some(said.tls_key)
+        && enrolled.seal_key == Some(said.seal_key)
+        && enrolled.authority_key == said.authority_key
+}
+
+/// Why a machine may not be enrolled here, if so: its device was shut out, here or anywhere, or its TLS key is
+/// another's, who would be taken for it.
+fn may_not(conn: &Connection, me: UnionNumber, said: &Attestation) -> StoreResult<Option<Reason>> {
+    if trust::revoked(conn, &said.device, said.union)? || trust::revoked_anywhere(conn, &said.device)? {
+        return Ok(Some(Reason::Device));
+    }
+    Ok(trust::key_of_another(conn, &said.tls_key, &said.device, me)?.then_some(Reason::Key))
 }
 
 /// Enrols the machine; one that is enrolled with the same keys is not enrolled again, and one that was revoked is not
 /// taken back.
-fn admit(ledger: &mut Ledger, applicant: &Applicant) -> StoreResult<Result<(), Reason>> {
-    let conn = ledger.conn();
-    let before = trust::enrolments(conn, Some(&applicant.device))?;
-    let same = |e: &&Enrolled| e.union == applicant.union && e.tls_key == Some(applicant.tls_key);
-    if trust::revoked(conn, &applicant.device, applicant.union)? {
-        return Ok(Err(Reason::Device));
+fn admit(ledger: &mut Ledger, applicant: &Applicant, invited_by: Option<DeviceId>) -> StoreResult<Result<(), Reason>> {
+    let (me, today) = (ledger.me().union, clock::day(ledger.now()));
+    let (conn, said) = (ledger.conn(), &applicant.asked.attestation);
+    if let Some(reason) = may_not(conn, me, said)? {
+        return Ok(Err(reason));
     }
-    let known = |e: &Enrolled| e.hub == applicant.hub && e.seal_key == applicant.seal_key;
-    if before.iter().filter(same).any(known) {
+    if trust::enrolments(conn, Some(&said.device))?.iter().any(|e| e.by == me && same(e, said)) {
         return Ok(Ok(()));
     }
-    let Some(kind) = kind("enrolment") else { return Ok(Err(Reason::Trouble)) };
-    let mut record = Record::new(kind);
-    record.set("union", Value::Int(i64::from(applicant.union)));
-    record.set("device", Value::Bytes(applicant.device.to_vec()));
-    record.set("hub", Value::Bool(applicant.hub));
-    record.set("from_on", Value::Int(i64::from(huiliu_node::clock::day(ledger.now()).0)));
-    record.set("tls_key_hash", Value::Bytes(applicant.tls_key.to_vec()));
-    if let Some(key) = applicant.seal_key {
-        record.set("seal_key", Value::Bytes(key.to_vec()));
+    if trust::enrolled_since(conn, me, said.union, today)? >= A_DAY {
+        return Ok(Err(Reason::Busy));
     }
+    let mut record = said.enrolment(&applicant.asked.entering.attestation, today);
     if let Some(voucher) = applicant.voucher {
         record.set("voucher", Value::Bytes(voucher.to_vec()));
+    }
+    if let Some(by) = invited_by {
+        record.set("invited_by", Value::Bytes(by.to_vec()));
     }
     match ledger.write_entry(&record)? {
         Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(Ok(())),
@@ -233,20 +285,24 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant) -> StoreResult<Result<(), R
 }
 
 /// The certificates for a request that was granted.
-fn certify(home: &Home, request: &Request, clock: &Clock) -> Result<Grant, AuthorityError> {
+fn certify(
+    home: &Home,
+    union: UnionNumber,
+    tls: &str,
+    sub: Option<&str>,
+    time: &Clock,
+) -> Result<Grant, AuthorityError> {
     let config = &home.config;
-    let (union, ..) = request.parts()?;
     let root_certificate = home.root_certificate()?;
     let above = home.authority_chain()?;
     let own = if above.is_empty() { &root_certificate } else { &above };
     let key = home.key("authority")?;
-    let dice = huiliu_node::clock::dice();
-    let authority = certificates::Authority { key: &key, certificate: tls::first(own)?, dice: &dice };
-    let now = clock();
-    let machine = authority.machine(&request.tls, union, now)?;
-    let sub = request.authority.as_deref().filter(|_| request.hub);
+    let dice = clock::dice();
+    let authority = certificates::Authority { key: &key, certificate: first(own)?, dice: &dice };
+    let now = time();
+    let machine = authority.machine(tls, union, now)?;
     let sub = sub.map(|csr| authority.authority(csr, union, now)).transpose()?;
-    let me = home.me(clock.clone(), dice.clone())?;
+    let me = home.me(time.clone(), dice.clone())?;
     Ok(Grant {
         network: config.network.clone(),
         root: config.root.ok_or(IdentityError::NotJoined)?.to_string(),

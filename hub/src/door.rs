@@ -14,7 +14,7 @@ use std::{
 use huiliu_node::{
     clock::{Clock, Dice},
     identity::{Home, IdentityError, certificates, tls, validity, validity::Validity},
-    store::{Store, trust},
+    store::{Store, invitations, trust},
     sync::line::{Line, Listen},
 };
 use huiliu_proto::id::Hash;
@@ -91,6 +91,7 @@ impl Door {
         let now = (self.clock)();
         let mut current = self.acceptor.lock().ok()?;
         if (now - current.1).abs() >= FRESH {
+            self.sweep(now);
             match make(&self.home, &self.clock, &self.dice) {
                 Ok(made) => current.0 = made,
                 Err(error) => {
@@ -100,6 +101,19 @@ impl Door {
             current.1 = now;
         }
         Some(current.0.clone())
+    }
+
+    /// Tokens that expired while this hub ran stay so, whatever becomes of its clock.
+    fn sweep(&self, now: i64) {
+        if !self.store.read(|conn| invitations::due(conn, now)).unwrap_or(false) {
+            return;
+        }
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.write(move |ledger| invitations::sweep(ledger.conn(), now)).await {
+                tracing::error!(%error, "invitations that expired could not be ended");
+            }
+        });
     }
 
     /// A place for a caller, by what it showed.

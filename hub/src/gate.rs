@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use huiliu_node::{
     clock::Clock,
-    identity::Home,
+    identity::{Home, IdentityError},
     store::{Store, trust, trust::Enrolled},
     sync::join::{DEADLINE, MOST_DAYS},
 };
@@ -84,7 +84,10 @@ fn refused(error: AuthorityError, from: IpAddr) -> Status {
         AuthorityError::OtherNetwork(_) => Reason::Network,
         AuthorityError::Malformed(_)
         | AuthorityError::Identity(
-            huiliu_node::identity::IdentityError::File { .. } | huiliu_node::identity::IdentityError::Certificate(_),
+            IdentityError::File { .. }
+            | IdentityError::Certificate(_)
+            | IdentityError::OtherRequest
+            | IdentityError::KeyKind,
         ) => Reason::Malformed,
         _ => Reason::Trouble,
     };
@@ -122,7 +125,7 @@ impl Join for Gate {
             let granted = authority::enter(&self.home, &self.store, &entering, &self.clock).await;
             let granted = granted.map_err(|error| refused(error, caller.address))?;
             let (union, device) = (entering.union, hex(&entering.device.0[..8]));
-            tracing::info!(%union, device, token = %entering.token, from = %caller.address, "a machine was let in");
+            tracing::info!(%union, device, token = ?entering.token.map(|(id, _)| id), from = %caller.address, "a machine was let in");
             Ok(granted.into())
         })
         .await
@@ -154,7 +157,7 @@ impl Join for Gate {
         let caller = caller(&request)?;
         let enrolled = known(&self.store, &caller, self.home.config.union).await?;
         let asked = request.into_inner();
-        let granted = authority::renew(&self.home, &enrolled, asked.tls, asked.authority, &self.clock);
+        let granted = authority::renew(&self.home, &enrolled, &asked.tls, &asked.authority, &self.clock);
         let granted = granted.map_err(|error| refused(error, caller.address))?;
         tracing::info!(union = %enrolled.union, "certificates were renewed");
         Ok(Response::new(granted.into()))

@@ -5,7 +5,12 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use huiliu_node::{
     clock,
     ledger::{Ledger, Outcome},
-    store::{Result, StoreError, feeds, feeds::FeedRow, segments, trust},
+    store::{
+        Result, StoreError, feeds,
+        feeds::FeedRow,
+        segments,
+        trust::{self, Enrolled},
+    },
 };
 use huiliu_proto::{
     id::DeviceId,
@@ -43,6 +48,9 @@ pub struct Plan {
     pub feeds: Vec<(FeedRow, u64)>,
     /// Its other feeds that are here, of which nothing goes on counting.
     pub unnamed: Unnamed,
+    /// Machines that came with its tokens, and with theirs, and may still write: whoever stole this one may have let
+    /// them in.
+    pub invited: Vec<Enrolled>,
 }
 
 /// Feeds a revocation does not name, because nothing of them stays, or because there are more than it can name.
@@ -106,7 +114,34 @@ pub fn plan(
         named.sort_by_key(|(row, stays)| (Reverse(*stays), row.no));
         named.drain(MOST_FEEDS..).for_each(|(row, stays)| leave_out(&row, stays));
     }
-    Ok(Plan { union: enrolled.union, device: enrolled.device, hub: enrolled.hub, feeds: named, unnamed })
+    let invited = invited(conn, union, &enrolled.device)?;
+    Ok(Plan { union: enrolled.union, device: enrolled.device, hub: enrolled.hub, feeds: named, unnamed, invited })
+}
+
+/// Those that came with a device's tokens, with theirs, and so on, and are not revoked; the oldest first.
+fn invited(conn: &Connection, by: UnionNumber, device: &DeviceId) -> Result<Vec<Enrolled>> {
+    let all = trust::enrolments(conn, None)?;
+    let mut family = BTreeSet::from([*device]);
+    let mut found: Vec<Enrolled> = vec![];
+    // Whoever invites was enrolled before, mostly; a clock that was set back changes the order of what is here.
+    loop {
+        let before = found.len();
+        for one in all.iter().filter(|e| e.by == by) {
+            if one.invited_by.is_some_and(|who| family.contains(&who)) && family.insert(one.device) {
+                found.push(one.clone());
+            }
+        }
+        if found.len() == before {
+            break;
+        }
+    }
+    let mut live = vec![];
+    for one in found {
+        if !trust::revoked(conn, &one.device, one.union)? {
+            live.push(one);
+        }
+    }
+    Ok(live)
 }
 
 /// Writes the revocation. From its commit on the device's connections are cut.

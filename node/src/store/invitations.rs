@@ -21,10 +21,13 @@ pub struct Invitation {
     pub union: UnionNumber,
     pub pass_hash: Hash,
     pub further: bool,
+    pub as_hub: bool,
     pub asked_by: Option<DeviceId>,
     pub made_at: i64,
     pub expires_at: i64,
     pub revoked_at: Option<i64>,
+    /// It was seen to have expired.
+    pub ended: bool,
     pub tries: u32,
     /// When it was first used, by which device and TLS key.
     pub used: Option<(i64, DeviceId, Hash)>,
@@ -43,7 +46,7 @@ impl Invitation {
         if pass_hash(pass) != self.pass_hash {
             return Err(Reason::Pass);
         }
-        if now >= self.expires_at {
+        if self.ended || now >= self.expires_at {
             return Err(Reason::Expired);
         }
         match &self.used {
@@ -58,6 +61,7 @@ impl Invitation {
             Invitation { used: Some(_), .. } => "used",
             Invitation { revoked_at: Some(_), .. } => "revoked",
             Invitation { tries: TRIES.., .. } => "tries",
+            Invitation { ended: true, .. } => "expired",
             Invitation { expires_at, .. } if now >= *expires_at => "expired",
             _ => "open",
         }
@@ -65,7 +69,7 @@ impl Invitation {
 }
 
 const SELECT: &str = r#"SELECT id, "union", pass_hash, further, asked_by, made_at, expires_at, revoked_at, tries,
-    used_at, device, tls_key FROM invitation"#;
+    used_at, device, tls_key, as_hub, ended FROM invitation"#;
 
 fn invitation(row: &Row<'_>) -> rusqlite::Result<Invitation> {
     let used = match (row.get(9)?, row.get(10)?, row.get(11)?) {
@@ -77,18 +81,20 @@ fn invitation(row: &Row<'_>) -> rusqlite::Result<Invitation> {
         union: tables::union(row.get(1)?)?,
         pass_hash: Hash(row.get(2)?),
         further: row.get(3)?,
+        as_hub: row.get(12)?,
         asked_by: row.get::<_, Option<[u8; 32]>>(4)?.map(DeviceId),
         made_at: row.get(5)?,
         expires_at: row.get(6)?,
         revoked_at: row.get(7)?,
+        ended: row.get(13)?,
         tries: row.get(8)?,
         used,
     })
 }
 
 pub fn add(conn: &Connection, new: &Invitation) -> Result<()> {
-    const SQL: &str = r#"INSERT INTO invitation (id, "union", pass_hash, further, asked_by, made_at, expires_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"#;
+    const SQL: &str = r#"INSERT INTO invitation (id, "union", pass_hash, further, asked_by, made_at, expires_at, as_hub)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"#;
     conn.prepare_cached(SQL)?.execute((
         new.id.0,
         i64::from(new.union),
@@ -97,6 +103,7 @@ pub fn add(conn: &Connection, new: &Invitation) -> Result<()> {
         new.asked_by.map(|d| d.0),
         new.made_at,
         new.expires_at,
+        new.as_hub,
     ))?;
     Ok(())
 }
@@ -104,6 +111,19 @@ pub fn add(conn: &Connection, new: &Invitation) -> Result<()> {
 pub fn get(conn: &Connection, id: &TokenId) -> Result<Option<Invitation>> {
     let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
     Ok(statement.query_row([id.0], invitation).optional()?)
+}
+
+/// Ends those that have expired, for good: a clock that is set back afterwards brings none back. False where there were
+/// none.
+pub fn sweep(conn: &Connection, now: i64) -> Result<bool> {
+    const SQL: &str = "UPDATE invitation SET ended = 1 WHERE ended = 0 AND expires_at <= ?1";
+    Ok(conn.prepare_cached(SQL)?.execute([now])? > 0)
+}
+
+/// Whether `sweep` would find any.
+pub fn due(conn: &Connection, now: i64) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM invitation WHERE ended = 0 AND expires_at <= ?1)";
+    Ok(conn.prepare_cached(SQL)?.query_row([now], |row| row.get(0))?)
 }
 
 /// All, the newest first.
@@ -163,10 +183,12 @@ mod tests {
             union: "320922".parse().unwrap(),
             pass_hash: pass_hash(&[7; 32]),
             further: false,
+            as_hub: false,
             asked_by: None,
             made_at: 0,
             expires_at: 100,
             revoked_at: None,
+            ended: false,
             tries: 0,
             used: None,
         };
@@ -174,6 +196,8 @@ mod tests {
         assert_eq!(lets_in(&open, 7, &device, 99), Ok(()));
         assert_eq!(lets_in(&open, 8, &device, 99), Err(Reason::Pass));
         assert_eq!(lets_in(&open, 7, &device, 100), Err(Reason::Expired));
+        let ended = Invitation { ended: true, ..open.clone() };
+        assert_eq!(lets_in(&ended, 7, &device, 50), Err(Reason::Expired), "the clock was set back");
         let used = Invitation { used: Some((5, device, key)), ..open.clone() };
         assert_eq!(lets_in(&used, 7, &device, 99), Ok(()), "the answer was lost");
         assert_eq!(lets_in(&used, 7, &DeviceId([3; 32]), 99), Err(Reason::Used));

@@ -162,11 +162,15 @@ CREATE TABLE invitation (
   pass_hash BLOB NOT NULL CHECK (length(pass_hash) = 32),
   -- For a machine beside those the union has, or in place of one.
   further INTEGER NOT NULL,
+  -- For a hub; else for a machine that records. Nobody chooses the role herself.
+  as_hub INTEGER NOT NULL,
   -- The union's own machine that asked for it; NULL where a person at this hub did.
   asked_by BLOB,
   made_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   revoked_at INTEGER,
+  -- It was seen to have expired: a clock that is set back later does not bring it back.
+  ended INTEGER NOT NULL DEFAULT 0,
   -- Wrong passes shown.
   tries INTEGER NOT NULL DEFAULT 0,
   -- The one machine that may use it, from its first use on.

@@ -49,14 +49,18 @@ pub struct Enrolled {
     pub by: UnionNumber,
     pub tls_key: Option<Hash>,
     pub seal_key: Option<[u8; 32]>,
+    /// Hubs: certificates of an authority are made for this key only.
+    pub authority_key: Option<Hash>,
+    /// The machine whose token it came with.
+    pub invited_by: Option<DeviceId>,
 }
+
+const ENROLMENT: &str = r#"SELECT device, "union", coalesce(hub, 0), owner, tls_key_hash, seal_key, authority_key_hash,
+    invited_by FROM enrolment"#;
 
 /// Enrolments, newest last; of one device or of all.
 pub fn enrolments(conn: &Connection, device: Option<&DeviceId>) -> Result<Vec<Enrolled>> {
-    let mut statement = conn.prepare_cached(
-        r#"SELECT device, "union", coalesce(hub, 0), owner, tls_key_hash, seal_key FROM enrolment
-        WHERE ?1 IS NULL OR device = ?1 ORDER BY record"#,
-    )?;
+    let mut statement = conn.prepare_cached(&format!("{ENROLMENT} WHERE ?1 IS NULL OR device = ?1 ORDER BY record"))?;
     let rows = statement.query_map([device.map(|d| d.0)], enrolment)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -69,19 +73,51 @@ fn enrolment(row: &Row<'_>) -> rusqlite::Result<Enrolled> {
         by: tables::union(row.get(3)?)?,
         tls_key: row.get::<_, Option<[u8; 32]>>(4)?.map(Hash),
         seal_key: row.get(5)?,
+        authority_key: row.get::<_, Option<[u8; 32]>>(6)?.map(Hash),
+        invited_by: row.get::<_, Option<[u8; 32]>>(7)?.map(DeviceId),
     })
 }
 
-/// The device that `owner` enrolled with a TLS key for a union directly below it, and whom it writes for; whether it is
-/// revoked is asked beside it. What others say about the key does not count: any hub may write any key's hash into an
-/// enrolment of its own.
+/// The device that `owner` enrolled with a TLS key for a union directly below it, and whom it writes for: of several the
+/// first that was not revoked, or else the first; whether it is revoked is asked beside it. What others say about the key
+/// does not count: any hub may write any key's hash into an enrolment of its own.
 pub fn by_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<Option<Enrolled>> {
-    const SQL: &str = r#"SELECT device, "union", coalesce(hub, 0), owner, tls_key_hash, seal_key FROM enrolment
-        WHERE tls_key_hash = ?1 AND owner = ?2 ORDER BY record DESC"#;
-    let mut statement = conn.prepare_cached(SQL)?;
+    let mut first = None;
+    for found in with_tls_key(conn, key, owner)? {
+        if !revoked(conn, &found.device, found.union)? {
+            return Ok(Some(found));
+        }
+        first = first.or(Some(found));
+    }
+    Ok(first)
+}
+
+/// Whether `owner` enrolled another device with this TLS key, revoked or not: a key is one device's.
+pub fn key_of_another(conn: &Connection, key: &Hash, device: &DeviceId, owner: UnionNumber) -> Result<bool> {
+    Ok(with_tls_key(conn, key, owner)?.iter().any(|enrolled| enrolled.device != *device))
+}
+
+fn with_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<Vec<Enrolled>> {
+    let mut statement =
+        conn.prepare_cached(&format!("{ENROLMENT} WHERE tls_key_hash = ?1 AND owner = ?2 ORDER BY record"))?;
     let rows = statement.query_map((key.as_bytes(), i64::from(owner)), enrolment)?;
     let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(found.into_iter().find(|e| e.union.parent() == Some(owner)))
+    Ok(found.into_iter().filter(|e| e.union.parent() == Some(owner)).collect())
+}
+
+/// Whether any union that enrolled this device has revoked it, as far as is known here: one that was shut out of the
+/// network somewhere does not join elsewhere.
+pub fn revoked_anywhere(conn: &Connection, device: &DeviceId) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM revocation r JOIN enrolment e ON e.device = r.device
+        AND e.owner = r.owner WHERE r.device = ?1)";
+    Ok(conn.prepare_cached(SQL)?.query_row([device.as_bytes()], |r| r.get(0))?)
+}
+
+/// How many devices `owner` has enrolled for a union since a day.
+pub fn enrolled_since(conn: &Connection, owner: UnionNumber, union: UnionNumber, since: Day) -> Result<u64> {
+    const SQL: &str = r#"SELECT count(*) FROM enrolment WHERE owner = ?1 AND "union" = ?2 AND from_on >= ?3"#;
+    let row = (i64::from(owner), i64::from(union), since.0);
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |r| r.get::<_, i64>(0))?.unsigned_abs())
 }
 
 /// Whether the union directly above has revoked this device of `union`.
