@@ -25,7 +25,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use huiliu_node::{
     cli::{
-        desk::ctrl_c,
+        desk::asked_to_end,
         table::{Cell, Table},
     },
     clock,
@@ -103,11 +103,11 @@ enum Ending {
 async fn tell(options: &DemoOptions, dir: &Path) -> anyhow::Result<Ending> {
     let mut story = tokio::select! {
         story = Story::tell(options, dir) => story?,
-        () = ctrl_c() => return Ok(Ending::Interrupted),
+        () = asked_to_end() => return Ok(Ending::Interrupted),
     };
     if !options.once {
         story.stay(dir);
-        ctrl_c().await;
+        asked_to_end().await;
     }
     story.federation.stop().await;
     Ok(if story.report.good { Ending::Good } else { Ending::NotGood })

@@ -10,9 +10,10 @@ use huiliu_node::{
     },
     identity::Request,
 };
+use huiliu_proto::{joining::Reason, lang::Lang};
 use serde_json::json;
 
-use crate::authority::{self, AuthorityError};
+use crate::authority::{self, AuthorityError, Preview};
 
 #[derive(Debug, clap::Args)]
 pub struct Enrol {
@@ -25,6 +26,9 @@ pub struct Enrol {
     /// Address at which the machine below reaches this hub, remembered; without it the one this hub listens on
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<String>,
+    /// The device key was compared over the telephone, and the role is right: do not ask again
+    #[arg(long)]
+    yes: bool,
 }
 
 impl Enrol {
@@ -32,30 +36,79 @@ impl Enrol {
         let request = Request::read(&self.request)?;
         let mut office = desk.open()?;
         announce(&mut office, self.address)?;
+        let seen = authority::preview(&office.home, &office.store, &request).map_err(told)?;
+        if !desk.json {
+            desk.note(&shown(desk, &seen));
+        }
+        let question = desk.pick("已用电话核对设备公钥，身份无误，登记？", "compared over the telephone; enrol it?");
+        if !self.yes && !desk.confirm(question)? {
+            desk.note(desk.pick("没有登记", "nothing was enrolled"));
+            return Ok(Exit::Done);
+        }
+        let said = &seen.said;
         let grant = desk.block_on(authority::enrol(&office.home, &office.store, &request, &desk.clock))?;
         let grant = grant.map_err(told)?;
         grant.write(&self.out)?;
         let out = self.out.display().to_string();
         desk.answer(
-            || json!({ "file": out, "union": request.union, "device": request.device, "address": grant.parent_address }),
+            || {
+                json!({
+                    "file": out, "union": u64::from(said.union), "device": said.device.to_string(), "hub": said.hub,
+                    "address": grant.parent_address,
+                })
+            },
             || {
                 format!(
                     "{}{}\n{}{}\n{}{out}",
                     desk.pick("已登记工会：", "enrolled for the union "),
-                    request.union,
+                    said.union,
                     desk.pick("设备公钥：", "device key: "),
-                    request.device,
+                    said.device,
                     desk.pick("批复已写入：", "answer written to ")
                 )
             },
         )?;
         if !desk.json {
             desk.note(desk.pick(
-                "请与下级用电话核对设备公钥，再把批复交给它（内容不含秘密）；它运行 join 接受。",
-                "compare the device key over the telephone, then hand the answer over (it holds no secret); `join` takes it.",
+                "请把批复交给它（内容不含秘密）；它运行 join 接受，并与本级核对网络指纹。",
+                "hand the answer over (it holds no secret); `join` takes it there, once the network's fingerprint was compared.",
             ));
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Who asks, as what, and beside whom: a person compares the device's key before anything is written. All the rest was
+/// signed with that key.
+fn shown(desk: &Desk, seen: &Preview) -> String {
+    let said = &seen.said;
+    let (name, union, device) = (said.union.union_name(), said.union, said.device);
+    let known = match (seen.known, desk.lang) {
+        (false, _) => "",
+        (true, Lang::Zh) => "\n该设备已登记过，只重新签发证书",
+        (true, Lang::En) => "\nIt is enrolled already, and gets new certificates only",
+    };
+    let role = match said.hub {
+        true => desk.pick("枢纽（可以登记下级的机器）", "its hub, which may enrol machines of unions below"),
+        false => desk.pick("只记录的机器", "a machine that records"),
+    };
+    let others: String = seen
+        .others
+        .iter()
+        .map(|e| format!("\n  {}{}", e.device, if e.hub { desk.pick("（枢纽）", " (hub)") } else { "" }))
+        .collect();
+    let beside = match (seen.others.is_empty(), desk.lang) {
+        (true, _) => String::new(),
+        (false, Lang::Zh) => format!("\n该工会已有机器登记，它们继续有效：{others}"),
+        (false, Lang::En) => format!("\nMachines of that union that are enrolled, and stay so:{others}"),
+    };
+    match desk.lang {
+        Lang::Zh => format!(
+            "申请：{name}（{union}），身份：{role}\n设备公钥：\n  {device}{known}{beside}\n请用电话与{name}逐位核对设备公钥（对方 request 时显示，status --json 也可见）：\n公钥相符，其余内容就是该设备自己签名的。"
+        ),
+        Lang::En => format!(
+            "Asked for: {name} ({union}), as {role}\nDevice key:\n  {device}{known}{beside}\nCompare the device key over the telephone with {name} (`request` showed it there, `status --json` does too):\nif it agrees, that device itself signed all the rest."
+        ),
     }
 }
 
@@ -109,13 +162,36 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
                 "give the address to call with --address; it is remembered",
             ),
         ),
-        AuthorityError::Declined(reason) => Mistake::refused(
-            both(format!("不能登记这台机器（{}）", reason.word()), en),
-            both(
-                "被注销的设备不能再登记：请下级换用新的数据目录",
-                "a revoked device is not enrolled again: let the union below set up a new home",
-            ),
-        ),
+        AuthorityError::Declined(reason) => {
+            let (zh, hint) = match reason {
+                Reason::Role => (
+                    "该工会没有下级，不设枢纽".to_owned(),
+                    both(
+                        "请下级用 huiliu-node init 初始化为只记录的机器，再运行 request",
+                        "let the union below set up a machine that records, with `huiliu-node init`, and ask again",
+                    ),
+                ),
+                Reason::Key => (
+                    "另一台设备登记了同一把连接密钥".to_owned(),
+                    both(
+                        "数据目录不能复制到另一台机器使用：请下级换用新的数据目录",
+                        "a home cannot be copied to a second machine: let the union below set up a new one",
+                    ),
+                ),
+                Reason::Busy => (
+                    format!("今天已为该工会登记了{}台机器", authority::A_DAY),
+                    both("请核实这些机器，明天再登记", "look at those machines first, and go on tomorrow"),
+                ),
+                reason => (
+                    format!("不能登记这台机器（{}）", reason.word()),
+                    both(
+                        "被注销的设备不能再登记：请下级换用新的数据目录",
+                        "a revoked device is not enrolled again: let the union below set up a new home",
+                    ),
+                ),
+            };
+            Mistake::refused(both(zh, en), hint)
+        }
     };
     mistake.into()
 }

@@ -10,7 +10,10 @@ use huiliu_node::{
         table::{Cell, Table},
     },
     identity::IdentityError,
-    store::{StoreError, invitations},
+    store::{
+        StoreError,
+        invitations::{self, Invitation},
+    },
     sync::join::{self, Minted},
 };
 use huiliu_proto::{
@@ -41,13 +44,21 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
             announce(&mut office, verb.address.clone())?;
             let Some(union) = &verb.union else { return verb.run(desk) };
             let union = union_named(union)?;
-            let minted = mint(desk, &office, union, verb.device, verb.days)?;
+            let as_hub = union.may_have_hub() && !verb.machine;
+            let minted = mint(desk, &office, union, verb.device, as_hub, verb.days)?;
             verb.show(desk, &minted)
         }
     }
 }
 
-fn mint(desk: &Desk, office: &Office, union: UnionNumber, further: bool, days: u32) -> anyhow::Result<Minted> {
+fn mint(
+    desk: &Desk,
+    office: &Office,
+    union: UnionNumber,
+    further: bool,
+    as_hub: bool,
+    days: u32,
+) -> anyhow::Result<Minted> {
     let config = &office.home.config;
     if union.parent() != Some(config.union) {
         return Err(told(AuthorityError::NotBelow(union.to_string())));
@@ -80,13 +91,13 @@ fn mint(desk: &Desk, office: &Office, union: UnionNumber, further: bool, days: u
     let expires_at = office.store.write_blocking(move |ledger| {
         let now = ledger.now();
         let expires_at = now + i64::from(days) * 86_400_000;
-        let new = authority::new_invitation(id, union, hash, further, None, now, expires_at);
-        invitations::add(ledger.conn(), &new)?;
+        let new = authority::new_invitation(id, union, hash, now, expires_at);
+        invitations::add(ledger.conn(), &Invitation { further, as_hub, ..new })?;
         Ok(expires_at)
     })?;
     let pin = Pin::of(&office.home.authority_key()?);
     let (network, hub) = (config.network.clone(), config.union);
-    let token = Token { network, root, hub, address, pin, union, vouched: false, id, secret };
+    let token = Token { network, root, hub, address, pin, union, as_hub, vouched: false, id, secret };
     Ok(Minted { token, expires_at })
 }
 
@@ -99,6 +110,7 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
     let mut table = Table::new()
         .column("id", desk.pick("编号", "id"))
         .column("union", desk.pick("受邀工会", "union"))
+        .column("as_hub", desk.pick("身份", "role"))
         .column("device", desk.pick("增加机器", "further machine"))
         .column("made_at", desk.pick("发出", "given"))
         .column("expires_at", desk.pick("有效至", "expires"))
@@ -122,6 +134,10 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
         table.row(vec![
             Cell::same(one.id.to_string()),
             Cell::new(one.union.union_name(), u64::from(one.union)),
+            Cell::new(
+                if one.as_hub { desk.pick("枢纽", "hub") } else { desk.pick("记录的机器", "machine") },
+                one.as_hub,
+            ),
             Cell::new(further, one.further),
             Cell::new(desk.moment(one.made_at), one.made_at),
             Cell::new(desk.moment(one.expires_at), one.expires_at),

@@ -1,10 +1,13 @@
 //! `revoke`: shuts a device of a union directly below out, after showing what goes on counting.
 
 use anyhow::Result;
-use huiliu_node::cli::{
-    Desk, Exit,
-    error::{Mistake, both},
-    table::{Cell, Table},
+use huiliu_node::{
+    cli::{
+        Desk, Exit,
+        error::{Mistake, both},
+        table::{Cell, Table},
+    },
+    store::trust,
 };
 use huiliu_proto::{feed::Scope, kind::Reach, lang::Lang};
 use serde_json::json;
@@ -21,6 +24,9 @@ pub struct Revoke {
     /// Only what had come here by then goes on counting, such as 2026-11-14 or 2026-11-14T09:00; without it all that is here
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
+    /// Revoke the machines that came with its tokens, too
+    #[arg(long)]
+    with_invited: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -47,13 +53,44 @@ impl Revoke {
             desk.note(desk.pick("没有注销", "nothing was revoked"));
             return Ok(Exit::Done);
         }
-        let (written, reason) = (plan.clone(), self.reason);
-        let revoked = office.store.write_blocking(move |ledger| revocation::revoke(ledger, &written, &reason))?;
+        let mut plans = vec![plan.clone()];
+        if !plan.invited.is_empty() {
+            let also =
+                desk.pick("也注销由它邀请加入的这些机器？", "revoke the machines that came with its tokens, too?");
+            if self.with_invited || (!self.yes && desk.confirm(also)?) {
+                let digits = |e: &trust::Enrolled| e.device.to_string();
+                let further = plan
+                    .invited
+                    .iter()
+                    .map(|e| office.look(|conn| revocation::plan(conn, union, &digits(e), since).map_err(told)));
+                plans.extend(further.collect::<Result<Vec<Plan>>>()?);
+            }
+        }
+        let (written, reason) = (plans.clone(), self.reason);
+        // All or none: in one transaction.
+        let revoked = office.store.write_blocking(move |ledger| {
+            for plan in &written {
+                if let Err(refusals) = revocation::revoke(ledger, plan, &reason)? {
+                    return Ok(Err(refusals));
+                }
+            }
+            Ok(Ok(()))
+        })?;
         revoked.map_err(Mistake::Refused)?;
-        let cut = plan.cut();
+        let cut: u64 = plans.iter().map(Plan::cut).sum();
+        let devices: Vec<String> = plans.iter().map(|plan| plan.device.to_string()).collect();
+        let left: Vec<String> = match plans.len() {
+            1 => plan.invited.iter().map(|e| e.device.to_string()).collect(),
+            _ => vec![],
+        };
         desk.answer(
-            || json!({ "device": plan.device.to_string(), "union": u64::from(plan.union), "no_longer_counting": cut }),
-            || format!("{}{}", desk.pick("已注销：", "revoked: "), plan.device),
+            || {
+                json!({
+                    "device": plan.device.to_string(), "union": u64::from(plan.union), "no_longer_counting": cut,
+                    "revoked": devices, "invited_by_it": left,
+                })
+            },
+            || format!("{}{}", desk.pick("已注销：", "revoked: "), devices.join("\n  ")),
         )?;
         if !desk.json {
             desk.note(desk.pick(
@@ -109,7 +146,17 @@ fn preview(desk: &Desk, plan: &Plan) -> String {
     );
     let table = if table.is_empty() { String::new() } else { format!("\n{}", table.words()) };
     let unnamed = unnamed(desk.lang, plan.unnamed);
-    format!("{heading}{table}{unnamed}\n{rest}")
+    let invited: String = plan.invited.iter().map(|e| format!("\n  {}", e.device)).collect();
+    let invited = match (plan.invited.is_empty(), desk.lang) {
+        (true, _) => String::new(),
+        (false, Lang::Zh) => {
+            format!("\n用它的令牌加入、现在仍有效的机器（设备被盗时请一并注销，--with-invited）：{invited}")
+        }
+        (false, Lang::En) => format!(
+            "\nmachines that came with its tokens and may still write (revoke them too if it was stolen, --with-invited):{invited}"
+        ),
+    };
+    format!("{heading}{table}{unnamed}{invited}\n{rest}")
 }
 
 /// A line about feeds that are not named, where there are any.

@@ -47,7 +47,7 @@ pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
         let calling = above.map(|uplink| tokio::spawn(async move { uplink.stay(ending).await }));
         let down = asked(stopped);
         let interrupt = tokio::spawn(async move {
-            desk::ctrl_c().await;
+            desk::asked_to_end().await;
             stop.send_replace(true);
         });
         let store = office.store.clone();

@@ -31,6 +31,9 @@ pub struct Invite {
     /// For a further or replacing machine of a union that has joined, or for one whose certificate has expired
     #[arg(long)]
     pub device: bool,
+    /// For a machine that records, where the union has unions below it; without it for its hub
+    #[arg(long)]
+    pub machine: bool,
     /// Days until the token expires
     #[arg(long, value_name = "DAYS", default_value_t = DAYS, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DAYS)))]
     pub days: u32,
@@ -110,7 +113,7 @@ impl Invite {
             || {
                 json!({
                     "token": text.as_str(), "id": token.id.to_string(), "union": u64::from(union),
-                    "hub": u64::from(token.hub), "address": token.address, "expires_at": minted.expires_at,
+                    "hub": u64::from(token.hub), "as_hub": token.as_hub, "address": token.address, "expires_at": minted.expires_at,
                     "root": token.root.to_string(), "file": self.out.as_ref().map(|path| path.display().to_string()),
                 })
             },
@@ -129,11 +132,13 @@ impl Invite {
         let name = union.union_name();
         desk.note(&match desk.lang {
             Lang::Zh => format!(
-                "给{name}（{union}）的一台机器，用一次，{until} 前有效；编号 {}\n请当面或用可靠的方式交给对方，像密码一样保管；对方运行 join 令牌",
+                "给{name}（{union}）的{}，用一次，{until} 前有效；编号 {}\n请当面或用可靠的方式交给对方，像密码一样保管；对方运行 join 令牌",
+                if token.as_hub { "枢纽" } else { "一台机器" },
                 token.id
             ),
             Lang::En => format!(
-                "for one machine of {name} ({union}), once, until {until}; its id is {}\nhand it over like a password; there, `join TOKEN` takes it",
+                "for {} of {name} ({union}), once, until {until}; its id is {}\nhand it over like a password; there, `join TOKEN` takes it",
+                if token.as_hub { "the hub" } else { "one machine" },
                 token.id
             ),
         });

@@ -32,6 +32,9 @@ pub struct Join {
     /// File with the token, or with the answer to a request
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     file: Option<PathBuf>,
+    /// The network's fingerprint was compared with the union above: do not ask (for an answer that came as a file)
+    #[arg(long)]
+    yes: bool,
 }
 
 impl RequestArgs {
@@ -39,22 +42,23 @@ impl RequestArgs {
         let home = desk.home()?;
         let request = home.request()?;
         request.write(&self.file)?;
+        let device = home.device()?;
         let file = self.file.display().to_string();
         desk.answer(
-            || serde_json::json!({ "file": file, "union": u64::from(home.config.union), "device": request.device }),
+            || serde_json::json!({ "file": file, "union": u64::from(home.config.union), "device": device.to_string() }),
             || {
                 format!(
                     "{}{file}\n{}{}",
                     desk.pick("申请已写入：", "request written to "),
                     desk.pick("本机设备公钥：", "this machine's device key: "),
-                    request.device
+                    device
                 )
             },
         )?;
         if !desk.json {
             desk.note(desk.pick(
-                "请把它交给上级工会（内容不含秘密），并用电话核对设备公钥；上级运行 enrol，再用 join 接受批复。",
-                "hand it to the union above (it holds no secret) and compare the device key over the telephone; it runs `enrol`, then `join` its answer here.",
+                "请把它交给上级工会（内容不含秘密）；上级运行 enrol，用电话与本机核对设备公钥；再用 join 接受批复。",
+                "hand it to the union above (it holds no secret); it runs `enrol` and compares the device key with you over the telephone; then `join` its answer here.",
             ));
         }
         Ok(Exit::Done)
@@ -66,7 +70,12 @@ impl Join {
         let home = match self.given()? {
             Given::Grant(path) => {
                 let mut home = desk.home()?;
-                home.accept(&Grant::read(&path)?, None, &desk.clock, &desk.dice)?;
+                let grant = Grant::read(&path)?;
+                if !self.confirmed(desk, &home, &grant)? {
+                    desk.note(desk.pick("没有加入", "not joined"));
+                    return Ok(Exit::Done);
+                }
+                home.accept(&grant, None, &desk.clock, &desk.dice)?;
                 home
             }
             Given::Token(text) => enter(desk, &text.parse()?)?,
@@ -100,6 +109,20 @@ impl Join {
             ));
         }
         Ok(Exit::Done)
+    }
+
+    /// A file comes through many hands, and what it says is the network's root is believed for good: a person compares the
+    /// fingerprint first, where it is not known already.
+    fn confirmed(&self, desk: &Desk, home: &Home, grant: &Grant) -> Result<bool> {
+        if self.yes || home.fingerprint()?.is_some() {
+            return Ok(true);
+        }
+        let root = grant.root()?.fingerprint();
+        desk.note(&match desk.lang {
+            Lang::Zh => format!("批复所属网络的指纹：\n  {root}\n请用电话与上级核对（上级 status 可见）：批复若被掉包，本机会加入别人的网络。"),
+            Lang::En => format!("The answer is of the network with the fingerprint\n  {root}\nCompare it over the telephone with the union above (`status` shows it there): an answer that was swapped on its way leads into somebody else's network."),
+        });
+        desk.confirm(desk.pick("已核对，加入？", "compared; join?"))
     }
 
     /// A token as it was typed, in pieces perhaps, or what a file holds: a grant is JSON, a token is not.
@@ -136,7 +159,10 @@ enum Given {
 fn enter(desk: &Desk, token: &Token) -> Result<Home> {
     let mut home = match Home::open(&desk.dir) {
         Err(IdentityError::Missing(_)) => {
-            let role = if desk.program == Program::Hub { Role::Hub } else { Role::Node };
+            let role = if token.as_hub { Role::Hub } else { Role::Node };
+            if token.as_hub && desk.program != Program::Hub {
+                return Err(IdentityError::OtherRole { theirs: true }.into());
+            }
             let home = Home::init(&desk.dir, &token.network, token.union, role, &desk.clock, &desk.dice)?;
             let (dir, name, union) = (home.dir.display(), token.union.union_name(), token.union);
             desk.note(&match (desk.lang, role) {

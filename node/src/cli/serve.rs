@@ -31,7 +31,7 @@ impl Serve {
         let store = office.store.clone();
         desk.block_on(async {
             tokio::select! {
-                () = uplink.stay(desk::ctrl_c()) => Ok(()),
+                () = uplink.stay(desk::asked_to_end()) => Ok(()),
                 ended = store.hear_others() => ended,
             }
         })??;
