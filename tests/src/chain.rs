@@ -19,13 +19,14 @@ use huiliu_proto::{
     id::{DeviceId, RecordId},
     kind::kind,
     lang::Lang,
-    record::Record,
+    signed::SigningKey,
     union::UnionNumber,
-    value::Value,
 };
 
 use crate::{
-    disk, oracle, people,
+    disk,
+    forger::attested,
+    oracle, people,
     talk::talk,
     world::{Machine, World, dice, hand_clock},
 };
@@ -65,11 +66,8 @@ impl Place {
     }
 
     /// A hub enrols somebody for a union below it: a word in the feed in which it speaks to that branch.
-    pub fn enrols(&self, union: UnionNumber, device: [u8; 32]) {
-        let mut record = Record::new(kind("enrolment").expect("enrolments are declared"));
-        record.set("union", Value::Int(i64::from(union)));
-        record.set("device", Value::Bytes(device.to_vec()));
-        record.set("from_on", Value::Int(20_454));
+    pub fn enrols(&self, union: UnionNumber, seed: [u8; 32]) {
+        let record = attested(&SigningKey::from_seed(&seed), union, false);
         self.store
             .write_blocking(move |ledger| ledger.write_entry(&record).map(drop))
             .expect("an enrolment is written");

@@ -2,10 +2,14 @@
 
 use huiliu_node::ledger::Incoming;
 use huiliu_proto::{
+    attestation::Attestation,
     feed::{Feed, Scope},
-    id::{DeviceId, RecordId, RecordIds},
+    id::{DeviceId, Hash, RecordId, RecordIds},
     kind::Reach,
     operation::Operation,
+    period::Day,
+    record::Record,
+    seal::GrantKey,
     segment,
     signed::{SigningKey, TreeHead},
     tree::Edge,
@@ -13,6 +17,26 @@ use huiliu_proto::{
 };
 
 use crate::world::{Machine, START};
+
+/// An enrolment to which its device said yes, with keys that nobody holds.
+pub fn attested(key: &SigningKey, union: UnionNumber, hub: bool) -> Record {
+    attested_with(key, union, hub, Hash::of(&[key.device().as_bytes()]))
+}
+
+/// The same, with the hash of somebody's TLS key.
+pub fn attested_with(key: &SigningKey, union: UnionNumber, hub: bool, tls_key: Hash) -> Record {
+    let said = Attestation {
+        network: "test".into(),
+        union,
+        device: key.device(),
+        hub,
+        seal_key: GrantKey::from_seed(&key.device().0).public,
+        tls_key,
+        authority_key: hub.then_some(Hash([7; 32])),
+        token: None,
+    };
+    said.enrolment(&said.sign(key), Day(20_000))
+}
 
 pub struct Forger {
     key: SigningKey,
@@ -59,6 +83,11 @@ impl Forger {
         Forger::new(machine, Scope::Own(Reach::Province))
     }
 
+    /// The enrolment of this device, as it says it itself.
+    pub fn enrolled(&self, union: UnionNumber, hub: bool) -> Record {
+        attested(&self.key, union, hub)
+    }
+
     pub fn device(&self) -> DeviceId {
         self.key.device()
     }
@@ -88,7 +117,7 @@ impl Forger {
     }
 
     /// A head for whatever is claimed, signed.
-    pub fn head(&self, size: u64, root: huiliu_proto::id::Hash) -> huiliu_proto::v1::Signed {
+    pub fn head(&self, size: u64, root: Hash) -> huiliu_proto::v1::Signed {
         TreeHead::sign(&self.key, self.feed.id, size, root, START, None).signed
     }
 }

@@ -8,6 +8,7 @@ use huiliu_proto::{
     id::{RecordId, hex},
     kind::{Shape, kind},
     record::Record,
+    union::UnionNumber,
     value::Value,
 };
 
@@ -186,6 +187,18 @@ pub fn programme(ledger: &mut Ledger) -> Result<RecordId> {
             ("purpose", "专职集体协商指导员补助"),
         ],
     )
+}
+
+/// Something that any hub may say to a branch below it, and that changes nothing: a ruling on a feed that nobody has.
+pub fn ruling(ledger: &mut Ledger, branch: UnionNumber) -> Result<RecordId> {
+    let mut record = Record::new(kind("quarantine_ruling").expect("rulings are declared"));
+    record.set("union", Value::Int(i64::from(branch)));
+    record.set("in_feed", Value::Bytes(vec![7; 16]));
+    record.set("first", Value::Int(0));
+    record.set("count", Value::Int(1));
+    record.set("ruling", Value::Int(2));
+    record.set("reason", Value::Text("测试".into()));
+    expect_written(ledger.write_entry(&record)?)
 }
 
 /// A value of a record's field, as a number.

@@ -88,11 +88,16 @@ impl Nation {
 
     /// As `invite` does.
     async fn invite(&self, union: &str, further: bool) -> Token {
+        self.invite_as(union, further, true).await
+    }
+
+    async fn invite_as(&self, union: &str, further: bool, as_hub: bool) -> Token {
         let (id, secret) = join::draw(&self.dice);
         let union: UnionNumber = union.parse().unwrap();
         let hash = pass_hash(&*secret.pass(&id));
         let now = (self.clock)();
-        let new = authority::new_invitation(id, union, hash, further, None, now, now + 7 * DAY);
+        let new = authority::new_invitation(id, union, hash, now, now + 7 * DAY);
+        let new = invitations::Invitation { further, as_hub, ..new };
         self.store.write(move |ledger| invitations::add(ledger.conn(), &new)).await.unwrap();
         Token {
             network: "test".into(),
@@ -101,6 +106,7 @@ impl Nation {
             address: self.address.clone(),
             pin: Pin::of(&self.home.authority_key().unwrap()),
             union,
+            as_hub,
             vouched: false,
             id,
             secret,
@@ -135,7 +141,7 @@ impl Nation {
         let root = self.home.root_certificate().unwrap();
         let signer = certificates::Authority { key: &authority, certificate: &root, dice: &self.dice };
         let stranger = self.machine(dir, "330000", Role::Hub, seed);
-        let request = stranger.request().unwrap();
+        let request = stranger.request().unwrap().asked().unwrap().entering;
         let leaf = signer.machine(&request.tls, "330000".parse().unwrap(), (self.clock)()).unwrap();
         std::fs::write(stranger.dir.join("certs/tls.pem"), leaf).unwrap();
         std::fs::write(stranger.dir.join("certs/root.pem"), &root).unwrap();
@@ -595,7 +601,7 @@ async fn a_stolen_machine_does_not_come_back_through_its_own_tokens() {
     let caller = nation.store.read(|conn| Ok(trust::enrolments(conn, Some(&device))?.remove(0))).unwrap();
     let mut tokens = vec![];
     for _ in 0..2 {
-        let mut token = nation.invite("320000", true).await;
+        let mut token = nation.invite_as("320000", true, false).await;
         (token.id, token.secret) = join::draw(&nation.dice);
         let (id, hash, caller) = (token.id, pass_hash(&*token.secret.pass(&token.id)), caller.clone());
         let invited = nation.store.write(move |ledger| authority::invite(ledger, &caller, id, hash, 7)).await.unwrap();

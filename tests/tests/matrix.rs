@@ -12,16 +12,17 @@ use huiliu_node::{
 };
 use huiliu_proto::{
     feed::Scope,
-    id::{DeviceId, FeedId, RecordId},
+    id::{FeedId, RecordId},
     kind::{Reach, kind},
     operation::Operation,
     record::Record,
+    signed::SigningKey,
     union::UnionNumber,
     v1::Ruling,
     value::Value,
 };
 use huiliu_tests::{
-    forger::Forger,
+    forger::{Forger, attested, attested_with},
     relay::take,
     talk::call,
     world::{Machine, World, hand_clock},
@@ -165,13 +166,8 @@ fn reviewed() -> Record {
     entry("filing_review", &[("union", "320922"), ("filing", "0192a3b4c5d680008000000000000003"), ("action", "受理")])
 }
 
-fn enrolled(code: &str, device: [u8; 32], hub: bool) -> Record {
-    let mut record = Record::new(kind("enrolment").unwrap());
-    record.set("union", Value::Int(code.parse().unwrap()));
-    record.set("device", Value::Bytes(device.to_vec()));
-    record.set("hub", Value::Bool(hub));
-    record.set("from_on", Value::Int(20_000));
-    record
+fn enrolled(code: &str, seed: u8) -> Record {
+    attested(&SigningKey::from_seed(&[seed; 32]), union(code), false)
 }
 
 fn said(forger: &mut Forger, record: &Record) -> Operation {
@@ -180,6 +176,28 @@ fn said(forger: &mut Forger, record: &Record) -> Operation {
 
 const TO_PROVINCE: [&str; 3] = [CITY, COUNTY, PROVINCE];
 const TO_NATION: [&str; 4] = [CITY, COUNTY, NATION, PROVINCE];
+
+/// What is said to everyone below changes what they are asked: the nation and the provinces say it, and a city does not.
+#[test]
+fn who_may_publish() {
+    let tree = Tree::new();
+    let programme = entry(
+        "programme",
+        &[
+            ("code", "CS-2025"),
+            ("name", "测试专项资金"),
+            ("year", "2025"),
+            ("source", "全国总工会"),
+            ("purpose", "测试"),
+        ],
+    );
+    for (at, expected) in [(CITY, "not-allowed"), (PROVINCE, "counts")] {
+        let mut forger = Forger::new(tree.machine(at), Scope::Everyone);
+        let operation = said(&mut forger, &programme);
+        tree.give(at, &mut forger, &[operation]);
+        tree.agree(&forger, 0, &[CITY, COUNTY, NATION, PROVINCE, NEIGHBOUR], expected, at);
+    }
+}
 
 /// A device that is enrolled for its county: each thing it might write, and what is thought of that everywhere.
 #[test]
@@ -198,7 +216,7 @@ fn what_an_enrolled_device_may_write() {
         ("spending that would stay in the province", province, spent(), "not-allowed"),
         ("a work log that would reach the nation", nation, work(), "not-allowed"),
         ("a review, which the union above writes", nation, reviewed(), "not-allowed"),
-        ("an enrolment, which the union above writes", nation, enrolled("320922", [9; 32], false), "not-allowed"),
+        ("an enrolment, which the union above writes", nation, enrolled("320922", 9), "not-allowed"),
         ("a statement, which the province writes", nation, statement, "not-allowed"),
         ("a work log without its day", province, broken(work(), "done_on"), "rule"),
     ];
@@ -223,7 +241,7 @@ fn what_an_enrolled_device_may_write() {
     }
     // A kind that only a newer program knows, an id that another device made.
     let mut forger = Forger::stranger(40, union("320922"), nation);
-    tree.write(CITY, enrolled("320922", forger.device().0, false));
+    tree.write(CITY, forger.enrolled(union("320922"), false));
     let newer = Operation::new(9999, forger.id(), None, vec![1, 2], None);
     let foreign =
         Operation::new(kind("expenditure").unwrap().number, RecordId([0x81; 16]), None, spent().encode(), None);
@@ -275,18 +293,18 @@ fn who_may_not_write_in_whose_name() {
     assert_eq!(tree.guided(PROVINCE, "320922"), 0);
     // A device enrolled as a node does not speak down, even for the right union.
     let mut node = Forger::stranger(53, union("320900"), down);
-    tree.write(PROVINCE, enrolled("320900", node.device().0, false));
+    tree.write(PROVINCE, node.enrolled(union("320900"), false));
     let operation = said(&mut node, &reviewed());
     tree.give(CITY, &mut node, &[operation]);
     tree.agree(&node, 0, &TO_NATION, "not-enrolled", "a node that speaks down");
     // The union above enrols the stranger: what waited counts, at every level.
     let stranger = &rows[0].1;
-    tree.write(CITY, enrolled("320922", stranger.device().0, false));
+    tree.write(CITY, stranger.enrolled(union("320922"), false));
     tree.agree(stranger, 0, &TO_PROVINCE, "counts", "enrolled later");
     assert_eq!([CITY, PROVINCE, COUNTY].map(|name| tree.guided(name, "320922")), [3, 3, 3]);
     // An enrolment by a union that is not directly above is none.
     let other = &rows[1].1;
-    tree.write(PROVINCE, enrolled("320922", other.device().0, false));
+    tree.write(PROVINCE, other.enrolled(union("320922"), false));
     tree.agree(other, 0, &TO_NATION, "not-enrolled", "enrolled by the province, two levels up");
 }
 
@@ -295,7 +313,7 @@ fn who_may_not_write_in_whose_name() {
 fn what_a_revoked_device_wrote() {
     let tree = Tree::new();
     let mut thief = Forger::stranger(60, union("320922"), Scope::Own(Reach::Province));
-    tree.write(CITY, enrolled("320922", thief.device().0, false));
+    tree.write(CITY, thief.enrolled(union("320922"), false));
     let before: Vec<Operation> = (0..3).map(|_| said(&mut thief, &work())).collect();
     tree.give(CITY, &mut thief, &before);
     tree.agree(&thief, 2, &TO_PROVINCE, "counts", "before");
@@ -363,7 +381,7 @@ fn a_device_with_more_feeds_than_a_revocation_names() {
     let tree = Tree::new();
     let mut first = Forger::stranger(65, union("320922"), Scope::Own(Reach::Nation));
     let device = first.device();
-    tree.write(CITY, enrolled("320922", device.0, false));
+    tree.write(CITY, first.enrolled(union("320922"), false));
     let three: Vec<Operation> = (0..3).map(|_| said(&mut first, &spent())).collect();
     assert!(matches!(take(&tree.open[CITY], first.say(&three)), Intake::Taken { .. }));
     // A feed in a neighbour's name takes no place, however long.
@@ -393,7 +411,7 @@ fn a_device_with_more_feeds_than_a_revocation_names() {
 fn a_revocation_that_reaches_back() {
     let tree = Tree::new();
     let mut device = Forger::stranger(70, union("320922"), Scope::Own(Reach::Nation));
-    tree.write(CITY, enrolled("320922", device.device().0, false));
+    tree.write(CITY, device.enrolled(union("320922"), false));
     let operations: Vec<Operation> = (0..4).map(|_| said(&mut device, &spent())).collect();
     tree.give(CITY, &mut device, &operations);
     let mut record = Record::new(kind("revocation").unwrap());
@@ -424,12 +442,11 @@ async fn a_hub_cannot_take_another_hubs_key_for_its_own_child() {
     let tree = Tree::new();
     let tls = tree.machine(PROVINCE).home.key("tls").unwrap();
     let key = certificates::own_key_hash(&tls);
-    let mut record = enrolled("320922", [8; 32], false);
-    record.set("tls_key_hash", Value::Bytes(key.to_vec()));
-    tree.write(CITY, record);
+    let thief = SigningKey::from_seed(&[8; 32]);
+    tree.write(CITY, attested_with(&thief, union("320922"), false, key));
     let caller = Caller { key: Some(key), until: i64::MAX, address: [127, 0, 0, 1].into(), crowded: false };
     let newest = tree.open[NATION].read(|c| Ok(trust::enrolments(c, None)?.pop())).unwrap().unwrap();
-    assert_eq!(newest.device, DeviceId([8; 32]), "the nation has heard of it, last of all");
+    assert_eq!(newest.device, thief.device(), "the nation has heard of it, last of all");
     let known = gate::known(&tree.open[NATION], &caller, UnionNumber::NATION).await.expect("the province is let in");
     assert_eq!((known.device, known.union), (tree.machine(PROVINCE).me().device(), union("320000")));
 }
@@ -439,7 +456,7 @@ async fn a_hub_cannot_take_another_hubs_key_for_its_own_child() {
 fn enrolments_of_a_revoked_hub() {
     let tree = Tree::new();
     let mut early = Forger::stranger(80, union("320922"), Scope::Own(Reach::Province));
-    tree.write(CITY, enrolled("320922", early.device().0, false));
+    tree.write(CITY, early.enrolled(union("320922"), false));
     let digits = tree.machine(CITY).me().device().to_string();
     let province = union("320000");
     let plan = tree.open[PROVINCE].read(|c| Ok(revocation::plan(c, province, &digits, None))).unwrap().unwrap();
@@ -447,7 +464,7 @@ fn enrolments_of_a_revoked_hub() {
     // Said before the city hears of it, so its own store lets it be said.
     let mut late = Forger::stranger(81, union("320922"), Scope::Own(Reach::Province));
     let written = tree.open[CITY].write_blocking({
-        let record = enrolled("320922", late.device().0, false);
+        let record = late.enrolled(union("320922"), false);
         move |ledger| ledger.write_entry(&record)
     });
     assert!(matches!(written.unwrap(), Outcome::Written { .. }));
@@ -459,7 +476,7 @@ fn enrolments_of_a_revoked_hub() {
     tree.agree(&early, 0, &TO_PROVINCE, "counts", "enrolled before the hub was revoked");
     tree.agree(&late, 0, &TO_PROVINCE, "not-enrolled", "enrolled by a revoked hub");
     // The revoked hub, having heard of it, writes no more.
-    let record = enrolled("320923", [7; 32], false);
+    let record = enrolled("320923", 7);
     let refused = tree.open[CITY].write_blocking(move |ledger| ledger.write_entry(&record));
     assert!(matches!(refused, Err(huiliu_node::store::StoreError::Revoked)));
 }

@@ -68,13 +68,15 @@ fn sibling(world: &World, seed: u64, vouched_by: Option<&Machine>) -> Machine {
         address: "hub-320900:7443".into(),
         pin: Pin([0; 16]),
         union,
+        as_hub: false,
         vouched: true,
         id,
         secret,
     };
     let store = city.store(Threads::Inline);
     let hash = pass_hash(&*token.secret.pass(&id));
-    let new = authority::new_invitation(id, union, hash, true, None, clock(), clock() + 1000);
+    let new = authority::new_invitation(id, union, hash, clock(), clock() + 1000);
+    let new = invitations::Invitation { further: true, ..new };
     store.write_blocking(move |ledger| invitations::add(ledger.conn(), &new)).unwrap();
     let entering = Entering::verify(&home.entering(&token).unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -129,7 +131,8 @@ fn machines_that_vouch_for_each_other_share_their_keys() {
     let opened = a.read(|conn| {
         let shown = huiliu_node::store::projection::get(conn, kind("mediator").unwrap(), &id)?.unwrap();
         let keyring = Keyring::read(conn, &first.me())?;
-        Ok(keyring.open(shown.record.bytes("id_no").unwrap(), &id).map(|text| text.to_string()))
+        let field = shown.record.kind.fields.iter().find(|f| f.name == "id_no").unwrap().number;
+        Ok(keyring.open(shown.record.bytes("id_no").unwrap(), &id, field).map(|text| text.to_string()))
     });
     assert_eq!(opened.unwrap(), Ok("320000199302189087".to_owned()));
     // The first asked for the second itself: nobody need be asked about it.
@@ -266,4 +269,44 @@ fn person() -> Vec<(usize, Option<Value>)> {
     ];
     let place = |(name, value)| (kind.fields.iter().position(|f| f.name == name).unwrap(), Some(value));
     values.into_iter().map(place).collect()
+}
+
+/// H1: the city may say who writes for a county, and not with which keys.
+#[test]
+fn a_city_that_puts_its_own_seal_key_beside_a_countys_device_gets_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = network(dir.path());
+    let first = world.machine("node-320922-0").clone();
+    let hubs: Vec<Store> =
+        ["hub-100000", "hub-320000", "hub-320900"].map(|name| world.machine(name).store(Threads::Inline)).into();
+    let a = first.store(Threads::Inline);
+    gossip(&[&hubs[0], &hubs[1], &hubs[2], &a]);
+    drop(a);
+    // The county's machine is lost. The new one asks with a file, and the city writes down another seal key than it named.
+    let union = "320922".parse().unwrap();
+    let (clock, dice) = (world.clock.clone(), dice(SIBLING));
+    let home = Home::init(&dir.path().join("new"), "test", union, Role::Node, &clock, &dice).unwrap();
+    let asked = home.request().unwrap().asked().unwrap();
+    let mut record = asked.attestation.enrolment(&asked.entering.attestation, huiliu_proto::period::Day(20_454));
+    record.set("seal_key", Value::Bytes(world.machine("hub-320900").me().grant.public.to_vec()));
+    let lie = record.clone();
+    let written = hubs[2].write_blocking(move |ledger| ledger.write_entry(&lie)).unwrap();
+    assert!(matches!(written, Outcome::Written { .. }), "the city's own program does not ask it: {written:?}");
+    gossip(&[&hubs[0], &hubs[1], &hubs[2]]);
+    let device = asked.attestation.device;
+    for hub in &hubs {
+        let receivers = hub.read(|conn| receivers::of_union(conn, union)).unwrap();
+        assert!(receivers.iter().all(|r| r.device != device), "{receivers:?}");
+        let held = hub.read(huiliu_node::store::quarantine::open).unwrap();
+        assert!(held.iter().any(|h| h.reason == "rule"), "{held:?}");
+    }
+    // A person at the province compares the device key, which is right, and gives nothing to the city.
+    assert_eq!(hubs[1].write_blocking(move |ledger| ledger.return_keys(&device)).unwrap(), Return::NoDevice);
+
+    // As the device said it, it is enrolled, and gets the keys.
+    record.set("seal_key", Value::Bytes(asked.attestation.seal_key.to_vec()));
+    hubs[2].write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
+    gossip(&[&hubs[0], &hubs[1], &hubs[2]]);
+    let returned = hubs[1].write_blocking(move |ledger| ledger.return_keys(&device)).unwrap();
+    assert_eq!(returned, Return::Written { union, keys: 1 });
 }
