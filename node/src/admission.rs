@@ -135,6 +135,9 @@ impl Refusal {
     }
 }
 
+/// The years that a device may claim to have written in, as milliseconds: those that a date may be of (`options.proto`).
+const CLAIMS: std::ops::Range<i64> = -2_208_988_800_000..7_258_118_400_000;
+
 /// The kind of an operation, if it may stand in this feed.
 pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refusal> {
     let Some(kind) = kind::numbered(operation.kind) else {
@@ -144,6 +147,14 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
             format!("record kind {} was written by a newer version; upgrade this program", operation.kind),
         ));
     };
+    // What says no time has that of its record id, which is asked about by itself.
+    if operation.time != operation.record.time() && !CLAIMS.contains(&operation.time) {
+        return Err(Refusal::new(
+            Reason::Rule,
+            "所称填写时间不在1900年至2199年之间",
+            "the time at which it says it was written is not between the years 1900 and 2199",
+        ));
+    }
     // What all unions below are told changes what is asked of them: the nation's and the provinces' to say.
     let publishes = feed.scope != Scope::Everyone || feed.union.level() <= Level::Province;
     if publishes && feed.scope.holds(kind) {

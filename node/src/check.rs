@@ -7,10 +7,15 @@
 //! The same fact found again has the same fingerprint, so that a caller can tell what is new, what is known, and what
 //! later data has cleared.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+pub mod argument;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use huiliu_proto::{
-    id::{Hash, RecordId},
+    id::{DeviceId, Hash, RecordId},
     kind::kind,
     lang::{Label, Lang},
     period::Day,
@@ -21,9 +26,12 @@ use huiliu_proto::{
 use prost::Message as _;
 use rusqlite::{Connection, Row};
 
-use crate::store::feeds;
+pub use self::argument::Argument;
+use self::argument::{EVIDENCE_LEFT_OUT, HORIZONS_LEFT_OUT};
+use crate::store::feeds::{self, Heard};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
+    include_str!("check/dq01.sql"),
     include_str!("check/fc01.sql"),
     include_str!("check/fc02.sql"),
     include_str!("check/fc04.sql"),
@@ -58,8 +66,8 @@ pub struct Check {
     /// Where it runs. The SQL itself sees to it that of all levels one reports a case.
     pub levels: Vec<Level>,
     pub parameters: Vec<Parameter>,
-    /// The numbers a finding carries, by name, and what a page calls them.
-    pub results: Vec<(&'static str, Label)>,
+    /// The values a finding carries, by name, of which kind each is, and what a page calls it.
+    pub results: Vec<(&'static str, v1::ArgumentKind, Label)>,
     /// What else the same picture may mean: to be read before anyone is asked.
     pub innocent: Label,
     pub sql: &'static str,
@@ -74,7 +82,14 @@ pub struct Parameter {
 
 /// Parameters as they are set here; what is not set has the default of its check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parameters(BTreeMap<(&'static str, &'static str), i64>);
+pub struct Parameters {
+    set: BTreeMap<(&'static str, &'static str), i64>,
+    patience: Option<i64>,
+}
+
+/// A device that has been silent for more days than this while another of its union was heard holds nobody up, and a
+/// case that has waited for more is said.
+pub const PATIENCE: i64 = 30;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterError {
@@ -96,12 +111,21 @@ impl Parameters {
         if !(0..=MOST).contains(&value) {
             return Err(ParameterError::Range { rule: check.id, name: parameter.name });
         }
-        self.0.insert((check.id, parameter.name), value);
+        self.set.insert((check.id, parameter.name), value);
         Ok(())
     }
 
+    /// Days; what is out of range is as far as it goes.
+    pub fn set_patience(&mut self, days: i64) {
+        self.patience = Some(days.clamp(0, MOST));
+    }
+
+    pub fn patience(&self) -> i64 {
+        self.patience.unwrap_or(PATIENCE)
+    }
+
     pub fn get(&self, check: &Check, parameter: &Parameter) -> i64 {
-        self.0.get(&(check.id, parameter.name)).copied().unwrap_or(parameter.default)
+        self.set.get(&(check.id, parameter.name)).copied().unwrap_or(parameter.default)
     }
 }
 
@@ -110,6 +134,10 @@ impl Parameters {
 pub struct Outcome {
     pub found: Vec<Found>,
     pub waiting: Vec<Waiting>,
+    /// Devices of the unions involved that fell silent, and since when: nobody waits for them any more.
+    pub silent: BTreeSet<(UnionNumber, DeviceId, Day)>,
+    /// What went wrong. It stops no other check and no other case; of such a check nothing is taken back.
+    pub failed: Vec<CheckError>,
 }
 
 /// A case that the data bears out as far as it goes, and that goes far enough.
@@ -127,7 +155,9 @@ pub struct Found {
     /// The unions involved, and up to which day the data of each is known here to be complete.
     pub horizons: Vec<(UnionNumber, Option<Day>)>,
     pub parameters: Vec<(&'static str, i64)>,
-    pub results: Vec<(String, String)>,
+    pub results: Vec<(&'static str, Argument)>,
+    /// For whoever runs the check here; a finding that travels carries codes and values, and is put into words where it
+    /// is read.
     pub summary: Label,
 }
 
@@ -150,32 +180,57 @@ pub struct Waiting {
     pub unions: Vec<(UnionNumber, Option<Day>)>,
 }
 
-#[derive(Debug, thiserror::Error)]
+impl Waiting {
+    /// Nobody should have to wait that long: a line or a machine is missing.
+    pub fn overdue(&self, today: Day, patience: i64) -> bool {
+        i64::from(today.0) - i64::from(self.needed.0) > patience
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckError {
-    #[error("{rule} could not be run")]
-    Sql { rule: &'static str, source: rusqlite::Error },
+    #[error("{rule} could not be run: {why}")]
+    Sql { rule: &'static str, why: String },
     /// The check's own SQL is at fault.
     #[error("{rule} gave no valid {column}")]
     Column { rule: &'static str, column: &'static str },
+    #[error("what {rule} found cannot be recorded: {why}")]
+    Record { rule: &'static str, why: String },
+}
+
+impl CheckError {
+    pub fn rule(&self) -> &'static str {
+        match self {
+            CheckError::Sql { rule, .. } | CheckError::Column { rule, .. } | CheckError::Record { rule, .. } => rule,
+        }
+    }
 }
 
 /// Runs one check for the unions strictly below `at`; a union with none below it reads its own records, as advice.
 /// Where the check does not run at that level, nothing is found.
 ///
 /// The connection needs the projection and `store::functions::register`.
-pub fn run(
+pub fn run(conn: &Connection, check: &'static Check, at: UnionNumber, today: Day, parameters: &Parameters) -> Outcome {
+    let mut outcome = Outcome::default();
+    if check.levels.contains(&at.level())
+        && let Err(error) = collect(conn, check, at, today, parameters, &mut outcome)
+    {
+        outcome.failed.push(error);
+    }
+    outcome
+}
+
+/// The cases one by one; the error is what ended it too early.
+fn collect(
     conn: &Connection,
     check: &'static Check,
     at: UnionNumber,
     today: Day,
     parameters: &Parameters,
-) -> Result<Outcome, CheckError> {
-    let mut outcome = Outcome::default();
-    if !check.levels.contains(&at.level()) {
-        return Ok(outcome);
-    }
-    let sql = |source| CheckError::Sql { rule: check.id, source };
-    let horizons = Horizons::read(conn, at, today).map_err(sql)?;
+    outcome: &mut Outcome,
+) -> Result<(), CheckError> {
+    let sql = |error: rusqlite::Error| CheckError::Sql { rule: check.id, why: error.to_string() };
+    let horizons = Horizons::read(conn, at, today, parameters.patience()).map_err(sql)?;
     let set: Vec<(&'static str, i64)> = check.parameters.iter().map(|p| (p.name, parameters.get(check, p))).collect();
     let mut statement = conn.prepare(check.sql).map_err(sql)?;
     let fixed = [("today", i64::from(today.0)), ("self", i64::from(at))];
@@ -187,52 +242,68 @@ pub fn run(
     }
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(sql)? {
-        let case = Case::read(check, row)?;
-        if !at.contains(case.subject) {
-            return Err(CheckError::Column { rule: check.id, column: "subject" });
+        match Case::read(check, row) {
+            Ok(case) if at.contains(case.subject) => judge(case, check, at, &horizons, &set, outcome),
+            Ok(_) => outcome.failed.push(CheckError::Column { rule: check.id, column: "subject" }),
+            Err(error) => outcome.failed.push(error),
         }
-        let fingerprint = Hash::of(&[check.id.as_bytes(), &case.subject.get().to_be_bytes(), case.key.as_bytes()]);
-        let involved: Vec<_> = case.involved.iter().map(|union| (*union, horizons.of(*union))).collect();
-        if let Some(needed) = case.judge_by {
-            let behind: Vec<_> = involved.iter().filter(|(_, known)| *known < Some(needed)).copied().collect();
-            if !behind.is_empty() {
-                let (rule, subject) = (check.id, case.subject);
-                outcome.waiting.push(Waiting { rule, subject, fingerprint, needed, unions: behind });
-                continue;
-            }
-        }
-        outcome.found.push(Found {
-            rule: check.id,
-            version: check.version,
-            subject: case.subject,
-            fingerprint,
-            severity: case.severity.unwrap_or(check.severity),
-            family: case.family.unwrap_or(check.family),
-            advisory: case.subject == at,
-            evidence: case.evidence,
-            horizons: involved,
-            parameters: set.clone(),
-            results: case.results,
-            summary: case.summary,
-        });
     }
-    Ok(outcome)
+    Ok(())
+}
+
+/// Whether the data goes far enough to say so.
+fn judge(
+    case: Case,
+    check: &'static Check,
+    at: UnionNumber,
+    horizons: &Horizons,
+    set: &[(&'static str, i64)],
+    outcome: &mut Outcome,
+) {
+    let fingerprint = Hash::of(&[check.id.as_bytes(), &case.subject.get().to_be_bytes(), case.key.as_bytes()]);
+    let involved: Vec<_> = case.involved.iter().map(|union| (*union, horizons.of(*union))).collect();
+    for union in &case.involved {
+        let silent = horizons.known.get(union).map_or(&[][..], |heard| &heard.silent);
+        outcome.silent.extend(silent.iter().map(|(device, since)| (*union, *device, *since)));
+    }
+    if let Some(needed) = case.judge_by {
+        let behind: Vec<_> = involved.iter().filter(|(_, known)| *known < Some(needed)).copied().collect();
+        if !behind.is_empty() {
+            let (rule, subject) = (check.id, case.subject);
+            outcome.waiting.push(Waiting { rule, subject, fingerprint, needed, unions: behind });
+            return;
+        }
+    }
+    outcome.found.push(Found {
+        rule: check.id,
+        version: check.version,
+        subject: case.subject,
+        fingerprint,
+        severity: case.severity.unwrap_or(check.severity),
+        family: case.family.unwrap_or(check.family),
+        advisory: case.subject == at,
+        evidence: case.evidence,
+        horizons: involved,
+        parameters: set.to_vec(),
+        results: case.results,
+        summary: case.summary,
+    });
 }
 
 /// Up to which day each union's data is complete here. A union knows its own up to today.
 struct Horizons {
     at: UnionNumber,
     today: Day,
-    known: BTreeMap<UnionNumber, Day>,
+    known: BTreeMap<UnionNumber, Heard>,
 }
 
 impl Horizons {
-    fn read(conn: &Connection, at: UnionNumber, today: Day) -> rusqlite::Result<Horizons> {
-        Ok(Horizons { at, today, known: feeds::horizons(conn)? })
+    fn read(conn: &Connection, at: UnionNumber, today: Day, patience: i64) -> rusqlite::Result<Horizons> {
+        Ok(Horizons { at, today, known: feeds::horizons(conn, patience)? })
     }
 
     fn of(&self, union: UnionNumber) -> Option<Day> {
-        if union == self.at { Some(self.today) } else { self.known.get(&union).copied() }
+        if union == self.at { Some(self.today) } else { self.known.get(&union).map(|heard| heard.up_to) }
     }
 }
 
@@ -245,13 +316,13 @@ struct Case {
     judge_by: Option<Day>,
     involved: Vec<UnionNumber>,
     evidence: Vec<Evidence>,
-    results: Vec<(String, String)>,
+    results: Vec<(&'static str, Argument)>,
     summary: Label,
 }
 
 impl Case {
     fn read(check: &Check, row: &Row<'_>) -> Result<Case, CheckError> {
-        let sql = |source| CheckError::Sql { rule: check.id, source };
+        let sql = |error: rusqlite::Error| CheckError::Sql { rule: check.id, why: error.to_string() };
         let wrong = |column| CheckError::Column { rule: check.id, column };
         let text = |column| row.get::<_, String>(column).map_err(sql);
         let json = |column| serde_json::from_str(&text(column)?).map_err(|_| wrong(column));
@@ -265,7 +336,16 @@ impl Case {
             involved.push(union(code, "involved")?);
         }
         let evidence = list(&json("evidence")?).iter().map(Evidence::read).collect::<Option<_>>();
-        let serde_json::Value::Object(results) = json("results")? else { return Err(wrong("results")) };
+        let serde_json::Value::Object(said) = json("results")? else { return Err(wrong("results")) };
+        // As the check declares them, whatever order JSON kept them in; what there is nothing to say of is left out.
+        let mut results = vec![];
+        for (name, kind, _) in &check.results {
+            match said.get(*name) {
+                None => return Err(wrong("results")),
+                Some(serde_json::Value::Null) => {}
+                Some(value) => results.push((*name, Argument::read(*kind, value).ok_or(wrong("results"))?)),
+            }
+        }
         Ok(Case {
             subject: union(row.get("subject").map_err(sql)?, "subject")?,
             key: text("case_key")?,
@@ -274,12 +354,7 @@ impl Case {
             judge_by: row.get::<_, Option<i32>>("judge_by").map_err(sql)?.map(Day),
             involved,
             evidence: evidence.ok_or(wrong("evidence"))?,
-            // As the check declares them, whatever order JSON kept them in.
-            results: check
-                .results
-                .iter()
-                .filter_map(|(name, _)| Some(((*name).to_owned(), results.get(*name)?.as_str()?.to_owned())))
-                .collect(),
+            results,
             summary: Label { zh: text("zh")?, en: text("en")? },
         })
     }
@@ -298,9 +373,7 @@ impl Evidence {
     }
 }
 
-/// The limits of `finding.proto`: longer texts and lists are cut, and what was left out is said.
-const SUMMARY: usize = 1000;
-const NOTE: usize = 300;
+/// The limits of `finding.proto`: longer lists are cut, and how many were left out is said.
 const EVIDENCE: usize = 1000;
 const HORIZONS: usize = 1000;
 
@@ -308,16 +381,18 @@ impl Found {
     /// The finding as it is written into the branch of the union concerned. How far each feed had come (`feed`, `size`
     /// of a horizon) is for the store to add, which knows feeds.
     pub fn to_finding(&self, found_on: Day) -> v1::Finding {
-        let said = |name: &str, value: String| v1::FindingParameter { name: name.to_owned(), value };
-        let mut results: Vec<_> = self.results.iter().map(|(name, value)| said(name, value.clone())).collect();
-        if self.evidence.len() > EVIDENCE {
-            results.push(said("evidence_left_out", (self.evidence.len() - EVIDENCE).to_string()));
+        let mut results: Vec<_> = self.results.iter().map(|(name, value)| value.to_wire(name)).collect();
+        for (name, all, most) in
+            [(EVIDENCE_LEFT_OUT, self.evidence.len(), EVIDENCE), (HORIZONS_LEFT_OUT, self.horizons.len(), HORIZONS)]
+        {
+            if let Some(left) = all.checked_sub(most).filter(|left| *left > 0) {
+                results.push(Argument::Number(left as i64).to_wire(name));
+            }
         }
         let evidence = self.evidence.iter().take(EVIDENCE).map(|e| v1::FindingEvidence {
             kind: e.kind.clone(),
             record: e.record.to_vec().into(),
-            note_zh: cut(&e.note.zh, NOTE),
-            note_en: cut(&e.note.en, NOTE),
+            ..Default::default()
         });
         let horizons = self.horizons.iter().take(HORIZONS).map(|(union, day)| v1::FindingHorizon {
             union: union.get(),
@@ -331,27 +406,21 @@ impl Found {
             severity: self.severity.into(),
             family: self.family.into(),
             found_on: found_on.0,
-            summary_zh: cut(&self.summary.zh, SUMMARY),
-            summary_en: cut(&self.summary.en, SUMMARY),
             fingerprint: self.fingerprint.0.to_vec().into(),
             evidence: evidence.collect(),
             horizons: horizons.collect(),
-            parameters: self.parameters.iter().map(|(name, value)| said(name, value.to_string())).collect(),
+            parameters: self.parameters.iter().map(|(name, value)| Argument::Number(*value).to_wire(name)).collect(),
             results,
+            ..Default::default()
         }
     }
 
     /// The same, as a record of kind `finding`.
-    pub fn to_record(&self, found_on: Day) -> Record {
-        let finding = kind("finding").expect("finding.proto declares it");
-        Record::decode(finding, &self.to_finding(found_on).encode_to_vec()).expect("encoded on the line above")
-    }
-}
-
-fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+    pub fn to_record(&self, found_on: Day) -> Result<Record, CheckError> {
+        let wrong = |why: String| CheckError::Record { rule: self.rule, why };
+        let finding = kind("finding").ok_or_else(|| wrong("findings are not declared".into()))?;
+        let record = Record::decode(finding, &self.to_finding(found_on).encode_to_vec());
+        record.map_err(|error| wrong(error.to_string()))
     }
 }
 
@@ -464,7 +533,9 @@ impl Check {
         let mut results = vec![];
         for line in all("result") {
             let (name, text) = line.split_once(" : ").ok_or(format!("no label: {line}"))?;
-            results.push((name.trim(), words(text)?));
+            let (name, kind) = name.trim().split_once(' ').ok_or(format!("no kind: {line}"))?;
+            let kind = argument::kind_named(kind.trim()).ok_or(format!("no such kind: {line}"))?;
+            results.push((name, kind, words(text)?));
         }
         let level =
             |name: &str| LEVELS.iter().find(|l| l.0 == name.trim()).map(|l| l.1).ok_or(format!("no level: {name}"));
@@ -509,13 +580,14 @@ mod tests {
 
     #[test]
     fn a_bad_header_is_refused() {
-        let good = FILES[0];
+        let good = FILES[1];
         for (from, to, expected) in [
             ("-- severity: orange", "-- severity: mauve", "no such severity"),
             ("-- title_en: ", "-- title_fr: ", "no such key: title_fr"),
             ("-- levels: nation,", "-- levels: village,", "no level: village"),
             ("-- version: 1\n", "", "version must stand once"),
             ("grace = 20", "grace", "no default"),
+            ("-- result: paid money", "-- result: paid shells", "no such kind"),
         ] {
             let bad = Box::leak(good.replace(from, to).into_boxed_str());
             let error = Check::read(bad).unwrap_err();
@@ -533,11 +605,5 @@ mod tests {
         assert_eq!(set.get(check, grace), 10);
         assert_eq!(set.set(check, "graze", 10).unwrap_err().to_string(), "FC-01 has no parameter graze");
         assert!(set.set(check, "grace", -1).is_err());
-    }
-
-    #[test]
-    fn long_texts_are_cut_by_characters() {
-        assert_eq!(cut("滨海县总工会", 6), "滨海县总工会");
-        assert_eq!(cut("滨海县总工会", 4), "滨海县…");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::UNIX_EPOCH};
 
+use huiliu_proto::period::Day;
+
 /// Milliseconds since 1970, UTC.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 /// Fills a buffer with random bytes.
@@ -21,14 +23,44 @@ pub fn dice() -> Dice {
     Arc::new(|buffer| getrandom::fill(buffer).expect("the operating system gives random numbers"))
 }
 
-/// A moment as it is written in China.
+const CHINA: i64 = 8 * 3_600_000;
+const DAY: i64 = 86_400_000;
+
+/// A moment as it is written in China. One outside the calendar, which only a device with no clock or a false one
+/// claims, is shown as the number it is.
 pub fn moment(millis: i64) -> String {
-    let minutes = (millis + 8 * 3_600_000).div_euclid(60_000).rem_euclid(1440);
-    format!("{} {:02}:{:02}", day(millis), minutes / 60, minutes % 60)
+    match in_calendar(millis) {
+        Some(day) => {
+            let minutes = (millis + CHINA).rem_euclid(DAY) / 60_000;
+            format!("{day} {:02}:{:02}", minutes / 60, minutes % 60)
+        }
+        None => format!("{millis} ms"),
+    }
 }
 
-/// The day it is in China.
-pub fn day(now_ms: i64) -> huiliu_proto::period::Day {
-    const CHINA: i64 = 8 * 3_600_000;
-    huiliu_proto::period::Day(i32::try_from((now_ms + CHINA).div_euclid(86_400_000)).unwrap_or(0))
+/// The day it is in China; of a moment outside the calendar the first or last day in it.
+pub fn day(now_ms: i64) -> Day {
+    let edge = if now_ms < 0 { Day::from_ymd(1, 1, 1) } else { Day::from_ymd(9999, 12, 31) };
+    in_calendar(now_ms).or(edge).unwrap_or(Day(0))
+}
+
+fn in_calendar(millis: i64) -> Option<Day> {
+    let day = Day(i32::try_from(millis.checked_add(CHINA)?.div_euclid(DAY)).ok()?);
+    (Day::from_ymd(1, 1, 1)? <= day && day <= Day::from_ymd(9999, 12, 31)?).then_some(day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_moment_can_be_shown() {
+        assert_eq!(moment(0), "1970-01-01 08:00");
+        assert_eq!(moment(1_774_936_800_000), "2026-03-31 14:00");
+        assert_eq!(moment(-1), "1970-01-01 07:59");
+        for far in [i64::MAX, i64::MIN, i64::MAX - CHINA, 1 << 60] {
+            assert_eq!(moment(far), format!("{far} ms"));
+        }
+        assert_eq!((day(i64::MAX).to_string(), day(i64::MIN).to_string()), ("9999-12-31".into(), "0001-01-01".into()));
+    }
 }

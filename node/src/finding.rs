@@ -9,9 +9,9 @@ use huiliu_proto::{id::Hash, kind::kind, period::Day, record::Record, union::Uni
 use rusqlite::Connection;
 
 use crate::{
-    check::{self, Check, Found, Outcome, Parameters},
+    check::{self, Check, CheckError, Found, Outcome, Parameters},
     ledger::{self, Ledger},
-    store::{Result, StoreError, projection, projection::Shown},
+    store::{Result, projection, projection::Shown},
 };
 
 /// What a run of checks found, and what of it was written.
@@ -22,40 +22,74 @@ pub struct Run {
     pub withdrawn: usize,
 }
 
-/// What the checks find in what this union sees. Writes nothing.
-pub fn look(conn: &Connection, union: UnionNumber, checks: &[&'static Check], today: Day) -> Result<Outcome> {
+/// What the checks find in what this union sees. Writes nothing, and nothing that fails stops the rest.
+pub fn look(
+    conn: &Connection,
+    union: UnionNumber,
+    checks: &[&'static Check],
+    today: Day,
+    parameters: &Parameters,
+) -> Outcome {
     let mut outcome = Outcome::default();
     for check in checks {
-        let one = check::run(conn, check, union, today, &Parameters::default());
-        let one = one.map_err(|error| StoreError::Refused(format!("{}: {error}", check.id)))?;
+        let one = check::run(conn, check, union, today, parameters);
         outcome.found.extend(one.found);
         outcome.waiting.extend(one.waiting);
+        outcome.silent.extend(one.silent);
+        outcome.failed.extend(one.failed);
     }
-    Ok(outcome)
+    outcome
 }
 
 impl Ledger {
-    /// Runs the checks and records, all or nothing, what is new; with `withdraw`, also what is cleared. Nothing is
-    /// withdrawn as of a day gone by.
-    pub fn run_checks(&mut self, checks: &[&'static Check], today: Day, withdraw: bool) -> Result<Run> {
+    /// Records what a look found that is new; with `withdraw`, also what is cleared, but of no check that failed. What
+    /// cannot be recorded is noted among what failed, and stops nothing else. Nothing is withdrawn as of a day gone by.
+    pub fn record_findings(
+        &mut self,
+        mut outcome: Outcome,
+        checks: &[&'static Check],
+        today: Day,
+        withdraw: bool,
+    ) -> Result<Run> {
         let union = self.me().union;
-        let outcome = look(self.conn(), union, checks, today)?;
         if !self.me().hub {
             return Ok(Run { outcome, ..Run::default() });
         }
         let open = open(self.conn(), union)?;
-        let fresh: Vec<Record> = new(&outcome, &open).into_iter().map(|found| found.to_record(today)).collect();
-        let rules: Vec<&str> = checks.iter().map(|c| c.id).collect();
+        let failed = |rule: &str| outcome.failed.iter().any(|error| error.rule() == rule);
+        let rules: Vec<&str> = checks.iter().map(|c| c.id).filter(|rule| !failed(rule)).collect();
         let cleared = if withdraw { cleared(&outcome, &rules, &open) } else { vec![] };
-        let taken_back: Vec<Record> = cleared.into_iter().filter_map(|row| withdrawal(row, today)).collect();
-        let run = Run { recorded: fresh.len(), withdrawn: taken_back.len(), outcome };
-        for record in fresh.iter().chain(&taken_back) {
-            if let ledger::Outcome::Refused(refusals) = self.write_entry(record)? {
-                let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-                return Err(StoreError::Refused(why.join(" ")));
+        let fresh: Vec<_> = new(&outcome, &open).into_iter().map(|f| (f.rule, f.to_record(today))).collect();
+        let (mut recorded, mut withdrawn) = (0, 0);
+        for (rule, record) in fresh {
+            let written = match record {
+                Ok(record) => self.finding_written(rule, &record)?,
+                Err(error) => Err(error),
+            };
+            match written {
+                Ok(()) => recorded += 1,
+                Err(error) => outcome.failed.push(error),
             }
         }
-        Ok(run)
+        for row in cleared {
+            let known = row.record.text("rule").and_then(check::check).map_or("-", |check| check.id);
+            let Some(record) = withdrawal(row, today) else { continue };
+            match self.finding_written(known, &record)? {
+                Ok(()) => withdrawn += 1,
+                Err(error) => outcome.failed.push(error),
+            }
+        }
+        Ok(Run { outcome, recorded, withdrawn })
+    }
+
+    fn finding_written(&mut self, rule: &'static str, record: &Record) -> Result<std::result::Result<(), CheckError>> {
+        Ok(match self.write_entry(record)? {
+            ledger::Outcome::Refused(refusals) => {
+                let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+                Err(CheckError::Record { rule, why: why.join(" ") })
+            }
+            _ => Ok(()),
+        })
     }
 }
 
@@ -105,7 +139,7 @@ fn withdrawal(row: &Shown, today: Day) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{check, store::projection::Place};
+    use crate::{check::Evidence, store::projection::Place};
     use huiliu_proto::{id::RecordId, lang::Label};
 
     fn found(key: u8) -> Found {
@@ -129,7 +163,22 @@ mod tests {
     fn recorded(key: u8) -> Shown {
         let owner = 320_000u64.try_into().expect("a code");
         let place = Place { owner, feed: 1, seq: 0 };
-        Shown { id: RecordId([key; 16]), place, record: found(key).to_record(Day(20_000)) }
+        Shown { id: RecordId([key; 16]), place, record: found(key).to_record(Day(20_000)).expect("it can be recorded") }
+    }
+
+    #[test]
+    fn evidence_without_end_is_cut_and_counted() {
+        let mut many = found(1);
+        let kind = "expenditure".to_owned();
+        let line = |n: u32| RecordId(std::array::from_fn(|at| n.to_be_bytes()[at % 4]));
+        let note = || Label::new("凭证".repeat(500), "voucher ".repeat(500));
+        many.evidence = (0..5_000).map(|n| Evidence { kind: kind.clone(), record: line(n), note: note() }).collect();
+        many.horizons = (0..2_000).map(|_| (many.subject, Some(Day(20_000)))).collect();
+        let record = many.to_record(Day(20_000)).expect("it can be recorded");
+        assert!(record.validate().is_ok() && record.encode().len() < huiliu_proto::record::MAX_BYTES);
+        let said = check::argument::lines(&record, "results", huiliu_proto::lang::Lang::En);
+        assert_eq!(said, ["records not listed here: 4000", "unions not listed here: 1000"]);
+        assert!(record.text("summary_zh").is_none() && record.text("summary_en").is_none(), "no sentence travels");
     }
 
     #[test]

@@ -420,9 +420,10 @@ impl Ledger {
     }
 
     fn save_rows(&mut self) -> Result<()> {
+        let now = self.now();
         for no in std::mem::take(&mut self.touched) {
             if let Some(feed) = self.feeds.get(&no) {
-                feeds::update(&self.conn, feed)?;
+                feeds::update(&self.conn, feed, now)?;
             }
         }
         Ok(())

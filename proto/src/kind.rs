@@ -119,6 +119,8 @@ pub struct Field {
     pub reference: Option<&'static str>,
     /// Required once that field is filled, and refused without it.
     pub with: Option<usize>,
+    /// A date of something that has happened.
+    pub past: bool,
     pub index: bool,
     pub help: Option<Label>,
     /// Nought and "not said" are two things: `optional` in the declaration.
@@ -375,6 +377,7 @@ impl Reader {
             },
             reference: (!said.r#ref.is_empty()).then(|| keep(said.r#ref.clone())),
             with: (!said.with.is_empty()).then(|| position(&said.with)),
+            past: said.past,
             index: said.index,
             help: said.help.map(|h| Label::new(h.zh, h.en)),
             presence: field.supports_presence() && !field.is_list(),

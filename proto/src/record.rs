@@ -17,8 +17,8 @@ use crate::{
 
 pub use crate::rules::{Refusal, Warning};
 
-/// Longest payload of one record.
-pub const MAX_BYTES: usize = 256 * 1024;
+/// Longest payload of one record: as long as an operation's.
+pub const MAX_BYTES: usize = crate::operation::MAX_PAYLOAD;
 /// Most lines in one record, over all its tables.
 pub const MAX_LINES: usize = 4096;
 

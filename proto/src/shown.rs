@@ -89,12 +89,13 @@ pub fn json(text: &str) -> Cow<'_, str> {
 
 /// A line of at most so many characters.
 pub fn brief(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => line(text).into_owned(),
-        Some(_) => {
-            let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
-            line(&text[..end]).into_owned() + "…"
-        }
+    // Shown, a character may take ten; nothing behind the first so many is looked at.
+    let end = text.char_indices().nth(most).map_or(text.len(), |(at, _)| at);
+    let shown = line(&text[..end]);
+    let whole = end == text.len() && shown.chars().count() <= most;
+    match shown.char_indices().nth(most.saturating_sub(1)) {
+        Some((at, _)) if !whole => format!("{}…", &shown[..at]),
+        _ => shown.into_owned(),
     }
 }
 
@@ -137,6 +138,8 @@ mod tests {
         assert_eq!(said("好\u{1b}"), "好\\u{1b}");
         assert_eq!(brief("abc", 3), "abc");
         assert_eq!(brief("abcd", 3), "ab…");
+        assert_eq!(said(&"\u{1b}".repeat(1_000)).chars().count(), SAID);
+        assert_eq!((brief("", 0), brief("a\u{1b}", 3)), (String::new(), "a\\…".into()));
     }
 
     #[test]

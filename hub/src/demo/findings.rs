@@ -2,6 +2,7 @@
 
 use huiliu_node::{
     check::{self, Check, Found, Waiting},
+    finding,
     store::projection,
 };
 use huiliu_proto::{kind::kind, period::Day, union::UnionNumber, value::Value};
@@ -21,7 +22,12 @@ pub struct Finding {
 /// Runs all checks at one hub and records what they find in the feed of the branch concerned.
 pub async fn run(hub: &Member, today: Day) -> anyhow::Result<(Vec<Finding>, Vec<Waiting>)> {
     let checks: Vec<&'static Check> = check::checks().iter().collect();
-    let run = hub.store.write(move |ledger| ledger.run_checks(&checks, today, true)).await?;
+    let outcome =
+        hub.store.read(|conn| Ok(finding::look(conn, hub.union, &checks, today, &check::Parameters::default())))?;
+    let run = hub.store.write(move |ledger| ledger.record_findings(outcome, &checks, today, true)).await?;
+    if let Some(error) = run.outcome.failed.into_iter().next() {
+        return Err(error.into());
+    }
     // What a union reads in its own records is advice to itself and is not recorded.
     let found = run.outcome.found.into_iter().filter(|f| !f.advisory);
     Ok((found.map(|found| Finding { by: hub.union, found }).collect(), run.outcome.waiting))

@@ -1,5 +1,5 @@
 -- id: FC-01
--- version: 1
+-- version: 2
 -- title_zh: 拨付与到账不符
 -- title_en: Paid and received differ
 -- clause_zh: 《工会会计制度》第二十二条：“指定用途的资金按规定的用途专款专用，并单独反映”；总工发〔2019〕19号 七（四）：“聘用专职集体协商指导员的专项经费必须做到专款专用”
@@ -8,10 +8,10 @@
 -- family: A
 -- levels: nation, province, city
 -- parameter: grace = 20 : 付款后的宽限（工作日，法定节假日未计） | working days allowed after payment (public holidays are not known)
--- result: paid : 拨付净额（元） | paid, net (yuan)
--- result: received : 到账净额（元） | received, net (yuan)
--- result: difference : 差额（元） | difference (yuan)
--- result: due : 应到账日期 | due
+-- result: paid money : 拨付净额（元） | paid, net (yuan)
+-- result: received money : 到账净额（元） | received, net (yuan)
+-- result: difference money : 差额（元） | difference (yuan)
+-- result: due day : 应到账日期 | due
 -- innocent_zh: 银行在途；县级离线；一笔拨款分次到账；扣除手续费；到账未注明对应拨款
 -- innocent_en: money on its way; a county without a line; one payment credited in parts; a bank fee; a receipt that names no allocation
 
@@ -99,8 +99,7 @@ SELECT v.to_union AS subject,
        v.due AS judge_by,
        json_array(v.to_union) AS involved,
        p.evidence AS evidence,
-       json_object('paid', yuan(v.amount), 'received', yuan(v.received),
-                   'difference', yuan(v.amount - v.received), 'due', day_text(v.due)) AS results,
+       json_object('paid', v.amount, 'received', v.received, 'difference', v.amount - v.received, 'due', v.due) AS results,
        '拨给' || union_name(v.to_union) || '的款项（拨款编号' || v.numbers || '，' || day_text(v.paid_on) || '付款）净额'
            || yuan(v.amount) || '元，' || CASE v.receipts WHEN 0 THEN '没有对应的到账记录'
                ELSE '到账净额' || yuan(v.received) || '元，差额' || yuan(v.amount - v.received) || '元' END

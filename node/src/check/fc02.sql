@@ -1,5 +1,5 @@
 -- id: FC-02
--- version: 1
+-- version: 2
 -- title_zh: 到账无对应拨款
 -- title_en: Received without an allocation
 -- clause_zh: 《工会会计制度》第二十二条：“指定用途的资金按规定的用途专款专用，并单独反映”；总工发〔2019〕19号 七（四）：“聘用专职集体协商指导员的专项经费必须做到专款专用”
@@ -8,8 +8,8 @@
 -- family: C
 -- levels: nation, province, city
 -- parameter: days = 30 : 按金额匹配时日期可相差的天数 | days that dates may differ when matched by amount
--- result: received : 到账净额（元） | received, net (yuan)
--- result: received_on : 到账日期 | received on
+-- result: received money : 到账净额（元） | received, net (yuan)
+-- result: received_on day : 到账日期 | received on
 -- innocent_zh: 上级工会尚未使用本系统；拨款记录补录较晚；其他来源的款项记入了本项目
 -- innocent_en: the paying union does not use the system yet; the allocation is entered late; money from elsewhere booked to this programme
 
@@ -88,7 +88,7 @@ SELECT f.owner AS subject,
                || '，付款单位' || coalesce(f.remitter, '未填'),
            'en', yuan(f.amount) || ' yuan received ' || day_text(f.received_on) || ', bank serial '
                || coalesce(f.bank_serial, 'not given') || ', from ' || coalesce(f.remitter, 'not given'))) AS evidence,
-       json_object('received', yuan(f.amount), 'received_on', day_text(f.received_on)) AS results,
+       json_object('received', f.amount, 'received_on', f.received_on) AS results,
        union_name(f.owner) || '于' || day_text(f.received_on) || '记录专项资金到账' || yuan(f.amount) || '元，'
            || CASE WHEN f.allocation IS NULL THEN '未注明对应拨款，' ELSE '所注明的拨款在此查无记录，' END
            || '流水号和前后' || :days || '天内的金额也都对不上任何拨款。' AS zh,

@@ -1,5 +1,5 @@
 -- id: FC-04
--- version: 1
+-- version: 2
 -- title_zh: 层层截留
 -- title_en: Kept on the way down
 -- clause_zh: 总工发〔2019〕19号 七（四）：“对不按规定列支专项经费的，全国总工会将缓拨或减拨下一年度该项经费；挪用该专项经费……的，全国总工会将停拨该专项经费”；《工会法》第四十七条
@@ -8,11 +8,11 @@
 -- family: A
 -- levels: nation, province
 -- parameter: grace = 0 : 年末后的宽限（天） | days allowed after the end of the year
--- result: received : 收到（元） | received (yuan)
--- result: passed : 已转拨下级（元） | passed down (yuan)
--- result: own_use : 批准本级使用（元） | approved for own use (yuan)
--- result: spent : 本级实际支出（元） | spent by itself (yuan)
--- result: kept : 期末未转拨（元） | kept at the end of the year (yuan)
+-- result: received money : 收到（元） | received (yuan)
+-- result: passed money : 已转拨下级（元） | passed down (yuan)
+-- result: own_use money : 批准本级使用（元） | approved for own use (yuan)
+-- result: spent money : 本级实际支出（元） | spent by itself (yuan)
+-- result: kept money : 期末未转拨（元） | kept at the end of the year (yuan)
 -- innocent_zh: 本级使用预算批复未录入；年末刚到账；留有经批准的预备
 -- innocent_en: an approved budget not entered; money that came in the last days; an approved reserve
 
@@ -124,8 +124,8 @@ SELECT v.owner AS subject,
        v.judged_on AS judge_by,
        json_array(v.owner) AS involved,
        p.evidence AS evidence,
-       json_object('received', yuan(v.received), 'passed', yuan(v.passed), 'own_use', yuan(v.own_use),
-                   'spent', yuan(v.spent), 'kept', yuan(v.kept)) AS results,
+       json_object('received', v.received, 'passed', v.passed, 'own_use', v.own_use, 'spent', v.spent,
+                   'kept', v.kept) AS results,
        union_name(v.owner) || v.year || '年收到“' || coalesce(g.name, '未知项目') || '”资金' || yuan(v.received)
            || '元，转拨下级' || yuan(v.passed) || '元，批准本级使用' || yuan(v.own_use) || '元，至' || day_text(v.judged_on)
            || '有' || yuan(v.kept) || '元既未转拨也无批准用途'

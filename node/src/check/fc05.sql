@@ -1,5 +1,5 @@
 -- id: FC-05
--- version: 1
+-- version: 2
 -- title_zh: 一人多处计入
 -- title_en: One person counted by several unions
 -- clause_zh: 总工发〔2019〕19号 七（四）：“虚报聘用专职集体协商指导员人数的，全国总工会将停拨该专项经费”
@@ -8,26 +8,26 @@
 -- family: B2
 -- levels: province
 -- parameter: days = 15 : 允许的聘期重叠天数 | days that two engagements may overlap
--- result: overlap_from : 重叠起 | overlap from
--- result: overlap_to : 重叠止（不晚于检查日） | overlap to (not after the day of the check)
--- result: overlap_days : 重叠天数 | days of overlap
--- result: census_on : 双方均在聘的核定日 | census on which both count
--- result: months_paid : 双方均发薪的月数 | months in which both paid
+-- result: overlap_from day : 重叠起 | overlap from
+-- result: overlap_to day : 重叠止（不晚于检查日） | overlap to (not after the day of the check)
+-- result: overlap_days number : 重叠天数 | days of overlap
+-- result: census_on day : 双方均在聘的核定日 | census on which both count
+-- result: months_paid number : 双方均发薪的月数 | months in which both paid
 -- innocent_zh: 月中调动；派驻误录为重新聘任；身份证号录入错误；一方的终止尚未录入
 -- innocent_en: a transfer within the month; a posting entered as a new engagement; a mistyped number; an ending not entered yet
 
 -- Persons are compared by the keyed index of the identity number, which only the province holds for the whole
--- province. One finding for each pair of engagements, addressed to the union that engaged later; both are involved.
+-- province; numbers that it cannot read are a finding of their own (DQ-01). One finding for each pair of engagements, addressed to the union that engaged later; both are involved.
 -- A + before a column keeps SQLite off its index, which would narrow nothing here.
 WITH
 -- Full-time, counted for the fund, in post (7) or ended (9) after having been: up to today at the most.
 post AS (
-    SELECT e.record, e.owner, e.mediator, coalesce(m.id_no_index, m.record) AS person, e.starts_on,
+    SELECT e.record, e.owner, e.mediator, m.id_no_index AS person, e.starts_on,
            min(coalesce(e.ended_on, e.ends_on), :today) AS until
     FROM engagement e
     JOIN below b ON b.above = :self AND b.code = e.owner
     JOIN mediator m ON m.record = e.mediator
-    WHERE e.employment = 1 AND e.funded = 1 AND e.state IN (7, 9)
+    WHERE e.employment = 1 AND e.funded = 1 AND e.state IN (7, 9) AND m.id_no_index IS NOT NULL
 ),
 spread AS (
     SELECT *, min(owner) OVER (PARTITION BY person) < max(owner) OVER (PARTITION BY person) AS several FROM post
@@ -117,9 +117,8 @@ SELECT iif(second_union = :self, first_union, second_union) AS subject,
             SELECT 6, 'expenditure', second_line, union_name(second_union) || '发放' || month_text(month) || '薪酬',
                    'pay of ' || month_text(month) || ' from ' || union_name(second_union)
             WHERE month IS NOT NULL)) AS evidence,
-       json_object('overlap_from', day_text(since), 'overlap_to', day_text(until),
-                   'overlap_days', CAST(until - since + 1 AS TEXT),
-                   'census_on', coalesce(day_text(census_on), '-'), 'months_paid', CAST(months AS TEXT)) AS results,
+       json_object('overlap_from', since, 'overlap_to', until, 'overlap_days', until - since + 1,
+                   'census_on', census_on, 'months_paid', months) AS results,
        '同一人（身份证号检索值相同，聘任记录' || substr(lower(hex(first)), 1, 16) || '、' || substr(lower(hex(second)), 1, 16)
            || '）同时由' || union_name(first_union) || '和' || union_name(second_union)
            || '聘为计入专项资金人数的专职指导员，自' || day_text(since) || '起重叠' || (until - since + 1) || '天'

@@ -1,5 +1,5 @@
 -- id: FC-06
--- version: 1
+-- version: 2
 -- title_zh: 申报人数多于可核实人数
 -- title_en: More heads declared than can be verified
 -- clause_zh: 总工发〔2019〕19号 七（四）：“虚报聘用专职集体协商指导员人数的，全国总工会将停拨该专项经费”；五（二）2：“统一培训、考试合格后颁发聘任证书，登记注册、建立档案，报上级工会备案”
@@ -8,12 +8,12 @@
 -- family: B2
 -- levels: province, city, county
 -- parameter: months = 1 : 截止日所在月前后各看几个月的薪酬 | months of pay looked at on either side of the census month
--- result: declared : 申报人数 | heads declared
--- result: verified : 可核实人数 | heads verified
--- result: named : 名册所列人数 | heads on the roster
--- result: not_in_post : 当日不在聘 | not in post that day
--- result: no_certificate : 无当日有效聘任证书 | no certificate of appointment valid that day
--- result: no_pay : 前后月份无薪酬 | no pay around that month
+-- result: declared number : 申报人数 | heads declared
+-- result: verified number : 可核实人数 | heads verified
+-- result: named number : 名册所列人数 | heads on the roster
+-- result: not_in_post number : 当日不在聘 | not in post that day
+-- result: no_certificate number : 无当日有效聘任证书 | no certificate of appointment valid that day
+-- result: no_pay number : 前后月份无薪酬 | no pay around that month
 -- innocent_zh: 薪酬年终补发；按年结算；新聘人员待考发证；证书或支出尚未同步；证书由更上一级颁发，本级看不到
 -- innocent_en: pay in arrears; yearly settlement; new staff waiting for the examination; certificates or payments not synced; a certificate of a level above, which is not seen here
 
@@ -130,9 +130,8 @@ SELECT owner AS subject,
                'en', 'filing as of ' || day_text(v.census_on) || ', ' || v.declared || ' heads declared') AS item
            UNION ALL
            SELECT key, value FROM json_each(v.unproved))) AS evidence,
-       json_object('declared', CAST(declared AS TEXT), 'verified', CAST(verified AS TEXT), 'named', CAST(named AS TEXT),
-                   'not_in_post', CAST(not_in_post AS TEXT), 'no_certificate', CAST(no_certificate AS TEXT),
-                   'no_pay', CAST(no_pay AS TEXT)) AS results,
+       json_object('declared', declared, 'verified', verified, 'named', named, 'not_in_post', not_in_post,
+                   'no_certificate', no_certificate, 'no_pay', no_pay) AS results,
        union_name(owner) || '备案（截止' || day_text(census_on) || '）申报专项资金人数' || declared || '人，可核实' || verified
            || '人。名册列' || named || '人' || iif(declared > named, '（' || (declared - named) || '人未列）', '')
            || '，其中当日不在聘' || not_in_post || '人，无当日有效聘任证书' || no_certificate || '人，前后月份无薪酬'

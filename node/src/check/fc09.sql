@@ -1,5 +1,5 @@
 -- id: FC-09
--- version: 1
+-- version: 2
 -- title_zh: 超龄聘任
 -- title_en: Engaged past the age limit
 -- clause_zh: 总工发〔2019〕19号 五（一）1：“专职集体协商指导员年龄一般不超过65周岁，特殊需要的经上一级工会同意可延聘至68周岁”
@@ -10,8 +10,8 @@
 -- parameter: limit = 65 : 一般年龄上限（周岁） | general age limit (full years)
 -- parameter: extended = 68 : 经同意延聘的年龄上限（周岁） | age limit with consent (full years)
 -- parameter: direct_only = 0 : 1为只查直接选聘的人员，0为全部渠道 | 1 looks only at those engaged directly, 0 at all channels
--- result: age : 其间最大周岁 | highest age meanwhile (full years)
--- result: since : 超龄起 | past the limit since
+-- result: age number : 其间最大周岁 | highest age meanwhile (full years)
+-- result: since month : 超龄起 | past the limit since
 -- innocent_zh: 出生日期录入错误；同意文件尚在纸上；本条文字在第一种渠道之内
 -- innocent_en: a mistyped date of birth; a consent still on paper; the clause stands within the first channel
 
@@ -56,7 +56,7 @@ SELECT owner AS subject,
                            || coalesce('extension agreed until ' || day_text(consent_until), 'no consent entered')),
            json_object('kind', 'mediator', 'record', lower(hex(mediator)), 'zh', '出生日期见档案',
                        'en', 'date of birth: see the dossier')) AS evidence,
-       json_object('age', CAST(age AS TEXT), 'since', month_text(month_of(first_day))) AS results,
+       json_object('age', age, 'since', month_of(first_day)) AS results,
        union_name(owner) || '聘任的一名专职指导员（聘任记录' || substr(lower(hex(record)), 1, 16) || '）自'
            || month_text(month_of(first_day)) || '起超过' || passed || '周岁'
            || iif(beyond, '，已过延聘上限', '而无有效的延聘同意') || '，其间最大' || age || '周岁。' AS zh,

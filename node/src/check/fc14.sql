@@ -1,5 +1,5 @@
 -- id: FC-14
--- version: 1
+-- version: 2
 -- title_zh: 同一票据重复列支
 -- title_en: One invoice charged more than once
 -- clause_zh: 《会计法》第十四条（原始凭证）；总工发〔2019〕19号 七（四）：“对不按规定列支专项经费的，全国总工会将缓拨或减拨下一年度该项经费”
@@ -7,9 +7,9 @@
 -- severity: red
 -- family: A
 -- levels: nation, province, city, county
--- result: charged : 列支合计（元） | charged in all (yuan)
--- result: total : 票据金额（元） | invoice total (yuan)
--- result: lines : 列支笔数 | lines
+-- result: charged money : 列支合计（元） | charged in all (yuan)
+-- result: total money : 票据金额（元） | invoice total (yuan)
+-- result: lines number : 列支笔数 | lines
 -- innocent_zh: 一张票据在不同资金间分摊（合计不超过票面）；红冲尚未录入；票据金额录入错误
 -- innocent_en: one invoice shared between funds (no more than its total); a reversal not entered yet; a mistyped total
 
@@ -86,7 +86,7 @@ SELECT r.owner AS subject,
        v.judge_by AS judge_by,
        i.unions AS involved,
        p.evidence AS evidence,
-       json_object('charged', yuan(v.charged), 'total', yuan(v.total), 'lines', CAST(v.lines AS TEXT)) AS results,
+       json_object('charged', v.charged, 'total', v.total, 'lines', v.lines) AS results,
        '票据' || v.invoice_no || '票面' || yuan(v.total) || '元，被' || json_array_length(i.unions) || '个工会列支'
            || v.lines || '笔，合计' || yuan(v.charged) || '元，超出票面' || yuan(v.charged - v.total) || '元；其中'
            || union_name(r.owner) || '一笔于' || day_text(r.paid_on) || '支付。' AS zh,

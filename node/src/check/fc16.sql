@@ -1,5 +1,5 @@
 -- id: FC-16
--- version: 1
+-- version: 2
 -- title_zh: 专项资金超支
 -- title_en: The fund is overspent
 -- clause_zh: 《工会会计制度》第二十二条：“指定用途的资金按规定的用途专款专用，并单独反映”；总工发〔2019〕19号 七（四）：“专项经费必须做到专款专用”
@@ -7,12 +7,12 @@
 -- severity: orange
 -- family: A
 -- levels: nation, province, city, county
--- result: first_day : 首次透支日 | first day below zero
--- result: first_balance : 当日余额（元） | balance that day (yuan)
--- result: lowest_day : 最低余额日 | day of the lowest balance
--- result: lowest : 最低余额（元） | lowest balance (yuan)
--- result: money_in : 截至首次透支日累计收入（元） | all money in by the first day (yuan)
--- result: money_out : 截至首次透支日累计支出及下拨（元） | all money out by the first day (yuan)
+-- result: first_day day : 首次透支日 | first day below zero
+-- result: first_balance money : 当日余额（元） | balance that day (yuan)
+-- result: lowest_day day : 最低余额日 | day of the lowest balance
+-- result: lowest money : 最低余额（元） | lowest balance (yuan)
+-- result: money_in money : 截至首次透支日累计收入（元） | all money in by the first day (yuan)
+-- result: money_out money : 截至首次透支日累计支出及下拨（元） | all money out by the first day (yuan)
 -- innocent_zh: 以本级资金垫付；到账或配套资金尚未录入；年初结转未录入
 -- innocent_en: advanced from the union's own money; a receipt or matching money not entered yet; an opening balance not entered
 
@@ -135,8 +135,8 @@ SELECT v.owner AS subject,
        v.first_day AS judge_by,
        json_array(v.owner) AS involved,
        coalesce(p.evidence, '[]') AS evidence,
-       json_object('first_day', day_text(f.day), 'first_balance', yuan(f.balance), 'lowest_day', day_text(d.day),
-                   'lowest', yuan(v.lowest), 'money_in', yuan(f.money_in), 'money_out', yuan(f.money_out)) AS results,
+       json_object('first_day', f.day, 'first_balance', f.balance, 'lowest_day', d.day, 'lowest', v.lowest,
+                   'money_in', f.money_in, 'money_out', f.money_out) AS results,
        union_name(v.owner) || '的“' || coalesce(t.name, '未知项目') || '”资金' || day_text(f.day) || '首次透支，当日余额'
            || yuan(f.balance) || '元（累计收入' || yuan(f.money_in) || '元，累计支出及下拨' || yuan(f.money_out) || '元）；'
            || v.year || '年内最低余额' || yuan(v.lowest) || '元（' || day_text(d.day) || '）。' AS zh,

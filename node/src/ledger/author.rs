@@ -18,6 +18,7 @@ use huiliu_proto::{
 use super::Ledger;
 use crate::{
     admission::union_at,
+    clock,
     document::Document,
     store::{Result, StoreError, documents, feeds, projection, segments, segments::Growth, trust},
 };
@@ -273,7 +274,19 @@ impl Ledger {
             Err(refusals) => return Ok(Err(refusals)),
         };
         let mut missing = vec![];
+        // A day more, for a clock that is behind.
+        let latest = i64::from(clock::day(self.now()).0) + 1;
         for (field, value) in record.kind.fields.iter().zip(record.values()) {
+            if let (true, Some(value @ Value::Int(day))) = (field.past, value)
+                && *day > latest
+            {
+                let rule = Label::new("这一天还没有到", "this day is still to come");
+                let remedy = Label::new(
+                    "请核对日期；日期没错的，请校准本机时钟",
+                    "look at the date again; if it is right, set this machine's clock",
+                );
+                missing.push(field.refuse(value, rule, remedy));
+            }
             let (Some(target), Some(value @ Value::Bytes(id))) = (field.reference, value) else { continue };
             let found = match (huiliu_proto::kind::kind(target), RecordId::try_from(&id[..])) {
                 (Some(kind), Ok(id)) => projection::get(&self.conn, kind, &id)?.is_some(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use huiliu_proto::{
     id::{DeviceId, RecordId},
+    ident::ResidentId,
     kind::{Privacy, Shape, kind, kinds},
     record::{Record, Refusal},
     seal::{self, SealKey},
@@ -177,7 +178,10 @@ impl Ledger {
     /// This hub's index of a sealed value, where it may look.
     pub(super) fn blind(&self, id: &RecordId, field: u32, value: Option<&Value>) -> Option<[u8; 17]> {
         let (index, Value::Bytes(sealed)) = (self.me.index.as_ref()?, value?) else { return None };
-        Some(seal::blind_index(index, &self.keys.open(sealed, id, field).ok()?))
+        // Of its standard form: whoever writes the same number otherwise is found all the same. What is no number has no
+        // index, and is a finding of its own (DQ-01).
+        let number: ResidentId = self.keys.open(sealed, id, field).ok()?.parse().ok()?;
+        Some(seal::blind_index(index, number.as_str()))
     }
 
     /// Seals a value for a record of this union.

@@ -374,7 +374,7 @@ impl Ledger {
             feeds::add_tail(&self.conn, no, *seq, operation)?;
         }
         let shorter = FeedRow { edge, packed: end, applied: 0, head, diverged: !row.own, ..row.clone() };
-        feeds::update(&self.conn, &shorter)?;
+        feeds::update(&self.conn, &shorter, self.now())?;
         self.rebuild(&mut |_| ())?;
         if row.own {
             self.pack(no)?;

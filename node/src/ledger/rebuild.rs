@@ -39,7 +39,7 @@ impl Ledger {
             let no = row.no;
             self.feed(no)?.applied = 0;
             let row = self.feed(no)?.clone();
-            feeds::update(&self.conn, &row)?;
+            feeds::update(&self.conn, &row, self.now())?;
         }
         self.load_keys()?;
         for row in &all {

@@ -110,9 +110,11 @@ pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
     Ok(FeedRow { no, own, ..unwritten(feed.clone()) })
 }
 
-pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {
+/// Writes what is known of a feed. A head that is new here tells up to when its device's data is complete: as it says
+/// itself, and no further than to this moment.
+pub fn update(conn: &Connection, feed: &FeedRow, now: i64) -> Result<()> {
     const SQL: &str = "UPDATE feed SET size = ?2, edge = ?3, packed = ?4, applied = ?5, head = ?6, head_signature = ?7,
-        head_time = ?8, diverged = ?9, settled = ?10 WHERE no = ?1";
+        heard_at = iif(head IS ?6, heard_at, max(heard_at, ?8)), diverged = ?9, settled = ?10 WHERE no = ?1";
     conn.prepare_cached(SQL)?.execute((
         feed.no,
         feed.size() as i64,
@@ -121,7 +123,7 @@ pub fn update(conn: &Connection, feed: &FeedRow) -> Result<()> {
         feed.applied as i64,
         feed.head.as_ref().map(|h| &h.signed.message[..]),
         feed.head.as_ref().map(|h| &h.signed.signature[..]),
-        feed.head.as_ref().map_or(0, |h| h.time),
+        feed.head.as_ref().map_or(0, |h| h.time.min(now)),
         feed.diverged,
         feed.settled,
     ))?;
@@ -388,10 +390,20 @@ pub fn root_at(conn: &Connection, feed: &FeedRow, size: u64) -> Result<Hash> {
     }
 }
 
+/// How far a union was heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// Up to which day, in China, its data is here.
+    pub up_to: Day,
+    /// Devices that fell silent while another of the union was heard, and since when: they hold nobody up.
+    pub silent: Vec<(DeviceId, Day)>,
+}
+
 /// Up to which day, in China, each union's data is here: of its devices the one that has been silent the longest says
-/// so. Those count that the union above has enrolled for it and not revoked, and this machine itself; of the nation, whose
-/// devices nobody enrols, all. One that is enrolled and has said nothing yet holds nobody up.
-pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<UnionNumber, Day>> {
+/// so, but none that has been silent for more than `patience` days while another was heard. Those count that the union
+/// above has enrolled for it and not revoked, and this machine itself; of the nation, whose devices nobody enrols, all.
+/// One that is enrolled and has said nothing yet holds nobody up.
+pub fn horizons(conn: &Connection, patience: i64) -> rusqlite::Result<BTreeMap<UnionNumber, Heard>> {
     type Device = [u8; 32];
     let enrolled: BTreeSet<(Device, i64, i64)> = conn
         .prepare_cached(r#"SELECT device, "union", owner FROM enrolment"#)?
@@ -401,11 +413,11 @@ pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<UnionNumber, Day
         .prepare_cached(r#"SELECT device, "union", owner FROM revocation"#)?
         .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    const SQL: &str = r#"SELECT "union", device, max(own), max(head_time), max(applied) FROM feed WHERE head IS NOT NULL
+    const SQL: &str = r#"SELECT "union", device, max(own), max(heard_at), max(applied) FROM feed WHERE head IS NOT NULL
         GROUP BY "union", device"#;
     let mut statement = conn.prepare_cached(SQL)?;
     let mut rows = statement.query([])?;
-    let mut days = BTreeMap::new();
+    let mut devices: BTreeMap<UnionNumber, Vec<(DeviceId, Day)>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let (union, device, own, time, applied): (UnionNumber, Device, bool, i64, i64) =
             (tables::union(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
@@ -416,11 +428,17 @@ pub fn horizons(conn: &Connection) -> rusqlite::Result<BTreeMap<UnionNumber, Day
                 enrolled.contains(&(device, union, parent)) && !revoked.contains(&(device, union, parent))
             });
         if counts {
-            let day = in_calendar(time);
-            days.entry(union).and_modify(|least: &mut Day| *least = day.min(*least)).or_insert(day);
+            devices.entry(union).or_default().push((DeviceId(device), in_calendar(time)));
         }
     }
-    Ok(days)
+    let heard = devices.into_iter().filter_map(|(union, devices)| {
+        let latest = devices.iter().map(|(_, day)| *day).max()?;
+        let (silent, speaking): (Vec<_>, Vec<_>) =
+            devices.into_iter().partition(|(_, day)| i64::from(latest.0) - i64::from(day.0) > patience);
+        let up_to = speaking.into_iter().map(|(_, day)| day).min()?;
+        Some((union, Heard { up_to, silent }))
+    });
+    Ok(heard.collect())
 }
 
 /// The day of a time in China, or the first or last there is: a device says whatever time it likes.

@@ -27,7 +27,9 @@ CREATE TABLE feed (
   -- The latest signed head, of exactly `packed` operations; NULL before the first.
   head BLOB,
   head_signature BLOB,
-  head_time INTEGER NOT NULL DEFAULT 0,
+  -- Up to when its device's data is complete here: the latest of what each head said of its time, but never later
+  -- than when that head came.
+  heard_at INTEGER NOT NULL DEFAULT 0,
   -- A neighbour holds another history of it: until that is sorted out it is asked for from its beginning.
   diverged INTEGER NOT NULL DEFAULT 0,
   -- Of an own feed other histories were about, all of them have been looked through, and this one stays.

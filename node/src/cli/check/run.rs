@@ -1,15 +1,17 @@
 //! `check run`: what the checks find here. A hub records it for the union concerned; everyone else reads it as advice.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
-use huiliu_proto::{kind::kind, period::Day};
+use huiliu_proto::{kind::kind, lang::Lang, period::Day};
 use serde_json::{Value as Json, json};
 
 use super::rule_named;
 use crate::{
-    check::{self, Check, Found, Outcome, Waiting},
+    check::{self, Check, CheckError, Found, Outcome, Parameters, Waiting},
     cli::{
         Desk,
-        error::{Exit, Mistake, both},
+        error::{self, Exit, Mistake, both},
         table::{Cell, Table},
     },
     finding,
@@ -26,6 +28,9 @@ pub struct Run {
     /// Show what is found and record nothing
     #[arg(long)]
     dry_run: bool,
+    /// Wait for no device that has been silent for more days than this while another of its union was heard
+    #[arg(long, value_name = "DAYS", default_value_t = check::PATIENCE as u32)]
+    patience: u32,
 }
 
 impl Run {
@@ -38,18 +43,37 @@ impl Run {
         let office = desk.open()?;
         let union = office.me.union;
         let bar = desk.bar(desk.pick("检查", "checking"), None);
+        let mut parameters = Parameters::default();
+        parameters.set_patience(self.patience.into());
+        let outcome = office.look(|conn| Ok(finding::look(conn, union, &checks, today, &parameters)))?;
         let run = if self.dry_run || !office.me.hub {
-            let outcome = office.look(|conn| Ok(finding::look(conn, union, &checks, today)?))?;
             finding::Run { outcome, ..Default::default() }
         } else {
             let withdraw = today >= desk.today();
-            office.store.write_blocking(move |ledger| ledger.run_checks(&checks, today, withdraw))?
+            office.store.write_blocking(move |ledger| ledger.record_findings(outcome, &checks, today, withdraw))?
         };
         bar.finish_and_clear();
-        let (outcome, counts) = (run.outcome, (run.recorded, run.withdrawn));
-        desk.answer(|| json_of(today, &outcome, counts), || words(desk, &outcome, counts))?;
-        Ok(if outcome.found.is_empty() { Exit::Done } else { Exit::Attention })
+        let shown = Shown { run, today, patience: parameters.patience() };
+        desk.answer(|| shown.json(), || shown.words(desk))?;
+        let mut failed = shown.run.outcome.failed.iter().cloned();
+        // What went wrong with each but the first; that one is told as the error this ends with.
+        let first = failed.next();
+        for error in failed {
+            desk.note(&error::tell(&error.into(), desk.lang).what);
+        }
+        match first {
+            Some(error) => Err(error.into()),
+            None if shown.run.outcome.found.is_empty() && shown.overdue().next().is_none() => Ok(Exit::Done),
+            None => Ok(Exit::Attention),
+        }
     }
+}
+
+/// What a run came to, to be shown.
+struct Shown {
+    run: finding::Run,
+    today: Day,
+    patience: i64,
 }
 
 fn day(typed: &str) -> Result<Day, Mistake> {
@@ -70,7 +94,63 @@ pub(super) fn choice(desk: &Desk, field: &str, number: i32) -> Cell {
     }
 }
 
-fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> String {
+impl Shown {
+    fn outcome(&self) -> &Outcome {
+        &self.run.outcome
+    }
+
+    /// Cases for which somebody's data should long have come.
+    fn overdue(&self) -> impl Iterator<Item = &Waiting> {
+        self.outcome().waiting.iter().filter(|w| w.overdue(self.today, self.patience))
+    }
+
+    fn words(&self, desk: &Desk) -> String {
+        let mut lines = words(desk, self.outcome(), (self.run.recorded, self.run.withdrawn));
+        let count = self.overdue().count();
+        if count > 0 {
+            let unions: BTreeSet<_> = self.overdue().flat_map(|w| w.unions.iter().map(|(union, _)| *union)).collect();
+            let names: Vec<String> = unions.into_iter().take(20).map(|u| u.union_name()).collect();
+            let (names, days) = (names.join(desk.pick("、", ", ")), self.patience);
+            lines.push(match desk.lang {
+                Lang::Zh => format!("其中{count}项已等待超过{days}天，请联系这些工会：{names}"),
+                Lang::En => {
+                    format!("of these {count} have waited for more than {days} days; speak to these unions: {names}")
+                }
+            });
+        }
+        for (union, device, since) in &self.outcome().silent {
+            let device = &device.to_string()[..16];
+            let name = union.union_name();
+            lines.push(match desk.lang {
+                Lang::Zh => format!("{name}的设备 {device} 自{since}起没有消息，不再等待；已停用的请注销"),
+                Lang::En => format!(
+                    "device {device} of {name} has been silent since {since}; nobody waits for it; revoke it if it is no longer used"
+                ),
+            });
+        }
+        if !self.outcome().failed.is_empty() {
+            let rules: BTreeSet<_> = self.outcome().failed.iter().map(CheckError::rule).collect();
+            let rules = rules.into_iter().collect::<Vec<_>>().join(desk.pick("、", ", "));
+            let text = desk.pick("没有运行完的规则：", "checks that did not run to their end: ");
+            lines.push(format!("{text}{rules}"));
+        }
+        lines.join("\n")
+    }
+
+    fn json(&self) -> Json {
+        let mut json = json_of(self.today, self.outcome(), (self.run.recorded, self.run.withdrawn));
+        let silent = self.outcome().silent.iter().map(|(union, device, since)| {
+            json!({ "union": u64::from(*union), "device": device.to_string(), "since": since.to_string() })
+        });
+        json["silent"] = silent.collect();
+        json["overdue"] = self.overdue().count().into();
+        let failed = self.outcome().failed.iter();
+        json["failed"] = failed.map(|e| json!({ "rule": e.rule(), "error": e.to_string() })).collect();
+        json
+    }
+}
+
+fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> Vec<String> {
     let mut table = Table::new()
         .column("rule", desk.pick("规则", "rule"))
         .column("severity", desk.pick("等级", "severity"))
@@ -105,7 +185,7 @@ fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> Stri
         let text = desk.pick("新登记疑点{}项，撤回{}项", "{} findings recorded, {} withdrawn");
         lines.push(text.replacen("{}", &new.to_string(), 1).replacen("{}", &cleared.to_string(), 1));
     }
-    lines.join("\n")
+    lines
 }
 
 fn json_of(today: Day, outcome: &Outcome, (new, cleared): (usize, usize)) -> Json {
@@ -120,7 +200,7 @@ fn json_of(today: Day, outcome: &Outcome, (new, cleared): (usize, usize)) -> Jso
             "family": f.family.as_str_name().to_lowercase(), "advisory": f.advisory,
             "fingerprint": f.fingerprint.to_string(), "summary_zh": f.summary.zh, "summary_en": f.summary.en,
             "evidence": evidence.collect::<Vec<_>>(), "horizons": horizons.collect::<Vec<_>>(),
-            "results": f.results.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            "results": f.results.iter().map(|(name, value)| (*name, value.json())).collect::<BTreeMap<_, _>>(),
         })
     };
     let waiting = |w: &Waiting| {

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::{find, view};
 use crate::{
+    check::argument,
     cli::{
         Desk,
         desk::Office,
@@ -96,6 +97,9 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
             let since = desk.pick("此后的修改：{}次，见 record history", "edits since: {}, see `record history`");
             text += &format!("{}\n", since.replace("{}", &known.edits.to_string()));
         }
+        if kind.name == "finding" {
+            text += &format!("{}\n", argument::sentence(&shown.record, desk.lang));
+        }
         let mut table =
             Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
         for (field, value) in kind.fields.iter().zip(shown.record.values()) {
@@ -111,6 +115,9 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
                 }
             } else if let Some(value) = value {
                 let value = match value {
+                    Value::Lines(_) if kind.name == "finding" && matches!(field.name, "parameters" | "results") => {
+                        Cell::lines(&argument::lines(&shown.record, field.name, desk.lang))
+                    }
                     Value::Lines(lines) => lines_of(desk, office, field, lines)?,
                     value => Cell::same(one(desk, office, field, Some(value))?),
                 };
@@ -138,6 +145,10 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
 
 fn one(desk: &Desk, office: &Office, field: &Field, value: Option<&Value>) -> Result<String> {
     match value {
+        Some(value @ Value::Int(day)) if field.past && *day > i64::from(desk.today().0) => {
+            let late = desk.pick("（晚于今天，请核对）", " (later than today: look at it again)");
+            Ok(field.show(value, desk.lang) + late)
+        }
         Some(value) => office.look(|conn| view::words(conn, field, value, desk.lang)),
         None => Ok(desk.pick("（空）", "(empty)").to_owned()),
     }

@@ -83,6 +83,7 @@ pub const TEXTS: Texts = &[
     ("check run", "对本级可见的数据运行检查；枢纽会登记查出的疑点"),
     ("check run.rules", "规则编号；不填为全部"),
     ("check run.today", "按该日期判断，而不是今天；日期早于今天时不撤回疑点"),
+    ("check run.patience", "同一工会另有设备在报送时，不再等待沉默超过这么多天的设备"),
     ("check run.dry_run", "只显示，不登记"),
     ("check list", "列出检查规则"),
     ("check explain", "说明一条规则：查什么、依据哪条、数字的含义"),

@@ -1,0 +1,208 @@
+//! What a finding says: a code and a typed value each, put into words where they are read. A rule that is known here says
+//! what its codes mean; of any other the codes and values are shown as they are.
+
+use huiliu_proto::{
+    id::RecordId,
+    lang::{Label, Lang},
+    money::Fen,
+    period::{Day, Month},
+    record::{Line, Record},
+    shown,
+    union::UnionNumber,
+    v1::{self, ArgumentKind},
+};
+use serde_json::Value as Json;
+
+/// How many lines of a list did not fit into the finding.
+pub const EVIDENCE_LEFT_OUT: &str = "evidence_left_out";
+pub const HORIZONS_LEFT_OUT: &str = "horizons_left_out";
+/// The longest text of `finding.proto`, and the farthest number either way.
+const TEXT: usize = 200;
+const FAR: i64 = 9_007_199_254_740_991;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Argument {
+    Union(UnionNumber),
+    Amount(Fen),
+    Day(Day),
+    Month(Month),
+    Number(i64),
+    Record(RecordId),
+    Text(String),
+}
+
+/// As the header of a check writes it.
+pub fn kind_named(name: &str) -> Option<ArgumentKind> {
+    Some(match name {
+        "union" => ArgumentKind::AUnion,
+        "money" => ArgumentKind::AnAmount,
+        "day" => ArgumentKind::ADay,
+        "month" => ArgumentKind::AMonth,
+        "number" => ArgumentKind::ANumber,
+        "record" => ArgumentKind::ARecord,
+        "text" => ArgumentKind::AText,
+        _ => return None,
+    })
+}
+
+impl Argument {
+    fn number(kind: ArgumentKind, n: i64) -> Option<Argument> {
+        let narrow = i32::try_from(n);
+        Some(match kind {
+            ArgumentKind::AUnion => Argument::Union(UnionNumber::try_from(n).ok()?),
+            ArgumentKind::AnAmount => Argument::Amount(Fen(n)),
+            ArgumentKind::ADay => Argument::Day(Day(narrow.ok()?)),
+            ArgumentKind::AMonth => Argument::Month(Month(narrow.ok()?)),
+            ArgumentKind::ANumber => Argument::Number(n),
+            _ => return None,
+        })
+    }
+
+    /// A check's row gives numbers as numbers, ids in hexadecimal.
+    pub fn read(kind: ArgumentKind, json: &Json) -> Option<Argument> {
+        match (kind, json) {
+            (ArgumentKind::ARecord, Json::String(text)) => Some(Argument::Record(text.parse().ok()?)),
+            (ArgumentKind::AText, Json::String(text)) => Some(Argument::Text(text.clone())),
+            (_, json) => Argument::number(kind, json.as_i64()?),
+        }
+    }
+
+    /// As it travels. A number that leaves the range of the record, a sum of hostile amounts, is as far as it goes.
+    pub fn to_wire(&self, name: &str) -> v1::FindingArgument {
+        let wire =
+            |kind: ArgumentKind| v1::FindingArgument { name: name.to_owned(), kind: kind.into(), ..Default::default() };
+        let number = |kind, n: i64| v1::FindingArgument { number: Some(n.clamp(-FAR, FAR)), ..wire(kind) };
+        match self {
+            Argument::Union(union) => number(ArgumentKind::AUnion, i64::from(*union)),
+            Argument::Amount(fen) => number(ArgumentKind::AnAmount, fen.0),
+            Argument::Day(day) => number(ArgumentKind::ADay, day.0.into()),
+            Argument::Month(month) => number(ArgumentKind::AMonth, month.0.into()),
+            Argument::Number(n) => number(ArgumentKind::ANumber, *n),
+            Argument::Record(id) => v1::FindingArgument { record: id.to_vec().into(), ..wire(ArgumentKind::ARecord) },
+            Argument::Text(text) => v1::FindingArgument { text: shown::brief(text, TEXT), ..wire(ArgumentKind::AText) },
+        }
+    }
+
+    /// From a line of a recorded finding; `None` where it says nothing that can be read here.
+    fn recorded<'r>(line: &Line<'r>) -> Option<(&'r str, Argument)> {
+        let kind = ArgumentKind::try_from(i32::try_from(line.int("kind")?).ok()?).ok()?;
+        let argument = match kind {
+            ArgumentKind::ARecord => Argument::Record(RecordId::try_from(line.bytes("record")?).ok()?),
+            ArgumentKind::AText => Argument::Text(line.text("text").unwrap_or_default().to_owned()),
+            kind => Argument::number(kind, line.int("number")?)?,
+        };
+        Some((line.text("name")?, argument))
+    }
+
+    /// As a person reads it.
+    pub fn show(&self, lang: Lang) -> String {
+        match self {
+            Argument::Union(union) => match lang {
+                Lang::Zh => union.union_name(),
+                Lang::En => union.to_string(),
+            },
+            Argument::Amount(fen) => fen.to_string(),
+            Argument::Day(day) => day.to_string(),
+            Argument::Month(month) => month.to_string(),
+            Argument::Number(n) => n.to_string(),
+            Argument::Record(id) => id.to_string()[..16].to_owned(),
+            Argument::Text(text) => shown::line(text).into_owned(),
+        }
+    }
+
+    /// As a program reads it: numbers as numbers, money in fen, days and months as they are written.
+    pub fn json(&self) -> Json {
+        match self {
+            Argument::Union(union) => u64::from(*union).into(),
+            Argument::Amount(fen) => fen.0.into(),
+            Argument::Day(day) => day.to_string().into(),
+            Argument::Month(month) => month.to_string().into(),
+            Argument::Number(n) => (*n).into(),
+            Argument::Record(id) => id.to_string().into(),
+            Argument::Text(text) => text.as_str().into(),
+        }
+    }
+}
+
+/// What a code means, by the rule's own words where the rule is known here.
+fn meaning(rule: &str, name: &str, lang: Lang) -> Option<String> {
+    let left_out = match name {
+        EVIDENCE_LEFT_OUT => Some(Label::new("另有未列出的依据记录", "records not listed here")),
+        HORIZONS_LEFT_OUT => Some(Label::new("另有未列出的单位", "unions not listed here")),
+        _ => None,
+    };
+    if let Some(label) = left_out {
+        return Some(label.get(lang).to_owned());
+    }
+    let check = super::check(rule)?;
+    let result = check.results.iter().find(|(n, ..)| *n == name).map(|(.., label)| label);
+    let parameter = check.parameters.iter().find(|p| p.name == name).map(|p| &p.label);
+    Some(result.or(parameter)?.get(lang).to_owned())
+}
+
+/// The values of a recorded finding's list, `parameters` or `results`, a line each.
+pub fn lines(finding: &Record, list: &str, lang: Lang) -> Vec<String> {
+    let rule = finding.text("rule").unwrap_or_default();
+    let all = finding.lines(list).filter_map(|line| {
+        let (name, argument) = Argument::recorded(&line)?;
+        let name = meaning(rule, name, lang).unwrap_or_else(|| shown::line(name).into_owned());
+        Some(format!("{name}{}{}", lang.pick("：", ": "), argument.show(lang)))
+    });
+    all.collect()
+}
+
+/// A recorded finding in one sentence: what the rule asks, and the values it found.
+pub fn sentence(finding: &Record, lang: Lang) -> String {
+    let rule = finding.text("rule").unwrap_or_default();
+    let title = super::check(rule).map(|check| check.title.get(lang).to_owned());
+    let title = title.unwrap_or_else(|| shown::line(rule).into_owned());
+    let values = lines(finding, "results", lang).join(lang.pick("；", "; "));
+    match values.is_empty() {
+        true => title,
+        false => format!("{title}{}{values}", lang.pick("：", ": ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use huiliu_proto::kind::kind;
+    use prost::Message as _;
+
+    use super::*;
+
+    fn finding(rule: &str, results: Vec<v1::FindingArgument>) -> Record {
+        let finding = v1::Finding { rule: rule.into(), results, ..Default::default() };
+        Record::decode(kind("finding").expect("declared"), &finding.encode_to_vec()).expect("a record")
+    }
+
+    #[test]
+    fn a_known_rule_says_what_its_codes_mean_and_any_other_shows_them() {
+        let results =
+            || vec![Argument::Amount(Fen(300_000)).to_wire("paid"), Argument::Day(Day(20_454)).to_wire("due")];
+        assert_eq!(
+            sentence(&finding("FC-01", results()), Lang::Zh),
+            "已拨未见到账：拨付净额（元）：3,000.00；应到账日期：2026-01-01"
+        );
+        assert_eq!(sentence(&finding("FC-99", results()), Lang::En), "FC-99: paid: 3,000.00; due: 2026-01-01");
+    }
+
+    #[test]
+    fn every_kind_travels_and_is_read_again() {
+        let all = [
+            Argument::Union(320_922u64.try_into().expect("a code")),
+            Argument::Amount(Fen(-5)),
+            Argument::Day(Day(-1)),
+            Argument::Month(Month(24_314)),
+            Argument::Number(0),
+            Argument::Record(RecordId([7; 16])),
+            Argument::Text("凭证12".into()),
+        ];
+        let record = finding("X", all.iter().map(|a| a.to_wire("n")).collect());
+        let read: Vec<_> = record.lines("results").filter_map(|line| Some(Argument::recorded(&line)?.1)).collect();
+        assert_eq!(read, all);
+        for text in ["\u{1b}[2J".repeat(100), "长".repeat(1000), "a\nb".into()] {
+            let wire = Argument::Text(text).to_wire("n");
+            assert!(wire.text.chars().count() <= TEXT && !wire.text.chars().any(char::is_control), "{}", wire.text);
+        }
+    }
+}

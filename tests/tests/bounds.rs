@@ -1,0 +1,170 @@
+//! The largest filing, the farthest clocks: what is allowed goes all the way, what is not is said in words.
+
+use std::sync::Arc;
+
+use huiliu_node::{
+    check::PATIENCE,
+    clock,
+    identity::Role,
+    ledger::Outcome,
+    store::{Store, Threads, feeds, projection, quarantine},
+};
+use huiliu_proto::{
+    id::RecordId,
+    kind::kind,
+    lang::Lang,
+    operation::Operation,
+    record::{self, Record},
+    value::Value,
+};
+use huiliu_tests::{
+    forger::Forger,
+    people::{self, Dice},
+    relay::{batches, give, take},
+    world::{START, World, hand_clock},
+};
+
+fn world(dir: &std::path::Path) -> World {
+    let (clock, _) = hand_clock();
+    let mut world = World::new(dir, 31, clock);
+    for (union, role) in [("100000", Role::Root), ("320000", Role::Hub), ("320900", Role::Hub), ("320922", Role::Node)]
+    {
+        world.add(union, role).unwrap();
+    }
+    world
+}
+
+const HUBS: [&str; 3] = ["hub-100000", "hub-320000", "hub-320900"];
+
+fn open(world: &World, name: &str) -> Store {
+    world.machine(name).store(Threads::Inline)
+}
+
+/// A hub that has heard what those above it say.
+fn hub(world: &World, name: &str) -> Store {
+    let store = open(world, name);
+    for above in HUBS {
+        for batch in batches(&open(world, above)).into_iter().flatten() {
+            take(&store, batch);
+        }
+    }
+    store
+}
+
+fn filing(lines: usize) -> Record {
+    let mut dice = Dice(4);
+    let mut bytes = |n: usize| Some(Value::Bytes((0..n).map(|_| dice.roll() as u8).collect()));
+    let roster = (0..lines)
+        .map(|_| vec![bytes(16), bytes(16), bytes(32), Some(Value::Int(1)), Some(Value::Bool(true))])
+        .collect();
+    let mut record = Record::new(kind("filing").unwrap());
+    let count = lines as i64;
+    for (name, n) in [
+        ("type", 2),
+        ("year", 2025),
+        ("census_on", i64::from(clock::day(START).0)),
+        ("full_time", count),
+        ("part_time", 0),
+        ("funded_heads", count),
+    ] {
+        record.set(name, Value::Int(n));
+    }
+    record.set("roster", Value::Lines(roster));
+    record
+}
+
+#[test]
+fn the_largest_roster_goes_all_the_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let county = open(&world, "node-320922-0");
+    let largest = filing(record::MAX_LINES);
+    assert!(largest.encode().len() > 256 * 1024, "{}", largest.encode().len());
+    let mut written = vec![];
+    for record in [largest.clone(), filing(3_450), largest.clone()] {
+        match county.write_blocking(move |l| l.write_entry(&record)).unwrap() {
+            Outcome::Written { id, .. } => written.push(id),
+            other => panic!("{other:?}"),
+        }
+    }
+    let refused = filing(record::MAX_LINES + 1);
+    let refused = county.write_blocking(move |l| l.write_entry(&refused)).unwrap();
+    assert!(
+        matches!(&refused, Outcome::Refused(why) if why[0].say(Lang::En).contains("more than 4096 lines")),
+        "{refused:?}"
+    );
+    for name in ["hub-320900", "hub-320000", "hub-100000"] {
+        let store = hub(&world, name);
+        for batch in batches(&county).iter().flatten() {
+            give(&store, batch);
+        }
+        assert_eq!(store.read(quarantine::all).unwrap(), [], "{name}");
+        for id in &written {
+            let row = store.read(|conn| projection::get(conn, kind("filing").unwrap(), id)).unwrap().unwrap();
+            assert_eq!(row.record.int("full_time"), row.record.int("funded_heads"), "{name}");
+        }
+        let whole = store.read(|conn| projection::get(conn, kind("filing").unwrap(), &written[0])).unwrap().unwrap();
+        assert_eq!(whole.record.lines("roster").count(), record::MAX_LINES, "{name}");
+    }
+}
+
+#[test]
+fn nobody_is_heard_beyond_the_day_on_which_it_was_heard() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let city = hub(&world, "hub-320900");
+    let union = "320922".parse().unwrap();
+    let heard = || city.read(|conn| Ok(feeds::horizons(conn, PATIENCE)?)).unwrap().get(&union).map(|h| h.up_to);
+    // The county's clock stands in 2045 while it signs; the city's does not.
+    let mut ahead = world.machine("node-320922-0").clone();
+    ahead.clock = Arc::new(|| 2_380_000_000_000);
+    let county = ahead.store(Threads::Inline);
+    county.write_blocking(|l| people::mediator(l, 1)).unwrap();
+    for batch in batches(&county).iter().flatten() {
+        give(&city, batch);
+    }
+    assert_eq!(heard(), Some(clock::day(START)), "as far as the city's own day, and no further");
+}
+
+#[test]
+fn a_claim_outside_the_calendar_is_held_and_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let city = hub(&world, "hub-320900");
+    let mut forger = Forger::province(world.machine("node-320922-0"));
+    let good = Record::new(kind("work_entry").unwrap()).encode();
+    for time in [i64::MAX, i64::MIN, 7_258_118_400_000] {
+        let id = forger.id();
+        give(&city, &forger.say(&[Operation::new(9, id, Some(time), good.clone(), None)]));
+        let held = city.read(quarantine::all).unwrap();
+        let held = held.iter().find(|h| h.record == id).expect("it does not count");
+        assert!(held.detail.en.contains("1900 and 2199"), "{}", held.detail.en);
+    }
+}
+
+#[test]
+fn what_has_happened_cannot_lie_in_the_future_where_it_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let county = open(&world, "node-320922-0");
+    let mediator: RecordId = county.write_blocking(|l| people::mediator(l, 1)).unwrap();
+    let record = |day: &str| {
+        let entry = kind("work_entry").unwrap();
+        let id = county.write_blocking(move |l| people::work_entry(l, mediator, 1)).unwrap();
+        let mut record = county.read(|conn| projection::get(conn, entry, &id)).unwrap().unwrap().record;
+        let at = entry.field("done_on").unwrap();
+        record.put(at, Some(entry.fields[at].parse(day).unwrap()));
+        record
+    };
+    for (day, written) in [("2026-01-02", true), ("2026-01-03", false), ("2099-05-01", false)] {
+        let record = record(day);
+        let outcome = county.write_blocking(move |l| l.write_entry(&record)).unwrap();
+        match outcome {
+            Outcome::Written { .. } => assert!(written, "{day}"),
+            Outcome::Refused(why) => {
+                assert!(!written && why[0].say(Lang::Zh).contains("这一天还没有到"), "{day}: {}", why[0].say(Lang::Zh));
+            }
+            Outcome::Unchanged(_) => panic!("{day}"),
+        }
+    }
+}
