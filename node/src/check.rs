@@ -585,7 +585,7 @@ mod tests {
             ("-- severity: orange", "-- severity: mauve", "no such severity"),
             ("-- title_en: ", "-- title_fr: ", "no such key: title_fr"),
             ("-- levels: nation,", "-- levels: village,", "no level: village"),
-            ("-- version: 1\n", "", "version must stand once"),
+            ("-- version: 2\n", "", "version must stand once"),
             ("grace = 20", "grace", "no default"),
             ("-- result: paid money", "-- result: paid shells", "no such kind"),
         ] {

@@ -181,7 +181,7 @@ mod tests {
             || vec![Argument::Amount(Fen(300_000)).to_wire("paid"), Argument::Day(Day(20_454)).to_wire("due")];
         assert_eq!(
             sentence(&finding("FC-01", results()), Lang::Zh),
-            "已拨未见到账：拨付净额（元）：3,000.00；应到账日期：2026-01-01"
+            "拨付与到账不符：拨付净额（元）：3,000.00；应到账日期：2026-01-01"
         );
         assert_eq!(sentence(&finding("FC-99", results()), Lang::En), "FC-99: paid: 3,000.00; due: 2026-01-01");
     }
