@@ -221,6 +221,8 @@ pub struct Exchange {
     later: BTreeSet<FeedId>,
     /// A wait for those is under way.
     waiting: bool,
+    /// A history that was talked about was given up here.
+    cut: bool,
     /// The longest time after which one end takes more of what it would not take now.
     postponed: u32,
     receipts_sent: BTreeMap<(FeedId, u64), u64>,
@@ -287,6 +289,7 @@ impl Exchange {
             taken: BTreeMap::new(),
             later: BTreeSet::new(),
             waiting: false,
+            cut: false,
             postponed: 0,
             receipts_sent: BTreeMap::new(),
             untold: BTreeSet::new(),
@@ -350,6 +353,9 @@ impl Exchange {
             }
             Event::Waited => self.offer_again(),
         }
+        if std::mem::take(&mut self.cut) && self.phase == Phase::Open {
+            self.again(&mut actions);
+        }
         self.offer(&mut actions);
         self.tell_receipts(&mut actions);
         self.keep(&mut actions);
@@ -375,7 +381,10 @@ impl Exchange {
         }
     }
 
+    /// What is here has changed. Where a feed was cut off, what the two ends know of each other is about a history that
+    /// is no longer here, and only a new conversation finds out how they stand.
     fn change(&mut self, mut delta: Delta) {
+        self.cut |= self.frontier.cut_in(&delta);
         self.frontier.apply(&mut delta);
         self.changes += u64::from(!delta.is_empty());
         for (feed, now) in delta {

@@ -172,6 +172,18 @@ impl Frontier {
         }
     }
 
+    /// Whether a history as it is known is no longer here: the feed is shorter now, another one of the same length, or
+    /// gone. One that was cut and has grown longer since shows by its roots when more of it is sent.
+    pub fn cut_in(&self, delta: &Delta) -> bool {
+        delta.iter().any(|(feed, now)| match (self.states.get(feed), now) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(before), Some((now, _))) => {
+                now.size < before.size || (now.size == before.size && now.root != before.root)
+            }
+        })
+    }
+
     fn receipts_for(&self, feed: &FeedId) -> impl Iterator<Item = &Receipt> {
         self.receipts.range((*feed, 0)..=(*feed, u64::MAX)).map(|(_, receipt)| receipt)
     }
