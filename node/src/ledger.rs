@@ -81,7 +81,8 @@ impl Me {
 
 /// Whether `Ledger::settled_with` has anything to look at, for `me` and at this time.
 pub fn watchful(conn: &Connection, me: UnionNumber, peer: UnionNumber, now: i64) -> Result<bool> {
-    Ok(witness::anything(conn)? || (Some(peer) == me.parent() && confirmation::anything(conn, me, now)?))
+    let above = Some(peer) == me.parent();
+    Ok(witness::anything(conn)? || (above && (confirmation::anything(conn, me, now)? || again::anything(conn)?)))
 }
 
 /// What is added to a union's own figure, and to what it shares with unions below it. It cannot overflow: what one
@@ -227,6 +228,8 @@ impl Ledger {
     pub fn settled_with(&mut self, peer: Neighbour) -> Result<()> {
         self.judge_claims(peer.union)?;
         if self.me.union.parent() == Some(peer.union) {
+            // All that the level above has is here: what an own edit still waits for is nowhere.
+            self.say_orphans_again()?;
             self.look_for_confirmation(peer)?;
         }
         Ok(())

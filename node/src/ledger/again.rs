@@ -12,11 +12,13 @@ use huiliu_proto::{
     operation::{Operation, SALT},
 };
 
+use rusqlite::Connection;
+
 use super::Ledger;
 use crate::{
     admission::Reason,
-    document,
-    store::{Result, StoreError, documents, feeds, feeds::FeedRow, quarantine},
+    document::{self, Document},
+    store::{Result, StoreError, documents, feeds, feeds::FeedRow, quarantine, segments},
 };
 
 impl Ledger {
@@ -29,18 +31,16 @@ impl Ledger {
         Ok(())
     }
 
-    /// What this device wrote since it went on anew may follow what was cut off after that: it would wait for ever.
+    /// Own edits that follow one that was cut off, here or before it came here, would wait for ever: each is said again.
+    /// Where what it follows does come after all, both say the same.
     pub(super) fn say_orphans_again(&mut self) -> Result<()> {
+        if self.revoked()? {
+            return Ok(());
+        }
         let mut again = Again::default();
-        for row in feeds::owned(&self.conn)? {
-            for held in quarantine::of_feed(&self.conn, row.no)? {
-                if held.reason == Reason::Early.word()
-                    && let Some(operation) = self.counted(row.no, held.seq)?
-                {
-                    again.learn(&feeds::strays_of(&self.conn, &operation.record)?);
-                    self.say_one_again(&row, held.seq, &operation, &mut again)?;
-                }
-            }
+        for (row, seq, operation) in orphans(&self.conn)? {
+            again.learn(&feeds::strays_of(&self.conn, &operation.record)?);
+            self.say_one_again(&row, seq, &operation, &mut again)?;
         }
         Ok(())
     }
@@ -65,9 +65,29 @@ impl Ledger {
         }
         let into = self.feed(no)?.feed.id;
         let last = self.edits_in(no, &record)?;
-        let (moved, said) = again.moved(operation, &from, &into, edit, last);
-        feeds::note_said(&self.conn, &from, operation, &into, &said)?;
-        self.append(no, &moved)
+        let document = self.document(&record)?;
+        let moved = again.moved(&edit, last);
+        if document.fit(Actor::new(&into, &record), &moved).is_ok() {
+            let said = again.note(&from, &into, &record, &edit, &moved);
+            feeds::note_said(&self.conn, &from, operation, &into, &said)?;
+            return self.append(no, &again_of(operation, &into, &moved));
+        }
+        // What it follows is not here under any name, as where another device wrote it: the same values are put as things
+        // stand now, and stand beside what that device says again.
+        let puts = edit.puts.into_iter().map(|put| (put.field, put.value)).collect();
+        match document.compose(Actor::new(&into, &record), puts) {
+            Some(anew) if !document.is_empty() => self.append(no, &again_of(operation, &into, &anew)),
+            _ => Ok(()),
+        }
+    }
+
+    fn document(&self, record: &RecordId) -> Result<Document> {
+        match documents::get(&self.conn, record)? {
+            None => Ok(Document::default()),
+            Some(row) => {
+                Document::load(&row.snapshot).map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))
+            }
+        }
     }
 
     /// How many changes to a document stand in one feed and count.
@@ -82,10 +102,7 @@ impl Ledger {
         }
         let last = documents::edits(&self.conn, record)?.into_iter().filter(|(feed, ..)| *feed == no);
         let Some((.., last)) = last.max_by_key(|(_, seq, _)| *seq) else { return Ok(true) };
-        let Some(row) = documents::get(&self.conn, record)? else { return Ok(true) };
-        let document = document::Document::load(&row.snapshot)
-            .map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))?;
-        Ok(document.follows(deps, &last))
+        Ok(self.document(record)?.follows(deps, &last))
     }
 }
 
@@ -124,34 +141,64 @@ impl Again {
         deps
     }
 
-    /// The operation as it is said in `into`, and the hash of its change. `last`: how many changes to the document the
-    /// new actor has made.
-    fn moved(
-        &mut self,
-        operation: &Operation,
-        from: &FeedId,
-        into: &FeedId,
-        mut edit: Edit,
-        last: u64,
-    ) -> (Operation, Hash) {
-        let record = operation.record;
-        let (before, after) = (Actor::new(from, &record), Actor::new(into, &record));
-        let hash = Hash(document::build(before, &edit).hash().0);
-        self.rename(&edit, before, after);
-        edit.deps = self.renamed(&edit);
-        for put in &mut edit.puts {
+    /// The edit as it is said in `into`. `last`: how many changes to the document the new actor has made.
+    fn moved(&self, edit: &Edit, last: u64) -> Edit {
+        let mut moved = edit.clone();
+        moved.deps = self.renamed(edit);
+        for put in &mut moved.puts {
             for id in &mut put.over {
                 id.actor = self.puts.get(id).copied().unwrap_or(id.actor);
             }
             put.over.sort_unstable();
         }
-        edit.seq = last + 1;
-        let said = Hash(document::build(after, &edit).hash().0);
-        self.hashes.insert(hash, said);
-        let salt = <[u8; SALT]>::try_from(&operation.salt[..]).ok();
-        let time = (operation.time != record.time()).then_some(operation.time);
-        (Operation::new(operation.kind, record, time, edit.encode(after), salt), said)
+        moved.seq = last + 1;
+        moved
     }
+
+    /// An edit is said again as `moved`: what follows it is to follow that. Returns the hash of its change there.
+    fn note(&mut self, from: &FeedId, into: &FeedId, record: &RecordId, edit: &Edit, moved: &Edit) -> Hash {
+        let (before, after) = (Actor::new(from, record), Actor::new(into, record));
+        self.rename(edit, before, after);
+        let said = Hash(document::build(after, moved).hash().0);
+        self.hashes.insert(Hash(document::build(before, edit).hash().0), said);
+        said
+    }
+}
+
+/// The operation that says an edit in `into`.
+fn again_of(operation: &Operation, into: &FeedId, edit: &Edit) -> Operation {
+    let record = operation.record;
+    let salt = <[u8; SALT]>::try_from(&operation.salt[..]).ok();
+    let time = (operation.time != record.time()).then_some(operation.time);
+    Operation::new(operation.kind, record, time, edit.encode(Actor::new(into, &record)), salt)
+}
+
+/// Own edits that wait for what they follow, and have not been said again.
+fn orphans(conn: &Connection) -> Result<Vec<(FeedRow, u64, Operation)>> {
+    let mut found = vec![];
+    for row in feeds::owned(conn)? {
+        for held in quarantine::of_feed(conn, row.no)? {
+            if held.reason != Reason::Early.word() {
+                continue;
+            }
+            let operation = match segments::counted(conn, &row, held.seq) {
+                // What is not as it was signed is not said again; it is raised where it is to be counted.
+                Err(StoreError::Altered { .. }) => None,
+                read => read?,
+            };
+            if let Some(operation) = operation
+                && !feeds::is_stray(conn, &row.feed.id, &operation)?
+            {
+                found.push((row.clone(), held.seq, operation));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether there is an own edit that nothing but saying it again will show.
+pub(super) fn anything(conn: &Connection) -> Result<bool> {
+    Ok(!orphans(conn)?.is_empty())
 }
 
 #[cfg(test)]
@@ -184,9 +231,10 @@ mod tests {
         for (n, text) in ["b", "c"].into_iter().enumerate() {
             let edit = here.compose(before, vec![(1, Scalar::Text(text.into()))]).unwrap();
             here.apply(here.fit(before, &edit).unwrap()).unwrap();
-            let (moved, _) = again.moved(&operation(&edit), &from, &into, edit, n as u64);
-            let edit = Edit::decode(&moved.payload, after).unwrap();
-            there.apply(there.fit(after, &edit).unwrap()).unwrap();
+            let moved = again.moved(&edit, n as u64);
+            again.note(&from, &into, &record, &edit, &moved);
+            let said = Edit::decode(&again_of(&operation(&edit), &into, &moved).payload, after).unwrap();
+            there.apply(there.fit(after, &said).unwrap()).unwrap();
         }
         let shown =
             |document: &document::Document| document.fields()[&1].iter().map(|s| s.value.clone()).collect::<Vec<_>>();

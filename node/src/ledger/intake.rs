@@ -190,6 +190,7 @@ impl Ledger {
         let size = growth.edge().size();
         self.hear_witness(&row.feed, &head)?;
         self.settle(no, &growth)?;
+        self.look_on(no, batch.from)?;
         if self.feed(no)?.own {
             self.came_back(no, batch.from)?;
         }

@@ -132,6 +132,28 @@ impl Ledger {
         if row.feed.device != feed.device || row.size() <= left_at {
             return Ok(());
         }
+        self.keep_left(feed, left_at, &row, from)
+    }
+
+    /// As `look_back`, where the feed that was left comes later than the one that says so, or grows later.
+    pub(super) fn look_on(&mut self, no: i64, from: Option<Neighbour>) -> Result<()> {
+        let row = self.feed(no)?.clone();
+        if row.own {
+            return Ok(());
+        }
+        for other in feeds::of_device(&self.conn, &row.feed.device)? {
+            let later = std::sync::Arc::clone(&self.feed(other)?.feed);
+            if let Some((before, left_at)) = later.continues
+                && before == row.feed.id
+                && left_at < row.size()
+            {
+                self.keep_left(&later, left_at, &row, from)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_left(&mut self, feed: &Feed, left_at: u64, row: &FeedRow, from: Option<Neighbour>) -> Result<()> {
         let who = feed.union.union_name();
         let evidence = Evidence {
             what: What::Restored,
@@ -385,7 +407,7 @@ impl Ledger {
         for (seq, operation) in &cut {
             feeds::add_stray(&self.conn, &row.feed.id, *seq, operation)?;
         }
-        Ok(())
+        self.say_orphans_again()
     }
 
     /// Operations `from..to` of a feed, with their numbers.

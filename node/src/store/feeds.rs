@@ -264,6 +264,12 @@ pub fn add_stray(conn: &Connection, feed: &FeedId, seq: u64, operation: &Operati
     Ok(added > 0)
 }
 
+/// Whether this operation is among those that were cut off, or said again.
+pub fn is_stray(conn: &Connection, feed: &FeedId, operation: &Operation) -> Result<bool> {
+    let mut statement = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM stray WHERE feed = ?1 AND leaf = ?2)")?;
+    Ok(statement.query_row((feed.as_bytes(), operation.leaf().0), |r| r.get(0))?)
+}
+
 /// Whether something was ever cut off a feed.
 pub fn has_strays(conn: &Connection, feed: &FeedId) -> Result<bool> {
     let mut statement = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM stray WHERE feed = ?1)")?;
