@@ -2,7 +2,7 @@
 //!
 //! `world` sets up unions with homes, keys and certificates; `people` makes records of synthetic people, `worklog` a
 //! county's work log in the words people use; `forger` breaks the rules; `network` is the simulator's line, `relay`
-//! carries batches by hand, `talk` whole exchanges, `chain` is a county with all levels above it; `disk` and
+//! carries batches by hand, `talk` whole exchanges, `place` is a machine in such a test, `chain` is a county with all levels above it; `disk` and
 //! `misfortune` are what happens to disks; `liar` is a hub that lies on the wire, `faces` one with two
 //! faces in the simulated network; `oracle` says what must hold, from the feeds'
 //! bytes alone; `simulation` tells a whole story of faults and asks it.
@@ -17,8 +17,10 @@ pub mod model;
 pub mod network;
 pub mod oracle;
 pub mod people;
+pub mod place;
 pub mod relay;
 pub mod simulation;
+pub mod story;
 pub mod talk;
 pub mod worklog;
 pub mod world;

@@ -170,22 +170,52 @@ pub fn only_grew(machine: &Machine, store: &Store, seen: &mut Seen) -> Result<()
     Ok(())
 }
 
-/// No honest operation is held back. But for an edit of a device with two histories, that follows one which was cut off:
-/// it waits for ever, and its device has said it again.
-pub fn holds_nothing_back(machine: &Machine, store: &Store) -> Result<()> {
+/// No honest operation is held back. But for an edit that follows one which was cut off: it waits for ever, and its
+/// device has said it again.
+pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
+    let mut said_again = BTreeSet::new();
+    for (_, store) in machines {
+        store.read(|conn| {
+            for feed in feeds::all(conn)?.into_iter().filter(|f| f.own) {
+                for held in quarantine::of_feed(conn, feed.no)? {
+                    let operation = feeds::operation(conn, feed.no, held.seq)?;
+                    let operation = operation.ok_or(StoreError::Damaged("an operation that is held"))?;
+                    if feeds::is_stray(conn, &feed.feed.id, &operation)? {
+                        said_again.insert((feed.feed.id, held.seq));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+    for (machine, store) in machines {
+        store.read(|conn| {
+            let all = feeds::all(conn)?;
+            for held in quarantine::all(conn)? {
+                let feed = all.iter().find(|f| f.no == held.feed).map(|f| f.feed.id);
+                let again = feed.is_some_and(|feed| said_again.contains(&(feed, held.seq)));
+                if !(held.reason == Reason::Early.word() && again) {
+                    let said = format!("{} holds back an honest operation: {}", machine.name, held.detail.en);
+                    return Err(StoreError::Refused(said));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// I6: where a device left a feed before its end, as one does that was restored or is a clone, every level that sees
+/// both says so.
+pub fn raises_what_was_left(machine: &Machine, store: &Store) -> Result<()> {
     store.read(|conn| {
-        let forks: BTreeSet<_> = evidence::list(conn, true)?
-            .into_iter()
-            .filter(|k| matches!(k.evidence.what, What::Fork | What::Restored | What::Elsewhere))
-            .map(|k| k.evidence.feed)
-            .collect();
         let all = feeds::all(conn)?;
-        let forked: BTreeSet<_> = all.iter().filter(|f| forks.contains(&f.feed.id)).map(|f| f.feed.device).collect();
-        for held in quarantine::all(conn)? {
-            let device = all.iter().find(|f| f.no == held.feed).map(|f| f.feed.device);
-            let orphan = held.reason == Reason::Early.word() && device.is_some_and(|device| forked.contains(&device));
-            if !orphan {
-                let said = format!("{} holds back an honest operation: {}", machine.name, held.detail.en);
+        let told: BTreeSet<FeedId> = evidence::list(conn, true)?.iter().map(|k| k.evidence.feed).collect();
+        for later in all.iter().filter(|f| !f.own) {
+            let Some((before, left_at)) = later.feed.continues else { continue };
+            let left = all.iter().find(|f| f.feed.id == before && f.size() > left_at);
+            if left.is_some() && !told.contains(&later.feed.id) {
+                let said = format!("{} does not say that a device left a feed before its end", machine.name);
                 return Err(StoreError::Refused(said));
             }
         }

@@ -17,6 +17,7 @@ use crate::{
     misfortune::{self, Account, Misfortune},
     network, oracle,
     people::{self, Dice},
+    story,
     world::{Machine, World, simulated_clock},
 };
 
@@ -87,21 +88,31 @@ pub fn run(seed: u64) -> Result<Totals> {
         });
     }
     let mut account = Account::default();
-    let mut totals = disturb(&mut sim, &world, &machines, &mut account, seed)?;
-    totals.written = *written.borrow();
+    let told = disturb(&mut sim, &world, &machines, &mut account, seed);
     drop(sim);
     let machines = open(&machines);
-    oracle::nothing_is_missing(&machines).context("I1")?;
-    account.settles(&machines).context("I1")?;
-    oracle::sums_agree(&machines).context("I2")?;
-    for (machine, store) in &machines {
+    let judged = told.and_then(|mut totals| {
+        totals.written = *written.borrow();
+        judge(&machines, &account, &mut totals)?;
+        Ok(totals)
+    });
+    judged.with_context(|| story::picture(&machines))
+}
+
+/// The oracle's judgement.
+fn judge(machines: &[(Machine, Store)], account: &Account, totals: &mut Totals) -> Result<()> {
+    oracle::nothing_is_missing(machines).context("I1")?;
+    account.settles(machines).context("I1")?;
+    oracle::sums_agree(machines).context("I2")?;
+    oracle::holds_nothing_back(machines)?;
+    for (machine, store) in machines {
         oracle::verifies(machine, store).context("I3, I4")?;
         oracle::accuses_nobody(machine, store)?;
         totals.evidence += store.read(|c| huiliu_node::store::evidence::list(c, true))?.len() as u64;
-        oracle::holds_nothing_back(machine, store)?;
+        oracle::raises_what_was_left(machine, store).context("I6")?;
         totals.conflicts += store.read(|c| huiliu_node::store::documents::conflicts(c, None))?.len() as u64;
     }
-    Ok(totals)
+    Ok(())
 }
 
 /// The machines that there are, with their stores.

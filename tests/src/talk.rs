@@ -1,6 +1,6 @@
 //! Exchanges between two stores without a line: real sessions at both ends, frames carried in memory.
 
-use std::pin::pin;
+use std::{pin::pin, time::Duration};
 
 use anyhow::{Result, bail};
 use huiliu_node::{
@@ -29,20 +29,43 @@ pub fn talk(lower: (&Machine, &Store), upper: (&Machine, &Store)) -> Result<Repo
 pub fn call(lower: (&Machine, &Store), upper: (&Machine, &Store)) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     loop {
-        let report = runtime.block_on(once(lower, upper))?;
+        let report = runtime.block_on(session(lower, upper, false))?;
         if !report.end.is_again() {
             return Ok(report);
         }
     }
 }
 
-async fn once(lower: (&Machine, &Store), upper: (&Machine, &Store)) -> Result<Report> {
+/// The lower machine calls the upper one and stays on the line. Once both have the same, `meanwhile` happens; where the
+/// line ends because of it, it calls again. When nothing more comes, the line is cut.
+pub fn talk_while(lower: (&Machine, &Store), upper: (&Machine, &Store), meanwhile: impl FnOnce() + Send) -> Result<()> {
+    const CALM: Duration = Duration::from_secs(5);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    runtime.block_on(async {
+        let mut line = Box::pin(session(lower, upper, true));
+        if let Ok(ended) = tokio::time::timeout(CALM, &mut line).await {
+            bail!("the line ended by itself: {:?}", ended?);
+        }
+        // On a thread of its own: what happens may run a conversation, too.
+        std::thread::scope(|scope| drop(scope.spawn(meanwhile).join()));
+        while let Ok(ended) = tokio::time::timeout(CALM, &mut line).await {
+            let end = ended?.end;
+            if !end.is_again() {
+                bail!("the line ended: {end:?}");
+            }
+            line = Box::pin(session(lower, upper, true));
+        }
+        Ok(())
+    })
+}
+
+async fn session(lower: (&Machine, &Store), upper: (&Machine, &Store), stay: bool) -> Result<Report> {
     let ends = |(me, _): (&Machine, &Store), (peer, _): (&Machine, &Store), calls| Ends {
         me: Speaker { network: me.home.config.network.clone(), union: me.union(), device: me.me().device() },
         peer: peer.union(),
         peer_device: peer.me().device(),
         calls,
-        stay: !calls,
+        stay: stay || !calls,
     };
     let ((up, from_below), (down, from_above)) = (mpsc::channel(16), mpsc::channel(16));
     let heard = |frames: mpsc::Receiver<v1::Frame>| ReceiverStream::new(frames).map(Ok::<_, tonic::Status>);

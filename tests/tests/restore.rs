@@ -4,159 +4,14 @@
 use std::{collections::BTreeSet, fs};
 
 use huiliu_node::{
-    identity::{Home, Role},
-    store::{
-        Store, Threads,
-        evidence::{self, What},
-        projection,
-    },
+    identity::Role,
+    store::{evidence::What, projection},
 };
-use huiliu_proto::{
-    id::RecordId,
-    kind::{Shape, kind},
-};
+use huiliu_proto::kind::{Shape, kind};
 use huiliu_tests::{
-    disk, oracle, people,
-    talk::talk,
-    world::{Machine, World, hand_clock},
+    people,
+    place::{Place, Story, back_to, clone_of, database_back_to, save},
 };
-
-/// A machine and its open store, which can be closed to change what is on the disk.
-struct Place {
-    machine: Machine,
-    store: Option<Store>,
-}
-
-impl Place {
-    fn new(machine: &Machine) -> Place {
-        Place { machine: machine.clone(), store: Some(machine.store(Threads::Inline)) }
-    }
-
-    fn store(&self) -> &Store {
-        self.store.as_ref().unwrap()
-    }
-
-    fn close(&mut self) {
-        self.store = None;
-    }
-
-    /// As a program that is started anew.
-    fn open(&mut self) {
-        self.machine.home = Home::open(&self.machine.home.dir).unwrap();
-        self.store = Some(self.machine.store(Threads::Inline));
-    }
-
-    fn talk(&self, upper: &Place) {
-        talk((&self.machine, self.store()), (&upper.machine, upper.store())).unwrap();
-    }
-
-    fn mediator(&self, n: u64) -> RecordId {
-        self.store().write_blocking(move |ledger| people::mediator(ledger, n)).unwrap()
-    }
-
-    fn work(&self, mediator: RecordId, n: u64) -> RecordId {
-        self.store().write_blocking(move |ledger| people::work_entry(ledger, mediator, n)).unwrap()
-    }
-
-    fn rename(&self, mediator: RecordId, name: &'static str) {
-        self.store().write_blocking(move |ledger| people::edit(ledger, "mediator", mediator, "name", name)).unwrap();
-    }
-
-    fn name(&self, mediator: RecordId) -> String {
-        let shown = self.store().read(|c| projection::get(c, kind("mediator").unwrap(), &mediator)).unwrap();
-        shown.unwrap().record.text("name").unwrap().to_owned()
-    }
-
-    fn works(&self) -> BTreeSet<RecordId> {
-        let all = self.store().read(|c| projection::list(c, kind("work_entry").unwrap(), None, None, 10_000)).unwrap();
-        all.into_iter().map(|row| row.id).collect()
-    }
-
-    fn saw(&self) -> Vec<What> {
-        let mut all: Vec<What> =
-            self.store().read(|c| evidence::list(c, false)).unwrap().into_iter().map(|k| k.evidence.what).collect();
-        all.dedup();
-        all
-    }
-
-    fn incarnation(&self) -> u32 {
-        self.machine.me().memory.incarnation()
-    }
-}
-
-struct Story {
-    _dir: tempfile::TempDir,
-    world: World,
-    nation: Place,
-    province: Place,
-    city: Place,
-    county: Place,
-}
-
-impl Story {
-    fn new() -> Story {
-        let dir = tempfile::tempdir().unwrap();
-        let (clock, _) = hand_clock();
-        let mut world = World::new(dir.path(), 11, clock);
-        for (union, role) in
-            [("100000", Role::Root), ("320000", Role::Hub), ("320900", Role::Hub), ("320922", Role::Node)]
-        {
-            world.add(union, role).unwrap();
-        }
-        let place = |name: &str| Place::new(world.machine(name));
-        let (nation, province) = (place("hub-100000"), place("hub-320000"));
-        let (city, county) = (place("hub-320900"), place("node-320922-0"));
-        let story = Story { _dir: dir, world, nation, province, city, county };
-        story.settle(&[]);
-        story
-    }
-
-    /// Everybody exchanges until nothing is new any more.
-    fn settle(&self, others: &[&Place]) {
-        for _ in 0..3 {
-            for county in [&self.county].into_iter().chain(others.iter().copied()) {
-                county.talk(&self.city);
-            }
-            self.city.talk(&self.province);
-            self.province.talk(&self.nation);
-            self.city.talk(&self.province);
-            for county in [&self.county].into_iter().chain(others.iter().copied()) {
-                county.talk(&self.city);
-            }
-        }
-    }
-
-    /// All invariants, at every level; and that no honest operation is held back.
-    fn holds(&self, others: &[&Place]) {
-        let all = [&self.nation, &self.province, &self.city, &self.county].into_iter().chain(others.iter().copied());
-        let all: Vec<(Machine, Store)> = all.map(|p| (p.machine.clone(), p.store().clone())).collect();
-        oracle::nothing_is_missing(&all).unwrap();
-        for (machine, store) in &all {
-            oracle::verifies(machine, store).unwrap();
-            oracle::holds_nothing_back(machine, store).unwrap();
-        }
-    }
-}
-
-/// The whole home, memory and all, as it was.
-fn back_to(place: &mut Place) {
-    place.close();
-    disk::back_to(&place.machine.home.dir).unwrap();
-    place.open();
-}
-
-/// The database alone, as it was; what is remembered outside it stays.
-fn database_back_to(place: &mut Place) {
-    place.close();
-    disk::database_back_to(&place.machine.home.dir).unwrap();
-    place.open();
-}
-
-fn save(place: &mut Place) {
-    place.close();
-    disk::save(&place.machine.home.dir).unwrap();
-    place.open();
-}
 
 #[test]
 fn a_restored_database_shows_and_goes_on_in_a_new_incarnation() {
@@ -273,15 +128,7 @@ fn a_cloned_disk_with_both_machines_at_work() {
     let mut works: BTreeSet<_> = (0..3).map(|n| story.county.work(mediator, n)).collect();
     story.settle(&[]);
     works.insert(story.county.work(mediator, 3));
-    story.county.close();
-    let twin = story.county.machine.home.dir.with_extension("twin");
-    disk::copy(&story.county.machine.home.dir, &twin).unwrap();
-    story.county.open();
-    let mut clone = Place { machine: story.county.machine.clone(), store: None };
-    clone.machine.name = "twin".into();
-    clone.machine.dice = huiliu_tests::world::dice(99);
-    clone.machine.home.dir = twin;
-    clone.open();
+    let clone = clone_of(&mut story.county, 99);
     for round in 0..4 {
         works.extend((0..3).map(|n| story.county.work(mediator, 10 + round * 10 + n)));
         works.extend((0..2).map(|n| clone.work(mediator, 50 + round * 10 + n)));
@@ -308,19 +155,11 @@ fn what_followed_an_edit_that_is_cut_off_is_said_again_too() {
     let mut story = Story::new();
     let mediator = story.county.mediator(1);
     story.settle(&[]);
-    story.county.close();
-    let twin = story.county.machine.home.dir.with_extension("twin");
-    disk::copy(&story.county.machine.home.dir, &twin).unwrap();
-    story.county.open();
-    let mut clone = Place { machine: story.county.machine.clone(), store: None };
-    clone.machine.name = "twin".into();
-    clone.machine.dice = huiliu_tests::world::dice(98);
-    clone.machine.home.dir = twin.clone();
-    clone.open();
+    let mut clone = clone_of(&mut story.county, 98);
     clone.rename(mediator, "甲");
     clone.rename(mediator, "乙");
     clone.close();
-    fs::remove_file(twin.join("memory.json")).unwrap();
+    fs::remove_file(clone.machine.home.dir.join("memory.json")).unwrap();
     clone.open();
     assert_ne!(clone.incarnation(), 0);
     clone.rename(mediator, "丙");
@@ -419,4 +258,82 @@ fn a_lost_machine_is_replaced_and_the_unions_history_comes_back() {
     story.settle(&[]);
     assert_eq!(story.province.name(mediator), "新机所写");
     story.holds(&[]);
+}
+
+/// A hub that told other levels one history of a feed gives it up while a line to a machine with that history stands: as
+/// each end thought that the other had all it has, the line stood for ever and nothing was said.
+#[test]
+fn a_history_that_is_given_up_while_a_line_stands_is_told() {
+    let mut story = Story::new();
+    let mediator = story.county.mediator(1);
+    story.settle(&[]);
+    save(&mut story.city);
+    save(&mut story.county);
+    let mut works: BTreeSet<_> = (0..3).map(|n| story.county.work(mediator, n)).collect();
+    story.settle(&[]);
+    // Both go back to where they were before; the province has what both have forgotten.
+    back_to(&mut story.city);
+    back_to(&mut story.county);
+    works.extend((10..15).map(|n| story.county.work(mediator, n)));
+    story.county.talk_while(&story.city, || story.city.talk(&story.province));
+    story.settle(&[]);
+    for place in [&story.county, &story.city, &story.province] {
+        assert_eq!(place.works(), works, "{}", place.machine.name);
+    }
+    story.holds(&[]);
+}
+
+/// The later incarnation comes first: that it left the earlier one before its end shows when that end comes.
+#[test]
+fn a_level_above_hears_of_a_clone_whatever_comes_first() {
+    let mut story = Story::new();
+    let mediator = story.county.mediator(1);
+    story.settle(&[]);
+    let mut clone = clone_of(&mut story.county, 97);
+    clone.close();
+    fs::remove_file(clone.machine.home.dir.join("memory.json")).unwrap();
+    clone.open();
+    clone.work(mediator, 1);
+    clone.talk(&story.city);
+    story.city.talk(&story.province);
+    assert!(story.province.saw().is_empty());
+    story.county.work(mediator, 2);
+    story.settle(&[&clone]);
+    for place in [&story.city, &story.province] {
+        assert_eq!(place.saw(), [What::Restored], "{}", place.machine.name);
+    }
+    story.holds(&[&clone]);
+}
+
+/// One machine of a union changes a dossier on top of what another one wrote, and that is cut off and said again: the
+/// change of the first would wait for ever for what is nowhere any more.
+#[test]
+fn what_another_machine_wrote_after_an_edit_that_is_cut_off_stays() {
+    let mut story = Story::new();
+    story.world.add("320922", Role::Node).unwrap();
+    let second = Place::new(story.world.machine("node-320922-1"));
+    let mediator = story.county.mediator(1);
+    story.settle(&[&second]);
+    save(&mut story.city);
+    save(&mut story.county);
+    let mut works = BTreeSet::from([story.county.work(mediator, 1)]);
+    story.settle(&[]);
+    back_to(&mut story.city);
+    back_to(&mut story.county);
+    story.county.rename(mediator, "甲");
+    story.county.talk(&story.city);
+    second.talk(&story.city);
+    second.rename(mediator, "乙");
+    works.insert(second.work(mediator, 2));
+    story.settle(&[&second]);
+    for place in [&story.county, &second, &story.city, &story.province] {
+        assert_eq!(place.works(), works, "{}", place.machine.name);
+        let names: BTreeSet<String> = place.names(mediator);
+        assert!(names.contains("乙"), "{}: {names:?}", place.machine.name);
+    }
+    story.holds(&[&second]);
+    second.rename(mediator, "丙");
+    story.settle(&[&second]);
+    assert_eq!(story.province.names(mediator), BTreeSet::from(["丙".to_owned()]));
+    story.holds(&[&second]);
 }

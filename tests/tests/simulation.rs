@@ -6,7 +6,10 @@
 
 use std::{sync::Mutex, time::Instant};
 
-use huiliu_tests::simulation::{Totals, run};
+use huiliu_tests::{
+    simulation::{Totals, run},
+    story,
+};
 
 const SEEDS: u64 = 100;
 
@@ -25,7 +28,15 @@ fn everything_comes_together_after_any_trouble() {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(seed) = { next.lock().unwrap().next() } {
-                    match run(*seed) {
+                    let told = match std::env::var_os("HUILIU_STORY") {
+                        Some(_) => {
+                            let (told, story) = story::told(|| run(*seed));
+                            println!("{}\ndigest {}", story.lines.join("\n"), story.digest());
+                            told
+                        }
+                        None => run(*seed),
+                    };
+                    match told {
                         Ok(one) => totals.lock().unwrap().add(&one),
                         Err(error) => panic!("seed {seed}: {error:#}\nreplay it with HUILIU_SEED={seed}"),
                     }
