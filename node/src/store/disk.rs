@@ -6,7 +6,7 @@
 use std::{
     fmt,
     fs::{self, File},
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -77,11 +77,22 @@ fn try_writing(path: &Path) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".try-{}", std::process::id()));
     let beside = PathBuf::from(name);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
-    let written = file.write_all(&[0; 64 * 1024]).and_then(|()| file.sync_all());
+    let file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
+    let written = write(&file, &[0; 64 * 1024]).and_then(|()| file.sync_all());
     drop(file);
     fs::remove_file(&beside)?;
     written
+}
+
+/// By the system call that SQLite writes with.
+#[cfg(unix)]
+fn write(file: &File, bytes: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, 0)
+}
+
+#[cfg(not(unix))]
+fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+    io::Write::write_all(&mut file, bytes)
 }
 
 #[cfg(test)]
