@@ -11,7 +11,7 @@ use huiliu_proto::{
     id::Hash,
     kind::{self, Kind},
     lang::{self, Label, Lang},
-    operation::Operation,
+    operation::{HeaderForm, Operation},
     record::Record,
     union::{Level, UnionNumber},
     value::Value,
@@ -140,6 +140,24 @@ const CLAIMS: std::ops::Range<i64> = -2_208_988_800_000..7_258_118_400_000;
 
 /// The kind of an operation, if it may stand in this feed.
 pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refusal> {
+    match operation.form {
+        HeaderForm::Canonical => {}
+        HeaderForm::Newer => {
+            return Err(Refusal::new(
+                Reason::Newer,
+                "由更新的版本写成，有本版本不认识的内容；升级本机程序后自动处理",
+                "a newer version wrote it, with something that this one does not know; upgrade this program",
+            ));
+        }
+        HeaderForm::Crooked => {
+            return Err(Refusal::new(
+                Reason::Rule,
+                "抬头的写法不合规定，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
+                "its header is not written as it must be; it may come from a faulty or altered program: ask the union \
+                 that wrote it",
+            ));
+        }
+    }
     let Some(kind) = kind::numbered(operation.kind) else {
         return Err(Refusal::new(
             Reason::Newer,
@@ -153,6 +171,13 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
             Reason::Rule,
             "所称填写时间不在1900年至2199年之间",
             "the time at which it says it was written is not between the years 1900 and 2199",
+        ));
+    }
+    if operation.void {
+        return Err(Refusal::new(
+            Reason::Newer,
+            format!("本版本不支持撤销“{}”；升级本机程序后自动处理", kind.label.zh),
+            format!("this version does not know how a {} is withdrawn; upgrade this program", kind.label.en),
         ));
     }
     // What all unions below are told changes what is asked of them: the nation's and the provinces' to say.
@@ -195,7 +220,7 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
             "a statement is written by the provincial union, about unions of its province",
         ));
     }
-    if let (Some(at), Scope::Branch(branch)) = (kind.subject, feed.scope) {
+    if let (Some(at), Some(branch)) = (kind.subject, feed.scope.branch()) {
         let subject = union_at(&record, at);
         if !subject.is_some_and(|s| branch.contains(s)) {
             return Err(Refusal::new(

@@ -26,7 +26,7 @@ use self::leaves::Run;
 use crate::store::{
     StoreError,
     feeds::{self, FeedRow},
-    projection, receipts as kept,
+    projection, receipts as kept, trust,
 };
 
 /// Why nothing can be proven from here.
@@ -163,7 +163,7 @@ impl<'a> Maker<'a> {
             return Ok(());
         }
         let missing = ProvingError::NotEnrolled { device, union };
-        let (Some(kind), Some(parent)) = (kind("enrolment"), union.parent()) else { return Err(missing) };
+        let (Some(kind), parent) = (kind("enrolment"), trust::superior(union)) else { return Err(missing) };
         let rows = projection::list_where(self.conn, kind, "device", &Value::Bytes(device.to_vec()))?;
         let mut rows: Vec<_> = rows
             .into_iter()

@@ -31,6 +31,8 @@ pub struct Kind {
     pub automatic: bool,
     /// Comes by the hundred thousand.
     pub bulk: bool,
+    /// Exchanged before anything else.
+    pub warning: bool,
     /// Some field is personal or sealed: its operations are salted, so that a payload can one day be destroyed.
     pub personal: bool,
     /// In order of their numbers.
@@ -298,6 +300,7 @@ impl Reader {
             source: said.source,
             automatic: said.automatic,
             bulk: said.bulk,
+            warning: said.warning,
             fields,
         })
     }

@@ -36,6 +36,7 @@ pub mod segment;
 pub mod signed;
 pub mod token;
 pub mod tree;
+mod wire;
 
 /// Messages and record kinds as prost generates them from `proto/huiliu/v1`.
 #[allow(missing_docs, clippy::all, unused_qualifications)]

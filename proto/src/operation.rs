@@ -5,13 +5,14 @@ use prost::Message as _;
 
 use crate::{
     id::{Hash, RecordId},
-    tree, v1,
+    tree, v1, wire,
 };
 
 /// A filing of 4,096 lines, as many as a record takes, needs about 311 KB; alone in a segment it fits one (`segment`).
 pub const MAX_PAYLOAD: usize = 384 * 1024;
 pub const MAX_HEADER: usize = 64;
 pub const SALT: usize = 16;
+pub const OPERATOR: usize = 16;
 
 /// Why an operation's bytes are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,12 +29,27 @@ pub enum OperationError {
     Destroyed,
 }
 
+/// How an operation's header is written. One that is not as it should be keeps its place in the feed and does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderForm {
+    Canonical,
+    /// With fields that this version does not know.
+    Newer,
+    /// In another way than the one there is.
+    Crooked,
+}
+
 #[derive(Clone, PartialEq, Eq)]
 pub struct Operation {
     pub kind: u32,
     pub record: RecordId,
     /// Milliseconds since 1970: the device's claim.
     pub time: i64,
+    /// The account of the person who did it; none where the program did it by itself.
+    pub operator: Option<[u8; OPERATOR]>,
+    /// Withdraws the record.
+    pub void: bool,
+    pub form: HeaderForm,
     pub header: Bytes,
     pub payload: Bytes,
     pub salt: Bytes,
@@ -51,16 +67,44 @@ impl std::fmt::Debug for Operation {
 impl Operation {
     /// `time` only where it says more than the record id does. `salt` where the kind holds personal fields.
     pub fn new(kind: u32, record: RecordId, time: Option<i64>, payload: Vec<u8>, salt: Option<[u8; SALT]>) -> Self {
-        let header = v1::OperationHeader { kind, record: record.to_vec().into(), time };
+        let header = v1::OperationHeader { kind, record: record.to_vec().into(), time, ..Default::default() };
         Operation {
             kind,
             record,
             time: time.unwrap_or_else(|| record.time()),
+            operator: None,
+            void: false,
+            form: HeaderForm::Canonical,
             header: header.encode_to_vec().into(),
             payload: payload.into(),
             salt: salt.map(|s| Bytes::copy_from_slice(&s)).unwrap_or_default(),
             destroyed: None,
         }
+    }
+
+    /// The same, done by a person.
+    pub fn by(self, operator: Option<[u8; OPERATOR]>) -> Self {
+        let void = self.void;
+        self.with(operator, void)
+    }
+
+    /// The same, withdrawing the record.
+    pub fn voiding(self, void: bool) -> Self {
+        let operator = self.operator;
+        self.with(operator, void)
+    }
+
+    fn with(self, operator: Option<[u8; OPERATOR]>, void: bool) -> Self {
+        let time = (self.time != self.record.time()).then_some(self.time);
+        let header = v1::OperationHeader {
+            kind: self.kind,
+            record: self.record.to_vec().into(),
+            time,
+            operator: operator.map(|id| Bytes::copy_from_slice(&id)),
+            void,
+        };
+        let header = header.encode_to_vec().into();
+        Operation { operator, void, form: HeaderForm::Canonical, header, ..self }
     }
 
     pub fn leaf(&self) -> Hash {
@@ -99,16 +143,32 @@ impl Operation {
         };
         let header = v1::OperationHeader::decode(wire.header.clone()).map_err(|_| OperationError::Header)?;
         let record = RecordId::try_from(&header.record[..]).map_err(|_| OperationError::Record)?;
+        let operator = header.operator.as_ref().and_then(|id| <[u8; OPERATOR]>::try_from(&id[..]).ok());
+        let form = match known_fields(&wire.header) {
+            false => HeaderForm::Newer,
+            true if operator.is_some() == header.operator.is_some() && header.encode_to_vec() == wire.header => {
+                HeaderForm::Canonical
+            }
+            true => HeaderForm::Crooked,
+        };
         Ok(Operation {
             kind: header.kind,
             record,
             time: header.time.unwrap_or_else(|| record.time()),
+            operator,
+            void: header.void,
+            form,
             header: wire.header,
             payload: wire.payload,
             salt: wire.salt,
             destroyed,
         })
     }
+}
+
+/// Whether a header has only fields that this version knows.
+fn known_fields(header: &[u8]) -> bool {
+    wire::fields(header).is_some_and(|fields| fields.iter().all(|number| (1..=5).contains(number)))
 }
 
 /// The leaf of an operation as it came, whatever bounds it breaks.
@@ -135,6 +195,27 @@ mod tests {
         wire.destroyed = hash.to_vec().into();
         let empty = Operation::from_wire(wire).unwrap();
         assert_eq!(empty.leaf(), whole.leaf());
+    }
+
+    #[test]
+    fn a_header_carries_who_did_it_and_is_written_in_one_way() {
+        let plain = Operation::new(2, RecordId([5; 16]), Some(i64::MIN), vec![1], None);
+        let whole = plain.clone().by(Some([7; OPERATOR])).voiding(true);
+        assert!(whole.header.len() <= MAX_HEADER);
+        assert_ne!(whole.leaf(), plain.leaf());
+        let read = Operation::from_wire(whole.to_wire()).unwrap();
+        assert_eq!((read.operator, read.void, read.form), (Some([7; OPERATOR]), true, HeaderForm::Canonical));
+        assert_eq!(read, whole);
+        assert_eq!(read.by(None).voiding(false), plain);
+        let form = |header: Vec<u8>| {
+            let wire = v1::Operation { header: header.into(), ..plain.to_wire() };
+            Operation::from_wire(wire).map(|operation| operation.form)
+        };
+        let header = plain.header.to_vec();
+        assert_eq!(form([&header[..], &[6 << 3, 1]].concat()), Ok(HeaderForm::Newer));
+        assert_eq!(form([&header[..], &[5 << 3, 0]].concat()), Ok(HeaderForm::Crooked), "a default is not said");
+        assert_eq!(form([&header[..], &[4 << 3 | 2, 1, 9]].concat()), Ok(HeaderForm::Crooked), "of another length");
+        assert_eq!(form([&header[2..], &header[..2]].concat()), Ok(HeaderForm::Crooked), "in another order");
     }
 
     #[test]

@@ -21,6 +21,11 @@ impl Refusal {
         }
     }
 
+    /// Whether it is taken in a later exchange without anybody seeing to it: no trouble of the line, and nobody's fault.
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Refusal::Room | Refusal::Newer | Refusal::Later)
+    }
+
     /// Whether whoever handed it over, and not its author, must be asked how it came about: the bytes are not what any
     /// version of an honest program passes on.
     pub fn is_forging(self) -> bool {

@@ -116,6 +116,14 @@ impl UnionNumber {
         UnionNumber(self.0 % SERIALS)
     }
 
+    /// Of a number that this version does not know: the nearest union of the directory above it, by its six digits.
+    pub fn nearest(number: u64) -> UnionNumber {
+        let code = number % SERIALS;
+        let known = [1, 100, 10_000].into_iter().map(|n| code / n * n);
+        let known = known.into_iter().find(|code| table().binary_search_by_key(code, |d| d.code).is_ok());
+        UnionNumber(known.unwrap_or(NATION))
+    }
+
     /// Every union of the directory, in order.
     pub fn all() -> impl Iterator<Item = UnionNumber> {
         table().iter().map(|d| UnionNumber(d.code))

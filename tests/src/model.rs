@@ -12,10 +12,11 @@ use huiliu_node::{
     store::{evidence::Neighbour, feeds::SegmentRow},
     sync::{
         exchange::{Action, End, Event, Exchange, SPEAKS, Speaker},
-        frontier::{Delta, Frontier, Rank, State},
+        frontier::{Delta, Frontier, State},
     },
 };
 use huiliu_proto::{
+    feed::Turn,
     id::{DeviceId, FeedId, Hash},
     signed::Receipt,
     union::UnionNumber,
@@ -124,7 +125,7 @@ impl Disk {
             union: of.union,
             // Device and union, so that the other disk can make the feed of it.
             header: [&of.device.0[..], &u64::from(of.union).to_be_bytes()].concat().into(),
-            rank: if of.device.0[0] < 100 { Rank::Authority } else { Rank::Other },
+            rank: if of.device.0[0] < 100 { Turn::Authority } else { Turn::Records },
             size: of.letters.len() as u64,
             root: root(&of.letters),
             time: 0,

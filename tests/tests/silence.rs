@@ -12,13 +12,14 @@ use huiliu_proto::{
     kind::{Reach, kind},
     operation::Operation,
     record::Record,
+    signed::SigningKey,
     union::UnionNumber,
     v1::Ruling,
     value::Value,
 };
 use huiliu_tests::{
     chain::{Chain, Place},
-    forger::Forger,
+    forger::{Forger, attested},
     oracle,
     relay::take,
     talk::talk,
@@ -37,12 +38,8 @@ fn revocation(of: &str, device: DeviceId) -> Record {
     record
 }
 
-fn enrolment(of: &str, device: DeviceId) -> Record {
-    let mut record = Record::new(kind("enrolment").unwrap());
-    record.set("union", Value::Int(i64::from(union(of))));
-    record.set("device", Value::Bytes(device.to_vec()));
-    record.set("from_on", Value::Int(20_454));
-    record
+fn enrolment(of: &str, seed: [u8; 32]) -> Record {
+    attested(&SigningKey::from_seed(&seed), union(of), false)
 }
 
 fn says(forger: &mut Forger, place: &Place, record: &Record) {
@@ -110,12 +107,12 @@ fn a_revocation_that_comes_before_the_enrolment_counts_once_that_is_there() {
     let chain = Chain::new(42);
     let mut speaks = Forger::new(&chain.city.machine, Scope::Branch(union("320922")));
     let mut further = Forger::again(&speaks, union("320900"), 78);
-    let device = DeviceId([7; 32]);
+    let device = SigningKey::from_seed(&[7; 32]).device();
     says(&mut speaks, &chain.province, &revocation("320922", device));
     assert_eq!(held(&chain.province), ["not-allowed"]);
-    says(&mut further, &chain.province, &enrolment("320923", device));
+    says(&mut further, &chain.province, &enrolment("320923", [7; 32]));
     assert_eq!(held(&chain.province), ["not-allowed", "not-allowed"], "for another union, and in the wrong branch");
-    says(&mut further, &chain.province, &enrolment("320922", device));
+    says(&mut further, &chain.province, &enrolment("320922", [7; 32]));
     assert_eq!(held(&chain.province), ["not-allowed"]);
     let revoked = chain.province.store.read(|c| trust::revoked(c, &device, union("320922"))).unwrap();
     assert!(revoked);

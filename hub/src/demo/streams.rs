@@ -134,6 +134,9 @@ pub fn scope_word(scope: Scope) -> String {
         Scope::Own(Reach::Province) => "province".into(),
         Scope::Own(Reach::Nation) => "nation".into(),
         Scope::Branch(branch) => format!("branch {branch}"),
+        Scope::PersonalBranch(branch) => format!("personal branch {branch}"),
         Scope::Everyone => "everyone".into(),
+        Scope::Warning(_) => "warnings".into(),
+        Scope::Newer => "newer".into(),
     }
 }

@@ -51,11 +51,17 @@ impl Screen {
             (Lang::Zh, Scope::Own(Reach::Union)) => "本单位".into(),
             (Lang::Zh, Scope::Own(Reach::Province)) => "至省级".into(),
             (Lang::Zh, Scope::Own(Reach::Nation)) => "至全国".into(),
-            (Lang::Zh, Scope::Branch(branch)) => format!("下达{}", branch.name()),
+            (Lang::Zh, Scope::Branch(branch) | Scope::PersonalBranch(branch)) => format!("下达{}", branch.name()),
             (Lang::Zh, Scope::Everyone) => "下达全体".into(),
-            (Lang::En, Scope::Branch(branch)) => format!("down to {}", self.short(branch)),
+            (Lang::Zh, Scope::Warning(_)) => "预警".into(),
+            (Lang::Zh, Scope::Newer) => "版本较新".into(),
+            (Lang::En, Scope::Branch(branch) | Scope::PersonalBranch(branch)) => {
+                format!("down to {}", self.short(branch))
+            }
             (Lang::En, Scope::Everyone) => "down to everyone".into(),
-            (Lang::En, Scope::Own(_)) => format!("up to the {}", scope_word(stream.feed.scope)),
+            (Lang::En, Scope::Own(_) | Scope::Warning(_) | Scope::Newer) => {
+                format!("up to the {}", scope_word(stream.feed.scope))
+            }
         }
     }
 

@@ -142,7 +142,12 @@ fn scope(desk: &Desk, own: &Own) -> String {
         Scope::Own(Reach::Province) => desk.pick("至省级", "the province").to_owned(),
         Scope::Own(Reach::Nation) => desk.pick("至全国", "the nation").to_owned(),
         Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + &branch.name(),
+        Scope::PersonalBranch(branch) => {
+            desk.pick("下级（不出省）：", "below, within the province: ").to_owned() + &branch.name()
+        }
         Scope::Everyone => desk.pick("全体下级", "all below").to_owned(),
+        Scope::Warning(_) => desk.pick("预警", "early warnings").to_owned(),
+        Scope::Newer => desk.pick("版本较新", "a newer version's").to_owned(),
     }
 }
 

@@ -170,7 +170,8 @@ fn again_of(operation: &Operation, into: &FeedId, edit: &Edit) -> Operation {
     let record = operation.record;
     let salt = <[u8; SALT]>::try_from(&operation.salt[..]).ok();
     let time = (operation.time != record.time()).then_some(operation.time);
-    Operation::new(operation.kind, record, time, edit.encode(Actor::new(into, &record)), salt)
+    let again = Operation::new(operation.kind, record, time, edit.encode(Actor::new(into, &record)), salt);
+    again.by(operation.operator).voiding(operation.void)
 }
 
 /// Own edits that wait for what they follow, and have not been said again.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use huiliu_proto::{
     edit::{Actor, Edit, Put, Scalar},
-    feed::{Feed, Scope},
+    feed::Feed,
     id::{DeviceId, FeedId, Hash, RecordId},
     kind::{Kind, Merge, Privacy, Shape, kind},
     lang::Lang,
@@ -498,16 +498,17 @@ impl Ledger {
     /// of the national union.
     pub(super) fn admitted(&self, feed: &Feed, own: bool) -> Result<bool> {
         let root = self.me.root == Some(feed.device) && feed.union == UnionNumber::NATION;
-        match feed.scope {
-            Scope::Branch(branch) if branch == UnionNumber::NATION => return Ok(root),
-            Scope::Branch(branch) if branch == feed.union || !feed.union.contains(branch) => return Ok(false),
+        match feed.scope.branch() {
+            _ if feed.newer.is_some() => return Ok(false),
+            Some(UnionNumber::NATION) => return Ok(root),
+            Some(branch) if branch == feed.union || !feed.union.contains(branch) => return Ok(false),
             _ => {}
         }
         if own || root {
             return Ok(true);
         }
-        let speaks_down = !matches!(feed.scope, Scope::Own(_));
-        trust::enrolled(&self.conn, &feed.device, feed.union, trust::superior(feed.union), speaks_down)
+        let (by, hub) = (trust::superior(feed.union), feed.scope.speaks_down());
+        trust::enrolled(&self.conn, &feed.device, feed.union, by, hub)
     }
 }
 

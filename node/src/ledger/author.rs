@@ -4,7 +4,7 @@ use huiliu_proto::{
     edit::{Actor, Scalar},
     feed::{Feed, Scope},
     id::{Hash, RecordId},
-    kind::{Author, Kind, Privacy, Shape},
+    kind::{Author, Kind, Privacy, Reach, Shape},
     lang::{self, Label},
     operation::{Operation, SALT},
     record::{Record, Refusal, Warning},
@@ -100,7 +100,7 @@ impl Ledger {
         for (at, value) in values {
             puts.push((kind.fields[at].number, self.scalar(kind, at, value, &record_id)?));
         }
-        let no = self.own_feed(Scope::Own(kind.reach))?;
+        let no = self.own_feed(own(kind))?;
         let author = Actor::new(&self.feed(no)?.feed.id, &record_id);
         let Some(edit) = document.compose(author, puts) else { return Ok(Outcome::Unchanged(record_id)) };
         let time = id.map(|_| self.now());
@@ -234,7 +234,7 @@ impl Ledger {
     fn scope(&self, record: &Record) -> Result<Scope> {
         let kind = record.kind;
         match kind.author {
-            Author::Owner => Ok(Scope::Own(kind.reach)),
+            Author::Owner => Ok(own(kind)),
             Author::Publisher if self.me.union.level() <= Level::Province => Ok(Scope::Everyone),
             Author::Publisher => Err(StoreError::Refused(format!(
                 "a {} is written by the national union or a provincial one, for all below",
@@ -248,7 +248,8 @@ impl Ledger {
                     Some(UnionNumber::NATION) if root => subject,
                     _ => subject.and_then(|union| self.me.union.child_towards(union)),
                 };
-                branch.map(Scope::Branch).ok_or_else(|| {
+                let personal = kind.reach == Reach::Province;
+                branch.map(if personal { Scope::PersonalBranch } else { Scope::Branch }).ok_or_else(|| {
                     StoreError::Refused(format!(
                         "{} is written for a union below {}",
                         lang::a(kind.name),
@@ -350,4 +351,9 @@ impl Ledger {
             Some(Value::Lines(_)) => return Err(StoreError::Refused("documents have no repeated lines".into())),
         })
     }
+}
+
+/// Where a union's own records of a kind stand.
+fn own(kind: &Kind) -> Scope {
+    if kind.warning { Scope::Warning(kind.reach) } else { Scope::Own(kind.reach) }
 }

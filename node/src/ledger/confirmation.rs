@@ -37,7 +37,7 @@ fn lacking(conn: &Connection, me: UnionNumber, now: i64) -> Result<BTreeSet<Lack
     let mut lacks = BTreeSet::new();
     let Some(parent) = me.parent() else { return Ok(lacks) };
     let mut looked_at = feeds::owned(conn)?;
-    looked_at.extend(feeds::of_union(conn, parent)?.into_iter().filter(|row| !matches!(row.feed.scope, Scope::Own(_))));
+    looked_at.extend(feeds::of_union(conn, parent)?.into_iter().filter(|row| row.feed.scope.speaks_down()));
     for row in looked_at {
         if let Some(lack) = lack(conn, &row, parent)?
             && feeds::stored_at(conn, row.no, lack.confirmed)?.is_some_and(|at| now - at >= YOUNG)

@@ -162,7 +162,7 @@ impl Ledger {
     }
 
     fn contradict(&mut self, claim: &Claim, witness: &Witness, row: &FeedRow) -> Result<()> {
-        let speaks_down = !matches!(row.feed.scope, Scope::Own(_));
+        let speaks_down = row.feed.scope.speaks_down();
         let heard = claim.seen.size <= row.size();
         if !speaks_down {
             // A level above signed for something that this feed never held.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use huiliu_proto::{
-    feed::{Feed, Scope},
+    feed::Feed,
     id::{DeviceId, FeedId, Hash, RecordId},
     operation::Operation,
     period::Day,
@@ -45,11 +45,13 @@ impl FeedRow {
         self.edge.size()
     }
 
-    /// The order in which everything is computed again: what speaks down first, from the top of the tree.
-    pub fn order(&self) -> (bool, Level, FeedId) {
-        match self.feed.scope {
-            Scope::Own(_) => (true, Level::Nation, self.feed.id),
-            Scope::Branch(_) | Scope::Everyone => (false, self.feed.union.level(), self.feed.id),
+    /// The order in which everything is computed again: what the root says of the national union's machines, then what
+    /// speaks down, from the top of the tree.
+    pub fn order(&self) -> (u8, Level, FeedId) {
+        match self.feed.scope.speaks_down() {
+            true if self.feed.scope.branch() == Some(UnionNumber::NATION) => (0, Level::Nation, self.feed.id),
+            true => (1, self.feed.union.level(), self.feed.id),
+            false => (2, Level::Nation, self.feed.id),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{collections::HashMap, fmt::Write as _, sync::OnceLock};
 
 use huiliu_proto::{
     algorithms::SUITE,
+    feed::HEADER_FORM,
     id::{Hash, RecordId, unhex},
     kind::{Field, Kind, Privacy, Shape, Type, kinds},
     record::Record,
@@ -176,6 +177,9 @@ pub fn version() -> Hash {
     // Indexes of identity numbers are made with it.
     const SUITE_BYTE: &[u8] = &[SUITE.byte()];
     all.push(SUITE_BYTE);
+    // Feeds that were a newer version's may not be now.
+    const FORM_BYTE: &[u8] = &[HEADER_FORM];
+    all.push(FORM_BYTE);
     Hash::of(&all)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use huiliu_proto::{
-    feed::Scope,
+    feed::Turn,
     id::{FeedId, Hash},
     signed::Receipt,
     union::{Level, UnionNumber},
@@ -13,25 +13,8 @@ use rusqlite::Connection;
 
 use crate::store::{Result, feeds, feeds::FeedRow, receipts};
 
-/// Which feeds are sent first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rank {
-    /// What hubs say down: enrolments, before what they admit.
-    Authority,
-    Other,
-}
-
-impl Rank {
-    fn of(scope: Scope) -> Rank {
-        match scope {
-            Scope::Branch(_) | Scope::Everyone => Rank::Authority,
-            Scope::Own(_) => Rank::Other,
-        }
-    }
-}
-
 /// The order in which feeds are sent: by rank, and within it from the top of the tree down.
-pub type Order = (Rank, Level, UnionNumber, FeedId);
+pub type Order = (Turn, Level, UnionNumber, FeedId);
 
 /// One feed, as far as it is packed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +22,7 @@ pub struct State {
     pub feed: FeedId,
     pub union: UnionNumber,
     pub header: Bytes,
-    pub rank: Rank,
+    pub rank: Turn,
     pub size: u64,
     pub root: Hash,
     pub time: i64,
@@ -57,7 +40,7 @@ impl State {
             feed: row.feed.id,
             union: row.feed.union,
             header: row.feed.header.clone(),
-            rank: Rank::of(row.feed.scope),
+            rank: row.feed.scope.turn(),
             size: head.size,
             root: head.root,
             time: head.time,

@@ -317,7 +317,7 @@ fn who_was_not_enrolled_from_the_root_down_proves_nothing() {
     let mut borrowed = Desk::new(3, "320900", Scope::Branch(code("320922")));
     borrowed.enrol(&world.county.key, "320922", false);
     borrowed.operations[0] = Operation { record: world.record, ..borrowed.operations[0].clone() };
-    let header = v1::OperationHeader { kind: 50, record: world.record.to_vec().into(), time: None };
+    let header = v1::OperationHeader { kind: 50, record: world.record.to_vec().into(), ..Default::default() };
     borrowed.operations[0].header = header.encode_to_vec().into();
     assert!(rebuilt(&world.nation, &world.province, &borrowed, 1).is_err());
 }

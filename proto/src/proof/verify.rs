@@ -160,9 +160,13 @@ fn admitted(proven: &Proven) -> Result<BTreeSet<Need>, ProofError> {
             _ => Err(ProofError::NotEnrolled { device, union, hub }),
         }
     };
+    let proven_root = proven.root.device;
     for proven in &proven.feeds {
         let feed = &proven.feed;
-        need(feed.device, feed.union, !matches!(feed.scope, Scope::Own(_)))?;
+        if feed.newer.is_some() || !speaks_where_it_may(feed, &proven_root) {
+            return Err(ProofError::NotEnrolled { device: feed.device, union: feed.union, hub: true });
+        }
+        need(feed.device, feed.union, feed.scope.speaks_down())?;
         for receipt in &proven.receipts {
             need(receipt.device, receipt.union, true)?;
         }
@@ -178,9 +182,20 @@ fn admitted(proven: &Proven) -> Result<BTreeSet<Need>, ProofError> {
     Ok(needed)
 }
 
-/// The enrolment of a device for a union; of several one as a hub.
+/// Whether what a feed speaks to is below its union. Into the branch of the whole country only the root writes.
+fn speaks_where_it_may(feed: &Feed, root: &DeviceId) -> bool {
+    match feed.scope.branch() {
+        None => true,
+        Some(UnionNumber::NATION) => feed.union == UnionNumber::NATION && feed.device == *root,
+        Some(branch) => branch != feed.union && feed.union.contains(branch),
+    }
+}
+
+/// The enrolment of a device for a union; of several one as a hub. Further devices of the national union are enrolled by
+/// the root in the branch of the whole country, all others by the union directly above in their own.
 pub fn link(feeds: &[ProvenFeed], device: &DeviceId, union: UnionNumber) -> Option<Link> {
-    let all = feeds.iter().filter(|f| Some(f.feed.union) == union.parent());
+    let by = union.parent().unwrap_or(UnionNumber::NATION);
+    let all = feeds.iter().filter(|f| f.feed.union == by);
     let all = all.flat_map(|f| f.operations.iter().map(move |o| (&f.feed, o)));
     let links = all.filter_map(|(feed, o)| enrolment(feed, o)).filter(|l| l.device == *device && l.union == union);
     links.reduce(|best, next| if next.hub && !best.hub { next } else { best })
@@ -198,7 +213,7 @@ fn enrolment(feed: &Feed, proven: &ProvenOperation) -> Option<Link> {
     let record = Record::decode(kind, &operation.payload).ok()?;
     record.validate().ok()?;
     let union = attestation::stands(&record, &feed.network).ok()?.union;
-    if union != branch || union.parent() != Some(feed.union) {
+    if union != branch || union.parent().unwrap_or(UnionNumber::NATION) != feed.union {
         return None;
     }
     Some(Link {

@@ -133,7 +133,7 @@ impl Exchange {
                 }
                 self.drop_ready(feed);
                 // What parted is being put together in this exchange: that the other end does not take it is no news.
-                if !self.wanted.contains(&feed) {
+                if !self.wanted.contains(&feed) && refusal != Refusal::Room {
                     let detail = shown::said(&ack.detail);
                     self.tally.refused.insert(feed, format!("{}: {detail}", refusal.word()));
                 }

@@ -56,8 +56,11 @@ impl Exchange {
             Intake::Refused { reason, detail, head } => {
                 self.expected.remove(&feed);
                 let detail = shown::said(&detail);
-                self.tally.refused.insert(feed, detail.clone());
-                if self.tally.refused.len() > MOST_REFUSED {
+                // What waits for room is no trouble of the line, however much it is.
+                if reason != Refusal::Room {
+                    self.tally.refused.insert(feed, detail.clone());
+                }
+                if !reason.is_waiting() && self.tally.refused.len() > MOST_REFUSED {
                     return self.fail(Farewell::Bounds, "too many feeds are refused", actions);
                 }
                 let head = head.map(|head| *head);
