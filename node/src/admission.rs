@@ -9,7 +9,7 @@ use huiliu_proto::{
     attestation,
     feed::{Feed, Scope},
     id::Hash,
-    kind::{self, Kind},
+    kind::{self, Kind, Reach},
     lang::{self, Label, Lang},
     operation::{HeaderForm, Operation},
     record::Record,
@@ -17,7 +17,7 @@ use huiliu_proto::{
     value::Value,
 };
 
-use crate::document::Misfit;
+use crate::{document::Misfit, rollup};
 
 /// Why an operation does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,6 +220,13 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
             "a statement is written by the provincial union, about unions of its province",
         ));
     }
+    if kind.name == "statement" && states_what_travels(&record) {
+        return Err(Refusal::new(
+            Reason::NotAllowed,
+            "汇总报表含有由各工会自行上报的指标，不得代报",
+            "the statement states a measure whose records travel by themselves",
+        ));
+    }
     if let (Some(at), Some(branch)) = (kind.subject, feed.scope.branch()) {
         let subject = union_at(&record, at);
         if !subject.is_some_and(|s| branch.contains(s)) {
@@ -237,6 +244,12 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
 fn speaks_for(author: UnionNumber, record: &Record) -> bool {
     let about = record.kind.field("union").and_then(|at| union_at(record, at));
     author.level() == Level::Province && about.is_some_and(|union| author.contains(union))
+}
+
+/// Whether a statement has a figure that the nation counts from the records themselves.
+fn states_what_travels(record: &Record) -> bool {
+    let measures = record.lines("figures").filter_map(|line| u32::try_from(line.int("measure")?).ok());
+    measures.filter_map(rollup::measure).any(|measure| measure.reach == Reach::Nation)
 }
 
 /// The union a field names.

@@ -8,7 +8,10 @@
 //! version knows is kept. A field is emptied by putting null; no delete operation exists, so what a put replaces is
 //! always exactly what stood there.
 
-use std::{collections::BTreeMap, num::NonZeroU64};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    num::NonZeroU64,
+};
 
 use automerge::{
     ActorId, Automerge, Change, ChangeHash, ExpandedChange, LoadOptions, ObjId, ROOT, ReadDoc, ScalarValue, Value,
@@ -16,12 +19,14 @@ use automerge::{
     legacy::{Key, ObjectId, Op, OpId, OpType},
 };
 use huiliu_proto::{
-    edit::{Actor, Edit, MAX_COUNTER, MAX_OVER, Put, PutId, Scalar},
-    id::Hash,
+    edit::{Actor, Edit, MAX_COUNTER, MAX_OVER, Put, PutId, SALT, Scalar},
+    id::{Hash, hex},
 };
 
-/// More changes than this and the record wants a successor: no honest dossier comes near.
+/// An edit may follow so many changes, and they and it may take up so much: no honest dossier comes near. Counted is what
+/// the edit itself follows, so that every order of arrival comes to the same verdict.
 pub const MAX_CHANGES: usize = 4096;
+pub const MAX_WEIGHT: u64 = 256 * 1024;
 
 /// Why an edit does not fit the document as it is known here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,14 +44,45 @@ pub enum Misfit {
     Replaces(u32),
     #[error("the document already exists, and the edit follows nothing")]
     Unrooted,
-    #[error("the document has {MAX_CHANGES} changes and takes no more")]
+    #[error("the document has {MAX_CHANGES} changes or {MAX_WEIGHT} bytes and takes no more")]
     Full,
     #[error("the document as stored here cannot be read: run `rebuild`")]
     Damaged,
 }
 
+#[derive(Default)]
 pub struct Document {
     inner: Automerge,
+    /// All changes, for what is asked of every edit.
+    changes: HashMap<Hash, Known>,
+    /// Each author's last change: its number and hash.
+    last: HashMap<Actor, (u64, Hash)>,
+    /// Of all changes together.
+    weight: u64,
+}
+
+struct Known {
+    deps: Vec<Hash>,
+    max_op: u64,
+    weight: u64,
+}
+
+/// A change that fits a document, as built from an edit.
+pub struct Fitting {
+    change: Change,
+    known: Known,
+    author: Actor,
+    seq: u64,
+}
+
+impl Fitting {
+    pub fn hash(&self) -> Hash {
+        Hash(self.change.hash().0)
+    }
+
+    pub fn weight(&self) -> u64 {
+        self.known.weight
+    }
 }
 
 /// One value of a field, and the put that set it.
@@ -59,18 +95,45 @@ pub struct Standing {
 /// All values of a field, the winner first: more than one where devices disagree.
 pub type Fields = BTreeMap<u32, Vec<Standing>>;
 
-impl Default for Document {
-    fn default() -> Self {
-        Document { inner: Automerge::new() }
-    }
-}
-
 impl Document {
     /// Loads a snapshot that `save` made and our own store kept.
     pub fn load(snapshot: &[u8]) -> Result<Document, Misfit> {
         let options = LoadOptions::new().verification_mode(VerificationMode::DontCheck);
         let inner = Automerge::load_with_options(snapshot, options).map_err(|_| Misfit::Damaged)?;
-        Ok(Document { inner })
+        let mut document = Document::default();
+        for meta in inner.get_changes_meta(&[]) {
+            let deps = meta.deps.iter().map(|h| Hash(h.0)).collect();
+            let author = Actor(meta.actor.to_bytes().try_into().map_err(|_| Misfit::Damaged)?);
+            let known = Known { deps, max_op: meta.max_op, weight: 0 };
+            document.learn(Hash(meta.hash.0), author, meta.seq, known);
+        }
+        document.inner = inner;
+        Ok(document)
+    }
+
+    /// With what each of its changes weighs: a snapshot does not say it.
+    pub fn weighed(mut self, weights: impl Iterator<Item = (Hash, u64)>) -> Document {
+        for (hash, weight) in weights {
+            if let Some(known) = self.changes.get_mut(&hash) {
+                self.weight += weight - known.weight.min(weight);
+                known.weight = weight;
+            }
+        }
+        self
+    }
+
+    fn learn(&mut self, hash: Hash, author: Actor, seq: u64, known: Known) {
+        self.weight += known.weight;
+        self.changes.insert(hash, known);
+        let last = self.last.entry(author).or_insert((seq, hash));
+        if last.0 < seq {
+            *last = (seq, hash);
+        }
+    }
+
+    /// Roughly how much memory it takes.
+    pub fn footprint(&self) -> usize {
+        16 * 1024 + self.changes.len() * 512 + self.weight as usize * 4
     }
 
     pub fn save(&self) -> Vec<u8> {
@@ -116,8 +179,8 @@ impl Document {
         values
     }
 
-    /// The edit that puts these values, as `author`; `None` where it would change nothing.
-    pub fn compose(&self, author: Actor, values: Vec<(u32, Scalar)>) -> Option<Edit> {
+    /// The edit that puts these values, as `author`; `None` where it would change nothing. `salt` is random and new.
+    pub fn compose(&self, author: Actor, values: Vec<(u32, Scalar)>, salt: [u8; SALT]) -> Option<Edit> {
         let heads = self.inner.get_heads();
         let mut values: BTreeMap<u32, Scalar> = values.into_iter().collect();
         let mut puts = vec![];
@@ -140,32 +203,33 @@ impl Document {
         Some(Edit {
             deps: heads.iter().map(|h| Hash(h.0)).collect(),
             seq: self.last_seq(author) + 1,
-            start_op: self.max_op(&heads)? + 1,
+            start_op: self.max_op(&self.heads())? + 1,
             puts,
+            salt,
         })
     }
 
     /// Asks whether `edit` is what an honest device could have written to this document, and builds its change.
-    pub fn fit(&self, author: Actor, edit: &Edit) -> Result<Change, Misfit> {
-        let deps: Vec<ChangeHash> = edit.deps.iter().map(|h| ChangeHash(h.0)).collect();
-        let missing = edit.deps.iter().find(|dep| self.inner.get_change_meta_by_hash(&ChangeHash(dep.0)).is_none());
+    pub fn fit(&self, author: Actor, edit: &Edit) -> Result<Fitting, Misfit> {
+        let missing = edit.deps.iter().find(|dep| !self.changes.contains_key(dep));
         if let Some(missing) = missing {
             return Err(Misfit::Early(*missing));
         }
-        let max_op = self.max_op(&deps).ok_or(Misfit::Damaged)?;
+        let max_op = self.max_op(&edit.deps).ok_or(Misfit::Damaged)?;
         let change = build(author, edit);
-        if self.inner.get_change_meta_by_hash(&change.hash()).is_some() {
+        if self.changes.contains_key(&Hash(change.hash().0)) {
             return Err(Misfit::Known);
         }
-        if deps.is_empty() && !self.inner.is_empty() {
+        if edit.deps.is_empty() && !self.changes.is_empty() {
             return Err(Misfit::Unrooted);
         }
-        if edit.seq != self.last_seq(author) + 1 || (edit.seq > 1 && !self.follows_own(author, &deps)) {
+        if edit.seq != self.last_seq(author) + 1 || (edit.seq > 1 && !self.follows_own(author, &edit.deps)) {
             return Err(Misfit::Sequence);
         }
         if edit.start_op != max_op + 1 || edit.start_op > MAX_COUNTER {
             return Err(Misfit::StartOp);
         }
+        let deps: Vec<ChangeHash> = edit.deps.iter().map(|h| ChangeHash(h.0)).collect();
         for put in &edit.puts {
             let mut over: Vec<PutId> = self.standing(put.field, &deps).into_iter().map(|s| s.put).collect();
             over.sort_unstable();
@@ -173,54 +237,63 @@ impl Document {
                 return Err(Misfit::Replaces(put.field));
             }
         }
-        if self.inner.get_changes_meta(&[]).len() >= MAX_CHANGES {
+        let weight = edit.weight();
+        let (changes, before) = self.followed(&edit.deps);
+        if changes >= MAX_CHANGES || before.saturating_add(weight) > MAX_WEIGHT {
             return Err(Misfit::Full);
         }
-        Ok(change)
+        let known = Known { deps: edit.deps.clone(), max_op: max_op + edit.puts.len() as u64, weight };
+        Ok(Fitting { change, known, author, seq: edit.seq })
     }
 
     /// Adds a change that `fit` built against this document.
-    pub fn apply(&mut self, change: Change) -> Result<(), Misfit> {
-        self.inner.apply_changes([change]).map_err(|_| Misfit::Damaged)
+    pub fn apply(&mut self, fitting: Fitting) -> Result<(), Misfit> {
+        let hash = fitting.hash();
+        self.inner.apply_changes([fitting.change]).map_err(|_| Misfit::Damaged)?;
+        self.learn(hash, fitting.author, fitting.seq, fitting.known);
+        Ok(())
     }
 
     /// The highest put number in the history of these heads; `None` if one of them is unknown.
-    fn max_op(&self, heads: &[ChangeHash]) -> Option<u64> {
-        heads.iter().try_fold(0, |max, head| Some(self.inner.get_change_meta_by_hash(head)?.max_op.max(max)))
+    fn max_op(&self, heads: &[Hash]) -> Option<u64> {
+        heads.iter().try_fold(0, |max, head| Some(self.changes.get(head)?.max_op.max(max)))
     }
 
     fn last_seq(&self, author: Actor) -> u64 {
-        let metas = self.inner.get_changes_meta(&[]);
-        metas.iter().filter(|m| m.actor.to_bytes() == author.0).map(|m| m.seq).max().unwrap_or(0)
+        self.last.get(&author).map_or(0, |(seq, _)| *seq)
     }
 
     /// Whether the author's last change is in the history of `deps`.
-    fn follows_own(&self, author: Actor, deps: &[ChangeHash]) -> bool {
-        let metas = self.inner.get_changes_meta(&[]);
-        let last = metas.iter().filter(|m| m.actor.to_bytes() == author.0).max_by_key(|m| m.seq).map(|m| m.hash);
-        last.is_some_and(|last| self.in_history(deps, last))
+    fn follows_own(&self, author: Actor, deps: &[Hash]) -> bool {
+        self.last.get(&author).is_some_and(|(_, last)| self.follows(deps, last))
     }
 
     /// Whether what follows `deps` follows that change too.
     pub fn follows(&self, deps: &[Hash], change: &Hash) -> bool {
-        let deps: Vec<ChangeHash> = deps.iter().map(|h| ChangeHash(h.0)).collect();
-        self.in_history(&deps, ChangeHash(change.0))
+        deps.contains(change) || deps == self.heads() || self.history(deps).contains(change)
     }
 
-    fn in_history(&self, deps: &[ChangeHash], change: ChangeHash) -> bool {
-        let metas = self.inner.get_changes_meta(&[]);
-        let parents: BTreeMap<ChangeHash, &[ChangeHash]> = metas.iter().map(|m| (m.hash, &m.deps[..])).collect();
-        let mut seen = std::collections::BTreeSet::new();
+    /// How many changes something that follows `deps` follows, and what they weigh.
+    fn followed(&self, deps: &[Hash]) -> (usize, u64) {
+        if deps == self.heads() {
+            return (self.changes.len(), self.weight);
+        }
+        let history = self.history(deps);
+        let weight = history.iter().filter_map(|hash| self.changes.get(hash)).map(|known| known.weight).sum();
+        (history.len(), weight)
+    }
+
+    fn history(&self, deps: &[Hash]) -> BTreeSet<Hash> {
+        let mut seen = BTreeSet::new();
         let mut queue = deps.to_vec();
         while let Some(hash) = queue.pop() {
-            if hash == change {
-                return true;
-            }
-            if seen.insert(hash) {
-                queue.extend(parents.get(&hash).into_iter().flat_map(|p| p.iter()));
+            if seen.insert(hash)
+                && let Some(known) = self.changes.get(&hash)
+            {
+                queue.extend_from_slice(&known.deps);
             }
         }
-        false
+        seen
     }
 }
 
@@ -260,7 +333,8 @@ pub fn build(author: Actor, edit: &Edit) -> Change {
         seq: edit.seq,
         start_op: NonZeroU64::new(edit.start_op).unwrap_or(NonZeroU64::MIN),
         time: 0,
-        message: None,
+        // Makes the hash one that nobody can guess the values back from.
+        message: Some(hex(&edit.salt)),
         deps: edit.deps.iter().map(|h| ChangeHash(h.0)).collect(),
         extra_bytes: vec![],
         author: None,
@@ -279,7 +353,8 @@ mod tests {
     }
 
     fn write(document: &mut Document, author: Actor, values: &[(u32, &str)]) -> Edit {
-        let edit = document.compose(author, values.iter().map(|(f, v)| (*f, text(v))).collect()).unwrap();
+        let values = values.iter().map(|(f, v)| (*f, text(v))).collect();
+        let edit = document.compose(author, values, [7; SALT]).unwrap();
         receive(document, author, &edit).unwrap();
         edit
     }
@@ -312,15 +387,15 @@ mod tests {
     fn what_does_not_fit_is_named() {
         let mut a = Document::default();
         let first = write(&mut a, A, &[(1, "x")]);
-        let second = a.compose(A, vec![(1, text("y"))]).unwrap();
+        let second = a.compose(A, vec![(1, text("y"))], [7; SALT]).unwrap();
         let empty = Document::default();
-        assert_eq!(empty.fit(A, &second).unwrap_err(), Misfit::Early(second.deps[0]));
-        assert_eq!(a.fit(A, &first).unwrap_err(), Misfit::Known);
-        assert_eq!(a.fit(B, &first).unwrap_err(), Misfit::Unrooted);
+        assert_eq!(refusal(&empty, &second), Misfit::Early(second.deps[0]));
+        assert_eq!(refusal(&a, &first), Misfit::Known);
+        assert_eq!(a.fit(B, &first).map(|_| ()).unwrap_err(), Misfit::Unrooted);
         let bent = |change: fn(&mut Edit)| {
             let mut edit = second.clone();
             change(&mut edit);
-            a.fit(A, &edit).unwrap_err()
+            refusal(&a, &edit)
         };
         assert_eq!(bent(|e| e.seq = 7), Misfit::Sequence);
         assert_eq!(bent(|e| e.start_op = 9), Misfit::StartOp);
@@ -329,10 +404,51 @@ mod tests {
         assert!(matches!(bent(|e| e.deps[0].0[0] ^= 1), Misfit::Early(_)));
     }
 
+    fn refusal(document: &Document, edit: &Edit) -> Misfit {
+        document.fit(A, edit).map(|_| ()).unwrap_err()
+    }
+
+    /// A telephone number that is one of ten thousand is not found from what the next edit follows.
+    #[test]
+    fn a_hash_does_not_give_a_value_away() {
+        let told = |salt| {
+            let mut document = Document::default();
+            let edit = document.compose(A, vec![(1, text("13900001234"))], salt).unwrap();
+            document.apply(document.fit(A, &edit).unwrap()).unwrap();
+            (document.compose(A, vec![(2, text("x"))], [9; SALT]).unwrap().deps, document.state())
+        };
+        let (deps, state) = told([1; SALT]);
+        assert_eq!(told([1; SALT]), (deps.clone(), state), "author and receiver build the same");
+        let (others, other) = told([2; SALT]);
+        assert!(others != deps && other != state);
+    }
+
+    /// What an edit follows is counted, however the document grew.
+    #[test]
+    fn a_document_takes_so_much_and_no_more() {
+        let large = "文".repeat(5_000);
+        let mut document = Document::default();
+        let mut count = 0;
+        loop {
+            let edit = document.compose(A, vec![(1, text(&format!("{large}{count}")))], [7; SALT]).unwrap();
+            match document.fit(A, &edit) {
+                Ok(fitting) => document.apply(fitting).unwrap(),
+                Err(misfit) => break assert_eq!(misfit, Misfit::Full),
+            }
+            count += 1;
+        }
+        assert_eq!(count, MAX_WEIGHT / (15_000 + 150));
+        let weights: Vec<_> = document.changes.iter().map(|(hash, known)| (*hash, known.weight)).collect();
+        let again = Document::load(&document.save()).unwrap().weighed(weights.into_iter());
+        assert_eq!(again.weight, document.weight);
+        let edit = again.compose(A, vec![(1, text(&large))], [7; SALT]).unwrap();
+        assert_eq!(refusal(&again, &edit), Misfit::Full);
+    }
+
     #[test]
     fn nothing_to_say_is_no_edit() {
         let mut a = Document::default();
         write(&mut a, A, &[(1, "x")]);
-        assert_eq!(a.compose(A, vec![(1, text("x")), (2, Scalar::Cleared)]), None);
+        assert_eq!(a.compose(A, vec![(1, text("x")), (2, Scalar::Cleared)], [7; SALT]), None);
     }
 }

@@ -79,7 +79,7 @@ pub fn draft(conn: &Connection, union: UnionNumber, today: Day, ask: &Ask) -> Re
     let mut record = Record::new(kind);
     let mut roster = Vec::with_capacity(heads.len());
     for head in &heads {
-        let document = documents::load(conn, &head.engagement)?;
+        let document = documents::load(conn, union, &head.engagement)?;
         let document = document.and_then(Result::ok).ok_or(FilingError::Damaged(head.engagement))?;
         roster.push(vec![
             Some(Value::Bytes(head.engagement.to_vec())),

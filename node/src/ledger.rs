@@ -2,25 +2,29 @@
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
 //! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories) and
-//! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `isolate` (one that cannot be applied stops nothing else), `grants` (whose keys open what),
-//! `rebuild` (the same tables again from the feeds); `witness` (what others say of a hub, held against what it said here),
-//! `confirmation` (what a level above has not confirmed for long).
+//! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
+//! `records` (what each shape of record does, and whose id is whose), `isolate` (one that cannot be applied stops
+//! nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the feeds);
+//! `witness` (what others say of a hub, held against what it said here), `confirmation` (what a level above has not confirmed for long).
 
 mod again;
 mod apply;
 mod author;
 mod confirmation;
+mod edits;
+mod entries;
 mod grants;
 mod intake;
 mod isolate;
 mod parting;
 mod rebuild;
+mod records;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use huiliu_proto::{
-    id::{DeviceId, FeedId, RecordIds},
+    id::{DeviceId, FeedId, RecordId, RecordIds},
     kind::Reach,
     seal::{GrantKey, SealKey},
     signed::SigningKey,
@@ -41,11 +45,13 @@ use crate::{
     },
 };
 
-pub(crate) use apply::puts_allowed;
 pub use author::Outcome;
+pub(crate) use edits::puts_allowed;
 pub use grants::Return;
 pub use intake::{Incoming, Intake};
 pub use rebuild::{Problem, complete, verify, verify_feeds};
+
+use self::edits::OpenDocuments;
 
 /// Where a transaction's stamp is kept.
 const STAMP: &str = "transaction";
@@ -83,6 +89,19 @@ impl Me {
 pub fn watchful(conn: &Connection, me: UnionNumber, peer: UnionNumber, now: i64) -> Result<bool> {
     let above = Some(peer) == me.parent();
     Ok(witness::anything(conn)? || (above && (confirmation::anything(conn, me, now)? || again::anything(conn)?)))
+}
+
+/// Work, counted in what a replay repeats and no clock measures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Operations judged, however often.
+    pub operations: u64,
+    /// Of them: headers and payloads.
+    pub bytes: u64,
+    /// Rows written, changed or removed while batches were taken in.
+    pub rows: u64,
+    /// Of documents that were read or saved whole.
+    pub document_bytes: u64,
 }
 
 /// What is added to a union's own figure, and to what it shares with unions below it. It cannot overflow: what one
@@ -128,6 +147,14 @@ pub struct Ledger {
     changes: u64,
     /// How much of the feeds of revoked devices counts.
     limits: HashMap<i64, Option<u64>>,
+    /// Documents in memory.
+    documents: OpenDocuments,
+    /// Each operation is applied under a savepoint of its own.
+    careful: bool,
+    /// What was done since it was last asked.
+    cost: Cost,
+    /// The last record id given out is not written down yet.
+    named: bool,
     /// Something that counted counts no more: all is computed again before the job ends.
     stale: bool,
     /// Another history of an own feed, as far as it has been looked through.
@@ -145,7 +172,9 @@ impl Ledger {
     pub fn open_with(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Ledger> {
         let mut start = [0; 4];
         (me.dice)(&mut start);
-        let ids = RecordIds::new(&me.device(), start, None);
+        // A clock that was once far ahead has given out ids that later ones must still come after.
+        let last: Option<[u8; 16]> = meta(&conn, "last_id")?;
+        let ids = RecordIds::new(&me.device(), start, last.map(RecordId));
         let keys = Keyring::new(&me);
         let mut ledger = Ledger {
             conn,
@@ -168,6 +197,10 @@ impl Ledger {
             stamp_before: None,
             changes: 0,
             limits: HashMap::new(),
+            documents: OpenDocuments::default(),
+            careful: false,
+            cost: Cost::default(),
+            named: false,
             stale: false,
             others: HashMap::new(),
             compared: HashMap::new(),
@@ -245,6 +278,8 @@ impl Ledger {
         self.waking.clear();
         self.job_marks.clear();
         self.limits.clear();
+        self.documents.clear();
+        self.careful = false;
         self.stale = false;
         self.others.clear();
         self.compared.clear();
@@ -419,7 +454,26 @@ impl Ledger {
             self.rebuild(&mut |_| ())?;
         }
         self.save_rows()?;
-        self.total()
+        self.save_documents()?;
+        self.total()?;
+        if std::mem::take(&mut self.named)
+            && let Some(last) = self.ids.last()
+        {
+            set_meta(&self.conn, "last_id", last.0)?;
+        }
+        Ok(())
+    }
+
+    /// A record id that comes after all others of this device.
+    fn next_id(&mut self) -> RecordId {
+        self.named = true;
+        let now = self.now();
+        self.ids.next(now)
+    }
+
+    /// What has been done since this was last asked, in what a replay repeats.
+    pub fn spent(&mut self) -> Cost {
+        std::mem::take(&mut self.cost)
     }
 
     fn save_rows(&mut self) -> Result<()> {

@@ -239,23 +239,18 @@ fn certificate(record: &Record, parts: &mut Vec<Part>) {
     }
 }
 
-/// What the ratings of one enterprise add, in the order in which they hold: each until the next.
-pub fn grades(ratings: &[(i64, huiliu_proto::id::RecordId, i64)]) -> Vec<Part> {
+/// What a rating adds from its day on, until the next one of its enterprise.
+pub fn held(grade: i64, on: i64, next: Option<i64>) -> Vec<Part> {
+    let measure = match grade {
+        1 => GRADE_A,
+        2 => GRADE_B,
+        3 => GRADE_C,
+        _ => return vec![],
+    };
+    let month = |day: i64| i32::try_from(day).ok().map(|day| Day(day).month().0);
     let mut parts = vec![];
-    for (at, (on, _, grade)) in ratings.iter().enumerate() {
-        let measure = match grade {
-            1 => GRADE_A,
-            2 => GRADE_B,
-            3 => GRADE_C,
-            _ => continue,
-        };
-        let Ok(from) = i32::try_from(*on) else { continue };
-        let last = ratings.get(at + 1).and_then(|(next, ..)| i32::try_from(*next - 1).ok());
-        parts.push((measure, Day(from).month().0, 1));
-        if let Some(last) = last {
-            parts.push((measure, Day(last.saturating_add(1)).month().0, -1));
-        }
-    }
+    add(&mut parts, measure, month(on), Some(1));
+    add(&mut parts, measure, next.and_then(month), Some(-1));
     parts
 }
 
@@ -277,7 +272,6 @@ pub struct Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use huiliu_proto::id::RecordId;
 
     #[test]
     fn a_stock_is_right_at_the_end_of_each_month() {
@@ -297,11 +291,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_rating_holds_whatever_order_they_came_in() {
-        let id = |n| RecordId([n; 16]);
+    fn a_rating_holds_until_the_next() {
         let sum = |parts: &[Part], measure| parts.iter().filter(|p| p.0 == measure).map(|p| p.2).sum::<i128>();
-        let both = grades(&[(20_000, id(1), 1), (20_100, id(2), 3)]);
+        let both = [held(1, 20_000, Some(20_100)), held(3, 20_100, None)].concat();
         assert_eq!((sum(&both, GRADE_A), sum(&both, GRADE_B), sum(&both, GRADE_C)), (0, 0, 1));
+        assert_eq!(held(4, 20_000, None), []);
     }
 
     #[test]

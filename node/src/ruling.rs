@@ -92,5 +92,6 @@ pub fn rule(
     record.set("count", number(case.count));
     record.set("ruling", Value::Int(i64::from(ruling as i32)));
     record.set("reason", Value::Text(reason.to_owned()));
+    record.set("revision", Value::Int(trust::next_revision(conn, &case.feed.feed.id, union)?));
     Ok(record)
 }

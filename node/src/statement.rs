@@ -72,6 +72,7 @@ impl Ledger {
         let mut record = Record::new(kind);
         record.set("union", Value::Int(i64::from(union)));
         record.set("month", Value::Int(i64::from(month)));
+        record.set("revision", Value::Int(rollups::next_revision(self.conn(), union, month)?));
         let figures = self.figures(union, month)?.into_iter();
         record.set("figures", Value::Lines(figures.map(|(measure, stated)| line(measure, stated)).collect()));
         let mut rows = feeds::of_union(self.conn(), union)?;

@@ -21,6 +21,7 @@ pub mod projection;
 pub mod quarantine;
 pub mod receipts;
 pub mod receivers;
+pub mod records;
 pub mod rollups;
 pub mod salvage;
 pub mod segments;

@@ -11,6 +11,7 @@ pub const MAX_OVER: usize = 64;
 pub const MAX_TEXT: usize = 16 * 1024;
 /// Far above any honest document, far below where counters overflow.
 pub const MAX_COUNTER: u64 = 1 << 24;
+pub const SALT: usize = 16;
 
 /// Who wrote a change to one document: derived from the feed and the record, so that a rewound database can never
 /// write as an actor it was before.
@@ -31,6 +32,8 @@ pub struct Edit {
     pub seq: u64,
     pub start_op: u64,
     pub puts: Vec<Put>,
+    /// Part of what the change's hash covers: without it, nobody can try values until a hash fits.
+    pub salt: [u8; SALT],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +100,14 @@ impl Edit {
             start_op: self.start_op,
             actors: actors.iter().map(|a| a.0.to_vec().into()).collect(),
             puts: puts.collect(),
+            salt: self.salt.to_vec().into(),
         }
         .encode_to_vec()
+    }
+
+    /// Roughly what it takes up in a document; the same wherever it is asked.
+    pub fn weight(&self) -> u64 {
+        64 + 32 * self.deps.len() as u64 + self.puts.iter().map(Put::weight).sum::<u64>()
     }
 
     /// Reads an edit of any origin. `author` is derived from where it stands, never taken from it.
@@ -139,7 +148,20 @@ impl Edit {
             before = put.field;
             puts.push(decode_put(put, author, &actors)?);
         }
-        Ok(Edit { deps, seq: wire.seq, start_op: wire.start_op, puts })
+        let salt = wire.salt[..].try_into().map_err(|_| EditError("the salt is not 16 bytes long"))?;
+        Ok(Edit { deps, seq: wire.seq, start_op: wire.start_op, puts, salt })
+    }
+}
+
+impl Put {
+    /// Its part in `Edit::weight`.
+    pub fn weight(&self) -> u64 {
+        let value = match &self.value {
+            Scalar::Text(text) => text.len(),
+            Scalar::Octets(bytes) => bytes.len(),
+            Scalar::Cleared | Scalar::Flag(_) | Scalar::Number(_) => 8,
+        };
+        (value + 8 + 20 * self.over.len()) as u64
     }
 }
 
@@ -190,6 +212,7 @@ mod tests {
                 },
                 Put { field: 5, value: Scalar::Cleared, over: vec![] },
             ],
+            salt: [6; SALT],
         }
     }
 
@@ -214,6 +237,16 @@ mod tests {
         assert_eq!(bad(|e| e.puts.reverse()), "puts out of order or twice");
         assert_eq!(bad(|e| e.puts[0].value = Scalar::Text("x".repeat(MAX_TEXT + 1))), "a value is missing or too long");
         assert_eq!(bad(|e| e.deps = vec![Hash([0; 32]); 65]), "too many deps");
+    }
+
+    #[test]
+    fn an_edit_without_a_whole_salt_is_refused() {
+        let me = Actor([1; 16]);
+        for salt in [vec![], vec![1; 15], vec![1; 17]] {
+            let mut wire = v1::Edit::decode(&edit().encode(me)[..]).unwrap();
+            wire.salt = salt.into();
+            assert_eq!(Edit::decode(&wire.encode_to_vec(), me).unwrap_err().0, "the salt is not 16 bytes long");
+        }
     }
 
     proptest! {

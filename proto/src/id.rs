@@ -140,7 +140,17 @@ impl RecordIds {
 
     pub fn next(&mut self, now_ms: i64) -> RecordId {
         let now = (now_ms.clamp(0, (1 << 48) - 1) as u64) << 12;
-        self.last = now.max(self.last + 1);
+        // At the end of all ids the last one is given again, and its record refused: it is some 8,900 years away.
+        self.last = now.max(self.last.saturating_add(1).min((1 << 60) - 1));
+        self.named()
+    }
+
+    /// The id given out last, or `after`.
+    pub fn last(&self) -> Option<RecordId> {
+        (self.last > 0).then(|| self.named())
+    }
+
+    fn named(&self) -> RecordId {
         let mut id = [0; 16];
         id[..6].copy_from_slice(&(self.last >> 12).to_be_bytes()[2..]);
         id[6] = 0x80 | (self.last >> 8 & 0x0f) as u8;

@@ -361,6 +361,7 @@ fn what_a_revoked_device_wrote() {
             ("count", "2"),
             ("ruling", "不予计入"),
             ("reason", "再查不属实"),
+            ("revision", "2"),
         ],
     );
     tree.write(CITY, entry);

@@ -101,7 +101,10 @@ fn prove(store: &Store, root: Root, id: RecordId) -> Result<Made, ProvingError> 
     store.write_blocking(Ledger::pack_all).unwrap();
     let made = store.read(|conn| {
         let shown = projection::find(conn, &id)?.expect("it counts here");
-        let mut places: Vec<_> = documents::edits(conn, &id)?.into_iter().map(|(no, seq, _)| (no, seq)).collect();
+        let mut places: Vec<_> = documents::edits(conn, "320922".parse().unwrap(), &id)?
+            .into_iter()
+            .map(|made| (made.feed, made.seq))
+            .collect();
         if places.is_empty() {
             places.push((shown.place.feed, shown.place.seq));
         }
@@ -213,7 +216,10 @@ fn a_document_says_what_all_its_edits_come_to() {
 
     // Without the edit that the others follow the signatures hold, and the document does not.
     let some = a.read(|conn| {
-        let mut places: Vec<_> = documents::edits(conn, &id)?.into_iter().map(|(no, seq, _)| (no, seq)).collect();
+        let mut places: Vec<_> = documents::edits(conn, "320922".parse().unwrap(), &id)?
+            .into_iter()
+            .map(|made| (made.feed, made.seq))
+            .collect();
         let own = mine(&a).no;
         let first = places.iter().filter(|(no, _)| *no == own).map(|(_, seq)| *seq).min();
         places.retain(|(no, seq)| *no != own || Some(*seq) != first);

@@ -138,7 +138,7 @@ fn what_cannot_be_applied_is_set_aside_and_the_rest_goes_on() {
         .unwrap();
     batches(&county).iter().flatten().for_each(|batch| give(&city, batch));
     assert_eq!(reasons(&city).len(), 2);
-    let edits = |id| city.read(move |conn| documents::edits(conn, &id)).unwrap().len();
+    let edits = |id| city.read(move |conn| documents::edits(conn, "320922".parse().unwrap(), &id)).unwrap().len();
     assert_eq!((edits(mediator), edits(dossier)), (1, 2));
     // Once the cause is gone, all of it counts.
     city.write_blocking(|ledger| {

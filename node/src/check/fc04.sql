@@ -76,7 +76,7 @@ in_force AS (
 ),
 own_use AS MATERIALIZED (
     SELECT b.record, b.owner, b.fund, b.year, b.approved_on, coalesce(sum(i.amount), 0) AS amount
-    FROM in_force b LEFT JOIN budget_lines i ON i.record = b.record
+    FROM in_force b LEFT JOIN budget_lines i ON i.record = b.record AND i.owner = b.owner
     WHERE b.n = 1
     GROUP BY b.record
 ),

@@ -59,7 +59,7 @@ head AS (
            coalesce(e.employment = 1 AND e.state >= 7
                     AND f.census_on BETWEEN e.starts_on AND coalesce(e.ended_on, e.ends_on), 0) AS in_post
     FROM latest f
-    LEFT JOIN filing_roster r ON r.record = f.record AND r.funded = 1 AND r.employment = 1
+    LEFT JOIN filing_roster r ON r.record = f.record AND r.owner = f.owner AND r.funded = 1 AND r.employment = 1
     LEFT JOIN engagement e ON e.record = r.engagement
         AND EXISTS (SELECT 1 FROM below b WHERE b.above = f.owner AND b.code = e.owner)
     LEFT JOIN mediator m ON m.record = coalesce(e.mediator, r.mediator)

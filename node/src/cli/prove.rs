@@ -90,7 +90,10 @@ fn counted(conn: &Connection, typed: &str) -> Result<Shown> {
 fn places(conn: &Connection, shown: &Shown) -> Result<Vec<(i64, u64)>> {
     Ok(match shown.record.kind.shape {
         Shape::Entry => vec![(shown.place.feed, shown.place.seq)],
-        Shape::Document => documents::edits(conn, &shown.id)?.into_iter().map(|(no, seq, _)| (no, seq)).collect(),
+        Shape::Document => documents::edits(conn, shown.place.owner, &shown.id)?
+            .into_iter()
+            .map(|made| (made.feed, made.seq))
+            .collect(),
     })
 }
 

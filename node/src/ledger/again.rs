@@ -75,24 +75,21 @@ impl Ledger {
         // What it follows is not here under any name, as where another device wrote it: the same values are put as things
         // stand now, and stand beside what that device says again.
         let puts = edit.puts.into_iter().map(|put| (put.field, put.value)).collect();
-        match document.compose(Actor::new(&into, &record), puts) {
+        match document.compose(Actor::new(&into, &record), puts, self.edit_salt()) {
             Some(anew) if !document.is_empty() => self.append(no, &again_of(operation, &into, &anew)),
             _ => Ok(()),
         }
     }
 
     fn document(&self, record: &RecordId) -> Result<Document> {
-        match documents::get(&self.conn, record)? {
-            None => Ok(Document::default()),
-            Some(row) => {
-                Document::load(&row.snapshot).map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))
-            }
-        }
+        let document = documents::load(&self.conn, self.me.union, record)?.unwrap_or_else(|| Ok(Document::default()));
+        document.map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))
     }
 
     /// How many changes to a document stand in one feed and count.
     fn edits_in(&self, no: i64, record: &RecordId) -> Result<u64> {
-        Ok(documents::edits(&self.conn, record)?.iter().filter(|(feed, ..)| *feed == no).count() as u64)
+        let made = documents::edits(&self.conn, self.me.union, record)?;
+        Ok(made.iter().filter(|made| made.feed == no).count() as u64)
     }
 
     /// Whether an edit that follows `deps` may be the next of its record in a feed.
@@ -100,8 +97,9 @@ impl Ledger {
         if quarantine::of_feed(&self.conn, no)?.iter().any(|held| held.record == *record) {
             return Ok(false);
         }
-        let last = documents::edits(&self.conn, record)?.into_iter().filter(|(feed, ..)| *feed == no);
-        let Some((.., last)) = last.max_by_key(|(_, seq, _)| *seq) else { return Ok(true) };
+        let made = documents::edits(&self.conn, self.me.union, record)?;
+        let last = made.iter().filter(|made| made.feed == no).max_by_key(|made| made.seq);
+        let Some(last) = last.map(|last| last.hash) else { return Ok(true) };
         Ok(self.document(record)?.follows(deps, &last))
     }
 }
@@ -223,22 +221,21 @@ mod tests {
         let number = kind("mediator").unwrap().number;
         let operation = |edit: &Edit| Operation::new(number, record, None, edit.encode(before), None);
 
-        let mut here = document::Document::default();
-        let shared = here.compose(before, vec![(1, Scalar::Text("a".into()))]).unwrap();
+        let mut here = Document::default();
+        let shared = here.compose(before, vec![(1, Scalar::Text("a".into()))], [1; 16]).unwrap();
         here.apply(here.fit(before, &shared).unwrap()).unwrap();
         let snapshot = here.save();
         let mut again = Again::default();
-        let mut there = document::Document::load(&snapshot).unwrap();
+        let mut there = Document::load(&snapshot).unwrap();
         for (n, text) in ["b", "c"].into_iter().enumerate() {
-            let edit = here.compose(before, vec![(1, Scalar::Text(text.into()))]).unwrap();
+            let edit = here.compose(before, vec![(1, Scalar::Text(text.into()))], [2; 16]).unwrap();
             here.apply(here.fit(before, &edit).unwrap()).unwrap();
             let moved = again.moved(&edit, n as u64);
             again.note(&from, &into, &record, &edit, &moved);
             let said = Edit::decode(&again_of(&operation(&edit), &into, &moved).payload, after).unwrap();
             there.apply(there.fit(after, &said).unwrap()).unwrap();
         }
-        let shown =
-            |document: &document::Document| document.fields()[&1].iter().map(|s| s.value.clone()).collect::<Vec<_>>();
+        let shown = |document: &Document| document.fields()[&1].iter().map(|s| s.value.clone()).collect::<Vec<_>>();
         assert_eq!(shown(&there), shown(&here));
         assert_eq!(shown(&there), [put(1, "c", &[]).value]);
     }

@@ -1,7 +1,7 @@
 //! What this device writes: into its own feeds, judged and applied like anything else.
 
 use huiliu_proto::{
-    edit::{Actor, Scalar},
+    edit::{self, Actor, Scalar},
     feed::{Feed, Scope},
     id::{Hash, RecordId},
     kind::{Author, Kind, Privacy, Reach, Shape},
@@ -20,7 +20,7 @@ use crate::{
     admission::union_at,
     clock,
     document::Document,
-    store::{Result, StoreError, documents, feeds, projection, segments, segments::Growth, trust},
+    store::{Result, StoreError, documents, feeds, projection, records, segments, segments::Growth, trust},
 };
 
 /// Operations that wait unpacked before they are packed without being asked for.
@@ -63,9 +63,9 @@ impl Ledger {
         }
         let scope = self.scope(record)?;
         let no = self.own_feed(scope)?;
-        let id = self.ids.next(self.now());
-        let salt = self.salt(record.kind);
-        self.append(no, &Operation::new(record.kind.number, id, None, record.encode(), salt))?;
+        let id = self.next_id();
+        let (salt, time) = (self.salt(record.kind), self.time_beside(&id));
+        self.append(no, &Operation::new(record.kind.number, id, time, record.encode(), salt))?;
         let alike = self.alike(record, &id)?;
         Ok(Outcome::Written { id, warnings, alike })
     }
@@ -87,7 +87,7 @@ impl Ledger {
             None => Document::default(),
             Some(id) => self.own_document(kind, &id)?,
         };
-        let record_id = id.unwrap_or_else(|| self.ids.next(self.now()));
+        let record_id = id.unwrap_or_else(|| self.next_id());
         let mut record = self.plain(kind, &record_id, &document)?;
         for (at, value) in &values {
             record.put(*at, value.clone());
@@ -102,8 +102,10 @@ impl Ledger {
         }
         let no = self.own_feed(own(kind))?;
         let author = Actor::new(&self.feed(no)?.feed.id, &record_id);
-        let Some(edit) = document.compose(author, puts) else { return Ok(Outcome::Unchanged(record_id)) };
-        let time = id.map(|_| self.now());
+        let Some(edit) = document.compose(author, puts, self.edit_salt()) else {
+            return Ok(Outcome::Unchanged(record_id));
+        };
+        let time = if id.is_some() { Some(self.now()) } else { self.time_beside(&record_id) };
         let salt = self.salt(kind);
         self.append(no, &Operation::new(kind.number, record_id, time, edit.encode(author), salt))?;
         let alike = self.alike(&record, &record_id)?;
@@ -124,7 +126,8 @@ impl Ledger {
         }
         self.touched.insert(no);
         feeds::add_tail(&self.conn, no, seq, operation)?;
-        self.apply(no, seq, operation)?;
+        self.carefully(|ledger| ledger.apply(no, seq, operation))?;
+        self.save_documents()?;
         let row = self.feed(no)?;
         row.applied = seq + 1;
         if row.size() - row.packed >= TAIL {
@@ -260,6 +263,20 @@ impl Ledger {
         }
     }
 
+    /// The time of writing, where the record's id does not tell it: ids go on from the highest, whatever the clock says.
+    fn time_beside(&self, id: &RecordId) -> Option<i64> {
+        const NEAR: u64 = 60_000;
+        let now = self.now();
+        (id.time().abs_diff(now) > NEAR).then_some(now)
+    }
+
+    /// The salt of a new edit.
+    pub(super) fn edit_salt(&self) -> [u8; edit::SALT] {
+        let mut salt = [0; edit::SALT];
+        (self.me.dice)(&mut salt);
+        salt
+    }
+
     fn salt(&self, kind: &Kind) -> Option<[u8; SALT]> {
         kind.personal.then(|| {
             let mut salt = [0; SALT];
@@ -311,18 +328,24 @@ impl Ledger {
     }
 
     fn own_document(&self, kind: &Kind, id: &RecordId) -> Result<Document> {
-        let row = documents::get(&self.conn, id)?
-            .filter(|row| row.kind == kind.number)
-            .ok_or_else(|| StoreError::Refused(format!("there is no {} {id}", kind.name)))?;
-        if row.owner != self.me.union {
-            return Err(StoreError::Refused(format!("{id} belongs to {}; only its own devices edit it", row.owner)));
+        let damaged = || StoreError::Damaged("a document's snapshot; run `rebuild`");
+        let claim = records::get(&self.conn, self.me.union, id)?.filter(|claim| claim.kind == kind.number);
+        if claim.is_some() {
+            let document = documents::load(&self.conn, self.me.union, id)?.ok_or_else(damaged)?;
+            return document.map_err(|_| damaged());
         }
-        Document::load(&row.snapshot).map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))
+        match records::of_id(&self.conn, id)?.into_iter().find(|claim| claim.kind == kind.number) {
+            Some(claim) => {
+                let owner = claim.place.owner;
+                Err(StoreError::Refused(format!("{id} belongs to {owner}; only its own devices edit it")))
+            }
+            None => Err(StoreError::Refused(format!("there is no {} {id}", kind.name))),
+        }
     }
 
     /// The document's record with its sealed fields opened: as its own union sees it.
     pub(crate) fn plain(&self, kind: &'static Kind, id: &RecordId, document: &Document) -> Result<Record> {
-        let mut record = super::apply::shown(kind, &document.fields());
+        let mut record = super::edits::shown(kind, &document.fields());
         for (at, field) in kind.fields.iter().enumerate() {
             if field.privacy == Privacy::Sealed
                 && let Some(Value::Bytes(sealed)) = &record.values()[at]

@@ -167,7 +167,7 @@ impl Ledger {
             for (at, field) in kind.fields.iter().enumerate().filter(|(_, f)| f.privacy == Privacy::Sealed) {
                 for row in projection::list(&self.conn, kind, Some(owner), None, usize::MAX >> 1)? {
                     if let Some(index) = self.blind(&row.id, field.number, row.record.values()[at].as_ref()) {
-                        projection::set_index(&self.conn, kind, field.name, &row.id, &index)?;
+                        projection::set_index(&self.conn, kind, field.name, &row, &index)?;
                     }
                 }
             }

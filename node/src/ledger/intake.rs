@@ -68,7 +68,10 @@ pub(super) fn refused(reason: Refusal, detail: impl ToString) -> Intake {
 impl Ledger {
     /// Takes in a batch from a neighbour.
     pub fn take_in(&mut self, batch: &Incoming) -> Result<Intake> {
-        let intake = match self.consider(batch) {
+        let rows = self.conn.total_changes();
+        let intake = self.consider(batch);
+        self.cost.rows += self.conn.total_changes().saturating_sub(rows);
+        let intake = match intake {
             Err(StoreError::Altered { feed, at }) => {
                 self.keep_altered(&feed, at)?;
                 refused(Refusal::Damaged, "what is stored of this feed here is not what was signed")

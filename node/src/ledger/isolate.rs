@@ -18,7 +18,7 @@ use crate::{
 
 /// Why something could not be applied; for the log.
 #[derive(Debug)]
-pub(super) struct Failure(String);
+struct Failure(String);
 
 /// Whether an error is of the machine and not of what was being applied: it would be the same with anything else.
 fn of_the_machine(error: &StoreError) -> bool {
@@ -46,12 +46,12 @@ fn of_the_machine(error: &StoreError) -> bool {
 
 impl Ledger {
     /// Does `work` so that nothing of it stays where it fails for a reason of its own.
-    pub(super) fn guarded<T>(
-        &mut self,
-        work: impl FnOnce(&mut Ledger) -> Result<T>,
-    ) -> Result<std::result::Result<T, Failure>> {
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Ledger) -> Result<T>) -> Result<std::result::Result<T, Failure>> {
+        // Documents that are open must not outlive what is undone, nor be undone with it.
+        self.save_documents()?;
         let (cells, stale) = (std::mem::take(&mut self.cells), self.stale);
         self.conn.execute_batch("SAVEPOINT guarded")?;
+        let work = |ledger: &mut Ledger| work(ledger).and_then(|done| ledger.save_documents().map(|()| done));
         let failure = match catch_unwind(AssertUnwindSafe(|| work(self))) {
             Ok(Ok(done)) => {
                 self.conn.execute_batch("RELEASE guarded")?;
@@ -68,6 +68,7 @@ impl Ledger {
         self.cells = cells;
         self.stale = stale;
         self.limits.clear();
+        self.documents.clear();
         Ok(Err(failure))
     }
 
@@ -82,22 +83,45 @@ impl Ledger {
         if whole.is_ok() {
             return Ok(());
         }
-        for (seq, operation) in (from..).zip(operations) {
-            self.apply_alone(no, seq, operation)?;
-        }
-        Ok(())
+        self.carefully(|ledger| {
+            let mut run = (from..).zip(operations);
+            run.try_for_each(|(seq, operation)| ledger.apply_alone(no, seq, operation))
+        })
     }
 
-    /// Judges and applies one operation; where that fails, it is set aside.
+    /// Does `work` with each operation under a savepoint of its own.
+    pub(super) fn carefully<T>(&mut self, work: impl FnOnce(&mut Ledger) -> Result<T>) -> Result<T> {
+        let before = std::mem::replace(&mut self.careful, true);
+        let done = work(self);
+        self.careful = before;
+        done
+    }
+
+    /// Judges and applies an operation that another one brings up, or one of a run that failed.
     pub(super) fn apply_alone(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
-        match self.guarded(|ledger| ledger.apply(no, seq, operation))? {
+        self.alone(no, seq, operation, |ledger| ledger.apply(no, seq, operation))
+    }
+
+    /// Does `work`, which is about one operation. Where it fails, that operation is set aside; but in a run that has not
+    /// failed yet, the run does.
+    pub(super) fn alone(
+        &mut self,
+        no: i64,
+        seq: u64,
+        operation: &Operation,
+        work: impl FnOnce(&mut Ledger) -> Result<()>,
+    ) -> Result<()> {
+        if !self.careful {
+            return work(self);
+        }
+        match self.guarded(work)? {
             Ok(()) => Ok(()),
             Err(failure) => self.set_aside(no, seq, operation, &failure),
         }
     }
 
     /// Keeps an operation out of everything because it could not be applied here.
-    pub(super) fn set_aside(&mut self, no: i64, seq: u64, operation: &Operation, failure: &Failure) -> Result<()> {
+    fn set_aside(&mut self, no: i64, seq: u64, operation: &Operation, failure: &Failure) -> Result<()> {
         let feed = self.feed(no)?.feed.id;
         tracing::error!(%feed, seq, why = failure.0, "an operation could not be applied and was set aside");
         self.hold(no, seq, operation, Refusal::failed())

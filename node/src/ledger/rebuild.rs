@@ -23,6 +23,7 @@ impl Ledger {
     /// operations have been done.
     pub fn rebuild(&mut self, progress: &mut dyn FnMut(u64)) -> Result<()> {
         self.cells.clear();
+        self.documents.clear();
         self.waking.clear();
         tables::fill(&self.conn)?;
         let before: Option<String> = store::meta(&self.conn, "tables")?;
@@ -50,6 +51,7 @@ impl Ledger {
         // In this order nothing is found to count no more.
         self.stale = false;
         self.save_rows()?;
+        self.save_documents()?;
         self.total()?;
         self.owe_again()
     }

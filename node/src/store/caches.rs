@@ -7,7 +7,7 @@ use super::{Result, StoreError, meta, projection};
 use crate::document::Document;
 
 /// Tables that are computed, besides the projections.
-const CACHES: [&str; 6] = ["edit", "conflict", "quarantine", "rollup", "field_day", "document"];
+const CACHES: [&str; 8] = ["record", "repeat", "edit", "conflict", "quarantine", "rollup", "field_day", "document"];
 /// Tables that this version has built in.
 const BUILT_IN: [&str; 2] = ["region", "below"];
 
@@ -34,15 +34,12 @@ pub fn digest(conn: &Connection) -> Result<Vec<(String, Hash)>> {
     Ok(all)
 }
 
-/// The columns that put a table's rows in one order.
-fn key(table: &str) -> &'static str {
-    if matches!(table, "field_day" | "below") { "1, 2" } else { "1, 2, 3" }
-}
-
 fn table_digest(conn: &Connection, table: &str) -> Result<Hash> {
     use sha2::{Digest as _, Sha256};
-    let mut statement = conn.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY {}", key(table)))?;
-    let columns = statement.column_count();
+    // The first columns of each of these tables are its key: at most four.
+    let columns = conn.prepare(&format!("SELECT * FROM \"{table}\""))?.column_count();
+    let key: Vec<String> = (1..=columns.min(4)).map(|n| n.to_string()).collect();
+    let mut statement = conn.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY {}", key.join(", ")))?;
     let mut rows = statement.query([])?;
     let mut hash = Sha256::new();
     while let Some(row) = rows.next()? {

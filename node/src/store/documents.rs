@@ -16,46 +16,69 @@ pub struct DocumentRow {
     pub snapshot: Vec<u8>,
 }
 
-pub fn get(conn: &Connection, record: &RecordId) -> Result<Option<DocumentRow>> {
-    let mut statement = conn.prepare_cached("SELECT kind, owner, snapshot FROM document WHERE record = ?1")?;
-    let row = statement.query_row([record.as_bytes()], |row| {
-        Ok(DocumentRow { kind: row.get(0)?, owner: tables::union(row.get(1)?)?, snapshot: row.get(2)? })
+pub fn get(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Option<DocumentRow>> {
+    let mut statement = conn.prepare_cached("SELECT kind, snapshot FROM document WHERE record = ?1 AND owner = ?2")?;
+    let row = statement.query_row((record.as_bytes(), i64::from(owner)), |row| {
+        Ok(DocumentRow { kind: row.get(0)?, owner, snapshot: row.get(1)? })
     });
     Ok(row.optional()?)
 }
 
 /// The document, loaded; `None` where there is none of that id.
-pub fn load(conn: &Connection, record: &RecordId) -> Result<Option<Result<Document, Misfit>>> {
-    Ok(get(conn, record)?.map(|row| Document::load(&row.snapshot)))
+pub fn load(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Option<Result<Document, Misfit>>> {
+    let Some(row) = get(conn, owner, record)? else { return Ok(None) };
+    let weights = edits(conn, owner, record)?.into_iter().map(|edit| (edit.hash, edit.weight));
+    Ok(Some(Document::load(&row.snapshot).map(|document| document.weighed(weights))))
 }
 
 pub fn put(conn: &Connection, record: &RecordId, row: &DocumentRow) -> Result<()> {
-    const SQL: &str = "INSERT INTO document (record, kind, owner, snapshot) VALUES (?1, ?2, ?3, ?4)
-        ON CONFLICT (record) DO UPDATE SET snapshot = excluded.snapshot";
-    conn.prepare_cached(SQL)?.execute((record.as_bytes(), row.kind, i64::from(row.owner), &row.snapshot))?;
+    const SQL: &str = "INSERT INTO document (record, owner, kind, snapshot) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (record, owner) DO UPDATE SET snapshot = excluded.snapshot";
+    conn.prepare_cached(SQL)?.execute((record.as_bytes(), i64::from(row.owner), row.kind, &row.snapshot))?;
     Ok(())
 }
 
-pub fn add_edit(conn: &Connection, record: &RecordId, feed: i64, seq: u64, hash: &Hash) -> Result<()> {
-    let mut statement = conn
-        .prepare_cached("INSERT INTO edit (record, feed, seq, hash) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?;
-    statement.execute((record.as_bytes(), feed, seq as i64, hash.as_bytes()))?;
+/// An operation that a document was made of, and the hash of the change it made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    pub feed: i64,
+    pub seq: u64,
+    pub hash: Hash,
+    pub weight: u64,
+}
+
+pub fn add_edit(conn: &Connection, owner: UnionNumber, record: &RecordId, made: &Made) -> Result<()> {
+    const SQL: &str = "INSERT INTO edit (record, owner, feed, seq, hash, weight) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT DO NOTHING";
+    let Made { feed, seq, hash, weight } = made;
+    let row = (record.as_bytes(), i64::from(owner), feed, *seq as i64, hash.as_bytes(), *weight as i64);
+    conn.prepare_cached(SQL)?.execute(row)?;
     Ok(())
 }
 
-/// Where the document's edits stand.
-pub fn edits(conn: &Connection, record: &RecordId) -> Result<Vec<(i64, u64, Hash)>> {
-    let mut statement = conn.prepare_cached("SELECT feed, seq, hash FROM edit WHERE record = ?1")?;
-    let rows = statement
-        .query_map([record.as_bytes()], |r| Ok((r.get(0)?, r.get::<_, i64>(1)?.unsigned_abs(), Hash(r.get(2)?))))?;
+/// What the document was made of.
+pub fn edits(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Vec<Made>> {
+    let mut statement =
+        conn.prepare_cached("SELECT feed, seq, hash, weight FROM edit WHERE record = ?1 AND owner = ?2")?;
+    let rows = statement.query_map((record.as_bytes(), i64::from(owner)), |r| {
+        let number = |at| r.get::<_, i64>(at).map(i64::unsigned_abs);
+        Ok(Made { feed: r.get(0)?, seq: number(1)?, hash: Hash(r.get(2)?), weight: number(3)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The feeds that hold its edits.
+pub fn authors(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached("SELECT DISTINCT feed FROM edit WHERE record = ?1 AND owner = ?2")?;
+    let rows = statement.query_map((record.as_bytes(), i64::from(owner)), |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The hash of the change that an operation made.
-pub fn change(conn: &Connection, record: &RecordId, feed: i64, seq: u64) -> Result<Option<Hash>> {
-    let mut statement = conn.prepare_cached("SELECT hash FROM edit WHERE record = ?1 AND feed = ?2 AND seq = ?3")?;
-    let hash = statement.query_row((record.as_bytes(), feed, seq as i64), |r| Ok(Hash(r.get(0)?)));
-    Ok(hash.optional()?)
+pub fn change(conn: &Connection, owner: UnionNumber, record: &RecordId, feed: i64, seq: u64) -> Result<Option<Hash>> {
+    const SQL: &str = "SELECT hash FROM edit WHERE record = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4";
+    let row = (record.as_bytes(), i64::from(owner), feed, seq as i64);
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |r| Ok(Hash(r.get(0)?))).optional()?)
 }
 
 /// A field on which devices disagree, with all values and who wrote each, the one shown first in front.
@@ -68,8 +91,9 @@ pub struct Conflict {
     pub values: Vec<(Scalar, Option<DeviceId>)>,
 }
 
-pub fn clear_conflicts(conn: &Connection, record: &RecordId) -> Result<()> {
-    conn.prepare_cached("DELETE FROM conflict WHERE record = ?1")?.execute([record.as_bytes()])?;
+pub fn clear_conflicts(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<()> {
+    let mut statement = conn.prepare_cached("DELETE FROM conflict WHERE record = ?1 AND owner = ?2")?;
+    statement.execute((record.as_bytes(), i64::from(owner)))?;
     Ok(())
 }
 
@@ -104,13 +128,13 @@ pub fn conflicts(conn: &Connection, record: Option<&RecordId>) -> Result<Vec<Con
     use rusqlite::types::Value;
     let mut statement = conn.prepare_cached(
         "SELECT record, kind, owner, field, value, device FROM conflict WHERE ?1 IS NULL OR record = ?1
-         ORDER BY record, field, place",
+         ORDER BY record, owner, field, place",
     )?;
     let mut rows = statement.query([record.map(|r| r.0)])?;
     let mut all: Vec<Conflict> = vec![];
     while let Some(row) = rows.next()? {
         let id = RecordId(row.get(0)?);
-        let field = row.get(3)?;
+        let (owner, field) = (tables::union(row.get(2)?)?, row.get(3)?);
         let value = match row.get::<_, Value>(4)? {
             Value::Null | Value::Real(_) => Scalar::Cleared,
             Value::Integer(v) => Scalar::Number(v),
@@ -119,14 +143,10 @@ pub fn conflicts(conn: &Connection, record: Option<&RecordId>) -> Result<Vec<Con
         };
         let device = row.get::<_, Option<[u8; 32]>>(5)?.map(DeviceId);
         match all.last_mut() {
-            Some(last) if last.record == id && last.field == field => last.values.push((value, device)),
-            _ => all.push(Conflict {
-                record: id,
-                kind: row.get(1)?,
-                owner: tables::union(row.get(2)?)?,
-                field,
-                values: vec![(value, device)],
-            }),
+            Some(last) if last.record == id && last.owner == owner && last.field == field => {
+                last.values.push((value, device))
+            }
+            _ => all.push(Conflict { record: id, kind: row.get(1)?, owner, field, values: vec![(value, device)] }),
         }
     }
     Ok(all)

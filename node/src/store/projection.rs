@@ -1,6 +1,6 @@
 //! One table a record kind, made from its declaration: what pages, checks and roll-ups read.
 //!
-//! Columns: `record`, `owner`, where the operation stands (`feed`, `seq`), then the fields under their own names; a
+//! Key: `record` and `owner`, since one union's id binds no other. Columns: `record`, `owner`, where the operation stands (`feed`, `seq`), then the fields under their own names; a
 //! sealed field has a second column `<field>_index` for the hubs that may look for duplicates. Repeated lines have a
 //! table `<kind>_<field>` of their own. Nothing here decides; `admission` has decided.
 
@@ -17,7 +17,7 @@ use huiliu_proto::{
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
 
-use super::{Result, tables};
+use super::{Result, records, tables};
 
 /// Whose record it is, and which operation said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Sql {
     fn new(kind: &Kind) -> Sql {
         let name = kind.name;
         let mut create = format!(
-            "CREATE TABLE \"{name}\" (record BLOB PRIMARY KEY, owner INTEGER NOT NULL, feed INTEGER NOT NULL, seq INTEGER NOT NULL"
+            "CREATE TABLE \"{name}\" (record BLOB NOT NULL, owner INTEGER NOT NULL, feed INTEGER NOT NULL, seq INTEGER NOT NULL"
         );
         let mut columns = vec!["record".to_owned(), "owner".into(), "feed".into(), "seq".into()];
         let mut shown = columns.clone();
@@ -95,8 +95,13 @@ impl Sql {
             let _ = write!(indexes, "CREATE INDEX \"{name}_by_owner\" ON \"{name}\" (owner);");
         }
         // Entries come in by the hundred thousand, nearly in the order of their ids: one tree instead of two.
+        create.push_str(", PRIMARY KEY (record, owner)");
         create.push_str(if kind.shape == Shape::Entry { ") STRICT, WITHOUT ROWID;" } else { ") STRICT;" });
         create.push_str(&indexes);
+        let further = ORDERED.iter().filter(|(kind, _)| *kind == name);
+        further.for_each(|(_, columns)| {
+            let _ = write!(create, "CREATE INDEX \"{name}_in_order\" ON \"{name}\" ({columns});");
+        });
         let names: Vec<String> = columns.iter().map(|c| format!("\"{c}\"")).collect();
         let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
         let insert = format!("INSERT INTO \"{name}\" ({}) VALUES ({})", names.join(", "), places.join(", "));
@@ -105,8 +110,8 @@ impl Sql {
         let shown: Vec<String> = shown.iter().map(|c| format!("\"{c}\"")).collect();
         Sql {
             create,
-            entry: format!("{insert} ON CONFLICT (record) DO NOTHING"),
-            document: format!("{insert} ON CONFLICT (record) DO UPDATE SET {}", updates.join(", ")),
+            entry: format!("{insert} ON CONFLICT (record, owner) DO NOTHING"),
+            document: format!("{insert} ON CONFLICT (record, owner) DO UPDATE SET {}", updates.join(", ")),
             select: format!("SELECT {} FROM \"{name}\"", shown.join(", ")),
             lines,
         }
@@ -116,7 +121,7 @@ impl Sql {
 /// A line's field has its own name, unless the table's own columns are called that: a finding's evidence names a record.
 fn line_column(field: &Field) -> String {
     match field.name {
-        "record" | "line" => format!("{}_named", field.name),
+        "record" | "owner" | "line" => format!("{}_named", field.name),
         name => name.to_owned(),
     }
 }
@@ -127,19 +132,28 @@ fn line_sql(kind: &Kind, at: usize, field: &Field, line: &[Field], create: &mut 
     let defs: Vec<String> = line.iter().map(|f| format!("\"{}\" {}", line_column(f), column_type(f))).collect();
     let _ = write!(
         create,
-        "CREATE TABLE \"{table}\" (record BLOB NOT NULL, line INTEGER NOT NULL, {}, PRIMARY KEY (record, line)) STRICT, WITHOUT ROWID;",
+        "CREATE TABLE \"{table}\" (record BLOB NOT NULL, owner INTEGER NOT NULL, line INTEGER NOT NULL, {}, PRIMARY KEY (record, owner, line)) STRICT, WITHOUT ROWID;",
         defs.join(", ")
     );
     for f in line.iter().filter(|f| f.index) {
         let _ = write!(create, "CREATE INDEX \"{table}_by_{0}\" ON \"{table}\" (\"{0}\");", line_column(f));
     }
     let names: Vec<String> = line.iter().map(|f| format!("\"{}\"", line_column(f))).collect();
-    let places: Vec<String> = (3..3 + line.len()).map(|n| format!("?{n}")).collect();
-    let insert =
-        format!("INSERT INTO \"{table}\" (record, line, {}) VALUES (?1, ?2, {})", names.join(", "), places.join(", "));
-    let select = format!("SELECT {} FROM \"{table}\" WHERE record = ?1 ORDER BY line", names.join(", "));
+    let places: Vec<String> = (4..4 + line.len()).map(|n| format!("?{n}")).collect();
+    let insert = format!(
+        "INSERT INTO \"{table}\" (record, owner, line, {}) VALUES (?1, ?2, ?3, {})",
+        names.join(", "),
+        places.join(", ")
+    );
+    let select = format!("SELECT {} FROM \"{table}\" WHERE record = ?1 AND owner = ?2 ORDER BY line", names.join(", "));
     (at, insert, select)
 }
+
+/// Kinds of which the record before and after another is asked for, and in which order.
+const ORDERED: [(&str, &str); 2] = [
+    ("rating", "enterprise, rated_on, record, owner"),
+    ("statement", "\"union\", month, coalesce(revision, 0), record"),
+];
 
 /// Names of all projection tables, in the order of the kinds.
 pub fn tables() -> Vec<String> {
@@ -235,9 +249,10 @@ pub fn put_entry(conn: &Connection, id: &RecordId, place: Place, record: &Record
         let mut statement = conn.prepare_cached(insert)?;
         for (number, line) in lines.iter().enumerate() {
             statement.raw_bind_parameter(1, id.as_bytes())?;
-            statement.raw_bind_parameter(2, number as i64)?;
+            statement.raw_bind_parameter(2, i64::from(place.owner))?;
+            statement.raw_bind_parameter(3, number as i64)?;
             for (n, value) in line.iter().enumerate() {
-                statement.raw_bind_parameter(3 + n, Column(value.as_ref()))?;
+                statement.raw_bind_parameter(4 + n, Column(value.as_ref()))?;
             }
             statement.raw_execute()?;
         }
@@ -247,8 +262,18 @@ pub fn put_entry(conn: &Connection, id: &RecordId, place: Place, record: &Record
 
 /// An entry that was said twice stands where it comes first.
 pub fn move_entry(conn: &Connection, kind: &Kind, id: &RecordId, place: Place) -> Result<()> {
-    let sql = format!("UPDATE \"{}\" SET feed = ?2, seq = ?3 WHERE record = ?1", kind.name);
-    conn.prepare_cached(&sql)?.execute((id.as_bytes(), place.feed, place.seq as i64))?;
+    let sql = format!("UPDATE \"{}\" SET feed = ?3, seq = ?4 WHERE record = ?1 AND owner = ?2", kind.name);
+    conn.prepare_cached(&sql)?.execute((id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64))?;
+    Ok(())
+}
+
+/// Takes a record out, with its lines.
+pub fn remove(conn: &Connection, kind: &Kind, owner: UnionNumber, id: &RecordId) -> Result<()> {
+    let lines = kind.fields.iter().filter(|f| is_lines(f)).map(|f| format!("{}_{}", kind.name, f.name));
+    for table in lines.chain([kind.name.to_owned()]) {
+        let sql = format!("DELETE FROM \"{table}\" WHERE record = ?1 AND owner = ?2");
+        conn.prepare_cached(&sql)?.execute((id.as_bytes(), i64::from(owner)))?;
+    }
     Ok(())
 }
 
@@ -264,21 +289,41 @@ pub fn put_document(
     Ok(())
 }
 
+/// A record of one owner.
+pub fn get_of(conn: &Connection, kind: &'static Kind, owner: UnionNumber, id: &RecordId) -> Result<Option<Shown>> {
+    let text = format!("{} WHERE record = ?1 AND owner = ?2", sql(kind).select);
+    let mut statement = conn.prepare_cached(&text)?;
+    let row = statement.query_row((id.as_bytes(), i64::from(owner)), |row| read(kind, row)).optional()?;
+    row.map(|row| with_lines(conn, row)).transpose()
+}
+
+/// A record whoever owns it: what a reference names. Where several unions have one of that id, the first by number.
 pub fn get(conn: &Connection, kind: &'static Kind, id: &RecordId) -> Result<Option<Shown>> {
-    let text = format!("{} WHERE record = ?1", sql(kind).select);
+    let text = format!("{} WHERE record = ?1 ORDER BY owner LIMIT 1", sql(kind).select);
     let mut statement = conn.prepare_cached(&text)?;
     let row = statement.query_row([id.as_bytes()], |row| read(kind, row)).optional()?;
     row.map(|row| with_lines(conn, row)).transpose()
 }
 
-/// The kind of a record, and the record.
+/// The kind of a record, and the record; as `get`.
 pub fn find(conn: &Connection, id: &RecordId) -> Result<Option<Shown>> {
-    for kind in kinds() {
-        if let Some(row) = get(conn, kind, id)? {
+    for held in records::of_id(conn, id)? {
+        if let Some(kind) = huiliu_proto::kind::numbered(held.kind)
+            && let Some(row) = get_of(conn, kind, held.place.owner, id)?
+        {
             return Ok(Some(row));
         }
     }
     Ok(None)
+}
+
+/// How many records of one kind and owner name `id` in a field: none, one, or more than one (2).
+pub fn naming(conn: &Connection, kind: &Kind, owner: UnionNumber, field: &str, id: &RecordId) -> Result<i64> {
+    let text = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM \"{}\" WHERE \"{field}\" = ?1 AND owner = ?2 AND record <> ?1 LIMIT 2)",
+        kind.name
+    );
+    Ok(conn.prepare_cached(&text)?.query_row((id.as_bytes(), i64::from(owner)), |row| row.get(0))?)
 }
 
 /// Records whose id begins with these hexadecimal digits: what a person types.
@@ -331,9 +376,9 @@ pub fn count(conn: &Connection, kind: &Kind, owner: Option<UnionNumber>) -> Resu
 }
 
 /// Sets the index of a sealed field once the key that opens it has arrived.
-pub fn set_index(conn: &Connection, kind: &Kind, field: &str, id: &RecordId, index: &[u8; 17]) -> Result<()> {
-    let text = format!("UPDATE \"{}\" SET \"{field}_index\" = ?2 WHERE record = ?1", kind.name);
-    conn.prepare_cached(&text)?.execute((id.as_bytes(), index))?;
+pub fn set_index(conn: &Connection, kind: &Kind, field: &str, row: &Shown, index: &[u8; 17]) -> Result<()> {
+    let text = format!("UPDATE \"{}\" SET \"{field}_index\" = ?3 WHERE record = ?1 AND owner = ?2", kind.name);
+    conn.prepare_cached(&text)?.execute((row.id.as_bytes(), i64::from(row.place.owner), index))?;
     Ok(())
 }
 
@@ -397,7 +442,7 @@ fn with_lines(conn: &Connection, mut row: Shown) -> Result<Shown> {
         let Type::Lines(fields) = &kind.fields[*at].ty else { continue };
         let mut statement = conn.prepare_cached(select)?;
         let lines = statement
-            .query_map([row.id.as_bytes()], |line| {
+            .query_map((row.id.as_bytes(), i64::from(row.place.owner)), |line| {
                 fields.iter().enumerate().map(|(n, field)| value(field, line, n)).collect::<rusqlite::Result<Vec<_>>>()
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?;

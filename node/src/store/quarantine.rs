@@ -3,6 +3,7 @@
 use huiliu_proto::{
     id::{Hash, RecordId},
     lang::Label,
+    union::UnionNumber,
     v1::Ruling,
 };
 use rusqlite::Connection;
@@ -118,7 +119,10 @@ pub fn of_kind(conn: &Connection, kind: u32) -> Result<Vec<Held>> {
 }
 
 /// Edits of one record that wait for this change.
-pub fn waiting(conn: &Connection, record: &RecordId, awaited: &Hash) -> Result<Vec<Held>> {
-    let sql = format!("{COLUMNS} WHERE record = ?1 AND awaits = ?2 ORDER BY feed, seq");
-    select(conn, &sql, (record.as_bytes(), awaited.as_bytes()))
+pub fn waiting(conn: &Connection, owner: UnionNumber, record: &RecordId, awaited: &Hash) -> Result<Vec<Held>> {
+    let sql = format!(
+        r#"{COLUMNS} WHERE record = ?1 AND awaits = ?2 AND feed IN (SELECT no FROM feed WHERE "union" = ?3)
+        ORDER BY feed, seq"#
+    );
+    select(conn, &sql, (record.as_bytes(), awaited.as_bytes(), i64::from(owner)))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use huiliu_proto::{id::RecordId, union::UnionNumber};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{Result, StoreError, tables};
 
@@ -96,19 +96,56 @@ pub fn newest(conn: &Connection, union: UnionNumber) -> Result<Option<i32>> {
     Ok(statement.query_row([i64::from(union)], |r| r.get(0))?)
 }
 
-/// Notes that a mediator was in an enterprise on a day. True where that day is new.
-pub fn add_field_day(conn: &Connection, mediator: &[u8], day: i64) -> Result<bool> {
-    let mut statement =
-        conn.prepare_cached("INSERT INTO field_day (mediator, day) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
-    Ok(statement.execute((mediator, day))? == 1)
+/// Notes that a union says a mediator was in an enterprise on a day. True where it had not said so.
+pub fn add_field_day(conn: &Connection, mediator: &[u8], day: i64, owner: UnionNumber) -> Result<bool> {
+    const SQL: &str = "INSERT INTO field_day (mediator, day, owner) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    Ok(conn.prepare_cached(SQL)?.execute((mediator, day, i64::from(owner)))? == 1)
 }
 
-/// The ratings of an enterprise in the order in which they hold: day, id, grade.
-pub fn ratings(conn: &Connection, enterprise: &[u8]) -> Result<Vec<(i64, RecordId, i64)>> {
-    let mut statement = conn
-        .prepare_cached("SELECT rated_on, record, grade FROM rating WHERE enterprise = ?1 ORDER BY rated_on, record")?;
-    let rows = statement.query_map([enterprise], |r| Ok((r.get(0)?, RecordId(r.get(1)?), r.get(2)?)))?;
+/// The union's work entry `not` is taken out. True where no other one of its says so.
+pub fn remove_field_day(
+    conn: &Connection,
+    mediator: &[u8],
+    day: i64,
+    owner: UnionNumber,
+    not: &RecordId,
+) -> Result<bool> {
+    const SQL: &str = "DELETE FROM field_day WHERE mediator = ?1 AND day = ?2 AND owner = ?3 AND NOT EXISTS (
+        SELECT 1 FROM work_entry w WHERE w.mediator = ?1 AND w.done_on = ?2 AND w.owner = ?3 AND w.record <> ?4
+        AND w.enterprise IS NOT NULL AND w.corrects IS NULL)";
+    Ok(conn.prepare_cached(SQL)?.execute((mediator, day, i64::from(owner), not.as_bytes()))? == 1)
+}
+
+/// Who says that a mediator was in an enterprise on a day.
+pub fn field_day_owners(conn: &Connection, mediator: &[u8], day: i64) -> Result<Vec<UnionNumber>> {
+    let mut statement = conn.prepare_cached("SELECT owner FROM field_day WHERE mediator = ?1 AND day = ?2")?;
+    let rows = statement.query_map((mediator, day), |r| tables::union(r.get(0)?))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A rating, as far as the order of ratings of its enterprise asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rated {
+    pub on: i64,
+    pub record: RecordId,
+    pub owner: UnionNumber,
+    pub grade: i64,
+}
+
+/// The ratings of an enterprise right before and right after one, in the order in which they hold.
+pub fn neighbours(conn: &Connection, enterprise: &[u8], of: &Rated) -> Result<(Option<Rated>, Option<Rated>)> {
+    const BEFORE: &str = "SELECT rated_on, record, owner, grade FROM rating WHERE enterprise = ?1
+        AND (rated_on, record, owner) < (?2, ?3, ?4) ORDER BY rated_on DESC, record DESC, owner DESC LIMIT 1";
+    const AFTER: &str = "SELECT rated_on, record, owner, grade FROM rating WHERE enterprise = ?1
+        AND (rated_on, record, owner) > (?2, ?3, ?4) ORDER BY rated_on, record, owner LIMIT 1";
+    let one = |sql| -> Result<Option<Rated>> {
+        let row = (enterprise, of.on, of.record.as_bytes(), i64::from(of.owner));
+        let read = |r: &Row<'_>| {
+            Ok(Rated { on: r.get(0)?, record: RecordId(r.get(1)?), owner: tables::union(r.get(2)?)?, grade: r.get(3)? })
+        };
+        Ok(conn.prepare_cached(sql)?.query_row(row, read).optional()?)
+    };
+    Ok((one(BEFORE)?, one(AFTER)?))
 }
 
 pub fn add_due(conn: &Connection, union: UnionNumber, month: i32) -> Result<()> {
@@ -155,9 +192,9 @@ pub fn statement(
 ) -> Result<BTreeMap<u32, Stated>> {
     let mut statement = conn.prepare_cached(
         r#"SELECT f.measure, f.value, coalesce(f.carry, 0), coalesce(f.shared, 0) FROM statement_figures f
-        WHERE f.value IS NOT NULL AND f.record = (
-            SELECT record FROM statement WHERE "union" = ?1 AND month = ?2 AND (?3 IS NULL OR record <> ?3)
-            ORDER BY record DESC LIMIT 1)"#,
+        WHERE f.value IS NOT NULL AND (f.record, f.owner) = (
+            SELECT record, owner FROM statement WHERE "union" = ?1 AND month = ?2 AND (?3 IS NULL OR record <> ?3)
+            ORDER BY coalesce(revision, 0) DESC, record DESC LIMIT 1)"#,
     )?;
     let rows = statement.query_map((i64::from(union), month, not.map(|r| r.0)), |r| {
         let [value, carry, shared] = [r.get::<_, i64>(1)?, r.get(2)?, r.get(3)?].map(i128::from);
@@ -168,9 +205,19 @@ pub fn statement(
 
 /// The latest statement about a union and month: its id.
 pub fn latest_statement(conn: &Connection, union: UnionNumber, month: i32) -> Result<Option<RecordId>> {
-    let mut statement =
-        conn.prepare_cached(r#"SELECT max(record) FROM statement WHERE "union" = ?1 AND month = ?2"#)?;
-    Ok(statement.query_row((i64::from(union), month), |r| r.get::<_, Option<[u8; 16]>>(0))?.map(RecordId))
+    Ok(latest(conn, union, month)?.map(|(record, _)| record))
+}
+
+/// The number that the next statement about a union and month has.
+pub fn next_revision(conn: &Connection, union: UnionNumber, month: i32) -> Result<i64> {
+    Ok(latest(conn, union, month)?.map_or(0, |(_, revision)| revision) + 1)
+}
+
+fn latest(conn: &Connection, union: UnionNumber, month: i32) -> Result<Option<(RecordId, i64)>> {
+    const SQL: &str = r#"SELECT record, coalesce(revision, 0) FROM statement WHERE "union" = ?1 AND month = ?2
+        ORDER BY coalesce(revision, 0) DESC, record DESC LIMIT 1"#;
+    let row = (i64::from(union), month);
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |r| Ok((RecordId(r.get(0)?), r.get(1)?))).optional()?)
 }
 
 #[cfg(test)]

@@ -183,32 +183,56 @@ CREATE TABLE invitation (
 
 -- Caches.
 
-CREATE TABLE document (
-  record BLOB PRIMARY KEY CHECK (length(record) = 16),
-  kind INTEGER NOT NULL,
+-- One id of one owner is one record, whatever its kind. Where several operations lay claim to it, the one that comes
+-- first in the order of a rebuild has it, whichever came first here.
+CREATE TABLE record (
+  id BLOB NOT NULL CHECK (length(id) = 16),
   owner INTEGER NOT NULL,
-  snapshot BLOB NOT NULL
+  kind INTEGER NOT NULL,
+  feed INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (id, owner)
+) STRICT, WITHOUT ROWID;
+
+-- Operations that say of a record what is said already: it counts once.
+CREATE TABLE repeat (
+  id BLOB NOT NULL,
+  owner INTEGER NOT NULL,
+  feed INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (id, owner, feed, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE document (
+  record BLOB NOT NULL CHECK (length(record) = 16),
+  owner INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  snapshot BLOB NOT NULL,
+  PRIMARY KEY (record, owner)
 ) STRICT;
 
 -- The operations a document was made of.
 CREATE TABLE edit (
   record BLOB NOT NULL,
+  owner INTEGER NOT NULL,
   feed INTEGER NOT NULL,
   seq INTEGER NOT NULL,
   hash BLOB NOT NULL,
-  PRIMARY KEY (record, feed, seq)
+  -- What it takes up, as `Edit::weight` has it.
+  weight INTEGER NOT NULL,
+  PRIMARY KEY (record, owner, feed, seq)
 ) STRICT, WITHOUT ROWID;
 
 -- Values of ASK fields where devices disagree: place 0 is the one shown first.
 CREATE TABLE conflict (
   record BLOB NOT NULL,
-  kind INTEGER NOT NULL,
   owner INTEGER NOT NULL,
   field INTEGER NOT NULL,
   place INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
   value ANY,
   device BLOB,
-  PRIMARY KEY (record, field, place)
+  PRIMARY KEY (record, owner, field, place)
 ) STRICT, WITHOUT ROWID;
 
 -- Operations that are stored and relayed but do not count, and why.
@@ -244,11 +268,12 @@ CREATE TABLE rollup (
   PRIMARY KEY ("union", measure, month)
 ) STRICT, WITHOUT ROWID;
 
--- Days a mediator spent in enterprises, each once.
+-- Days a mediator spent in enterprises, each once for each union that says so.
 CREATE TABLE field_day (
   mediator BLOB NOT NULL,
   day INTEGER NOT NULL,
-  PRIMARY KEY (mediator, day)
+  owner INTEGER NOT NULL,
+  PRIMARY KEY (mediator, day, owner)
 ) STRICT, WITHOUT ROWID;
 
 -- Unions and months whose statement is out of date.

@@ -2,7 +2,7 @@
 
 use huiliu_proto::{
     feed::Feed,
-    id::{DeviceId, Hash},
+    id::{DeviceId, FeedId, Hash},
     period::Day,
     union::UnionNumber,
     v1::Ruling,
@@ -131,7 +131,7 @@ pub fn revoked(conn: &Connection, device: &DeviceId, union: UnionNumber) -> Resu
 /// revocation does not name, and of several revocations the least.
 pub fn limit(conn: &Connection, feed: &Feed) -> Result<Option<u64>> {
     const SQL: &str = r#"SELECT min(coalesce(l.size, 0)) FROM revocation r
-        LEFT JOIN revocation_last l ON l.record = r.record AND l.feed = ?3
+        LEFT JOIN revocation_last l ON l.record = r.record AND l.owner = r.owner AND l.feed = ?3
         WHERE r.device = ?1 AND r.owner = ?2 AND r."union" = ?4"#;
     let (by, union) = (superior(feed.union), feed.union);
     let row = (feed.device.as_bytes(), i64::from(by), feed.id.as_bytes(), i64::from(union));
@@ -142,10 +142,17 @@ pub fn limit(conn: &Connection, feed: &Feed) -> Result<Option<u64>> {
 /// What the union above ruled last about an operation of a feed.
 pub fn ruling(conn: &Connection, feed: &Feed, seq: u64) -> Result<Option<Ruling>> {
     const SQL: &str = r#"SELECT ruling FROM quarantine_ruling WHERE in_feed = ?1 AND owner = ?2 AND "union" = ?4
-        AND first <= ?3 AND ?3 - first < count ORDER BY record DESC LIMIT 1"#;
+        AND first <= ?3 AND ?3 - first < count ORDER BY coalesce(revision, 0) DESC, record DESC LIMIT 1"#;
     let row = (feed.id.as_bytes(), i64::from(superior(feed.union)), seq as i64, i64::from(feed.union));
     let number: Option<i32> = conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0)).optional()?;
     Ok(number.and_then(|number| Ruling::try_from(number).ok()))
+}
+
+/// The number that a union's next ruling on a feed has.
+pub fn next_revision(conn: &Connection, feed: &FeedId, owner: UnionNumber) -> Result<i64> {
+    const SQL: &str =
+        "SELECT coalesce(max(coalesce(revision, 0)), 0) + 1 FROM quarantine_ruling WHERE in_feed = ?1 AND owner = ?2";
+    Ok(conn.prepare_cached(SQL)?.query_row((feed.as_bytes(), i64::from(owner)), |r| r.get(0))?)
 }
 
 /// A device was revoked.

@@ -75,9 +75,9 @@ impl History {
 
 fn edits(conn: &Connection, office: &Office, shown: &Shown) -> Result<Vec<Step>> {
     let kind = shown.record.kind;
-    let document = documents::load(conn, &shown.id)?.transpose()?.unwrap_or_default();
+    let document = documents::load(conn, shown.place.owner, &shown.id)?.transpose()?.unwrap_or_default();
     let mut steps: BTreeMap<(u64, Hash), Step> = BTreeMap::new();
-    for (no, seq, hash) in documents::edits(conn, &shown.id)? {
+    for documents::Made { feed: no, seq, hash, .. } in documents::edits(conn, shown.place.owner, &shown.id)? {
         let feed = feeds::by_no(conn, no)?.feed;
         let Some(operation) = feeds::operation(conn, no, seq)? else { continue };
         let Ok(edit) = Edit::decode(&operation.payload, Actor::new(&feed.id, &shown.id)) else { continue };

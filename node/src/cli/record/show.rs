@@ -59,7 +59,10 @@ impl Show {
                 }
                 None => None,
             };
-            let edits = documents::edits(conn, &id)?.len().saturating_sub(1);
+            let edits = match &shown {
+                Some(shown) => documents::edits(conn, shown.place.owner, &id)?.len().saturating_sub(1),
+                None => 0,
+            };
             let conflicts = documents::conflicts(conn, Some(&id))?;
             let held = quarantine::all(conn)?.into_iter().filter(|h| h.record == id).collect();
             Ok(Known { id, shown, origin, edits, conflicts, held })

@@ -1,0 +1,312 @@
+//! What an edit does to its document, and the documents that are kept open while a run of edits is applied.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use huiliu_proto::{
+    edit::{Actor, Edit, Put, Scalar},
+    feed::Feed,
+    id::{DeviceId, RecordId},
+    kind::{Kind, Merge, Privacy},
+    lang::Lang,
+    operation::Operation,
+    record::Record,
+    union::UnionNumber,
+    value::Value,
+};
+
+use super::Ledger;
+use crate::{
+    admission::{Reason, Refusal},
+    document::{Document, Fields, Misfit},
+    rollup,
+    store::{
+        Result, StoreError,
+        documents::{self, Conflict, DocumentRow, Made},
+        projection::{self, Place},
+        records,
+    },
+};
+
+/// Puts of one edit to fields that only a newer version knows: so many, and so many bytes of them.
+const MAX_UNKNOWN: usize = 32;
+const MAX_UNKNOWN_WEIGHT: u64 = 16 * 1024;
+
+/// Documents that were read or changed last, up to so many bytes.
+const MAX_OPEN: usize = 16 << 20;
+
+pub(super) struct Open {
+    kind: u32,
+    document: Document,
+    /// What its page shows.
+    shown: Record,
+    /// Changed since it was saved.
+    dirty: bool,
+}
+
+/// Documents kept in memory, so that a run of edits does not read and save the whole document for each.
+#[derive(Default)]
+pub(super) struct OpenDocuments {
+    open: HashMap<(UnionNumber, RecordId), (u64, Open)>,
+    /// The one used longest ago first.
+    order: BTreeMap<u64, (UnionNumber, RecordId)>,
+    turn: u64,
+    bytes: usize,
+}
+
+impl OpenDocuments {
+    fn take(&mut self, owner: UnionNumber, id: &RecordId) -> Option<Open> {
+        let (turn, open) = self.open.remove(&(owner, *id))?;
+        self.order.remove(&turn);
+        self.bytes -= open.document.footprint();
+        Some(open)
+    }
+
+    fn put(&mut self, owner: UnionNumber, id: &RecordId, open: Open) {
+        self.turn += 1;
+        self.bytes += open.document.footprint();
+        self.order.insert(self.turn, (owner, *id));
+        self.open.insert((owner, *id), (self.turn, open));
+    }
+
+    pub(super) fn forget(&mut self, owner: UnionNumber, id: &RecordId) {
+        drop(self.take(owner, id));
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = OpenDocuments { turn: self.turn, ..OpenDocuments::default() };
+    }
+}
+
+impl Ledger {
+    pub(super) fn edit(
+        &mut self,
+        feed: &Feed,
+        kind: &'static Kind,
+        place: Place,
+        operation: &Operation,
+    ) -> Result<std::result::Result<(), Refusal>> {
+        let (owner, id) = (place.owner, operation.record);
+        let author = Actor::new(&feed.id, &id);
+        let edit = match Edit::decode(&operation.payload, author) {
+            Ok(edit) => edit,
+            Err(error) => {
+                return Ok(Err(Refusal::new(Reason::Misfit, "修改内容无法读取", error.to_string())));
+            }
+        };
+        let creates = edit.deps.is_empty();
+        if creates && !id.made_by(&feed.device) {
+            return Ok(Err(Refusal::taken()));
+        }
+        if let Err(refusal) = puts_allowed(kind, &edit.puts, creates) {
+            return Ok(Err(refusal));
+        }
+        if creates {
+            let begun = match Document::default().fit(author, &edit) {
+                Ok(fitting) => fitting,
+                Err(misfit) => return Ok(Err(Refusal::misfit(&misfit))),
+            };
+            if !records::add(&self.conn, &id, kind.number, place)? {
+                return self.claimed(place, operation, None);
+            }
+            let mut document = Document::default();
+            let made = Made { feed: place.feed, seq: place.seq, hash: begun.hash(), weight: begun.weight() };
+            document.apply(begun).map_err(|_| StoreError::Damaged("a document that takes no first change"))?;
+            return self.grown(kind, &id, place, &made, None, document).map(Ok);
+        }
+        let Some(mut open) = self.open_document(owner, &id)?.filter(|open| open.kind == kind.number) else {
+            // Nothing of that kind is here for it to follow, whatever else goes by that id.
+            return Ok(Err(Refusal::misfit(&Misfit::Early(edit.deps[0]))));
+        };
+        match open.document.fit(author, &edit) {
+            Ok(fitting) => {
+                let made = Made { feed: place.feed, seq: place.seq, hash: fitting.hash(), weight: fitting.weight() };
+                open.document
+                    .apply(fitting)
+                    .map_err(|_| StoreError::Damaged("a document that takes no change it was compared with"))?;
+                self.grown(kind, &id, place, &made, Some(open.shown), open.document).map(Ok)
+            }
+            Err(misfit) => {
+                self.documents.put(owner, &id, open);
+                match misfit {
+                    Misfit::Known => records::add_repeat(&self.conn, &id, place).map(Ok),
+                    misfit => Ok(Err(Refusal::misfit(&misfit))),
+                }
+            }
+        }
+    }
+
+    /// A document has changed: it is shown, its figures move by the difference, and it is kept open.
+    fn grown(
+        &mut self,
+        kind: &'static Kind,
+        id: &RecordId,
+        place: Place,
+        made: &Made,
+        before: Option<Record>,
+        document: Document,
+    ) -> Result<()> {
+        documents::add_edit(&self.conn, place.owner, id, made)?;
+        let shown = self.show(kind, id, place, &document, before)?;
+        self.documents.put(place.owner, id, Open { kind: kind.number, document, shown, dirty: true });
+        while self.documents.bytes > MAX_OPEN
+            && let Some((_, (owner, id))) = self.documents.order.first_key_value().map(|(turn, key)| (*turn, *key))
+            && let Some(open) = self.documents.take(owner, &id)
+        {
+            self.save_document(owner, &id, &open)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a document out of the open ones, or reads it.
+    fn open_document(&mut self, owner: UnionNumber, id: &RecordId) -> Result<Option<Open>> {
+        if let Some(open) = self.documents.take(owner, id) {
+            return Ok(Some(open));
+        }
+        let Some(row) = documents::get(&self.conn, owner, id)? else { return Ok(None) };
+        self.cost.document_bytes += row.snapshot.len() as u64;
+        let damaged = StoreError::Damaged("a document's snapshot; run `rebuild`");
+        let Some(kind) = huiliu_proto::kind::numbered(row.kind) else { return Err(damaged) };
+        let Ok(document) = Document::load(&row.snapshot) else { return Err(damaged) };
+        let made = documents::edits(&self.conn, owner, id)?;
+        let document = document.weighed(made.into_iter().map(|made| (made.hash, made.weight)));
+        let shown = shown(kind, &document.fields());
+        Ok(Some(Open { kind: row.kind, document, shown, dirty: false }))
+    }
+
+    fn save_document(&mut self, owner: UnionNumber, id: &RecordId, open: &Open) -> Result<()> {
+        if open.dirty {
+            let snapshot = open.document.save();
+            self.cost.document_bytes += snapshot.len() as u64;
+            documents::put(&self.conn, id, &DocumentRow { kind: open.kind, owner, snapshot })?;
+        }
+        Ok(())
+    }
+
+    /// Writes the open documents that changed: before anything may be undone or looked at without them.
+    pub(super) fn save_documents(&mut self) -> Result<()> {
+        let mut documents = std::mem::take(&mut self.documents);
+        for (owner, id) in documents.order.values() {
+            if let Some((_, open)) = documents.open.get_mut(&(*owner, *id)) {
+                self.save_document(*owner, id, open)?;
+                open.dirty = false;
+            }
+        }
+        self.documents = documents;
+        Ok(())
+    }
+
+    /// Shows a document as it now stands, with its open conflicts, and counts the difference.
+    fn show(
+        &mut self,
+        kind: &'static Kind,
+        id: &RecordId,
+        place: Place,
+        document: &Document,
+        before: Option<Record>,
+    ) -> Result<Record> {
+        let fields = document.fields();
+        let record = shown(kind, &fields);
+        let sealed = kind.fields.iter().position(|f| f.privacy == Privacy::Sealed);
+        let index = sealed.and_then(|at| self.blind(id, kind.fields[at].number, record.values()[at].as_ref()));
+        projection::put_document(&self.conn, id, place, &record, index.as_ref())?;
+        if before.is_some() {
+            documents::clear_conflicts(&self.conn, place.owner, id)?;
+        }
+        for (field, values) in &fields {
+            let ask = kind.field_numbered(*field).is_some_and(|at| kind.fields[at].merge == Merge::Ask);
+            if !ask || values.iter().all(|v| v.value == values[0].value) {
+                continue;
+            }
+            let mut all = vec![];
+            for value in values {
+                all.push((value.value.clone(), self.device_of(place.owner, id, &value.put.actor)?));
+            }
+            let (kind, owner) = (kind.number, place.owner);
+            documents::add_conflict(&self.conn, &Conflict { record: *id, kind, owner, field: *field, values: all })?;
+        }
+        if let Some(before) = before {
+            self.count(place.owner, rollup::parts(&before, place.owner), -1);
+        }
+        self.count(place.owner, rollup::parts(&record, place.owner), 1);
+        Ok(record)
+    }
+
+    fn device_of(&mut self, owner: UnionNumber, id: &RecordId, actor: &Actor) -> Result<Option<DeviceId>> {
+        for no in documents::authors(&self.conn, owner, id)? {
+            let feed = Arc::clone(&self.feed(no)?.feed);
+            if Actor::new(&feed.id, id) == *actor {
+                return Ok(Some(feed.device));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The winner of each field, as a record. Fields that only a newer version knows are passed over.
+pub(crate) fn shown(kind: &'static Kind, fields: &Fields) -> Record {
+    let mut record = Record::new(kind);
+    for (number, values) in fields {
+        let (Some(at), Some(first)) = (kind.field_numbered(*number), values.first()) else { continue };
+        if let Some(value) = value(&first.value) {
+            record.put(at, Some(value));
+        }
+    }
+    record
+}
+
+pub(crate) fn value(scalar: &Scalar) -> Option<Value> {
+    Some(match scalar {
+        Scalar::Cleared => return None,
+        Scalar::Flag(v) => Value::Bool(*v),
+        Scalar::Number(v) => Value::Int(*v),
+        Scalar::Text(v) => Value::Text(v.clone()),
+        Scalar::Octets(v) => Value::Bytes(v.clone()),
+    })
+}
+
+/// The rules of each field that is put, and that a new document has what it must have.
+pub(crate) fn puts_allowed(kind: &'static Kind, puts: &[Put], creates: bool) -> Result<(), Refusal> {
+    let unknown = puts.iter().filter(|put| kind.field_numbered(put.field).is_none());
+    let (count, weight) = unknown.fold((0, 0), |(count, sum), put| (count + 1, sum + put.weight()));
+    if count > MAX_UNKNOWN || weight > MAX_UNKNOWN_WEIGHT {
+        return Err(Refusal::new(
+            Reason::Newer,
+            "含有过多本版本不认识的字段；升级本机程序后自动处理",
+            "it holds more fields that only a newer version knows than are taken; upgrade this program",
+        ));
+    }
+    for put in puts {
+        let Some(at) = kind.field_numbered(put.field) else { continue };
+        let field = &kind.fields[at];
+        let rule = |zh: String, en: String| Err(Refusal::new(Reason::Rule, zh, en));
+        match value(&put.value) {
+            None if field.required => {
+                return rule(
+                    format!("“{}”为必填项，不能清空", field.label.zh),
+                    format!("{} is required and cannot be emptied", field.label.en),
+                );
+            }
+            None => {}
+            Some(Value::Text(_)) if field.privacy == Privacy::Sealed => {
+                return rule(format!("“{}”未加密", field.label.zh), format!("{} is not sealed", field.label.en));
+            }
+            Some(value) => {
+                if let Err(refusal) = field.check(&value) {
+                    return rule(refusal.say(Lang::Zh), refusal.say(Lang::En));
+                }
+            }
+        }
+    }
+    let missing = kind.fields.iter().find(|f| f.required && !puts.iter().any(|p| p.field == f.number));
+    match missing {
+        Some(field) if creates => Err(Refusal::new(
+            Reason::Rule,
+            format!("缺少必填项“{}”", field.label.zh),
+            format!("{} is required", field.label.en),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,179 @@
+//! One id of one owner is one record. Where several operations lay claim to an id, the one that comes first in the order
+//! of a rebuild has it, at every level and whatever came first there.
+
+use std::sync::Arc;
+
+use huiliu_proto::{
+    id::RecordId,
+    kind::{self, Shape},
+    operation::Operation,
+    record::Record,
+    union::UnionNumber,
+};
+
+use super::{Ledger, entries::Turn};
+use crate::{
+    admission::{Reason, Refusal},
+    rollup,
+    store::{
+        Result, StoreError,
+        projection::{self, Place},
+        quarantine, records,
+    },
+};
+
+/// Kinds that decide about other operations: where one of them has to be taken back, all is computed again. Only hubs
+/// write them.
+const DECIDING: [&str; 5] = ["enrolment", "revocation", "quarantine_ruling", "key_grant", "key_return"];
+
+impl Ledger {
+    /// An operation whose id is taken. Said again by its own union after a restored backup, an entry counts once, where
+    /// it stands first. With other contents the one that stands first counts, and only this record is made again.
+    pub(super) fn claimed(
+        &mut self,
+        place: Place,
+        operation: &Operation,
+        entry: Option<&Record>,
+    ) -> Result<std::result::Result<(), Refusal>> {
+        let id = operation.record;
+        let Some(there) = records::get(&self.conn, place.owner, &id)? else {
+            return Err(StoreError::Damaged("a record id that is taken by nobody; run `rebuild`"));
+        };
+        let first = self.precedes(place, there.place)?;
+        let same = match entry.filter(|record| record.kind.number == there.kind) {
+            Some(record) => {
+                projection::get_of(&self.conn, record.kind, place.owner, &id)?.is_some_and(|row| row.record == *record)
+            }
+            None => false,
+        };
+        match (same, first) {
+            (true, false) => records::add_repeat(&self.conn, &id, place)?,
+            (true, true) => {
+                records::add_repeat(&self.conn, &id, there.place)?;
+                records::move_to(&self.conn, &id, place)?;
+                if let Some(record) = entry {
+                    projection::move_entry(&self.conn, record.kind, &id, place)?;
+                }
+            }
+            (false, true) => self.make_again(place, operation)?,
+            (false, false) => return Ok(Err(Refusal::taken())),
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether an operation comes before another when all is computed again.
+    pub(super) fn precedes(&mut self, one: Place, other: Place) -> Result<bool> {
+        let (a, b) = (self.feed(one.feed)?.order(), self.feed(other.feed)?.order());
+        Ok((a, one.seq) < (b, other.seq))
+    }
+
+    /// Takes a record out of everything, and judges all operations under its id again, `newcomer` among them, in the
+    /// order of a rebuild. That happens at most once for each feed of the owner.
+    fn make_again(&mut self, place: Place, newcomer: &Operation) -> Result<()> {
+        let (owner, id) = (place.owner, newcomer.record);
+        let mut all = vec![];
+        for (no, seq) in records::operations(&self.conn, owner, &id)? {
+            all.push((self.feed(no)?.order(), seq, no));
+        }
+        all.push((self.feed(place.feed)?.order(), place.seq, place.feed));
+        all.sort_unstable();
+        all.dedup();
+        self.take_out(owner, &id)?;
+        let mut near = Near::default();
+        for (_, seq, no) in all {
+            let operation = match (no, seq) == (place.feed, place.seq) {
+                true => newcomer.clone(),
+                false => match near.operation(self, no, seq)? {
+                    Some(operation) => operation,
+                    None => continue,
+                },
+            };
+            self.apply_alone(no, seq, &operation)?;
+        }
+        Ok(())
+    }
+
+    fn take_out(&mut self, owner: UnionNumber, id: &RecordId) -> Result<()> {
+        let there = records::get(&self.conn, owner, id)?;
+        let kind = there.and_then(|there| kind::numbered(there.kind));
+        if let (Some(there), Some(kind)) = (there, kind)
+            && let Some(row) = projection::get_of(&self.conn, kind, owner, id)?
+        {
+            match kind.shape {
+                Shape::Entry => self.count_entry(id, there.place, &row.record, Turn::Out)?,
+                Shape::Document => self.count(owner, rollup::parts(&row.record, owner), -1),
+            }
+            projection::remove(&self.conn, kind, owner, id)?;
+            self.stale |= DECIDING.contains(&kind.name);
+        }
+        self.documents.forget(owner, id);
+        records::forget(&self.conn, owner, id)
+    }
+
+    /// An edit was applied: those that waited for it are judged again, and those that waited for them.
+    pub(super) fn take_up_waiting(&mut self, owner: UnionNumber, id: &RecordId, no: i64, seq: u64) -> Result<()> {
+        let mut applied = vec![(no, seq)];
+        let mut near = Near::default();
+        while let Some((no, seq)) = applied.pop() {
+            let change = crate::store::documents::change(&self.conn, owner, id, no, seq)?;
+            let Some(change) = change else { continue };
+            for held in quarantine::waiting(&self.conn, owner, id, &change)? {
+                let Some(operation) = near.operation(self, held.feed, held.seq)? else { continue };
+                quarantine::remove(&self.conn, held.feed, held.seq)?;
+                self.take_up(held.feed, held.seq, &operation)?;
+                if crate::store::documents::change(&self.conn, owner, id, held.feed, held.seq)?.is_some() {
+                    applied.push((held.feed, held.seq));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges an edit that waited; those that wait for it are the caller's.
+    fn take_up(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
+        let feed = Arc::clone(&self.feed(no)?.feed);
+        let place = Place { owner: feed.union, feed: no, seq };
+        self.alone(no, seq, operation, |ledger| {
+            let judged = match crate::admission::kind_in(&feed, operation) {
+                Ok(kind) => ledger.edit(&feed, kind, place, operation)?,
+                Err(refusal) => Err(refusal),
+            };
+            match judged {
+                Ok(()) => Ok(()),
+                Err(refusal) => ledger.hold(no, seq, operation, refusal),
+            }
+        })
+    }
+}
+
+impl Refusal {
+    pub(super) fn taken() -> Refusal {
+        Refusal::new(
+            Reason::Id,
+            "记录编号已被另一条内容不同的记录使用，或不是该设备所能生成的；请与填报单位核对",
+            "the record id is taken by another record, or could not have been made by this device",
+        )
+    }
+}
+
+/// Operations read one by one that lie near each other: a segment is unpacked once for all of them.
+#[derive(Default)]
+pub(super) struct Near {
+    no: i64,
+    from: u64,
+    operations: Vec<Operation>,
+}
+
+impl Near {
+    pub(super) fn operation(&mut self, ledger: &mut Ledger, no: i64, seq: u64) -> Result<Option<Operation>> {
+        let here = |near: &Near| {
+            let at = usize::try_from(seq.checked_sub(near.from)?).ok()?;
+            (near.no == no).then(|| near.operations.get(at).cloned()).flatten()
+        };
+        if let Some(operation) = here(self) {
+            return Ok(Some(operation));
+        }
+        *self = Near { no, from: seq, operations: ledger.counted_from(no, seq)? };
+        Ok(here(self))
+    }
+}

@@ -1,0 +1,91 @@
+//! Which operation has which record id: one id of one owner is one record, whatever its kind.
+
+use huiliu_proto::{id::RecordId, union::UnionNumber};
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::{Result, projection::Place, tables};
+
+/// Who has an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    pub kind: u32,
+    pub place: Place,
+}
+
+fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
+    let place =
+        Place { owner: tables::union(row.get(0)?)?, feed: row.get(2)?, seq: row.get::<_, i64>(3)?.unsigned_abs() };
+    Ok(Claim { kind: row.get(1)?, place })
+}
+
+/// Gives an id of the place's owner to the operation there. False where it is taken; then nothing changes.
+pub fn add(conn: &Connection, id: &RecordId, kind: u32, place: Place) -> Result<bool> {
+    const SQL: &str =
+        "INSERT INTO record (id, owner, kind, feed, seq) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    let row = (id.as_bytes(), i64::from(place.owner), kind, place.feed, place.seq as i64);
+    Ok(conn.prepare_cached(SQL)?.execute(row)? == 1)
+}
+
+pub fn get(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<Option<Claim>> {
+    let mut statement =
+        conn.prepare_cached("SELECT owner, kind, feed, seq FROM record WHERE id = ?1 AND owner = ?2")?;
+    Ok(statement.query_row((id.as_bytes(), i64::from(owner)), claim).optional()?)
+}
+
+/// All records of that id, by their owners' numbers: more than one only where somebody contrived it.
+pub fn of_id(conn: &Connection, id: &RecordId) -> Result<Vec<Claim>> {
+    let mut statement =
+        conn.prepare_cached("SELECT owner, kind, feed, seq FROM record WHERE id = ?1 ORDER BY owner")?;
+    let rows = statement.query_map([id.as_bytes()], claim)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The record stands somewhere else now.
+pub fn move_to(conn: &Connection, id: &RecordId, place: Place) -> Result<()> {
+    const SQL: &str = "UPDATE record SET feed = ?3, seq = ?4 WHERE id = ?1 AND owner = ?2";
+    let row = (id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64);
+    conn.prepare_cached(SQL)?.execute(row)?;
+    Ok(())
+}
+
+/// An operation that says what the record says already.
+pub fn add_repeat(conn: &Connection, id: &RecordId, place: Place) -> Result<()> {
+    const SQL: &str = "INSERT INTO repeat (id, owner, feed, seq) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    conn.prepare_cached(SQL)?.execute((id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64))?;
+    Ok(())
+}
+
+/// It does so no more: it is where the record stands.
+pub fn remove_repeat(conn: &Connection, id: &RecordId, place: Place) -> Result<()> {
+    const SQL: &str = "DELETE FROM repeat WHERE id = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4";
+    conn.prepare_cached(SQL)?.execute((id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64))?;
+    Ok(())
+}
+
+/// Every operation of the owner's feeds that is known to be about this id, whatever became of it.
+pub fn operations(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<Vec<(i64, u64)>> {
+    const SQL: &str = r#"SELECT feed, seq FROM record WHERE id = ?1 AND owner = ?2
+        UNION SELECT feed, seq FROM repeat WHERE id = ?1 AND owner = ?2
+        UNION SELECT feed, seq FROM edit WHERE record = ?1 AND owner = ?2
+        UNION SELECT q.feed, q.seq FROM quarantine q JOIN feed f ON f.no = q.feed
+            WHERE q.record = ?1 AND f."union" = ?2"#;
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement
+        .query_map((id.as_bytes(), i64::from(owner)), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Forgets all that `operations` names, but for the projection.
+pub fn forget(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<()> {
+    for sql in [
+        "DELETE FROM record WHERE id = ?1 AND owner = ?2",
+        "DELETE FROM repeat WHERE id = ?1 AND owner = ?2",
+        "DELETE FROM edit WHERE record = ?1 AND owner = ?2",
+        "DELETE FROM conflict WHERE record = ?1 AND owner = ?2",
+        "DELETE FROM document WHERE record = ?1 AND owner = ?2",
+        r#"DELETE FROM quarantine WHERE record = ?1 AND feed IN (SELECT no FROM feed WHERE "union" = ?2)"#,
+    ] {
+        conn.prepare_cached(sql)?.execute((id.as_bytes(), i64::from(owner)))?;
+    }
+    Ok(())
+}
