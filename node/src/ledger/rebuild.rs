@@ -197,7 +197,7 @@ fn unreadable(error: &StoreError) -> bool {
         StoreError::Sqlite(error) => {
             damaged(error)
                 || !matches!(error, rusqlite::Error::SqliteFailure(..))
-                || error.to_string().contains("no such")
+                || error.to_string().contains("no such table")
         }
         StoreError::Damaged(_)
         | StoreError::Altered { .. }

@@ -144,15 +144,13 @@ pub fn by_no(conn: &Connection, no: i64) -> Result<FeedRow> {
 
 /// Whether the row says of the feed what its header says: whoever reads a column believes the header.
 pub fn as_said(conn: &Connection, row: &FeedRow) -> Result<bool> {
-    const SQL: &str = r#"SELECT id, "union", device, size, head_time FROM feed WHERE no = ?1"#;
+    const SQL: &str = r#"SELECT id, "union", device, size FROM feed WHERE no = ?1"#;
     let feed = &row.feed;
-    let head_time = row.head.as_ref().map_or(0, |head| head.time);
     Ok(conn.prepare_cached(SQL)?.query_row([row.no], |r| {
         Ok(r.get::<_, Vec<u8>>(0)? == feed.id.to_vec()
             && r.get::<_, i64>(1)? == i64::from(feed.union)
             && r.get::<_, Vec<u8>>(2)? == feed.device.to_vec()
-            && r.get::<_, i64>(3)? == row.size() as i64
-            && r.get::<_, i64>(4)? == head_time)
+            && r.get::<_, i64>(3)? == row.size() as i64)
     })?)
 }
 
