@@ -19,11 +19,13 @@ use crate::{
     },
 };
 
+/// Written in one job.
+const STATEMENTS: usize = 16;
 /// With more feeds than this, a statement names them by their digest alone.
 const MOST_LISTED: usize = 64;
 
 impl Ledger {
-    /// Writes the statements that are out of date. Returns how many.
+    /// Writes statements that are out of date, a bounded number. Returns how many.
     pub fn write_statements(&mut self) -> Result<usize> {
         let me = self.me().union;
         if me.level() != Level::Province {
@@ -37,17 +39,22 @@ impl Ledger {
                 written += 1;
             }
             rollups::clear_due(self.conn(), union, month)?;
+            if written == STATEMENTS {
+                break;
+            }
         }
         Ok(written)
     }
 
-    /// What is done before an exchange and while one lasts: statements, key grants, packing and signing.
-    pub fn tend(&mut self) -> Result<()> {
+    /// What is done before an exchange and while one lasts: statements, key grants, packing and signing. Of much a bounded
+    /// part; then it says that there is more.
+    pub fn tend(&mut self) -> Result<bool> {
+        let mut more = false;
         if !self.revoked()? {
-            self.write_statements()?;
+            more = self.write_statements()? == STATEMENTS;
             self.grant_keys()?;
         }
-        self.pack_all()
+        Ok(self.pack_some()? || more)
     }
 
     /// What the records say now: a union's own figures of a month that do not travel further.

@@ -57,6 +57,10 @@ fn clock() -> clock::Clock {
 }
 
 fn enterprise(ledger: &mut Ledger, name: &str) -> Result<RecordId, StoreError> {
+    enterprise_with(ledger, name, &[])
+}
+
+fn enterprise_with(ledger: &mut Ledger, name: &str, more: &[(&str, &str)]) -> Result<RecordId, StoreError> {
     let kind = kind("enterprise").unwrap();
     let fields = [
         ("name", name),
@@ -65,7 +69,7 @@ fn enterprise(ledger: &mut Ledger, name: &str) -> Result<RecordId, StoreError> {
         ("industry", "制造业"),
         ("ownership", "民营"),
     ];
-    let values = fields.iter().map(|(field, text)| {
+    let values = fields.iter().chain(more).map(|(field, text)| {
         let at = kind.field(field).unwrap();
         (at, Some(kind.fields[at].parse(text).unwrap_or_else(|refusal| panic!("{refusal:?}"))))
     });
@@ -188,6 +192,32 @@ fn a_transaction_that_sqlite_gives_up_is_not_half_written() {
     assert!(matches!(answers[0], Err(StoreError::Undone)), "{answers:?}");
     assert!(answers[2].is_ok(), "it had not run yet, and is run in the next transaction: {answers:?}");
     assert_eq!((names(&store), machine.signed()), (1, vec![1]));
+    drop(store);
+    machine.verify();
+}
+
+/// Large operations: a job packs a bounded part of them, and others' writes come between.
+#[test]
+fn one_job_packs_a_bounded_part() {
+    let machine = Machine::new();
+    let store = machine.store(Threads::Inline);
+    store
+        .write_blocking(|ledger| {
+            // 500 characters of three bytes, in 900 records.
+            let long = "一".repeat(500);
+            (0..900).try_for_each(|n| enterprise_with(ledger, &format!("甲{n}公司"), &[("remarks", &long)]).map(drop))
+        })
+        .unwrap();
+    let unpacked = |store: &Store| {
+        store.read(|conn| Ok(feeds::owned(conn)?.iter().map(|feed| feed.size() - feed.packed).sum::<u64>())).unwrap()
+    };
+    let all = unpacked(&store);
+    let mut jobs = 0;
+    while store.write_blocking(Ledger::pack_some).unwrap() {
+        jobs += 1;
+        assert!(unpacked(&store) < all);
+    }
+    assert!(jobs > 0 && unpacked(&store) == 0, "{jobs} jobs");
     drop(store);
     machine.verify();
 }

@@ -25,6 +25,9 @@ use crate::{
 
 /// Operations that wait unpacked before they are packed without being asked for.
 const TAIL: u64 = 1024;
+/// Bytes that one job packs, and what an operation counts for besides its payload: some milliseconds.
+const PACKED: usize = 1 << 20;
+const OPERATION: usize = 128;
 /// A head is signed anew once a day, so that "nothing new" can be told from "not heard of".
 const HEAD_LIFE: i64 = 24 * 3_600_000;
 
@@ -131,16 +134,27 @@ impl Ledger {
         let row = self.feed(no)?;
         row.applied = seq + 1;
         if row.size() - row.packed >= TAIL {
-            self.pack(no)?;
+            // A segment; of large operations the rest waits for the next.
+            self.pack(no, &mut 1)?;
         }
         Ok(())
     }
 
-    /// Packs what waits unpacked and signs the heads, in all own feeds; heads that grow old are signed anew.
+    /// Packs all that waits unpacked, however much it is; where others wait for the writer, `pack_some` is called.
     pub fn pack_all(&mut self) -> Result<()> {
+        while self.pack_some()? {}
+        Ok(())
+    }
+
+    /// Packs what waits unpacked and signs the heads, in all own feeds; heads that grow old are signed anew. Of much a bounded
+    /// part; then it says that there is more.
+    pub fn pack_some(&mut self) -> Result<bool> {
         let own: Vec<i64> = feeds::owned(&self.conn)?.into_iter().map(|f| f.no).collect();
+        let mut room = PACKED;
         for no in own {
-            self.pack(no)?;
+            if !self.pack(no, &mut room)? {
+                return Ok(true);
+            }
             let now = self.now();
             let row = self.feed(no)?.clone();
             if let Some(head) = &row.head
@@ -151,18 +165,22 @@ impl Ledger {
                 self.sign(no, size)?;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
-    pub(super) fn pack(&mut self, no: i64) -> Result<()> {
+    /// Packs what waits in a feed, segment by segment, while there is room for more bytes. Says whether that was all.
+    pub(super) fn pack(&mut self, no: i64, room: &mut usize) -> Result<bool> {
         let row = self.feed(no)?;
         let (mut packed, size) = (row.packed, row.size());
         if packed == size {
-            return Ok(());
+            return Ok(true);
         }
         let device = self.me.device();
         let mut edge = feeds::edge_at(&self.conn, no, packed)?;
         while packed < size {
+            if *room == 0 {
+                return Ok(false);
+            }
             let operations = feeds::tail(&self.conn, no, packed)?;
             if operations.is_empty() {
                 return Err(StoreError::Damaged("an own feed's unpacked operations"));
@@ -170,6 +188,7 @@ impl Ledger {
             let start = edge.clone();
             for operation in &operations {
                 edge.push(operation.leaf());
+                *room = room.saturating_sub(OPERATION + operation.payload.len());
             }
             let bytes = segment::pack(&operations)?;
             let head = self.head(no, edge.size(), edge.root())?;
@@ -184,7 +203,7 @@ impl Ledger {
             row.head = Some(head);
             self.touched.insert(no);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn sign(&mut self, no: i64, size: u64) -> Result<()> {

@@ -399,7 +399,7 @@ impl Ledger {
         feeds::update(&self.conn, &shorter, self.now())?;
         self.rebuild(&mut |_| ())?;
         if row.own {
-            self.pack(no)?;
+            self.pack(no, &mut { usize::MAX })?;
             self.go_on_anew(&row)?;
             self.say_again(&row, cut)?;
             return self.say_orphans_again();
