@@ -16,6 +16,7 @@ pub mod feeds;
 pub mod filings;
 pub mod functions;
 pub mod invitations;
+pub mod mend;
 pub mod migrations;
 pub mod projection;
 pub mod quarantine;

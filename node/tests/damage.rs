@@ -113,6 +113,49 @@ fn verify_backup_and_rebuild_agree_about_a_damaged_file() {
     assert!(seen > 0 && mended > 0, "{seen} seen, {mended} mended");
 }
 
+/// A program that has the database open is not held up: rows that differ are put right beside it.
+#[test]
+fn computed_tables_are_mended_beside_a_program_that_serves() {
+    let union = Union::new();
+    fill(&union);
+    let good = list(&union);
+    let home = Home::open(&union.home()).expect("a home");
+    let store = home.store(clock::system(), clock::dice(), Threads::Own).expect("its store");
+    let spoil = rusqlite::Connection::open(home.database()).expect("it is a database");
+    spoil
+        .execute_batch(
+            "UPDATE enterprise SET name = '别处' WHERE seq < 20; DELETE FROM below WHERE above = 320900;
+             DELETE FROM enterprise WHERE seq = 30; UPDATE rollup SET total_low = total_low + 7;
+             UPDATE document SET snapshot = x'00' WHERE record = (SELECT max(record) FROM document);",
+        )
+        .expect("it can be altered");
+    drop(spoil);
+    assert_ne!(list(&union), good);
+    assert_eq!(union.run(&["verify"]).code, 3);
+    let rebuilt = union.run(&["rebuild"]);
+    assert_eq!(rebuilt.code, 0, "{}", rebuilt.err);
+    assert_eq!(list(&union), good);
+    assert_eq!(union.run(&["verify"]).code, 0);
+    // The program that served goes on with what is there now.
+    let written = store.write_blocking(|ledger| {
+        let kind = kind("enterprise").expect("a kind");
+        let name = kind.field("name").expect("a field");
+        let row = huiliu_node::store::projection::list(ledger.conn(), kind, None, None, 1)?.remove(0);
+        ledger.write_document(kind, Some(row.id), vec![(name, kind.fields[name].parse("改名公司").ok())])
+    });
+    written.expect("it goes on");
+    assert_eq!(union.run(&["verify"]).code, 0);
+    // What cannot be mended row by row needs the file for itself, and says so.
+    let spoil = rusqlite::Connection::open(home.database()).expect("it is a database");
+    spoil.execute_batch("DROP INDEX feed_by_union").expect("it can be altered");
+    drop(spoil);
+    let refused = union.run(&["rebuild"]);
+    assert!(refused.code == 1 && refused.err.contains("serve"), "{}", refused.err);
+    drop(store);
+    assert_eq!(union.run(&["rebuild"]).code, 0);
+    assert_eq!(union.run(&["verify"]).code, 0);
+}
+
 /// What `rebuild` used to leave as it was: built-in tables and indexes.
 #[test]
 fn built_in_tables_and_indexes_are_mended() {

@@ -14,12 +14,15 @@ use crate::{
     identity::Home,
     ledger::{self, Me, Problem},
     store::{
-        self,
+        self, StoreError,
         backup::{self, Place},
-        feeds, invitations, migrations,
-        salvage::salvage,
+        caches, feeds, invitations, mend, migrations,
+        salvage::{broken_pages, inspect, salvage},
     },
 };
+
+/// How often a database that others write to meanwhile is held against a rebuild.
+const TURNS: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub struct Rebuild {}
@@ -38,8 +41,12 @@ impl Rebuild {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let home = desk.home()?;
         let me = home.me(desk.clock.clone(), desk.dice.clone())?;
-        // From here on no other process opens the store: one that serves is not to be held up, nor to be robbed of its file.
-        let place = Place::take(&home.database())?;
+        // From here on no other process opens the store. Beside one that serves, which is not to be held up nor to be robbed
+        // of its file, what differs is put right row by row.
+        let place = match Place::take(&home.database()) {
+            Err(StoreError::InUse) => return beside(desk, &home, &me),
+            place => place?,
+        };
         place.is_free()?;
         let copy = home.dir.join("rebuild.tmp");
         let removed = Copy::new(&copy);
@@ -59,15 +66,50 @@ impl Rebuild {
             drop(Copy::new(&old));
         }
         drop((removed, removed_fresh, place));
-        desk.answer(
-            || serde_json::json!({ "operations": total }),
-            || match desk.lang {
-                Lang::Zh => format!("已由 {total} 条日志重算全部表和汇总"),
-                Lang::En => format!("tables and totals computed again from {total} operations"),
-            },
-        )?;
-        Ok(Exit::Done)
+        done(desk, total)
     }
+}
+
+fn done(desk: &Desk, total: u64) -> Result<Exit> {
+    desk.answer(
+        || serde_json::json!({ "operations": total }),
+        || match desk.lang {
+            Lang::Zh => format!("已由 {total} 条日志重算全部表和汇总"),
+            Lang::En => format!("tables and totals computed again from {total} operations"),
+        },
+    )?;
+    Ok(Exit::Done)
+}
+
+/// Rebuilds a copy, and changes the rows in which the database differs from it; again, for what moved meanwhile. What this
+/// cannot mend needs the file for itself: damaged pages, tables of another version, what Huiliu does not make.
+fn beside(desk: &Desk, home: &Home, me: &Me) -> Result<Exit> {
+    let database = home.database();
+    let _held = backup::shared(&database)?;
+    let (copy, fresh) = (home.dir.join("rebuild.tmp"), home.dir.join("rebuild.new"));
+    for _ in 0..TURNS {
+        let (_removed, _removed_fresh) = (Copy::new(&copy), Copy::new(&fresh));
+        let conn = store::copy_of(&database, &copy)?;
+        if migrations::needed(migrations::recognise(&conn, &database)?)? || caches::outdated(&conn)? {
+            return Err(StoreError::Outdated.into());
+        }
+        if !broken_pages(&conn)?.is_empty() || inspect(&conn).is_err() {
+            return Err(StoreError::InUse.into());
+        }
+        let total = operations(&conn);
+        let problems = signed(desk, &conn, total)?;
+        if !problems.is_empty() {
+            return Err(feeds_damaged(&problems).into());
+        }
+        make(desk, &conn, &fresh, me, total, false)?;
+        let changes = mend::differences(&conn, &store::own(&fresh)?)?;
+        if changes.is_empty() {
+            return done(desk, total);
+        }
+        let left = mend::mend(&database, &changes)?;
+        tracing::info!(rows = changes.len(), left, "rows were put right");
+    }
+    Err(StoreError::InUse.into())
 }
 
 /// Checks what was signed, and nothing that is computed from it.
@@ -134,7 +176,7 @@ impl Verify {
         let database = home.database();
         let _held = backup::shared(&database)?;
         if !database.try_exists()? {
-            return Err(store::StoreError::Missing(database).into());
+            return Err(StoreError::Missing(database).into());
         }
         let (total, problems) = prove(desk, &home, &me, &database)?;
         desk.answer(

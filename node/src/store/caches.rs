@@ -25,11 +25,17 @@ pub fn outdated(conn: &Connection) -> Result<bool> {
     Ok(stored.is_some_and(|stored| stored != projection::version().as_bytes()))
 }
 
+/// All computed tables.
+pub fn names() -> Vec<String> {
+    projection::tables().into_iter().chain(CACHES.map(str::to_owned)).chain(BUILT_IN.map(str::to_owned)).collect()
+}
+
 /// A hash per computed table: equal before and after a rebuild.
 pub fn digest(conn: &Connection) -> Result<Vec<(String, Hash)>> {
     let mut all = vec![];
-    for table in projection::tables().iter().map(String::as_str).chain(CACHES).chain(BUILT_IN) {
-        all.push((table.to_owned(), table_digest(conn, table)?));
+    for table in names() {
+        let digest = table_digest(conn, &table)?;
+        all.push((table, digest));
     }
     Ok(all)
 }
