@@ -9,6 +9,7 @@ use prost::Message as _;
 use crate::{
     algorithms::{SUITE, Suite, UnknownSuite},
     id::{DeviceId, FeedId, Hash},
+    period::Day,
     union::UnionNumber,
     v1,
 };
@@ -198,6 +199,14 @@ impl Receipt {
         };
         let signed = key.sign(RECEIPT, message.encode_to_vec());
         Receipt { feed, size, root, received_at, union, device, signed }
+    }
+
+    /// The day in China on which the hub says it had this; of a time beyond the calendar, its first or last day.
+    pub fn day(&self) -> Day {
+        const CHINA: i64 = 8 * 3_600_000;
+        const LAST: i64 = 253_402_300_799_999;
+        let time = self.received_at.clamp(-CHINA, LAST - CHINA);
+        Day(i32::try_from((time + CHINA).div_euclid(86_400_000)).unwrap_or(i32::MAX))
     }
 
     /// The signature is checked against the device the receipt names; the caller asks whether that device is a hub.

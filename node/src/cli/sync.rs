@@ -9,7 +9,7 @@ use super::{
     error::{Exit, Mistake, both},
 };
 use crate::{
-    store::Threads,
+    store::{Threads, evidence},
     sync::{
         exchange::{Cause, End, Tally},
         session::Report,
@@ -26,9 +26,17 @@ impl Sync {
         let bar = desk.bar(desk.pick("交换", "exchanging"), None);
         let progress = bar.clone();
         let tell = move |tally: &Tally| progress.set_position(tally.sent + tally.received);
+        let known = office.look(|conn| Ok(evidence::list(conn, false)?))?;
         let report = desk.block_on(uplink.exchange(false, &tell))?;
         bar.finish_and_clear();
-        answer(desk, &report?)
+        let ended = answer(desk, &report?)?;
+        // What an exchange brings to light is not left to be found by whoever asks for the status.
+        let new = office.look(|conn| Ok(evidence::list(conn, false)?))?;
+        let new: Vec<_> = new.into_iter().filter(|k| known.iter().all(|before| before.no != k.no)).collect();
+        for kept in &new {
+            desk.note(desk.pick(&kept.evidence.detail.zh, &kept.evidence.detail.en));
+        }
+        Ok(if new.is_empty() { ended } else { Exit::Attention })
     }
 }
 

@@ -23,6 +23,9 @@ const YOUNG: i64 = DAY;
 /// A hub that is out of reach for a week is nothing to accuse anybody of.
 const LONG: i64 = 14 * DAY;
 
+/// Waits of one feed and level that are told apart, a day each: more than the weeks that a wait may last.
+const WAITS: usize = 32;
+
 /// A feed of which a level above lacks operations that the level between has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Lack {
@@ -30,6 +33,8 @@ struct Lack {
     union: UnionNumber,
     confirmed: u64,
     has: u64,
+    /// The first of them is on its way, as far as can be known.
+    young: bool,
 }
 
 /// What is not confirmed, of this device's own feeds and of those in which the union above speaks down to here.
@@ -39,10 +44,9 @@ fn lacking(conn: &Connection, me: UnionNumber, now: i64) -> Result<BTreeSet<Lack
     let mut looked_at = feeds::owned(conn)?;
     looked_at.extend(feeds::of_union(conn, parent)?.into_iter().filter(|row| row.feed.scope.speaks_down()));
     for row in looked_at {
-        if let Some(lack) = lack(conn, &row, parent)?
-            && feeds::stored_at(conn, row.no, lack.confirmed)?.is_some_and(|at| now - at >= YOUNG)
-        {
-            lacks.insert(lack);
+        if let Some(lack) = lack(conn, &row, parent)? {
+            let young = feeds::stored_at(conn, row.no, lack.confirmed)?.is_none_or(|at| now - at < YOUNG);
+            lacks.insert(Lack { young, ..lack });
         }
     }
     Ok(lacks)
@@ -62,7 +66,7 @@ fn lack(conn: &Connection, row: &FeedRow, parent: UnionNumber) -> Result<Option<
         }
         let confirmed = confirmed(union)?;
         if confirmed < has {
-            return Ok(Some(Lack { feed: row.feed.id, union, confirmed, has }));
+            return Ok(Some(Lack { feed: row.feed.id, union, confirmed, has, young: false }));
         }
         has = confirmed.min(has);
     }
@@ -72,37 +76,58 @@ fn lack(conn: &Connection, row: &FeedRow, parent: UnionNumber) -> Result<Option<
 /// Whether something is not confirmed, or was not the last time: asked first, so that an exchange in which all is well
 /// writes nothing.
 pub(crate) fn anything(conn: &Connection, me: UnionNumber, now: i64) -> Result<bool> {
-    Ok(!claims::unconfirmed(conn)?.is_empty() || !lacking(conn, me, now)?.is_empty())
+    Ok(!claims::unconfirmed(conn)?.is_empty() || lacking(conn, me, now)?.iter().any(|lack| !lack.young))
 }
 
 impl Ledger {
     /// An exchange with the union above is settled.
+    ///
+    /// A level that confirms a little now and then is no better than one that confirms nothing: what is looked at is how
+    /// long the oldest operation has waited that it still has not confirmed, not when it last confirmed another.
     pub(super) fn look_for_confirmation(&mut self, peer: Neighbour) -> Result<()> {
         let now = self.now();
         let lacks = lacking(&self.conn, self.me.union, now)?;
-        for before in claims::unconfirmed(&self.conn)? {
-            if !lacks.iter().any(|l| l.feed == before.feed && l.union == before.union) {
-                claims::remove_unconfirmed(&self.conn, &before.feed, before.union)?;
-                evidence::clear(&self.conn, What::Withheld, &before.feed, now, "已获确认 · confirmed since")?;
-            }
-        }
         let before = claims::unconfirmed(&self.conn)?;
-        for lack in lacks {
-            let known = before.iter().find(|b| b.feed == lack.feed && b.union == lack.union);
-            match known.filter(|b| b.confirmed == lack.confirmed) {
-                // The clock was turned back: begin anew.
-                Some(known) if now < known.since => self.begin_waiting(&lack, now)?,
-                Some(known) if now - known.since >= LONG => self.keep_withheld(&lack, known.since, peer)?,
-                Some(_) => {}
-                None => self.begin_waiting(&lack, now)?,
+        let waits = before.iter().map(|w| (w.feed, w.union));
+        let all: BTreeSet<(FeedId, UnionNumber)> = waits.chain(lacks.iter().map(|l| (l.feed, l.union))).collect();
+        for (feed, union) in all {
+            let lack = lacks.iter().find(|l| l.feed == feed && l.union == union);
+            let confirmed = lack.map_or(u64::MAX, |l| l.confirmed);
+            let waits = || before.iter().filter(|w| w.feed == feed && w.union == union);
+            claims::confirm(&self.conn, &feed, union, confirmed)?;
+            let left: Vec<&Unconfirmed> = waits().filter(|w| w.upto > confirmed).collect();
+            if let Some(lack) = lack {
+                self.go_on_waiting(lack, &left, now)?;
+            }
+            match (left.first(), lack) {
+                (Some(oldest), Some(lack)) if now - oldest.since >= LONG => {
+                    self.keep_withheld(lack, oldest.since, peer)?;
+                }
+                // Confirmed since, and not only looked at with another clock.
+                _ if left.len() < waits().count() => {
+                    evidence::clear(&self.conn, What::Withheld, &feed, now, "已获确认 · confirmed since")?;
+                }
+                _ => {}
             }
         }
         Ok(())
     }
 
-    fn begin_waiting(&self, lack: &Lack, now: i64) -> Result<()> {
-        let row = Unconfirmed { feed: lack.feed, union: lack.union, confirmed: lack.confirmed, since: now };
-        claims::put_unconfirmed(&self.conn, &row)
+    /// What has come since the last wait began begins one of its own.
+    fn go_on_waiting(&self, lack: &Lack, left: &[&Unconfirmed], now: i64) -> Result<()> {
+        // The clock was turned back: what began in a time to come begins now.
+        for wait in left.iter().filter(|w| w.since > now) {
+            claims::put_unconfirmed(&self.conn, &Unconfirmed { since: now, ..(*wait).clone() })?;
+        }
+        let new = match left.last() {
+            None => !lack.young,
+            Some(last) => lack.has > last.upto && now - last.since >= DAY && left.len() < WAITS,
+        };
+        if new {
+            let wait = Unconfirmed { feed: lack.feed, union: lack.union, upto: lack.has, since: now };
+            claims::put_unconfirmed(&self.conn, &wait)?;
+        }
+        Ok(())
     }
 
     fn keep_withheld(&mut self, lack: &Lack, since: i64, peer: Neighbour) -> Result<()> {

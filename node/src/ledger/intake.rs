@@ -20,6 +20,7 @@ use crate::store::{
     feeds, receipts, segments,
     segments::Growth,
     trust,
+    trust::Voucher,
 };
 
 /// A batch, as it came off the wire.
@@ -362,8 +363,9 @@ impl Ledger {
     pub fn take_receipt(&mut self, receipt: &Receipt) -> Result<bool> {
         let Some(no) = self.feed_by_id(&receipt.feed)? else { return Ok(false) };
         let row = self.feed(no)?.clone();
-        let hub = trust::is_hub(&self.conn, self.me.root, &receipt.device, receipt.union)?;
-        if !hub {
+        // Of a hub that is known to be revoked nothing new counts, whatever date it gives: its key may be a thief's.
+        let (voucher, from) = trust::vouches(&self.conn, self.me.root, &receipt.device, receipt.union)?;
+        if voucher != Voucher::Hub || trust::is_before(receipt, from) {
             return Ok(false);
         }
         if receipt.size > row.size() || feeds::root_at(&self.conn, &row, receipt.size)? != receipt.root {

@@ -28,6 +28,9 @@ use crate::store::{
 
 /// A claim that does not hold is judged only so long after it came: what is under way arrives first.
 const PATIENCE: i64 = 60_000;
+/// A claim about what a neighbour should have told, with whom no exchange has come to an end since, is let go after so
+/// long: that it could not be told is no lie.
+const FORGOTTEN: i64 = 60 * 24 * 3_600_000;
 
 /// No feed is longer: what is said of more is nonsense.
 const LONGEST: u64 = 1 << 53;
@@ -82,7 +85,8 @@ impl Ledger {
     /// An exchange with this neighbour is settled: what it should have told by now is judged.
     pub(super) fn judge_claims(&mut self, peer: UnionNumber) -> Result<()> {
         for claim in claims::all(&self.conn)? {
-            let ripe = self.now() - claim.noted_at >= PATIENCE;
+            let waited = self.now() - claim.noted_at;
+            let ripe = waited >= PATIENCE;
             let Some(witness) = self.witness(&claim)? else {
                 claims::remove(&self.conn, &claim.by)?;
                 continue;
@@ -108,8 +112,13 @@ impl Ledger {
                 claims::remove(&self.conn, &claim.by)?;
                 continue;
             }
+            // What this device wrote itself is all here, unless another history of it is about.
+            let ripe = ripe || (row.own && !row.diverged);
             if ripe && towards(&self.me, row.feed.union) == Some(peer) {
                 self.contradict(&claim, &witness, &row)?;
+                claims::remove(&self.conn, &claim.by)?;
+            } else if waited >= FORGOTTEN || waited < 0 {
+                // Also of a clock that was ahead: it is told again where it still holds.
                 claims::remove(&self.conn, &claim.by)?;
             }
         }
@@ -164,7 +173,7 @@ impl Ledger {
     fn contradict(&mut self, claim: &Claim, witness: &Witness, row: &FeedRow) -> Result<()> {
         let speaks_down = row.feed.scope.speaks_down();
         let heard = claim.seen.size <= row.size();
-        if !speaks_down {
+        if !speaks_down || row.own {
             // A level above signed for something that this feed never held.
             let Witness::Receipt(receipt) = witness else { return Ok(()) };
             return if heard { self.keep_wrong_receipt(receipt, row) } else { Ok(()) };
@@ -320,11 +329,11 @@ impl Ledger {
     }
 }
 
-/// The neighbour through which the feeds of a union come here.
+/// The neighbour through which the feeds of a union come here, and what is said of them: of one's own union, what the
+/// levels above say.
 fn towards(me: &Me, union: UnionNumber) -> Option<UnionNumber> {
     match me.union {
-        own if own == union => None,
-        own if own.contains(union) => own.child_towards(union),
+        own if own.contains(union) && own != union => own.child_towards(union),
         own => own.parent(),
     }
 }

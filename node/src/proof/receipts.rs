@@ -7,7 +7,11 @@ use crate::store::{
     Result,
     feeds::{self, FeedRow},
     receipts, trust,
+    trust::Voucher,
 };
+
+/// So much may two clocks differ that nobody need be asked.
+const CLOCKS: i64 = 24 * 3_600_000;
 
 /// What was found of one receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,10 @@ pub enum Verdict {
     Signature,
     /// No enrolment here says that the device is a hub of that union.
     NotHub,
+    /// The hub was revoked before the day this is dated: a key that is out of its hands may have signed it.
+    Revoked,
+    /// It is dated before its hub was one, or before what it covers was written: back-dated, or a clock is wrong.
+    TooEarly,
     /// It is for more than is here: this machine has lost something it once sent.
     Beyond,
     /// It is for another history than the one here.
@@ -30,6 +38,8 @@ impl Verdict {
             Verdict::Good => "good",
             Verdict::Signature => "signature",
             Verdict::NotHub => "not-a-hub",
+            Verdict::Revoked => "revoked",
+            Verdict::TooEarly => "too-early",
             Verdict::Beyond => "beyond",
             Verdict::Disagrees => "disagrees",
         }
@@ -74,17 +84,21 @@ pub fn verdict(conn: &Connection, root: Option<DeviceId>, feed: &FeedRow, receip
     if Receipt::verify(receipt.signed.clone()).ok().as_ref() != Some(receipt) {
         return Ok(Verdict::Signature);
     }
-    let hub = trust::is_hub(conn, root, &receipt.device, receipt.union)?;
-    if !hub {
-        return Ok(Verdict::NotHub);
+    let (voucher, from) = trust::vouches(conn, root, &receipt.device, receipt.union)?;
+    match voucher {
+        Voucher::Nobody => return Ok(Verdict::NotHub),
+        Voucher::Until(until) if receipt.day() > until => return Ok(Verdict::Revoked),
+        Voucher::Until(_) | Voucher::Hub => {}
     }
     if receipt.size > feed.size() {
         return Ok(Verdict::Beyond);
     }
-    Ok(match feeds::root_at(conn, feed, receipt.size)? == receipt.root {
-        true => Verdict::Good,
-        false => Verdict::Disagrees,
-    })
+    if feeds::root_at(conn, feed, receipt.size)? != receipt.root {
+        return Ok(Verdict::Disagrees);
+    }
+    let last = feeds::operation(conn, feed.no, receipt.size.saturating_sub(1))?;
+    let early = last.is_some_and(|last| receipt.received_at < last.time.saturating_sub(CLOCKS));
+    Ok(if early || trust::is_before(receipt, from) { Verdict::TooEarly } else { Verdict::Good })
 }
 
 /// For each own feed and each level above that is meant to have it.

@@ -57,26 +57,27 @@ pub fn remove(conn: &Connection, by: &FeedId) -> Result<()> {
     Ok(())
 }
 
-/// Operations that a level had not confirmed when an exchange with the union above had ended well.
+/// Operations that a level had not confirmed when an exchange with the union above had ended well: all before `upto`
+/// that it still has not.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unconfirmed {
     pub feed: FeedId,
     /// The level that has not confirmed them.
     pub union: UnionNumber,
-    /// How many it has.
-    pub confirmed: u64,
+    pub upto: u64,
     /// When that was first so, on this machine's clock.
     pub since: i64,
 }
 
+/// In the order of feed, level and operation.
 pub fn unconfirmed(conn: &Connection) -> Result<Vec<Unconfirmed>> {
     let mut statement =
-        conn.prepare_cached(r#"SELECT feed, "union", confirmed, since FROM unconfirmed ORDER BY feed, "union""#)?;
+        conn.prepare_cached(r#"SELECT feed, "union", upto, since FROM unconfirmed ORDER BY feed, "union", upto"#)?;
     let rows = statement.query_map([], |row| {
         Ok(Unconfirmed {
             feed: FeedId(row.get(0)?),
             union: tables::union(row.get(1)?)?,
-            confirmed: row.get::<_, i64>(2)?.unsigned_abs(),
+            upto: row.get::<_, i64>(2)?.unsigned_abs(),
             since: row.get(3)?,
         })
     })?;
@@ -84,14 +85,15 @@ pub fn unconfirmed(conn: &Connection) -> Result<Vec<Unconfirmed>> {
 }
 
 pub fn put_unconfirmed(conn: &Connection, row: &Unconfirmed) -> Result<()> {
-    const SQL: &str = r#"INSERT INTO unconfirmed (feed, "union", confirmed, since) VALUES (?1, ?2, ?3, ?4)
-        ON CONFLICT (feed, "union") DO UPDATE SET confirmed = excluded.confirmed, since = excluded.since"#;
-    conn.prepare_cached(SQL)?.execute((row.feed.as_bytes(), i64::from(row.union), row.confirmed as i64, row.since))?;
+    const SQL: &str = r#"INSERT INTO unconfirmed (feed, "union", upto, since) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (feed, "union", upto) DO UPDATE SET since = excluded.since"#;
+    conn.prepare_cached(SQL)?.execute((row.feed.as_bytes(), i64::from(row.union), row.upto as i64, row.since))?;
     Ok(())
 }
 
-pub fn remove_unconfirmed(conn: &Connection, feed: &FeedId, union: UnionNumber) -> Result<()> {
-    const SQL: &str = r#"DELETE FROM unconfirmed WHERE feed = ?1 AND "union" = ?2"#;
-    conn.prepare_cached(SQL)?.execute((feed.as_bytes(), i64::from(union)))?;
+/// A level has confirmed a feed up to here.
+pub fn confirm(conn: &Connection, feed: &FeedId, union: UnionNumber, size: u64) -> Result<()> {
+    const SQL: &str = r#"DELETE FROM unconfirmed WHERE feed = ?1 AND "union" = ?2 AND upto <= ?3"#;
+    conn.prepare_cached(SQL)?.execute((feed.as_bytes(), i64::from(union), i64::try_from(size).unwrap_or(i64::MAX)))?;
     Ok(())
 }

@@ -139,13 +139,13 @@ CREATE TABLE claim (
   noted_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Feeds of which a level above has not confirmed all that it should have by now, and since when.
+-- Operations before `upto` of which a level above had not confirmed all after an exchange that went well, and since when.
 CREATE TABLE unconfirmed (
   feed BLOB NOT NULL CHECK (length(feed) = 16),
   "union" INTEGER NOT NULL,
-  confirmed INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
   since INTEGER NOT NULL,
-  PRIMARY KEY (feed, "union")
+  PRIMARY KEY (feed, "union", upto)
 ) STRICT, WITHOUT ROWID;
 
 -- Each neighbour, and how the last exchange with it went.

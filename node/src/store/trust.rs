@@ -4,6 +4,7 @@ use huiliu_proto::{
     feed::Feed,
     id::{DeviceId, FeedId, Hash},
     period::Day,
+    signed::Receipt,
     union::UnionNumber,
     v1::Ruling,
 };
@@ -38,6 +39,44 @@ pub fn is_hub(conn: &Connection, root: Option<DeviceId>, device: &DeviceId, unio
         return Ok(true);
     }
     enrolled(conn, device, union, superior(union), true)
+}
+
+/// What a device's signature under a receipt is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voucher {
+    /// It is a hub of that union.
+    Hub,
+    /// It was, until that day.
+    Until(Day),
+    /// Nobody enrolled it as one.
+    Nobody,
+}
+
+/// What a receipt that this device signed for `union` is worth; and from which day on it was a hub, where that is known.
+pub fn vouches(
+    conn: &Connection,
+    root: Option<DeviceId>,
+    device: &DeviceId,
+    union: UnionNumber,
+) -> Result<(Voucher, Option<Day>)> {
+    if !is_hub(conn, root, device, union)? {
+        return Ok((Voucher::Nobody, None));
+    }
+    let Some(parent) = union.parent() else { return Ok((Voucher::Hub, None)) };
+    const FROM: &str = r#"SELECT min(from_on) FROM enrolment
+        WHERE device = ?1 AND "union" = ?2 AND owner = ?3 AND hub = 1"#;
+    const UNTIL: &str = "SELECT min(revoked_on) FROM revocation WHERE device = ?1 AND owner = ?2";
+    let from: Option<i32> =
+        conn.prepare_cached(FROM)?.query_row((device.as_bytes(), i64::from(union), i64::from(parent)), |r| r.get(0))?;
+    let until: Option<i32> =
+        conn.prepare_cached(UNTIL)?.query_row((device.as_bytes(), i64::from(parent)), |r| r.get(0))?;
+    let voucher = until.map_or(Voucher::Hub, |until| Voucher::Until(Day(until)));
+    Ok((voucher, from.map(Day)))
+}
+
+/// Whether a receipt is dated before its hub was one; by more than a day, which clocks may differ by.
+pub fn is_before(receipt: &Receipt, from: Option<Day>) -> bool {
+    from.and_then(|from| from.plus_days(-1)).is_some_and(|from| receipt.day() < from)
 }
 
 /// An enrolled device.

@@ -112,6 +112,22 @@ fn say(desk: &Desk, judged: &Judged) -> String {
                 &receipt.device.to_string()[..16]
             ),
         ),
+        Verdict::Revoked => (
+            format!(
+                "签收日志 {feed} 的{union}枢纽设备在签收日期{when}之前已被注销，该签收不作数；请与该枢纽的上级核实"
+            ),
+            format!(
+                "the device of {union} that signed for feed {feed} was revoked before {when}, the date it gives: this receipt does not count; ask the level above that hub"
+            ),
+        ),
+        Verdict::TooEarly => (
+            format!(
+                "{union}对日志 {feed} 的签收日期{when}早于其枢纽登记或所签内容的填写时间：日期倒填，或某台机器时钟有误；请与该枢纽的上级核实"
+            ),
+            format!(
+                "the receipt of {union} for feed {feed} is dated {when}, before its hub was enrolled or before what it covers was written: back-dated, or a clock is wrong; ask the level above that hub"
+            ),
+        ),
         Verdict::Signature => (
             format!("{union}对日志 {feed} 的签收签名无效，本机数据可能受损；请运行 verify"),
             format!(

@@ -1,0 +1,216 @@
+//! Lines that are slow, silent or end: a session gives up on who owes something and brings nothing, and both ends know
+//! when it ended well.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use huiliu_hub::downlink;
+use huiliu_node::{
+    identity::Role,
+    store::{Store, Threads, receipts},
+    sync::{
+        exchange::{Cause, End, Speaker},
+        session::{self, Ends, Report},
+    },
+};
+use huiliu_proto::{
+    union::UnionNumber,
+    v1::{self, Farewell, frame::Frame},
+};
+use huiliu_tests::{
+    chain::Chain,
+    network,
+    world::{Machine, World, simulated_clock},
+};
+use tokio::sync::mpsc;
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+
+fn speaker(machine: &Machine) -> Speaker {
+    Speaker { network: machine.home.config.network.clone(), union: machine.union(), device: machine.me().device() }
+}
+
+/// The county calls a hub that speaks as `hub` does, and writes something every few seconds. How it ended, and after how
+/// long.
+fn call(
+    chain: &Chain,
+    hub: impl AsyncFnOnce(mpsc::Sender<v1::Frame>, mpsc::Receiver<v1::Frame>) + 'static,
+) -> (Report, Duration) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let (county, city) = (&chain.county, &chain.city);
+    let ends = Ends {
+        me: speaker(&county.machine),
+        peer: city.machine.union(),
+        peer_device: city.device(),
+        calls: true,
+        stay: false,
+    };
+    runtime.block_on(async {
+        let ((up, from_below), (down, from_above)) = (mpsc::channel(16), mpsc::channel(16));
+        let heard = ReceiverStream::new(from_above).map(Ok::<_, tonic::Status>);
+        let began = tokio::time::Instant::now();
+        let session = session::run(&county.store, ends, heard, up, &|_| ());
+        let busy = async {
+            let mediator = county.mediator(7);
+            for n in 0.. {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                county.work(mediator, n);
+            }
+        };
+        let hub = async {
+            hub(down, from_below).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            report = session => (report.unwrap(), began.elapsed()),
+            () = busy => unreachable!("it writes for ever"),
+            () = hub => unreachable!("it never lets go of the line"),
+        }
+    })
+}
+
+fn given_up(report: &Report) -> bool {
+    matches!(report.end, End::Broken { cause: Cause::Farewell(Farewell::Silence), .. })
+}
+
+fn frame(frame: Frame) -> v1::Frame {
+    v1::Frame { frame: Some(frame) }
+}
+
+fn hello(machine: &Machine) -> v1::Frame {
+    let me = speaker(machine);
+    frame(Frame::Hello(v1::Hello {
+        oldest: 2,
+        newest: 2,
+        network: me.network,
+        union: me.union.into(),
+        device: me.device.to_vec().into(),
+        ..v1::Hello::default()
+    }))
+}
+
+/// A hub that completes the handshake and says nothing held a county's `sync` for ever, if only the county wrote.
+#[test]
+fn a_hub_that_says_nothing_is_given_up() {
+    let chain = Chain::new(41);
+    let (report, took) = call(&chain, async |_line, mut from| while from.recv().await.is_some() {});
+    assert!(given_up(&report), "{report:?}");
+    assert!(took <= session::SILENCE + Duration::from_secs(1), "{took:?}");
+    assert!(chain.county.line_trouble(chain.city.machine.union()));
+}
+
+/// Nor one that does not read, or keeps talking without ever coming to the point.
+#[test]
+fn a_hub_that_talks_and_brings_nothing_is_given_up() {
+    let chain = Chain::new(42);
+    let city = hello(&chain.city.machine);
+    for reads in [true, false] {
+        let hello = city.clone();
+        let (report, took) = call(&chain, async move |line, mut from| {
+            line.send(hello).await.unwrap();
+            for _ in 0..2 {
+                line.send(frame(Frame::Groups(v1::Groups::default()))).await.unwrap();
+                line.send(frame(Frame::States(v1::States::default()))).await.unwrap();
+                break;
+            }
+            loop {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                while reads && from.try_recv().is_ok() {}
+                // A page that announces another one.
+                let page = v1::Receipts { receipts: vec![], more: true };
+                if line.send(frame(Frame::Receipts(page))).await.is_err() {
+                    return;
+                }
+            }
+        });
+        assert!(given_up(&report), "{report:?}");
+        assert!(took <= session::SILENCE * 2 + Duration::from_secs(5), "{took:?}");
+    }
+}
+
+/// Nor one that has more of a feed than there can be, or says that it has more and never sends it.
+#[test]
+fn a_hub_that_has_more_than_there_can_be_is_given_up() {
+    let chain = Chain::new(43);
+    for (size, reason) in [(1 << 62, Farewell::Bounds), (1 << 40, Farewell::Silence)] {
+        let hello = hello(&chain.city.machine);
+        let (report, took) = call(&chain, async move |line, mut from| {
+            line.send(hello).await.unwrap();
+            let group = v1::Group { union: 320_922, digest: vec![7; 16].into(), ..v1::Group::default() };
+            line.send(frame(Frame::Groups(v1::Groups { groups: vec![group], more: false }))).await.unwrap();
+            let (feed, root) = (vec![5; 16].into(), vec![6; 32].into());
+            let state = v1::State { feed, size, root, ..v1::State::default() };
+            let states = v1::States { unions: vec![320_922], states: vec![state], more: false };
+            line.send(frame(Frame::States(states))).await.unwrap();
+            line.send(frame(Frame::Receipts(v1::Receipts::default()))).await.unwrap();
+            while from.recv().await.is_some() {}
+        });
+        let cause = Cause::Farewell(reason);
+        assert!(matches!(report.end, End::Broken { cause: c, .. } if c == cause), "{report:?}");
+        assert!(took <= session::SILENCE + Duration::from_secs(5), "{took:?}");
+    }
+}
+
+/// What a peer asks for is bounded: a pause of 136 years is one of a day.
+#[test]
+fn a_pause_that_a_peer_asks_for_is_bounded() {
+    let chain = Chain::new(44);
+    let (report, _) = call(&chain, async |line, _from| {
+        let detail = "a".repeat(100_000);
+        let bye = v1::Goodbye { reason: Farewell::Later.into(), detail, retry_after: u32::MAX };
+        line.send(frame(Frame::Goodbye(bye))).await.unwrap();
+    });
+    let End::Broken { detail, retry_after, .. } = report.end else { panic!("it broke off") };
+    assert_eq!((detail.chars().count(), retry_after), (200, 86_400));
+}
+
+/// Of thirty clean syncs nineteen left "the other end closed the line" at the hub: the end of the stream overtook the
+/// goodbye.
+#[test]
+fn a_clean_end_is_one_at_both_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::new(dir.path(), 45, simulated_clock());
+    world.add("100000", Role::Root).unwrap();
+    world.add("320000", Role::Hub).unwrap();
+    let (nation, province) = (world.machine("hub-100000").clone(), world.machine("hub-320000").clone());
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(45)
+        .tick_duration(Duration::from_millis(5))
+        .min_message_latency(Duration::from_millis(1))
+        .max_message_latency(Duration::from_millis(60))
+        .simulation_duration(Duration::from_secs(600))
+        .enable_random_order()
+        .build();
+    let links = Rc::new(RefCell::new(vec![]));
+    let hub: Rc<RefCell<Option<Store>>> = Rc::default();
+    let above = Rc::clone(&hub);
+    sim.host(nation.name.clone(), move || {
+        let (machine, above) = (nation.clone(), Rc::clone(&above));
+        async move {
+            let store = machine.store(Threads::Inline);
+            *above.borrow_mut() = Some(store.clone());
+            let listener = network::Listener::bind().await?;
+            downlink::serve(&machine.home, &store, listener, &machine.clock, std::future::pending()).await?;
+            Ok(())
+        }
+    });
+    let seen = Rc::clone(&links);
+    sim.client(province.name.clone(), async move {
+        let store = province.store(Threads::Inline);
+        let uplink = province.uplink(&store, network::dial());
+        for _ in 0..50 {
+            let report = uplink.exchange(false, &|_| ()).await.expect("the hub is there");
+            assert_eq!(report.end, End::Done);
+            // At once: nobody who looks now sees trouble.
+            let of = hub.borrow().as_ref().expect("it serves").read(receipts::links).expect("it can be read");
+            seen.borrow_mut().extend(of.into_iter().map(|link| (link.union, link.error, link.last_success)));
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
+    });
+    sim.run().unwrap();
+    let links = links.borrow();
+    assert_eq!(links.len(), 50);
+    let union: UnionNumber = "320000".parse().unwrap();
+    for link in links.iter() {
+        assert!(link.0 == union && link.1.is_none() && link.2.is_some(), "{link:?}");
+    }
+}
