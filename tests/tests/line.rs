@@ -145,7 +145,8 @@ fn a_hub_that_has_more_than_there_can_be_is_given_up() {
         });
         let cause = Cause::Farewell(reason);
         assert!(matches!(report.end, End::Broken { cause: c, .. } if c == cause), "{report:?}");
-        assert!(took <= session::SILENCE + Duration::from_secs(5), "{took:?}");
+        // What it writes itself goes out meanwhile, as much as may be under way.
+        assert!(took <= session::SILENCE * 2, "{took:?}");
     }
 }
 
