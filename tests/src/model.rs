@@ -53,6 +53,11 @@ pub struct Disk {
 }
 
 impl ModelFeed {
+    /// Operations that were looked at: of another history too, which its device says again.
+    pub fn looked_through(&self) -> u64 {
+        self.letters.len().max(self.other.as_ref().map_or(0, Vec::len)) as u64
+    }
+
     /// A machine's own, with this in it.
     pub fn of(disk: &Disk, letters: &[u8]) -> ModelFeed {
         ModelFeed {
@@ -105,6 +110,17 @@ impl Disk {
         let (settled, strays, letters, other) = (false, false, vec![], None);
         let new = ModelFeed { union, device, letters, diverged: false, settled, strays, other };
         self.feeds.entry(feed).or_insert(new)
+    }
+
+    /// Its feeds in a line.
+    pub fn brief(&self) -> String {
+        let feed = |(id, feed): (&FeedId, &ModelFeed)| {
+            let letters = String::from_utf8_lossy(&feed.letters);
+            let marks = [(feed.diverged, "?"), (feed.settled, "!"), (feed.other.is_some(), "+")];
+            let marks: String = marks.into_iter().filter(|(so, _)| *so).map(|(_, mark)| mark).collect();
+            format!("{}.{}:{letters}{marks}", feed.device.0[0], id.0[0])
+        };
+        format!("{} {}", self.union, self.feeds.iter().map(feed).collect::<Vec<_>>().join(" "))
     }
 
     /// Writes into a feed of its own.
@@ -353,6 +369,7 @@ pub struct Talker {
     /// Frames on their way to this end.
     wire: VecDeque<Frame>,
     taking: VecDeque<Incoming>,
+    refused: BTreeMap<FeedId, Refusal>,
     pub ended: Option<End>,
 }
 
@@ -376,6 +393,8 @@ pub struct Line {
     pub calls: usize,
     /// Receipts that were told in this one.
     pub told: usize,
+    /// Both disks have the same feeds.
+    even: bool,
     protocols: [std::ops::RangeInclusive<u32>; 2],
 }
 
@@ -391,8 +410,8 @@ impl Talker {
         let peer = Neighbour { union: disks[peer].union, device: disks[peer].device };
         let frontier = disks[disk].frontier(peer.union);
         let (exchange, actions) = Exchange::speaking(speaks, me, peer, calls, !calls, frontier);
-        let (wire, taking) = (VecDeque::new(), VecDeque::new());
-        let mut talker = Talker { disk, peer, exchange, wire, taking, ended: None };
+        let (wire, taking, refused) = (VecDeque::new(), VecDeque::new(), BTreeMap::new());
+        let mut talker = Talker { disk, peer, exchange, wire, taking, refused, ended: None };
         let frames = talker.act(actions, disks);
         (talker, frames)
     }
@@ -472,7 +491,7 @@ impl Line {
         let (mut up, down_frames) = Talker::open(disks, upper, lower, false, protocols[1].clone());
         low.wire.extend(down_frames);
         up.wire.extend(up_frames);
-        Line { lower: low, upper: up, calls: 1, told: 0, protocols }
+        Line { lower: low, upper: up, calls: 1, told: 0, even: false, protocols }
     }
 
     /// What may happen next; nothing where the line is at rest for good.
@@ -486,8 +505,8 @@ impl Line {
                 next.push(Next::Answer { upper });
             }
         }
-        let again = self.lower.ended.as_ref().is_some_and(|end| *end != End::Done);
-        if again && self.upper.ended.is_some() && self.calls < most_calls {
+        let again = self.lower.ended.as_ref().is_some_and(|end| *end != End::Done) || !self.even;
+        if again && self.lower.ended.is_some() && self.upper.ended.is_some() && self.calls < most_calls {
             next.push(Next::Call);
         }
         next
@@ -510,7 +529,14 @@ impl Line {
                 frame.map(Event::Frame)
             }
             _ => end.taking.pop_front().map(|batch| {
-                let intake = disks[end.disk].take(&batch);
+                // As `session::work::take_in`.
+                let intake = match end.refused.get(&batch.feed) {
+                    Some(reason) => Intake::Refused { reason: *reason, detail: String::new(), head: None },
+                    None => disks[end.disk].take(&batch),
+                };
+                if let Intake::Refused { reason, .. } = &intake {
+                    end.refused.insert(batch.feed, *reason);
+                }
                 Event::Taken { feed: batch.feed, intake }
             }),
         };
@@ -518,6 +544,17 @@ impl Line {
             let actions = end.exchange.step(event);
             other.wire.extend(end.act(actions, disks));
         }
+        self.compare(disks);
+    }
+
+    pub fn is_even(&self) -> bool {
+        self.even
+    }
+
+    /// Whether another call would bring anything.
+    pub fn compare(&mut self, disks: &[Disk]) {
+        let has = |disk: &Disk| -> Vec<_> { disk.feeds.iter().map(|(id, feed)| (*id, feed.letters.clone())).collect() };
+        self.even = has(&disks[self.lower.disk]) == has(&disks[self.upper.disk]);
     }
 
     /// Something was committed on a disk: both ends of which hear of it.
@@ -547,7 +584,7 @@ impl Line {
     pub fn fingerprint(&self) -> Vec<u8> {
         let mut bytes = vec![];
         for end in [&self.lower, &self.upper] {
-            bytes.extend(format!("{:?}{:?}", end.exchange, end.ended).into_bytes());
+            bytes.extend(format!("{:?}{:?}{:?}", end.exchange, end.refused, end.ended).into_bytes());
             for frame in &end.wire {
                 let frame = v1::Frame { frame: Some(frame.clone()) };
                 bytes.extend(frame.encode_length_delimited_to_vec());

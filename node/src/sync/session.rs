@@ -3,9 +3,10 @@
 mod work;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::Future,
     pin::Pin,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -14,7 +15,7 @@ use huiliu_proto::{
     id::{DeviceId, FeedId},
     shown,
     union::UnionNumber,
-    v1::{self, Farewell, frame::Frame},
+    v1::{self, Farewell, Refusal, frame::Frame},
 };
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
@@ -139,6 +140,8 @@ struct Session<'a, I> {
     /// Batches that are not this session's turn yet.
     waiting: VecDeque<Incoming>,
     turn: Turn,
+    /// Feeds of which a batch was refused here: those that were under way behind it are refused too.
+    refused: Arc<Mutex<BTreeMap<FeedId, Refusal>>>,
     noted: bool,
 }
 
@@ -172,6 +175,7 @@ where
             taking: VecDeque::new(),
             waiting: VecDeque::new(),
             turn: store.turns().enter(),
+            refused: Arc::default(),
             noted: false,
         })
     }
@@ -301,8 +305,8 @@ where
         while self.taking.len() < share
             && let Some(batch) = self.waiting.pop_front()
         {
-            let feed = batch.feed;
-            let submitted = self.store.submit(move |ledger| ledger.take_in(&batch)).await?;
+            let (feed, refused) = (batch.feed, Arc::clone(&self.refused));
+            let submitted = self.store.submit(move |ledger| work::take_in(ledger, &batch, &refused)).await?;
             self.taking.push_back((feed, Box::pin(submitted.answer())));
         }
         Ok(())

@@ -24,7 +24,10 @@ impl Exchange {
         // sees the fork.
         let level = state.size == theirs.size || (state.settled && state.size < theirs.size);
         let forked = level && theirs.root.is_some_and(|root| root != state.root);
-        let open = !theirs.reading && !theirs.left && !theirs.later;
+        // Of a feed that is wanted from its beginning it is not known whether what is here goes on where theirs ends; what
+        // was cut off meanwhile may not be part of it at all.
+        let looking = state.diverged && !state.settled && !theirs.wanted;
+        let open = !theirs.reading && !theirs.left && !theirs.later && !looking;
         (open && (more || newer || forked)).then(|| theirs.sent.max(theirs.size).min(state.size))
     }
 
@@ -135,7 +138,7 @@ impl Exchange {
                 // What parted is being put together in this exchange: that the other end does not take it is no news.
                 if !self.wanted.contains(&feed) && refusal != Refusal::Room {
                     let detail = shown::said(&ack.detail);
-                    self.tally.refused.insert(feed, format!("{}: {detail}", refusal.word()));
+                    self.tally.refused.entry(feed).or_insert_with(|| format!("{}: {detail}", refusal.word()));
                 }
             }
         }

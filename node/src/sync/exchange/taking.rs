@@ -56,9 +56,9 @@ impl Exchange {
             Intake::Refused { reason, detail, head } => {
                 self.expected.remove(&feed);
                 let detail = shown::said(&detail);
-                // What waits for room is no trouble of the line, however much it is.
+                // What waits for room is no trouble of the line, however much it is. The first says why, others follow it.
                 if reason != Refusal::Room {
-                    self.tally.refused.insert(feed, detail.clone());
+                    self.tally.refused.entry(feed).or_insert_with(|| detail.clone());
                 }
                 if !reason.is_waiting() && self.tally.refused.len() > MOST_REFUSED {
                     return self.fail(Farewell::Bounds, "too many feeds are refused", actions);

@@ -1,22 +1,29 @@
 //! What a session asks of the store.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use huiliu_proto::{
     id::FeedId,
     signed::{Receipt, SignatureError},
     union::UnionNumber,
-    v1,
+    v1::{self, Refusal},
 };
 use prost::Message as _;
 use rusqlite::Connection;
 
 use crate::{
-    ledger::{Ledger, watchful},
+    ledger::{Incoming, Intake, Ledger, watchful},
     store::{Result, Store, evidence::Neighbour, feeds, feeds::SegmentRow, rollups},
 };
 
 /// Segments read in one go.
 const READ: usize = 4;
 const READ_BYTES: usize = 1 << 20;
+/// Feeds of which it is remembered that they were refused.
+const MOST_REFUSED: usize = 1024;
 /// Receipts that are checked, and kept, in one go.
 const KEEP: usize = 128;
 
@@ -32,6 +39,28 @@ pub(super) async fn tend(store: &Store) -> Result<()> {
         while store.write(Ledger::tend).await? {}
     }
     Ok(())
+}
+
+/// Takes in a batch, unless one before it of the same feed was refused in this session: what follows a refused one says
+/// nothing by itself, and would be taken for a history of its own.
+pub(super) fn take_in(
+    ledger: &mut Ledger,
+    batch: &Incoming,
+    refused: &Mutex<BTreeMap<FeedId, Refusal>>,
+) -> Result<Intake> {
+    let before = refused.lock().unwrap_or_else(PoisonError::into_inner).get(&batch.feed).copied();
+    if let Some(reason) = before {
+        let detail = "it follows what was refused".into();
+        return Ok(Intake::Refused { reason, detail, head: None });
+    }
+    let intake = ledger.take_in(batch)?;
+    if let Intake::Refused { reason, .. } = &intake {
+        let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < MOST_REFUSED {
+            refused.insert(batch.feed, *reason);
+        }
+    }
+    Ok(intake)
 }
 
 /// Segments of a feed from operation `from` on, a bounded amount, and its latest head.
