@@ -27,17 +27,22 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tonic::transport::server::Connected;
 
+use crate::limits::{Seldom, household};
+
 /// A handshake may take so long: slow callers hold nobody up.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Handshakes under way. When one more comes, the oldest gives way: an honest one is over long before, and those who
-/// only hold lines open cannot keep others out.
+/// Handshakes under way, all together and from one address. When one more comes, the oldest of its own address gives way,
+/// or else the oldest of the address that has most: whoever floods the door is in the way of nobody but herself, and an
+/// honest handshake is over long before its turn comes.
 const HANDSHAKES: usize = 512;
+const FROM_ONE: usize = 32;
 /// Callers that are enrolled here, all together and with one key.
 const CONNECTIONS: usize = 1024;
 const PER_KEY: usize = 8;
 /// Callers that are not, with a certificate of this network or without any, and callers for whom there is no place and
 /// who are only told so.
-const GUESTS: usize = 32;
+const GUESTS: usize = 64;
+const GUESTS_FROM_ONE: usize = 16;
 /// A guest's connection lasts no longer.
 const VISIT: Duration = Duration::from_secs(10);
 /// When those who found no place may come again.
@@ -55,7 +60,9 @@ pub struct Door {
     acceptor: Mutex<(TlsAcceptor, i64)>,
     places: Arc<Semaphore>,
     guests: Arc<Semaphore>,
-    keys: Arc<Mutex<HashMap<Hash, usize>>>,
+    keys: Counts<Hash>,
+    guests_from: Counts<IpAddr>,
+    no_place: Seldom,
 }
 
 /// Who calls.
@@ -83,6 +90,8 @@ impl Door {
             places: Arc::new(Semaphore::new(CONNECTIONS)),
             guests: Arc::new(Semaphore::new(GUESTS)),
             keys: Arc::default(),
+            guests_from: Arc::default(),
+            no_place: Seldom::default(),
         })
     }
 
@@ -105,11 +114,11 @@ impl Door {
 
     /// Tokens that expired while this hub ran stay so, whatever becomes of its clock.
     fn sweep(&self, now: i64) {
-        if !self.store.read(|conn| invitations::due(conn, now)).unwrap_or(false) {
-            return;
-        }
         let store = self.store.clone();
         tokio::spawn(async move {
+            if let Ok(false) = store.look(move |conn| invitations::due(conn, now)).await {
+                return;
+            }
             if let Err(error) = store.write(move |ledger| invitations::sweep(ledger.conn(), now)).await {
                 tracing::error!(%error, "invitations that expired could not be ended");
             }
@@ -117,14 +126,17 @@ impl Door {
     }
 
     /// A place for a caller, by what it showed.
-    async fn place(&self, key: Option<Hash>) -> Option<(Place, bool)> {
-        let guest = || Some(Place::Guest(Arc::clone(&self.guests).try_acquire_owned().ok()?));
+    async fn place(&self, key: Option<Hash>, address: IpAddr) -> Option<(Place, bool)> {
+        let guest = || {
+            let one = Count::new(&self.guests_from, household(address), GUESTS_FROM_ONE)?;
+            Some(Place::Guest(one, Arc::clone(&self.guests).try_acquire_owned().ok()?))
+        };
         let Some(key) = key else { return Some((guest()?, false)) };
         if !self.enrolled(key).await {
             return Some((guest()?, false));
         }
         let seat = Arc::clone(&self.places).try_acquire_owned().ok();
-        match seat.and_then(|seat| Some(Place::Seat(KeyCount::new(&self.keys, key)?, seat))) {
+        match seat.and_then(|seat| Some(Place::Seat(Count::new(&self.keys, key, PER_KEY)?, seat))) {
             Some(place) => Some((place, false)),
             None => Some((guest()?, true)),
         }
@@ -158,10 +170,13 @@ impl Door {
             Err(error) => return tracing::info!(%error, %address, "a caller's certificate cannot be read"),
         };
         let key = shown.map(|(key, _)| key);
-        let Some((place, crowded)) = self.place(key).await else {
-            return tracing::warn!(%address, "a caller found no place, and none to be told so");
+        let Some((place, crowded)) = self.place(key, address).await else {
+            if let Some(unsaid) = self.no_place.say() {
+                tracing::warn!(%address, unsaid, "a caller found no place, and none to be told so");
+            }
+            return;
         };
-        let visit = matches!(place, Place::Guest(_)).then(|| Box::pin(tokio::time::sleep(VISIT)));
+        let visit = matches!(place, Place::Guest(..)).then(|| Box::pin(tokio::time::sleep(VISIT)));
         let until = shown.map_or(i64::MAX, |(_, validity)| validity.to);
         let caller = Caller { key, until, address, crowded };
         // Nobody is left to serve it: the server is closing.
@@ -186,53 +201,94 @@ fn shown(stream: &TlsStream<Box<dyn Line>>) -> Result<Option<(Hash, Validity)>, 
 
 /// Takes connections for ever: an error of one is never the end of all.
 pub async fn accept<L: Listen>(mut listener: L, door: Arc<Door>, send: mpsc::Sender<Secure>) {
-    let mut greeting: VecDeque<AbortHandle> = VecDeque::new();
+    let mut greeting = Greeting::default();
+    let untaken = Seldom::default();
     loop {
         let (line, address) = match listener.accept().await {
             Ok(taken) => taken,
             Err(error) => {
                 // Out of file handles, perhaps: handshakes that come to nothing soon give some back.
-                tracing::warn!(%error, "a connection could not be taken");
+                if let Some(unsaid) = untaken.say() {
+                    tracing::warn!(%error, unsaid, "a connection could not be taken");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
-        if greeting.len() >= HANDSHAKES {
-            greeting.retain(|handle| !handle.is_finished());
-        }
-        if greeting.len() >= HANDSHAKES
-            && let Some(oldest) = greeting.pop_front()
-        {
-            oldest.abort();
-        }
+        let from = household(address);
+        greeting.make_room(from);
         let (door, send) = (Arc::clone(&door), send.clone());
         let task = tokio::spawn(async move { door.greet(line, address, send).await });
-        greeting.push_back(task.abort_handle());
+        greeting.begun(from, task.abort_handle());
+    }
+}
+
+/// Handshakes under way, the oldest first, and how many there are from each address.
+#[derive(Default)]
+struct Greeting {
+    under_way: VecDeque<(IpAddr, AbortHandle)>,
+    from: HashMap<IpAddr, usize>,
+}
+
+impl Greeting {
+    fn begun(&mut self, from: IpAddr, handle: AbortHandle) {
+        self.under_way.push_back((from, handle));
+        *self.from.entry(from).or_default() += 1;
+    }
+
+    fn of(&self, from: IpAddr) -> usize {
+        self.from.get(&from).copied().unwrap_or(0)
+    }
+
+    /// For one more from this address.
+    fn make_room(&mut self, from: IpAddr) {
+        if self.of(from) >= FROM_ONE || self.under_way.len() >= HANDSHAKES {
+            self.under_way.retain(|(_, handle)| !handle.is_finished());
+            self.from.clear();
+            for (from, _) in &self.under_way {
+                *self.from.entry(*from).or_default() += 1;
+            }
+        }
+        let loudest = || self.from.iter().max_by_key(|(from, count)| (**count, **from)).map(|(from, _)| *from);
+        let gives_way = match (self.of(from) >= FROM_ONE, self.under_way.len() >= HANDSHAKES) {
+            (true, _) => Some(from),
+            (false, true) => loudest(),
+            (false, false) => None,
+        };
+        let at = gives_way.and_then(|from| self.under_way.iter().position(|(of, _)| *of == from));
+        if let Some((of, handle)) = at.and_then(|at| self.under_way.remove(at)) {
+            handle.abort();
+            if let Some(count) = self.from.get_mut(&of) {
+                *count -= 1;
+            }
+        }
     }
 }
 
 /// Given back when the connection ends.
 enum Place {
-    Seat(#[allow(dead_code)] KeyCount, #[allow(dead_code)] OwnedSemaphorePermit),
-    Guest(#[allow(dead_code)] OwnedSemaphorePermit),
+    Seat(#[allow(dead_code)] Count<Hash>, #[allow(dead_code)] OwnedSemaphorePermit),
+    Guest(#[allow(dead_code)] Count<IpAddr>, #[allow(dead_code)] OwnedSemaphorePermit),
 }
 
-/// Counts the connections of one key.
-struct KeyCount(Arc<Mutex<HashMap<Hash, usize>>>, Hash);
+type Counts<K> = Arc<Mutex<HashMap<K, usize>>>;
 
-impl KeyCount {
-    fn new(keys: &Arc<Mutex<HashMap<Hash, usize>>>, key: Hash) -> Option<KeyCount> {
-        let mut counts = keys.lock().ok()?;
-        let count = counts.entry(key).or_default();
-        if *count >= PER_KEY {
+/// Counts the connections of one key, or from one address.
+struct Count<K: Copy + Eq + std::hash::Hash>(Counts<K>, K);
+
+impl<K: Copy + Eq + std::hash::Hash> Count<K> {
+    fn new(counts: &Counts<K>, of: K, most: usize) -> Option<Count<K>> {
+        let mut all = counts.lock().ok()?;
+        let count = all.entry(of).or_default();
+        if *count >= most {
             return None;
         }
         *count += 1;
-        Some(KeyCount(Arc::clone(keys), key))
+        Some(Count(Arc::clone(counts), of))
     }
 }
 
-impl Drop for KeyCount {
+impl<K: Copy + Eq + std::hash::Hash> Drop for Count<K> {
     fn drop(&mut self) {
         if let Ok(mut counts) = self.0.lock()
             && let Some(count) = counts.get_mut(&self.1)
@@ -284,5 +340,38 @@ impl AsyncWrite for Secure {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// M5: whoever floods the door ends her own handshakes and nobody else's.
+    #[tokio::test]
+    async fn a_flood_from_one_address_ends_no_handshake_of_another() {
+        let wait = || tokio::spawn(std::future::pending::<()>());
+        let (loud, quiet): (IpAddr, IpAddr) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+        let mut greeting = Greeting::default();
+        let honest = wait();
+        greeting.make_room(quiet);
+        greeting.begun(quiet, honest.abort_handle());
+        for _ in 0..2_000 {
+            greeting.make_room(loud);
+            greeting.begun(loud, wait().abort_handle());
+        }
+        assert_eq!((greeting.of(loud), greeting.of(quiet)), (FROM_ONE, 1));
+        // From as many addresses as there are places: those that come twice give way before those that came once.
+        for n in 0..600_u16 {
+            let [high, low] = n.to_be_bytes();
+            for _ in 0..2 {
+                let from = [10, 1, high, low].into();
+                greeting.make_room(from);
+                greeting.begun(from, wait().abort_handle());
+            }
+        }
+        assert!(greeting.under_way.len() <= HANDSHAKES);
+        tokio::task::yield_now().await;
+        assert!(!honest.is_finished(), "the honest handshake is still under way");
     }
 }

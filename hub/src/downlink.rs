@@ -64,8 +64,13 @@ pub async fn serve<L: Listen>(
         closing: closed,
         clock: clock.clone(),
     };
-    let gate =
-        Gate { home: home.clone(), store: store.clone(), clock: clock.clone(), knocks: Arc::<Knocks>::default() };
+    let gate = Gate {
+        home: home.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        knocks: Arc::<Knocks>::default(),
+        refusals: Arc::default(),
+    };
     let (send, receive) = mpsc::channel(16);
     let accepting = tokio::spawn(door::accept(listener, door, send));
     let gate =

@@ -19,7 +19,7 @@ use tonic::{Code, Request, Response, Status};
 use crate::{
     authority::{self, AuthorityError},
     door::Caller,
-    limits::Knocks,
+    limits::{Knocks, Seldom},
 };
 
 pub struct Gate {
@@ -27,6 +27,8 @@ pub struct Gate {
     pub store: Store,
     pub clock: Clock,
     pub knocks: Arc<Knocks>,
+    /// Refusals are said in the log, and strangers cannot fill it with them.
+    pub refusals: Arc<Seldom>,
 }
 
 /// A call declined: a status, a sentence, a word, and how long to wait.
@@ -77,7 +79,7 @@ pub async fn known(
     }
 }
 
-fn refused(error: AuthorityError, from: IpAddr) -> Status {
+fn refused(error: AuthorityError, from: IpAddr, seldom: &Seldom) -> Status {
     let reason = match &error {
         AuthorityError::Declined(reason) => *reason,
         AuthorityError::NotBelow(_) => Reason::Union,
@@ -93,7 +95,11 @@ fn refused(error: AuthorityError, from: IpAddr) -> Status {
     };
     match reason {
         Reason::Trouble => tracing::error!(%error, %from, "a machine could not be let in"),
-        _ => tracing::warn!(reason = reason.word(), %from, "a machine was not let in"),
+        _ => {
+            if let Some(unsaid) = seldom.say() {
+                tracing::warn!(reason = reason.word(), %from, unsaid, "a machine was not let in");
+            }
+        }
     }
     decline(reason, None)
 }
@@ -119,11 +125,13 @@ impl Join for Gate {
         let entering = request.into_inner().entering.ok_or_else(|| decline(Reason::Malformed, None))?;
         in_time(async {
             let entering = Entering::verify(&entering).map_err(|error| {
-                tracing::warn!(%error, from = %caller.address, "a request to join cannot be read");
+                if let Some(unsaid) = self.refusals.say() {
+                    tracing::warn!(%error, from = %caller.address, unsaid, "a request to join cannot be read");
+                }
                 decline(Reason::Malformed, None)
             })?;
             let granted = authority::enter(&self.home, &self.store, &entering, &self.clock).await;
-            let granted = granted.map_err(|error| refused(error, caller.address))?;
+            let granted = granted.map_err(|error| refused(error, caller.address, &self.refusals))?;
             let (union, device) = (entering.union, hex(&entering.device.0[..8]));
             tracing::info!(%union, device, token = ?entering.token.map(|(id, _)| id), from = %caller.address, "a machine was let in");
             Ok(granted.into())
@@ -145,7 +153,7 @@ impl Join for Gate {
             let (union, device) = (enrolled.union, hex(&enrolled.device.0[..8]));
             let days = asked.days;
             let invited = self.store.write(move |ledger| authority::invite(ledger, &enrolled, id, pass_hash, days));
-            let invited = invited.await.map_err(|error| refused(error.into(), caller.address))?;
+            let invited = invited.await.map_err(|error| refused(error.into(), caller.address, &self.refusals))?;
             let expires_at = invited.map_err(|reason| decline(reason, None))?;
             tracing::info!(%union, device, token = %id, "a union invites a further machine of its own");
             Ok(v1::Invited { expires_at })
@@ -158,7 +166,7 @@ impl Join for Gate {
         let enrolled = known(&self.store, &caller, self.home.config.union).await?;
         let asked = request.into_inner();
         let granted = authority::renew(&self.home, &enrolled, &asked.tls, &asked.authority, &self.clock);
-        let granted = granted.map_err(|error| refused(error, caller.address))?;
+        let granted = granted.map_err(|error| refused(error, caller.address, &self.refusals))?;
         tracing::info!(union = %enrolled.union, "certificates were renewed");
         Ok(Response::new(granted.into()))
     }

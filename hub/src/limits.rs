@@ -12,8 +12,11 @@ use tokio::time::Instant;
 /// An address may make so many calls at once, and one more every so often. An office behind one address sets up its
 /// machines in a row.
 const PER_ADDRESS: Rate = Rate { burst: 20, every: Duration::from_secs(3) };
-/// All strangers together: a token is 128 bits, this keeps the hub's work bounded.
-const ALL: Rate = Rate { burst: 60, every: Duration::from_millis(500) };
+/// All strangers together: a token is 128 bits, this keeps the hub's work bounded. So far above what one address has that
+/// a handful of them cannot use it up.
+const ALL: Rate = Rate { burst: 400, every: Duration::from_millis(20) };
+/// Kept for addresses that have not called lately, when others have used that up.
+const NEWCOMERS: Rate = Rate { burst: 60, every: Duration::from_millis(100) };
 /// Addresses that are remembered. When there are more, those that have not called for long are forgotten.
 const ADDRESSES: usize = 4096;
 
@@ -39,11 +42,18 @@ impl Bucket {
     }
 }
 
-pub struct Knocks(Mutex<(Bucket, HashMap<IpAddr, Bucket>)>);
+pub struct Knocks(Mutex<Buckets>);
+
+struct Buckets {
+    all: Bucket,
+    newcomers: Bucket,
+    each: HashMap<IpAddr, Bucket>,
+}
 
 impl Default for Knocks {
     fn default() -> Knocks {
-        Knocks(Mutex::new((Bucket(Instant::now()), HashMap::new())))
+        let full = Bucket(Instant::now());
+        Knocks(Mutex::new(Buckets { all: full, newcomers: full, each: HashMap::new() }))
     }
 }
 
@@ -52,7 +62,7 @@ impl Knocks {
     pub fn knock(&self, from: IpAddr) -> Result<(), Duration> {
         let now = Instant::now();
         let Ok(mut guard) = self.0.lock() else { return Err(ALL.every) };
-        let (all, each) = &mut *guard;
+        let Buckets { all, newcomers, each } = &mut *guard;
         if each.len() >= ADDRESSES {
             each.retain(|_, bucket| bucket.0 > now);
         }
@@ -60,17 +70,44 @@ impl Knocks {
             return Err(PER_ADDRESS.every);
         }
         let one = each.entry(household(from)).or_insert(Bucket(now));
-        if let Some(wait) = one.wait(PER_ADDRESS, now).max(all.wait(ALL, now)) {
+        let new = one.0 <= now;
+        if let Some(wait) = one.wait(PER_ADDRESS, now) {
             return Err(wait);
         }
+        match all.wait(ALL, now) {
+            None => all.take(ALL, now),
+            Some(_) if new && newcomers.wait(NEWCOMERS, now).is_none() => newcomers.take(NEWCOMERS, now),
+            Some(wait) => return Err(wait),
+        }
         one.take(PER_ADDRESS, now);
-        all.take(ALL, now);
         Ok(())
     }
 }
 
+/// How often the same thing is said in the log, however often it happens.
+const SELDOM: Duration = Duration::from_secs(10);
+
+/// Something that strangers can make happen, and that is said in the log seldom.
+#[derive(Default)]
+pub struct Seldom(Mutex<(Option<Instant>, u64)>);
+
+impl Seldom {
+    /// Whether to say it now, and how often it was not said since the last time.
+    pub fn say(&self) -> Option<u64> {
+        let now = Instant::now();
+        let mut guard = self.0.lock().ok()?;
+        let (last, unsaid) = &mut *guard;
+        if last.is_some_and(|last| now.duration_since(last) < SELDOM) {
+            *unsaid += 1;
+            return None;
+        }
+        *last = Some(now);
+        Some(std::mem::take(unsaid))
+    }
+}
+
 /// Whoever has one address of IPv6 has the 64 bits behind it.
-fn household(address: IpAddr) -> IpAddr {
+pub fn household(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
@@ -102,9 +139,34 @@ mod tests {
     async fn all_together_are_bounded_and_so_is_what_is_remembered() {
         let knocks = Knocks::default();
         let let_in = (0..10_000_u32).filter(|n| knocks.knock(IpAddr::from(n.to_be_bytes())).is_ok()).count();
-        assert_eq!(let_in, ALL.burst as usize);
-        assert!(knocks.0.lock().unwrap().1.len() <= ADDRESSES);
+        assert_eq!(let_in, (ALL.burst + NEWCOMERS.burst) as usize);
+        assert!(knocks.0.lock().unwrap().each.len() <= ADDRESSES);
         let neighbour = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 1, 2, 3, last]);
         assert_eq!(household(neighbour(1)), household(neighbour(2)));
+    }
+
+    /// M5: a handful of addresses does not use up what there is for all.
+    #[tokio::test(start_paused = true)]
+    async fn six_loud_addresses_keep_nobody_out() {
+        let knocks = Knocks::default();
+        let loud: Vec<IpAddr> = (1..=6_u8).map(|n| [10, 0, 0, n].into()).collect();
+        for second in 0..120_u8 {
+            for from in &loud {
+                for _ in 0..100 {
+                    let _ = knocks.knock(*from);
+                }
+            }
+            assert_eq!(knocks.knock([10, 0, 1, second].into()), Ok(()), "second {second}");
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happens_often_is_said_seldom_and_counted() {
+        let seldom = Seldom::default();
+        assert_eq!(seldom.say(), Some(0));
+        assert!((0..50).all(|_| seldom.say().is_none()));
+        tokio::time::advance(SELDOM).await;
+        assert_eq!(seldom.say(), Some(50));
     }
 }
