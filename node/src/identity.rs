@@ -169,9 +169,7 @@ impl Home {
         dice: &Dice,
         passphrase: Option<&Passphrase>,
     ) -> Result<Home, IdentityError> {
-        if !union.has_union() {
-            return Err(IdentityError::NoUnion(union));
-        }
+        union.as_union().map_err(|_| IdentityError::NoUnion(union))?;
         if (role == Role::Root) != (union.level() == Level::Nation) {
             return Err(IdentityError::NotNational);
         }

@@ -233,13 +233,13 @@ impl Feed {
 
 /// A union by its number; one that is in no list of this version makes the header a newer version's.
 fn known(number: u64, newer: &mut Option<Newer>) -> Result<Option<UnionNumber>, FeedError> {
-    match UnionNumber::try_from(number) {
+    match UnionNumber::try_from(number).and_then(UnionNumber::as_union) {
         Ok(union) => Ok(Some(union)),
         Err(UnionError::Unknown(_)) => {
             *newer = newer.or(Some(Newer::Union(number)));
             Ok(None)
         }
-        Err(UnionError::Form) => Err(FeedError::Union(number)),
+        Err(UnionError::Form | UnionError::NoUnion(_)) => Err(FeedError::Union(number)),
     }
 }
 

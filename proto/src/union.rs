@@ -35,6 +35,8 @@ pub enum UnionError {
     Form,
     #[error("region code {0:06} is not in the table")]
     Unknown(u64),
+    #[error("{0} is a place without a union of this federation")]
+    NoUnion(u64),
 }
 
 struct Division {
@@ -210,9 +212,14 @@ impl UnionNumber {
         self.children().iter().any(|child| child.has_union())
     }
 
+    /// This number as that of a union: wherever somebody names one, and not a place, it comes through here.
+    pub fn as_union(self) -> Result<UnionNumber, UnionError> {
+        if self.has_union() { Ok(self) } else { Err(UnionError::NoUnion(self.0)) }
+    }
+
     /// 金门县 is a valid code and has no union of this federation.
     pub fn has_union(self) -> bool {
-        self.0 != KINMEN
+        self.0 % SERIALS != KINMEN
     }
 }
 
@@ -332,6 +339,8 @@ mod tests {
             assert!(code(leaf).children().is_empty());
         }
         assert!(!code(350_527).has_union());
+        assert_eq!(code(350_527).as_union(), Err(UnionError::NoUnion(350_527)));
+        assert!(code(350_526).as_union().is_ok());
     }
 
     #[test]

@@ -188,6 +188,9 @@ impl Field {
             if self.format == Format::Region && union.serial().is_some() {
                 return Err(self.refuse_region(&value, UnionError::Form));
             }
+            if self.format == Format::Union {
+                union.as_union().map_err(|e| self.refuse_region(&value, e))?;
+            }
         }
         Ok(vec![])
     }
@@ -476,6 +479,7 @@ impl Field {
         let rule = match error {
             UnionError::Form => label("不是六位区划代码", "not a six-digit region code"),
             UnionError::Unknown(_) => label("区划表中没有这个代码", "this code is not in the table of regions"),
+            UnionError::NoUnion(_) => label("此处没有工会", "there is no union of this federation there"),
         };
         self.refuse(value, rule, label("请填六位区划代码，如320922", "type six digits, such as 320922"))
     }

@@ -46,6 +46,15 @@ pub struct Serving {
     pub address: String,
 }
 
+impl Serving {
+    /// Asks it to end as a system does (SIGTERM), and gives the code with which it ended.
+    pub fn terminate(mut self) -> Option<i32> {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(asked.expect("kill is there").success());
+        self.child.wait().expect("it ends").code()
+    }
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.child.kill();

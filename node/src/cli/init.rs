@@ -33,7 +33,8 @@ impl Init {
         let union = self.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
         let role = match self.root {
             true => Role::Root,
-            false if self.hub || desk.program == Program::Hub => Role::Hub,
+            // Who has no unions below runs no hub, whatever program she has.
+            false if self.hub || (desk.program == Program::Hub && union.may_have_hub()) => Role::Hub,
             false => Role::Node,
         };
         let chosen = match self.passphrase {

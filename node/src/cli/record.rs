@@ -62,7 +62,8 @@ pub fn kind_named(typed: &str) -> Result<&'static Kind, Mistake> {
 
 /// A union by its code or its name.
 pub fn union_named(typed: &str) -> Result<UnionNumber, Mistake> {
-    UnionNumber::named(typed.trim()).map_or_else(|| typed.parse(), Ok).map_err(|_| {
+    let named = UnionNumber::named(typed.trim()).map_or_else(|| typed.parse(), Ok);
+    named.and_then(UnionNumber::as_union).map_err(|_| {
         Mistake::usage(
             both(format!("没有“{typed}”这个工会，或有多个同名"), format!("there is no union “{typed}”, or several")),
             both("请填六位区划代码，如 320922", "give the six-digit region code, such as 320922"),
