@@ -41,8 +41,8 @@ impl Town {
     /// The union at `below` joins the one at `above`, by files.
     fn join(&self, above: &str, below: &str, address: &str) {
         self.good(below, &["request", "request.json"]);
-        self.good(above, &["enrol", "request.json", "--address", address, "--out", "grant.json"]);
-        self.good(below, &["join", "grant.json"]);
+        self.good(above, &["enrol", "request.json", "--yes", "--address", address, "--out", "grant.json"]);
+        self.good(below, &["join", "--yes", "grant.json"]);
     }
 
     fn serve(&mut self, home: &str, address: &str) {
