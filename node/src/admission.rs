@@ -7,9 +7,10 @@
 
 use huiliu_proto::{
     attestation,
+    edit::{Actor, Edit, EditError},
     feed::{Feed, Scope},
     id::Hash,
-    kind::{self, Kind, Reach},
+    kind::{self, Kind, Reach, Shape},
     lang::{self, Label, Lang},
     operation::{HeaderForm, Operation},
     record::Record,
@@ -17,7 +18,7 @@ use huiliu_proto::{
     value::Value,
 };
 
-use crate::{document::Misfit, rollup};
+use crate::{document::Misfit, ledger::puts_allowed, rollup};
 
 /// Why an operation does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,25 @@ impl Reason {
         Reason::Failed,
     ];
 
+    /// As it is stored. Numbers are never given twice.
+    pub fn number(self) -> u8 {
+        match self {
+            Reason::Newer => 1,
+            Reason::NotAllowed => 2,
+            Reason::Rule => 3,
+            Reason::Early => 4,
+            Reason::Misfit => 5,
+            Reason::Owner => 6,
+            Reason::Id => 7,
+            Reason::Revoked => 8,
+            Reason::Failed => 9,
+        }
+    }
+
+    pub fn numbered(number: u8) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| reason.number() == number)
+    }
+
     /// The same in a few words, for lists.
     pub fn label(self) -> Label {
         match self {
@@ -85,10 +105,46 @@ impl Reason {
     }
 }
 
-/// A verdict against an operation.
+/// Which of the ways not to fit it is, and the field it is about: what cannot be seen from the operation alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cause {
+    pub code: u8,
+    pub field: Option<u32>,
+}
+
+impl Cause {
+    fn of(misfit: &Misfit) -> Option<Cause> {
+        let (code, field) = match misfit {
+            Misfit::Early(_) | Misfit::Known => return None,
+            Misfit::Sequence => (1, None),
+            Misfit::StartOp => (2, None),
+            Misfit::Replaces(field) => (3, Some(*field)),
+            Misfit::Unrooted => (4, None),
+            Misfit::Full => (5, None),
+            Misfit::Damaged => (6, None),
+        };
+        Some(Cause { code, field })
+    }
+
+    fn misfit(self) -> Option<Misfit> {
+        Some(match self.code {
+            1 => Misfit::Sequence,
+            2 => Misfit::StartOp,
+            3 => Misfit::Replaces(self.field?),
+            4 => Misfit::Unrooted,
+            5 => Misfit::Full,
+            6 => Misfit::Damaged,
+            _ => return None,
+        })
+    }
+}
+
+/// A verdict against an operation. Stored are its reason and cause; its words are found again where somebody reads them
+/// (`explain`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub reason: Reason,
+    pub cause: Option<Cause>,
     pub detail: Label,
     /// The change that an edit follows and that has not arrived.
     pub awaits: Option<Hash>,
@@ -96,7 +152,7 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(reason: Reason, zh: impl Into<String>, en: impl Into<String>) -> Refusal {
-        Refusal { reason, detail: Label::new(zh, en), awaits: None }
+        Refusal { reason, cause: None, detail: Label::new(zh, en), awaits: None }
     }
 
     pub fn revoked() -> Refusal {
@@ -104,6 +160,15 @@ impl Refusal {
             Reason::Revoked,
             "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可用 quarantine release 放行",
             "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and does not count; if it is the union's own after all, the union above can let it count with `quarantine release`",
+        )
+    }
+
+    /// A revocation by somebody else than who enrolled the device.
+    pub fn not_its_own() -> Refusal {
+        Refusal::new(
+            Reason::NotAllowed,
+            "该设备不是由该工会为所列工会登记的，无权注销",
+            "that union has not enrolled that device for the union named, so it is not for it to revoke",
         )
     }
 
@@ -126,11 +191,66 @@ impl Refusal {
                     "it follows an edit that has not arrived yet; it is taken up by itself when that one comes",
                 )
             },
-            other => Refusal::new(
-                Reason::Misfit,
-                "此修改与档案现有内容不符，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
-                format!("{other}; it may come from a faulty or altered program: ask the union that wrote it"),
-            ),
+            other => Refusal {
+                cause: Cause::of(other),
+                ..Refusal::new(
+                    Reason::Misfit,
+                    "此修改与档案现有内容不符，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
+                    format!("{other}; it may come from a faulty or altered program: ask the union that wrote it"),
+                )
+            },
+        }
+    }
+
+    pub fn taken() -> Refusal {
+        Refusal::new(
+            Reason::Id,
+            "记录编号已被另一条内容不同的记录使用，或不是该设备所能生成的；请与填报单位核对",
+            "the record id is taken by another record, or could not have been made by this device",
+        )
+    }
+
+    pub fn unreadable(error: &EditError) -> Refusal {
+        Refusal::new(Reason::Misfit, "修改内容无法读取", error.to_string())
+    }
+}
+
+/// Why an operation is held, in words: as its reason and cause say, and for what follows from the operation alone by judging
+/// it again.
+pub fn explain(feed: &Feed, operation: Option<&Operation>, reason: Reason, cause: Option<Cause>) -> Label {
+    let again = operation.and_then(|operation| judged_again(feed, operation)).filter(|again| again.reason == reason);
+    if let Some(again) = again {
+        return again.detail;
+    }
+    match (reason, cause.and_then(Cause::misfit)) {
+        (Reason::Misfit, Some(misfit)) => Refusal::misfit(&misfit).detail,
+        (Reason::Early, _) => Refusal::misfit(&Misfit::Early(Hash([0; 32]))).detail,
+        (Reason::Id, _) => Refusal::taken().detail,
+        (Reason::Revoked, _) => Refusal::revoked().detail,
+        (Reason::Failed, _) => Refusal::failed().detail,
+        (Reason::NotAllowed, _)
+            if operation.and_then(|o| kind::numbered(o.kind)).is_some_and(|k| k.name == "revocation") =>
+        {
+            Refusal::not_its_own().detail
+        }
+        (reason, _) => reason.label(),
+    }
+}
+
+/// The verdict that needs nothing but the operation and its feed.
+fn judged_again(feed: &Feed, operation: &Operation) -> Option<Refusal> {
+    let kind = match kind_in(feed, operation) {
+        Ok(kind) => kind,
+        Err(refusal) => return Some(refusal),
+    };
+    match kind.shape {
+        Shape::Entry => entry(feed, kind, operation).err(),
+        Shape::Document => {
+            let author = Actor::new(&feed.id, &operation.record);
+            match Edit::decode(&operation.payload, author) {
+                Ok(edit) => puts_allowed(kind, &edit.puts, edit.deps.is_empty()).err(),
+                Err(error) => Some(Refusal::unreadable(&error)),
+            }
         }
     }
 }

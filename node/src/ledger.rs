@@ -40,8 +40,8 @@ use crate::{
     keyring::Keyring,
     rollup,
     store::{
-        Changed, Result, StoreError, changes, data_version, evidence::Neighbour, feeds, feeds::FeedRow, meta,
-        projection, rollups, rollups::Figure, set_meta,
+        Changed, Result, StoreError, changes, data_version, derivation, evidence::Neighbour, feeds, feeds::FeedRow,
+        meta, rollups, rollups::Figure, set_meta,
     },
 };
 
@@ -213,7 +213,7 @@ impl Ledger {
 
     /// Makes or renews the projections where this version's declarations differ from those that made them.
     fn prepare(&mut self, progress: &mut dyn FnMut(u64)) -> Result<()> {
-        let version = projection::version();
+        let version = derivation::version();
         let stored: Option<Vec<u8>> = meta(&self.conn, "projection")?;
         if stored.as_deref() == Some(version.as_bytes()) {
             return self.load_keys();

@@ -9,6 +9,7 @@ pub mod caches;
 pub(crate) mod changes;
 pub mod claims;
 mod connections;
+pub mod derivation;
 pub mod disk;
 pub mod documents;
 pub mod evidence;

@@ -195,7 +195,11 @@ pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
                 let feed = all.iter().find(|f| f.no == held.feed).map(|f| f.feed.id);
                 let again = feed.is_some_and(|feed| said_again.contains(&(feed, held.seq)));
                 if !(held.reason == Reason::Early.word() && again) {
-                    let said = format!("{} holds back an honest operation: {}", machine.name, held.detail.en);
+                    let said = format!(
+                        "{} holds back an honest operation: {}",
+                        machine.name,
+                        quarantine::explain(conn, &held)?.en
+                    );
                     return Err(StoreError::Refused(said));
                 }
             }

@@ -134,8 +134,14 @@ pub fn picture(machines: &[(Machine, Store)]) -> String {
                 );
             }
             for held in quarantine::all(conn)? {
-                let _ =
-                    writeln!(text, "  held: feed {} at {}: {} {}", held.feed, held.seq, held.reason, held.detail.en);
+                let _ = writeln!(
+                    text,
+                    "  held: feed {} at {}: {} {}",
+                    held.feed,
+                    held.seq,
+                    held.reason,
+                    quarantine::explain(conn, &held)?.en
+                );
             }
             for kept in evidence::list(conn, true)? {
                 let evidence = &kept.evidence;

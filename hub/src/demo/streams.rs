@@ -72,7 +72,7 @@ impl Standing {
     /// Adds what this member wrote; returns all it has.
     fn read(&mut self, member: &Member) -> anyhow::Result<BTreeMap<FeedId, feeds::FeedRow>> {
         let (rows, acknowledged, due, quarantined) = member.store.read(|conn| {
-            let aside = quarantine::all(conn)?.len() as u64;
+            let aside = quarantine::count(conn)?;
             Ok((feeds::all(conn)?, receipts::all(conn)?, rollups::due(conn)?.len(), aside))
         })?;
         self.unfinished |= due > 0 || rows.iter().any(|f| f.own && f.packed < f.size());

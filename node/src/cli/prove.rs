@@ -6,7 +6,7 @@ use anyhow::Result;
 use huiliu_proto::{
     id::RecordId,
     kind::{Kind, Shape},
-    lang::Lang,
+    lang::{Label, Lang},
 };
 use rusqlite::Connection;
 use serde_json::{Value as Json, json};
@@ -56,7 +56,7 @@ impl Prove {
             let made = Maker::new(conn, root).record(shown.id, &places(conn, &shown)?)?;
             // A proof that says something else than what counts here would be no service to anyone.
             said::said(&made.proven)?;
-            let held = quarantine::all(conn)?.into_iter().filter(|h| h.record == shown.id).count();
+            let held = quarantine::of_record(conn, &shown.id)?.len();
             Ok(Preview { kind: shown.record.kind, id: shown.id, made, held })
         })?;
         let out =
@@ -74,8 +74,9 @@ fn counted(conn: &Connection, typed: &str) -> Result<Shown> {
         Ok(shown) => return Ok(shown),
         Err(id) => id,
     };
-    let held = quarantine::all(conn)?.into_iter().find(|h| h.record == id);
-    let (zh, en) = held.map_or_else(Default::default, |h| (h.detail.zh, h.detail.en));
+    let held = quarantine::of_record(conn, &id)?.into_iter().next();
+    let why = held.map(|held| quarantine::explain(conn, &held)).transpose()?.unwrap_or_default();
+    let Label { zh, en } = why;
     Err(Mistake::refused(
         both(format!("记录 {id} 不计入：{zh}"), format!("the record {id} does not count: {en}")),
         both(

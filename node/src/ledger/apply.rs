@@ -37,7 +37,7 @@ impl Ledger {
                 record: operation.record,
                 kind: operation.kind,
                 reason: refusal.reason.word().into(),
-                detail: refusal.detail,
+                cause: refusal.cause,
                 awaits: refusal.awaits,
             },
         )

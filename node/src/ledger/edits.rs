@@ -93,7 +93,7 @@ impl Ledger {
         let edit = match Edit::decode(&operation.payload, author) {
             Ok(edit) => edit,
             Err(error) => {
-                return Ok(Err(Refusal::new(Reason::Misfit, "修改内容无法读取", error.to_string())));
+                return Ok(Err(Refusal::unreadable(&error)));
             }
         };
         let creates = edit.deps.is_empty();

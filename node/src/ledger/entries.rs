@@ -200,11 +200,7 @@ impl Ledger {
         if trust::superior(union) == owner && trust::enrolled(&self.conn, &device, union, owner, false)? {
             return Ok(Ok(()));
         }
-        Ok(Err(Refusal::new(
-            Reason::NotAllowed,
-            format!("该设备不是由{}为{}登记的，无权注销", owner.union_name(), union.union_name()),
-            format!("{owner} has not enrolled that device for {union}, so it is not for it to revoke"),
-        )))
+        Ok(Err(Refusal::not_its_own()))
     }
 
     /// An enrolment came: revocations of the device that came before it are judged again.

@@ -13,7 +13,7 @@ use huiliu_proto::{
 
 use super::{Ledger, entries::Turn};
 use crate::{
-    admission::{Reason, Refusal},
+    admission::Refusal,
     rollup,
     store::{
         Result, StoreError,
@@ -143,16 +143,6 @@ impl Ledger {
                 Err(refusal) => ledger.hold(no, seq, operation, refusal),
             }
         })
-    }
-}
-
-impl Refusal {
-    pub(super) fn taken() -> Refusal {
-        Refusal::new(
-            Reason::Id,
-            "记录编号已被另一条内容不同的记录使用，或不是该设备所能生成的；请与填报单位核对",
-            "the record id is taken by another record, or could not have been made by this device",
-        )
     }
 }
 

@@ -3,7 +3,7 @@
 use huiliu_proto::id::Hash;
 use rusqlite::{Connection, types::ValueRef};
 
-use super::{Result, StoreError, meta, projection};
+use super::{Result, StoreError, derivation, meta, projection};
 use crate::document::Document;
 
 /// Tables that are computed, besides the projections.
@@ -22,7 +22,7 @@ pub fn clear(conn: &Connection) -> Result<()> {
 /// Whether the computed tables were made by other declarations than this version's. Not so of a new file, which has none.
 pub fn outdated(conn: &Connection) -> Result<bool> {
     let stored: Option<Vec<u8>> = meta(conn, "projection")?;
-    Ok(stored.is_some_and(|stored| stored != projection::version().as_bytes()))
+    Ok(stored.is_some_and(|stored| stored != derivation::version().as_bytes()))
 }
 
 /// All computed tables.

@@ -7,9 +7,7 @@
 use std::{collections::HashMap, fmt::Write as _, sync::OnceLock};
 
 use huiliu_proto::{
-    algorithms::SUITE,
-    feed::HEADER_FORM,
-    id::{Hash, RecordId, unhex},
+    id::{RecordId, unhex},
     kind::{Field, Kind, Privacy, Shape, Type, kinds},
     record::Record,
     union::UnionNumber,
@@ -185,16 +183,9 @@ pub fn drop_all(conn: &Connection, before: &str) -> Result<()> {
     Ok(())
 }
 
-/// Changes whenever a declaration changes the tables: the store then rebuilds.
-pub fn version() -> Hash {
-    let mut all: Vec<&[u8]> = kinds().iter().map(|k| sql(k).create.as_bytes()).collect();
-    // Indexes of identity numbers are made with it.
-    const SUITE_BYTE: &[u8] = &[SUITE.byte()];
-    all.push(SUITE_BYTE);
-    // Feeds that were a newer version's may not be now.
-    const FORM_BYTE: &[u8] = &[HEADER_FORM];
-    all.push(FORM_BYTE);
-    Hash::of(&all)
+/// How the tables of a kind are made.
+pub(super) fn declared(kind: &Kind) -> &'static str {
+    &sql(kind).create
 }
 
 struct Column<'a>(Option<&'a Value>);

@@ -1,7 +1,9 @@
 //! Operations that are kept and relayed but do not count.
 
+use std::collections::BTreeMap;
+
 use huiliu_proto::{
-    id::{Hash, RecordId},
+    id::{Hash, RecordId, unhex},
     lang::Label,
     union::UnionNumber,
     v1::Ruling,
@@ -11,10 +13,11 @@ use rusqlite::Connection;
 use super::{
     Result,
     feeds::{self, FeedRow},
-    trust,
+    records, trust,
 };
+use crate::admission::{self, Cause, Reason};
 
-/// An operation that does not count, and why, for a person to read.
+/// An operation that does not count, and why; `explain` says it in words.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Held {
     pub feed: i64,
@@ -23,12 +26,12 @@ pub struct Held {
     pub kind: u32,
     /// A word of `admission::Reason`.
     pub reason: String,
-    pub detail: Label,
+    pub cause: Option<Cause>,
     /// The change that an edit waits for.
     pub awaits: Option<Hash>,
 }
 
-/// The reason's word and no more: the sentence may quote what was written.
+/// The reason's word and no more.
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Held({:?}, {})", self.record, self.reason)
@@ -36,21 +39,41 @@ impl std::fmt::Debug for Held {
 }
 
 pub fn add(conn: &Connection, held: &Held) -> Result<()> {
-    const SQL: &str = "INSERT INTO quarantine (feed, seq, record, kind, reason, detail_zh, detail_en, awaits)
+    const SQL: &str = "INSERT INTO quarantine (feed, seq, record, kind, reason, cause, field, awaits)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-        ON CONFLICT (feed, seq) DO UPDATE SET reason = excluded.reason, detail_zh = excluded.detail_zh,
-        detail_en = excluded.detail_en, awaits = excluded.awaits";
+        ON CONFLICT (feed, seq) DO UPDATE SET reason = excluded.reason, cause = excluded.cause, field = excluded.field,
+        awaits = excluded.awaits";
     conn.prepare_cached(SQL)?.execute((
         held.feed,
         held.seq as i64,
         held.record.as_bytes(),
         held.kind,
-        &held.reason,
-        &held.detail.zh,
-        &held.detail.en,
+        Reason::ALL.into_iter().find(|reason| reason.word() == held.reason).map(Reason::number),
+        held.cause.map(|cause| cause.code),
+        held.cause.and_then(|cause| cause.field),
         held.awaits.map(|h| h.0),
     ))?;
     Ok(())
+}
+
+/// Why it is held, in words for people. They may quote what was written.
+pub fn explain(conn: &Connection, held: &Held) -> Result<Label> {
+    let row = feeds::by_no(conn, held.feed)?;
+    let reason = Reason::ALL.into_iter().find(|reason| reason.word() == held.reason).unwrap_or(Reason::Failed);
+    // What cannot be read is held all the same.
+    let operation = feeds::operation(conn, held.feed, held.seq).unwrap_or_default();
+    let said = admission::explain(&row.feed, operation.as_ref(), reason, held.cause);
+    if reason != Reason::Early {
+        return Ok(said);
+    }
+    let others = records::of_id(conn, &held.record)?;
+    Ok(match others.iter().find(|claim| claim.place.owner != row.feed.union) {
+        Some(claim) if others.len() == 1 => Label::new(
+            format!("此档案属于{}，其他单位不得修改", claim.place.owner.union_name()),
+            format!("the document belongs to {}; only its own devices edit it", claim.place.owner),
+        ),
+        _ => said,
+    })
 }
 
 pub fn remove(conn: &Connection, feed: i64, seq: u64) -> Result<()> {
@@ -66,18 +89,77 @@ fn select(conn: &Connection, sql: &str, parameter: impl rusqlite::Params) -> Res
             seq: row.get::<_, i64>(1)?.unsigned_abs(),
             record: RecordId(row.get(2)?),
             kind: row.get(3)?,
-            reason: row.get(4)?,
-            detail: Label::new(row.get::<_, String>(5)?, row.get::<_, String>(6)?),
+            reason: Reason::numbered(row.get(4)?).unwrap_or(Reason::Failed).word().into(),
+            cause: row
+                .get::<_, Option<u8>>(5)?
+                .map(|code| row.get(6).map(|field| Cause { code, field }))
+                .transpose()?,
             awaits: row.get::<_, Option<[u8; 32]>>(7)?.map(Hash),
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-const COLUMNS: &str = "SELECT feed, seq, record, kind, reason, detail_zh, detail_en, awaits FROM quarantine";
+const COLUMNS: &str = "SELECT feed, seq, record, kind, reason, cause, field, awaits FROM quarantine";
 
 pub fn all(conn: &Connection) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} ORDER BY feed, seq"), ())
+}
+
+/// The first `most` after a place, in the order of their places.
+pub fn page(conn: &Connection, after: Option<(i64, u64)>, most: usize) -> Result<Vec<Held>> {
+    let (feed, seq) = after.map_or((-1, -1), |(feed, seq)| (feed, seq as i64));
+    select(
+        conn,
+        &format!("{COLUMNS} WHERE (feed, seq) > (?1, ?2) ORDER BY feed, seq LIMIT ?3"),
+        (feed, seq, most as i64),
+    )
+}
+
+pub fn count(conn: &Connection) -> Result<u64> {
+    let mut statement = conn.prepare_cached("SELECT count(*) FROM quarantine")?;
+    Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
+/// Of one record.
+pub fn of_record(conn: &Connection, record: &RecordId) -> Result<Vec<Held>> {
+    select(conn, &format!("{COLUMNS} WHERE record = ?1 ORDER BY feed, seq"), [record.as_bytes()])
+}
+
+/// The first of the records whose id begins with these hexadecimal digits.
+pub fn of_prefix(conn: &Connection, digits: &str) -> Result<Option<Held>> {
+    let fill = |digit: &str| unhex(&format!("{digits}{}", digit.repeat(32usize.saturating_sub(digits.len()))));
+    let (Some(low), Some(high)) = (fill("0"), fill("f")) else { return Ok(None) };
+    let sql = format!("{COLUMNS} WHERE record BETWEEN ?1 AND ?2 ORDER BY record, feed, seq LIMIT 1");
+    Ok(select(conn, &sql, (low, high))?.into_iter().next())
+}
+
+/// What nobody has rejected yet, as many for each reason. Only feeds that somebody has ruled on are looked through.
+pub fn open_by_reason(conn: &Connection) -> Result<BTreeMap<String, u64>> {
+    const COUNTS: &str = "SELECT reason, count(*) FROM quarantine GROUP BY reason";
+    const RULED: &str =
+        "SELECT f.no FROM feed f WHERE EXISTS (SELECT 1 FROM quarantine_ruling r WHERE r.in_feed = f.id)";
+    let mut counts = BTreeMap::new();
+    let mut statement = conn.prepare_cached(COUNTS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let reason = Reason::numbered(row.get(0)?).unwrap_or(Reason::Failed);
+        counts.insert(reason.word().to_owned(), row.get::<_, i64>(1)?.unsigned_abs());
+    }
+    let mut statement = conn.prepare_cached(RULED)?;
+    let ruled = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    for no in ruled {
+        let feed = feeds::by_no(conn, no)?.feed;
+        for held in of_feed(conn, no)? {
+            if trust::ruling(conn, &feed, held.seq)? == Some(Ruling::Rejected)
+                && let Some(count) = counts.get_mut(&held.reason)
+            {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+    counts.retain(|_, count| *count > 0);
+    Ok(counts)
 }
 
 /// What nobody has rejected yet.

@@ -241,9 +241,10 @@ CREATE TABLE quarantine (
   seq INTEGER NOT NULL,
   record BLOB NOT NULL,
   kind INTEGER NOT NULL,
-  reason TEXT NOT NULL,
-  detail_zh TEXT NOT NULL,
-  detail_en TEXT NOT NULL,
+  -- Numbers of `admission::Reason` and `Cause`, and the field that it is about: never a sentence.
+  reason INTEGER NOT NULL,
+  cause INTEGER,
+  field INTEGER,
   -- The change that an edit follows and that has not arrived.
   awaits BLOB,
   PRIMARY KEY (feed, seq)

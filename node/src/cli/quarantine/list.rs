@@ -19,7 +19,13 @@ pub struct List {
     /// Also what was rejected
     #[arg(long)]
     all: bool,
+    /// So many lines at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    most: usize,
 }
+
+/// Lines that are read at a time.
+const PAGE: usize = 500;
 
 /// The word for feeds that wait whole.
 pub const NOT_ENROLLED: &str = "not-enrolled";
@@ -34,7 +40,7 @@ impl List {
             .column("record", desk.pick("编号", "id"))
             .column("reason", desk.pick("原因", "reason"))
             .column("detail", desk.pick("说明", "what it means"));
-        let mut open = false;
+        let (mut open, mut lines, mut total) = (false, 0, 0);
         office.look(|conn| {
             for row in quarantine::strangers(conn)? {
                 let rejected = trust::ruling(conn, &row.feed, row.size() - 1)? == Some(Ruling::Rejected);
@@ -43,18 +49,40 @@ impl List {
                     table.row(stranger(desk, conn, &row, rejected)?);
                 }
             }
-            for held in quarantine::all(conn)? {
-                let row = feeds::by_no(conn, held.feed)?;
-                let rejected = trust::ruling(conn, &row.feed, held.seq)? == Some(Ruling::Rejected);
-                open |= !rejected;
-                if self.all || !rejected {
-                    table.row(operation(desk, &row, &held, rejected));
+            let mut after = None;
+            loop {
+                let page = quarantine::page(conn, after, PAGE)?;
+                for held in &page {
+                    let row = feeds::by_no(conn, held.feed)?;
+                    let rejected = trust::ruling(conn, &row.feed, held.seq)? == Some(Ruling::Rejected);
+                    open |= !rejected;
+                    if !self.all && rejected {
+                        continue;
+                    }
+                    if lines < self.most {
+                        table.row(operation(desk, &row, held, &quarantine::explain(conn, held)?, rejected));
+                    }
+                    lines += 1;
+                }
+                after = page.last().map(|held| (held.feed, held.seq));
+                // How many more there are is counted, not read.
+                if page.len() < PAGE || lines >= self.most {
+                    break;
                 }
             }
+            total = quarantine::count(conn)?;
             Ok(())
         })?;
         let nothing = desk.pick("隔离区没有待处理的内容", "nothing is in quarantine");
         desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
+        if lines >= self.most && total as usize > self.most && !desk.json {
+            desk.note(&match desk.lang {
+                huiliu_proto::lang::Lang::Zh => format!("隔离区共{total}条，只列出{}条；用 --most 可多列", self.most),
+                huiliu_proto::lang::Lang::En => {
+                    format!("{total} operations are held, and {} are listed; `--most` lists more", self.most)
+                }
+            });
+        }
         if open && !desk.json {
             desk.note(desk.pick(
                 "用 quarantine show 位置 查看内容和处理办法",
@@ -65,13 +93,13 @@ impl List {
     }
 }
 
-fn operation(desk: &Desk, row: &FeedRow, held: &Held, rejected: bool) -> Vec<Cell> {
+fn operation(desk: &Desk, row: &FeedRow, held: &Held, why: &Label, rejected: bool) -> Vec<Cell> {
     let kind = match numbered(held.kind) {
         Some(kind) => Cell::new(desk.label(&kind.label), kind.name),
         None => Cell::new(held.kind.to_string(), held.kind),
     };
     let (id, feed) = (held.record.to_string(), row.feed.id.to_string());
-    let detail = desk.label(&held.detail);
+    let detail = desk.label(why);
     vec![
         Cell::new(format!("{}#{}", &feed[..8], held.seq), format!("{feed}#{}", held.seq)),
         Cell::new(row.feed.union.name(), u64::from(row.feed.union)),

@@ -50,7 +50,7 @@ impl Show {
             let seq = held.as_ref().map_or(seq, |h| h.seq);
             let stranger = !row.own && seq >= row.applied && seq < row.size();
             let (reason, detail) = match &held {
-                Some(held) => (held.reason.clone(), held.detail.clone()),
+                Some(held) => (held.reason.clone(), quarantine::explain(conn, held)?),
                 None if stranger => (NOT_ENROLLED.to_owned(), not_enrolled(conn, &row)?),
                 None => return Err(not_held(&self.which)),
             };

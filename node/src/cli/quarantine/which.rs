@@ -35,7 +35,7 @@ pub fn find(conn: &Connection, typed: &str) -> Result<(FeedRow, Option<(u64, u64
         (None, _) => {}
     }
     // A record's id, where that is what is held.
-    let held = quarantine::all(conn)?.into_iter().find(|h| part.is_none() && h.record.to_string().starts_with(&digits));
+    let held = if part.is_none() { quarantine::of_prefix(conn, &digits)? } else { None };
     match held {
         Some(held) => Ok((feeds::by_no(conn, held.feed)?, Some((held.seq, 1)))),
         None => Err(Mistake::failed(

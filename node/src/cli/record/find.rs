@@ -57,7 +57,7 @@ pub fn any(conn: &Connection, typed: &str) -> Result<Result<Shown, RecordId>> {
     if let Some(shown) = found.pop() {
         return Ok(Ok(shown));
     }
-    let held = quarantine::all(conn)?.into_iter().find(|h| h.record.to_string().starts_with(&digits));
+    let held = quarantine::of_prefix(conn, &digits)?;
     Ok(Err(held.ok_or_else(missing)?.record))
 }
 

@@ -4,6 +4,7 @@ use anyhow::Result;
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordId},
     kind::{Field, numbered},
+    lang::Label,
     shown,
     value::Value,
 };
@@ -41,7 +42,7 @@ struct Known {
     /// Edits of a document since then.
     edits: usize,
     conflicts: Vec<Conflict>,
-    held: Vec<Held>,
+    held: Vec<(Label, Held)>,
 }
 
 impl Show {
@@ -64,7 +65,8 @@ impl Show {
                 None => 0,
             };
             let conflicts = documents::conflicts(conn, Some(&id))?;
-            let held = quarantine::all(conn)?.into_iter().filter(|h| h.record == id).collect();
+            let held = quarantine::of_record(conn, &id)?.into_iter();
+            let held = held.map(|held| Ok((quarantine::explain(conn, &held)?, held))).collect::<Result<_>>()?;
             Ok(Known { id, shown, origin, edits, conflicts, held })
         })?;
         let words = words(desk, &office, &known)?;
@@ -131,10 +133,10 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
     } else {
         text += &format!("{}{}", desk.pick("记录 ", "record "), known.id);
     }
-    for held in &known.held {
+    for (why, held) in &known.held {
         let kind = numbered(held.kind).map_or_else(|| held.kind.to_string(), |k| desk.label(&k.label).to_owned());
         let heading = desk.pick("隔离（不计入任何统计）", "in quarantine, and in no total");
-        text += &format!("\n{heading}：{kind} #{}：{}", held.seq, shown::line(desk.label(&held.detail)));
+        text += &format!("\n{heading}：{kind} #{}：{}", held.seq, shown::line(desk.label(why)));
     }
     if !known.conflicts.is_empty() {
         let hint = desk.pick(
@@ -194,7 +196,7 @@ fn json(office: &Office, known: &Known) -> Json {
     };
     let fields = known.shown.iter().flat_map(|s| &s.record.kind.fields).filter(|f| known.conflict(f).is_some());
     object["conflicts"] = fields.map(conflict).collect();
-    let held = known.held.iter().map(|h| json!({ "seq": h.seq, "reason": h.reason, "detail": h.detail.en }));
+    let held = known.held.iter().map(|(why, h)| json!({ "seq": h.seq, "reason": h.reason, "detail": why.en }));
     object["quarantined"] = held.collect();
     object
 }

@@ -88,10 +88,7 @@ impl Standing {
         let own = all.iter().filter(|f| f.own && f.size() > 0);
         let own = own.map(|row| read_own(conn, union, row, &receipts)).collect::<Result<_>>()?;
         let conflicts = documents::conflicts(conn, None)?.iter().filter(|c| c.owner == union).count() as u64;
-        let mut held: BTreeMap<String, u64> = BTreeMap::new();
-        for operation in quarantine::open(conn)? {
-            *held.entry(operation.reason).or_default() += 1;
-        }
+        let held = quarantine::open_by_reason(conn)?;
         let unknown = quarantine::open_strangers(conn)?.into_iter().map(|f| Unknown {
             feed: f.feed.id,
             union: f.feed.union,

@@ -93,6 +93,7 @@ pub const TEXTS: Texts = &[
     ("quarantine", "已存储但不计入的内容：查看和裁定"),
     ("quarantine list", "列出隔离的内容及原因"),
     ("quarantine list.all", "也列出已裁定不予计入的"),
+    ("quarantine list.most", "最多列出多少行"),
     ("quarantine show", "查看一条隔离内容：写了什么、谁签的名、怎样解除"),
     ("quarantine show.which", "列表中的位置（99ef0179#7）、整个日志，或记录编号"),
     ("quarantine release", "放行：被注销设备的内容改为计入"),

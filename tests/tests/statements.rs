@@ -1,0 +1,102 @@
+//! A province's statements: none fails to appear because a union has many feeds, and what stands in quarantine costs little.
+
+use huiliu_node::{
+    identity::Role,
+    rollup,
+    store::{Threads, quarantine, rollups},
+};
+use huiliu_proto::{id::hex, kind::kind, operation::Operation, union::UnionNumber, value::Value};
+use huiliu_tests::{
+    forger::Forger,
+    people::record,
+    relay::{batches, give},
+    world::{World, hand_clock},
+};
+
+fn world(dir: &std::path::Path) -> World {
+    let (clock, _) = hand_clock();
+    let mut world = World::new(dir, 12, clock);
+    for (union, role) in [("100000", Role::Root), ("320000", Role::Hub), ("320900", Role::Hub), ("320922", Role::Node)]
+    {
+        world.add(union, role).unwrap();
+    }
+    world
+}
+
+#[test]
+fn a_union_with_many_feeds_is_stated_all_the_same() {
+    const FEEDS: u32 = 200;
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let province = world.machine("hub-320000").store(Threads::Inline);
+    let nation = world.machine("hub-100000").store(Threads::Inline);
+    let city = batches(&world.machine("hub-320900").store(Threads::Inline));
+    city.iter().flatten().for_each(|batch| give(&province, batch));
+    let first = Forger::province(world.machine("node-320922-0"));
+    let mut entry = record(
+        "work_entry",
+        &[
+            ("mediator", &hex(&[6; 16])),
+            ("duty", "参加协商"),
+            ("subtype", "现场指导协商"),
+            ("done_on", "2025-03-04"),
+            ("place", "测试企业"),
+            ("summary", "指导集体协商"),
+            ("mandate", "企业工会委托"),
+        ],
+    );
+    entry.set("guided", Value::Int(3));
+    for n in 0..FEEDS {
+        let mut forger = Forger::again(&first, first.feed.union, 100 + n);
+        let id = forger.id();
+        give(&province, &forger.say(&[Operation::new(entry.kind.number, id, None, entry.encode(), None)]));
+    }
+    for batch in batches(&province).iter().flatten() {
+        give(&nation, batch);
+    }
+    let county: UnionNumber = "320922".parse().unwrap();
+    let sums = nation.read(|conn| rollups::sums(conn, county, i32::MIN, i32::MAX)).unwrap();
+    assert_eq!(sums[&rollup::GUIDED].1, 3 * i128::from(FEEDS));
+    let count = |sql: &'static str| {
+        let counted = province.read(move |conn| Ok(conn.query_row(sql, [], |row| row.get::<_, i64>(0))?));
+        counted.unwrap()
+    };
+    let (statements, lines) = (count("SELECT count(*) FROM statement"), count("SELECT count(*) FROM statement_basis"));
+    assert!(statements >= 1 && lines <= 64 * statements, "{statements} statements rest on {lines} lines");
+    assert_eq!(count("SELECT max(feeds) FROM statement"), i64::from(FEEDS));
+}
+
+#[test]
+fn what_is_held_takes_little_and_is_counted_without_being_read() {
+    const HELD: u64 = 4_000;
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let city = world.machine("hub-320900").store(Threads::Inline);
+    let mut forger = Forger::province(world.machine("node-320922-0"));
+    let number = kind("work_entry").unwrap().number;
+    let run: Vec<Operation> = (0..HELD).map(|_| Operation::new(number, forger.id(), None, vec![], None)).collect();
+    let pages = |store: &huiliu_node::store::Store| {
+        let used = store.read(|conn| {
+            let pages: i64 =
+                conn.query_row("SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'quarantine%'", [], |r| r.get(0))?;
+            Ok(pages)
+        });
+        used.unwrap()
+    };
+    give(&city, &forger.say(&run));
+    let bytes = pages(&city) / HELD as i64;
+    assert!((20..160).contains(&bytes), "{bytes} bytes for each");
+    assert_eq!(city.read(quarantine::open_by_reason).unwrap().get("rule"), Some(&HELD));
+    let mut after = None;
+    let mut seen = 0;
+    loop {
+        let page = city.read(|conn| quarantine::page(conn, after, 700)).unwrap();
+        assert!(page.iter().all(|held| Some((held.feed, held.seq)) > after));
+        seen += page.len() as u64;
+        match page.last() {
+            Some(last) => after = Some((last.feed, last.seq)),
+            None => break,
+        }
+    }
+    assert_eq!(seen, HELD);
+}
