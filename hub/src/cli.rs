@@ -3,6 +3,7 @@
 mod demo;
 mod enrol;
 mod invite;
+mod purge;
 mod return_keys;
 mod revoke;
 mod serve;
@@ -38,6 +39,8 @@ pub enum HubVerb {
     Enrol(enrol::Enrol),
     /// Shut a device of a union directly below out: it connects no more, and what it writes counts no more
     Revoke(revoke::Revoke),
+    /// Order a feed that was never admitted to be deleted wherever it is held
+    Purge(purge::Purge),
     /// Give the keys of sealed fields to the new machine of a union that lost its only one; at the province
     ReturnKeys(return_keys::ReturnKeys),
     /// Show a small federation at work on this machine
@@ -58,6 +61,10 @@ pub const TEXTS: Texts = &[
     ("revoke.since", "只有此前到达本级的内容继续计入，如 2026-11-14 或 2026-11-14T09:00；不填则已到达的全部计入"),
     ("revoke.with_invited", "由它邀请加入的机器一并注销"),
     ("revoke.yes", "不再询问"),
+    ("purge", "命令各级清除一个从未获准的日志（其设备未登记），此后不再接收"),
+    ("purge.feed", "日志编号，或开头几位；用 quarantine list 查看"),
+    ("purge.reason", "理由，随清除令一并传送"),
+    ("purge.yes", "不再询问"),
     ("return-keys", "把解密钥匙返还给失去唯一机器的单位的新机器；由省级枢纽办理"),
     ("return-keys.device", "新机器的设备公钥，或开头至少 8 位"),
     ("return-keys.yes", "已用电话核对设备公钥，不再询问"),
@@ -76,6 +83,7 @@ impl HubVerb {
             HubVerb::Node(verb) => verb.run(desk),
             HubVerb::Enrol(verb) => verb.run(desk),
             HubVerb::Revoke(verb) => verb.run(desk),
+            HubVerb::Purge(verb) => verb.run(desk),
             HubVerb::Demo(verb) => verb.run(desk),
         }
     }

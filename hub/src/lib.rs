@@ -7,4 +7,5 @@ pub mod door;
 pub mod downlink;
 pub mod gate;
 pub mod limits;
+pub mod purge;
 pub mod revocation;

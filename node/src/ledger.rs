@@ -19,6 +19,7 @@ mod isolate;
 mod parting;
 mod rebuild;
 mod records;
+mod room;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -161,6 +162,8 @@ pub struct Ledger {
     others: HashMap<i64, Edge>,
     /// How far a feed that is asked for from its beginning has been found to be as it is here.
     compared: HashMap<i64, u64>,
+    /// Feeds that a level above orders to be deleted.
+    purging: BTreeSet<FeedId>,
 }
 
 impl Ledger {
@@ -204,6 +207,7 @@ impl Ledger {
             stale: false,
             others: HashMap::new(),
             compared: HashMap::new(),
+            purging: BTreeSet::new(),
         };
         changes::watch(&ledger.conn)?;
         ledger.prepare(progress)?;
@@ -219,6 +223,8 @@ impl Ledger {
             return self.load_keys();
         }
         self.begin()?;
+        // What a header says may be read otherwise than by the version that wrote the row.
+        feeds::refresh(&self.conn)?;
         let work = self.rebuild(progress).and_then(|()| set_meta(&self.conn, "projection", version.as_bytes()));
         // Nothing is written into own feeds before `recollect` has asked whether this database is of today: what is to be
         // granted is granted with the next job.
@@ -283,6 +289,7 @@ impl Ledger {
         self.stale = false;
         self.others.clear();
         self.compared.clear();
+        self.purging.clear();
         self.moving = false;
     }
 
@@ -443,6 +450,7 @@ impl Ledger {
     /// Writes what was only remembered so far: ends of feeds, totals.
     fn flush(&mut self) -> Result<()> {
         self.wake()?;
+        self.purge()?;
         if std::mem::take(&mut self.moving) {
             self.take_keys()?;
             if !self.revoked()? {
@@ -452,6 +460,7 @@ impl Ledger {
         if self.stale {
             self.save_rows()?;
             self.rebuild(&mut |_| ())?;
+            self.purge()?;
         }
         self.save_rows()?;
         self.save_documents()?;

@@ -490,6 +490,7 @@ mod tests {
                 (52, "key_grant"),
                 (53, "quarantine_ruling"),
                 (54, "key_return"),
+                (55, "purge_order"),
                 (104, "payer_share"),
                 (107, "qualification"),
             ]

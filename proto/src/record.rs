@@ -361,7 +361,7 @@ mod tests {
             "allocation" => Allocation, "fund_receipt" => FundReceipt, "expenditure" => Expenditure,
             "matching" => Matching, "filing" => Filing, "filing_review" => FilingReview, "finding" => Finding,
             "finding_withdrawal" => FindingWithdrawal, "statement" => Statement, "enrolment" => Enrolment,
-            "revocation" => Revocation, "key_grant" => KeyGrant, "key_return" => KeyReturn,
+            "revocation" => Revocation, "purge_order" => PurgeOrder, "key_grant" => KeyGrant, "key_return" => KeyReturn,
             "quarantine_ruling" => QuarantineRuling
         )
     }

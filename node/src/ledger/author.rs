@@ -248,7 +248,7 @@ impl Ledger {
         };
         let me = &self.me;
         let feed = Feed::new(&me.network, me.union, me.device(), incarnation, scope, before)?;
-        let row = feeds::add(&self.conn, &feed, true)?;
+        let row = feeds::add(&self.conn, &feed, true, None)?;
         Ok(self.remember(row))
     }
 

@@ -69,6 +69,7 @@ impl Ledger {
                 }
             }
             "quarantine_ruling" => self.rule(record)?,
+            "purge_order" => self.ordered(record.bytes("in_feed")),
             "key_grant" | "key_return" => self.keys_may_move(record),
             _ => {}
         }

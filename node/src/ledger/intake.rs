@@ -163,6 +163,13 @@ impl Ledger {
             Ok(operations) => operations,
             Err(refusal) => return Ok(refusal),
         };
+        // With this device's key and in another union's name, it is nobody's.
+        let own = row.own || (row.feed.device == self.me.device() && row.feed.union == self.me.union);
+        if (known.is_none() || row.waits())
+            && let Some(refusal) = self.room(&row.feed, own, known.is_none(), batch)?
+        {
+            return Ok(refusal);
+        }
         // What is here already must be the same, operation for operation, though only what is new is stored.
         let start = match known {
             Some(no) if batch.first < row.size() => feeds::edge_at(&self.conn, no, batch.first)?,
@@ -183,10 +190,8 @@ impl Ledger {
         let no = match known {
             Some(no) => no,
             None => {
-                // With this device's key and in another union's name, it is nobody's.
-                let own = row.feed.device == self.me.device() && row.feed.union == self.me.union;
                 self.look_back(&row.feed, own, batch.from)?;
-                let row = feeds::add(&self.conn, &row.feed, own)?;
+                let row = feeds::add(&self.conn, &row.feed, own, Ledger::via(batch))?;
                 self.remember(row)
             }
         };
@@ -329,6 +334,12 @@ impl Ledger {
         }
         if feed.network != self.me.network {
             return Err(refused(Refusal::Header, format!("the feed is of the network {:?}", feed.network)));
+        }
+        if feed.newer.is_some() && feed.seen_by(self.me.union) {
+            return Ok(feed);
+        }
+        if let Some(newer) = feed.newer {
+            return Err(refused(Refusal::Newer, format!("its header was written by a newer version: {newer:?}")));
         }
         // Nobody can have come by a feed that is not meant for them either.
         if !feed.seen_by(self.me.union) || batch.from.is_some_and(|from| !feed.seen_by(from.union)) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use huiliu_proto::{
-    feed::Feed,
+    feed::{Feed, Scope},
     id::{DeviceId, FeedId, Hash, RecordId},
     operation::Operation,
     period::Day,
@@ -38,11 +38,18 @@ pub struct FeedRow {
     pub diverged: bool,
     /// Of an own feed other histories were about, and this one stays.
     pub settled: bool,
+    /// The union whose machine first handed it over.
+    pub via: Option<UnionNumber>,
 }
 
 impl FeedRow {
     pub fn size(&self) -> u64 {
         self.edge.size()
+    }
+
+    /// Nothing of it counts, because its device is not enrolled for its union: it waits for that.
+    pub fn waits(&self) -> bool {
+        !self.own && self.applied == 0
     }
 
     /// The order in which everything is computed again: what the root says of the national union's machines, then what
@@ -56,7 +63,7 @@ impl FeedRow {
     }
 }
 
-const COLUMNS: &str = "no, header, own, edge, packed, applied, head, head_signature, diverged, settled";
+const COLUMNS: &str = "no, header, own, edge, packed, applied, head, head_signature, diverged, settled, via";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
     let header: Vec<u8> = row.get(1)?;
@@ -65,6 +72,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
     let signature: Option<Vec<u8>> = row.get(7)?;
     let (no, own, packed, applied) = (row.get(0)?, row.get(2)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?);
     let (diverged, settled) = (row.get(8)?, row.get(9)?);
+    let via = row.get::<_, Option<i64>>(10)?.map(tables::union).transpose()?;
     Ok((|| {
         let feed = Arc::new(Feed::parse(header.into())?);
         let edge = Edge::from_bytes(&edge).ok_or(StoreError::Damaged("the edge of a feed's tree"))?;
@@ -76,7 +84,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
             _ => None,
         };
         let (packed, applied) = (packed.unsigned_abs(), applied.unsigned_abs());
-        Ok(FeedRow { no, feed, own, edge, packed, applied, head, diverged, settled })
+        Ok(FeedRow { no, feed, own, edge, packed, applied, head, diverged, settled, via })
     })())
 }
 
@@ -93,12 +101,95 @@ pub fn unwritten(feed: Feed) -> FeedRow {
         head: None,
         diverged: false,
         settled: false,
+        via: None,
     }
 }
 
-pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
-    const SQL: &str = r#"INSERT INTO feed (id, header, "union", device, own, size, edge, packed, applied)
-        VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0)"#;
+/// A scope as its column has it.
+fn scope(scope: Scope) -> i64 {
+    match scope {
+        Scope::Own(reach) => reach.number().into(),
+        Scope::Warning(reach) => 10 + i64::from(reach.number()),
+        Scope::Everyone => 20,
+        Scope::Newer => 30,
+        Scope::Branch(branch) => branch.into(),
+        Scope::PersonalBranch(branch) => -i64::from(branch),
+    }
+}
+
+/// How many feeds there are already.
+pub struct Begun {
+    pub of_scope: u64,
+    pub of_device: u64,
+    /// Those that count, and in which the union says its own.
+    pub of_union: u64,
+}
+
+/// How many feeds there are beside which this one would stand.
+pub fn begun(conn: &Connection, feed: &Feed) -> Result<Begun> {
+    const DEVICE: &str =
+        r#"SELECT count(*), coalesce(sum(scope = ?3), 0) FROM feed WHERE device = ?1 AND "union" = ?2"#;
+    const UNION: &str = r#"SELECT count(*) FROM feed WHERE "union" = ?1 AND applied > 0 AND scope BETWEEN 0 AND 19"#;
+    let union = i64::from(feed.union);
+    let row = (feed.device.as_bytes(), union, scope(feed.scope));
+    let count = |r: &Row<'_>, at| r.get::<_, i64>(at).map(i64::unsigned_abs);
+    let (of_device, of_scope) = conn.prepare_cached(DEVICE)?.query_row(row, |r| Ok((count(r, 0)?, count(r, 1)?)))?;
+    let of_union = match feed.scope.speaks_down() {
+        true => 0,
+        false => conn.prepare_cached(UNION)?.query_row([union], |r| count(r, 0))?,
+    };
+    Ok(Begun { of_scope, of_device, of_union })
+}
+
+/// What waits for enrolments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    pub feeds: u64,
+    /// As stored.
+    pub bytes: u64,
+}
+
+/// Of the feeds that one neighbour handed over.
+pub fn waiting(conn: &Connection, via: Option<UnionNumber>) -> Result<Waiting> {
+    const SQL: &str = "SELECT count(DISTINCT f.no), coalesce(sum(length(s.bytes)), 0) FROM feed f
+        LEFT JOIN segment s ON s.feed = f.no WHERE f.own = 0 AND f.applied = 0 AND f.via IS ?1";
+    let count = |r: &Row<'_>, at| r.get::<_, i64>(at).map(i64::unsigned_abs);
+    let read = |r: &Row<'_>| Ok(Waiting { feeds: count(r, 0)?, bytes: count(r, 1)? });
+    Ok(conn.prepare_cached(SQL)?.query_row([via.map(i64::from)], read)?)
+}
+
+/// How many bytes of a feed are stored.
+pub fn bytes(conn: &Connection, no: i64) -> Result<u64> {
+    const SQL: &str = "SELECT coalesce(sum(length(bytes)), 0) FROM segment WHERE feed = ?1";
+    Ok(conn.prepare_cached(SQL)?.query_row([no], |r| r.get::<_, i64>(0))?.unsigned_abs())
+}
+
+/// Deletes a feed and all that is known of it. Evidence stays.
+pub fn remove(conn: &Connection, no: i64, id: &FeedId) -> Result<()> {
+    for table in ["segment", "tail", "block", "quarantine"] {
+        conn.execute(&format!("DELETE FROM {table} WHERE feed = ?1"), [no])?;
+    }
+    for table in ["receipt", "arrival", "unconfirmed"] {
+        conn.execute(&format!("DELETE FROM {table} WHERE feed = ?1"), [id.as_bytes()])?;
+    }
+    conn.execute("DELETE FROM claim WHERE by_feed = ?1 OR feed = ?1", [id.as_bytes()])?;
+    conn.execute("DELETE FROM feed WHERE no = ?1", [no])?;
+    Ok(())
+}
+
+/// Writes the columns that say what the header says, as this version reads it.
+pub fn refresh(conn: &Connection) -> Result<()> {
+    let mut write = conn.prepare_cached(r#"UPDATE feed SET "union" = ?2, scope = ?3 WHERE no = ?1"#)?;
+    for row in all(conn)? {
+        write.execute((row.no, i64::from(row.feed.union), scope(row.feed.scope)))?;
+    }
+    Ok(())
+}
+
+/// `via`: whose machine handed it over.
+pub fn add(conn: &Connection, feed: &Feed, own: bool, via: Option<UnionNumber>) -> Result<FeedRow> {
+    const SQL: &str = r#"INSERT INTO feed (id, header, "union", device, own, size, edge, packed, applied, scope, via)
+        VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0, ?7, ?8)"#;
     let edge = Edge::default();
     conn.prepare_cached(SQL)?.execute((
         feed.id.as_bytes(),
@@ -107,9 +198,11 @@ pub fn add(conn: &Connection, feed: &Feed, own: bool) -> Result<FeedRow> {
         feed.device.as_bytes(),
         own,
         edge.to_bytes(),
+        scope(feed.scope),
+        via.map(i64::from),
     ))?;
     let no = conn.last_insert_rowid();
-    Ok(FeedRow { no, own, ..unwritten(feed.clone()) })
+    Ok(FeedRow { no, own, via, ..unwritten(feed.clone()) })
 }
 
 /// Writes what is known of a feed. A head that is new here tells up to when its device's data is complete: as it says
@@ -188,8 +281,12 @@ pub fn shared(conn: &Connection, a: UnionNumber, b: UnionNumber) -> Result<Vec<F
     feeds.filter(|f| f.as_ref().map_or(true, |f| is_shared(f, a, b))).collect()
 }
 
-/// Whether a feed is among those.
+/// Whether a feed is among those that the union `a` shares with its neighbour `b`. What waits for an enrolment goes upwards
+/// only, and back to where it came from.
 pub fn is_shared(row: &FeedRow, a: UnionNumber, b: UnionNumber) -> bool {
+    if a != b && a.contains(b) && row.waits() && row.via != Some(b) {
+        return false;
+    }
     let lower = if a.contains(b) { b } else { a };
     let on_the_path = lower.contains(row.feed.union) || row.feed.union.contains(lower);
     on_the_path && row.feed.seen_by(a) && row.feed.seen_by(b)

@@ -20,6 +20,9 @@ CREATE TABLE feed (
   size INTEGER NOT NULL CHECK (size >= 0),
   -- The right edge of its hash tree.
   edge BLOB NOT NULL,
+  -- A number for how far it travels (`feeds.rs`), and the union whose machine first handed it over.
+  scope INTEGER NOT NULL,
+  via INTEGER,
   -- Operations in segments; those of an own feed beyond them are in `tail`.
   packed INTEGER NOT NULL CHECK (packed <= size),
   -- Operations that have been judged and, if admitted, applied.
@@ -37,6 +40,7 @@ CREATE TABLE feed (
 ) STRICT;
 CREATE INDEX feed_by_union ON feed ("union");
 CREATE INDEX feed_by_device ON feed (device);
+CREATE INDEX feed_waiting ON feed (via) WHERE own = 0 AND applied = 0;
 CREATE INDEX feed_owned ON feed (no) WHERE own = 1;
 
 -- Runs of operations as they were packed by their author, stored and forwarded as they came. They follow one another

@@ -194,6 +194,16 @@ pub fn next_revision(conn: &Connection, feed: &FeedId, owner: UnionNumber) -> Re
     Ok(conn.prepare_cached(SQL)?.query_row((feed.as_bytes(), i64::from(owner)), |r| r.get(0))?)
 }
 
+/// Whether a feed that is not admitted is ordered to be deleted: by the union above the one it says it is of, to that one;
+/// or by the nation, to whichever branch it came through.
+pub fn purged(conn: &Connection, feed: &Feed) -> Result<bool> {
+    const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM purge_order
+        WHERE in_feed = ?1 AND (owner = ?2 OR (owner = ?3 AND "union" = ?4)))"#;
+    let (by, union) = (i64::from(superior(feed.union)), i64::from(feed.union));
+    let row = (feed.id.as_bytes(), i64::from(UnionNumber::NATION), by, union);
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0))?)
+}
+
 /// A device was revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {

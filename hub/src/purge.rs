@@ -1,0 +1,75 @@
+//! Ordering a feed that was never admitted to be deleted: junk that some enrolled machine handed over.
+
+use huiliu_node::{
+    ledger::{Ledger, Outcome},
+    store::{
+        Result, StoreError,
+        feeds::{self, FeedRow},
+        quarantine, trust,
+    },
+};
+use huiliu_proto::{
+    kind::kind,
+    record::{Record, Refusal},
+    union::UnionNumber,
+    value::Value,
+};
+use rusqlite::Connection;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PurgeError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no feed of a device that is not enrolled begins so")]
+    Unknown,
+    #[error("several feeds begin so")]
+    Ambiguous(Vec<FeedRow>),
+    #[error("only the hub of the union directly above {0}, or the national union, orders its feeds to be deleted")]
+    NotAbove(UnionNumber),
+    #[error("it is not known through which union below that feed came")]
+    NoWay,
+    #[error("the order breaks a rule")]
+    Refused(Vec<Refusal>),
+}
+
+/// What an order would delete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    pub row: FeedRow,
+    /// As stored here.
+    pub bytes: u64,
+    /// To whom it is said: the union the feed says it is of, or the one through which it came.
+    pub to: UnionNumber,
+}
+
+/// The feed whose id begins with these hexadecimal digits, if it was never admitted and this union may have it deleted.
+pub fn plan(conn: &Connection, union: UnionNumber, digits: &str) -> std::result::Result<Plan, PurgeError> {
+    let digits = digits.trim().to_lowercase();
+    let mut found = quarantine::strangers(conn)?;
+    found.retain(|row| row.waits() && row.feed.id.to_string().starts_with(&digits));
+    if found.len() > 1 {
+        return Err(PurgeError::Ambiguous(found));
+    }
+    let row = found.pop().ok_or(PurgeError::Unknown)?;
+    let of = row.feed.union;
+    let to = match union == UnionNumber::NATION {
+        true => row.via.or(Some(of)).filter(|to| *to != union).ok_or(PurgeError::NoWay)?,
+        false if trust::superior(of) == union => of,
+        false => return Err(PurgeError::NotAbove(of)),
+    };
+    let bytes = feeds::bytes(conn, row.no)?;
+    Ok(Plan { row, bytes, to })
+}
+
+/// Writes the order. With its commit the feed is deleted here, and wherever the order arrives.
+pub fn purge(ledger: &mut Ledger, plan: &Plan, reason: &str) -> Result<std::result::Result<(), Vec<Refusal>>> {
+    let kind = kind("purge_order").ok_or(StoreError::Damaged("the kind of purge orders is not declared"))?;
+    let mut record = Record::new(kind);
+    record.set("union", Value::Int(i64::from(plan.to)));
+    record.set("in_feed", Value::Bytes(plan.row.feed.id.to_vec()));
+    record.set("reason", Value::Text(reason.to_owned()));
+    Ok(match ledger.write_entry(&record)? {
+        Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(()),
+        Outcome::Refused(refusals) => Err(refusals),
+    })
+}

@@ -1,0 +1,81 @@
+//! Feeds of devices that nobody here knows: a small waiting room for each neighbour they come through, bounds on how many
+//! feeds a device may begin, and the orders by which junk is deleted.
+//!
+//! A feed may come before the enrolment that admits it, so it is kept; but whoever has one enrolled machine could fill
+//! every disk in the country with feeds that no enrolment will ever admit. So they go upwards only, within bounds. What
+//! does not fit is refused, and taken in a later exchange: nothing is lost by it.
+
+use huiliu_proto::{feed::Feed, id::FeedId, union::UnionNumber, v1::Refusal};
+
+use super::{Incoming, Intake, Ledger, intake::refused};
+use crate::store::{Result, feeds, trust};
+
+/// Feeds that wait for an enrolment, and their bytes as stored, of one neighbour.
+const ROOM_FEEDS: u64 = 64;
+const ROOM_BYTES: u64 = 8 << 20;
+/// Feeds of one device with one scope: it begins another whenever its disk was restored.
+const MOST_OF_SCOPE: u64 = 64;
+/// Feeds of one device, which as a hub speaks to many branches.
+const MOST_OF_DEVICE: u64 = 4096;
+/// Feeds in which a union's own devices say their own.
+const MOST_OF_UNION: u64 = 4000;
+
+impl Ledger {
+    /// Why there is no room for a batch, where there is none. One of a feed that is admitted finds room always; a feed that
+    /// is new here counts against what its device may begin.
+    pub(super) fn room(&mut self, feed: &Feed, own: bool, fresh: bool, batch: &Incoming) -> Result<Option<Intake>> {
+        let full = |detail: &str| Ok(Some(refused(Refusal::Room, detail)));
+        if fresh && !own {
+            let begun = feeds::begun(&self.conn, feed)?;
+            if begun.of_scope >= MOST_OF_SCOPE || begun.of_device >= MOST_OF_DEVICE || begun.of_union >= MOST_OF_UNION {
+                return full("its device has begun more feeds than one may");
+            }
+        }
+        if self.admitted(feed, own)? {
+            return Ok(None);
+        }
+        if trust::purged(&self.conn, feed)? {
+            return full("a level above has ordered it to be deleted");
+        }
+        let me = self.me.union;
+        let below = batch.from.is_some_and(|from| from.union != me && me.contains(from.union));
+        if below && !own && feed.scope.speaks_down() {
+            return full("the device that speaks here is not known as a hub of that union");
+        }
+        let room = feeds::waiting(&self.conn, batch.from.map(|from| from.union))?;
+        if room.bytes + batch.segment.len() as u64 > ROOM_BYTES || (fresh && room.feeds >= ROOM_FEEDS) {
+            return full("there is no more room for feeds of devices that are not enrolled");
+        }
+        Ok(None)
+    }
+
+    /// Deletes what was ordered to be deleted, where it was never admitted.
+    pub(super) fn purge(&mut self) -> Result<()> {
+        for id in std::mem::take(&mut self.purging) {
+            let Some(no) = self.feed_by_id(&id)? else { continue };
+            let row = self.feed(no)?.clone();
+            if row.own || self.admitted(&row.feed, row.own)? || !trust::purged(&self.conn, &row.feed)? {
+                continue;
+            }
+            feeds::remove(&self.conn, no, &id)?;
+            self.feeds.remove(&no);
+            self.numbers.remove(&id);
+            self.touched.remove(&no);
+            self.limits.remove(&no);
+            self.others.remove(&no);
+            self.compared.remove(&no);
+            tracing::warn!(feed = %id, union = %row.feed.union, "a feed that was never admitted was deleted, as ordered");
+        }
+        Ok(())
+    }
+
+    /// A level above orders a feed to be deleted: looked at when the job ends.
+    pub(super) fn ordered(&mut self, feed: Option<&[u8]>) {
+        self.purging.extend(feed.and_then(|feed| FeedId::try_from(feed).ok()));
+    }
+
+    /// Where a feed that is new here came from.
+    pub(super) fn via(batch: &Incoming) -> Option<UnionNumber> {
+        batch.from.map(|from| from.union)
+    }
+}
