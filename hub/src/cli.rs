@@ -7,6 +7,7 @@ mod purge;
 mod return_keys;
 mod revoke;
 mod serve;
+mod vouch;
 
 use clap::{Parser, Subcommand};
 use huiliu_node::cli::{
@@ -43,6 +44,8 @@ pub enum HubVerb {
     Purge(purge::Purge),
     /// Give the keys of sealed fields to the new machine of a union that lost its only one; at the province
     ReturnKeys(return_keys::ReturnKeys),
+    /// Say what counts of the unions directly below as of today, so that proofs can show it later
+    Vouch(vouch::Vouch),
     /// Show a small federation at work on this machine
     Demo(demo::Demo),
 }
@@ -68,6 +71,8 @@ pub const TEXTS: Texts = &[
     ("return-keys", "把解密钥匙返还给失去唯一机器的单位的新机器；由省级枢纽办理"),
     ("return-keys.device", "新机器的设备公钥，或开头至少 8 位"),
     ("return-keys.yes", "已用电话核对设备公钥，不再询问"),
+    ("vouch", "说明直接下级的哪些内容截至今天计入，供日后证明"),
+    ("vouch.union", "只说明该工会的：区划代码或名称"),
     ("demo", "在本机演示一个小型的多级联合体"),
     ("demo.once", "演示完即结束，不停留"),
     ("demo.file", "与 --json 同用：把所显示的全部内容写入该文件"),
@@ -84,6 +89,7 @@ impl HubVerb {
             HubVerb::Enrol(verb) => verb.run(desk),
             HubVerb::Revoke(verb) => verb.run(desk),
             HubVerb::Purge(verb) => verb.run(desk),
+            HubVerb::Vouch(verb) => verb.run(desk),
             HubVerb::Demo(verb) => verb.run(desk),
         }
     }

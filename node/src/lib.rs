@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod proof;
 pub mod rollup;
 pub mod ruling;
+pub mod standing;
 pub mod statement;
 pub mod store;
 pub mod sync;

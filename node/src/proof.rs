@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use huiliu_proto::{
     id::{DeviceId, FeedId, Hash, RecordId},
     kind::kind,
+    period::Day,
     proof::{self, MAX_FILE, ProofError, Proven},
     root::Root,
     signed::Receipt,
@@ -43,6 +44,9 @@ pub enum ProvingError {
     TooLarge(usize),
     #[error("only {held} operations of feed {feed} are here, and the receipt is for {size}")]
     Short { feed: FeedId, held: u64, size: u64 },
+    /// The union above has not said yet, of that day or a later one, that it counts.
+    #[error("{union} has not said yet that this counts as of {day}")]
+    NoStanding { union: UnionNumber, day: Day },
     /// A hub signed for a history that is not the one here.
     #[error("the receipt of {} for feed {} is for another history than the one here", .0.union, .0.feed)]
     Contradiction(Box<Receipt>),
@@ -68,11 +72,22 @@ pub struct Maker<'a> {
     asked: BTreeSet<(DeviceId, UnionNumber)>,
 }
 
+/// More than there are from a township to the root.
+const MAX_LEVELS: usize = 16;
+
 /// A feed, and which of it goes into the proof.
 struct Gathered {
     row: FeedRow,
     positions: BTreeSet<u64>,
     receipts: Vec<Receipt>,
+    standing: Option<Stated>,
+}
+
+/// A standing of the union above that is held here: its record, how much of the feed it is about, and where it stands.
+struct Stated {
+    record: RecordId,
+    size: u64,
+    place: (i64, u64),
 }
 
 impl<'a> Maker<'a> {
@@ -80,8 +95,9 @@ impl<'a> Maker<'a> {
         Maker { conn, root, feeds: BTreeMap::new(), asked: BTreeSet::new() }
     }
 
-    /// A record whose operations stand in these feeds at these places.
-    pub fn record(mut self, id: RecordId, places: &[(i64, u64)]) -> Result<Made, ProvingError> {
+    /// A record whose operations stand in these feeds at these places; with a day, also that it counts as of it, as far
+    /// up as the superiors have said so.
+    pub fn record(mut self, id: RecordId, places: &[(i64, u64)], as_of: Option<Day>) -> Result<Made, ProvingError> {
         let mut first: BTreeMap<FeedId, u64> = BTreeMap::new();
         for (no, position) in places {
             let row = feeds::by_no(self.conn, *no)?;
@@ -90,11 +106,107 @@ impl<'a> Maker<'a> {
             self.show(row, *position)?;
         }
         for receipt in kept::all(self.conn)? {
-            if first.get(&receipt.feed).is_some_and(|first| receipt.size > *first) {
+            let covered: Vec<(i64, u64)> = self.covered(&receipt, places)?;
+            if first.get(&receipt.feed).is_some_and(|first| receipt.size > *first) && !self.early(&receipt, &covered)? {
                 self.acknowledge(receipt)?;
             }
         }
+        if let Some(day) = as_of {
+            for feed in first.keys() {
+                self.count(*feed, places, day)?;
+            }
+        }
         self.finish(v1::proof::Subject::Record(id.to_vec().into()))
+    }
+
+    fn covered(&self, receipt: &Receipt, places: &[(i64, u64)]) -> Result<Vec<(i64, u64)>, ProvingError> {
+        let row = feeds::by_id(self.conn, &receipt.feed)?;
+        let of_it =
+            |(no, position): &&(i64, u64)| row.as_ref().is_some_and(|row| row.no == *no) && *position < receipt.size;
+        Ok(places.iter().filter(of_it).copied().collect())
+    }
+
+    /// A receipt that is dated before what it covers says it was written convinces nobody: one of the two clocks was wrong.
+    fn early(&self, receipt: &Receipt, covered: &[(i64, u64)]) -> Result<bool, ProvingError> {
+        for (no, position) in covered {
+            let written = feeds::operation(self.conn, *no, *position)?.map(|operation| operation.time);
+            if written.is_some_and(|written| proof::before(receipt.received_at, written)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Gathers what shows that these operations of a feed count as of a day, level by level.
+    fn count(&mut self, feed: FeedId, places: &[(i64, u64)], day: Day) -> Result<(), ProvingError> {
+        let Some(mut row) = feeds::by_id(self.conn, &feed)? else { return Ok(()) };
+        let mut positions: Vec<u64> = places.iter().filter(|(no, _)| *no == row.no).map(|(_, at)| *at).collect();
+        let mut first = true;
+        // Each step goes one level up, from a further device of the national union to the root.
+        for _ in 0..MAX_LEVELS {
+            if row.feed.union == UnionNumber::NATION && row.feed.device == self.root.device {
+                break;
+            }
+            // Of further devices of the national union the root says so.
+            let union = trust::superior(row.feed.union);
+            if let Some(known) = self.feeds.get(&row.feed.id).and_then(|g| g.standing.as_ref()) {
+                positions.push(known.place.1);
+            }
+            let Some(stated) = self.stated(&row, &positions, day)? else {
+                if first {
+                    return Err(ProvingError::NoStanding { union, day });
+                }
+                break;
+            };
+            let (no, seq) = stated.place;
+            let above = feeds::by_no(self.conn, no)?;
+            if above.head.as_ref().is_none_or(|head| head.size <= seq) {
+                return Err(ProvingError::NotSigned(above.feed.id, seq));
+            }
+            self.show(above.clone(), seq)?;
+            if let Some(gathered) = self.feeds.get_mut(&row.feed.id) {
+                gathered.standing = Some(stated);
+            }
+            (row, positions, first) = (above, vec![seq], false);
+        }
+        Ok(())
+    }
+
+    /// The latest word of the union above, of that day or a later one, by which these operations of a feed count.
+    fn stated(&self, row: &FeedRow, positions: &[u64], day: Day) -> Result<Option<Stated>, ProvingError> {
+        let Some(kind) = kind("vouching") else { return Ok(None) };
+        let parent = trust::superior(row.feed.union);
+        let device = Value::Bytes(row.feed.device.to_vec());
+        let mut rows = projection::list_where(self.conn, kind, "device", &device)?;
+        rows.retain(|s| {
+            let as_of = s.record.int("as_of");
+            s.place.owner == parent
+                && s.record.int("union") == Some(i64::from(row.feed.union))
+                && as_of.is_some_and(|as_of| as_of >= i64::from(day.0))
+        });
+        rows.sort_by_key(|s| std::cmp::Reverse((s.record.int("as_of"), s.id)));
+        let id = row.feed.id;
+        let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok());
+        for found in rows {
+            let record = &found.record;
+            let Some(line) = record.lines("feeds").find(|line| line.bytes("feed") == Some(id.as_bytes())) else {
+                continue;
+            };
+            let Some(size) = number(line.int("size")) else { continue };
+            let held = |position: u64| {
+                record.lines("held").filter(|line| line.bytes("feed") == Some(id.as_bytes())).any(|line| {
+                    let first = number(line.int("first")).unwrap_or(0);
+                    position >= first && position - first < number(line.int("count")).unwrap_or(u64::MAX)
+                })
+            };
+            let within = row.head.as_ref().is_some_and(|head| head.size >= size);
+            let counts = positions.iter().all(|at| *at < size && !held(*at));
+            if within && counts && line.bytes("root") == Some(feeds::root_at(self.conn, row, size)?.as_bytes()) {
+                let place = (found.place.feed, found.place.seq);
+                return Ok(Some(Stated { record: found.id, size, place }));
+            }
+        }
+        Ok(None)
     }
 
     /// One receipt by itself.
@@ -143,7 +255,7 @@ impl<'a> Maker<'a> {
 
     fn mention(&mut self, row: FeedRow) -> Result<&mut Gathered, ProvingError> {
         let (id, device, union) = (row.feed.id, row.feed.device, row.feed.union);
-        self.feeds.entry(id).or_insert(Gathered { row, positions: BTreeSet::new(), receipts: vec![] });
+        self.feeds.entry(id).or_insert(Gathered { row, positions: BTreeSet::new(), receipts: vec![], standing: None });
         self.admit(device, union)?;
         self.feeds.get_mut(&id).ok_or(ProvingError::NotSigned(id, 0))
     }
@@ -190,10 +302,23 @@ impl<'a> Maker<'a> {
             Err(ProvingError::NotEnrolled { .. }) => return Ok(()),
             Err(error) => return Err(error),
         }
+        if self.before_hub(&receipt)? {
+            return Ok(());
+        }
         if let Some(gathered) = self.feeds.get_mut(&receipt.feed) {
             gathered.receipts.push(receipt);
         }
         Ok(())
+    }
+
+    /// Whether the receipt is dated before every enrolment of its hub that is here.
+    fn before_hub(&self, receipt: &Receipt) -> Result<bool, ProvingError> {
+        let Some(kind) = kind("enrolment") else { return Ok(false) };
+        let rows = projection::list_where(self.conn, kind, "device", &Value::Bytes(receipt.device.to_vec()))?;
+        let of_it = rows.iter().filter(|row| row.record.int("union") == Some(i64::from(receipt.union)));
+        let from: Vec<i64> = of_it.filter_map(|row| row.record.int("from_on")).collect();
+        let early = |from: &i64| i32::try_from(*from).is_ok_and(|day| proof::before_day(receipt.received_at, Day(day)));
+        Ok(!from.is_empty() && from.iter().all(early))
     }
 
     fn finish(self, subject: v1::proof::Subject) -> Result<Made, ProvingError> {
@@ -212,7 +337,7 @@ impl<'a> Maker<'a> {
 }
 
 fn write(conn: &Connection, gathered: Gathered) -> Result<v1::ProofFeed, ProvingError> {
-    let Gathered { row, positions, mut receipts } = gathered;
+    let Gathered { row, positions, mut receipts, standing } = gathered;
     let id = row.feed.id;
     let mut run = Run::new(conn, row.no);
     let size = row.head.as_ref().map_or(0, |head| head.size);
@@ -227,13 +352,24 @@ fn write(conn: &Connection, gathered: Gathered) -> Result<v1::ProofFeed, Proving
         });
     }
     receipts.sort_by_key(|r| r.union);
-    let receipts = receipts.into_iter().map(|receipt| {
-        let path: Vec<Hash> = tree::consistency(&mut run, receipt.size, size)?;
-        Ok(v1::ProofReceipt { receipt: Some(receipt.signed), path: proof::path(&path) })
-    });
+    let receipts: Vec<_> = receipts
+        .into_iter()
+        .map(|receipt| {
+            let path: Vec<Hash> = tree::consistency(&mut run, receipt.size, size)?;
+            Ok(v1::ProofReceipt { receipt: Some(receipt.signed), path: proof::path(&path) })
+        })
+        .collect::<Result<_, StoreError>>()?;
+    let standing = match standing {
+        Some(stated) => {
+            let path: Vec<Hash> = tree::consistency(&mut run, stated.size, size)?;
+            Some(v1::ProofStanding { record: stated.record.to_vec().into(), path: proof::path(&path) })
+        }
+        None => None,
+    };
     Ok(v1::ProofFeed {
+        standing,
         header: row.feed.header.clone(),
-        receipts: receipts.collect::<Result<_, StoreError>>()?,
+        receipts,
         head: row.head.filter(|_| !positions.is_empty()).map(|head| head.signed),
         operations,
     })

@@ -491,6 +491,7 @@ mod tests {
                 (53, "quarantine_ruling"),
                 (54, "key_return"),
                 (55, "purge_order"),
+                (56, "vouching"),
                 (104, "payer_share"),
                 (107, "qualification"),
             ]

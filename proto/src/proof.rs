@@ -6,6 +6,7 @@
 //! record says in words, and whether a document's edits fit each other, is asked where documents are (`node`).
 
 mod shape;
+mod standing;
 mod verify;
 
 use prost::Message as _;
@@ -50,6 +51,32 @@ pub struct ProvenFeed {
     pub operations: Vec<ProvenOperation>,
     /// Their trees are the beginning of the head's.
     pub receipts: Vec<Receipt>,
+    /// By which its operations of the record, or of a standing that the file rests on, count with the union above.
+    pub standing: Option<Standing>,
+}
+
+/// A superior's word that so much of a feed counts on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub by: UnionNumber,
+    pub by_device: DeviceId,
+    /// Where it stands.
+    pub feed: FeedId,
+    pub position: u64,
+    pub record: RecordId,
+    pub as_of: Day,
+}
+
+/// As of which day a record counts, as far as the file shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// The earliest day of all standings it rests on.
+    pub as_of: Option<Day>,
+    /// Who says so, each with its earliest day: from the union directly above upwards.
+    pub says: Vec<(UnionNumber, Day)>,
+    /// The standings lead up to the root, whose word nobody takes away. Otherwise the last that says so may have been
+    /// revoked by then.
+    pub shown: bool,
 }
 
 /// An operation that stands in its feed at that place.
@@ -137,6 +164,12 @@ pub enum ProofError {
     ReceiptOrder(FeedId),
     #[error("a receipt for feed {0} covers nothing that is proven")]
     ReceiptCovers(FeedId),
+    #[error("the receipt of {1} for feed {0} is dated before that hub was enrolled")]
+    ReceiptBeforeHub(FeedId, UnionNumber),
+    #[error("the receipt of {1} for feed {0} is dated before what it covers says it was written")]
+    ReceiptBeforeWriting(FeedId, UnionNumber),
+    #[error("what is said to count of feed {0} is not said by the union above, or not of these operations: {1}")]
+    Standing(FeedId, &'static str),
     #[error("the receipt of {1} for feed {0} is for another history than the feed's head")]
     ReceiptHistory(FeedId, UnionNumber),
     #[error("the newer receipt for feed {0} is for another history than the older one")]
@@ -147,8 +180,12 @@ pub enum ProofError {
     NoSubject,
     #[error("no operation of the record {0} is in the file")]
     NoRecord(RecordId),
-    #[error("the operations of the record {0} are not of one kind and union, or of an entry more than one")]
-    Mixed(RecordId),
+    #[error(
+        "the file holds two records under the id {id}: operation {} of feed {}, and operation {} of feed {}, of another \
+         kind or union or of an entry that is said once",
+        .one.1, .one.0, .other.1, .other.0
+    )]
+    Mixed { id: RecordId, one: (FeedId, u64), other: (FeedId, u64) },
     #[error("operation {1} of feed {0} is of a kind that may not stand there")]
     Kind(FeedId, u64),
     #[error("the record id of operation {1} of feed {0} could not have been made by its device")]
@@ -182,6 +219,16 @@ pub fn begin(root: &Root) -> v1::Proof {
         feeds: vec![],
         subject: None,
     }
+}
+
+/// Whether a receipt's moment lies before another, by more than honest clocks differ.
+pub fn before(received_at: i64, other: i64) -> bool {
+    verify::day(received_at) < verify::day(other) - verify::SLACK
+}
+
+/// The same of a day.
+pub fn before_day(received_at: i64, other: Day) -> bool {
+    verify::day(received_at) < i64::from(other.0) - verify::SLACK
 }
 
 /// Hashes one after another, as a path is written.

@@ -362,7 +362,7 @@ mod tests {
             "matching" => Matching, "filing" => Filing, "filing_review" => FilingReview, "finding" => Finding,
             "finding_withdrawal" => FindingWithdrawal, "statement" => Statement, "enrolment" => Enrolment,
             "revocation" => Revocation, "purge_order" => PurgeOrder, "key_grant" => KeyGrant, "key_return" => KeyReturn,
-            "quarantine_ruling" => QuarantineRuling
+            "quarantine_ruling" => QuarantineRuling, "vouching" => Vouching
         )
     }
 

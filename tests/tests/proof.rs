@@ -108,7 +108,7 @@ fn prove(store: &Store, root: Root, id: RecordId) -> Result<Made, ProvingError> 
         if places.is_empty() {
             places.push((shown.place.feed, shown.place.seq));
         }
-        Ok(Maker::new(conn, root).record(id, &places))
+        Ok(Maker::new(conn, root).record(id, &places, None))
     });
     made.unwrap()
 }
@@ -223,7 +223,7 @@ fn a_document_says_what_all_its_edits_come_to() {
         let own = mine(&a).no;
         let first = places.iter().filter(|(no, _)| *no == own).map(|(_, seq)| *seq).min();
         places.retain(|(no, seq)| *no != own || Some(*seq) != first);
-        Ok(Maker::new(conn, place.root()).record(id, &places))
+        Ok(Maker::new(conn, place.root()).record(id, &places, None))
     });
     let partial = proof::check(&some.unwrap().unwrap().file, place.fingerprint()).unwrap();
     let wrong = said::said(&partial).unwrap_err();
@@ -279,14 +279,14 @@ fn what_a_forger_writes_is_proven_by_nobody() {
     let batch = forger.say(&[Operation::new(number, id, None, vec![0x10, 0x02], None)]);
     assert!(matches!(take(&city, batch), Intake::Taken { .. }));
     let feed = city.read(|conn| feeds::by_id(conn, &forger.feed.id)).unwrap().unwrap();
-    let made = city.read(|conn| Ok(Maker::new(conn, place.root()).record(id, &[(feed.no, 0)]))).unwrap();
+    let made = city.read(|conn| Ok(Maker::new(conn, place.root()).record(id, &[(feed.no, 0)], None))).unwrap();
     assert!(matches!(made, Err(ProvingError::Damaged(ProofError::Rule(..)))), "{made:?}");
     // A device that writes in the name of a union it was not enrolled for.
     let mut thief = Forger::of(place.world.machine("node-320922-0"), code("320900"), Scope::Own(Reach::Province));
     let id = thief.id();
     take(&city, thief.say(&[Operation::new(number, id, None, vec![1], None)]));
     let feed = city.read(|conn| feeds::by_id(conn, &thief.feed.id)).unwrap().unwrap();
-    let made = city.read(|conn| Ok(Maker::new(conn, place.root()).record(id, &[(feed.no, 0)]))).unwrap();
+    let made = city.read(|conn| Ok(Maker::new(conn, place.root()).record(id, &[(feed.no, 0)], None))).unwrap();
     assert!(matches!(made, Err(ProvingError::NotEnrolled { .. })), "{made:?}");
 }
 

@@ -1,7 +1,7 @@
 //! `check-proof`: what a file proves, on a machine that knows only the root fingerprint; a no to anything else.
 
 mod fields;
-mod words;
+pub(super) mod words;
 
 use std::{
     fs::File,

@@ -7,12 +7,14 @@ use huiliu_proto::{
     id::RecordId,
     kind::{Kind, Shape},
     lang::{Label, Lang},
+    period::Day,
+    shown,
 };
 use rusqlite::Connection;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
+    Desk, check_proof,
     error::{Exit, Mistake, both},
     outfile,
     record::{find, view},
@@ -33,6 +35,9 @@ pub struct Prove {
     /// Write over a file that is there
     #[arg(long)]
     force: bool,
+    /// Show also that it counts as of this day, such as 2026-03-31: by what the levels above have said of that day or later
+    #[arg(long, value_name = "DAY")]
+    as_of: Option<String>,
 }
 
 /// What the person is told beside the file.
@@ -48,12 +53,13 @@ impl Prove {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let root = office.home.root()?;
+        let as_of = self.as_of.as_deref().map(day).transpose()?;
         // Said before anything is signed.
         let shown = office.look(|conn| counted(conn, &self.id))?;
         // What was written since the last exchange stands under no head yet.
         office.store.write_blocking(Ledger::pack_all)?;
         let preview = office.look(|conn| {
-            let made = Maker::new(conn, root).record(shown.id, &places(conn, &shown)?)?;
+            let made = Maker::new(conn, root).record(shown.id, &places(conn, &shown)?, as_of)?;
             // A proof that says something else than what counts here would be no service to anyone.
             said::said(&made.proven)?;
             let held = quarantine::of_record(conn, &shown.id)?.len();
@@ -68,6 +74,15 @@ impl Prove {
     }
 }
 
+pub(super) fn day(typed: &str) -> Result<Day, Mistake> {
+    typed.parse().map_err(|_| {
+        Mistake::usage(
+            both(format!("“{typed}”不是日期"), format!("“{typed}” is not a date")),
+            both("请按 2026-03-31 填写", "write it as 2026-03-31"),
+        )
+    })
+}
+
 /// The record, if it counts. One that does not is not proven: the file could not say so.
 fn counted(conn: &Connection, typed: &str) -> Result<Shown> {
     let id = match find::any(conn, typed)? {
@@ -78,7 +93,10 @@ fn counted(conn: &Connection, typed: &str) -> Result<Shown> {
     let why = held.map(|held| quarantine::explain(conn, &held)).transpose()?.unwrap_or_default();
     let Label { zh, en } = why;
     Err(Mistake::refused(
-        both(format!("记录 {id} 不计入：{zh}"), format!("the record {id} does not count: {en}")),
+        both(
+            format!("记录 {id} 不计入：{}", shown::line(&zh)),
+            format!("the record {id} does not count: {}", shown::line(&en)),
+        ),
         both(
             "不计入的记录不作证明；用 quarantine 查看，按原因处理后再试",
             "what does not count is not proven; see `quarantine`, and try again once that is settled",
@@ -129,6 +147,7 @@ fn words(desk: &Desk, preview: &Preview, file: &str) -> String {
             )
             .to_owned(),
     });
+    lines.extend(check_proof::words::counts(desk, &preview.made.proven));
     let (clear, sealed) = labels(preview, desk.lang);
     let separator = desk.pick("、", ", ");
     if !clear.is_empty() {

@@ -42,11 +42,13 @@ const OPERATION: &[Field] = &[
 ];
 const PROOF_OPERATION: &[Field] = &[one(1, What::Number), one(2, What::Message(OPERATION)), one(3, PATH)];
 const PROOF_RECEIPT: &[Field] = &[one(1, What::Message(SIGNED)), one(2, PATH)];
+const PROOF_STANDING: &[Field] = &[one(1, What::Bytes(16, 16)), one(2, PATH)];
 const FEED: &[Field] = &[
     one(1, What::Bytes(1, 512)),
     one(2, What::Message(SIGNED)),
     Field { number: 3, most: MAX_OPERATIONS, what: What::Message(PROOF_OPERATION) },
     Field { number: 4, most: MAX_RECEIPTS, what: What::Message(PROOF_RECEIPT) },
+    one(5, What::Message(PROOF_STANDING)),
 ];
 const ROOT: &[Field] = &[one(1, What::Bytes(1, 64)), one(2, What::Bytes(HASH, HASH)), one(3, What::Bytes(HASH, HASH))];
 const GROWTH: &[Field] = &[one(1, What::Message(SIGNED)), one(2, What::Message(SIGNED)), one(3, PATH)];

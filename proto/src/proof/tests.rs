@@ -85,11 +85,17 @@ impl Desk {
             head: (!positions.is_empty()).then_some(head.signed),
             operations: positions.iter().map(operation).collect(),
             receipts: vec![],
+            standing: None,
         }
     }
 
     fn receipt(&self, hub: &SigningKey, union: &str, size: u64) -> v1::Signed {
         Receipt::sign(hub, code(union), self.feed.id, size, self.root(size), NOON + size as i64).signed
+    }
+
+    /// The same feed, written so far.
+    fn twin(&self) -> Desk {
+        Desk { key: self.key.clone(), feed: self.feed.clone(), operations: self.operations.clone() }
     }
 
     fn growth(&self, from: u64, to: u64) -> bytes::Bytes {
@@ -423,4 +429,165 @@ proptest! {
         let _ = check(&bytes, Fingerprint([0; 20]));
         prop_assert!(check(&[MAGIC, &bytes].concat(), Fingerprint([0; 20])).is_err());
     }
+}
+
+/// A superior's word about a feed: its size and root, the day, and what of it is held.
+fn vouch(by: &mut Desk, about: &Desk, union: &str, size: u64, as_of: i64, held: &[(i64, i64)]) -> RecordId {
+    let feed = Some(Value::Bytes(about.feed.id.to_vec()));
+    let mut record = Record::new(kind("vouching").unwrap());
+    record.set("union", Value::Int(i64::from(code(union))));
+    record.set("device", Value::Bytes(about.key.device().to_vec()));
+    record.set("as_of", Value::Int(as_of));
+    let root = Some(Value::Bytes(about.root(size).as_bytes().to_vec()));
+    record.set("feeds", Value::Lines(vec![vec![feed.clone(), Some(Value::Int(size as i64)), root]]));
+    let held: Vec<_> = held
+        .iter()
+        .map(|(first, count)| vec![feed.clone(), Some(Value::Int(*first)), Some(Value::Int(*count))])
+        .collect();
+    if !held.is_empty() {
+        record.set("held", Value::Lines(held));
+    }
+    record.validate().unwrap();
+    by.say(&record)
+}
+
+/// The day of `NOON`, on which everything here is written.
+const TODAY: i64 = 20_454;
+
+fn standing(record: RecordId, about: &Desk, size: u64) -> Option<v1::ProofStanding> {
+    let path = about.growth(size, about.size());
+    Some(v1::ProofStanding { record: record.to_vec().into(), path })
+}
+
+#[test]
+fn a_record_counts_as_of_a_day_only_by_the_word_of_every_level() {
+    let mut world = world();
+    let city_says = vouch(&mut world.city, &world.county, "320922", 6, TODAY, &[(1, 2), (5, 1)]);
+    let province_says = vouch(&mut world.province, &world.city, "320900", 2, TODAY + 1, &[]);
+    let nation_says = vouch(&mut world.nation, &world.province, "320000", 3, TODAY, &[]);
+    let file = |levels: usize| {
+        let mut county = world.county.shown(&[4]);
+        county.standing = standing(city_says, &world.county, 6);
+        let mut city = world.city.shown(&[0, 1]);
+        let mut province = world.province.shown(if levels > 1 { &[1, 2] } else { &[1] });
+        let nation = world.nation.shown(if levels > 2 { &[0, 1] } else { &[0] });
+        if levels > 1 {
+            city.standing = standing(province_says, &world.city, 2);
+        }
+        if levels > 2 {
+            province.standing = standing(nation_says, &world.province, 3);
+        }
+        world.finish(vec![nation, province, city, county], v1::proof::Subject::Record(world.record.to_vec().into()))
+    };
+    let whole = world.check(&file(3)).unwrap().counts().unwrap();
+    assert_eq!((whole.as_of, whole.shown), (Some(Day(TODAY as i32)), true), "the earliest day of all");
+    assert_eq!(
+        whole.says.iter().map(|(union, day)| (union.get(), i64::from(day.0))).collect::<Vec<_>>(),
+        [(320_900, TODAY), (320_000, TODAY + 1), (100_000, TODAY)]
+    );
+    for levels in [1, 2] {
+        let some = world.check(&file(levels)).unwrap().counts().unwrap();
+        assert!(!some.shown && some.says.len() == levels, "{levels} levels do not lead to the root");
+    }
+    assert_eq!(world.check(&world.proof()).unwrap().counts(), None, "no receipt says that it counts");
+    // Whatever byte is changed, it proves nothing.
+    let bytes = write(&file(3));
+    let fingerprint = world.root.fingerprint();
+    for at in 0..bytes.len() {
+        let mut bent = bytes.clone();
+        bent[at] ^= 1;
+        assert!(check(&bent, fingerprint).is_err(), "byte {at}");
+    }
+    // A word in the file that nothing rests on, and one that is asked for where nothing is to count.
+    let mut idle = file(2);
+    *of(&mut idle, &world.nation) = world.nation.shown(&[0, 1]);
+    assert!(matches!(world.check(&idle), Err(ProofError::Superfluous(..))));
+    let mut idle = file(2);
+    *of(&mut idle, &world.nation) = world.nation.shown(&[0, 1]);
+    of(&mut idle, &world.province).operations.pop();
+    of(&mut idle, &world.city).standing = None;
+    of(&mut idle, &world.province).standing = standing(nation_says, &world.province, 3);
+    assert!(matches!(world.check(&idle), Err(ProofError::Standing(_, "nothing is to count"))));
+}
+
+#[test]
+fn what_a_superior_does_not_say_of_this_very_record_does_not_count() {
+    let why = |change: &dyn Fn(&mut World) -> (RecordId, u64, Option<Hash>)| {
+        let mut world = world();
+        let (record, size, bend) = change(&mut world);
+        let mut county = world.county.shown(&[4]);
+        county.standing = standing(record, &world.county, size);
+        if let (Some(hash), Some(standing)) = (bend, &mut county.standing) {
+            standing.path = path(&[hash]);
+        }
+        let city = world.city.shown(&[0, 1]);
+        let feeds = vec![world.nation.shown(&[0]), world.province.shown(&[1]), city, county];
+        world.check(&world.finish(feeds, v1::proof::Subject::Record(world.record.to_vec().into())))
+    };
+    let counts = |size, as_of, held: &'static [(i64, i64)]| {
+        why(&move |w| (vouch(&mut w.city, &w.county, "320922", size, as_of, held), size, None))
+    };
+    let no = |result: Result<Proven, ProofError>, text: &str| match result {
+        Err(ProofError::Standing(_, why)) => assert_eq!(why, text),
+        other => panic!("{text}: {other:?}"),
+    };
+    assert!(counts(5, TODAY, &[]).is_ok());
+    // A device that was revoked in January, after its fourth operation, and wrote the fifth in July: whatever day is named.
+    no(counts(4, TODAY, &[]), "it does not say that they count");
+    no(counts(7, TODAY, &[(3, 4)]), "it does not say that they count");
+    assert!(counts(7, TODAY, &[(5, 2)]).is_ok());
+    no(counts(7, TODAY + 2, &[]), "it is dated after the day on which it was written");
+    let other = why(&|w| {
+        let city = w.city.twin();
+        (vouch(&mut w.city, &city, "320922", 1, TODAY, &[]), 1, None)
+    });
+    no(other, "it is about another device");
+    let other = why(&|w| {
+        let record = vouch(&mut w.city, &w.county, "320922", 5, TODAY, &[]);
+        (record, 5, Some(Hash([3; 32])))
+    });
+    no(other, "it is about another history");
+    // The word of the union two levels above, or of the county itself.
+    let mut world = world();
+    let own = vouch(&mut world.province, &world.county, "320922", 5, TODAY, &[]);
+    let mut county = world.county.shown(&[4]);
+    county.standing = standing(own, &world.county, 5);
+    let feeds = vec![world.nation.shown(&[0]), world.province.shown(&[1, 2]), world.city.shown(&[0]), county];
+    let proof = world.finish(feeds, v1::proof::Subject::Record(world.record.to_vec().into()));
+    no(world.check(&proof), "it does not stand where the union above speaks");
+}
+
+#[test]
+fn a_receipt_from_before_its_hub_or_before_the_record_is_a_no() {
+    let world = world();
+    const DAY: i64 = 86_400_000;
+    let with = |received_at: i64| {
+        let (county, mut proof) = (&world.county, world.proof());
+        let receipt = Receipt::sign(&world.city.key, code("320900"), county.feed.id, 7, county.root(7), received_at);
+        of(&mut proof, county).receipts =
+            vec![v1::ProofReceipt { receipt: Some(receipt.signed), path: county.growth(7, 7) }];
+        world.check(&proof)
+    };
+    for good in [NOON, NOON - DAY, NOON + 400 * DAY] {
+        assert!(with(good).is_ok(), "clocks may differ by a day");
+    }
+    // Whoever holds a hub's key may date a receipt as she likes: not before the hub was there.
+    for bad in [NOON - 2 * DAY, 0, i64::MIN] {
+        assert!(matches!(with(bad), Err(ProofError::ReceiptBeforeHub(..))), "{bad}");
+    }
+    let mut late = Desk { operations: vec![], ..Desk::new(4, "320922", Scope::Own(Reach::Nation)) };
+    for operation in &world.county.operations {
+        let time = Some(NOON + 10 * DAY);
+        late.operations.push(Operation::new(operation.kind, operation.record, time, operation.payload.to_vec(), None));
+    }
+    let proof = |received_at: i64| {
+        let mut county = late.shown(&[4]);
+        let receipt = Receipt::sign(&world.city.key, code("320900"), late.feed.id, 7, late.root(7), received_at);
+        county.receipts = vec![v1::ProofReceipt { receipt: Some(receipt.signed), path: late.growth(7, 7) }];
+        let mut feeds = world.chain();
+        feeds.push(county);
+        world.check(&world.finish(feeds, v1::proof::Subject::Record(world.record.to_vec().into())))
+    };
+    assert!(proof(NOON + 9 * DAY).is_ok());
+    assert!(matches!(proof(NOON + 8 * DAY), Err(ProofError::ReceiptBeforeWriting(..))));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Link, ProofError, Proven, ProvenFeed, ProvenOperation, Subject, VERSION};
+use super::{Link, ProofError, Proven, ProvenFeed, ProvenOperation, Subject, VERSION, standing};
 use crate::{
     algorithms::Suite,
     attestation,
@@ -20,7 +20,7 @@ use crate::{
     v1,
 };
 
-pub fn verify(proof: v1::Proof, expected: Fingerprint) -> Result<Proven, ProofError> {
+pub fn verify(mut proof: v1::Proof, expected: Fingerprint) -> Result<Proven, ProofError> {
     if proof.version != VERSION {
         return Err(ProofError::Version(proof.version));
     }
@@ -30,12 +30,14 @@ pub fn verify(proof: v1::Proof, expected: Fingerprint) -> Result<Proven, ProofEr
     if found != expected {
         return Err(ProofError::OtherRoot { found, expected });
     }
-    let feeds: Vec<ProvenFeed> =
+    let claims: Vec<_> = proof.feeds.iter_mut().map(|wire| wire.standing.take()).collect();
+    let mut feeds: Vec<ProvenFeed> =
         proof.feeds.into_iter().enumerate().map(|(n, wire)| feed(n, wire, &root)).collect::<Result<_, _>>()?;
     if !feeds.is_sorted_by(|a, b| a.feed.id < b.feed.id) {
         return Err(ProofError::FeedOrder);
     }
     let subject = subject(proof.subject, &feeds)?;
+    standing::take(claims, &mut feeds, &subject)?;
     let proven = Proven { root, feeds, subject };
     let needed = admitted(&proven)?;
     nothing_else(&proven, &needed)?;
@@ -54,7 +56,7 @@ fn root(wire: v1::ProofRoot) -> Result<Root, ProofError> {
     })
 }
 
-fn hashes(path: &[u8]) -> Result<Vec<Hash>, ProofError> {
+pub fn hashes(path: &[u8]) -> Result<Vec<Hash>, ProofError> {
     let (chunks, rest) = path.as_chunks::<{ Hash::LEN }>();
     match rest {
         [] => Ok(chunks.iter().copied().map(Hash).collect()),
@@ -100,7 +102,7 @@ fn feed(number: usize, wire: v1::ProofFeed, root: &Root) -> Result<ProvenFeed, P
     if !receipts.is_sorted_by(|a, b| a.union < b.union) {
         return Err(ProofError::ReceiptOrder(id));
     }
-    Ok(ProvenFeed { feed, head, operations, receipts })
+    Ok(ProvenFeed { feed, head, operations, receipts, standing: None })
 }
 
 /// A receipt for this feed, from a union that is meant to have it and does not write it.
@@ -167,16 +169,11 @@ fn admitted(proven: &Proven) -> Result<BTreeSet<Need>, ProofError> {
             return Err(ProofError::NotEnrolled { device: feed.device, union: feed.union, hub: true });
         }
         need(feed.device, feed.union, feed.scope.speaks_down())?;
-        for receipt in &proven.receipts {
-            need(receipt.device, receipt.union, true)?;
-        }
     }
-    match &proven.subject {
-        Subject::Record(_) => {}
-        Subject::Receipt { receipt, .. } => need(receipt.device, receipt.union, true)?,
-        Subject::Growth { older, newer, .. } => {
-            need(older.device, older.union, true)?;
-            need(newer.device, newer.union, true)?;
+    for receipt in receipts(proven) {
+        need(receipt.device, receipt.union, true)?;
+        if before_hub(proven, receipt) {
+            return Err(ProofError::ReceiptBeforeHub(receipt.feed, receipt.union));
         }
     }
     Ok(needed)
@@ -189,6 +186,31 @@ fn speaks_where_it_may(feed: &Feed, root: &DeviceId) -> bool {
         Some(UnionNumber::NATION) => feed.union == UnionNumber::NATION && feed.device == *root,
         Some(branch) => branch != feed.union && feed.union.contains(branch),
     }
+}
+
+/// All receipts in the file.
+fn receipts(proven: &Proven) -> impl Iterator<Item = &Receipt> {
+    let subject = match &proven.subject {
+        Subject::Record(_) => [None, None],
+        Subject::Receipt { receipt, .. } => [Some(receipt), None],
+        Subject::Growth { older, newer, .. } => [Some(older), Some(newer)],
+    };
+    proven.feeds.iter().flat_map(|f| &f.receipts).chain(subject.into_iter().flatten())
+}
+
+/// A hub that was not enrolled yet signed for nothing: whoever holds its key later can date a receipt as she likes.
+fn before_hub(proven: &Proven, receipt: &Receipt) -> bool {
+    let enrolled = link(&proven.feeds, &receipt.device, receipt.union).and_then(|link| link.from);
+    enrolled.is_some_and(|from| super::before_day(receipt.received_at, from))
+}
+
+/// Days by which honest clocks may differ.
+pub const SLACK: i64 = 1;
+
+/// The day of a moment in China; far out of the calendar is a day, too.
+pub fn day(millis: i64) -> i64 {
+    const CHINA: i64 = 8 * 3_600_000;
+    millis.saturating_add(CHINA).div_euclid(86_400_000)
 }
 
 /// The enrolment of a device for a union; of several one as a hub. Further devices of the national union are enrolled by
@@ -234,6 +256,8 @@ fn nothing_else(proven: &Proven, needed: &BTreeSet<Need>) -> Result<(), ProofErr
         Subject::Record(id) => (Some(*id), None),
         Subject::Receipt { feed, .. } | Subject::Growth { feed, .. } => (None, Some(*feed)),
     };
+    let standings: BTreeSet<(FeedId, u64)> =
+        proven.feeds.iter().filter_map(|f| f.standing.as_ref()).map(|s| (s.feed, s.position)).collect();
     for proven in &proven.feeds {
         let id = proven.feed.id;
         let mut first = None;
@@ -243,7 +267,7 @@ fn nothing_else(proven: &Proven, needed: &BTreeSet<Need>) -> Result<(), ProofErr
                 continue;
             }
             let serves = enrolment(&proven.feed, operation).is_some_and(|l| needed.contains(&(l.device, l.union)));
-            if !serves {
+            if !serves && !standings.contains(&(id, operation.position)) {
                 return Err(ProofError::Superfluous(id, operation.position));
             }
         }
@@ -263,11 +287,20 @@ fn record(proven: &Proven, id: RecordId) -> Result<(), ProofError> {
     let Some((first, said)) = all.next() else { return Err(ProofError::NoRecord(id)) };
     let (number, union) = (said.operation.kind, first.feed.union);
     let kind = kind::numbered(number);
-    if all.any(|(f, o)| {
+    let other = all.find(|(f, o)| {
         let entry = kind.is_some_and(|k| k.shape == Shape::Entry);
         entry || o.operation.kind != number || f.feed.union != union
-    }) {
-        return Err(ProofError::Mixed(id));
+    });
+    if let Some((feed, operation)) = other {
+        let (one, other) = ((first.feed.id, said.position), (feed.feed.id, operation.position));
+        return Err(ProofError::Mixed { id, one, other });
+    }
+    for (feed, operation) in proven.operations() {
+        let covers = |r: &&Receipt| r.size > operation.position;
+        let early = |r: &&Receipt| super::before(r.received_at, operation.operation.time);
+        if let Some(receipt) = feed.receipts.iter().filter(covers).find(early) {
+            return Err(ProofError::ReceiptBeforeWriting(feed.feed.id, receipt.union));
+        }
     }
     match kind {
         Some(kind) => proven.operations().try_for_each(|(feed, operation)| payload(kind, &feed.feed, operation)),

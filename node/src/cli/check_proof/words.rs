@@ -3,8 +3,8 @@
 use huiliu_proto::{
     id::DeviceId,
     kind::numbered,
-    lang::Lang,
-    proof::{Link, Proven, ProvenFeed, ProvenOperation, Subject},
+    lang::{self, Lang},
+    proof::{Counts, Link, Proven, ProvenFeed, ProvenOperation, Subject},
     shown,
     signed::Receipt,
     union::UnionNumber,
@@ -72,8 +72,18 @@ pub fn words(desk: &Desk, proven: &Proven, said: Option<&Said>) -> String {
             }
         }
     }
+    if !devices.is_empty() && proven.feeds.iter().any(|f| !f.receipts.is_empty()) {
+        lines.push(
+            desk.pick(
+                "签收只说明该枢纽收存了这些字节，不说明其计入",
+                "a receipt says that the hub kept these bytes, not that they count",
+            )
+            .to_owned(),
+        );
+    }
     lines.extend(chain(desk, proven, &devices));
-    lines.push(limits(desk, proven).to_owned());
+    lines.extend(counts(desk, proven));
+    lines.extend(limits(desk, proven));
     lines.join("\n")
 }
 
@@ -86,8 +96,13 @@ fn record(desk: &Desk, proven: &Proven, said: Option<&Said>, id: &str) -> Vec<St
         Some(Said::Document { kind, fields, edits }) => {
             let table = fields::document(desk, proven, kind, fields);
             match desk.lang {
-                Lang::Zh => format!("{table}\n以上是文件内{edits}次填写、修改之后的内容"),
-                Lang::En => format!("{table}\nas it stands after the {edits} edits in the file"),
+                Lang::Zh => format!(
+                    "{table}\n以上是文件内{edits}次填写、修改之后的内容；签收所涵盖的日志中可能还有此后的修改，不在文件内"
+                ),
+                Lang::En => format!(
+                    "{table}\nas it stands after the {} in the file; what the receipts cover may hold later edits that are not in it",
+                    lang::count(*edits as u64, "edit", "edits")
+                ),
             }
         }
         Some(Said::Destroyed(_)) => desk
@@ -223,17 +238,70 @@ fn chain(desk: &Desk, proven: &Proven, devices: &[(DeviceId, UnionNumber)]) -> V
     lines
 }
 
-fn limits<'a>(desk: &'a Desk, proven: &Proven) -> &'a str {
-    match proven.subject {
-        Subject::Record(_) => desk.pick(
-            "不能证明：此后没有更正、红冲或设备注销；所填内容与事实相符（填写人可能填错）",
-            "not proven: that no correction, reversal or revocation came later; that what people wrote is true",
-        ),
-        _ => desk.pick(
-            "不能证明：日志里写了什么；此后有没有新的内容或设备注销",
-            "not proven: what is written in the feed; that nothing new and no revocation came later",
-        ),
+/// As of which day the record counts, and by whose word; nothing where the file is about no record.
+pub fn counts(desk: &Desk, proven: &Proven) -> Option<String> {
+    if !matches!(proven.subject, Subject::Record(_)) {
+        return None;
     }
+    let Some(Counts { as_of, says, shown }) = proven.counts() else {
+        return Some(
+            desk.pick(
+                "文件没有证明它计入：写入的设备此前可能已被注销，此条也可能被隔离",
+                "it is not shown to count: its device may have been revoked before, and it may be in quarantine",
+            )
+            .to_owned(),
+        );
+    };
+    // Nobody is above the root's own device.
+    let Some(as_of) = as_of else {
+        return Some(desk.pick("它由全网的根写入，无须上级说明", "the root itself wrote it").to_owned());
+    };
+    let by: Vec<String> = says.iter().map(|(union, day)| format!("{} {day}", union.union_name())).collect();
+    let by = by.join(desk.pick("，", ", "));
+    Some(match (desk.lang, shown) {
+        (Lang::Zh, true) => format!("截至 {as_of} 计入：各级上级直至全网的根均如此说明（{by}）"),
+        (Lang::En, true) => format!("counts as of {as_of}: every level above says so, up to the root ({by})"),
+        (Lang::Zh, false) => {
+            format!("据{by}说明，截至 {as_of} 计入；未证明作此说明的枢纽当时未被注销")
+        }
+        (Lang::En, false) => format!(
+            "counts as of {as_of} by the word of {by}; it is not shown that this hub's own device had not been revoked"
+        ),
+    })
+}
+
+fn limits(desk: &Desk, proven: &Proven) -> Vec<String> {
+    let what = match (&proven.subject, proven.counts()) {
+        (Subject::Record(_), Some(Counts { as_of: Some(day), .. })) => match desk.lang {
+            Lang::Zh => format!("不能证明：{day} 之后没有更正、红冲或设备注销；所填内容与事实相符（填写人可能填错）"),
+            Lang::En => format!(
+                "not proven: that no correction, reversal or revocation came after {day}; that what people wrote is true"
+            ),
+        },
+        (Subject::Record(_), _) => desk
+            .pick(
+                "不能证明：此前没有设备注销，此后没有更正、红冲或设备注销；所填内容与事实相符（填写人可能填错）",
+                "not proven: that no revocation came before, and no correction, reversal or revocation later; that what people wrote is true",
+            )
+            .to_owned(),
+        _ => desk
+            .pick(
+                "不能证明：日志里写了什么，是否计入；签收的枢纽当时未被注销；此后有没有新的内容或设备注销",
+                "not proven: what is written in the feed and whether it counts; that the hub had not been revoked before; that nothing new and no revocation came later",
+            )
+            .to_owned(),
+    };
+    let mut lines = vec![what];
+    if matches!(proven.subject, Subject::Record(_)) {
+        lines.push(
+            desk.pick(
+                "记录以单位、设备和编号为准：同一编号之下若另有文件，两者不是同一条记录",
+                "a record is named by union, device and id: another file under the same id from elsewhere is another record",
+            )
+            .to_owned(),
+        );
+    }
+    lines
 }
 
 pub fn json(proven: &Proven, said: Option<&Said>) -> Json {
@@ -259,6 +327,14 @@ pub fn json(proven: &Proven, said: Option<&Said>) -> Json {
                 })
             });
             object["operations"] = operations.collect();
+            object["counts"] = proven.counts().map_or(Json::Null, |counts| {
+                let says =
+                    counts.says.iter().map(|(u, day)| json!({ "union": u64::from(*u), "as_of": day.to_string() }));
+                json!({
+                    "as_of": counts.as_of.map(|day| day.to_string()), "up_to_the_root": counts.shown,
+                    "says": says.collect::<Vec<_>>(),
+                })
+            });
             receipts.extend(proven.feeds.iter().flat_map(|f| &f.receipts));
         }
         Subject::Receipt { receipt, .. } => {

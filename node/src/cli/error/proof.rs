@@ -84,7 +84,25 @@ pub fn checking(error: &ProofError, lang: Lang) -> Told {
         ProofError::GrowthOrder => ("两份签收是同一份，或次序有误".to_owned(), DAMAGED),
         ProofError::NoSubject => ("文件没有说明要证明什么".to_owned(), DAMAGED),
         ProofError::NoRecord(id) => (format!("文件中没有记录 {id} 的内容"), DAMAGED),
-        ProofError::Mixed(id) => (format!("记录 {id} 的各条不属于同一种类和单位"), FORGED),
+        ProofError::Mixed { id, one, other } => (
+            format!(
+                "文件中有两条记录同用编号 {id}：日志 {} 第 {} 条与日志 {} 第 {} 条",
+                brief(&one.0),
+                one.1,
+                brief(&other.0),
+                other.1
+            ),
+            FORGED,
+        ),
+        ProofError::ReceiptBeforeHub(feed, union) => {
+            (format!("{}对日志 {} 的签收，日期早于该枢纽的登记", union.union_name(), brief(feed)), FORGED)
+        }
+        ProofError::ReceiptBeforeWriting(feed, union) => {
+            (format!("{}对日志 {} 的签收，日期早于所涵盖内容自报的填写时间", union.union_name(), brief(feed)), FORGED)
+        }
+        ProofError::Standing(feed, _) => {
+            (format!("文件中关于日志 {} 的计入说明，不是其上级对这些内容所作", brief(feed)), FORGED)
+        }
         ProofError::Kind(feed, at) => (format!("日志 {} 第 {at} 条不该出现在那里", brief(feed)), FORGED),
         ProofError::RecordId(feed, at) => {
             (format!("日志 {} 第 {at} 条的记录编号不是该设备所能生成的", brief(feed)), FORGED)
@@ -130,6 +148,14 @@ pub fn proving(error: &ProvingError, lang: Lang) -> Told {
             (
                 "此档案修改次数太多，无法写成一个文件；请改用其上级处的记录查询",
                 "the document has too many edits for one file; let the record be looked up at a level above",
+            ),
+        ),
+        ProvingError::NoStanding { union, day } => (
+            Exit::Failed,
+            format!("本机还没有{}关于截至{day}仍然计入的说明", union.union_name()),
+            (
+                "请上级的枢纽运行 vouch，再运行 sync 后重试；不加 --as-of 也可证明何人何时写下",
+                "let the hub of the union above run `vouch`, run `sync` and try again; without --as-of the file shows who wrote it and when",
             ),
         ),
         ProvingError::Short { feed, held, size } => (

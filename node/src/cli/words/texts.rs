@@ -126,6 +126,7 @@ pub const TEXTS: Texts = &[
     ("prove", "把一条记录写成证明文件，凭全网的根指纹即可核对"),
     ("prove.id", "记录编号，或编号开头几位"),
     ("prove.out", "证明写入的文件；不填则为当前目录下的 种类-编号.proof"),
+    ("prove.as_of", "同时证明截至该日计入，如 2026-03-31：以各级上级就该日或其后出具的计入说明为据"),
     ("prove.force", "文件已存在时覆盖"),
     ("check-proof", "只凭根指纹，说明一份证明文件证明了什么；不能证明时退出码为 4"),
     ("check-proof.file", "由 prove、receipts export 或 consistency 生成的文件"),

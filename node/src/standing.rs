@@ -1,0 +1,147 @@
+//! What counts of the feeds of the unions directly below, said by this hub on a day (kind `vouching`): so that a proof can
+//! show that a record had not been taken away by then.
+
+use std::{cmp::Reverse, collections::BTreeSet};
+
+use huiliu_proto::{
+    id::DeviceId,
+    kind::kind,
+    period::Day,
+    record::{Record, Refusal},
+    union::UnionNumber,
+    value::Value,
+};
+use rusqlite::Connection;
+
+use crate::{
+    clock,
+    ledger::{self, Ledger},
+    store::{
+        Result, StoreError,
+        feeds::{self, FeedRow},
+        quarantine, trust,
+    },
+};
+
+/// The limits of `vouching.proto`.
+const FEEDS: usize = 100;
+const HELD: usize = 500;
+
+/// What was said of one device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vouched {
+    pub union: UnionNumber,
+    pub device: DeviceId,
+    /// Feeds, and operations in them, that count.
+    pub feeds: usize,
+    pub operations: u64,
+    /// Of these, those that are held in quarantine.
+    pub held: u64,
+    pub refused: Option<Vec<Refusal>>,
+}
+
+/// What counts of one feed, and what of it is held: ranges of first and count.
+struct Counted {
+    row: FeedRow,
+    size: u64,
+    held: Vec<(u64, u64)>,
+}
+
+impl Ledger {
+    /// Says of each device that this hub enrolled for a union directly below, or only of one union's, what counts today.
+    pub fn vouch(&mut self, only: Option<UnionNumber>) -> Result<Vec<Vouched>> {
+        let me = self.me().union;
+        if !self.me().hub {
+            return Err(StoreError::Refused("only a hub says what counts of the unions below".into()));
+        }
+        let today = clock::day(self.now());
+        let enrolled: BTreeSet<(UnionNumber, DeviceId)> = trust::enrolments(self.conn(), None)?
+            .into_iter()
+            .filter(|e| e.by == me && trust::superior(e.union) == me)
+            .filter(|e| only.is_none_or(|only| only == e.union))
+            .map(|e| (e.union, e.device))
+            .collect();
+        let mut all = vec![];
+        for (union, device) in enrolled {
+            let counted = counted(self.conn(), union, &device)?;
+            if counted.is_empty() {
+                continue;
+            }
+            let record = record(self.conn(), union, &device, today, &counted)?;
+            let refused = match self.write_entry(&record)? {
+                ledger::Outcome::Refused(refusals) => Some(refusals),
+                _ => None,
+            };
+            all.push(Vouched {
+                union,
+                device,
+                feeds: counted.len(),
+                operations: counted.iter().map(|c| c.size).sum(),
+                held: counted.iter().flat_map(|c| &c.held).map(|(_, count)| count).sum(),
+                refused,
+            });
+        }
+        Ok(all)
+    }
+}
+
+/// What counts here of a device's feeds for a union, the largest first where there are too many.
+fn counted(conn: &Connection, union: UnionNumber, device: &DeviceId) -> Result<Vec<Counted>> {
+    let mut all = vec![];
+    for no in feeds::of_device(conn, device)? {
+        let row = feeds::by_no(conn, no)?;
+        let limit = trust::limit(conn, &row.feed)?.unwrap_or(u64::MAX);
+        // What was not judged, or stands under no head, is not spoken for.
+        let size = row.applied.min(row.packed).min(limit);
+        if row.feed.union == union && size > 0 {
+            all.push(Counted { row, size, held: vec![] });
+        }
+    }
+    all.sort_by_key(|c| (Reverse(c.size), c.row.feed.id));
+    all.truncate(FEEDS);
+    let mut left = HELD;
+    for counted in &mut all {
+        for held in quarantine::of_feed(conn, counted.row.no)? {
+            if held.seq >= counted.size {
+                break;
+            }
+            match counted.held.last_mut() {
+                Some((first, count)) if *first + *count == held.seq => *count += 1,
+                // More than can be named: nothing is said to count from there on.
+                _ if left == 0 => {
+                    counted.size = held.seq;
+                    break;
+                }
+                _ => {
+                    counted.held.push((held.seq, 1));
+                    left -= 1;
+                }
+            }
+        }
+    }
+    all.retain(|c| c.size > 0);
+    Ok(all)
+}
+
+fn record(conn: &Connection, union: UnionNumber, device: &DeviceId, today: Day, all: &[Counted]) -> Result<Record> {
+    let number = |n: u64| Some(Value::Int(i64::try_from(n).unwrap_or(i64::MAX)));
+    let bytes = |bytes: &[u8]| Some(Value::Bytes(bytes.to_vec()));
+    let (mut lines, mut held) = (vec![], vec![]);
+    for counted in all {
+        let feed = counted.row.feed.id;
+        let root = feeds::root_at(conn, &counted.row, counted.size)?;
+        lines.push(vec![bytes(feed.as_bytes()), number(counted.size), bytes(root.as_bytes())]);
+        let ranges = counted.held.iter();
+        held.extend(ranges.map(|(first, count)| vec![bytes(feed.as_bytes()), number(*first), number(*count)]));
+    }
+    let kind = kind("vouching").ok_or(StoreError::Damaged("the kind of vouchings is not declared"))?;
+    let mut record = Record::new(kind);
+    record.set("union", Value::Int(i64::from(union)));
+    record.set("device", Value::Bytes(device.to_vec()));
+    record.set("as_of", Value::Int(i64::from(today.0)));
+    record.set("feeds", Value::Lines(lines));
+    if !held.is_empty() {
+        record.set("held", Value::Lines(held));
+    }
+    Ok(record)
+}
