@@ -139,6 +139,8 @@ pub struct Ledger {
     marks: BTreeMap<FeedId, u64>,
     /// The same of the job that runs.
     job_marks: BTreeMap<FeedId, u64>,
+    /// What is signed and committed and could not be noted in the memory.
+    unnoted: BTreeMap<FeedId, u64>,
     /// What this process stamps its transactions with, so that one can be found again after a failed COMMIT.
     nonce: [u8; 4],
     stamps: u64,
@@ -195,6 +197,7 @@ impl Ledger {
             waking: BTreeSet::new(),
             marks: BTreeMap::new(),
             job_marks: BTreeMap::new(),
+            unnoted: BTreeMap::new(),
             nonce: start,
             stamps: 0,
             stamp_before: None,
@@ -410,10 +413,14 @@ impl Ledger {
     }
 
     /// After the commit: a mark beyond the database would look like a database from yesterday.
-    fn note_marks(&mut self) {
+    pub(super) fn note_marks(&mut self) {
         self.marks.append(&mut self.job_marks);
-        if let Err(error) = self.me.memory.note(&std::mem::take(&mut self.marks)) {
-            tracing::error!(%error, "what was signed cannot be noted outside the database; a restored one may not show");
+        self.unnoted.append(&mut self.marks);
+        match self.me.memory.note(&self.unnoted) {
+            Ok(()) => self.unnoted.clear(),
+            Err(error) => {
+                tracing::error!(%error, "what was signed cannot be noted outside the database yet; the next commit tries again");
+            }
         }
     }
 

@@ -86,6 +86,30 @@ fn signed(ledger: &mut Ledger, name: &str) -> Result<RecordId, StoreError> {
     Ok(id)
 }
 
+/// As after a crash between the commit and the note: the next start makes up for it.
+#[test]
+fn what_was_signed_and_not_noted_is_noted_at_the_next_start() {
+    let machine = Machine::new();
+    let file = machine.dir.path().join("memory.json");
+    let before = fs::read(&file).unwrap();
+    machine.store(Threads::Inline).write_blocking(|ledger| signed(ledger, "甲一公司")).unwrap();
+    assert_eq!(machine.signed(), [1]);
+    fs::write(&file, before).unwrap();
+    assert_eq!(machine.signed(), [] as [u64; 0]);
+    drop(machine.store(Threads::Inline));
+    assert_eq!(machine.signed(), [1]);
+    // And where the note itself fails, the next commit makes up for it.
+    let store = machine.store(Threads::Inline);
+    let lock = machine.dir.path().join("memory.lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    store.write_blocking(|ledger| signed(ledger, "甲二公司")).unwrap();
+    assert_eq!(machine.signed(), [1]);
+    fs::remove_dir(&lock).unwrap();
+    store.write_blocking(|_| Ok(())).unwrap();
+    assert_eq!(machine.signed(), [2]);
+}
+
 /// A write whose COMMIT SQLite refuses: a row that refers to nothing is found only then.
 fn spoil_commit(ledger: &mut Ledger) -> Result<(), StoreError> {
     ledger.conn().execute_batch("PRAGMA defer_foreign_keys = 1; INSERT INTO tail VALUES (999, 0, x'00')")?;

@@ -27,7 +27,7 @@ impl Ledger {
     /// Looks, when a ledger is opened, whether the database is older than what this device has signed.
     pub(super) fn recollect(&mut self) -> Result<()> {
         if !self.behind()? {
-            return Ok(());
+            return self.note_signed();
         }
         self.begin()?;
         // Asked again now that nobody else writes: another process may have seen to it meanwhile.
@@ -42,6 +42,17 @@ impl Ledger {
                 Err(error)
             }
         }
+    }
+
+    /// A program may have ended between its commit and its note: what is signed here is noted now, or a database of the time
+    /// between would pass for today's.
+    fn note_signed(&mut self) -> Result<()> {
+        let incarnation = self.me.memory.incarnation();
+        let own = feeds::owned(&self.conn)?.into_iter();
+        let signed = own.filter(|row| row.feed.incarnation == incarnation && row.packed > 0);
+        self.unnoted.extend(signed.map(|row| (row.feed.id, row.packed)));
+        self.note_marks();
+        Ok(())
     }
 
     fn behind(&self) -> Result<bool> {
@@ -187,7 +198,8 @@ impl Ledger {
         let latest = feeds::owned(&self.conn)?.iter().map(|f| f.feed.incarnation).max().unwrap_or(0);
         let latest = latest.max(self.me.memory.incarnation());
         let next = latest.saturating_add(1 + u32::from(u16::from_be_bytes(random)));
-        let mut signed = std::mem::take(&mut self.marks);
+        let mut signed = std::mem::take(&mut self.unnoted);
+        signed.append(&mut self.marks);
         signed.append(&mut self.job_marks);
         self.me.memory.raise(next, &signed)?;
         tracing::warn!(incarnation = next, "this device goes on in a new incarnation");

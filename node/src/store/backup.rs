@@ -46,8 +46,11 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn lock_file(database: &Path) -> io::Result<File> {
     let path = beside(database, ".lock");
     if !path.exists() {
-        // Another may be making it at this moment.
-        let _ = private_file(&path);
+        match private_file(&path) {
+            // Another may be making it at this moment.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
     }
     fs::OpenOptions::new().read(true).write(true).open(path)
 }
