@@ -313,11 +313,15 @@ fn a_busy_writer_and_slow_readers_hold_up_no_task() {
     let store = machine.store(Threads::Own);
     let (go, held) = mpsc::channel::<()>();
     runtime().block_on(async {
-        let busy = store.submit(move |_| Ok(held.recv().unwrap())).await.unwrap();
+        let wait_for = |told: mpsc::Receiver<()>| {
+            told.recv().unwrap();
+            Ok(())
+        };
+        let busy = store.submit(move |_| wait_for(held)).await.unwrap();
         let (look, looked) = mpsc::channel::<()>();
         let slow = tokio::spawn({
             let store = store.clone();
-            async move { store.look(move |_| Ok(looked.recv().unwrap())).await }
+            async move { store.look(move |_| wait_for(looked)).await }
         });
         // More than the queue holds, and one look more: on one thread, all of them wait and nothing stands still.
         let writes: Vec<_> = (0..100)
@@ -327,7 +331,7 @@ fn a_busy_writer_and_slow_readers_hold_up_no_task() {
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(50)).await;
-        store.look(|conn| feeds::all(conn)).await.unwrap();
+        store.look(feeds::all).await.unwrap();
         look.send(()).unwrap();
         go.send(()).unwrap();
         slow.await.unwrap().unwrap();

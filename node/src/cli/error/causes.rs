@@ -72,7 +72,7 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "请运行 verify 查明：日志完好时 rebuild 可以修复，否则用 restore 恢复备份",
             "run `verify`: where the feeds are good `rebuild` mends it, otherwise `restore` a backup",
         ),
-        StoreError::Disk { path, trouble } => return disk(path, *trouble, lang),
+        StoreError::Disk { path, trouble } => disk(path, *trouble, lang),
         StoreError::Undone => failed(
             "写入时磁盘出错，没有写入任何内容".into(),
             en,
