@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use huiliu_node::store::{Store, Threads, evidence};
-use huiliu_proto::id::RecordId;
+use huiliu_proto::id::{DeviceId, RecordId};
 
 use crate::{
     disk, oracle,
@@ -48,8 +48,11 @@ impl Misfortune {
             };
             // One machine is cloned or lost: its twin waits for a disk, and its successor in a cupboard.
             let one = matches!(what, What::Clone | What::Lost);
-            let hurt: Vec<_> =
-                world.machines.iter().filter(|m| m.name != SUCCESSOR && (!one || m.name == CLONED)).collect();
+            let hurt: Vec<_> = world
+                .machines
+                .iter()
+                .filter(|m| m.name != SUCCESSOR && !m.is_rogue() && (!one || m.name == CLONED))
+                .collect();
             let machine = dice.pick(&hurt).name.clone();
             let saved_at = Duration::from_millis(2_000 + dice.below(8_000));
             let strikes_at = saved_at + Duration::from_millis(2_000 + dice.below(9_000));
@@ -93,17 +96,23 @@ pub struct Account {
     lost: BTreeSet<RecordId>,
     /// Somebody must have been told.
     missed: bool,
+    rogues: BTreeSet<DeviceId>,
 }
 
-fn ids(machine: &Machine) -> Result<BTreeSet<RecordId>> {
+/// The honest entries that a machine holds.
+fn ids(machine: &Machine, rogues: &BTreeSet<DeviceId>) -> Result<BTreeSet<RecordId>> {
     let store = machine.store(Threads::Inline);
-    Ok(oracle::entries(&store)?.into_keys().collect())
+    Ok(oracle::entries(&store, rogues)?.into_keys().collect())
 }
 
 impl Account {
+    pub fn new(rogues: BTreeSet<DeviceId>) -> Account {
+        Account { rogues, ..Account::default() }
+    }
+
     /// A machine is down and looked at.
     pub fn look(&mut self, machine: &Machine) -> Result<()> {
-        self.ever.append(&mut ids(machine)?);
+        self.ever.append(&mut ids(machine, &self.rogues)?);
         Ok(())
     }
 
@@ -116,7 +125,7 @@ impl Account {
             self.missed = true;
             return Ok(disk::copy(home, &twin.home.dir)?);
         }
-        let before = ids(machine)?;
+        let before = ids(machine, &self.rogues)?;
         let mut after = BTreeSet::new();
         match misfortune.what {
             What::Lost => {
@@ -128,11 +137,13 @@ impl Account {
             What::Disk | What::Clone => disk::back_to(home)?,
         }
         if misfortune.what != What::Lost {
-            after = ids(machine)?;
+            after = ids(machine, &self.rogues)?;
         }
         let mut elsewhere = BTreeSet::new();
-        for other in machines.iter().filter(|m| m.name != machine.name && m.home.dir.join("huiliu.db").exists()) {
-            elsewhere.append(&mut ids(other)?);
+        for other in
+            machines.iter().filter(|m| m.name != machine.name && !m.is_rogue() && m.home.dir.join("huiliu.db").exists())
+        {
+            elsewhere.append(&mut ids(other, &self.rogues)?);
         }
         for id in before.difference(&after) {
             if elsewhere.contains(id) {
@@ -152,7 +163,7 @@ impl Account {
         let mut told = false;
         for (machine, store) in machines {
             if machine.name == PROVINCE {
-                there.extend(oracle::entries(store)?.into_keys());
+                there.extend(oracle::entries(store, &self.rogues)?.into_keys());
             }
             told |= !store.read(|c| evidence::list(c, true))?.is_empty();
         }

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, bail, ensure};
 use huiliu_node::{
     admission::Reason,
+    document::Document,
     ledger,
     store::{
         Store, StoreError,
         evidence::{self, What},
-        feeds, quarantine,
+        feeds, projection, quarantine,
     },
 };
 use huiliu_proto::{
-    id::{FeedId, RecordId},
+    id::{DeviceId, FeedId, RecordId},
+    kind::{Shape, numbered},
+    operation::Operation,
     union::UnionNumber,
     v1,
 };
@@ -35,11 +38,16 @@ pub struct Entry {
     pub spent: i128,
 }
 
-/// The entries in all feeds that a machine holds, whoever wrote them, each record once.
-pub fn entries(store: &Store) -> Result<BTreeMap<RecordId, Entry>> {
+/// The devices that run programs of their own.
+pub fn rogues<'a>(machines: impl IntoIterator<Item = &'a Machine>) -> BTreeSet<DeviceId> {
+    machines.into_iter().filter(|machine| machine.is_rogue()).map(|machine| machine.me().device()).collect()
+}
+
+/// The entries in all feeds that a machine holds, whoever wrote them but these, each record once.
+pub fn entries(store: &Store, but: &BTreeSet<DeviceId>) -> Result<BTreeMap<RecordId, Entry>> {
     let operations = store.read(|conn| {
         let mut all = vec![];
-        for feed in feeds::all(conn)?.into_iter() {
+        for feed in feeds::all(conn)?.into_iter().filter(|f| !but.contains(&f.feed.device)) {
             let mut at = 0;
             while at < feed.size() {
                 let operations = feeds::operations(conn, feed.no, at)?;
@@ -54,12 +62,7 @@ pub fn entries(store: &Store) -> Result<BTreeMap<RecordId, Entry>> {
     })?;
     let mut entries = BTreeMap::new();
     for (union, operation) in operations {
-        let (guided, spent) = match operation.kind {
-            WORK_ENTRY => (i128::from(v1::WorkEntry::decode(&operation.payload[..])?.guided), 0),
-            EXPENDITURE => (0, i128::from(v1::Expenditure::decode(&operation.payload[..])?.amount)),
-            _ => continue,
-        };
-        let entry = Entry { union, guided, spent };
+        let Some(entry) = entry(union, &operation)? else { continue };
         // Said again in another feed, a record counts once, and says the same.
         if let Some(before) = entries.insert(operation.record, entry) {
             ensure!(before == entry, "two records under the id {}", operation.record);
@@ -68,11 +71,52 @@ pub fn entries(store: &Store) -> Result<BTreeMap<RecordId, Entry>> {
     Ok(entries)
 }
 
+/// What an operation adds to the sums, if it is one that does.
+fn entry(union: UnionNumber, operation: &Operation) -> Result<Option<Entry>> {
+    let (guided, spent) = match operation.kind {
+        WORK_ENTRY => (i128::from(v1::WorkEntry::decode(&operation.payload[..])?.guided), 0),
+        EXPENDITURE => (0, i128::from(v1::Expenditure::decode(&operation.payload[..])?.amount)),
+        _ => return Ok(None),
+    };
+    Ok(Some(Entry { union, guided, spent }))
+}
+
+/// What rogues wrote and a machine lets count: each record once, and nothing that is held back.
+fn let_count(store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<BTreeMap<RecordId, Entry>> {
+    let counted = store.read(|conn| {
+        let mut all = vec![];
+        for feed in feeds::all(conn)?.into_iter().filter(|f| rogues.contains(&f.feed.device)) {
+            let held: BTreeSet<u64> = quarantine::of_feed(conn, feed.no)?.into_iter().map(|held| held.seq).collect();
+            let mut at = 0;
+            while at < feed.applied {
+                let operations = feeds::operations(conn, feed.no, at)?;
+                let seqs = at..feed.applied;
+                at += operations.len() as u64;
+                let counted = seqs.zip(operations).filter(|(seq, _)| !held.contains(seq));
+                all.extend(counted.map(|(_, operation)| (feed.feed.union, operation)));
+            }
+        }
+        Ok(all)
+    })?;
+    let mut entries = BTreeMap::new();
+    for (union, operation) in counted {
+        if let Some(entry) = entry(union, &operation)? {
+            let before = entries.insert(operation.record, entry);
+            ensure!(
+                before.is_none_or(|before| before == entry),
+                "two records under one id count: {}",
+                operation.record
+            );
+        }
+    }
+    Ok(entries)
+}
+
 /// I1: every level that is meant to see a feed has all of it, byte for byte (equal roots).
 pub fn nothing_is_missing(machines: &[(Machine, Store)]) -> Result<()> {
-    for (author, store) in machines {
+    for (author, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
         for feed in store.read(feeds::all)?.into_iter().filter(|f| f.own) {
-            for (reader, other) in machines {
+            for (reader, other) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
                 if !feed.feed.seen_by(reader.union()) || reader.home.config.root.is_none() {
                     continue;
                 }
@@ -105,17 +149,26 @@ pub fn nothing_is_missing(machines: &[(Machine, Store)]) -> Result<()> {
 /// I2: what a hub shows for each union below it is the sum over all devices' feeds, whoever still has them, each record
 /// once.
 pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
+    let rogues = rogues(machines.iter().map(|(machine, _)| machine));
     let mut written = BTreeMap::new();
-    for (_, store) in machines {
-        written.extend(entries(store)?);
-    }
-    let mut own = Sums::new();
-    for entry in written.into_values() {
-        let sum = own.entry(entry.union).or_default();
-        sum.0 += entry.guided;
-        sum.1 += entry.spent;
+    for (_, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
+        written.extend(entries(store, &rogues)?);
     }
     for (machine, store) in machines.iter().filter(|(m, _)| m.is_hub()) {
+        let mut own = Sums::new();
+        // The province's statements say at the nation what the nation does not see.
+        let stated = machines.iter().find(|(m, _)| m.is_hub() && m.union().parent() == Some(machine.union()));
+        let (here, below) =
+            (let_count(store, &rogues)?, stated.map(|(_, store)| let_count(store, &rogues)).transpose()?);
+        let counted = match below.filter(|_| machine.union().parent().is_none()) {
+            Some(below) => here.into_iter().chain(below.into_iter().filter(|(_, e)| e.guided != 0)).collect(),
+            None => here,
+        };
+        for entry in written.values().chain(counted.values()) {
+            let sum = own.entry(entry.union).or_default();
+            sum.0 += entry.guided;
+            sum.1 += entry.spent;
+        }
         let below = |f: fn(&(i128, i128)) -> i128| -> i128 {
             own.iter().filter(|(union, _)| machine.union().contains(**union)).map(|(_, sum)| f(sum)).sum()
         };
@@ -147,6 +200,91 @@ pub fn verifies(machine: &Machine, store: &Store) -> Result<()> {
     Ok(())
 }
 
+/// A table's rows, each as text, in one order.
+type Table = Vec<String>;
+
+/// Everything in the file, but for what a rebuild has nothing to do with.
+fn tables(conn: &rusqlite::Connection) -> Result<BTreeMap<String, Table>> {
+    let mut names = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?;
+    let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut all = BTreeMap::new();
+    for name in names {
+        let mut statement = conn.prepare(&format!("SELECT * FROM \"{name}\""))?;
+        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let mut rows = statement.query([])?;
+        let mut table = Table::new();
+        while let Some(row) = rows.next()? {
+            let mut text = String::new();
+            for (at, column) in columns.iter().enumerate() {
+                let value: rusqlite::types::Value = row.get(at)?;
+                // A document's bytes may depend on the order of arrival; what it says may not.
+                match (&value, name.as_str(), column.as_str()) {
+                    (rusqlite::types::Value::Blob(snapshot), "document", "snapshot") => {
+                        text += &format!("{column}={} ", Document::load(snapshot)?.state());
+                    }
+                    _ => text += &format!("{column}={value:?} "),
+                }
+            }
+            table.push(text);
+        }
+        table.sort_unstable();
+        all.insert(name, table);
+    }
+    Ok(all)
+}
+
+/// I4: a rebuild changes nothing, in any table. Works on a copy.
+pub fn rebuilds_the_same(machine: &Machine, store: &Store) -> Result<()> {
+    let copy = machine.home.dir.join("rebuilt.db");
+    let _ = std::fs::remove_file(&copy);
+    let before = tables(&store.copy_to(&copy)?)?;
+    let me = ledger::Me { memory: Default::default(), ..machine.me() };
+    let rebuilt = Store::open(&copy, me, huiliu_node::store::Threads::Inline)?;
+    rebuilt.write_blocking(|ledger| ledger.rebuild(&mut |_| ()))?;
+    let after = rebuilt.read(|conn| tables(conn).map_err(|error| StoreError::Refused(format!("{error:#}"))))?;
+    drop(rebuilt);
+    for beside in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{beside}", copy.display()));
+    }
+    for (name, rows) in &before {
+        let now = after.get(name).with_context(|| format!("{}: a rebuild drops {name}", machine.name))?;
+        if rows != now {
+            let gone = rows.iter().find(|row| now.binary_search(row).is_err());
+            let new = now.iter().find(|row| rows.binary_search(row).is_err());
+            bail!("{}: a rebuild changes {name}: {gone:?} was there, now {new:?}", machine.name);
+        }
+    }
+    Ok(())
+}
+
+/// Every honest entry that a machine holds is shown there as it was written.
+pub fn shows_what_was_written(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<()> {
+    store.read(|conn| {
+        for feed in feeds::all(conn)?.into_iter().filter(|f| !rogues.contains(&f.feed.device)) {
+            let mut at = 0;
+            while at < feed.applied {
+                let operations = feeds::operations(conn, feed.no, at)?;
+                if operations.is_empty() {
+                    return Err(StoreError::Damaged("a feed ends early"));
+                }
+                at += operations.len() as u64;
+                for operation in operations {
+                    let Some(kind) = numbered(operation.kind).filter(|kind| kind.shape == Shape::Entry) else {
+                        continue;
+                    };
+                    let shown = projection::get(conn, kind, &operation.record)?;
+                    if shown.is_none_or(|row| row.record.encode() != operation.payload) {
+                        let said = format!("{} does not show the {} {}", machine.name, kind.name, operation.record);
+                        return Err(StoreError::Refused(said));
+                    }
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
 /// What was seen of each feed: to hold against what is there later.
 pub type Seen = BTreeMap<(String, FeedId), (u64, huiliu_proto::id::Hash)>;
 
@@ -173,8 +311,9 @@ pub fn only_grew(machine: &Machine, store: &Store, seen: &mut Seen) -> Result<()
 /// No honest operation is held back. But for an edit that follows one which was cut off: it waits for ever, and its
 /// device has said it again.
 pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
+    let rogues = rogues(machines.iter().map(|(machine, _)| machine));
     let mut said_again = BTreeSet::new();
-    for (_, store) in machines {
+    for (_, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
         store.read(|conn| {
             for feed in feeds::all(conn)?.into_iter().filter(|f| f.own) {
                 for held in quarantine::of_feed(conn, feed.no)? {
@@ -188,12 +327,15 @@ pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
             Ok(())
         })?;
     }
-    for (machine, store) in machines {
+    for (machine, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
         store.read(|conn| {
             let all = feeds::all(conn)?;
             for held in quarantine::all(conn)? {
-                let feed = all.iter().find(|f| f.no == held.feed).map(|f| f.feed.id);
-                let again = feed.is_some_and(|feed| said_again.contains(&(feed, held.seq)));
+                let feed = all.iter().find(|f| f.no == held.feed).map(|f| &f.feed);
+                if feed.is_some_and(|feed| rogues.contains(&feed.device)) {
+                    continue;
+                }
+                let again = feed.is_some_and(|feed| said_again.contains(&(feed.id, held.seq)));
                 if !(held.reason == Reason::Early.word() && again) {
                     let said = format!(
                         "{} holds back an honest operation: {}",
@@ -211,11 +353,11 @@ pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
 
 /// I6: where a device left a feed before its end, as one does that was restored or is a clone, every level that sees
 /// both says so.
-pub fn raises_what_was_left(machine: &Machine, store: &Store) -> Result<()> {
+pub fn raises_what_was_left(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<()> {
     store.read(|conn| {
         let all = feeds::all(conn)?;
         let told: BTreeSet<FeedId> = evidence::list(conn, true)?.iter().map(|k| k.evidence.feed).collect();
-        for later in all.iter().filter(|f| !f.own) {
+        for later in all.iter().filter(|f| !f.own && !rogues.contains(&f.feed.device)) {
             let Some((before, left_at)) = later.feed.continues else { continue };
             let left = all.iter().find(|f| f.feed.id == before && f.size() > left_at);
             if left.is_some() && !told.contains(&later.feed.id) {
@@ -229,8 +371,9 @@ pub fn raises_what_was_left(machine: &Machine, store: &Store) -> Result<()> {
 }
 
 /// Nobody is accused of lying where nobody lied.
-pub fn accuses_nobody(machine: &Machine, store: &Store) -> Result<()> {
-    let kept = store.read(|conn| evidence::list(conn, true))?;
+pub fn accuses_nobody(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<()> {
+    let mut kept = store.read(|conn| evidence::list(conn, true))?;
+    kept.retain(|k| k.evidence.from.is_none_or(|from| !rogues.contains(&from.device)));
     let lies = [What::Split, What::Withheld, What::Forged, What::Receipt];
     if let Some(lie) = kept.iter().find(|k| lies.contains(&k.evidence.what)) {
         bail!("{} accuses an honest machine: {}", machine.name, lie.evidence.detail.en);

@@ -2,7 +2,7 @@
 
 use huiliu_node::{
     ledger::{Ledger, Outcome},
-    store::{Result, StoreError},
+    store::{Result, StoreError, projection},
 };
 use huiliu_proto::{
     id::{RecordId, hex},
@@ -173,6 +173,30 @@ pub fn expenditure(ledger: &mut Ledger, programme: RecordId, mediator: RecordId,
             ("voucher_no", &format!("记-{n:06}")),
         ],
     )
+}
+
+/// Takes a line of the log back: another one carries the difference.
+pub fn correction(ledger: &mut Ledger, line: RecordId) -> Result<()> {
+    take_back(ledger, line, "work_entry", "corrects", &["guided", "workers_helped"])
+}
+
+/// Takes an expenditure back.
+pub fn reversal(ledger: &mut Ledger, spent: RecordId) -> Result<()> {
+    take_back(ledger, spent, "expenditure", "reverses", &["amount"])
+}
+
+fn take_back(ledger: &mut Ledger, id: RecordId, name: &str, by: &str, numbers: &[&str]) -> Result<()> {
+    let kind = kind(name).unwrap_or_else(|| panic!("no kind {name}"));
+    let Some(said) = projection::get(ledger.conn(), kind, &id)? else { return Ok(()) };
+    let mut back = said.record.clone();
+    back.set(by, Value::Bytes(id.to_vec()));
+    if kind.field("reason").is_some() {
+        back.set("reason", Value::Text("重复".into()));
+    }
+    for field in numbers {
+        back.set(field, Value::Int(-int(&said.record, field)));
+    }
+    expect_written(ledger.write_entry(&back)?).map(drop)
 }
 
 pub fn programme(ledger: &mut Ledger) -> Result<RecordId> {

@@ -151,7 +151,9 @@ impl Story {
         oracle::holds_nothing_back(&all).unwrap();
         for (machine, store) in &all {
             oracle::verifies(machine, store).unwrap();
-            oracle::raises_what_was_left(machine, store).unwrap();
+            oracle::raises_what_was_left(machine, store, &BTreeSet::new()).unwrap();
+            oracle::rebuilds_the_same(machine, store).unwrap();
+            oracle::shows_what_was_written(machine, store, &BTreeSet::new()).unwrap();
         }
     }
 }

@@ -2,7 +2,7 @@
 //! slows down, with disks that go back or are copied, and the oracle's judgement when it has healed. A seed tells the same
 //! story again.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use huiliu_hub::downlink;
@@ -10,10 +10,10 @@ use huiliu_node::{
     identity::Role,
     store::{Store, Threads},
 };
-use huiliu_proto::id::RecordId;
+use huiliu_proto::id::{DeviceId, RecordId};
 
 use crate::{
-    disk,
+    disk, insider,
     misfortune::{self, Account, Misfortune},
     network, oracle,
     people::{self, Dice},
@@ -35,6 +35,7 @@ pub struct Totals {
     pub conflicts: u64,
     pub misfortunes: u64,
     pub evidence: u64,
+    pub rogues: u64,
 }
 
 impl Totals {
@@ -45,7 +46,13 @@ impl Totals {
         self.conflicts += other.conflicts;
         self.misfortunes += other.misfortunes;
         self.evidence += other.evidence;
+        self.rogues += other.rogues;
     }
+}
+
+/// Every other story has an enrolled device that keeps no rule.
+fn has_rogue(seed: u64) -> bool {
+    Dice(seed ^ 0x0bad_c0de).chance(50)
 }
 
 /// Tells the story of a seed; an error says which promise was broken.
@@ -60,6 +67,11 @@ pub fn run(seed: u64) -> Result<Totals> {
     world.add("320923", Role::Node)?;
     world.add("320922", Role::Node)?;
     misfortune::put_away(&world)?;
+    if has_rogue(seed) {
+        world.add("320923", Role::Node)?;
+        let rogue = world.machines.last_mut().context("one was just added")?;
+        rogue.name = insider::ROGUE.into();
+    }
     // Known below once the province has heard of it: nobody spends from a programme that has not reached it.
     let programme = world.machine("hub-100000").store(Threads::Inline).write_blocking(people::programme)?;
     let mut sim = turmoil::Builder::new()
@@ -83,33 +95,46 @@ pub fn run(seed: u64) -> Result<Totals> {
                 while !machine.home.dir.exists() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
+                if machine.is_rogue() {
+                    let over = || turmoil::sim_elapsed().unwrap_or_default() >= TROUBLE;
+                    return Ok(insider::run(machine, seed, over).await?);
+                }
                 if machine.is_hub() { hub(machine).await } else { county(machine, programme, seed, written).await }
             }
         });
     }
-    let mut account = Account::default();
+    let rogues = oracle::rogues(&machines);
+    let mut account = Account::new(rogues.clone());
     let told = disturb(&mut sim, &world, &machines, &mut account, seed);
     drop(sim);
     let machines = open(&machines);
     let judged = told.and_then(|mut totals| {
         totals.written = *written.borrow();
-        judge(&machines, &account, &mut totals)?;
+        judge(&machines, &account, &rogues, &mut totals)?;
         Ok(totals)
     });
     judged.with_context(|| story::picture(&machines))
 }
 
 /// The oracle's judgement.
-fn judge(machines: &[(Machine, Store)], account: &Account, totals: &mut Totals) -> Result<()> {
+fn judge(
+    machines: &[(Machine, Store)],
+    account: &Account,
+    rogues: &BTreeSet<DeviceId>,
+    totals: &mut Totals,
+) -> Result<()> {
+    totals.rogues += rogues.len() as u64;
     oracle::nothing_is_missing(machines).context("I1")?;
     account.settles(machines).context("I1")?;
     oracle::sums_agree(machines).context("I2")?;
     oracle::holds_nothing_back(machines)?;
-    for (machine, store) in machines {
+    for (machine, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
         oracle::verifies(machine, store).context("I3, I4")?;
-        oracle::accuses_nobody(machine, store)?;
+        oracle::rebuilds_the_same(machine, store).context("I4")?;
+        oracle::shows_what_was_written(machine, store, rogues).context("I1")?;
+        oracle::accuses_nobody(machine, store, rogues)?;
         totals.evidence += store.read(|c| huiliu_node::store::evidence::list(c, true))?.len() as u64;
-        oracle::raises_what_was_left(machine, store).context("I6")?;
+        oracle::raises_what_was_left(machine, store, rogues).context("I6")?;
         totals.conflicts += store.read(|c| huiliu_node::store::documents::conflicts(c, None))?.len() as u64;
     }
     Ok(())
@@ -270,6 +295,26 @@ async fn county(machine: Machine, programme: RecordId, seed: u64, written: Rc<Re
     Ok(())
 }
 
+/// A line of the log or an expenditure, of those that were not corrected and correct none, is taken back.
+fn take_back(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) -> huiliu_node::store::Result<()> {
+    use huiliu_node::store::projection;
+    let spent = dice.chance(50);
+    let (name, by) = if spent { ("expenditure", "reverses") } else { ("work_entry", "corrects") };
+    let kind = huiliu_proto::kind::kind(name).expect("it is declared");
+    let all = projection::list(ledger.conn(), kind, Some(ledger.me().union), None, 1000)?;
+    let back: BTreeSet<_> = all.iter().filter_map(|row| row.record.bytes(by).map(<[u8]>::to_vec)).collect();
+    let left: Vec<RecordId> = all
+        .iter()
+        .filter(|row| row.record.bytes(by).is_none() && !back.contains(row.id.as_bytes()))
+        .map(|row| row.id)
+        .collect();
+    match left.is_empty() {
+        true => Ok(()),
+        false if spent => people::reversal(ledger, *dice.pick(&left)),
+        false => people::correction(ledger, *dice.pick(&left)),
+    }
+}
+
 /// A new dossier, an entry in the log, money spent, or another word in a dossier that is there.
 fn something(
     ledger: &mut huiliu_node::ledger::Ledger,
@@ -287,8 +332,15 @@ fn something(
         return Ok(2);
     }
     let id = dice.pick(&known).id;
-    match dice.below(10) {
+    match dice.below(13) {
         0 => people::mediator(ledger, n).map(drop)?,
+        10 => {
+            let kind = huiliu_proto::kind::kind("engagement").expect("engagements are declared");
+            let posts = projection::list(ledger.conn(), kind, Some(union), None, 100)?;
+            let ends = format!("2026-{:02}-28", n % 12 + 1);
+            people::edit(ledger, "engagement", dice.pick(&posts).id, "ends_on", &ends)?;
+        }
+        11 | 12 => take_back(ledger, dice)?,
         1..=3 => people::edit(ledger, "mediator", id, "name", &format!("测试员{}", n % 5))?,
         4 => people::edit(ledger, "mediator", id, "phone", &format!("1390000{:04}", n % 10_000))?,
         5 | 6 => {

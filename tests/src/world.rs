@@ -57,6 +57,11 @@ impl Machine {
         self.home.config.union
     }
 
+    /// Runs a program of its own.
+    pub fn is_rogue(&self) -> bool {
+        self.name == crate::insider::ROGUE
+    }
+
     pub fn is_hub(&self) -> bool {
         self.home.config.hub
     }

@@ -1,0 +1,372 @@
+//! An enrolled device whose program keeps no rule: real keys, real sessions, and between their frames generated ones.
+//! Everything outside is well signed; inside are records nobody may write, ids that collide, edits that wait, feeds
+//! without end, heads and segments that contradict each other.
+
+use std::{cell::RefCell, collections::BTreeSet, future::Future, rc::Rc, time::Duration};
+
+use anyhow::Result;
+use bytes::Bytes;
+use huiliu_node::{
+    identity::tls,
+    store::{Store, Threads, feeds, projection},
+    sync::{
+        call,
+        exchange::Speaker,
+        session::{self, Ends},
+    },
+};
+use huiliu_proto::{
+    edit::{Actor, Edit, MAX_COUNTER, Put, PutId, Scalar},
+    feed::{Feed, Scope},
+    id::{FeedId, Hash, RecordId, RecordIds},
+    kind::{Reach, kind, kinds},
+    operation::{Operation, SALT},
+    segment,
+    signed::{Receipt, Seen, SigningKey, TreeHead},
+    tree::Edge,
+    union::UnionNumber,
+    v1::{self, frame::Frame, sync_client::SyncClient},
+};
+use prost::Message as _;
+use tokio::sync::mpsc;
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
+
+use crate::{
+    network,
+    people::Dice,
+    world::{Machine, START},
+};
+
+/// How the machine is called on which such a program runs.
+pub const ROGUE: &str = "rogue-320923";
+/// The frames between which one is invented, where nothing else is said.
+const PAUSE: Duration = Duration::from_millis(150);
+/// How long the beginning of a conversation is left in peace: it is to come to something.
+const GREETING: Duration = Duration::from_millis(800);
+
+/// A feed that it has begun.
+struct Begun {
+    feed: Feed,
+    operations: Vec<Operation>,
+}
+
+impl Begun {
+    fn edge(&self, size: usize) -> Edge {
+        let mut edge = Edge::default();
+        self.operations[..size].iter().for_each(|operation| _ = edge.push(operation.leaf()));
+        edge
+    }
+}
+
+pub struct Insider {
+    key: SigningKey,
+    union: UnionNumber,
+    dice: Dice,
+    ids: RecordIds,
+    feeds: Vec<Begun>,
+    /// Of its own, of others: to be said again, changed, collided with.
+    records: Vec<(RecordId, u32)>,
+    changes: Vec<Hash>,
+    /// Feeds of others, that it has by right.
+    known: Vec<(FeedId, u64)>,
+}
+
+impl Insider {
+    pub fn new(machine: &Machine, seed: u64) -> Insider {
+        let key = machine.me().key;
+        let ids = RecordIds::new(&key.device(), [3; 4], None);
+        let (feeds, records, changes, known) = (vec![], vec![], vec![Hash([4; 32])], vec![]);
+        Insider { key, union: machine.union(), dice: Dice(seed), ids, feeds, records, changes, known }
+    }
+
+    /// Looks at what it was given honestly.
+    pub fn look(&mut self, store: &Store) -> Result<()> {
+        self.records.truncate(64);
+        let number = kind("mediator").expect("mediators are declared");
+        self.records.extend(store.read(|conn| {
+            Ok(projection::list(conn, number, None, None, 16)?
+                .into_iter()
+                .map(|row| (row.id, number.number))
+                .collect::<Vec<_>>())
+        })?);
+        self.known = store.read(|conn| Ok(feeds::all(conn)?.iter().map(|f| (f.feed.id, f.size())).collect()))?;
+        Ok(())
+    }
+
+    /// Any frame that may stand in an open conversation.
+    pub fn frame(&mut self) -> Frame {
+        match self.dice.below(20) {
+            0 => Frame::Ack(v1::Ack {
+                feed: self.any_feed().0.to_vec().into(),
+                size: self.dice.roll(),
+                refused: self.dice.below(12) as i32,
+                head: Some(self.stray_head()),
+                receipt: Some(self.receipt()),
+                ..Default::default()
+            }),
+            1 => Frame::Receipts(v1::Receipts { receipts: vec![self.receipt(); 3], ..Default::default() }),
+            _ => Frame::Batch(self.batch()),
+        }
+    }
+
+    fn any_feed(&mut self) -> (FeedId, u64) {
+        let mine = self.feeds.iter().map(|f| (f.feed.id, f.operations.len() as u64));
+        let all: Vec<_> = mine.chain(self.known.iter().copied()).chain([(FeedId([8; 16]), 1)]).collect();
+        *self.dice.pick(&all)
+    }
+
+    fn receipt(&mut self) -> v1::Signed {
+        let (feed, size) = self.any_feed();
+        Receipt::sign(&self.key, self.union, feed, size, Hash([1; 32]), START).signed
+    }
+
+    /// A head for a feed that may not be its own.
+    fn stray_head(&mut self) -> v1::Signed {
+        let (feed, size) = self.any_feed();
+        TreeHead::sign(&self.key, feed, size, Hash([2; 32]), START, None).signed
+    }
+
+    fn begin(&mut self) -> Option<usize> {
+        let mut unions = vec![self.union; 6];
+        unions.extend(self.union.parent());
+        unions.extend("320922".parse::<UnionNumber>());
+        let union = *self.dice.pick(&unions);
+        let scope = match self.dice.below(8) {
+            0..=3 => Scope::Own(Reach::Province),
+            4 | 5 => Scope::Own(Reach::Nation),
+            6 => Scope::Everyone,
+            _ => Scope::Branch(self.union),
+        };
+        let continues = self.dice.chance(30).then(|| self.any_feed());
+        let incarnation = self.dice.roll() as u32;
+        let feed = Feed::new("test", union, self.key.device(), incarnation, scope, continues).ok()?;
+        let header = match self.dice.chance(10) {
+            // A field that nobody knows, in a message that is hashed as it is.
+            true => [&feed.header[..], &[0xfa, 0x06, 0x03, b'n', b'e', b'w']].concat().into(),
+            false => feed.header.clone(),
+        };
+        self.feeds.push(Begun { feed: Feed::parse(header).ok()?, operations: vec![] });
+        Some(self.feeds.len() - 1)
+    }
+
+    /// A run of operations of a feed of its own, under a head that covers it; or one that contradicts what it said before.
+    fn batch(&mut self) -> v1::Batch {
+        let at = match self.feeds.is_empty() || self.dice.chance(20) {
+            true => self.begin(),
+            false => Some(self.dice.below(self.feeds.len() as u64) as usize),
+        };
+        let Some(at) = at else { return v1::Batch::default() };
+        let size = self.feeds[at].operations.len();
+        // Goes on, begins anew, overlaps, leaves a gap.
+        let first = match self.dice.below(10) {
+            0 if size > 0 => self.dice.below(size as u64) as usize,
+            1 => 0,
+            _ => size,
+        };
+        let repeated = self.dice.chance(50);
+        let mut kept = self.feeds[at].operations.clone();
+        if !repeated {
+            // Another history from here on.
+            kept.truncate(first);
+        }
+        let fresh: Vec<Operation> = (0..=self.dice.below(4)).map(|_| self.operation(at)).collect();
+        kept.extend(fresh);
+        self.feeds[at].operations = kept;
+        let begun = &self.feeds[at];
+        let first = first.min(begun.operations.len());
+        let run = &begun.operations[first..];
+        let (edge, feed) = (begun.edge(begun.operations.len()), begun.feed.clone());
+        let count = run.len() as u64;
+        let packed = segment::pack(run).unwrap_or_default();
+        let (mut size, mut root) = (edge.size(), edge.root());
+        match self.dice.below(24) {
+            0 => size = self.dice.roll(),
+            1 => size += 1,
+            2 => root = Hash([9; 32]),
+            _ => {}
+        }
+        let time = match self.dice.below(8) {
+            0 => 0,
+            1 => i64::MAX,
+            2 => i64::MIN,
+            3 => START + (40 * 365 * 86_400_000),
+            _ => START + 1000,
+        };
+        let seen = self.dice.chance(20).then(|| {
+            let (feed, size) = self.any_feed();
+            Seen { feed, size: if self.dice.chance(20) { u64::MAX } else { size }, root: Hash([3; 32]) }
+        });
+        let head = TreeHead::sign(&self.key, feed.id, size, root, time, seen);
+        v1::Batch {
+            feed: feed.id.to_vec().into(),
+            header: feed.header.clone(),
+            first: if self.dice.chance(5) { self.dice.roll() } else { first as u64 },
+            count: if self.dice.chance(5) { self.dice.roll() as u32 } else { count as u32 },
+            segment: packed.into(),
+            head: Some(head.signed),
+            standing: self.dice.below(4) as i32,
+        }
+    }
+
+    fn operation(&mut self, at: usize) -> Operation {
+        let own = self.ids.next(START + self.dice.below(3_600_000) as i64);
+        let known = (!self.records.is_empty()).then(|| *self.dice.pick(&self.records));
+        let (record, like) = match (self.dice.below(10), known) {
+            // An id that is taken, by itself or by somebody else; one that no device makes.
+            (0..=2, Some((record, kind))) => (record, Some(kind)),
+            (3, _) => (RecordId([self.dice.roll() as u8; 16]), None),
+            _ => (own, None),
+        };
+        let number = |name: &str| kind(name).expect("it is declared").number;
+        let all: Vec<u32> = kinds().iter().map(|kind| kind.number).chain([0, 9999]).collect();
+        let number = match self.dice.below(10) {
+            0..=2 => number("work_entry"),
+            3 => number("expenditure"),
+            4 => number("budget"),
+            5..=7 => like.unwrap_or(number("mediator")),
+            _ => *self.dice.pick(&all),
+        };
+        let document =
+            kinds().iter().any(|kind| kind.number == number && kind.shape == huiliu_proto::kind::Shape::Document);
+        let mut payload = match document {
+            true => self.edit(at, record),
+            false => self.entry(number),
+        };
+        if self.dice.chance(10) {
+            // A long field that nobody knows.
+            let long = self.dice.below(4096) as usize;
+            payload.extend([0xfa, 0x7d]);
+            payload.extend([(long & 0x7f) as u8 | 0x80, (long >> 7) as u8]);
+            payload.extend(vec![7; long]);
+        }
+        let salt = self.dice.chance(70).then_some([5; SALT]);
+        let time = self.dice.chance(30).then(|| self.dice.roll() as i64);
+        if record == own {
+            self.records.push((record, number));
+        }
+        Operation::new(number, record, time, payload, salt)
+    }
+
+    /// What stands in an entry: mostly sense, with numbers at their limits.
+    fn entry(&mut self, number: u32) -> Vec<u8> {
+        let big = *self.dice.pick(&[0, 1, -1, 100_000, -100_000, 100_000_000_000_000, i64::MAX, i64::MIN]);
+        let someone = self.records.first().map_or(vec![6; 16], |(id, _)| id.to_vec());
+        let work = v1::WorkEntry {
+            mediator: someone.clone().into(),
+            guided: big as i32,
+            workers_helped: self.dice.roll() as i32,
+            done_on: 20_000 + self.dice.below(900) as i32,
+            ..Default::default()
+        };
+        let spent = v1::Expenditure { amount: big, ..Default::default() };
+        match self.dice.below(4) {
+            0 => (0..self.dice.below(200)).map(|_| self.dice.roll() as u8).collect(),
+            1 => spent.encode_to_vec(),
+            _ if number == kind("work_entry").map_or(0, |kind| kind.number) => work.encode_to_vec(),
+            _ => spent.encode_to_vec(),
+        }
+    }
+
+    /// An edit that creates, follows, waits for what never comes, or replaces what never stood there.
+    fn edit(&mut self, at: usize, record: RecordId) -> Vec<u8> {
+        let author = Actor::new(&self.feeds[at].feed.id, &record);
+        let deps = match self.dice.below(4) {
+            0 => vec![*self.dice.pick(&self.changes)],
+            1 => vec![Hash([self.dice.roll() as u8; 32])],
+            _ => vec![],
+        };
+        let seq = if self.dice.chance(80) { 1 + deps.len() as u64 } else { 1 + self.dice.below(MAX_COUNTER - 1) };
+        let start_op = if deps.is_empty() { 1 } else { 1 + self.dice.below(9) };
+        let over = match self.dice.below(3) {
+            0 => vec![PutId { counter: 1, actor: author }],
+            _ => vec![],
+        };
+        let puts = (1..=1 + self.dice.below(10) as u32)
+            .map(|field| Put {
+                field,
+                value: match self.dice.below(5) {
+                    0 => Scalar::Cleared,
+                    1 => Scalar::Number(self.dice.roll() as i64),
+                    2 => Scalar::Octets(vec![1; self.dice.below(300) as usize]),
+                    _ => Scalar::Text("测".repeat(1 + self.dice.below(30) as usize)),
+                },
+                over: over.clone(),
+            })
+            .collect();
+        let edit = Edit { deps, seq, start_op, puts };
+        self.changes.push(Hash(huiliu_node::document::build(author, &edit).hash().0));
+        edit.encode(author)
+    }
+}
+
+/// Runs the program: calls the hub above again and again until `end`, and says what it likes.
+pub async fn run(machine: Machine, seed: u64, end: impl Fn() -> bool) -> Result<()> {
+    let store = machine.store(Threads::Inline);
+    let insider = Rc::new(RefCell::new(Insider::new(&machine, seed)));
+    while !end() {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        insider.borrow_mut().look(&store)?;
+        // However it ends: it is cut off often enough.
+        let _ = tokio::time::timeout(Duration::from_secs(5), conversation(&machine, &store, &insider)).await;
+    }
+    std::future::pending().await
+}
+
+async fn conversation(machine: &Machine, store: &Store, insider: &Rc<RefCell<Insider>>) -> Result<()> {
+    let config = &machine.home.config;
+    let Some(parent) = config.parent.clone() else { return Ok(()) };
+    let tls = tls::client(&machine.home, &machine.clock)?;
+    let connected = call::connect(&network::dial(), &parent.address, parent.union, tls).await;
+    let (channel, _) = connected.map_err(|trouble| anyhow::anyhow!("{trouble}"))?;
+    let (wire, outgoing) = mpsc::channel(16);
+    let incoming = SyncClient::new(channel).exchange(ReceiverStream::new(outgoing)).await?.into_inner();
+    let speaker = Speaker { network: config.network.clone(), union: machine.union(), device: machine.me().device() };
+    let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay: true };
+    let (said, saying) = mpsc::channel(16);
+    let invented = Rc::new(RefCell::new(BTreeSet::<Bytes>::new()));
+    let unasked = Rc::clone(&invented);
+    // The real session knows nothing of what is said beside it.
+    let heard = incoming.filter(move |frame| match frame {
+        Ok(v1::Frame { frame: Some(Frame::Ack(ack)) }) => !unasked.borrow().contains(&ack.feed),
+        _ => true,
+    });
+    tokio::select! {
+        biased;
+        ended = session::run(store, ends, Box::pin(heard), said, &|_| ()) => drop(ended?),
+        () = between(saying, wire, insider, &invented) => {}
+    }
+    Ok(())
+}
+
+/// Carries what the session says, and invents more.
+fn between<'a>(
+    mut saying: mpsc::Receiver<v1::Frame>,
+    wire: mpsc::Sender<v1::Frame>,
+    insider: &'a Rc<RefCell<Insider>>,
+    invented: &'a Rc<RefCell<BTreeSet<Bytes>>>,
+) -> impl Future<Output = ()> + 'a {
+    async move {
+        let mut open = false;
+        loop {
+            let frame = tokio::select! {
+                biased;
+                frame = saying.recv() => match frame {
+                    Some(frame) => frame,
+                    None => return,
+                },
+                () = tokio::time::sleep(if open { PAUSE } else { GREETING }) => {
+                    open = true;
+                    let frame = insider.borrow_mut().frame();
+                    if let Frame::Batch(batch) = &frame {
+                        invented.borrow_mut().insert(batch.feed.clone());
+                    }
+                    v1::Frame { frame: Some(frame) }
+                }
+            };
+            open |= matches!(&frame.frame, Some(Frame::States(_) | Frame::Batch(_)));
+            if wire.send(frame).await.is_err() {
+                return;
+            }
+        }
+    }
+}
