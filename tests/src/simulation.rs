@@ -4,7 +4,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use huiliu_hub::downlink;
 use huiliu_node::{
     identity::Role,
@@ -113,7 +113,7 @@ pub fn run(seed: u64) -> Result<Totals> {
         judge(&machines, &account, &rogues, &mut totals)?;
         Ok(totals)
     });
-    judged.with_context(|| story::picture(&machines))
+    judged.map_err(|error| anyhow!("{error:#}\n{}", story::picture(&machines)))
 }
 
 /// The oracle's judgement.
@@ -124,19 +124,27 @@ fn judge(
     totals: &mut Totals,
 ) -> Result<()> {
     totals.rogues += rogues.len() as u64;
-    oracle::nothing_is_missing(machines).context("I1")?;
-    account.settles(machines).context("I1")?;
-    oracle::sums_agree(machines).context("I2")?;
-    oracle::holds_nothing_back(machines)?;
+    // All that is wrong is told, not the first of it.
+    let mut wrong = vec![];
+    let mut ask = |what: &str, answer: Result<()>| {
+        if let Err(error) = answer {
+            wrong.push(format!("{what}: {error:#}"));
+        }
+    };
+    ask("I1", oracle::nothing_is_missing(machines));
+    ask("I1", account.settles(machines));
+    ask("I2", oracle::sums_agree(machines));
+    ask("I1", oracle::holds_nothing_back(machines));
     for (machine, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
-        oracle::verifies(machine, store).context("I3, I4")?;
-        oracle::rebuilds_the_same(machine, store).context("I4")?;
-        oracle::shows_what_was_written(machine, store, rogues).context("I1")?;
-        oracle::accuses_nobody(machine, store, rogues)?;
+        ask("I3, I4", oracle::verifies(machine, store));
+        ask("I4", oracle::rebuilds_the_same(machine, store));
+        ask("I1", oracle::shows_what_was_written(machine, store, rogues));
+        ask("I6", oracle::accuses_nobody(machine, store, rogues));
+        ask("I6", oracle::raises_what_was_left(machine, store, rogues));
         totals.evidence += store.read(|c| huiliu_node::store::evidence::list(c, true))?.len() as u64;
-        oracle::raises_what_was_left(machine, store, rogues).context("I6")?;
         totals.conflicts += store.read(|c| huiliu_node::store::documents::conflicts(c, None))?.len() as u64;
     }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
 }
 
@@ -170,14 +178,14 @@ fn disturb(
         let now = sim.elapsed();
         for misfortune in to_save.extract_if(.., |m| now >= m.saved_at) {
             let name = misfortune.machine.as_str();
-            sim.crash(name);
+            network::crash(sim, name);
             disk::save(&world.machine(name).home.dir)?;
             sim.bounce(name);
         }
         for misfortune in to_strike.extract_if(.., |m| now >= m.strikes_at) {
             let name = misfortune.machine.as_str();
             totals.misfortunes += 1;
-            sim.crash(name);
+            network::crash(sim, name);
             account.strike(misfortune, machines)?;
             seen.retain(|(machine, _), _| machine != name);
             // A lost machine waits for its disk for ever.
@@ -190,7 +198,7 @@ fn disturb(
                     continue;
                 }
                 let name = machine.name.clone();
-                sim.crash(name.as_str());
+                network::crash(sim, &name);
                 look(world, &name, &mut seen)?;
                 account.look(world.machine(&name))?;
                 sim.bounce(name.as_str());
@@ -237,7 +245,7 @@ fn disturb(
 }
 
 fn step(sim: &mut turmoil::Sim<'_>) -> Result<()> {
-    sim.step().map(|_| ()).map_err(|error| anyhow::anyhow!("the simulation stopped: {error}"))
+    sim.step().map(|_| ()).map_err(|error| anyhow!("the simulation stopped: {error}"))
 }
 
 /// I5, looked at whenever a machine is down.
