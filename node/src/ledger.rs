@@ -5,9 +5,10 @@
 //! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
 //! `records` (what each shape of record does, and whose id is whose), `isolate` (one that cannot be applied stops
 //! nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the feeds);
-//! `witness` (what others say of a hub, held against what it said here), `confirmation` (what a level above has not confirmed for long).
+//! `witness` (what others say of a hub, held against what it said here), `confirmation` (what a level above has not confirmed for long), `allowance` (how much of the writer's time others get).
 
 mod again;
+mod allowance;
 mod apply;
 mod author;
 mod confirmation;
@@ -46,6 +47,7 @@ use crate::{
     },
 };
 
+use allowance::Allowances;
 pub use author::Outcome;
 pub(crate) use edits::puts_allowed;
 pub use grants::Return;
@@ -156,6 +158,8 @@ pub struct Ledger {
     careful: bool,
     /// What was done since it was last asked.
     cost: Cost,
+    /// What others have spent of what is taken from them at once.
+    allowances: Allowances,
     /// The last record id given out is not written down yet.
     named: bool,
     /// Something that counted counts no more: all is computed again before the job ends.
@@ -206,6 +210,7 @@ impl Ledger {
             documents: OpenDocuments::default(),
             careful: false,
             cost: Cost::default(),
+            allowances: Allowances::default(),
             named: false,
             stale: false,
             others: HashMap::new(),

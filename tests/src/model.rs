@@ -49,6 +49,8 @@ pub struct Disk {
     pub feeds: BTreeMap<FeedId, ModelFeed>,
     /// Sizes of the receipts held, by feed and union.
     pub receipts: BTreeMap<(FeedId, u64), u64>,
+    /// Batches it takes before all others are over an allowance.
+    pub allows: Option<u64>,
     hub: bool,
 }
 
@@ -96,7 +98,14 @@ impl Disk {
     pub fn new(union: &str, device: u8) -> Disk {
         let union: UnionNumber = union.parse().expect("a union");
         let hub = device < 100;
-        Disk { union, device: DeviceId([device; 32]), feeds: BTreeMap::new(), receipts: BTreeMap::new(), hub }
+        Disk {
+            union,
+            device: DeviceId([device; 32]),
+            feeds: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            allows: None,
+            hub,
+        }
     }
 
     /// The feed of this machine's incarnation.
@@ -203,6 +212,11 @@ impl Disk {
 
     /// As `Ledger::take_in`.
     fn take(&mut self, batch: &Incoming) -> Intake {
+        match &mut self.allows {
+            Some(0) => return Intake::Later { seconds: 7 },
+            Some(left) => *left -= 1,
+            None => {}
+        }
         let refused = |reason| Intake::Refused { reason, detail: String::new(), head: None };
         if !self.feeds.contains_key(&batch.feed) {
             if batch.header.len() != 40 {
@@ -534,7 +548,9 @@ impl Line {
                     Some(reason) => Intake::Refused { reason: *reason, detail: String::new(), head: None },
                     None => disks[end.disk].take(&batch),
                 };
-                if let Intake::Refused { reason, .. } = &intake {
+                if let Intake::Refused { reason, .. } = &intake
+                    && *reason != Refusal::Gap
+                {
                     end.refused.insert(batch.feed, *reason);
                 }
                 Event::Taken { feed: batch.feed, intake }

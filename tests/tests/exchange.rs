@@ -96,3 +96,26 @@ fn a_newer_version_and_this_one_speak_what_both_speak() {
         assert!(matches!(end, Some(End::Broken { cause: c, .. }) if *c == cause), "{end:?}");
     }
 }
+
+/// What is over an allowance is put off, by the seconds that were asked for, and is the same afterwards.
+#[test]
+fn what_is_over_an_allowance_comes_later() {
+    let mut disks = pair();
+    disks[0].write(0, b"abcdefghijklmnopqrst");
+    disks[0].write(1, b"z");
+    disks[1].allows = Some(5);
+    let mut line = Line::new(&mut disks, 0, 1);
+    line.run(&mut disks, 1);
+    for end in [&line.lower.ended, &line.upper.ended] {
+        let cause = Cause::Farewell(Farewell::Later);
+        assert!(matches!(end, Some(End::Broken { cause: c, retry_after: 7, .. }) if *c == cause), "{end:?}");
+    }
+    assert_eq!((line.lower.refused(), line.upper.refused()), (0, 0), "nothing was refused, and nobody is told so");
+    let feed = disks[0].own(0);
+    assert_eq!(disks[1].feeds[&feed].letters, b"abcde", "what was acknowledged is kept");
+    disks[1].allows = None;
+    let mut line = Line::new(&mut disks, 0, 1);
+    line.run(&mut disks, 1);
+    assert_eq!((&line.lower.ended, &line.upper.ended), (&Some(End::Done), &Some(End::Done)));
+    same(&disks);
+}

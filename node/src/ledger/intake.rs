@@ -13,7 +13,7 @@ use huiliu_proto::{
     v1::{self, Refusal},
 };
 
-use super::Ledger;
+use super::{Cost, Ledger};
 use crate::store::{
     Result, StoreError,
     evidence::{self, Evidence, Neighbour, What},
@@ -67,8 +67,37 @@ pub(super) fn refused(reason: Refusal, detail: impl ToString) -> Intake {
 }
 
 impl Ledger {
-    /// Takes in a batch from a neighbour.
+    /// Takes in a batch from a neighbour, unless whoever wrote it, or hands it on, has used up what is taken from them at
+    /// once.
     pub fn take_in(&mut self, batch: &Incoming) -> Result<Intake> {
+        let Some(from) = batch.from else { return self.take_in_now(batch) };
+        let writer = match self.feed_by_id(&batch.feed)? {
+            Some(no) => self.feed(no)?.feed.device,
+            None => Feed::parse(batch.header.clone()).map_or(from.device, |feed| feed.device),
+        };
+        let now = self.now();
+        // What comes back to this device is its own.
+        if writer != self.me.device()
+            && let Some(seconds) = self.allowances.wait(writer, from.device, now)
+        {
+            return Ok(Intake::Later { seconds });
+        }
+        let before = self.cost;
+        let intake = self.take_in_now(batch)?;
+        let cost = Cost {
+            // Also of what is stored and not judged yet.
+            operations: (self.cost.operations - before.operations).max(batch.count),
+            bytes: (self.cost.bytes - before.bytes).max(batch.segment.len() as u64),
+            rows: self.cost.rows - before.rows,
+            document_bytes: self.cost.document_bytes - before.document_bytes,
+        };
+        // Nobody pays for what others hand over in their name.
+        let writer = if matches!(intake, Intake::Taken { .. }) { writer } else { from.device };
+        self.allowances.spend(writer, from.device, cost, now);
+        Ok(intake)
+    }
+
+    fn take_in_now(&mut self, batch: &Incoming) -> Result<Intake> {
         let rows = self.conn.total_changes();
         let intake = self.consider(batch);
         self.cost.rows += self.conn.total_changes().saturating_sub(rows);

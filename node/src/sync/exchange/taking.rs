@@ -57,7 +57,8 @@ impl Exchange {
                 self.expected.remove(&feed);
                 let detail = shown::said(&detail);
                 // What waits for room is no trouble of the line, however much it is. The first says why, others follow it.
-                if reason != Refusal::Room {
+                let follows = reason == Refusal::Gap && self.postponed > 0;
+                if reason != Refusal::Room && !follows {
                     self.tally.refused.entry(feed).or_insert_with(|| detail.clone());
                 }
                 if !reason.is_waiting() && self.tally.refused.len() > MOST_REFUSED {

@@ -54,7 +54,10 @@ pub(super) fn take_in(
         return Ok(Intake::Refused { reason, detail, head: None });
     }
     let intake = ledger.take_in(batch)?;
-    if let Intake::Refused { reason, .. } = &intake {
+    // What only came too soon is welcome later.
+    if let Intake::Refused { reason, .. } = &intake
+        && *reason != Refusal::Gap
+    {
         let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.len() < MOST_REFUSED {
             refused.insert(batch.feed, *reason);
