@@ -7,7 +7,7 @@ use huiliu_node::{
     clock,
     identity::Role,
     ledger::Outcome,
-    store::{Store, Threads, feeds, projection, quarantine},
+    store::{Store, Threads, feeds, projection, quarantine, receivers},
 };
 use huiliu_proto::{
     id::RecordId,
@@ -168,4 +168,29 @@ fn what_has_happened_cannot_lie_in_the_future_where_it_is_written() {
             Outcome::Unchanged(_) => panic!("{day}"),
         }
     }
+}
+
+#[test]
+fn numbers_that_the_province_cannot_compare_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let county = open(&world, "node-320922-0");
+    let hubs = ["hub-100000", "hub-320000", "hub-320900"].map(|name| hub(&world, name));
+    for above in HUBS {
+        for batch in batches(&open(&world, above)).into_iter().flatten() {
+            take(&county, batch);
+        }
+    }
+    county.write_blocking(|l| people::mediator(l, 1)).unwrap();
+    let province = &hubs[1];
+    for batch in batches(&county).iter().flatten() {
+        give(province, batch);
+    }
+    let unread = || province.read(|conn| receivers::unread_numbers(conn, "320000".parse().unwrap())).unwrap();
+    assert_eq!(unread(), 0, "the key was granted");
+    province.write_blocking(|l| Ok(l.conn().execute("UPDATE mediator SET id_no_index = NULL", ())?)).unwrap();
+    assert_eq!(unread(), 1);
+    // Computed again from what is sealed, it is there again.
+    province.write_blocking(|l| l.rebuild(&mut |_| ())).unwrap();
+    assert_eq!(unread(), 0);
 }

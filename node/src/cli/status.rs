@@ -80,6 +80,13 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expi
         let detail = &kept.evidence.detail;
         lines.push(format!("  {}. {}", kept.no, shown::line(desk.pick(&detail.zh, &detail.en))));
     }
+    if standing.unread_numbers > 0 {
+        let text = desk.pick(
+            "身份证号在本级无法解密或不是有效号码、因而未参与核对的人数：",
+            "people whose identity number cannot be opened here or is none, and is compared with nobody's: ",
+        );
+        lines.push(format!("{text}{}", standing.unread_numbers));
+    }
     if needs.is_empty() && !expiry.is_some_and(Expiry::needs_a_person) {
         lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
     }
@@ -233,6 +240,7 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
         "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),
         "keys": standing.kept.word(), "conflicts": standing.conflicts, "quarantine": standing.quarantine,
         "not_enrolled": unknown.collect::<Vec<_>>(), "evidence": evidence.collect::<Vec<_>>(),
+        "unread_numbers": standing.unread_numbers,
         "certificates": expiry.map(Expiry::json),
         "attention": attention.collect::<Vec<_>>(),
     })

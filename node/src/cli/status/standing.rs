@@ -3,7 +3,13 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Result;
-use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, signed::Receipt, union::UnionNumber};
+use huiliu_proto::{
+    feed::Scope,
+    id::FeedId,
+    kind::Reach,
+    signed::Receipt,
+    union::{Level, UnionNumber},
+};
 use rusqlite::Connection;
 
 use crate::{
@@ -16,6 +22,7 @@ use crate::{
         feeds::FeedRow,
         quarantine,
         receipts::{self, Link},
+        receivers,
     },
 };
 
@@ -48,6 +55,8 @@ pub struct Standing {
     pub unknown: Vec<Unknown>,
     /// Evidence that no person has settled.
     pub evidence: Vec<Kept>,
+    /// At a province: people whose identity number it cannot compare, because it cannot be opened or is none.
+    pub unread_numbers: u64,
     /// Key files that others may read.
     pub exposed: Vec<PathBuf>,
     pub kept: KeysKept,
@@ -101,6 +110,10 @@ impl Standing {
             quarantine: held,
             unknown: unknown.collect(),
             evidence: evidence::list(conn, false)?,
+            unread_numbers: match union.level() {
+                Level::Province => receivers::unread_numbers(conn, union)?,
+                _ => 0,
+            },
             exposed: keys.exposed(),
             kept: keys.kept()?,
         })
