@@ -54,13 +54,14 @@ impl Applicant {
         if said.network != config.network {
             return Err(AuthorityError::OtherNetwork(said.network.clone()));
         }
-        if said.union.parent() != Some(config.union) || !said.union.has_union() {
+        if said.union.enroller() != config.union || !said.union.has_union() {
             return Err(AuthorityError::NotBelow(said.union.to_string()));
         }
         if said.hub != said.authority_key.is_some() {
             return Err(AuthorityError::Malformed("authority"));
         }
-        if said.hub && !said.union.may_have_hub() {
+        // The nation has one hub, the root.
+        if said.hub && (said.union == config.union || !said.union.may_have_hub()) {
             return Err(AuthorityError::Declined(Reason::Role));
         }
         let voucher = asked.entering.voucher;
@@ -197,6 +198,10 @@ pub fn new_invitation(id: TokenId, union: UnionNumber, pass_hash: Hash, made_at:
 
 /// Whether a union has a machine that may still write, other than this one.
 pub fn occupied(conn: &Connection, union: UnionNumber, but: Option<&DeviceId>) -> StoreResult<bool> {
+    // Nobody enrols the root.
+    if union == UnionNumber::NATION {
+        return Ok(true);
+    }
     for enrolled in trust::enrolments(conn, None)? {
         if enrolled.union == union && Some(enrolled.by) == union.parent() && Some(&enrolled.device) != but {
             return Ok(true);
@@ -281,6 +286,19 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant, invited_by: Option<DeviceId
             tracing::warn!(?refusals, "an enrolment was refused");
             Ok(Err(Reason::Malformed))
         }
+    }
+}
+
+/// The root's own word for its keys, for further machines of the national union: once.
+pub fn enrol_itself(ledger: &mut Ledger, itself: &Asked) -> StoreResult<()> {
+    let (said, today) = (&itself.attestation, clock::day(ledger.now()));
+    if trust::enrolments(ledger.conn(), Some(&said.device))?.iter().any(|e| same(e, said)) {
+        return Ok(());
+    }
+    let record = said.enrolment(&itself.entering.attestation, today);
+    match ledger.write_entry(&record)? {
+        Outcome::Refused(refusals) => Err(StoreError::Refused(format!("{refusals:?}"))),
+        _ => Ok(()),
     }
 }
 

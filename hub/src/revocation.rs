@@ -79,7 +79,8 @@ pub fn plan(
 ) -> std::result::Result<Plan, RevocationError> {
     let digits = digits.to_lowercase();
     let mut found = trust::enrolments(conn, None)?;
-    found.retain(|e| e.by == union && e.device.to_string().starts_with(&digits));
+    // The root enrols itself, so that its other machines know its keys, and does not revoke itself.
+    found.retain(|e| e.by == union && e.device.to_string().starts_with(&digits) && !(e.union == union && e.hub));
     let unions: BTreeSet<UnionNumber> = found.iter().map(|e| e.union).collect();
     let mut devices: Vec<DeviceId> = found.iter().map(|e| e.device).collect();
     devices.sort_unstable();

@@ -170,7 +170,9 @@ impl Home {
         passphrase: Option<&Passphrase>,
     ) -> Result<Home, IdentityError> {
         union.as_union().map_err(|_| IdentityError::NoUnion(union))?;
-        if (role == Role::Root) != (union.level() == Level::Nation) {
+        // The nation has one hub, the network's root; its other machines record, and join that one.
+        let national = union.level() == Level::Nation;
+        if (role == Role::Root && !national) || (role == Role::Hub && national) {
             return Err(IdentityError::NotNational);
         }
         if role == Role::Hub && !union.may_have_hub() {

@@ -178,6 +178,11 @@ impl UnionNumber {
         }
     }
 
+    /// Whose hub lets this union's machines in: the one directly above; of the nation the nation's own, the network's root.
+    pub fn enroller(self) -> UnionNumber {
+        self.parent().unwrap_or(UnionNumber::NATION)
+    }
+
     /// Nearest first; ends with the nation. Empty for the nation.
     pub fn ancestors(self) -> impl Iterator<Item = UnionNumber> {
         std::iter::successors(self.parent(), |c| c.parent())

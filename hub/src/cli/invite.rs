@@ -9,7 +9,7 @@ use huiliu_node::{
         record::union_named,
         table::{Cell, Table},
     },
-    identity::IdentityError,
+    identity::{IdentityError, vouchers},
     store::{
         StoreError,
         invitations::{self, Invitation},
@@ -27,12 +27,10 @@ use super::enrol::{announce, told};
 use crate::authority::{self, AuthorityError};
 
 pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
+    let mut office = desk.open()?;
     let own = verb.union.is_none() && verb.verb.is_none() && verb.address.is_none();
-    let mut office = match own {
-        true => return verb.run(desk),
-        false => desk.open()?,
-    };
-    if !office.home.config.hub {
+    // Nobody is above the nation: its root lets further machines of its own in.
+    if !office.home.config.hub || (own && !(verb.device && root(&office))) {
         // A node's home; the verb is that of a node.
         drop(office);
         return verb.run(desk);
@@ -42,13 +40,20 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
         Some(InviteVerb::Revoke(revoke)) => take_back(desk, &office, &revoke.id),
         None => {
             announce(&mut office, verb.address.clone())?;
-            let Some(union) = &verb.union else { return verb.run(desk) };
-            let union = union_named(union)?;
-            let as_hub = union.may_have_hub() && !verb.machine;
+            let union = match &verb.union {
+                Some(union) => union_named(union)?,
+                None if root(&office) => UnionNumber::NATION,
+                None => return verb.run(desk),
+            };
+            let as_hub = union.may_have_hub() && union != UnionNumber::NATION && !verb.machine;
             let minted = mint(desk, &office, union, verb.device, as_hub, verb.days)?;
             verb.show(desk, &minted)
         }
     }
+}
+
+fn root(office: &Office) -> bool {
+    office.home.config.root == Some(office.me.device())
 }
 
 fn mint(
@@ -60,7 +65,7 @@ fn mint(
     days: u32,
 ) -> anyhow::Result<Minted> {
     let config = &office.home.config;
-    if union.parent() != Some(config.union) {
+    if union.enroller() != config.union {
         return Err(told(AuthorityError::NotBelow(union.to_string())));
     }
     let address = authority::address(&office.home).map_err(told)?;
@@ -97,7 +102,15 @@ fn mint(
     })?;
     let pin = Pin::of(&office.home.authority_key()?);
     let (network, hub) = (config.network.clone(), config.union);
-    let token = Token { network, root, hub, address, pin, union, as_hub, vouched: false, id, secret };
+    // A further machine of this union itself: this one vouches for it, and is known to it by an enrolment of its own.
+    let vouched = union == hub;
+    if vouched {
+        let (key, now) = (secret.voucher_key(&id), (desk.clock)());
+        vouchers::remember(&office.home, &id, &key, Some(expires_at), now, &desk.dice)?;
+        let itself = office.home.request()?.asked()?;
+        office.store.write_blocking(move |ledger| authority::enrol_itself(ledger, &itself))?;
+    }
+    let token = Token { network, root, hub, address, pin, union, as_hub, vouched, id, secret };
     Ok(Minted { token, expires_at })
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::{lang::Lang, union::UnionNumber};
+use huiliu_proto::lang::Lang;
 use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2};
 use serde_json::json;
 
@@ -85,17 +85,6 @@ impl Invite {
             return Err(Mistake::usage(what, hint).into());
         }
         let office = desk.open_with(Threads::Inline)?;
-        if office.home.config.union == UnionNumber::NATION {
-            let what = both(
-                "全国总工会没有上级，不能这样增加机器",
-                "the national union has none above it to enrol a further machine",
-            );
-            let hint = both(
-                "全网以全国枢纽这一台机器为根；请妥善备份其数据目录",
-                "its one hub is the root of the network; keep a safe copy of its home",
-            );
-            return Err(Mistake::refused(what, hint).into());
-        }
         let uplink = office.uplink(desk);
         let minted = desk.block_on(join::invite(&uplink, self.days))??;
         self.show(desk, &minted)

@@ -54,7 +54,7 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expi
         Some(parent) => {
             format!("{}{}（{}）", desk.pick("上级：", "above: "), parent.union.union_name(), parent.address)
         }
-        None if config.union.parent().is_none() => desk.pick("全网的根", "the root of the network").to_owned(),
+        None if config.root == Some(office.me.device()) => desk.pick("全网的根", "the root of the network").to_owned(),
         None => {
             desk.pick("尚未加入上级：记录照常，暂不报送", "not joined yet: records are kept and not sent").to_owned()
         }

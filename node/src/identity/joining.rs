@@ -283,7 +283,7 @@ impl Home {
             return Err(IdentityError::OtherRoot);
         }
         let parent_union = UnionNumber::try_from(grant.parent_union).map_err(|_| broken("grant", "parent_union"))?;
-        if self.config.union.parent() != Some(parent_union) {
+        if self.config.union.enroller() != parent_union {
             return Err(broken("grant", "parent_union"));
         }
         let parent_device = grant.parent_device.parse().map_err(|_| broken("grant", "parent_device"))?;
@@ -325,7 +325,8 @@ impl Home {
 
     /// The root renews its own certificate, with the same key: its fingerprint stays. True if it did.
     pub fn renew_root(&self, now: i64, dice: &Dice) -> Result<bool, IdentityError> {
-        let due = self.config.union.parent().is_none() && validity::of_home(self)?.is_some_and(|v| v.due(now));
+        let root = self.config.hub && self.config.union.parent().is_none();
+        let due = root && validity::of_home(self)?.is_some_and(|v| v.due(now));
         if due {
             let root = certificates::root(&*self.key("authority")?, self.config.union, now, dice)?;
             write_file(&self.dir.join("certs/root.pem"), root.as_bytes())?;

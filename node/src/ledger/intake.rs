@@ -384,7 +384,9 @@ impl Ledger {
         }
         let now = self.now();
         let row = self.feed(no)?.clone();
-        if row.own || row.feed.union == self.me.union {
+        // The national hub is the level above its union's other machines.
+        let level_above = row.feed.union.enroller() == self.me.union || row.feed.union != self.me.union;
+        if row.own || !level_above {
             return Ok(None);
         }
         // What was signed for stays as it was said: a later day would be less true.

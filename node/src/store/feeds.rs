@@ -526,10 +526,11 @@ pub fn horizons(conn: &Connection, patience: i64) -> rusqlite::Result<BTreeMap<U
             (tables::union(row.get(0)?)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
         let counts = own
             // Nobody enrols the nation's hub: of its name only what was admitted is judged.
-            || union.parent().map_or(applied > 0, |parent| {
-                let (union, parent) = (i64::from(union), i64::from(parent));
-                enrolled.contains(&(device, union, parent)) && !revoked.contains(&(device, union, parent))
-            });
+            || {
+                let (at, by) = (i64::from(union), i64::from(union.enroller()));
+                let admitted = enrolled.contains(&(device, at, by)) || (union.parent().is_none() && applied > 0);
+                admitted && !revoked.contains(&(device, at, by))
+            };
         if counts {
             devices.entry(union).or_default().push((DeviceId(device), in_calendar(time)));
         }

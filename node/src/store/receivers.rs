@@ -4,7 +4,7 @@
 use huiliu_proto::{id::DeviceId, union::UnionNumber};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{Result, tables};
+use super::{Result, tables, trust};
 
 /// A device and the X25519 key it receives with, as the union above enrolled them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub fn ever_of_union(conn: &Connection, union: UnionNumber) -> Result<Vec<Receiv
 }
 
 fn read(conn: &Connection, union: UnionNumber, revoked: bool) -> Result<Vec<Receiver>> {
-    let Some(parent) = union.parent() else { return Ok(vec![]) };
+    let parent = trust::superior(union);
     let mut statement = conn.prepare_cached(
         r#"SELECT e.device, coalesce(e.hub, 0), e.seal_key, e.voucher FROM enrolment e
         WHERE e."union" = ?1 AND e.owner = ?2 AND e.seal_key IS NOT NULL

@@ -16,7 +16,7 @@ use super::{Result, tables};
 /// because only the network's root may write into the branch of the whole country (`Ledger::admitted`). What is said of a
 /// union anywhere but in its own branch, where it hears it, does not count.
 pub fn superior(union: UnionNumber) -> UnionNumber {
-    union.parent().unwrap_or(UnionNumber::NATION)
+    union.enroller()
 }
 
 /// Whether `parent` enrolled the device for `union`; as a hub, where it speaks to those below.
@@ -141,7 +141,7 @@ fn with_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<Vec
         conn.prepare_cached(&format!("{ENROLMENT} WHERE tls_key_hash = ?1 AND owner = ?2 ORDER BY record"))?;
     let rows = statement.query_map((key.as_bytes(), i64::from(owner)), enrolment)?;
     let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(found.into_iter().filter(|e| e.union.parent() == Some(owner)).collect())
+    Ok(found.into_iter().filter(|e| superior(e.union) == owner).collect())
 }
 
 /// Whether any union that enrolled this device has revoked it, as far as is known here: one that was shut out of the

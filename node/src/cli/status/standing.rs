@@ -95,7 +95,10 @@ impl Standing {
         let all = feeds::all(conn)?;
         let receipts = receipts::all(conn)?;
         let own = all.iter().filter(|f| f.own && f.size() > 0);
-        let own = own.map(|row| read_own(conn, union, row, &receipts)).collect::<Result<_>>()?;
+        let links = receipts::links(conn)?;
+        // The national hub is the level above its union's other machines, which call it.
+        let above = union.parent().or_else(|| links.iter().any(|link| link.union == union).then_some(union));
+        let own = own.map(|row| read_own(conn, above, row, &receipts)).collect::<Result<_>>()?;
         let conflicts = documents::conflicts(conn, None)?.iter().filter(|c| c.owner == union).count() as u64;
         let held = quarantine::open_by_reason(conn)?;
         let unknown = quarantine::open_strangers(conn)?.into_iter().map(|f| Unknown {
@@ -104,7 +107,7 @@ impl Standing {
             operations: f.size() - f.applied,
         });
         Ok(Standing {
-            links: receipts::links(conn)?,
+            links,
             own,
             conflicts,
             quarantine: held,
@@ -144,12 +147,12 @@ impl Standing {
     }
 }
 
-fn read_own(conn: &Connection, union: UnionNumber, row: &FeedRow, receipts: &[Receipt]) -> Result<Own> {
+fn read_own(conn: &Connection, above: Option<UnionNumber>, row: &FeedRow, receipts: &[Receipt]) -> Result<Own> {
     let id = row.feed.id;
     let mine = receipts.iter().filter(|r| r.feed == id);
     let mine: Vec<_> = mine.map(|r| (r.union, r.size, r.received_at)).collect();
     // What stays with the union, and what the nation writes, nobody above acknowledges.
-    let above = union.parent().filter(|parent| row.feed.seen_by(*parent));
+    let above = above.filter(|above| row.feed.seen_by(*above));
     let stays = row.feed.scope == Scope::Own(Reach::Union);
     let acknowledged = |parent| mine.iter().find(|(by, ..)| *by == parent).map_or(0, |(_, size, _)| *size);
     let waiting = above.filter(|_| !stays).map_or(0, |parent| row.size().saturating_sub(acknowledged(parent)));
