@@ -1,0 +1,118 @@
+//! Further machines of the national union: let in by the root, whose word about them every level believes.
+
+use huiliu_hub::{authority, revocation};
+use huiliu_node::{
+    identity::{Home, IdentityError, Role, vouchers},
+    keyring::Keyring,
+    ledger::Outcome,
+    store::{Store, Threads, invitations, projection, receipts},
+    sync::join,
+};
+use huiliu_proto::{
+    joining::{Entering, Reason},
+    kind::kind,
+    token::{Pin, Token, pass_hash},
+    union::UnionNumber,
+    value::Value,
+};
+use huiliu_tests::{
+    people,
+    talk::talk,
+    world::{Machine, World, dice, hand_clock},
+};
+
+/// As `invite --device` does on the root.
+fn invited(root: &Machine, store: &Store) -> Token {
+    let (id, secret) = join::draw(&huiliu_node::clock::dice());
+    let now = (root.clock)();
+    let new = authority::new_invitation(id, UnionNumber::NATION, pass_hash(&*secret.pass(&id)), now, now + 1000);
+    let new = invitations::Invitation { further: true, ..new };
+    store.write_blocking(move |ledger| invitations::add(ledger.conn(), &new)).unwrap();
+    let dice = huiliu_node::clock::dice();
+    vouchers::remember(&root.home, &id, &secret.voucher_key(&id), Some(now + 1000), now, &dice).unwrap();
+    let itself = root.home.request().unwrap().asked().unwrap();
+    store.write_blocking(move |ledger| authority::enrol_itself(ledger, &itself)).unwrap();
+    Token {
+        network: "test".into(),
+        root: root.home.fingerprint().unwrap().unwrap(),
+        hub: UnionNumber::NATION,
+        address: "hub:7443".into(),
+        pin: Pin([0; 16]),
+        union: UnionNumber::NATION,
+        as_hub: false,
+        vouched: true,
+        id,
+        secret,
+    }
+}
+
+fn spent(store: &Store) -> usize {
+    store.read(|conn| projection::list(conn, kind("expenditure").unwrap(), None, None, 100)).unwrap().len()
+}
+
+#[test]
+fn a_further_machine_of_the_national_union_writes_until_the_root_revokes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (clock, _hand) = hand_clock();
+    let mut world = World::new(dir.path(), 6, clock);
+    world.add("100000", Role::Root).unwrap();
+    world.add("320000", Role::Hub).unwrap();
+    let (root, province) = (world.machine("hub-100000"), world.machine("hub-320000"));
+    let (top, below) = (root.store(Threads::Inline), province.store(Threads::Inline));
+    let programme = top.write_blocking(people::programme).unwrap();
+
+    // The nation has one hub; its other machines record.
+    let nation = UnionNumber::NATION;
+    let refused = Home::init(&dir.path().join("hub"), "test", nation, Role::Hub, &world.clock, &dice(8));
+    assert!(matches!(refused, Err(IdentityError::NotNational)));
+    let mut home = Home::init(&dir.path().join("second"), "test", nation, Role::Node, &world.clock, &dice(9)).unwrap();
+    let token = invited(root, &top);
+    let entering = Entering::verify(&home.entering(&token).unwrap()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let grant = runtime.block_on(authority::enter(&root.home, &top, &entering, &world.clock)).unwrap();
+    home.accept(&grant, Some(&token), &world.clock, &huiliu_node::clock::dice()).unwrap();
+    assert!(!home.renew_root(i64::MAX, &dice(1)).unwrap(), "the root's certificate is the root's to renew");
+    let second = Machine { name: "second".into(), home, clock: world.clock.clone(), dice: dice(9) };
+    let store = second.store(Threads::Inline);
+
+    // It hears what the nation has, and what it writes counts at the root, which signs for it.
+    talk((&second, &store), (root, &top)).unwrap();
+    let mediator = store.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    let write = |n| store.write_blocking(move |ledger| people::expenditure(ledger, programme, mediator, n));
+    write(1).unwrap();
+    talk((&second, &store), (root, &top)).unwrap();
+    assert_eq!(spent(&top), 1);
+    let signed = store.read(receipts::all).unwrap();
+    assert!(signed.iter().any(|r| r.union == nation && r.device == root.me().device()), "{signed:?}");
+    // They know each other's keys by the voucher, as machines of any union do.
+    for _ in 0..2 {
+        talk((&second, &store), (root, &top)).unwrap();
+    }
+    for (machine, store) in [(root, &top), (&second, &store)] {
+        let keyring = store.read(|conn| Keyring::read(conn, &machine.me())).unwrap();
+        assert_eq!(keyring.ours().count(), 2, "{}", machine.name);
+    }
+    // A province hears the root's word too, and its own word about such a machine counts for nothing.
+    talk((province, &below), (root, &top)).unwrap();
+    let device = second.me().device();
+    let known = below.read(|conn| huiliu_node::store::trust::enrolments(conn, Some(&device))).unwrap();
+    assert_eq!(known.len(), 1);
+
+    // The root does not revoke itself; the other it does.
+    let plan = |digits: String| top.read(|conn| Ok(revocation::plan(conn, nation, &digits, None))).unwrap();
+    assert!(plan(root.me().device().to_string()).is_err());
+    let shut_out = plan(device.to_string()).unwrap();
+    top.write_blocking(move |ledger| revocation::revoke(ledger, &shut_out, "丢失")).unwrap().unwrap();
+    write(2).unwrap();
+    talk((&second, &store), (root, &top)).unwrap();
+    assert_eq!(spent(&top), 1, "what came afterwards is held");
+    let refused = store.write_blocking(move |ledger| {
+        let mut record = huiliu_proto::record::Record::new(kind("programme").unwrap());
+        record.set("code", Value::Text("X".into()));
+        ledger.write_entry(&record)
+    });
+    assert!(!matches!(refused, Ok(Outcome::Written { .. })), "it has heard of it: {refused:?}");
+    let entering = Entering::verify(&second.home.entering(&invited(root, &top)).unwrap()).unwrap();
+    let again = runtime.block_on(authority::enter(&root.home, &top, &entering, &world.clock));
+    assert!(matches!(again, Err(authority::AuthorityError::Declined(Reason::Device))), "{again:?}");
+}
