@@ -205,7 +205,7 @@ impl Document {
             seq: self.last_seq(author) + 1,
             start_op: self.max_op(&self.heads())? + 1,
             puts,
-            salt,
+            salt: Some(salt),
         })
     }
 
@@ -334,7 +334,7 @@ pub fn build(author: Actor, edit: &Edit) -> Change {
         start_op: NonZeroU64::new(edit.start_op).unwrap_or(NonZeroU64::MIN),
         time: 0,
         // Makes the hash one that nobody can guess the values back from.
-        message: Some(hex(&edit.salt)),
+        message: edit.salt.map(|salt| hex(&salt)),
         deps: edit.deps.iter().map(|h| ChangeHash(h.0)).collect(),
         extra_bytes: vec![],
         author: None,

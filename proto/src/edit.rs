@@ -32,8 +32,9 @@ pub struct Edit {
     pub seq: u64,
     pub start_op: u64,
     pub puts: Vec<Put>,
-    /// Part of what the change's hash covers: without it, nobody can try values until a hash fits.
-    pub salt: [u8; SALT],
+    /// Part of what the change's hash covers: without it, anybody can try values until a hash fits. Edits written before
+    /// protocol 2 have none.
+    pub salt: Option<[u8; SALT]>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +101,7 @@ impl Edit {
             start_op: self.start_op,
             actors: actors.iter().map(|a| a.0.to_vec().into()).collect(),
             puts: puts.collect(),
-            salt: self.salt.to_vec().into(),
+            salt: self.salt.map(|salt| salt.to_vec()).unwrap_or_default().into(),
         }
         .encode_to_vec()
     }
@@ -148,7 +149,10 @@ impl Edit {
             before = put.field;
             puts.push(decode_put(put, author, &actors)?);
         }
-        let salt = wire.salt[..].try_into().map_err(|_| EditError("the salt is not 16 bytes long"))?;
+        let salt = match &wire.salt[..] {
+            [] => None,
+            salt => Some(salt.try_into().map_err(|_| EditError("the salt is not 16 bytes long"))?),
+        };
         Ok(Edit { deps, seq: wire.seq, start_op: wire.start_op, puts, salt })
     }
 }
@@ -212,7 +216,7 @@ mod tests {
                 },
                 Put { field: 5, value: Scalar::Cleared, over: vec![] },
             ],
-            salt: [6; SALT],
+            salt: Some([6; SALT]),
         }
     }
 
@@ -242,7 +246,7 @@ mod tests {
     #[test]
     fn an_edit_without_a_whole_salt_is_refused() {
         let me = Actor([1; 16]);
-        for salt in [vec![], vec![1; 15], vec![1; 17]] {
+        for salt in [vec![1; 15], vec![1; 17]] {
             let mut wire = v1::Edit::decode(&edit().encode(me)[..]).unwrap();
             wire.salt = salt.into();
             assert_eq!(Edit::decode(&wire.encode_to_vec(), me).unwrap_err().0, "the salt is not 16 bytes long");

@@ -82,8 +82,10 @@ impl SealKey {
         let suite = Suite::try_from(u32::from(sealed[0]))?;
         let (nonce, body) = sealed[1 + KEY_ID..].split_first_chunk::<NONCE>().ok_or(SealError::Damaged)?;
         let cipher = XChaCha20Poly1305::new((&*self.0).into());
-        let payload = Payload { msg: body, aad: &beside(suite, record, field) };
-        let text = cipher.decrypt(&(*nonce).into(), payload).map_err(|_| SealError::Damaged)?;
+        let beside = beside(suite, record, field);
+        let open = |aad| cipher.decrypt(&(*nonce).into(), Payload { msg: body, aad });
+        // Boxes that were sealed before protocol 2 name no field.
+        let text = open(&beside).or_else(|_| open(&beside[..RECORD_END])).map_err(|_| SealError::Damaged)?;
         String::from_utf8(text).map(Zeroizing::new).map_err(|_| SealError::Damaged)
     }
 
@@ -102,11 +104,14 @@ impl SealKey {
     }
 }
 
+/// Where the record ends in what is authenticated with a box.
+const RECORD_END: usize = 17;
+
 /// What is authenticated with a box: its algorithms, and the record and field it is for.
 fn beside(suite: Suite, record: &RecordId, field: u32) -> [u8; 21] {
     let mut beside = [suite.byte(); 21];
-    beside[1..17].copy_from_slice(record.as_bytes());
-    beside[17..].copy_from_slice(&field.to_be_bytes());
+    beside[1..RECORD_END].copy_from_slice(record.as_bytes());
+    beside[RECORD_END..].copy_from_slice(&field.to_be_bytes());
     beside
 }
 
@@ -205,6 +210,17 @@ mod tests {
         assert!(province.receive(&wrapped, &[0; 8]).is_err());
         assert!(province.receive(&wrapped[..40], &key.id()).is_err());
         assert_eq!(province.receive(&[3, 1, 2], &key.id()).unwrap_err(), SealError::Algorithms(UnknownSuite(3)));
+    }
+
+    #[test]
+    fn a_box_from_before_protocol_2_opens_for_its_record() {
+        let key = SealKey::from_bytes([1; 32]);
+        let cipher = XChaCha20Poly1305::new((&*key.0).into());
+        let aad = [&[SUITE.byte()][..], RECORD.as_bytes()].concat();
+        let sealed = cipher.encrypt(&[5; NONCE].into(), Payload { msg: b"32092219900101001X", aad: &aad }).unwrap();
+        let sealed = [&[SUITE.byte()][..], &key.id(), &[5; NONCE], &sealed].concat();
+        assert_eq!(key.open(&sealed, &RECORD, 2).unwrap().as_str(), "32092219900101001X");
+        assert_eq!(key.open(&sealed, &RecordId([8; 16]), 2), Err(SealError::Damaged));
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn an_edit_of_another_unions_dossier_is_held() {
         seq: 1,
         start_op: 1,
         puts: puts.into_iter().map(|(field, value)| Put { field, value, over: vec![] }).collect(),
-        salt: [1; 16],
+        salt: Some([1; 16]),
     };
     let create = |forger: &Forger| edit.encode(Actor::new(&forger.feed.id, &id));
     let made = Operation::new(kind.number, id, None, create(&owner), None);
@@ -170,7 +170,7 @@ fn an_edit_of_another_unions_dossier_is_held() {
         value: Scalar::Text("冒名".into()),
         over: vec![huiliu_proto::edit::PutId { counter: 1, actor: author }],
     };
-    let change = Edit { deps: vec![first], seq: 1, start_op: 6, puts: vec![put], salt: [2; 16] };
+    let change = Edit { deps: vec![first], seq: 1, start_op: 6, puts: vec![put], salt: Some([2; 16]) };
     let change = change.encode(Actor::new(&thief.feed.id, &id));
     let changed = Operation::new(kind.number, id, None, change, None);
     assert!(matches!(take(&city, thief.say(&[changed])), Intake::Taken { .. }));

@@ -114,7 +114,7 @@ fn what_a_peer_wrote_obeys_nobody() {
         let puts = kind.fields.iter().filter(|f| matches!(f.ty, Type::Text));
         let puts: Vec<Put> =
             puts.map(|f| Put { field: f.number, value: Scalar::Text(EVIL.into()), over: vec![] }).collect();
-        let (id, edit) = (forger.id(), Edit { deps: vec![], seq: 1, start_op: 1, puts, salt: [1; 16] });
+        let (id, edit) = (forger.id(), Edit { deps: vec![], seq: 1, start_op: 1, puts, salt: Some([1; 16]) });
         said.push(Operation::new(kind.number, id, None, edit.encode(Actor::new(&forger.feed.id, &id)), None));
     }
     let intake = take(&hub, forger.say(&said));
