@@ -111,7 +111,16 @@ impl Attestation {
 
 /// Whether an enrolment may stand in a feed of this network: its device said so itself, and its union is one that has
 /// such machines. The same everywhere, so that every level comes to the same verdict.
-pub fn stands(record: &Record, network: &str) -> Result<Attestation, Label> {
+///
+/// `None` of one that was written before protocol 2 and has no attestation: its device's feeds count as they did, and
+/// none of the keys in it is believed. With its first new certificates the device is enrolled anew.
+pub fn stands(record: &Record, network: &str) -> Result<Option<Attestation>, Label> {
+    let of_protocol_2 = ["attestation", "token", "authority_key_hash", "invited_by"];
+    if of_protocol_2.iter().all(|field| record.get(field).is_none()) {
+        let union = record.int("union").and_then(|union| UnionNumber::try_from(union).ok());
+        let there = union.is_some_and(|union| union.has_union() && union.serial().is_none());
+        return if there { Ok(None) } else { Err(nobody_there()) };
+    }
     let said = Attestation::of(record, network).ok_or_else(|| {
         Label::new(
             "该设备没有为所登记的公钥和身份签名：可能有人冒名登记或改换了公钥",
@@ -119,7 +128,7 @@ pub fn stands(record: &Record, network: &str) -> Result<Attestation, Label> {
         )
     })?;
     if !said.union.has_union() {
-        return Err(Label::new("此处没有工会", "there is no union of this federation there"));
+        return Err(nobody_there());
     }
     if said.hub && said.union.level() == Level::Township {
         return Err(Label::new("该工会没有下级，不设枢纽", "no union is below that one: it has no hub"));
@@ -130,7 +139,11 @@ pub fn stands(record: &Record, network: &str) -> Result<Attestation, Label> {
             "a hub has an authority key and no other machine has one",
         ));
     }
-    Ok(said)
+    Ok(Some(said))
+}
+
+fn nobody_there() -> Label {
+    Label::new("此处没有工会", "there is no union of this federation there")
 }
 
 #[cfg(test)]
@@ -156,7 +169,7 @@ mod tests {
         let said = said(&key);
         let record = said.enrolment(&said.sign(&key), Day(20_000));
         record.validate().unwrap();
-        assert_eq!(stands(&record, "test"), Ok(said.clone()));
+        assert_eq!(stands(&record, "test"), Ok(Some(said.clone())));
         assert!(stands(&record, "other").is_err(), "of another network");
         let others = [
             ("union", Value::Int(320_800)),
@@ -181,7 +194,7 @@ mod tests {
         // The day, and the voucher, are not the device's to say.
         let mut later = record;
         later.set("from_on", Value::Int(20_001));
-        assert_eq!(stands(&later, "test"), Ok(said));
+        assert_eq!(stands(&later, "test"), Ok(Some(said)));
     }
 
     #[test]

@@ -293,6 +293,12 @@ impl Ledger {
         if !trust::enrolled(&self.conn, &self.me.device(), me, place.owner, false)? {
             return Ok(());
         }
+        // It was known before, and has new keys or certificates.
+        if trust::enrolments(&self.conn, Some(&device))?.iter().filter(|e| e.union == me && e.by == place.owner).count()
+            > 1
+        {
+            return Ok(());
+        }
         // It came with a token of this machine's own: somebody here asked for it.
         let bytes = |name: &str| record.bytes(name).and_then(|b| <[u8; 32]>::try_from(b).ok());
         if let (Some(receives), Some(voucher)) = (bytes("seal_key"), bytes("voucher"))

@@ -29,7 +29,7 @@ fn read(conn: &Connection, union: UnionNumber, revoked: bool) -> Result<Vec<Rece
     let parent = trust::superior(union);
     let mut statement = conn.prepare_cached(
         r#"SELECT e.device, coalesce(e.hub, 0), e.seal_key, e.voucher FROM enrolment e
-        WHERE e."union" = ?1 AND e.owner = ?2 AND e.seal_key IS NOT NULL
+        WHERE e."union" = ?1 AND e.owner = ?2 AND e.seal_key IS NOT NULL AND e.attestation IS NOT NULL
         AND (?3 OR NOT EXISTS (SELECT 1 FROM revocation r
             WHERE r.device = e.device AND r.owner = e.owner AND r."union" = e."union"))
         ORDER BY e.record"#,

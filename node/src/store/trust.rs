@@ -94,8 +94,8 @@ pub struct Enrolled {
     pub invited_by: Option<DeviceId>,
 }
 
-const ENROLMENT: &str = r#"SELECT device, "union", coalesce(hub, 0), owner, tls_key_hash, seal_key, authority_key_hash,
-    invited_by FROM enrolment"#;
+const ENROLMENT: &str = r#"SELECT device, "union", coalesce(hub, 0), owner, iif(attestation IS NULL, NULL, tls_key_hash),
+    iif(attestation IS NULL, NULL, seal_key), authority_key_hash, invited_by FROM enrolment"#;
 
 /// Enrolments, newest last; of one device or of all.
 pub fn enrolments(conn: &Connection, device: Option<&DeviceId>) -> Result<Vec<Enrolled>> {
@@ -137,8 +137,9 @@ pub fn key_of_another(conn: &Connection, key: &Hash, device: &DeviceId, owner: U
 }
 
 fn with_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<Vec<Enrolled>> {
-    let mut statement =
-        conn.prepare_cached(&format!("{ENROLMENT} WHERE tls_key_hash = ?1 AND owner = ?2 ORDER BY record"))?;
+    let mut statement = conn.prepare_cached(&format!(
+        "{ENROLMENT} WHERE tls_key_hash = ?1 AND owner = ?2 AND attestation IS NOT NULL ORDER BY record"
+    ))?;
     let rows = statement.query_map((key.as_bytes(), i64::from(owner)), enrolment)?;
     let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(found.into_iter().filter(|e| superior(e.union) == owner).collect())

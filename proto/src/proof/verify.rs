@@ -234,7 +234,8 @@ fn enrolment(feed: &Feed, proven: &ProvenOperation) -> Option<Link> {
     }
     let record = Record::decode(kind, &operation.payload).ok()?;
     record.validate().ok()?;
-    let union = attestation::stands(&record, &feed.network).ok()?.union;
+    attestation::stands(&record, &feed.network).ok()?;
+    let union = UnionNumber::try_from(record.int("union")?).ok()?;
     if union != branch || union.parent().unwrap_or(UnionNumber::NATION) != feed.union {
         return None;
     }
