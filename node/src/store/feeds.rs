@@ -106,7 +106,7 @@ pub fn unwritten(feed: Feed) -> FeedRow {
 }
 
 /// A scope as its column has it.
-fn scope(scope: Scope) -> i64 {
+pub(super) fn scope(scope: Scope) -> i64 {
     match scope {
         Scope::Own(reach) => reach.number().into(),
         Scope::Warning(reach) => 10 + i64::from(reach.number()),

@@ -6,6 +6,8 @@
 //!
 //! The steps that a file needs are one transaction, under the lock that nobody else has the file open.
 
+mod from_3;
+
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -16,8 +18,8 @@ use super::{Result, StoreError};
 pub const APPLICATION_ID: i32 = 0x4855_4c49;
 /// The schema that this program reads and writes.
 pub const VERSION: i32 = 4;
-/// The oldest from which there is a way here. Those before are of protocol 1.
-pub const OLDEST: i32 = 4;
+/// The oldest from which there is a way here. Those before were never released.
+pub const OLDEST: i32 = 3;
 pub const SCHEMA: &str = include_str!("schema.sql");
 
 /// How one version becomes the next.
@@ -27,7 +29,7 @@ pub enum Step {
 }
 
 /// The version a step leads to, and the step; in their order, without a gap.
-pub const STEPS: &[(i32, Step)] = &[];
+pub const STEPS: &[(i32, Step)] = &[(4, Step::Run(from_3::run))];
 
 /// The version of a file, whichever it is. One that is not Huiliu's is refused.
 pub fn recognise(conn: &Connection, path: &Path) -> Result<i32> {
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     /// The schemas of released versions, as they were, oldest first. `VERSION`'s own is added when the next is begun.
-    const RELEASED: &[(i32, &str)] = &[];
+    const RELEASED: &[(i32, &str)] = &[(3, include_str!("schema/3.sql"))];
 
     fn file(version: i32, sql: &str) -> Connection {
         let conn = Connection::open_in_memory().unwrap();

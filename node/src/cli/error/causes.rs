@@ -47,12 +47,10 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             failed(format!("数据库由更新的版本写成（结构版本 {found}）"), en, "请升级本程序", "upgrade this program")
         }
         StoreError::Older { found } => failed(
-            format!("数据库由协议 2 以前的版本写成（结构版本 {found}），本版本不能直接使用"),
-            format!(
-                "the database is of a version from before protocol 2 (schema {found}), which this one cannot use as it is"
-            ),
-            "请保留原数据目录，换一个目录运行 init 并重新加入；本机写过的记录怎样重新报出，见 CHANGELOG",
-            "keep this home, `init` another one and join again; CHANGELOG says how this device says its records again",
+            format!("数据库由从未发布的旧版本写成（结构版本 {found}），本版本不能使用"),
+            format!("the database is of a version that was never released (schema {found}), which this one cannot use"),
+            "请保留原数据目录，换一个目录运行 init 并重新加入",
+            "keep this home, `init` another one and join again",
         ),
         StoreError::Outdated => failed(
             "数据库需要升级到本版本，而另一个程序正开着它".into(),
