@@ -11,6 +11,7 @@ pub mod joining;
 pub mod keys;
 pub mod memory;
 pub mod tls;
+mod upgrade;
 pub mod validity;
 pub mod vouchers;
 

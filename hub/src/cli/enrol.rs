@@ -35,6 +35,7 @@ impl Enrol {
     pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
         let request = Request::read(&self.request)?;
         let mut office = desk.open()?;
+        desk.leave_protocol_1(&mut office.home)?;
         announce(&mut office, self.address)?;
         let seen = authority::preview(&office.home, &office.store, &request).map_err(told)?;
         if !desk.json {

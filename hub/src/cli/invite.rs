@@ -35,6 +35,7 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
         drop(office);
         return verb.run(desk);
     }
+    desk.leave_protocol_1(&mut office.home)?;
     match &verb.verb {
         Some(InviteVerb::List) => list(desk, &office),
         Some(InviteVerb::Revoke(revoke)) => take_back(desk, &office, &revoke.id),

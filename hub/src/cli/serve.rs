@@ -14,6 +14,7 @@ use crate::downlink;
 
 pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
     let mut office = desk.open_with(Threads::Own)?;
+    desk.leave_protocol_1(&mut office.home)?;
     if !office.home.config.hub {
         // A node's home; the verb is that of a node.
         drop(office);

@@ -141,6 +141,18 @@ impl Desk {
         Ok(Office { home, me, store, keys: OnceLock::new() })
     }
 
+    /// New TLS keys for a home of protocol 1, before it asks or answers anybody with them; says what follows.
+    pub fn leave_protocol_1(&self, home: &mut Home) -> Result<()> {
+        if home.leave_protocol_1(&self.clock, &self.dice)? {
+            self.note(self.pick(
+                "本机数据来自旧版本：已换用新的连接证书，原有记录全部保留。本机及下级须用新的加入码重新加入（join）。",
+                "this home is of an earlier version: it has new TLS keys now, and all its records. This machine, and \
+                 everybody below it, joins again with a new token (`join`).",
+            ));
+        }
+        Ok(())
+    }
+
     pub fn pick<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
         self.lang.pick(zh, en)
     }

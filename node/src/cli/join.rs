@@ -39,7 +39,8 @@ pub struct Join {
 
 impl RequestArgs {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let home = desk.home()?;
+        let mut home = desk.home()?;
+        desk.leave_protocol_1(&mut home)?;
         let request = home.request()?;
         request.write(&self.file)?;
         let device = home.device()?;
@@ -177,7 +178,12 @@ fn enter(desk: &Desk, token: &Token) -> Result<Home> {
             });
             home
         }
-        opened => opened?,
+        Err(error) => return Err(error.into()),
+        Ok(mut home) => {
+            desk.unlock(&mut home)?;
+            desk.leave_protocol_1(&mut home)?;
+            home
+        }
     };
     desk.block_on(join::enter(&mut home, token, &line::tcp(), &desk.clock, &desk.dice))??;
     Ok(home)
