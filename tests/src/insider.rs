@@ -293,7 +293,7 @@ impl Insider {
                 over: over.clone(),
             })
             .collect();
-        let edit = Edit { deps, seq, start_op, puts, salt: [self.dice.roll() as u8; huiliu_proto::edit::SALT] };
+        let edit = Edit { deps, seq, start_op, puts, salt: Some([self.dice.roll() as u8; huiliu_proto::edit::SALT]) };
         self.changes.push(Hash(huiliu_node::document::build(author, &edit).hash().0));
         edit.encode(author)
     }
