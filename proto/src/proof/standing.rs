@@ -145,7 +145,7 @@ impl Proven {
                 };
                 let day = says.entry(standing.by).or_insert(standing.as_of);
                 *day = standing.as_of.min(*day);
-                let Some(above) = self.feed(&standing.feed) else { return None };
+                let above = self.feed(&standing.feed)?;
                 (feed, first) = (above, false);
             }
         }

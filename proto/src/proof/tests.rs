@@ -512,7 +512,8 @@ fn a_record_counts_as_of_a_day_only_by_the_word_of_every_level() {
 
 #[test]
 fn what_a_superior_does_not_say_of_this_very_record_does_not_count() {
-    let why = |change: &dyn Fn(&mut World) -> (RecordId, u64, Option<Hash>)| {
+    type Change<'a> = &'a dyn Fn(&mut World) -> (RecordId, u64, Option<Hash>);
+    let why = |change: Change<'_>| {
         let mut world = world();
         let (record, size, bend) = change(&mut world);
         let mut county = world.county.shown(&[4]);
