@@ -608,7 +608,7 @@ fn fc05_one_person_in_two_unions() {
 
 #[test]
 fn fc05_look_alikes() {
-    for (field, value) in [("employment", 2), ("funded", 0), ("state", 6), ("owner", i64::from(BINHAI))] {
+    for (field, value) in [("employment", 2), ("funded", 0), ("state", 6), ("owner", BINHAI)] {
         let hub = Hub::new();
         hub.heard(BINHAI, "2026-03-31");
         hub.heard(FUNING, "2026-03-31");

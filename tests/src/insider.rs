@@ -2,7 +2,7 @@
 //! Everything outside is well signed; inside are records nobody may write, ids that collide, edits that wait, feeds
 //! without end, heads and segments that contradict each other.
 
-use std::{cell::RefCell, collections::BTreeSet, future::Future, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -339,34 +339,32 @@ async fn conversation(machine: &Machine, store: &Store, insider: &Rc<RefCell<Ins
 }
 
 /// Carries what the session says, and invents more.
-fn between<'a>(
+async fn between(
     mut saying: mpsc::Receiver<v1::Frame>,
     wire: mpsc::Sender<v1::Frame>,
-    insider: &'a Rc<RefCell<Insider>>,
-    invented: &'a Rc<RefCell<BTreeSet<Bytes>>>,
-) -> impl Future<Output = ()> + 'a {
-    async move {
-        let mut open = false;
-        loop {
-            let frame = tokio::select! {
-                biased;
-                frame = saying.recv() => match frame {
-                    Some(frame) => frame,
-                    None => return,
-                },
-                () = tokio::time::sleep(if open { PAUSE } else { GREETING }) => {
-                    open = true;
-                    let frame = insider.borrow_mut().frame();
-                    if let Frame::Batch(batch) = &frame {
-                        invented.borrow_mut().insert(batch.feed.clone());
-                    }
-                    v1::Frame { frame: Some(frame) }
+    insider: &Rc<RefCell<Insider>>,
+    invented: &Rc<RefCell<BTreeSet<Bytes>>>,
+) {
+    let mut open = false;
+    loop {
+        let frame = tokio::select! {
+            biased;
+            frame = saying.recv() => match frame {
+                Some(frame) => frame,
+                None => return,
+            },
+            () = tokio::time::sleep(if open { PAUSE } else { GREETING }) => {
+                open = true;
+                let frame = insider.borrow_mut().frame();
+                if let Frame::Batch(batch) = &frame {
+                    invented.borrow_mut().insert(batch.feed.clone());
                 }
-            };
-            open |= matches!(&frame.frame, Some(Frame::States(_) | Frame::Batch(_)));
-            if wire.send(frame).await.is_err() {
-                return;
+                v1::Frame { frame: Some(frame) }
             }
+        };
+        open |= matches!(&frame.frame, Some(Frame::States(_) | Frame::Batch(_)));
+        if wire.send(frame).await.is_err() {
+            return;
         }
     }
 }

@@ -210,7 +210,7 @@ fn tables(conn: &rusqlite::Connection) -> Result<BTreeMap<String, Table>> {
     let mut all = BTreeMap::new();
     for name in names {
         let mut statement = conn.prepare(&format!("SELECT * FROM \"{name}\""))?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([])?;
         let mut table = Table::new();
         while let Some(row) = rows.next()? {

@@ -110,6 +110,12 @@ pub struct Story {
     pub county: Place,
 }
 
+impl Default for Story {
+    fn default() -> Story {
+        Story::new()
+    }
+}
+
 impl Story {
     pub fn new() -> Story {
         let dir = tempfile::tempdir().unwrap();

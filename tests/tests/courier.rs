@@ -84,7 +84,7 @@ fn a_courier_can_change_nothing_in_a_request() {
     assert!(matches!(stolen, AuthorityError::Identity(IdentityError::OtherRequest)), "{stolen}");
     let thief = county(&world, 2);
     let key = SigningKey::from_seed(&[99; 32]);
-    let tls = certificates::request(&*thief.key("tls").unwrap(), &key.device(), None).unwrap();
+    let tls = certificates::request(&thief.key("tls").unwrap(), &key.device(), None).unwrap();
     let stolen = enrol(&world, &store, &said_by(&home, |said| said.tls = tls)).unwrap_err();
     assert!(
         matches!(stolen, AuthorityError::Identity(IdentityError::File { .. })),

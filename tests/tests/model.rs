@@ -134,7 +134,7 @@ impl Model for Story {
 fn check(name: &str, disks: Vec<Disk>, most_calls: usize) -> usize {
     let story = Story { begins: World::new(disks), most_calls };
     let checked = story.checker().threads(2).spawn_bfs().join();
-    for (property, path) in checked.discoveries() {
+    if let Some((property, path)) = checked.discoveries().into_iter().next() {
         let world = path.last_state();
         let step = |(line, next): &(usize, Next)| match next {
             Next::Hear { upper } => format!("{line}{}", if *upper { "H" } else { "h" }),

@@ -267,7 +267,7 @@ fn what_two_unions_say_of_one_thing_is_counted_the_same_in_every_order() {
     let mut a = Forger::province(world.machine("node-320922-0"));
     let mut b = Forger::province(world.machine("node-320923-0"));
     let thing = [8; 16];
-    let mut feeds = vec![vec![], vec![]];
+    let mut feeds = [vec![], vec![]];
     for (n, forger) in [&mut a, &mut b].into_iter().enumerate() {
         for (day, grade) in [[("2025-01-10", "A"), ("2025-05-10", "B")], [("2025-03-10", "C"), ("2025-04-10", "A")]][n]
         {

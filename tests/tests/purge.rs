@@ -243,7 +243,7 @@ fn what_a_newer_version_wrote_is_kept_and_goes_up_and_nobody_is_called_a_forger(
     let county = SigningKey::clone(&chain.county.machine.me().key);
     let _ = county;
     let scope = Some(v1::feed_header::Scope::Reach(9));
-    let (unheard, first) = newer(90, |header| header.scope = scope.clone(), &[]);
+    let (unheard, first) = newer(90, |header| header.scope = scope, &[]);
     let (field, second) = newer(91, |_| (), &[15 << 3, 1]);
     let (unknown, third) = newer(92, |header| header.union = 320_999, &[]);
     assert_eq!(unheard.newer, Some(Newer::Scope));

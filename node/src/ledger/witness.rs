@@ -117,7 +117,7 @@ impl Ledger {
             if ripe && towards(&self.me, row.feed.union) == Some(peer) {
                 self.contradict(&claim, &witness, &row)?;
                 claims::remove(&self.conn, &claim.by)?;
-            } else if waited >= FORGOTTEN || waited < 0 {
+            } else if !(0..FORGOTTEN).contains(&waited) {
                 // Also of a clock that was ahead: it is told again where it still holds.
                 claims::remove(&self.conn, &claim.by)?;
             }

@@ -1,6 +1,5 @@
 //! What the other end lacks: read a little ahead, sent in order, acknowledged.
 
-use bytes::Bytes;
 use huiliu_proto::{
     id::FeedId,
     shown,
@@ -95,7 +94,7 @@ impl Exchange {
             self.tally.sent += segment.count;
             actions.push(Action::Send(Frame::Batch(v1::Batch {
                 feed: feed.to_vec().into(),
-                header: header.unwrap_or(Bytes::new()),
+                header: header.unwrap_or_default(),
                 first: segment.first,
                 count: segment.count as u32,
                 segment: segment.bytes.into(),
