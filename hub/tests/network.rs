@@ -92,7 +92,7 @@ fn the_network_comes_together_as_the_readme_says() {
         id_number(&third, "例辛亥")
     };
     wait_for("the dossiers come back", || sealed().is_some());
-    binhai.done(&["sync"]);
+    binhai.exchange();
     assert_ne!(sealed().as_deref(), Some("****9087"));
     let status = third.json(&["status"]);
     let device = status["device"].as_str().expect("a key");

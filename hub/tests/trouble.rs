@@ -171,8 +171,8 @@ fn a_copied_disk_is_found_out_and_nothing_is_lost() {
     for day in 1..4 {
         work(&town.county, day);
         work(&twin, 10 + day);
-        town.county.done(&["sync"]);
-        twin.done(&["sync"]);
+        town.county.exchange();
+        twin.exchange();
     }
     town.come_together(&twin);
     town.come_together(&town.county);

@@ -160,8 +160,8 @@ fn no_invitation_is_open_after_a_restore() {
     let database = union.home().join("huiliu.db");
     alter(
         &database,
-        r#"INSERT INTO invitation (id, "union", pass_hash, further, made_at, expires_at)
-           VALUES (x'010203040506', 320922, zeroblob(32), 0, 1, 99999999999999)"#,
+        r#"INSERT INTO invitation (id, "union", pass_hash, further, as_hub, made_at, expires_at)
+           VALUES (x'010203040506', 320922, zeroblob(32), 0, 0, 1, 99999999999999)"#,
     );
     let file = union.path("backup.db");
     assert_eq!(union.run(&["backup", text(&file)]).code, 0);

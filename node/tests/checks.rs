@@ -283,8 +283,8 @@ fn budget(hub: &Hub, by: i64, programme: &Id, fen: i64, on: &str, replaces: Opti
         ],
     );
     for (line, part) in [fen / 2, fen - fen / 2].into_iter().enumerate() {
-        let sql = "INSERT INTO budget_lines (record, line, category, amount) VALUES (?1, ?2, 1, ?3)";
-        hub.conn.execute(sql, (&id, line as i64, part)).unwrap();
+        let sql = "INSERT INTO budget_lines (record, owner, line, category, amount) VALUES (?1, ?2, ?3, 1, ?4)";
+        hub.conn.execute(sql, (&id, by, line as i64, part)).unwrap();
     }
     id
 }
@@ -659,8 +659,9 @@ fn two_heads(hub: &Hub, declared: i64) -> Roster {
         let e = engagement(hub, BINHAI, &m, "2025-01-01", "2026-12-31");
         let c = certificate(hub, BINHAI, &m, "2024-12-20", Some("2025-12-31"));
         let x = pay(hub, BINHAI, &p, &m, "2025-12", "2026-02-20");
-        let sql = "INSERT INTO filing_roster (record, line, engagement, mediator, employment, funded) VALUES (?1, ?2, ?3, ?4, 1, 1)";
-        hub.conn.execute(sql, (&filing, n, &e, &m)).unwrap();
+        let sql = "INSERT INTO filing_roster (record, owner, line, engagement, mediator, employment, funded)
+            VALUES (?1, ?2, ?3, ?4, ?5, 1, 1)";
+        hub.conn.execute(sql, (&filing, BINHAI, n, &e, &m)).unwrap();
         heads.push([m, e, c, x]);
     }
     hub.heard(BINHAI, "2026-03-31");
@@ -771,7 +772,7 @@ fn fc06_only_the_version_that_holds() {
         ],
     );
     hub.conn
-        .execute("INSERT INTO filing_roster SELECT ?1, line, engagement, mediator, heads, employment, funded FROM filing_roster", [&corrected])
+        .execute("INSERT INTO filing_roster SELECT ?1, owner, line, engagement, mediator, heads, employment, funded FROM filing_roster", [&corrected])
         .unwrap();
     hub.clear("FC-06", YANCHENG, "2026-03-31");
     // A province's own filing goes to the nation, which has no dossiers to hold it against.
@@ -808,9 +809,9 @@ fn fc06_heads_of_other_unions() {
             filer,
             &[("type", &2), ("year", &2025), ("census_on", &day("2025-12-31")), ("funded_heads", &2)],
         );
-        let sql = "INSERT INTO filing_roster SELECT ?1, line, engagement, mediator, heads, employment, funded
+        let sql = "INSERT INTO filing_roster SELECT ?1, ?3, line, engagement, mediator, heads, employment, funded
                    FROM filing_roster WHERE record = ?2";
-        hub.conn.execute(sql, (&filing, &roster.filing)).unwrap();
+        hub.conn.execute(sql, (&filing, &roster.filing, filer)).unwrap();
     };
     // A city may list what its counties engage; who engaged the unproved ones is waited for.
     hub.heard(YANCHENG, "2026-03-31");

@@ -143,8 +143,14 @@ impl World {
 pub fn join(parent: &Machine, child: &mut Machine) -> Result<()> {
     let request = child.home.request()?;
     let store = parent.store(Threads::Inline);
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let grant = runtime.block_on(authority::enrol(&parent.home, &store, &request, &parent.clock))?;
+    // A thread of its own: a test may be running in a runtime already.
+    let grant = std::thread::scope(|scope| {
+        let enrolling = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            anyhow::Ok(runtime.block_on(authority::enrol(&parent.home, &store, &request, &parent.clock))?)
+        });
+        enrolling.join().expect("enrolling does not panic")
+    })?;
     child.home.accept(&grant, None, &child.clock, &child.dice)?;
     Ok(())
 }

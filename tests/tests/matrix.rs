@@ -176,6 +176,9 @@ fn said(forger: &mut Forger, record: &Record) -> Operation {
 
 const TO_PROVINCE: [&str; 3] = [CITY, COUNTY, PROVINCE];
 const TO_NATION: [&str; 4] = [CITY, COUNTY, NATION, PROVINCE];
+/// What nobody has admitted goes up, and never down.
+const UP_TO_PROVINCE: [&str; 2] = [CITY, PROVINCE];
+const UP_TO_NATION: [&str; 3] = [CITY, NATION, PROVINCE];
 
 /// What is said to everyone below changes what they are asked: the nation and the provinces say it, and a city does not.
 #[test]
@@ -257,32 +260,37 @@ fn who_may_not_write_in_whose_name() {
     let down = Scope::Branch(union("320922"));
     let (province, nation) = (Scope::Own(Reach::Province), Scope::Own(Reach::Nation));
     let mut rows = [
-        ("a stranger", Forger::stranger(50, union("320922"), province), work(), &TO_PROVINCE[..]),
-        ("a stranger, up to the nation", Forger::stranger(51, union("320922"), nation), spent(), &TO_NATION),
+        ("a stranger", Forger::stranger(50, union("320922"), province), work(), &UP_TO_PROVINCE[..]),
+        ("a stranger, up to the nation", Forger::stranger(51, union("320922"), nation), spent(), &UP_TO_NATION),
         (
             "the neighbouring county",
             Forger::of(tree.machine(NEIGHBOUR), union("320922"), province),
             work(),
-            &TO_PROVINCE,
+            &UP_TO_PROVINCE,
         ),
-        ("the city in the county's name", Forger::of(tree.machine(CITY), union("320922"), nation), spent(), &TO_NATION),
+        (
+            "the city in the county's name",
+            Forger::of(tree.machine(CITY), union("320922"), nation),
+            spent(),
+            &UP_TO_NATION,
+        ),
         (
             "the province in the county's name",
             Forger::of(tree.machine(PROVINCE), union("320922"), nation),
             spent(),
-            &TO_NATION,
+            &UP_TO_NATION,
         ),
         (
             "a county that speaks down as the city",
             Forger::of(tree.machine(COUNTY), union("320900"), down),
             reviewed(),
-            &TO_NATION,
+            &UP_TO_NATION,
         ),
         (
             "a stranger that speaks down as the city",
             Forger::stranger(52, union("320900"), down),
             reviewed(),
-            &TO_NATION,
+            &UP_TO_NATION,
         ),
     ];
     for (who, forger, record, levels) in &mut rows {
@@ -296,7 +304,7 @@ fn who_may_not_write_in_whose_name() {
     tree.write(PROVINCE, node.enrolled(union("320900"), false));
     let operation = said(&mut node, &reviewed());
     tree.give(CITY, &mut node, &[operation]);
-    tree.agree(&node, 0, &TO_NATION, "not-enrolled", "a node that speaks down");
+    tree.agree(&node, 0, &UP_TO_NATION, "not-enrolled", "a node that speaks down");
     // The union above enrols the stranger: what waited counts, at every level.
     let stranger = &rows[0].1;
     tree.write(CITY, stranger.enrolled(union("320922"), false));
@@ -389,9 +397,12 @@ fn a_device_with_more_feeds_than_a_revocation_names() {
     let mut other = Forger::again(&first, union("320923"), 1);
     let long: Vec<Operation> = (0..5).map(|_| said(&mut other, &spent())).collect();
     assert!(matches!(take(&tree.open[CITY], other.say(&long)), Intake::Taken { .. }));
-    let mut feeds: Vec<Forger> = (100..220).map(|n| Forger::again(&first, union("320922"), n)).collect();
-    for forger in &mut feeds {
-        let operation = said(forger, &spent());
+    // As many as a device may have: some to the nation, some to the province.
+    let within = Forger::stranger(65, union("320922"), Scope::Own(Reach::Province));
+    let further = (100..160).map(|n| (Forger::again(&first, union("320922"), n), spent()));
+    let further = further.chain((160..220).map(|n| (Forger::again(&within, union("320922"), n), work())));
+    for (mut forger, record) in further {
+        let operation = said(&mut forger, &record);
         assert!(matches!(take(&tree.open[CITY], forger.say(&[operation])), Intake::Taken { .. }));
     }
     let digits = device.to_string();
@@ -403,8 +414,9 @@ fn a_device_with_more_feeds_than_a_revocation_names() {
     assert_eq!((plan.unnamed.feeds, plan.unnamed.dropped), (21, 21));
     tree.open[CITY].write_blocking(move |ledger| revocation::revoke(ledger, &plan, "电脑被盗")).unwrap().unwrap();
     tree.settle();
-    let spent = tree.open[PROVINCE].read(|c| rollups::sums(c, union("320922"), i32::MIN, i32::MAX)).unwrap();
-    assert_eq!(spent[&rollup::SPENT].1, 102 * 300_000);
+    let sums = tree.open[PROVINCE].read(|c| rollups::sums(c, union("320922"), i32::MIN, i32::MAX)).unwrap();
+    let counted = sums[&rollup::SPENT].1 / 300_000 + sums[&rollup::GUIDED].1 / 3;
+    assert_eq!(counted, 102);
 }
 
 /// A revocation that lets stand less than what counted already: it counts no more, at every level.
@@ -422,10 +434,10 @@ fn a_revocation_that_reaches_back() {
     record.set("reason", Value::Text("第二条以后为冒填".into()));
     let last = vec![Some(Value::Bytes(device.feed.id.to_vec())), Some(Value::Int(2))];
     record.set("last", Value::Lines(vec![last]));
-    // By the province, which did not enrol it: no effect.
+    // The province did not enrol it, and cannot say so.
     let by_province = record.clone();
-    tree.write(PROVINCE, by_province);
-    tree.agree(&device, 3, &TO_NATION, "counts", "the province is not the union above");
+    let written = tree.open[PROVINCE].write_blocking(move |ledger| ledger.write_entry(&by_province)).unwrap();
+    assert!(matches!(written, Outcome::Refused(_)), "{written:?}");
     tree.write(CITY, record);
     for (seq, expected) in [(0, "counts"), (1, "counts"), (2, "revoked"), (3, "revoked")] {
         tree.agree(&device, seq, &TO_NATION, expected, "reaching back");

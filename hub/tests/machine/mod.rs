@@ -113,6 +113,12 @@ impl Machine {
         ran.out.trim().to_owned()
     }
 
+    /// Exchanges, which goes well; it may bring something that a person has to look at.
+    pub fn exchange(&self) {
+        let ran = self.run(&["sync"]);
+        assert!(matches!(ran.code, 0 | 3), "{ran:?}");
+    }
+
     pub fn json(&self, arguments: &[&str]) -> Json {
         let out = self.run(&[&["--json"], arguments].concat());
         serde_json::from_str(&out.out).unwrap_or_else(|e| panic!("{arguments:?}: {e} {out:?}"))

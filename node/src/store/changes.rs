@@ -186,8 +186,8 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(crate::store::SCHEMA).unwrap();
         watch(&conn).unwrap();
-        let add = r#"INSERT INTO feed (id, header, "union", device, own, size, edge, packed, applied)
-            VALUES (?1, x'', 1, zeroblob(32), 0, 0, x'', 0, 0)"#;
+        let add = r#"INSERT INTO feed (id, header, "union", device, own, size, edge, packed, applied, scope)
+            VALUES (?1, x'', 1, zeroblob(32), 0, 0, x'', 0, 0, 2)"#;
         conn.execute(add, [[1u8; 16]]).unwrap();
         conn.execute(add, [[2u8; 16]]).unwrap();
         assert_eq!(moved(&conn).unwrap().len(), 2);
