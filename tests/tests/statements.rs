@@ -75,7 +75,7 @@ fn a_union_with_many_feeds_is_stated_all_the_same() {
     );
     let within = Forger::of(world.machine("node-320922-0"), first.feed.union, Scope::Own(Reach::Nation));
     for n in 0..FEEDS {
-        let mut forger = Forger::again(&within, first.feed.union, 100 + n);
+        let mut forger = Forger::again(&within, first.feed.union, 1000 + n);
         paid.set("voucher_no", Value::Text(format!("记-{n:06}")));
         let id = forger.id();
         give(&province, &forger.say(&[Operation::new(paid.kind.number, id, None, paid.encode(), None)]));
