@@ -10,6 +10,7 @@ use huiliu_proto::{
     id::hex,
     kind::{Reach, kind},
     operation::Operation,
+    record::Record,
     union::UnionNumber,
     value::Value,
 };
@@ -19,6 +20,24 @@ use huiliu_tests::{
     relay::{batches, give},
     world::{World, hand_clock},
 };
+
+/// Three sessions guided in March 2025.
+fn work() -> Record {
+    let mut entry = record(
+        "work_entry",
+        &[
+            ("mediator", &hex(&[6; 16])),
+            ("duty", "参加协商"),
+            ("subtype", "现场指导协商"),
+            ("done_on", "2025-03-04"),
+            ("place", "测试企业"),
+            ("summary", "指导集体协商"),
+            ("mandate", "企业工会委托"),
+        ],
+    );
+    entry.set("guided", Value::Int(3));
+    entry
+}
 
 fn world(dir: &std::path::Path) -> World {
     let (clock, _) = hand_clock();
@@ -41,19 +60,7 @@ fn a_union_with_many_feeds_is_stated_all_the_same() {
     let city = batches(&world.machine("hub-320900").store(Threads::Inline));
     city.iter().flatten().for_each(|batch| give(&province, batch));
     let first = Forger::province(world.machine("node-320922-0"));
-    let mut entry = record(
-        "work_entry",
-        &[
-            ("mediator", &hex(&[6; 16])),
-            ("duty", "参加协商"),
-            ("subtype", "现场指导协商"),
-            ("done_on", "2025-03-04"),
-            ("place", "测试企业"),
-            ("summary", "指导集体协商"),
-            ("mandate", "企业工会委托"),
-        ],
-    );
-    entry.set("guided", Value::Int(3));
+    let entry = work();
     for n in 0..FEEDS {
         let mut forger = Forger::again(&first, first.feed.union, 100 + n);
         let id = forger.id();
@@ -128,4 +135,24 @@ fn what_is_held_takes_little_and_is_counted_without_being_read() {
         }
     }
     assert_eq!(seen, HELD);
+}
+
+#[test]
+fn a_month_of_which_nothing_counts_any_more_is_stated_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let [province, city] = ["hub-320000", "hub-320900"].map(|name| world.machine(name).store(Threads::Inline));
+    batches(&city).iter().flatten().for_each(|batch| give(&province, batch));
+    let mut forger = Forger::province(world.machine("node-320922-0"));
+    let id = forger.id();
+    let entry = work();
+    give(&province, &forger.say(&[Operation::new(entry.kind.number, id, None, entry.encode(), None)]));
+    let state = || province.write_blocking(|l| l.write_statements()).unwrap();
+    assert_eq!(state(), 1);
+    let mut revocation = record("revocation", &[("union", "320922"), ("revoked_on", "2025-03-05"), ("reason", "遗失")]);
+    revocation.set("device", Value::Bytes(forger.feed.device.to_vec()));
+    city.write_blocking(move |l| l.write_entry(&revocation)).unwrap();
+    batches(&city).iter().flatten().for_each(|batch| give(&province, batch));
+    assert_eq!(state(), 1, "the nation would go on counting what counts no more");
+    assert_eq!(state(), 0);
 }

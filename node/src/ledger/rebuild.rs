@@ -52,6 +52,8 @@ impl Ledger {
         self.stale = false;
         self.save_rows()?;
         self.save_documents()?;
+        // In a new file the keys came with this: what they open is indexed now.
+        self.take_keys()?;
         self.total()?;
         self.owe_again()
     }
@@ -80,8 +82,14 @@ impl Ledger {
         self.touched.clear();
     }
 
-    /// Statements are owed only where the latest one says something else than the totals.
+    /// Statements are owed only where the latest one says something else than the totals: also of months of which nothing
+    /// counts any more.
     fn owe_again(&mut self) -> Result<()> {
+        if self.me.union.level() == Level::Province {
+            for (union, month) in rollups::stated(&self.conn)? {
+                rollups::add_due(&self.conn, union, month)?;
+            }
+        }
         for (union, month) in rollups::due(&self.conn)? {
             if self.statement_holds(union, month)? {
                 rollups::clear_due(&self.conn, union, month)?;
