@@ -255,7 +255,7 @@ impl Home {
         }
     }
 
-    /// The root of this home's network; `NotJoined` before it has one.
+    /// The root of this home's network; `NotJoined` before it has one, and where it has to join again.
     pub fn root(&self) -> Result<Root, IdentityError> {
         Ok(Root {
             network: self.config.network.clone(),
@@ -279,7 +279,8 @@ impl Home {
         }
         let root = grant.root()?;
         let known = self.fingerprint()?.or(token.map(|t| t.root));
-        if known.is_some_and(|known| known != root.fingerprint()) {
+        let other = self.config.root.is_some_and(|device| device != root.device);
+        if other || known.is_some_and(|known| known != root.fingerprint()) {
             return Err(IdentityError::OtherRoot);
         }
         let parent_union = UnionNumber::try_from(grant.parent_union).map_err(|_| broken("grant", "parent_union"))?;

@@ -14,10 +14,8 @@ impl Home {
             return Ok(false);
         }
         let root = self.config.hub && self.config.union.parent().is_none() && self.config.parent.is_none();
+        // The root's device stays the same: what its word admits goes on counting meanwhile.
         self.config.parent = None;
-        if !root {
-            self.config.root = None;
-        }
         self.save()?;
         for name in ["tls.pem", "authority.pem", "root.pem"] {
             let path = self.dir.join("certs").join(name);
