@@ -174,7 +174,7 @@ pub fn remove(conn: &Connection, no: i64, id: &FeedId) -> Result<()> {
     }
     conn.execute("DELETE FROM claim WHERE by_feed = ?1 OR feed = ?1", [id.as_bytes()])?;
     conn.execute("DELETE FROM feed WHERE no = ?1", [no])?;
-    Ok(())
+    tables::leave(conn)
 }
 
 /// Writes the columns that say what the header says, as this version reads it.
@@ -202,6 +202,7 @@ pub fn add(conn: &Connection, feed: &Feed, own: bool, via: Option<UnionNumber>) 
         via.map(i64::from),
     ))?;
     let no = conn.last_insert_rowid();
+    tables::place(conn, feed.union)?;
     Ok(FeedRow { no, own, via, ..unwritten(feed.clone()) })
 }
 
@@ -274,10 +275,11 @@ pub fn shared(conn: &Connection, a: UnionNumber, b: UnionNumber) -> Result<Vec<F
     let lower = if a.contains(b) { b } else { a };
     let sql = format!(
         r#"SELECT {COLUMNS} FROM feed WHERE "union" IN (
-            SELECT code FROM below WHERE above = ?1 UNION SELECT above FROM below WHERE code = ?1) ORDER BY id"#
+            SELECT code FROM below WHERE above = ?1 UNION SELECT above FROM below WHERE code = ?2) ORDER BY id"#
     );
     let mut statement = conn.prepare_cached(&sql)?;
-    let feeds = statement.query_map([i64::from(lower)], row)?.map(|r| r?);
+    // Those above a union that has no feed yet are found by the one that gave its number.
+    let feeds = statement.query_map((i64::from(lower), i64::from(lower.giver())), row)?.map(|r| r?);
     feeds.filter(|f| f.as_ref().map_or(true, |f| is_shared(f, a, b))).collect()
 }
 

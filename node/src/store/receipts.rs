@@ -61,11 +61,12 @@ pub fn all(conn: &Connection) -> Result<Vec<Receipt>> {
 pub fn around(conn: &Connection, union: UnionNumber) -> Result<Vec<Receipt>> {
     let sql = format!(
         r#"SELECT {COLUMNS} JOIN feed f ON f.id = r.feed
-        WHERE f."union" IN (SELECT code FROM below WHERE above = ?1 UNION SELECT above FROM below WHERE code = ?1)
+        WHERE f."union" IN (SELECT code FROM below WHERE above = ?1 UNION SELECT above FROM below WHERE code = ?2)
         ORDER BY r.feed, r."union""#
     );
     let mut statement = conn.prepare_cached(&sql)?;
-    Ok(statement.query_map([i64::from(union)], receipt)?.collect::<rusqlite::Result<_>>()?)
+    let row = (i64::from(union), i64::from(union.giver()));
+    Ok(statement.query_map(row, receipt)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// All receipts for one feed, in the order of union.
