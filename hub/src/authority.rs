@@ -253,7 +253,7 @@ fn same(enrolled: &Enrolled, said: &Attestation) -> bool {
 /// Why a machine may not be enrolled here, if so: its device was shut out, here or anywhere, or its TLS key is
 /// another's, who would be taken for it.
 fn may_not(conn: &Connection, me: UnionNumber, said: &Attestation) -> StoreResult<Option<Reason>> {
-    if trust::revoked(conn, &said.device, said.union)? || trust::revoked_anywhere(conn, &said.device)? {
+    if trust::revoked(conn, &said.device, said.union)? || trust::revoked_anywhere(conn, &said.device, me)? {
         return Ok(Some(Reason::Device));
     }
     Ok(trust::key_of_another(conn, &said.tls_key, &said.device, me)?.then_some(Reason::Key))

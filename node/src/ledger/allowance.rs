@@ -103,7 +103,16 @@ impl Allowances {
 
     /// Notes what a batch has cost.
     pub fn spend(&mut self, writer: DeviceId, from: DeviceId, cost: Cost, now: i64) {
-        for (mut whose, times) in Allowances::whose(writer, from) {
+        self.owe(Allowances::whose(writer, from), cost, now);
+    }
+
+    /// What somebody else's batch has cost that was here already: only whoever hands it on again owes for it.
+    pub fn spend_again(&mut self, from: DeviceId, cost: Cost, now: i64) {
+        self.owe([(Whose::Relay(from), BRANCH)].into_iter(), cost, now);
+    }
+
+    fn owe(&mut self, all: impl Iterator<Item = (Whose, u64)>, cost: Cost, now: i64) {
+        for (mut whose, times) in all {
             if !self.debts.contains_key(&whose) && self.debts.len() >= MOST {
                 self.forget_paid(now);
                 if self.debts.len() >= MOST {

@@ -83,6 +83,7 @@ impl Ledger {
             return Ok(Intake::Later { seconds });
         }
         let before = self.cost;
+        let size = self.size_of(&batch.feed)?;
         let intake = self.take_in_now(batch)?;
         let cost = Cost {
             // Also of what is stored and not judged yet.
@@ -91,10 +92,22 @@ impl Ledger {
             rows: self.cost.rows - before.rows,
             document_bytes: self.cost.document_bytes - before.document_bytes,
         };
-        // Nobody pays for what others hand over in their name.
-        let writer = if matches!(intake, Intake::Taken { .. }) { writer } else { from.device };
-        self.allowances.spend(writer, from.device, cost, now);
+        // Nobody pays for what others hand over in their name, nor for what they hand over once more.
+        match intake {
+            Intake::Taken { .. } if writer != from.device && self.size_of(&batch.feed)? <= size => {
+                self.allowances.spend_again(from.device, cost, now);
+            }
+            Intake::Taken { .. } => self.allowances.spend(writer, from.device, cost, now),
+            _ => self.allowances.spend(from.device, from.device, cost, now),
+        }
         Ok(intake)
+    }
+
+    fn size_of(&mut self, feed: &FeedId) -> Result<u64> {
+        match self.feed_by_id(feed)? {
+            Some(no) => Ok(self.feed(no)?.size()),
+            None => Ok(0),
+        }
     }
 
     fn take_in_now(&mut self, batch: &Incoming) -> Result<Intake> {

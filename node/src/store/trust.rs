@@ -146,11 +146,13 @@ fn with_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<Vec
 }
 
 /// Whether any union that enrolled this device has revoked it, as far as is known here: one that was shut out of the
-/// network somewhere does not join elsewhere.
-pub fn revoked_anywhere(conn: &Connection, device: &DeviceId) -> Result<bool> {
-    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM revocation r JOIN enrolment e ON e.device = r.device
-        AND e.owner = r.owner WHERE r.device = ?1)";
-    Ok(conn.prepare_cached(SQL)?.query_row([device.as_bytes()], |r| r.get(0))?)
+/// network somewhere does not join elsewhere. It counts where the device itself asked to be let in there, or where `me`
+/// says so: any hub can write an enrolment without an attestation about anybody's machine, and then revoke it.
+pub fn revoked_anywhere(conn: &Connection, device: &DeviceId, me: UnionNumber) -> Result<bool> {
+    const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM revocation r JOIN enrolment e ON e.device = r.device
+        AND e.owner = r.owner AND e."union" = r."union"
+        WHERE r.device = ?1 AND (e.attestation IS NOT NULL OR e.owner = ?2))"#;
+    Ok(conn.prepare_cached(SQL)?.query_row((device.as_bytes(), i64::from(me)), |r| r.get(0))?)
 }
 
 /// How many devices `owner` has enrolled for a union since a day.

@@ -1,0 +1,88 @@
+//! What somebody does in another machine's name takes nothing from that machine.
+
+use huiliu_node::{
+    ledger::{Incoming, Intake, Outcome},
+    store::{evidence::Neighbour, trust},
+};
+use huiliu_proto::{
+    feed::Scope,
+    id::DeviceId,
+    kind::{Reach, kind},
+    operation::Operation,
+    record::Record,
+    signed::SigningKey,
+    union::UnionNumber,
+    value::Value,
+};
+use huiliu_tests::{
+    chain::{Chain, Place},
+    forger::{Forger, attested},
+    relay::take,
+};
+
+fn county() -> UnionNumber {
+    "320922".parse().unwrap()
+}
+
+fn writes(place: &Place, record: Record) {
+    let outcome = place.store.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
+    assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
+}
+
+fn revocation(device: DeviceId) -> Record {
+    let mut record = Record::new(kind("revocation").unwrap());
+    record.set("device", Value::Bytes(device.to_vec()));
+    record.set("union", Value::Int(i64::from(county())));
+    record.set("revoked_on", Value::Int(20_454));
+    record.set("reason", Value::Text("丢失".into()));
+    record
+}
+
+/// A city's hub enrols its own province's hub for a county, as protocol 1 did it, and revokes it.
+#[test]
+fn nobody_is_shut_out_by_an_enrolment_it_did_not_ask_for() {
+    let chain = Chain::new(93);
+    let victim = chain.province.device();
+    let mut enrolment = Record::new(kind("enrolment").unwrap());
+    enrolment.set("union", Value::Int(i64::from(county())));
+    enrolment.set("device", Value::Bytes(victim.to_vec()));
+    enrolment.set("from_on", Value::Int(20_000));
+    enrolment.set("seal_key", Value::Bytes(vec![7; 32]));
+    enrolment.set("tls_key_hash", Value::Bytes(vec![8; 32]));
+    writes(&chain.city, enrolment);
+    writes(&chain.city, revocation(victim));
+    // One that did ask to be let in there is known everywhere to be shut out.
+    let lost = SigningKey::from_seed(&[9; 32]);
+    writes(&chain.city, attested(&lost, county(), false));
+    writes(&chain.city, revocation(lost.device()));
+    chain.settle().unwrap();
+    let shut_out = |place: &Place, device: DeviceId| {
+        let me = place.machine.union();
+        place.store.read(|conn| trust::revoked_anywhere(conn, &device, me)).unwrap()
+    };
+    assert!(!shut_out(&chain.nation, victim), "its own hub has not said so");
+    assert!(shut_out(&chain.nation, lost.device()));
+    assert!(shut_out(&chain.city, victim), "a hub holds to its own word");
+}
+
+/// A second machine of the county hands on what the first wrote, again and again.
+#[test]
+fn nobody_pays_for_what_others_hand_over_once_more() {
+    let chain = Chain::new(94);
+    let mut forger = Forger::new(&chain.county.machine, Scope::Own(Reach::Province));
+    let number = kind("work_entry").unwrap().number;
+    let run: Vec<Operation> = (0..4096).map(|_| Operation::new(number, forger.id(), None, vec![1], None)).collect();
+    let by = |device: DeviceId| Some(Neighbour { union: county(), device });
+    let (first, mut next) = (forger.say(&run), forger.say(&run[..1]));
+    let once_more = Incoming { from: by(DeviceId([5; 32])), ..first.clone() };
+    assert!(matches!(
+        take(&chain.city.store, Incoming { from: by(chain.county.device()), ..first }),
+        Intake::Taken { .. }
+    ));
+    for _ in 0..800 {
+        assert!(matches!(take(&chain.city.store, once_more.clone()), Intake::Taken { .. }));
+    }
+    next.from = by(chain.county.device());
+    let intake = take(&chain.city.store, next);
+    assert!(matches!(intake, Intake::Taken { .. }), "{intake:?}");
+}
