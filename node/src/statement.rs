@@ -15,7 +15,7 @@ use crate::{
     rollup,
     store::{
         Result, StoreError, feeds,
-        rollups::{self, CARRY, Figure, Stated},
+        rollups::{self, CARRY, Figure, MOST_CARRIED, Stated},
     },
 };
 
@@ -114,11 +114,12 @@ impl Ledger {
 /// A figure as it is stated; a part that is nought is left out.
 fn line(measure: u32, stated: Stated) -> Vec<Option<Value>> {
     let some = |n: i128| i64::try_from(n).ok().filter(|n| *n != 0).map(Value::Int);
-    let value = Value::Int(stated.own.rem_euclid(CARRY) as i64);
+    let (value, carried) = (Value::Int(stated.own.rem_euclid(CARRY) as i64), stated.own.div_euclid(CARRY));
     // Most figures are small, also those below nought: only what does not fit is carried.
     let (value, carry) = match i64::try_from(stated.own) {
-        Ok(n) if i128::from(n.unsigned_abs()) < CARRY => (Value::Int(n), None),
-        _ => (value, some(stated.own.div_euclid(CARRY))),
+        Ok(n) if i128::from(n.unsigned_abs()) < CARRY => (Some(Value::Int(n)), None),
+        _ if carried.unsigned_abs() > u128::from(MOST_CARRIED) => (None, None),
+        _ => (Some(value), some(carried)),
     };
-    vec![Some(Value::Int(i64::from(measure))), Some(value), carry, some(stated.shared)]
+    vec![Some(Value::Int(i64::from(measure))), value, carry, some(stated.shared)]
 }

@@ -96,6 +96,36 @@ fn figures_beyond_any_word_are_kept_exactly_and_stop_nobody() {
     oracle::verifies(world.machine(CITY), &city).unwrap();
 }
 
+/// A provincial hub may state what it likes of its unions: the nation's sums take it, and those of others go on.
+#[test]
+fn statements_of_a_lying_province_cannot_overflow_the_nation() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let nation = world.machine("hub-100000").store(Threads::Inline);
+    let (kind, measure) = (kind("statement").unwrap(), rollup::WORKERS_HELPED);
+    let mut liar = Forger::new(world.machine("hub-320000"), Scope::Own(Reach::Nation));
+    let state = |liar: &mut Forger, union: i64, carry: i64| {
+        let mut record = Record::new(kind);
+        for (field, value) in [("union", union), ("month", 24_300), ("revision", 1)] {
+            record.set(field, Value::Int(value));
+        }
+        let figure = [i64::from(measure), 7, carry].map(|n| Some(Value::Int(n)));
+        record.set("figures", Value::Lines(vec![[&figure[..], &[None]].concat()]));
+        record.set("feeds", Value::Int(0));
+        record.set("digest", Value::Bytes(vec![0; 32]));
+        Operation::new(kind.number, liar.id(), None, record.encode(), None)
+    };
+    let most = i64::try_from(rollups::MOST_CARRIED).unwrap();
+    let beyond = [320_900, 320_921].map(|union| state(&mut liar, union, 4_398_046_511_104));
+    let within = [320_922, 320_923, 320_924].map(|union| state(&mut liar, union, most));
+    for operation in beyond.into_iter().chain(within) {
+        let batch = liar.say(&[operation]);
+        assert!(matches!(take(&nation, batch), Intake::Taken { .. }));
+    }
+    assert_eq!(reasons(&nation), [(0, "rule".to_owned()), (1, "rule".to_owned())]);
+    assert_eq!(total(&nation, "100000", measure), 3 * (i128::from(most) * rollups::CARRY + 7));
+}
+
 #[test]
 fn what_cannot_be_applied_is_set_aside_and_the_rest_goes_on() {
     let dir = tempfile::tempdir().unwrap();

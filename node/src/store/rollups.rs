@@ -183,6 +183,9 @@ pub struct Stated {
 /// What `StatementFigure.carry` counts in.
 pub const CARRY: i128 = 1 << 53;
 
+/// As `statement.proto` bounds it: below 2^67 a figure, so that no sum of statements is too large for its two words.
+pub const MOST_CARRIED: u64 = 16_384;
+
 /// Figures of the latest statement about a union and month; with `not`, of the latest but that one.
 pub fn statement(
     conn: &Connection,
