@@ -145,7 +145,7 @@ impl Desk {
     pub fn leave_protocol_1(&self, home: &mut Home) -> Result<()> {
         if home.leave_protocol_1(&self.clock, &self.dice)? {
             self.note(self.pick(
-                "本机数据来自旧版本：已换用新的连接证书，原有记录全部保留。本机及下级须用新的加入码重新加入（join）。",
+                "本机数据来自旧版本：已换用新的连接证书，原有记录全部保留。本机及下级须用新的令牌重新加入（join）。",
                 "this home is of an earlier version: it has new TLS keys now, and all its records. This machine, and \
                  everybody below it, joins again with a new token (`join`).",
             ));
