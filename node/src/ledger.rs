@@ -170,6 +170,8 @@ pub struct Ledger {
     compared: HashMap<i64, u64>,
     /// Feeds that a level above orders to be deleted.
     purging: BTreeSet<FeedId>,
+    /// How many feeds each neighbour has handed over, where it was counted.
+    through: Option<HashMap<UnionNumber, u64>>,
 }
 
 impl Ledger {
@@ -216,6 +218,7 @@ impl Ledger {
             others: HashMap::new(),
             compared: HashMap::new(),
             purging: BTreeSet::new(),
+            through: None,
         };
         changes::watch(&ledger.conn)?;
         ledger.prepare(progress)?;
@@ -298,6 +301,7 @@ impl Ledger {
         self.others.clear();
         self.compared.clear();
         self.purging.clear();
+        self.through = None;
         self.moving = false;
     }
 

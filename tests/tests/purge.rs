@@ -5,7 +5,7 @@ use huiliu_hub::purge::{self, PurgeError};
 use huiliu_node::{
     identity::Role,
     ledger::{Incoming, Intake},
-    store::{evidence::Neighbour, feeds},
+    store::{StoreError, evidence::Neighbour, feeds},
 };
 use huiliu_proto::{
     feed::{Feed, Newer, Scope},
@@ -279,4 +279,34 @@ fn what_a_newer_version_wrote_is_kept_and_goes_up_and_nobody_is_called_a_forger(
         })
         .unwrap();
     chain.settle().unwrap();
+}
+
+/// A hub that enrols without end cannot make the list of what two levels above it share too long to be told.
+#[test]
+fn through_one_neighbour_come_so_many_feeds_and_no_more() {
+    let chain = Chain::new(69);
+    let mut known = Forger::new(&chain.county.machine, Scope::Own(Reach::Nation));
+    let operations = [0, 1].map(|n| line(&mut known, vec![n]));
+    assert!(matches!(take(&chain.city.store, handed(&chain, known.say(&operations[..1]))), Intake::Taken { .. }));
+    // As many as there may be, of whatever union.
+    let fill = r#"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8192)
+        INSERT INTO feed (id, header, "union", device, own, size, edge, packed, applied, scope, via)
+        SELECT randomblob(16), header, 320924, randomblob(32), 0, size, edge, packed, 1, scope, via
+        FROM n JOIN feed ON id = ?1"#;
+    let id = known.feed.id;
+    chain.city.store.write_blocking(move |ledger| Ok(ledger.conn().execute(fill, [id.as_bytes()])?)).unwrap();
+    // What the writer remembers is read anew after a job that failed.
+    let failed: Result<(), StoreError> = chain.city.store.write_blocking(|_| Err(StoreError::Refused("".into())));
+    assert!(failed.is_err());
+    let mut further = Forger::again(&known, union("320922"), 78);
+    let operation = line(&mut further, vec![1]);
+    let batch = further.say(&[operation]);
+    assert_eq!(refusal(take(&chain.city.store, handed(&chain, batch))), Some(Refusal::Room));
+    // What has begun goes on, and others begin.
+    assert!(matches!(take(&chain.city.store, handed(&chain, known.say(&operations[1..]))), Intake::Taken { .. }));
+    let mut other = Forger::stranger(88, union("320923"), Scope::Own(Reach::Nation));
+    let operation = line(&mut other, vec![1]);
+    let from = Some(Neighbour { union: union("320923"), device: other.device() });
+    let batch = Incoming { from, ..other.say(&[operation]) };
+    assert!(matches!(take(&chain.city.store, batch), Intake::Taken { .. }));
 }

@@ -234,6 +234,7 @@ impl Ledger {
             None => {
                 self.look_back(&row.feed, own, batch.from)?;
                 let row = feeds::add(&self.conn, &row.feed, own, Ledger::via(batch))?;
+                self.note_through(row.via);
                 self.remember(row)
             }
         };

@@ -5,7 +5,12 @@
 //! every disk in the country with feeds that no enrolment will ever admit. So they go upwards only, within bounds. What
 //! does not fit is refused, and taken in a later exchange: nothing is lost by it.
 
-use huiliu_proto::{feed::Feed, id::FeedId, union::UnionNumber, v1::Refusal};
+use huiliu_proto::{
+    feed::Feed,
+    id::FeedId,
+    union::{Level, UnionNumber},
+    v1::Refusal,
+};
 
 use super::{Incoming, Intake, Ledger, intake::refused};
 use crate::store::{Result, feeds, trust};
@@ -19,6 +24,12 @@ const MOST_OF_SCOPE: u64 = 64;
 const MOST_OF_DEVICE: u64 = 4096;
 /// Feeds in which a union's own devices say their own.
 const MOST_OF_UNION: u64 = 4000;
+/// Feeds that came through one neighbour. A hub can enrol machines without end, for unions without end; but what two ends
+/// tell each other of at the beginning of an exchange is at most 64 pages of 4,096 feeds, and beyond that the line between
+/// the levels above would never open again. One city, and one county, may use up only a part of that.
+const MOST_THROUGH: u64 = 196_608;
+const MOST_THROUGH_CITY: u64 = 32_768;
+const MOST_THROUGH_COUNTY: u64 = 8_192;
 
 impl Ledger {
     /// Why there is no room for a batch, where there is none. One of a feed that is admitted finds room always; a feed that
@@ -29,6 +40,9 @@ impl Ledger {
             let begun = feeds::begun(&self.conn, feed)?;
             if begun.of_scope >= MOST_OF_SCOPE || begun.of_device >= MOST_OF_DEVICE || begun.of_union >= MOST_OF_UNION {
                 return full("its device has begun more feeds than one may");
+            }
+            if self.used_up(batch.from.map(|from| from.union))? {
+                return full("more feeds came through that neighbour than one may hand over");
             }
         }
         if self.admitted(feed, own)? {
@@ -49,6 +63,27 @@ impl Ledger {
         Ok(None)
     }
 
+    /// Whether a neighbour has handed over as many feeds as one may; of what is carried by hand a person sees how much it is.
+    fn used_up(&mut self, via: Option<UnionNumber>) -> Result<bool> {
+        let Some(union) = via else { return Ok(false) };
+        let most = match (self.me.union != union && self.me.union.contains(union), self.me.union.level()) {
+            (false, _) | (true, Level::Nation) => MOST_THROUGH,
+            (true, Level::Province) => MOST_THROUGH_CITY,
+            (true, _) => MOST_THROUGH_COUNTY,
+        };
+        if self.through.is_none() {
+            self.through = Some(feeds::through(&self.conn)?);
+        }
+        Ok(self.through.as_ref().and_then(|all| all.get(&union)).is_some_and(|count| *count >= most))
+    }
+
+    /// A feed that is new here was written down.
+    pub(super) fn note_through(&mut self, via: Option<UnionNumber>) {
+        if let (Some(all), Some(union)) = (&mut self.through, via) {
+            *all.entry(union).or_default() += 1;
+        }
+    }
+
     /// Deletes what was ordered to be deleted, where it was never admitted.
     pub(super) fn purge(&mut self) -> Result<()> {
         for id in std::mem::take(&mut self.purging) {
@@ -58,6 +93,7 @@ impl Ledger {
                 continue;
             }
             feeds::remove(&self.conn, no, &id)?;
+            self.through = None;
             self.feeds.remove(&no);
             self.numbers.remove(&id);
             self.touched.remove(&no);

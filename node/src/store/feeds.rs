@@ -1,7 +1,7 @@
 //! Feeds, their segments and trees, on disk.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -156,6 +156,14 @@ pub fn waiting(conn: &Connection, via: Option<UnionNumber>) -> Result<Waiting> {
     let count = |r: &Row<'_>, at| r.get::<_, i64>(at).map(i64::unsigned_abs);
     let read = |r: &Row<'_>| Ok(Waiting { feeds: count(r, 0)?, bytes: count(r, 1)? });
     Ok(conn.prepare_cached(SQL)?.query_row([via.map(i64::from)], read)?)
+}
+
+/// How many feeds each neighbour was the first to hand over.
+pub fn through(conn: &Connection) -> Result<HashMap<UnionNumber, u64>> {
+    const SQL: &str = "SELECT via, count(*) FROM feed WHERE via IS NOT NULL AND own = 0 GROUP BY via";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement.query_map([], |r| Ok((tables::union(r.get(0)?)?, r.get::<_, i64>(1)?.unsigned_abs())))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// How many bytes of a feed are stored.
