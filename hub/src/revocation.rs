@@ -41,7 +41,10 @@ pub enum RevocationError {
 /// What revoking a device would do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
+    /// For which the device was enrolled last.
     pub union: UnionNumber,
+    /// All for which it is enrolled here and may still write: it is revoked for each.
+    pub unions: Vec<UnionNumber>,
     pub device: DeviceId,
     pub hub: bool,
     /// Its feeds that are named, and how many operations of each go on counting.
@@ -88,10 +91,18 @@ pub fn plan(
     if devices.len() > 1 {
         return Err(RevocationError::Ambiguous(devices));
     }
-    let enrolled = found.pop().ok_or(RevocationError::Unknown)?;
-    if trust::revoked(conn, &enrolled.device, enrolled.union)? {
-        return Err(RevocationError::Already);
+    if found.is_empty() {
+        return Err(RevocationError::Unknown);
     }
+    let mut live = BTreeSet::new();
+    for (union, device) in unions.iter().flat_map(|union| devices.first().map(|device| (*union, device))) {
+        if !trust::revoked(conn, device, union)? {
+            live.insert(union);
+        }
+    }
+    let unions = live;
+    found.retain(|e| unions.contains(&e.union));
+    let enrolled = found.pop().ok_or(RevocationError::Already)?;
     let mut named = vec![];
     let mut unnamed = Unnamed::default();
     let mut leave_out = |row: &FeedRow, stays: u64| {
@@ -116,7 +127,9 @@ pub fn plan(
         named.drain(MOST_FEEDS..).for_each(|(row, stays)| leave_out(&row, stays));
     }
     let invited = invited(conn, union, &enrolled.device)?;
-    Ok(Plan { union: enrolled.union, device: enrolled.device, hub: enrolled.hub, feeds: named, unnamed, invited })
+    let unions = unions.into_iter().collect();
+    let Enrolled { union, device, hub, .. } = enrolled;
+    Ok(Plan { union, unions, device, hub, feeds: named, unnamed, invited })
 }
 
 /// Those that came with a device's tokens, with theirs, and so on, and are not revoked; the oldest first.
@@ -145,23 +158,26 @@ fn invited(conn: &Connection, by: UnionNumber, device: &DeviceId) -> Result<Vec<
     Ok(live)
 }
 
-/// Writes the revocation. From its commit on the device's connections are cut.
+/// Writes the revocation, one for each union. From its commit on the device's connections are cut.
 pub fn revoke(ledger: &mut Ledger, plan: &Plan, reason: &str) -> Result<std::result::Result<(), Vec<Refusal>>> {
     let kind = kind("revocation").ok_or(StoreError::Damaged("the kind of revocations is not declared"))?;
-    let mut record = Record::new(kind);
-    record.set("union", Value::Int(i64::from(plan.union)));
-    record.set("device", Value::Bytes(plan.device.to_vec()));
-    record.set("revoked_on", Value::Int(clock::day(ledger.now()).0.into()));
-    record.set("reason", Value::Text(reason.to_owned()));
     let line = |(row, size): &(FeedRow, u64)| {
         let size = i64::try_from(*size).unwrap_or(i64::MAX);
         vec![Some(Value::Bytes(row.feed.id.to_vec())), Some(Value::Int(size))]
     };
-    if !plan.feeds.is_empty() {
-        record.set("last", Value::Lines(plan.feeds.iter().map(line).collect()));
+    for union in &plan.unions {
+        let mut record = Record::new(kind);
+        record.set("union", Value::Int(i64::from(*union)));
+        record.set("device", Value::Bytes(plan.device.to_vec()));
+        record.set("revoked_on", Value::Int(clock::day(ledger.now()).0.into()));
+        record.set("reason", Value::Text(reason.to_owned()));
+        let last: Vec<_> = plan.feeds.iter().filter(|(row, _)| row.feed.union == *union).map(line).collect();
+        if !last.is_empty() {
+            record.set("last", Value::Lines(last));
+        }
+        if let Outcome::Refused(refusals) = ledger.write_entry(&record)? {
+            return Ok(Err(refusals));
+        }
     }
-    Ok(match ledger.write_entry(&record)? {
-        Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(()),
-        Outcome::Refused(refusals) => Err(refusals),
-    })
+    Ok(Ok(()))
 }

@@ -1,5 +1,6 @@
 //! What somebody does in another machine's name takes nothing from that machine.
 
+use huiliu_hub::revocation::{self, RevocationError};
 use huiliu_node::{
     ledger::{Incoming, Intake, Outcome},
     store::{evidence::Neighbour, trust},
@@ -63,6 +64,26 @@ fn nobody_is_shut_out_by_an_enrolment_it_did_not_ask_for() {
     assert!(!shut_out(&chain.nation, victim), "its own hub has not said so");
     assert!(shut_out(&chain.nation, lost.device()));
     assert!(shut_out(&chain.city, victim), "a hub holds to its own word");
+}
+
+/// One device that was let in for two unions of the city is shut out of both.
+#[test]
+fn a_device_of_two_unions_is_revoked_for_both() {
+    let chain = Chain::new(95);
+    let key = SigningKey::from_seed(&[9; 32]);
+    let both: [UnionNumber; 2] = ["320922", "320900-003"].map(|union| union.parse().unwrap());
+    for union in both {
+        writes(&chain.city, attested(&key, union, false));
+    }
+    let me = chain.city.machine.union();
+    let digits = key.device().to_string();
+    let plan = || chain.city.store.read(|conn| Ok(revocation::plan(conn, me, &digits, None))).unwrap();
+    let shut_out = plan().unwrap();
+    chain.city.store.write_blocking(move |ledger| revocation::revoke(ledger, &shut_out, "丢失")).unwrap().unwrap();
+    for union in both {
+        assert!(chain.city.store.read(|conn| trust::revoked(conn, &key.device(), union)).unwrap(), "{union}");
+    }
+    assert!(matches!(plan(), Err(RevocationError::Already)));
 }
 
 /// A second machine of the county hands on what the first wrote, again and again.

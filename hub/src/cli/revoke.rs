@@ -144,7 +144,8 @@ fn preview(desk: &Desk, plan: &Plan) -> String {
         ]);
     }
     let role = if plan.hub { desk.pick("枢纽", "hub") } else { desk.pick("节点", "node") };
-    let heading = format!("{}（{}）{role} {}", plan.union.union_name(), plan.union, plan.device);
+    let unions: Vec<String> = plan.unions.iter().map(|union| format!("{}（{union}）", union.union_name())).collect();
+    let heading = format!("{}{role} {}", unions.join("、"), plan.device);
     let rest = desk.pick(
         "此后到达的内容留存、转报、不计入；确属本单位所填的可用 quarantine release 放行",
         "what comes later is kept, relayed and not counted; `quarantine release` lets count what is the union's own after all",
