@@ -70,7 +70,7 @@ impl Ledger {
         let mut said = rollups::statement(self.conn(), union, month, None)?;
         let mut now = self.figures(union, month)?;
         said.retain(|_, value| *value != Stated::default());
-        now.retain(|_, value| *value != Stated::default());
+        now.retain(|_, value| *value != Stated::default() && sayable(value.own));
         Ok(said == now)
     }
 
@@ -111,6 +111,11 @@ impl Ledger {
     }
 }
 
+/// Whether a figure fits into a statement.
+fn sayable(own: i128) -> bool {
+    own.div_euclid(CARRY).unsigned_abs() <= u128::from(MOST_CARRIED)
+}
+
 /// A figure as it is stated; a part that is nought is left out.
 fn line(measure: u32, stated: Stated) -> Vec<Option<Value>> {
     let some = |n: i128| i64::try_from(n).ok().filter(|n| *n != 0).map(Value::Int);
@@ -118,8 +123,26 @@ fn line(measure: u32, stated: Stated) -> Vec<Option<Value>> {
     // Most figures are small, also those below nought: only what does not fit is carried.
     let (value, carry) = match i64::try_from(stated.own) {
         Ok(n) if i128::from(n.unsigned_abs()) < CARRY => (Some(Value::Int(n)), None),
-        _ if carried.unsigned_abs() > u128::from(MOST_CARRIED) => (None, None),
+        _ if !sayable(stated.own) => (None, None),
         _ => (Some(value), some(carried)),
     };
     vec![Some(Value::Int(i64::from(measure))), value, carry, some(stated.shared)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_to_be_stated_is_not_known() {
+        let most = (i128::from(MOST_CARRIED) + 1) * CARRY - 1;
+        let said = |own| line(1, Stated { own, shared: 0 })[1..3].to_vec();
+        assert_eq!(said(most), [Some(Value::Int((CARRY - 1) as i64)), Some(Value::Int(MOST_CARRIED as i64))]);
+        assert_eq!(
+            said(-i128::from(MOST_CARRIED) * CARRY),
+            [Some(Value::Int(0)), Some(Value::Int(-(MOST_CARRIED as i64)))]
+        );
+        assert_eq!(said(most + 1), [None, None]);
+        assert_eq!(said(7), [Some(Value::Int(7)), None]);
+    }
 }
