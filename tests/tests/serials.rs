@@ -65,3 +65,15 @@ fn what_a_union_of_no_directory_writes_goes_up_and_what_is_said_to_it_comes_down
     let by = |of: &str| signed.iter().filter(|r| r.union == of.parse().unwrap()).count();
     assert!(by("320900") > 0 && by("320000") > 0, "{signed:?}");
 }
+
+/// A feed of a union that nobody admitted makes no county a union with a level below it, of which checks ask other things.
+#[test]
+fn checks_ask_the_directory_who_has_a_level_below() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../node/src/check");
+    let all = std::fs::read_dir(dir).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let asks: Vec<String> = all
+        .flat_map(|sql| sql.lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|l| l.contains("region c "))
+        .collect();
+    assert!(asks.len() >= 5 && asks.iter().all(|line| line.contains("c.code < 1000000")), "{asks:#?}");
+}

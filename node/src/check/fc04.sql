@@ -21,7 +21,7 @@
 WITH RECURSIVE
 middle AS MATERIALIZED (
     SELECT u.code FROM region u
-    WHERE u.parent = :self AND EXISTS (SELECT 1 FROM region c WHERE c.parent = u.code)
+    WHERE u.parent = :self AND EXISTS (SELECT 1 FROM region c WHERE c.parent = u.code AND c.code < 1000000)
 ),
 -- A programme that was replaced goes on under its first record.
 lineage AS MATERIALIZED (

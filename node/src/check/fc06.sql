@@ -31,7 +31,7 @@ answered AS MATERIALIZED (
                      ORDER BY v.record DESC LIMIT 1), 0) AS answer
     FROM filing f
     JOIN region u ON u.code = f.owner
-    WHERE (u.parent = :self OR (u.code = :self AND NOT EXISTS (SELECT 1 FROM region c WHERE c.parent = :self)))
+    WHERE (u.parent = :self OR (u.code = :self AND NOT EXISTS (SELECT 1 FROM region c WHERE c.parent = :self AND c.code < 1000000)))
       AND f.type <> 5
 ),
 -- Neither sent back (2) nor superseded by one that was not. Of yearly filings (2), the last of the year holds; any

@@ -26,7 +26,7 @@ service AS MATERIALIZED (
     FROM engagement e
     JOIN region u ON u.code = e.owner
     JOIN mediator m ON m.record = e.mediator
-    WHERE (u.parent = :self OR (u.code = :self AND NOT EXISTS (SELECT 1 FROM region c WHERE c.parent = :self)))
+    WHERE (u.parent = :self OR (u.code = :self AND NOT EXISTS (SELECT 1 FROM region c WHERE c.parent = :self AND c.code < 1000000)))
       AND e.employment = 1 AND e.state IN (7, 9) AND m.born IS NOT NULL
       AND (:direct_only = 0 OR e.channel = 1)
 ),

@@ -57,7 +57,7 @@ verdict AS MATERIALIZED (
     HAVING count(*) > 1 AND sum(amount) > total
        AND (count(DISTINCT branch) > 1
             OR (count(DISTINCT owner) = 1 AND min(owner) = min(branch)
-                AND (min(owner) <> :self OR NOT EXISTS (SELECT 1 FROM region c WHERE c.parent = :self))))
+                AND (min(owner) <> :self OR NOT EXISTS (SELECT 1 FROM region c WHERE c.parent = :self AND c.code < 1000000))))
 ),
 -- Addressed to the union whose line first took the sum past the total, so that lines that come later leave the case
 -- where it is; never to this union itself while another charged it too.

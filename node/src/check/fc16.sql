@@ -22,7 +22,7 @@
 WITH RECURSIVE
 spender AS MATERIALIZED (
     SELECT u.code FROM region u
-    WHERE u.parent = :self OR (u.code = :self AND NOT EXISTS (SELECT 1 FROM region c WHERE c.parent = :self))
+    WHERE u.parent = :self OR (u.code = :self AND NOT EXISTS (SELECT 1 FROM region c WHERE c.parent = :self AND c.code < 1000000))
 ),
 -- A programme is of one year; the fund is what its publisher calls by one code, through replacements and years.
 lineage AS MATERIALIZED (

@@ -27,7 +27,9 @@ pub fn fill(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Puts a union that is not in the directory into the tree, where a feed of it comes to be known.
+/// Puts a union that is not in the directory into the tree, where a feed of it comes to be known; also one that nobody has
+/// admitted, so nothing may follow from its being there. Whether a union has a level below it is asked of the directory
+/// alone.
 pub fn place(conn: &Connection, code: UnionNumber) -> Result<()> {
     if code.serial().is_none() {
         return Ok(());
