@@ -24,6 +24,9 @@ use huiliu_proto::{
 };
 use prost::Message as _;
 
+/// Letters that are read in one go.
+const READ: usize = 4;
+
 /// Operations, a letter each.
 type Letters = Vec<u8>;
 
@@ -418,12 +421,13 @@ impl Talker {
         disk: usize,
         peer: usize,
         calls: bool,
+        stay: bool,
         speaks: std::ops::RangeInclusive<u32>,
     ) -> (Talker, Vec<Frame>) {
         let me = Speaker { network: "test".into(), union: disks[disk].union, device: disks[disk].device };
         let peer = Neighbour { union: disks[peer].union, device: disks[peer].device };
         let frontier = disks[disk].frontier(peer.union);
-        let (exchange, actions) = Exchange::speaking(speaks, me, peer, calls, !calls, frontier);
+        let (exchange, actions) = Exchange::speaking(speaks, me, peer, calls, stay, frontier);
         let (wire, taking, refused) = (VecDeque::new(), VecDeque::new(), BTreeMap::new());
         let mut talker = Talker { disk, peer, exchange, wire, taking, refused, ended: None };
         let frames = talker.act(actions, disks);
@@ -444,7 +448,7 @@ impl Talker {
                 Action::Read { feed, from } => {
                     let letters = disk.feeds.get(&feed).map(|f| f.letters.clone()).unwrap_or_default();
                     let from = (from as usize).min(letters.len());
-                    let segments = letters[from..].iter().enumerate().map(|(n, letter)| SegmentRow {
+                    let segments = letters[from..].iter().take(READ).enumerate().map(|(n, letter)| SegmentRow {
                         first: (from + n) as u64,
                         count: 1,
                         head: head(feed, &letters[..=from + n]),
@@ -501,8 +505,23 @@ impl Line {
         upper: usize,
         protocols: [std::ops::RangeInclusive<u32>; 2],
     ) -> Line {
-        let (mut low, up_frames) = Talker::open(disks, lower, upper, true, protocols[0].clone());
-        let (mut up, down_frames) = Talker::open(disks, upper, lower, false, protocols[1].clone());
+        Line::begin(disks, lower, upper, false, protocols)
+    }
+
+    /// A line that stays, whatever both have.
+    pub fn staying(disks: &mut [Disk], lower: usize, upper: usize) -> Line {
+        Line::begin(disks, lower, upper, true, [SPEAKS, SPEAKS])
+    }
+
+    fn begin(
+        disks: &mut [Disk],
+        lower: usize,
+        upper: usize,
+        stay: bool,
+        protocols: [std::ops::RangeInclusive<u32>; 2],
+    ) -> Line {
+        let (mut low, up_frames) = Talker::open(disks, lower, upper, true, stay, protocols[0].clone());
+        let (mut up, down_frames) = Talker::open(disks, upper, lower, false, true, protocols[1].clone());
         low.wire.extend(down_frames);
         up.wire.extend(up_frames);
         Line { lower: low, upper: up, calls: 1, told: 0, even: false, protocols }
@@ -553,7 +572,7 @@ impl Line {
                 {
                     end.refused.insert(batch.feed, *reason);
                 }
-                Event::Taken { feed: batch.feed, intake }
+                Event::Taken { feed: batch.feed, end: batch.first.saturating_add(batch.count), intake }
             }),
         };
         if let Some(event) = event {

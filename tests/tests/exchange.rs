@@ -2,7 +2,10 @@
 
 use huiliu_node::sync::exchange::{Cause, End};
 use huiliu_proto::v1::Farewell;
-use huiliu_tests::model::{Disk, Line};
+use huiliu_tests::{
+    model::{Disk, Line},
+    people::Dice,
+};
 
 fn pair() -> [Disk; 2] {
     [Disk::new("320922", 101), Disk::new("320900", 1)]
@@ -118,4 +121,66 @@ fn what_is_over_an_allowance_comes_later() {
     line.run(&mut disks, 1);
     assert_eq!((&line.lower.ended, &line.upper.ended), (&Some(End::Done), &Some(End::Done)));
     same(&disks);
+}
+
+/// A line stays while others come and go between the same machines, and both write meanwhile; what was committed is heard
+/// of a little later. A machine that got its own words back over one took it that the other end had all it has itself,
+/// and what was written last was never offered.
+#[test]
+fn a_line_that_stays_brings_what_was_written_beside_others() {
+    for seed in 0..1000 {
+        let mut dice = Dice(seed);
+        let mut disks = pair();
+        disks[0].write(0, b"a");
+        let mut lines = vec![Line::staying(&mut disks, 0, 1)];
+        let mut letters = 1..=250;
+        // A line may be slow, or stand still for a while.
+        let mut held = 0;
+        let mut unheard = [false; 2];
+        for _ in 0..dice.below(400) {
+            match dice.below(20) {
+                0 => {
+                    let some: Vec<u8> = letters.by_ref().take(1 + dice.below(12) as usize).collect();
+                    let disk = dice.below(2) as usize;
+                    disks[disk].write(0, &some);
+                    unheard[disk] = true;
+                }
+                1 if lines.len() < 3 => lines.push(Line::new(&mut disks, 0, 1)),
+                2 => held = dice.below(6) as usize,
+                3 | 4 => hear(dice.below(2) as usize, &mut unheard, &mut disks, &mut lines),
+                _ => {
+                    let line = dice.below(lines.len() as u64) as usize;
+                    if line != held {
+                        happen(&mut dice, line, &mut unheard, &mut disks, &mut lines);
+                    }
+                }
+            }
+            lines.retain(|line| line.lower.ended.is_none() || line.upper.ended.is_none());
+        }
+        loop {
+            (0..2).for_each(|disk| hear(disk, &mut unheard, &mut disks, &mut lines));
+            let Some(line) = lines.iter().position(|line| !line.next(1).is_empty()) else { break };
+            happen(&mut dice, line, &mut unheard, &mut disks, &mut lines);
+        }
+        assert_eq!(lines[0].lower.ended, None, "seed {seed}: it stays");
+        same(&disks);
+    }
+}
+
+/// One of the things that may happen next on a line.
+fn happen(dice: &mut Dice, line: usize, unheard: &mut [bool; 2], disks: &mut [Disk; 2], lines: &mut [Line]) {
+    let next = lines[line].next(1);
+    if next.is_empty() {
+        return;
+    }
+    let before = disks.clone();
+    lines[line].step(*dice.pick(&next), disks);
+    (0..2).for_each(|disk| unheard[disk] |= before[disk] != disks[disk]);
+}
+
+/// Whoever shares a disk that changed hears of it.
+fn hear(disk: usize, unheard: &mut [bool; 2], disks: &mut [Disk; 2], lines: &mut [Line]) {
+    if std::mem::take(&mut unheard[disk]) {
+        lines.iter_mut().for_each(|line| line.notice(disk, disks));
+    }
 }

@@ -59,8 +59,8 @@ pub enum Event {
     Changed(Delta),
     /// Segments that were asked for with `Action::Read`.
     Read { feed: FeedId, segments: Vec<SegmentRow>, head: Option<v1::Signed> },
-    /// A batch that was given with `Action::Take` was dealt with.
-    Taken { feed: FeedId, intake: Intake },
+    /// A batch that was given with `Action::Take` was dealt with; it ended before operation `end`.
+    Taken { feed: FeedId, end: u64, intake: Intake },
     /// Whether the head of `Action::Forked` shows another history, which is wanted from its beginning.
     Forked { wanted: bool },
     /// The time of `Action::Wait` is over.
@@ -344,7 +344,7 @@ impl Exchange {
             // Until both ends know what the other has, what was said in the hello is what is talked about.
             Event::Changed(delta) => self.changed.extend(delta),
             Event::Read { feed, segments, head } => self.have_read(feed, segments, head),
-            Event::Taken { feed, intake } => self.have_taken(feed, intake, &mut actions),
+            Event::Taken { feed, end, intake } => self.have_taken(feed, end, intake, &mut actions),
             Event::Forked { wanted } => {
                 self.asking = self.asking.saturating_sub(1);
                 if wanted {

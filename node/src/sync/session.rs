@@ -42,7 +42,15 @@ const LAST_FRAMES: usize = 64;
 /// Frames that may wait to be sent. Beyond it nothing more is heard, until the other end has read some.
 const MOST_OUTGOING: usize = 256;
 
-type Taking = Pin<Box<dyn Future<Output = Result<Intake>> + Send>>;
+type Answer = Pin<Box<dyn Future<Output = Result<Intake>> + Send>>;
+
+/// A batch that the writer has.
+struct Taking {
+    feed: FeedId,
+    /// The operation after its last.
+    end: u64,
+    answer: Answer,
+}
 
 /// One end of a conversation.
 #[derive(Debug, Clone)]
@@ -136,7 +144,7 @@ struct Session<'a, I> {
     actions: VecDeque<Action>,
     changes: Changes,
     /// Batches given to the writer and not answered yet, in their order: while one is written, the next is read.
-    taking: VecDeque<(FeedId, Taking)>,
+    taking: VecDeque<Taking>,
     /// Batches that are not this session's turn yet.
     waiting: VecDeque<Incoming>,
     turn: Turn,
@@ -305,16 +313,17 @@ where
         while self.taking.len() < share
             && let Some(batch) = self.waiting.pop_front()
         {
-            let (feed, refused) = (batch.feed, Arc::clone(&self.refused));
+            let (feed, end) = (batch.feed, batch.first.saturating_add(batch.count));
+            let refused = Arc::clone(&self.refused);
             let submitted = self.store.submit(move |ledger| work::take_in(ledger, &batch, &refused)).await?;
-            self.taking.push_back((feed, Box::pin(submitted.answer())));
+            self.taking.push_back(Taking { feed, end, answer: Box::pin(submitted.answer()) });
         }
         Ok(())
     }
 
     fn answered(&mut self, intake: Intake) {
-        if let Some((feed, _)) = self.taking.pop_front() {
-            self.step(Event::Taken { feed, intake });
+        if let Some(Taking { feed, end, .. }) = self.taking.pop_front() {
+            self.step(Event::Taken { feed, end, intake });
         }
     }
 
@@ -389,9 +398,9 @@ where
 }
 
 /// Waits for the first answer; may be dropped and called again.
-async fn next(taking: &mut VecDeque<(FeedId, Taking)>) -> Result<Intake> {
+async fn next(taking: &mut VecDeque<Taking>) -> Result<Intake> {
     match taking.front_mut() {
-        Some((_, answer)) => answer.await,
+        Some(taking) => (&mut taking.answer).await,
         None => std::future::pending().await,
     }
 }

@@ -39,11 +39,11 @@ impl Exchange {
         }));
     }
 
-    pub(super) fn have_taken(&mut self, feed: FeedId, intake: Intake, actions: &mut Vec<Action>) {
+    pub(super) fn have_taken(&mut self, feed: FeedId, end: u64, intake: Intake, actions: &mut Vec<Action>) {
         self.taking = self.taking.saturating_sub(1);
         let ack = match intake {
             Intake::Taken { size, receipt } => {
-                self.took(feed, size, actions);
+                self.took(feed, size, end, actions);
                 let receipt = receipt.map(|r| r.signed);
                 v1::Ack { feed: feed.to_vec().into(), size, receipt, ..v1::Ack::default() }
             }
@@ -74,16 +74,16 @@ impl Exchange {
         actions.push(Action::Send(Frame::Ack(ack)));
     }
 
-    /// So much of a feed is here now.
-    fn took(&mut self, feed: FeedId, size: u64, actions: &mut Vec<Action>) {
+    /// So much of a feed is here now, and the other end has it up to `end`: less, where this end had more already.
+    fn took(&mut self, feed: FeedId, size: u64, end: u64, actions: &mut Vec<Action>) {
         let here = self.frontier.states.get(&feed).map_or(0, |s| s.size);
         let before = self.taken.insert(feed, size).unwrap_or(0);
         self.tally.received += size.saturating_sub(before.max(here));
         self.progress += u64::from(size > before);
         // What came from there need not be sent back.
         let theirs = self.theirs.entry(feed).or_default();
-        theirs.size = theirs.size.max(size);
-        theirs.sent = theirs.sent.max(size);
+        theirs.size = theirs.size.max(end.min(size));
+        theirs.sent = theirs.sent.max(end.min(size));
         theirs.root = None;
         if self.expected.get(&feed).is_some_and(|expected| size >= *expected) {
             self.expected.remove(&feed);
