@@ -9,7 +9,7 @@ use huiliu_node::{
 };
 use huiliu_proto::kind::{Shape, kind};
 use huiliu_tests::{
-    people,
+    oracle, people,
     place::{Place, Story, back_to, clone_of, database_back_to, save},
 };
 
@@ -336,4 +336,33 @@ fn what_another_machine_wrote_after_an_edit_that_is_cut_off_stays() {
     story.settle(&[&second]);
     assert_eq!(story.province.names(mediator), BTreeSet::from(["丙".to_owned()]));
     story.holds(&[&second]);
+}
+
+/// A statement that came back after a province's disk was lost was taken as it stands, though what it rests on had been
+/// taken back since.
+#[test]
+fn a_province_from_yesterday_states_what_its_records_say_now() {
+    for (above_first, more) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut story = Story::new();
+        let mediator = story.county.mediator(1);
+        story.county.work(mediator, 0);
+        story.settle(&[]);
+        save(&mut story.province);
+        let wrong = story.county.work(mediator, 12);
+        story.settle(&[]);
+        back_to(&mut story.province);
+        story.county.store().write_blocking(move |ledger| people::correction(ledger, wrong)).unwrap();
+        if more {
+            story.county.work(mediator, 24);
+        }
+        story.county.talk(&story.city);
+        if above_first {
+            story.province.talk(&story.nation);
+        }
+        story.city.talk(&story.province);
+        story.settle(&[]);
+        story.holds(&[]);
+        let all = [&story.nation, &story.province, &story.city, &story.county];
+        oracle::sums_agree(&all.map(|place| (place.machine.clone(), place.store().clone()))).unwrap();
+    }
 }

@@ -85,7 +85,7 @@ impl Ledger {
             "work_entry" => self.field_day(id, owner, record, turn),
             "rating" => self.regrade(id, owner, record, turn),
             "budget" => self.rebudget(id, owner, record, turn),
-            "statement" => self.take_statement(id, record, turn),
+            "statement" => self.take_statement(id, owner, record, turn),
             _ => Ok(()),
         }
     }
@@ -156,10 +156,14 @@ impl Ledger {
         Ok(())
     }
 
-    /// Figures count only where the records they come from are not seen.
-    fn take_statement(&mut self, id: &RecordId, record: &Record, turn: Turn) -> Result<()> {
+    /// Figures count only where the records they come from are not seen. Where they are, by the province itself, the
+    /// statement is held against them: one that comes back after a disk was lost may say what is no longer so.
+    fn take_statement(&mut self, id: &RecordId, owner: UnionNumber, record: &Record, turn: Turn) -> Result<()> {
         let (Some(union), Some(month)) = (record.int("union"), record.int("month")) else { return Ok(()) };
         let (Ok(union), Ok(month)) = (UnionNumber::try_from(union), i32::try_from(month)) else { return Ok(()) };
+        if self.me.union.level() == Level::Province && owner == self.me.union {
+            return rollups::add_due(&self.conn, union, month);
+        }
         if self.me.union.level() != Level::Nation
             || rollups::latest_statement(&self.conn, union, month)?.as_ref() != Some(id)
         {
