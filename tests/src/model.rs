@@ -54,6 +54,8 @@ pub struct Disk {
     pub receipts: BTreeMap<(FeedId, u64), u64>,
     /// Batches it takes before all others are over an allowance.
     pub allows: Option<u64>,
+    /// There is no room for what is new.
+    pub full: bool,
     hub: bool,
 }
 
@@ -107,6 +109,7 @@ impl Disk {
             feeds: BTreeMap::new(),
             receipts: BTreeMap::new(),
             allows: None,
+            full: false,
             hub,
         }
     }
@@ -221,6 +224,9 @@ impl Disk {
             None => {}
         }
         let refused = |reason| Intake::Refused { reason, detail: String::new(), head: None };
+        if self.full {
+            return refused(Refusal::Room);
+        }
         if !self.feeds.contains_key(&batch.feed) {
             if batch.header.len() != 40 {
                 return refused(Refusal::Header);
@@ -563,6 +569,10 @@ impl Line {
             }
             _ => end.taking.pop_front().map(|batch| {
                 // As `session::work::take_in`.
+                let here = disks[end.disk].feeds.get(&batch.feed).map_or(0, |feed| feed.letters.len() as u64);
+                if end.refused.get(&batch.feed) == Some(&Refusal::Room) && batch.first <= here {
+                    end.refused.remove(&batch.feed);
+                }
                 let intake = match end.refused.get(&batch.feed) {
                     Some(reason) => Intake::Refused { reason: *reason, detail: String::new(), head: None },
                     None => disks[end.disk].take(&batch),
@@ -600,6 +610,16 @@ impl Line {
             if end.disk == disk && end.ended.is_none() {
                 other.wire.extend(end.notice(disks));
             }
+        }
+    }
+
+    /// It has been at rest for a while.
+    pub fn look(&mut self, disks: &mut [Disk]) {
+        for upper in [false, true] {
+            let (end, other) =
+                if upper { (&mut self.upper, &mut self.lower) } else { (&mut self.lower, &mut self.upper) };
+            let actions = end.exchange.step(Event::Look);
+            other.wire.extend(end.act(actions, disks));
         }
     }
 

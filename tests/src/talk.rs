@@ -39,16 +39,25 @@ pub fn call(lower: (&Machine, &Store), upper: (&Machine, &Store)) -> Result<Repo
 /// The lower machine calls the upper one and stays on the line. Once both have the same, `meanwhile` happens; where the
 /// line ends because of it, it calls again. When nothing more comes, the line is cut.
 pub fn talk_while(lower: (&Machine, &Store), upper: (&Machine, &Store), meanwhile: impl FnOnce() + Send) -> Result<()> {
-    const CALM: Duration = Duration::from_secs(5);
+    talk_for(Duration::from_secs(5), lower, upper, meanwhile)
+}
+
+/// The same; the line is cut after so long.
+pub fn talk_for(
+    calm: Duration,
+    lower: (&Machine, &Store),
+    upper: (&Machine, &Store),
+    meanwhile: impl FnOnce() + Send,
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
         let mut line = Box::pin(session(lower, upper, true));
-        if let Ok(ended) = tokio::time::timeout(CALM, &mut line).await {
+        if let Ok(ended) = tokio::time::timeout(calm, &mut line).await {
             bail!("the line ended by itself: {:?}", ended?);
         }
         // On a thread of its own: what happens may run a conversation, too.
         std::thread::scope(|scope| drop(scope.spawn(meanwhile).join()));
-        while let Ok(ended) = tokio::time::timeout(CALM, &mut line).await {
+        while let Ok(ended) = tokio::time::timeout(calm, &mut line).await {
             let end = ended?.end;
             if !end.is_again() {
                 bail!("the line ended: {end:?}");

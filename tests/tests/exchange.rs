@@ -184,3 +184,30 @@ fn hear(disk: usize, unheard: &mut [bool; 2], disks: &mut [Disk; 2], lines: &mut
         lines.iter_mut().for_each(|line| line.notice(disk, disks));
     }
 }
+
+/// What there was no room for waited for the next call, for as long as the line stayed.
+#[test]
+fn what_there_was_no_room_for_is_offered_again_on_a_line_that_stays() {
+    let mut disks = pair();
+    disks[0].write(0, b"abcdefghijkl");
+    disks[1].full = true;
+    let mut line = Line::staying(&mut disks, 0, 1);
+    line.run(&mut disks, 1);
+    line.look(&mut disks);
+    assert!(line.said() > 0, "it asks");
+    line.run(&mut disks, 1);
+    assert_eq!(
+        (disks[1].feeds.len(), line.lower.refused(), line.upper.refused()),
+        (0, 0, 0),
+        "nobody is told of trouble"
+    );
+    disks[1].full = false;
+    line.run(&mut disks, 1);
+    assert_eq!(disks[1].feeds.len(), 0, "not before the next look");
+    line.look(&mut disks);
+    line.run(&mut disks, 1);
+    same(&disks);
+    line.look(&mut disks);
+    assert_eq!(line.said(), 0, "and not once more");
+    assert_eq!((&line.lower.ended, &line.upper.ended), (&None, &None));
+}

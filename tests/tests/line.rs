@@ -6,19 +6,26 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use huiliu_hub::downlink;
 use huiliu_node::{
     identity::Role,
-    store::{Store, Threads, receipts},
+    store::{Store, Threads, feeds, receipts},
     sync::{
         exchange::{Cause, End, Speaker},
         session::{self, Ends, Report},
     },
 };
 use huiliu_proto::{
+    feed::Scope,
+    id::FeedId,
+    kind::{Reach, kind},
+    operation::Operation,
     union::UnionNumber,
     v1::{self, Farewell, frame::Frame},
 };
 use huiliu_tests::{
-    chain::Chain,
+    chain::{Chain, Place},
+    forger::Forger,
     network,
+    relay::give,
+    talk::talk_for,
     world::{Machine, World, simulated_clock},
 };
 use tokio::sync::mpsc;
@@ -211,4 +218,36 @@ fn a_clean_end_is_one_at_both_ends() {
     for link in links.iter() {
         assert!(link.0 == union && link.1.is_none() && link.2.is_some(), "{link:?}");
     }
+}
+
+/// A feed that came when the waiting room was full was not offered again for as long as the line stayed.
+#[test]
+fn what_found_no_room_comes_when_there_is_some() {
+    let chain = Chain::new(46);
+    let county = chain.county.machine.union();
+    let stranger = |seed: u8, place: &Place| -> FeedId {
+        let mut forger = Forger::stranger(seed, county, Scope::Own(Reach::Province));
+        let id = forger.id();
+        let work = Operation::new(kind("work_entry").unwrap().number, id, None, vec![1], None);
+        give(&place.store, &forger.say(&[work]));
+        forger.feed.id
+    };
+    // The county was handed one more than the city takes through it.
+    let mine: Vec<FeedId> = (0..64).map(|n| stranger(100 + n, &chain.county)).collect();
+    let mut forger = Forger::stranger(99, county, Scope::Own(Reach::Province));
+    let id = forger.id();
+    let work = Operation::new(kind("work_entry").unwrap().number, id, None, vec![1], None);
+    let from = Some(huiliu_node::store::evidence::Neighbour { union: county, device: chain.county.device() });
+    give(&chain.city.store, &huiliu_node::ledger::Incoming { from, ..forger.say(&[work]) });
+    let lacking = || {
+        let has = |feed: &FeedId| chain.city.store.read(|c| feeds::by_id(c, feed)).unwrap().is_some();
+        mine.iter().filter(|feed| !has(feed)).count()
+    };
+    let half = session::LOOK / 2;
+    talk_for(half, chain.county.ends(), chain.city.ends(), || ()).unwrap();
+    assert_eq!(lacking(), 1);
+    let enrol = || chain.city.enrols(county, [99; 32]);
+    talk_for(session::LOOK * 2, chain.county.ends(), chain.city.ends(), enrol).unwrap();
+    assert_eq!(lacking(), 0);
+    assert!(!chain.city.line_trouble(county) && !chain.county.line_trouble(chain.city.machine.union()));
 }

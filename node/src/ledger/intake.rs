@@ -103,7 +103,8 @@ impl Ledger {
         Ok(intake)
     }
 
-    fn size_of(&mut self, feed: &FeedId) -> Result<u64> {
+    /// So many operations of a feed are here.
+    pub(crate) fn size_of(&mut self, feed: &FeedId) -> Result<u64> {
         match self.feed_by_id(feed)? {
             Some(no) => Ok(self.feed(no)?.size()),
             None => Ok(0),

@@ -65,6 +65,8 @@ pub enum Event {
     Forked { wanted: bool },
     /// The time of `Action::Wait` is over.
     Waited,
+    /// The line has been at rest for a while: what there was no room for may find some now.
+    Look,
 }
 
 /// What to do.
@@ -219,6 +221,8 @@ pub struct Exchange {
     taken: BTreeMap<FeedId, u64>,
     /// Feeds that the other end will take later only.
     later: BTreeSet<FeedId>,
+    /// Feeds that the other end had no room for, those that were offered longest ago first.
+    roomless: VecDeque<FeedId>,
     /// A wait for those is under way.
     waiting: bool,
     /// A history that was talked about was given up here.
@@ -288,6 +292,7 @@ impl Exchange {
             asking: 0,
             taken: BTreeMap::new(),
             later: BTreeSet::new(),
+            roomless: VecDeque::new(),
             waiting: false,
             cut: false,
             postponed: 0,
@@ -352,6 +357,7 @@ impl Exchange {
                 }
             }
             Event::Waited => self.offer_again(),
+            Event::Look => self.ask_for_room(),
         }
         if std::mem::take(&mut self.cut) && self.phase == Phase::Open {
             self.again(&mut actions);

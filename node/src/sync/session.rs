@@ -34,7 +34,7 @@ pub const SILENCE: Duration = Duration::from_secs(60);
 /// Changes that come close together travel together.
 const GATHER: Duration = Duration::from_millis(20);
 /// How often an open line on which all is well is asked for what should have come over it.
-const LOOK: Duration = Duration::from_secs(120);
+pub const LOOK: Duration = Duration::from_secs(120);
 /// How long the other end may take to read a goodbye and to close the line; and how long, and for how many frames, a
 /// goodbye is listened for after the other end has hung up.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -268,6 +268,7 @@ where
                 Heard::Look => {
                     next_look = Instant::now() + LOOK;
                     work::watch(self.store, self.ends.me.union, self.peer).await?;
+                    self.step(Event::Look);
                 }
                 Heard::Silence => {
                     let detail = "the other end was silent for a minute".into();

@@ -11,6 +11,9 @@ use crate::{store::feeds::SegmentRow, sync::frontier::State};
 
 /// Bytes that are read ahead of the line, over all feeds. One read more may be on top of it.
 const READY: usize = 2 << 20;
+/// Feeds that there was no room for, and that are offered once more at one look: a neighbour may hold many that nobody
+/// admits.
+const ASK_FOR_ROOM: usize = 16;
 
 impl Exchange {
     /// Whether the other end lacks something of a feed, and from which operation on.
@@ -134,6 +137,9 @@ impl Exchange {
                     actions.push(Action::Forked { feed, head });
                 }
                 self.drop_ready(feed);
+                if refusal == Refusal::Room && self.stay && !self.roomless.contains(&feed) {
+                    self.roomless.push_back(feed);
+                }
                 // What parted is being put together in this exchange: that the other end does not take it is no news.
                 if !self.wanted.contains(&feed) && refusal != Refusal::Room {
                     let detail = shown::said(&ack.detail);
@@ -158,6 +164,17 @@ impl Exchange {
         self.later.insert(feed);
         if self.stay && !std::mem::replace(&mut self.waiting, true) {
             actions.push(Action::Wait { seconds });
+        }
+    }
+
+    /// Offers again some of what there was no room for, from what was acknowledged. Nobody is told where there is none yet.
+    pub(super) fn ask_for_room(&mut self) {
+        for _ in 0..ASK_FOR_ROOM.min(self.roomless.len()) {
+            let Some(feed) = self.roomless.pop_front() else { return };
+            let theirs: &mut Theirs = self.theirs.entry(feed).or_default();
+            theirs.left = false;
+            theirs.sent = theirs.size;
+            self.lacking.extend(self.frontier.states.get(&feed).map(State::order));
         }
     }
 

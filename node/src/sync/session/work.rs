@@ -42,18 +42,23 @@ pub(super) async fn tend(store: &Store) -> Result<()> {
 }
 
 /// Takes in a batch, unless one before it of the same feed was refused in this session: what follows a refused one says
-/// nothing by itself, and would be taken for a history of its own.
+/// nothing by itself, and would be taken for a history of its own. What there was no room for is looked at again when it is
+/// offered from where the feed ends here.
 pub(super) fn take_in(
     ledger: &mut Ledger,
     batch: &Incoming,
     refused: &Mutex<BTreeMap<FeedId, Refusal>>,
 ) -> Result<Intake> {
     let before = refused.lock().unwrap_or_else(PoisonError::into_inner).get(&batch.feed).copied();
-    if let Some(reason) = before {
+    let anew = before == Some(Refusal::Room) && batch.first <= ledger.size_of(&batch.feed)?;
+    if let Some(reason) = before.filter(|_| !anew) {
         let detail = "it follows what was refused".into();
         return Ok(Intake::Refused { reason, detail, head: None });
     }
     let intake = ledger.take_in(batch)?;
+    if anew {
+        refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch.feed);
+    }
     // What only came too soon is welcome later.
     if let Intake::Refused { reason, .. } = &intake
         && *reason != Refusal::Gap
