@@ -4,6 +4,8 @@
 //! Declarations of kinds and measures, the built-in unions and the bounds are in it as they are. What code decides has a
 //! number here that is raised by hand with the code; `tests/tests/derivation.rs` says when one was forgotten.
 
+use std::sync::OnceLock;
+
 use huiliu_proto::{algorithms::SUITE, feed::HEADER_FORM, id::Hash, kind::kinds, union::UnionNumber};
 
 use super::projection;
@@ -19,7 +21,13 @@ const MEASURES: u32 = 1;
 /// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `store/trust.rs`).
 const ADMISSION: u32 = 1;
 
+/// It is the same for as long as the program runs.
 pub fn version() -> Hash {
+    static VERSION: OnceLock<Hash> = OnceLock::new();
+    *VERSION.get_or_init(compute)
+}
+
+fn compute() -> Hash {
     let mut all: Vec<Vec<u8>> = vec![];
     for kind in kinds() {
         all.push(format!("{kind:?}").into_bytes());
