@@ -1,6 +1,5 @@
 //! What a person types on a hub: every verb of a node, and what only a hub does.
 
-mod demo;
 mod enrol;
 mod invite;
 mod purge;
@@ -46,8 +45,6 @@ pub enum HubVerb {
     ReturnKeys(return_keys::ReturnKeys),
     /// Say what counts of the unions directly below as of today, so that proofs can show it later
     Vouch(vouch::Vouch),
-    /// Show a small federation at work on this machine
-    Demo(demo::Demo),
 }
 
 /// The Chinese help of what a hub adds; looked up before the node's.
@@ -73,10 +70,6 @@ pub const TEXTS: Texts = &[
     ("return-keys.yes", "已用电话核对设备公钥，不再询问"),
     ("vouch", "说明直接下级的哪些内容截至今天计入，供日后证明"),
     ("vouch.union", "只说明该工会的：区划代码或名称"),
-    ("demo", "在本机演示一个小型的多级联合体"),
-    ("demo.once", "演示完即结束，不停留"),
-    ("demo.file", "与 --json 同用：把所显示的全部内容写入该文件"),
-    ("demo.dir", "各单位数据所在目录；不填则用临时目录，结束后删除"),
 ];
 
 impl HubVerb {
@@ -90,7 +83,6 @@ impl HubVerb {
             HubVerb::Revoke(verb) => verb.run(desk),
             HubVerb::Purge(verb) => verb.run(desk),
             HubVerb::Vouch(verb) => verb.run(desk),
-            HubVerb::Demo(verb) => verb.run(desk),
         }
     }
 }

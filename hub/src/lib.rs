@@ -2,7 +2,6 @@
 
 pub mod authority;
 pub mod cli;
-pub mod demo;
 pub mod door;
 pub mod downlink;
 pub mod gate;

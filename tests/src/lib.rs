@@ -8,6 +8,7 @@
 //! bytes alone; `simulation` tells a whole story of faults and asks it.
 
 pub mod chain;
+pub mod demo;
 pub mod disk;
 pub mod faces;
 pub mod forger;

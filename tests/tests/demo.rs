@@ -1,6 +1,6 @@
 //! The demo comes out as it must, and says so to programs too.
 
-use huiliu_hub::demo::{DemoOptions, run};
+use huiliu_tests::demo::{DemoOptions, run};
 use serde_json::Value as Json;
 
 #[test]

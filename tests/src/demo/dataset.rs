@@ -30,7 +30,7 @@ const TOGETHER: usize = 400;
 
 macro_rules! files {
     ($($union:literal: $($name:literal)*;)*) => {
-        &[$($(($union, $name, include_str!(concat!("../../demo/", $union, "/", $name, ".csv"))),)*)*]
+        &[$($(($union, $name, include_str!(concat!("../../data/demo/", $union, "/", $name, ".csv"))),)*)*]
     };
 }
 
@@ -56,7 +56,7 @@ const FILES: &[(u64, &str, &str)] = files! {
         "14-expenditure" "14-expenditure.shares" "16-filing";
 };
 
-const PLANTED: &str = include_str!("../../demo/planted.csv");
+const PLANTED: &str = include_str!("../../data/demo/planted.csv");
 
 /// What one union has to record, in order.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use huiliu_hub::{authority, downlink};
 use huiliu_node::{
     clock::{self, Clock},
     identity::{Home, Role},
@@ -19,8 +20,6 @@ use huiliu_proto::{
 };
 use indicatif::ProgressBar;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
-
-use crate::{authority, downlink};
 
 pub const NETWORK: &str = "huiliu-demo";
 /// How long a server that has been told to stop may take.
