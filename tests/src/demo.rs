@@ -28,8 +28,9 @@ use huiliu_node::{
         desk::asked_to_end,
         table::{Cell, Table},
     },
-    clock,
+    clock, ledger,
     rollup::{self, Span},
+    store::backup,
     sync::line,
 };
 use huiliu_proto::{lang::Lang, period::Day, union::UnionNumber};
@@ -133,6 +134,7 @@ impl Story {
         story.compare()?;
         story.cut_off().await?;
         story.check().await?;
+        story.back_up(dir)?;
         story.conclude(options.json.as_deref())?;
         Ok(story)
     }
@@ -438,6 +440,41 @@ impl Story {
         Ok(())
     }
 
+    /// A backup of every union's database, and the proof that it is good: each root, signature and figure.
+    fn back_up(&mut self, dir: &Path) -> anyhow::Result<()> {
+        self.screen.heading(6, "备份并核验每个工会的数据库", "A backup of every union's database, verified");
+        let started = Instant::now();
+        let bar = self.screen.bar(self.federation.members.len() as u64, "备份核验", "verifying");
+        let mut operations = 0;
+        for member in &self.federation.members {
+            let file = dir.join(format!("{}.backup", member.union));
+            operations += member.store.back_up(&file, member.store.now())?.operations;
+            let me = member.home.me(self.federation.clock.clone(), clock::dice())?;
+            let problems = ledger::verify(backup::open_copy(&file)?, me, &mut |_| ())?;
+            for problem in &problems {
+                let name = self.screen.name(member.union);
+                self.screen.say(format!("{name}：{}", problem.zh), format!("{name}: {}", problem.en));
+            }
+            self.report.problems += problems.len();
+            fs::remove_file(&file)?;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let (time, unions) = (started.elapsed(), self.federation.members.len());
+        if self.report.problems == 0 {
+            self.screen.say(
+                format!("{unions}个数据库、{operations}条日志：签名、日志根、各项数字全部相符。（{}秒）", screen::seconds(time)),
+                format!(
+                    "{unions} databases with {operations} operations: every signature, root and figure is right. ({} s)",
+                    screen::seconds(time)
+                ),
+            );
+        }
+        let facts = json!({ "operations": operations, "problems": self.report.problems });
+        self.report.phases.push(Phase::new("backed_up", "备份核验", time, facts));
+        Ok(())
+    }
+
     /// Whether all came out as it must, and everything shown once more as JSON.
     fn conclude(&mut self, json: Option<&Path>) -> anyhow::Result<()> {
         let report = &mut self.report;
@@ -445,7 +482,7 @@ impl Story {
         let equal = report.figures.iter().all(Figures::equal);
         let arrived = report.findings.iter().all(|(_, arrived)| *arrived);
         let whole = report.standing.converged() && report.standing.quarantined == 0;
-        report.good = equal && arrived && whole && report.verdict.good();
+        report.good = equal && arrived && whole && report.problems == 0 && report.verdict.good();
         let total: Duration = report.phases.iter().map(|p| p.time).sum();
         println!();
         self.screen.say(
@@ -482,11 +519,15 @@ impl Story {
     /// Everything stays up until Ctrl-C.
     fn stay(&self, dir: &Path) {
         self.screen.heading(
-            6,
+            7,
             "各级保持运行，可在另一个终端查看",
             "Everything stays up; look around from another terminal",
         );
-        let program = std::env::current_exe().map_or_else(|_| "huiliu-hub".to_owned(), |p| p.display().to_string());
+        let beside = std::env::current_exe().map(|tools| tools.with_file_name("huiliu-hub"));
+        let program = match beside.ok().filter(|program| program.is_file()) {
+            Some(program) => program.display().to_string(),
+            None => "cargo run --release -q -p huiliu-hub --".into(),
+        };
         let lang = self.screen.lang.pick("zh", "en");
         for member in &self.federation.members {
             println!("   {}", self.screen.name(member.union));

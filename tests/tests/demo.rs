@@ -18,6 +18,7 @@ fn the_story_is_told_to_its_end() {
     let report: Json = serde_json::from_slice(&std::fs::read(json).expect("it was written")).expect("it is JSON");
     assert_eq!(report["converged"], true);
     assert_eq!(report["quarantined"], 0);
+    assert_eq!(report["problems"], 0, "every union's database and its backup verify");
     let unions = report["unions"].as_array().expect("a list");
     assert_eq!(unions.len(), 8);
     for union in unions {

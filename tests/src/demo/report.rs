@@ -32,6 +32,8 @@ pub struct Report {
     pub verdict: Verdict,
     pub recorded: u64,
     pub wire: u64,
+    /// What is wrong with the unions' databases.
+    pub problems: usize,
     pub good: bool,
 }
 
@@ -59,6 +61,7 @@ impl Report {
             },
             "converged": self.standing.converged(),
             "quarantined": self.standing.quarantined,
+            "problems": self.problems,
             "bytes_on_wire": self.wire,
             "seconds": seconds,
             "recorded": self.recorded,
