@@ -189,10 +189,14 @@ pub struct Standing {
 
 /// What became of each filing, in the order in which they came.
 pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<Standing> {
+    let mut reviews_of: BTreeMap<RecordId, Vec<&Review>> = BTreeMap::new();
+    for review in reviews {
+        reviews_of.entry(review.filing).or_default().push(review);
+    }
     let decided = versions.into_iter().map(|version| {
         let (mut state, mut filed_by) = (State::Submitted, None);
-        let counts = |r: &&Review| r.filing == version.id && Some(r.by) == version.owner.parent();
-        for review in reviews.iter().filter(counts) {
+        let of = reviews_of.get(&version.id).into_iter().flatten();
+        for review in of.filter(|r| Some(r.by) == version.owner.parent()) {
             if let Some(next) = state.after(review) {
                 filed_by = matches!(next, State::Filed { .. }).then_some(review.id);
                 state = next;
