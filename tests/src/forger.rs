@@ -61,6 +61,11 @@ impl Forger {
         Forger::with(SigningKey::from_seed(&[seed; 32]), union, scope)
     }
 
+    /// One of many devices.
+    pub fn numbered(n: u32, union: UnionNumber, scope: Scope) -> Forger {
+        Forger::with(SigningKey::from_seed(&Hash::of(&[b"forger", &n.to_be_bytes()]).0), union, scope)
+    }
+
     fn with(key: SigningKey, union: UnionNumber, scope: Scope) -> Forger {
         let feed = Feed::new("test", union, key.device(), 77, scope, None).expect("the scope is the union's");
         let ids = RecordIds::new(&key.device(), [9; 4], None);

@@ -28,7 +28,11 @@ pub struct Place {
 
 impl Place {
     pub fn new(machine: &Machine) -> Place {
-        Place { machine: machine.clone(), store: Some(machine.store(Threads::Inline)) }
+        Place::with(machine, Threads::Inline)
+    }
+
+    pub fn with(machine: &Machine, threads: Threads) -> Place {
+        Place { machine: machine.clone(), store: Some(machine.store(threads)) }
     }
 
     pub fn store(&self) -> &Store {

@@ -68,6 +68,21 @@ pub fn talk_for(
     })
 }
 
+/// The lower machine calls the upper one and stays on the line, in real time, until `meanwhile` is over.
+pub fn talk_until<T>(
+    lower: (&Machine, &Store),
+    upper: (&Machine, &Store),
+    meanwhile: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    runtime.block_on(async {
+        tokio::select! {
+            ended = session(lower, upper, true) => bail!("the line ended by itself: {:?}", ended?),
+            done = meanwhile => done,
+        }
+    })
+}
+
 async fn session(lower: (&Machine, &Store), upper: (&Machine, &Store), stay: bool) -> Result<Report> {
     let ends = |(me, _): (&Machine, &Store), (peer, _): (&Machine, &Store), calls| Ends {
         me: Speaker { network: me.home.config.network.clone(), union: me.union(), device: me.me().device() },
