@@ -2,9 +2,10 @@
 //!
 //! In reading order: what a document is (`document`), what may count (`admission`), what it adds up to (`rollup`,
 //! `statement`), how it is kept (`ledger` over `store`), how it is checked (`check`), who writes (`identity`), how it
-//! is proven to others (`proof`), how it travels (`sync`), and what a person types (`cli`).
+//! is proven to others (`proof`), how it travels (`sync`), what can be done with it (`app`), and what a person types (`cli`).
 
 pub mod admission;
+pub mod app;
 pub mod check;
 pub mod cli;
 pub mod clock;

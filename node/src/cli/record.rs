@@ -2,6 +2,7 @@
 
 pub mod add;
 pub mod edit;
+pub mod export;
 pub mod find;
 pub mod history;
 pub mod list;
@@ -35,6 +36,8 @@ pub enum RecordVerb {
     Show(show::Show),
     /// Show every edit of a record: when, by which device, what changed
     History(history::History),
+    /// Write a document to a file as Automerge's own bytes, for other programs
+    Export(export::Export),
 }
 
 impl RecordVerb {
@@ -45,6 +48,7 @@ impl RecordVerb {
             RecordVerb::List(verb) => verb.run(desk),
             RecordVerb::Show(verb) => verb.run(desk),
             RecordVerb::History(verb) => verb.run(desk),
+            RecordVerb::Export(verb) => verb.run(desk),
         }
     }
 }

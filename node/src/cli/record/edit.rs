@@ -26,7 +26,7 @@ impl Edit {
         let office = desk.open()?;
         let me = office.me.union;
         let (kind, id, values) = office.look(|conn| {
-            let shown = find::any(conn, &self.id)?.map_err(|id| held(&id))?;
+            let shown = find::any(conn, &self.id)?.map_err(|id| find::held(&id))?;
             let kind = shown.record.kind;
             if kind.shape == Shape::Entry {
                 return Err(entry(kind, &shown.id).into());
@@ -45,16 +45,6 @@ impl Edit {
         let outcome = office.store.write_blocking(move |ledger| ledger.write_document(kind, Some(id), values))?;
         answer(desk, kind, outcome, false)
     }
-}
-
-fn held(id: &RecordId) -> Mistake {
-    Mistake::refused(
-        both(
-            format!("记录 {id} 在隔离区，不能修改"),
-            format!("the record {id} is in quarantine and cannot be changed"),
-        ),
-        both("用 record show 查看原因", "see why with `record show`"),
-    )
 }
 
 /// How an entry of this kind is put right.

@@ -61,6 +61,17 @@ pub fn any(conn: &Connection, typed: &str) -> Result<Result<Shown, RecordId>> {
     Ok(Err(held.ok_or_else(missing)?.record))
 }
 
+/// What is held can be looked at and nothing else.
+pub fn held(id: &RecordId) -> Mistake {
+    Mistake::refused(
+        both(
+            format!("记录 {id} 在隔离区，不能修改"),
+            format!("the record {id} is in quarantine and cannot be changed"),
+        ),
+        both("用 record show 查看原因", "see why with `record show`"),
+    )
+}
+
 /// The one record of a kind that is meant; `None` where there is none.
 pub fn of_kind(conn: &Connection, kind: &'static Kind, typed: &str) -> Result<Option<RecordId>> {
     let mut found = match digits(typed) {
