@@ -1,51 +1,43 @@
 //! An enrolled device whose program keeps no rule: real keys, real sessions, and between their frames generated ones.
 //! Everything outside is well signed; inside are records nobody may write, ids that collide, edits that wait, feeds
-//! without end, heads and segments that contradict each other.
+//! without end, heads and segments that contradict each other. A hub does more (`hub`): it speaks to a branch, enrols and
+//! revokes, passes on what is not so, and signs for what it never had. `line` carries it.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+mod hub;
+mod line;
 
 use anyhow::Result;
-use bytes::Bytes;
-use huiliu_node::{
-    identity::tls,
-    store::{Store, Threads, feeds, projection},
-    sync::{
-        call,
-        exchange::Speaker,
-        session::{self, Ends},
-    },
-};
+use huiliu_node::store::{Store, feeds, projection};
 use huiliu_proto::{
     edit::{Actor, Edit, MAX_COUNTER, Put, PutId, Scalar},
     feed::{Feed, Scope},
-    id::{FeedId, Hash, RecordId, RecordIds},
+    id::{DeviceId, FeedId, Hash, RecordId, RecordIds},
     kind::{Reach, kind, kinds},
     operation::{Operation, SALT},
     segment,
     signed::{Receipt, Seen, SigningKey, TreeHead},
     tree::Edge,
     union::UnionNumber,
-    v1::{self, frame::Frame, sync_client::SyncClient},
+    v1::{self, frame::Frame},
 };
 use prost::Message as _;
-use tokio::sync::mpsc;
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
+pub use self::{
+    hub::made_up,
+    line::{Shared, listen, run},
+};
 use crate::{
-    network,
     people::Dice,
     world::{Machine, START},
 };
 
 /// How the machine is called on which such a program runs.
 pub const ROGUE: &str = "rogue-320923";
-/// The frames between which one is invented, where nothing else is said.
-const PAUSE: Duration = Duration::from_millis(150);
-/// How long the beginning of a conversation is left in peace: it is to come to something.
-const GREETING: Duration = Duration::from_millis(800);
 
 /// A feed that it has begun.
 struct Begun {
+    /// Who writes it: itself, or somebody whom it made up.
+    key: SigningKey,
     feed: Feed,
     operations: Vec<Operation>,
 }
@@ -69,14 +61,31 @@ pub struct Insider {
     changes: Vec<Hash>,
     /// Feeds of others, that it has by right.
     known: Vec<(FeedId, u64)>,
+    /// Of a hub.
+    hub: bool,
+    /// Everybody's devices, by their unions: they are no secret.
+    devices: Vec<(UnionNumber, DeviceId)>,
+    /// What honest machines said through it.
+    heard: Vec<v1::Batch>,
 }
 
 impl Insider {
     pub fn new(machine: &Machine, seed: u64) -> Insider {
         let key = machine.me().key;
         let ids = RecordIds::new(&key.device(), [3; 4], None);
-        let (feeds, records, changes, known) = (vec![], vec![], vec![Hash([4; 32])], vec![]);
-        Insider { key, union: machine.union(), dice: Dice(seed), ids, feeds, records, changes, known }
+        Insider {
+            key,
+            union: machine.union(),
+            dice: Dice(seed),
+            ids,
+            feeds: vec![],
+            records: vec![],
+            changes: vec![Hash([4; 32])],
+            known: vec![],
+            hub: machine.is_hub(),
+            devices: vec![],
+            heard: vec![],
+        }
     }
 
     /// Looks at what it was given honestly.
@@ -145,7 +154,7 @@ impl Insider {
             true => [&feed.header[..], &[0xfa, 0x06, 0x03, b'n', b'e', b'w']].concat().into(),
             false => feed.header.clone(),
         };
-        self.feeds.push(Begun { feed: Feed::parse(header).ok()?, operations: vec![] });
+        self.feeds.push(Begun { key: self.key.clone(), feed: Feed::parse(header).ok()?, operations: vec![] });
         Some(self.feeds.len() - 1)
     }
 
@@ -175,7 +184,7 @@ impl Insider {
         let begun = &self.feeds[at];
         let first = first.min(begun.operations.len());
         let run = &begun.operations[first..];
-        let (edge, feed) = (begun.edge(begun.operations.len()), begun.feed.clone());
+        let (edge, feed, key) = (begun.edge(begun.operations.len()), begun.feed.clone(), begun.key.clone());
         let count = run.len() as u64;
         let packed = segment::pack(run).unwrap_or_default();
         let (mut size, mut root) = (edge.size(), edge.root());
@@ -196,7 +205,7 @@ impl Insider {
             let (feed, size) = self.any_feed();
             Seen { feed, size: if self.dice.chance(20) { u64::MAX } else { size }, root: Hash([3; 32]) }
         });
-        let head = TreeHead::sign(&self.key, feed.id, size, root, time, seen);
+        let head = TreeHead::sign(&key, feed.id, size, root, time, seen);
         v1::Batch {
             feed: feed.id.to_vec().into(),
             header: feed.header.clone(),
@@ -296,75 +305,5 @@ impl Insider {
         let edit = Edit { deps, seq, start_op, puts, salt: Some([self.dice.roll() as u8; huiliu_proto::edit::SALT]) };
         self.changes.push(Hash(huiliu_node::document::build(author, &edit).hash().0));
         edit.encode(author)
-    }
-}
-
-/// Runs the program: calls the hub above again and again until `end`, and says what it likes.
-pub async fn run(machine: Machine, seed: u64, end: impl Fn() -> bool) -> Result<()> {
-    let store = machine.store(Threads::Inline);
-    let insider = Rc::new(RefCell::new(Insider::new(&machine, seed)));
-    while !end() {
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        insider.borrow_mut().look(&store)?;
-        // However it ends: it is cut off often enough.
-        let _ = tokio::time::timeout(Duration::from_secs(5), conversation(&machine, &store, &insider)).await;
-    }
-    std::future::pending().await
-}
-
-async fn conversation(machine: &Machine, store: &Store, insider: &Rc<RefCell<Insider>>) -> Result<()> {
-    let config = &machine.home.config;
-    let Some(parent) = config.parent.clone() else { return Ok(()) };
-    let tls = tls::client(&machine.home, &machine.clock)?;
-    let connected = call::connect(&network::dial(), &parent.address, parent.union, tls).await;
-    let (channel, _) = connected.map_err(|trouble| anyhow::anyhow!("{trouble}"))?;
-    let (wire, outgoing) = mpsc::channel(16);
-    let incoming = SyncClient::new(channel).exchange(ReceiverStream::new(outgoing)).await?.into_inner();
-    let speaker = Speaker { network: config.network.clone(), union: machine.union(), device: machine.me().device() };
-    let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay: true };
-    let (said, saying) = mpsc::channel(16);
-    let invented = Rc::new(RefCell::new(BTreeSet::<Bytes>::new()));
-    let unasked = Rc::clone(&invented);
-    // The real session knows nothing of what is said beside it.
-    let heard = incoming.filter(move |frame| match frame {
-        Ok(v1::Frame { frame: Some(Frame::Ack(ack)) }) => !unasked.borrow().contains(&ack.feed),
-        _ => true,
-    });
-    tokio::select! {
-        biased;
-        ended = session::run(store, ends, Box::pin(heard), said, &|_| ()) => drop(ended?),
-        () = between(saying, wire, insider, &invented) => {}
-    }
-    Ok(())
-}
-
-/// Carries what the session says, and invents more.
-async fn between(
-    mut saying: mpsc::Receiver<v1::Frame>,
-    wire: mpsc::Sender<v1::Frame>,
-    insider: &Rc<RefCell<Insider>>,
-    invented: &Rc<RefCell<BTreeSet<Bytes>>>,
-) {
-    let mut open = false;
-    loop {
-        let frame = tokio::select! {
-            biased;
-            frame = saying.recv() => match frame {
-                Some(frame) => frame,
-                None => return,
-            },
-            () = tokio::time::sleep(if open { PAUSE } else { GREETING }) => {
-                open = true;
-                let frame = insider.borrow_mut().frame();
-                if let Frame::Batch(batch) = &frame {
-                    invented.borrow_mut().insert(batch.feed.clone());
-                }
-                v1::Frame { frame: Some(frame) }
-            }
-        };
-        open |= matches!(&frame.frame, Some(Frame::States(_) | Frame::Batch(_)));
-        if wire.send(frame).await.is_err() {
-            return;
-        }
     }
 }

@@ -4,10 +4,11 @@
 //! county's work log in the words people use; `forger` breaks the rules; `network` is the simulator's line, `relay`
 //! carries batches by hand, `talk` whole exchanges, `place` is a machine in such a test, `chain` is a county with all levels above it; `disk` and
 //! `misfortune` are what happens to disks; `liar` is a hub that lies on the wire, `faces` one with two
-//! faces in the simulated network, `insider` an enrolled device that keeps no rule; `oracle` says what must hold, from the feeds'
+//! faces in the simulated network, `insider` an enrolled device that keeps no rule, `city` a hub that keeps none; `oracle` says what must hold, from the feeds'
 //! bytes alone; `simulation` tells a whole story of faults and asks it.
 
 pub mod chain;
+pub mod city;
 pub mod demo;
 pub mod disk;
 pub mod faces;

@@ -161,8 +161,10 @@ impl Account {
     pub fn settles(&self, machines: &[(Machine, Store)]) -> Result<()> {
         let mut there = BTreeSet::new();
         let mut told = false;
+        let cut_off = oracle::cut_off(machines.iter().map(|(machine, _)| machine));
         for (machine, store) in machines {
-            if machine.name == PROVINCE {
+            // What never came through a hub that is gone is where it was written.
+            if machine.name == PROVINCE || cut_off.iter().any(|branch| branch.contains(machine.union())) {
                 there.extend(oracle::entries(store, &self.rogues)?.into_keys());
             }
             told |= !store.read(|c| evidence::list(c, true))?.is_empty();

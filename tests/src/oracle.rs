@@ -1,5 +1,8 @@
 //! What must hold when all is said and done, judged from the feeds' bytes and not with the code under test.
 
+mod bounds;
+mod documents;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -14,6 +17,7 @@ use huiliu_node::{
     },
 };
 use huiliu_proto::{
+    feed::Feed,
     id::{DeviceId, FeedId, RecordId},
     kind::{Shape, numbered},
     operation::Operation,
@@ -22,7 +26,11 @@ use huiliu_proto::{
 };
 use prost::Message as _;
 
-use crate::world::Machine;
+pub use self::{bounds::keeps_within_bounds, documents::documents_agree};
+use crate::{
+    insider,
+    world::{Conduct, Machine},
+};
 
 /// Per union: work entries' sessions guided, and fen spent.
 pub type Sums = BTreeMap<UnionNumber, (i128, i128)>;
@@ -40,7 +48,24 @@ pub struct Entry {
 
 /// The devices that run programs of their own.
 pub fn rogues<'a>(machines: impl IntoIterator<Item = &'a Machine>) -> BTreeSet<DeviceId> {
-    machines.into_iter().filter(|machine| machine.is_rogue()).map(|machine| machine.me().device()).collect()
+    let mut rogues = BTreeSet::new();
+    for machine in machines.into_iter().filter(|machine| machine.is_rogue()) {
+        rogues.insert(machine.me().device());
+        if machine.is_hub() {
+            rogues.extend(insider::made_up());
+        }
+    }
+    rogues
+}
+
+/// The branches of hubs that keep no rule and never will: what comes or goes through such a hub may be missing.
+pub fn cut_off<'a>(machines: impl IntoIterator<Item = &'a Machine>) -> Vec<UnionNumber> {
+    let gone = |machine: &&Machine| machine.is_hub() && machine.conduct == Conduct::Rogue;
+    machines.into_iter().filter(gone).map(Machine::union).collect()
+}
+
+fn is_in(branches: &[UnionNumber], union: UnionNumber) -> bool {
+    branches.iter().any(|branch| branch.contains(union))
 }
 
 /// The entries in all feeds that a machine holds, whoever wrote them but these, each record once.
@@ -81,11 +106,11 @@ fn entry(union: UnionNumber, operation: &Operation) -> Result<Option<Entry>> {
     Ok(Some(Entry { union, guided, spent }))
 }
 
-/// What rogues wrote and a machine lets count: each record once, and nothing that is held back.
-fn let_count(store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<BTreeMap<RecordId, Entry>> {
+/// What of these feeds a machine lets count: each record once, and nothing that is held back.
+fn let_count(store: &Store, of: &dyn Fn(&Feed) -> bool) -> Result<BTreeMap<RecordId, Entry>> {
     let counted = store.read(|conn| {
         let mut all = vec![];
-        for feed in feeds::all(conn)?.into_iter().filter(|f| rogues.contains(&f.feed.device)) {
+        for feed in feeds::all(conn)?.into_iter().filter(|f| of(&f.feed)) {
             let held: BTreeSet<u64> = quarantine::of_feed(conn, feed.no)?.into_iter().map(|held| held.seq).collect();
             let mut at = 0;
             while at < feed.applied {
@@ -114,10 +139,15 @@ fn let_count(store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<BTreeMap<Reco
 
 /// I1: every level that is meant to see a feed has all of it, byte for byte (equal roots).
 pub fn nothing_is_missing(machines: &[(Machine, Store)]) -> Result<()> {
+    let cut_off = cut_off(machines.iter().map(|(machine, _)| machine));
     for (author, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
         for feed in store.read(feeds::all)?.into_iter().filter(|f| f.own) {
             for (reader, other) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
                 if !feed.feed.seen_by(reader.union()) || reader.home.config.root.is_none() {
+                    continue;
+                }
+                // From or to there nothing passes but through that hub.
+                if author.name != reader.name && (is_in(&cut_off, author.union()) || is_in(&cut_off, reader.union())) {
                     continue;
                 }
                 let there = other.read(|conn| feeds::by_id(conn, &feed.feed.id))?;
@@ -150,16 +180,19 @@ pub fn nothing_is_missing(machines: &[(Machine, Store)]) -> Result<()> {
 /// once.
 pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
     let rogues = rogues(machines.iter().map(|(machine, _)| machine));
+    let cut_off = cut_off(machines.iter().map(|(machine, _)| machine));
     let mut written = BTreeMap::new();
     for (_, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
         written.extend(entries(store, &rogues)?);
     }
-    for (machine, store) in machines.iter().filter(|(m, _)| m.is_hub()) {
+    // Of what may be missing only that counts which is there.
+    written.retain(|_, entry| !is_in(&cut_off, entry.union));
+    let apart = |feed: &Feed| rogues.contains(&feed.device) || is_in(&cut_off, feed.union);
+    for (machine, store) in machines.iter().filter(|(m, _)| m.is_hub() && !m.is_rogue()) {
         let mut own = Sums::new();
         // The province's statements say at the nation what the nation does not see.
         let stated = machines.iter().find(|(m, _)| m.is_hub() && m.union().parent() == Some(machine.union()));
-        let (here, below) =
-            (let_count(store, &rogues)?, stated.map(|(_, store)| let_count(store, &rogues)).transpose()?);
+        let (here, below) = (let_count(store, &apart)?, stated.map(|(_, store)| let_count(store, &apart)).transpose()?);
         let counted = match below.filter(|_| machine.union().parent().is_none()) {
             Some(below) => here.into_iter().chain(below.into_iter().filter(|(_, e)| e.guided != 0)).collect(),
             None => here,
@@ -315,6 +348,7 @@ pub fn only_grew(machine: &Machine, store: &Store, seen: &mut Seen) -> Result<()
 /// device has said it again.
 pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
     let rogues = rogues(machines.iter().map(|(machine, _)| machine));
+    let cut_off = cut_off(machines.iter().map(|(machine, _)| machine));
     let mut said_again = BTreeSet::new();
     for (_, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
         store.read(|conn| {
@@ -336,6 +370,10 @@ pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
             for held in quarantine::all(conn)? {
                 let feed = all.iter().find(|f| f.no == held.feed).map(|f| &f.feed);
                 if feed.is_some_and(|feed| rogues.contains(&feed.device)) {
+                    continue;
+                }
+                // What it follows may be kept back on the way, and so may what admits it.
+                if feed.is_some_and(|feed| is_in(&cut_off, feed.union) && feed.union != machine.union()) {
                     continue;
                 }
                 let again = feed.is_some_and(|feed| said_again.contains(&(feed.id, held.seq)));

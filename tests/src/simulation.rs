@@ -13,12 +13,13 @@ use huiliu_node::{
 use huiliu_proto::id::{DeviceId, RecordId};
 
 use crate::{
-    disk, insider,
+    city, disk,
+    insider::{self, Insider, Shared},
     misfortune::{self, Account, Misfortune},
     network, oracle,
     people::{self, Dice},
     story,
-    world::{Machine, World, simulated_clock},
+    world::{Conduct, Machine, World, simulated_clock},
 };
 
 const TICK: Duration = Duration::from_millis(25);
@@ -36,6 +37,9 @@ pub struct Totals {
     pub misfortunes: u64,
     pub evidence: u64,
     pub rogues: u64,
+    pub hubs: u64,
+    /// Operations of those that honest machines have stored.
+    pub junk: u64,
 }
 
 impl Totals {
@@ -47,6 +51,8 @@ impl Totals {
         self.misfortunes += other.misfortunes;
         self.evidence += other.evidence;
         self.rogues += other.rogues;
+        self.hubs += other.hubs;
+        self.junk += other.junk;
     }
 }
 
@@ -58,9 +64,27 @@ fn scratch() -> std::io::Result<tempfile::TempDir> {
     }
 }
 
-/// Every other story has an enrolled device that keeps no rule.
+/// Every fourth story has a city's hub that keeps no rule; every other one of the rest an enrolled device.
+fn has_hostile_hub(seed: u64) -> bool {
+    Dice(seed ^ 0x0bad_c171).chance(25)
+}
+
 fn has_rogue(seed: u64) -> bool {
-    Dice(seed ^ 0x0bad_c0de).chance(50)
+    !has_hostile_hub(seed) && Dice(seed ^ 0x0bad_c0de).chance(50)
+}
+
+/// The branch of that hub, with one county. In half of these stories the hub is gone when the trouble ends.
+fn add_hostile_hub(world: &mut World, seed: u64) -> Result<()> {
+    world.add(city::UNION, Role::Hub)?;
+    let hub = world.machines.last_mut().context("one was just added")?;
+    let reforms = Dice(seed ^ 0x0bad_d00d).chance(50);
+    hub.conduct = if reforms { Conduct::Reforms } else { Conduct::Rogue };
+    world.add(city::COUNTY, Role::Node)?;
+    Ok(())
+}
+
+fn over() -> bool {
+    turmoil::sim_elapsed().unwrap_or_default() >= TROUBLE
 }
 
 /// Tells the story of a seed; an error says which promise was broken.
@@ -72,13 +96,19 @@ pub fn run(seed: u64) -> Result<Totals> {
     world.add("320900", Role::Hub)?;
     world.add("320922", Role::Node)?;
     world.add("320922", Role::Node)?;
-    world.add("320923", Role::Node)?;
+    if !has_hostile_hub(seed) {
+        world.add("320923", Role::Node)?;
+    }
     world.add("320922", Role::Node)?;
     misfortune::put_away(&world)?;
     if has_rogue(seed) {
         world.add("320923", Role::Node)?;
         let rogue = world.machines.last_mut().context("one was just added")?;
         rogue.name = insider::ROGUE.into();
+        rogue.conduct = Conduct::Rogue;
+    }
+    if has_hostile_hub(seed) {
+        add_hostile_hub(&mut world, seed)?;
     }
     // Known below once the province has heard of it: nobody spends from a programme that has not reached it.
     let programme = world.machine("hub-100000").store(Threads::Inline).write_blocking(people::programme)?;
@@ -92,20 +122,26 @@ pub fn run(seed: u64) -> Result<Totals> {
         .build();
     let written = Rc::new(RefCell::new(0));
     let mut machines = world.machines.clone();
+    let there = world.machines.iter().filter(|m| m.home.dir.exists());
+    let everybody: Rc<[_]> = there.map(|m| (m.union(), m.me().device())).collect();
     machines.push(misfortune::twin(&world, seed));
     for machine in machines.clone() {
         let written = Rc::clone(&written);
+        let everybody = Rc::clone(&everybody);
         let name = machine.name.clone();
         sim.host(name, move || {
             let (machine, written) = (machine.clone(), Rc::clone(&written));
+            let everybody = Rc::clone(&everybody);
             async move {
                 // The twin's disk comes late, or never; so does the successor; a lost machine never comes back.
                 while !machine.home.dir.exists() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
+                if machine.is_rogue() && machine.is_hub() {
+                    return Ok(city::run(machine, &everybody, seed, over).await?);
+                }
                 if machine.is_rogue() {
-                    let over = || turmoil::sim_elapsed().unwrap_or_default() >= TROUBLE;
-                    return Ok(insider::run(machine, seed, over).await?);
+                    return rogue(machine, seed).await;
                 }
                 if machine.is_hub() { hub(machine).await } else { county(machine, programme, seed, written).await }
             }
@@ -131,7 +167,8 @@ fn judge(
     rogues: &BTreeSet<DeviceId>,
     totals: &mut Totals,
 ) -> Result<()> {
-    totals.rogues += rogues.len() as u64;
+    totals.rogues += machines.iter().filter(|(m, _)| m.is_rogue()).count() as u64;
+    totals.hubs += machines.iter().filter(|(m, _)| m.is_rogue() && m.is_hub()).count() as u64;
     // All that is wrong is told, not the first of it.
     let mut wrong = vec![];
     let mut ask = |what: &str, answer: Result<()>| {
@@ -143,12 +180,16 @@ fn judge(
     ask("I1", account.settles(machines));
     ask("I2", oracle::sums_agree(machines));
     ask("I1", oracle::holds_nothing_back(machines));
+    ask("I1", oracle::documents_agree(machines));
     for (machine, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
         ask("I3, I4", oracle::verifies(machine, store));
         ask("I4", oracle::rebuilds_the_same(machine, store));
         ask("I1", oracle::shows_what_was_written(machine, store, rogues));
         ask("I6", oracle::accuses_nobody(machine, store, rogues));
         ask("I6", oracle::raises_what_was_left(machine, store, rogues));
+        ask("I9", oracle::keeps_within_bounds(machine, store, rogues));
+        let stored = store.read(huiliu_node::store::feeds::all)?;
+        totals.junk += stored.iter().filter(|f| rogues.contains(&f.feed.device)).map(|f| f.size()).sum::<u64>();
         totals.evidence += store.read(|c| huiliu_node::store::evidence::list(c, true))?.len() as u64;
         totals.conflicts += store.read(|c| huiliu_node::store::documents::conflicts(c, None))?.len() as u64;
     }
@@ -260,6 +301,14 @@ fn step(sim: &mut turmoil::Sim<'_>) -> Result<()> {
 fn look(world: &World, name: &str, seen: &mut oracle::Seen) -> Result<()> {
     let machine = world.machine(name);
     oracle::only_grew(machine, &machine.store(Threads::Inline), seen)
+}
+
+/// An enrolled device that keeps no rule, as long as there is trouble.
+async fn rogue(machine: Machine, seed: u64) -> turmoil::Result {
+    let store = machine.store(Threads::Inline);
+    let insider = Shared::new(Insider::new(&machine, seed));
+    insider::run(&machine, &store, &insider, over).await?;
+    std::future::pending().await
 }
 
 async fn hub(machine: Machine) -> turmoil::Result {

@@ -24,6 +24,16 @@ use crate::people;
 /// 2026-01-01.
 pub const START: i64 = 1_767_225_600_000;
 
+/// What a machine does in a story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conduct {
+    Honest,
+    /// It runs a program of its own, and is gone when the trouble ends.
+    Rogue,
+    /// The same of a hub, which in the end does what a hub does.
+    Reforms,
+}
+
 /// One machine of a union.
 #[derive(Clone)]
 pub struct Machine {
@@ -32,6 +42,7 @@ pub struct Machine {
     pub home: Home,
     pub clock: Clock,
     pub dice: Dice,
+    pub conduct: Conduct,
 }
 
 impl Machine {
@@ -59,7 +70,7 @@ impl Machine {
 
     /// Runs a program of its own.
     pub fn is_rogue(&self) -> bool {
-        self.name == crate::insider::ROGUE
+        self.conduct != Conduct::Honest
     }
 
     pub fn is_hub(&self) -> bool {
@@ -122,7 +133,7 @@ impl World {
         if let Some(first) = self.machines.iter().find(|m| m.union() == union) {
             std::fs::copy(first.home.dir.join("keys/seal"), dir.join("keys/seal"))?;
         }
-        let mut machine = Machine { name, home, clock: self.clock.clone(), dice };
+        let mut machine = Machine { name, home, clock: self.clock.clone(), dice, conduct: Conduct::Honest };
         if let Some(parent) = union.parent().and_then(|p| self.hub(p)) {
             join(parent, &mut machine)?;
         }

@@ -18,7 +18,7 @@ use huiliu_proto::{
 use huiliu_tests::{
     people,
     talk::talk,
-    world::{Machine, World, dice, hand_clock},
+    world::{Conduct, Machine, World, dice, hand_clock},
 };
 
 /// As `invite --device` does on the root.
@@ -72,7 +72,8 @@ fn a_further_machine_of_the_national_union_writes_until_the_root_revokes_it() {
     let grant = runtime.block_on(authority::enter(&root.home, &top, &entering, &world.clock)).unwrap();
     home.accept(&grant, Some(&token), &world.clock, &huiliu_node::clock::dice()).unwrap();
     assert!(!home.renew_root(i64::MAX, &dice(1)).unwrap(), "the root's certificate is the root's to renew");
-    let second = Machine { name: "second".into(), home, clock: world.clock.clone(), dice: dice(9) };
+    let second =
+        Machine { name: "second".into(), home, clock: world.clock.clone(), dice: dice(9), conduct: Conduct::Honest };
     let store = second.store(Threads::Inline);
 
     // It hears what the nation has, and what it writes counts at the root, which signs for it.

@@ -27,7 +27,7 @@ use huiliu_proto::{
 };
 use huiliu_tests::{
     relay,
-    world::{Machine, World, dice, simulated_clock},
+    world::{Conduct, Machine, World, dice, simulated_clock},
 };
 
 const SIBLING: u64 = 77;
@@ -82,7 +82,7 @@ fn sibling(world: &World, seed: u64, vouched_by: Option<&Machine>) -> Machine {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let grant = runtime.block_on(authority::enter(&city.home, &store, &entering, &clock)).unwrap();
     home.accept(&grant, Some(&token), &clock, &huiliu_node::clock::dice()).unwrap();
-    Machine { name: format!("sibling-{seed}"), home, clock, dice }
+    Machine { name: format!("sibling-{seed}"), home, clock, dice, conduct: Conduct::Honest }
 }
 
 /// Everybody tells everybody, until nobody has anything new to say.

@@ -13,7 +13,7 @@ use huiliu_node::{identity::Home, store::Store};
 use huiliu_tests::{
     disk,
     talk::talk,
-    world::{Machine, dice, hand_clock},
+    world::{Conduct, Machine, dice, hand_clock},
 };
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -98,6 +98,7 @@ impl Homes {
             home: Home::open(&self.path(name)).unwrap(),
             clock: clock.clone(),
             dice: dice(n as u64 + 1),
+            conduct: Conduct::Honest,
         };
         homes.iter().enumerate().map(machine).collect()
     }
