@@ -1,7 +1,17 @@
 //! The conversation itself, over a modelled disk: how it goes in one fixed order, and its edges.
 
-use huiliu_node::sync::exchange::{Cause, End};
-use huiliu_proto::v1::Farewell;
+use huiliu_node::{
+    ledger::Intake,
+    store::evidence::Neighbour,
+    sync::{
+        exchange::{Action, Cause, End, Event, Exchange, Speaker},
+        frontier::Frontier,
+    },
+};
+use huiliu_proto::{
+    id::{DeviceId, FeedId},
+    v1::{self, Farewell, Refusal, frame::Frame},
+};
 use huiliu_tests::{
     model::{Disk, Line},
     people::Dice,
@@ -38,10 +48,10 @@ fn lists_of_any_length_pass() {
         let mut id = [7; 16];
         id[..4].copy_from_slice(&n.to_be_bytes());
         let of = huiliu_tests::model::ModelFeed::of(&lower, b"a");
-        disks[0].feeds.insert(huiliu_proto::id::FeedId(id), of.clone());
-        disks[1].feeds.insert(huiliu_proto::id::FeedId(id), of);
-        disks[1].receipts.insert((huiliu_proto::id::FeedId(id), 320_900), 1);
-        disks[1].receipts.insert((huiliu_proto::id::FeedId(id), 320_000), 1);
+        disks[0].feeds.insert(FeedId(id), of.clone());
+        disks[1].feeds.insert(FeedId(id), of);
+        disks[1].receipts.insert((FeedId(id), 320_900), 1);
+        disks[1].receipts.insert((FeedId(id), 320_000), 1);
     }
     disks[0].write(0, b"abc");
     let mut line = Line::new(&mut disks, 0, 1);
@@ -210,4 +220,48 @@ fn what_there_was_no_room_for_is_offered_again_on_a_line_that_stays() {
     line.look(&mut disks);
     assert_eq!(line.said(), 0, "and not once more");
     assert_eq!((&line.lower.ended, &line.upper.ended), (&None, &None));
+}
+
+/// What was said of a feed was remembered as long as the line stood, however many feeds a peer made up.
+#[test]
+fn feeds_without_end_end_a_line() {
+    const FAR_TOO_MANY: u32 = 600_000;
+    let speaker = |union: &str, n: u8| Speaker {
+        network: "test".into(),
+        union: union.parse().unwrap(),
+        device: DeviceId([n; 32]),
+    };
+    let (county, city) = (speaker("320922", 101), speaker("320900", 1));
+    let ends = |me: &Speaker, peer: &Speaker, calls| {
+        let peer = Neighbour { union: peer.union, device: peer.device };
+        Exchange::open(me.clone(), peer, calls, true, Frontier::default())
+    };
+    let (_, hello) = ends(&county, &city, true);
+    let (mut hub, _) = ends(&city, &county, false);
+    for action in hello {
+        let Action::Send(frame) = action else { continue };
+        hub.step(Event::Frame(frame));
+    }
+    assert!(hub.settled(), "both begin with nothing");
+    for n in 0..FAR_TOO_MANY {
+        let mut feed = [7; 16];
+        feed[..4].copy_from_slice(&n.to_be_bytes());
+        let batch = v1::Batch { feed: feed.to_vec().into(), head: Some(v1::Signed::default()), ..v1::Batch::default() };
+        let ended = |actions: &[Action]| {
+            let told =
+                |a: &Action| matches!(a, Action::End(End::Broken { cause: Cause::Farewell(Farewell::Bounds), .. }));
+            actions.iter().any(told)
+        };
+        if ended(&hub.step(Event::Frame(Frame::Batch(batch)))) {
+            assert!(n > 64 * 4096, "as many as honest lists may name pass");
+            return;
+        }
+        // There is no room for it, or nothing in it.
+        let intake = match n % 2 {
+            0 => Intake::Taken { size: 0, receipt: None },
+            _ => Intake::Refused { reason: Refusal::Room, detail: String::new(), head: None },
+        };
+        hub.step(Event::Taken { feed: FeedId(feed), end: 0, intake });
+    }
+    panic!("the line still stands");
 }

@@ -31,6 +31,8 @@ use crate::{
 
 /// The protocols that this version speaks: see sync.proto.
 pub const SPEAKS: RangeInclusive<u32> = 2..=2;
+/// Feeds that two ends talk about while a line stands: as many again as lists at its beginning may name.
+const MOST_FEEDS: usize = 2 * 64 * PAGE;
 /// Feeds of which one end refuses batches, and still goes on.
 const MOST_REFUSED: usize = 64;
 /// Batches that may be under way unacknowledged.

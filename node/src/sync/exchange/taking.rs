@@ -7,7 +7,7 @@ use huiliu_proto::{
 };
 use prost::Message as _;
 
-use super::{Action, Exchange, MOST_REFUSED, WINDOW};
+use super::{Action, Exchange, MOST_FEEDS, MOST_REFUSED, WINDOW};
 use crate::ledger::{Incoming, Intake};
 
 impl Exchange {
@@ -21,6 +21,10 @@ impl Exchange {
         };
         if self.taking >= WINDOW {
             return self.fail(Farewell::Bounds, "too many batches under way", actions);
+        }
+        // What is known of a feed is remembered until the line ends, also of one that was refused.
+        if !self.theirs.contains_key(&feed) && self.theirs.len() >= MOST_FEEDS {
+            return self.fail(Farewell::Bounds, "more feeds than two ends talk about", actions);
         }
         self.taking += 1;
         // Whoever sends a head has it.
