@@ -6,8 +6,8 @@ use huiliu_node::{
     check::PATIENCE,
     clock,
     identity::Role,
-    ledger::Outcome,
-    store::{Store, Threads, feeds, projection, quarantine, receivers},
+    ledger::{Incoming, Intake, Outcome},
+    store::{Store, Threads, evidence::Neighbour, feeds, projection, quarantine, receivers},
 };
 use huiliu_proto::{
     id::RecordId,
@@ -15,6 +15,7 @@ use huiliu_proto::{
     lang::Lang,
     operation::Operation,
     record::{self, Record},
+    tree::Edge,
     value::Value,
 };
 use huiliu_tests::{
@@ -193,4 +194,28 @@ fn numbers_that_the_province_cannot_compare_are_counted() {
     // Computed again from what is sealed, it is there again.
     province.write_blocking(|l| l.rebuild(&mut |_| ())).unwrap();
     assert_eq!(unread(), 0);
+}
+
+/// Heads without operations cost a device nothing, though each is looked at by the writer: they came without end.
+#[test]
+fn a_head_alone_is_work_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let city = hub(&world, "hub-320900");
+    let county = world.machine("node-320922-0");
+    let mut forger = Forger::province(county);
+    let from = Neighbour { union: county.union(), device: county.me().device() };
+    let id = forger.id();
+    let said = forger.say(&[Operation::new(9, id, None, vec![], None)]);
+    let hand = |batch: Incoming| take(&city, Incoming { from: Some(from), ..batch });
+    // What says that it holds more than any batch can counts as one that is full, and no more.
+    let large = Incoming { count: u64::from(u32::MAX), ..said.clone() };
+    for _ in 0..1_500_000 / 4096 {
+        assert!(matches!(hand(large.clone()), Intake::Refused { .. }));
+    }
+    let head = forger.head(0, Edge::default().root());
+    let head = Incoming { first: 0, count: 0, segment: Default::default(), head, ..said };
+    let taken = (0..2_000).take_while(|_| matches!(hand(head.clone()), Intake::Taken { .. })).count();
+    assert!(taken > 500 && taken < 1_500, "{taken} heads are what was left of the allowance");
+    assert!(matches!(hand(large), Intake::Later { seconds } if seconds < 60), "not for years");
 }

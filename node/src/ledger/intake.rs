@@ -86,8 +86,10 @@ impl Ledger {
         let size = self.size_of(&batch.feed)?;
         let intake = self.take_in_now(batch)?;
         let cost = Cost {
-            // Also of what is stored and not judged yet.
-            operations: (self.cost.operations - before.operations).max(batch.count),
+            // Also of what is stored and not judged yet; and to look at a head alone is work, too. A batch may say that it
+            // holds more than any can.
+            operations: (self.cost.operations - before.operations)
+                .max(batch.count.clamp(1, segment::MAX_OPERATIONS as u64)),
             bytes: (self.cost.bytes - before.bytes).max(batch.segment.len() as u64),
             rows: self.cost.rows - before.rows,
             document_bytes: self.cost.document_bytes - before.document_bytes,
