@@ -170,6 +170,8 @@ pub struct Ledger {
     compared: HashMap<i64, u64>,
     /// Feeds that a level above orders to be deleted.
     purging: BTreeSet<FeedId>,
+    /// Devices that the union above has enrolled for this one in this job, or said again that it has.
+    newcomers: BTreeSet<DeviceId>,
     /// How many feeds each neighbour has handed over, where it was counted.
     through: Option<HashMap<UnionNumber, u64>>,
 }
@@ -218,6 +220,7 @@ impl Ledger {
             others: HashMap::new(),
             compared: HashMap::new(),
             purging: BTreeSet::new(),
+            newcomers: BTreeSet::new(),
             through: None,
         };
         changes::watch(&ledger.conn)?;
@@ -301,6 +304,7 @@ impl Ledger {
         self.others.clear();
         self.compared.clear();
         self.purging.clear();
+        self.newcomers.clear();
         self.through = None;
         self.moving = false;
     }
@@ -478,6 +482,7 @@ impl Ledger {
             self.rebuild(&mut |_| ())?;
             self.purge()?;
         }
+        self.tell_newcomers()?;
         self.save_rows()?;
         self.save_documents()?;
         self.total()?;

@@ -10,11 +10,11 @@ use huiliu_node::{
         feeds, receipts,
     },
 };
-use huiliu_proto::{feed::Scope, operation::Operation, union::UnionNumber};
+use huiliu_proto::{feed::Scope, kind::kind, operation::Operation, signed::SigningKey, union::UnionNumber};
 use huiliu_tests::{
     chain::{Chain, Place},
-    forger::Forger,
-    relay,
+    forger::{Forger, attested},
+    relay::{self, batches, give, take},
     talk::talk,
 };
 
@@ -224,11 +224,11 @@ fn a_machine_that_the_hub_enrols_for_the_county_is_shown_to_the_county() {
 fn what_a_hub_signs_itself_in_the_countys_name_waits_at_every_level() {
     let chain = Chain::new(9);
     let mut forger = Forger::of(&chain.city.machine, county(), Scope::Own(huiliu_proto::kind::Reach::Nation));
-    let number = huiliu_proto::kind::kind("expenditure").unwrap().number;
+    let number = kind("expenditure").unwrap().number;
     let id = forger.id();
     let batch = forger.say(&[Operation::new(number, id, None, vec![], None)]);
     let from = Some(Neighbour { union: city(), device: chain.city.device() });
-    relay::give(&chain.province.store, &Incoming { from, ..batch.clone() });
+    give(&chain.province.store, &Incoming { from, ..batch.clone() });
     talk(chain.province.ends(), chain.nation.ends()).unwrap();
     for place in [&chain.province, &chain.nation] {
         let there = place.store.read(|c| feeds::by_id(c, &batch.feed)).unwrap().unwrap();
@@ -262,4 +262,39 @@ fn a_hub_that_shows_yesterday_is_noticed_and_refilled() {
     chain.holds().unwrap();
     let kept = chain.county.evidence();
     assert_eq!(kept.iter().filter(|k| k.evidence.what == What::Restored).count(), 1, "said once: {kept:?}");
+}
+
+/// What the hub enrolled in another feed was raised or not by which feed came first, and a rebuild raised it then.
+#[test]
+fn a_machine_enrolled_in_another_feed_is_shown_whichever_comes_first() {
+    for forged_first in [true, false] {
+        let mut chain = Chain::new(9);
+        let late = Place::new(chain.world.add("320922", huiliu_node::identity::Role::Node).unwrap());
+        let mut forger =
+            Forger::of(&chain.city.machine, chain.city.machine.union(), Scope::Branch(late.machine.union()));
+        let made_up = SigningKey::from_seed(&[77; 32]);
+        let id = forger.id();
+        let enrolment = attested(&made_up, late.machine.union(), false);
+        let number = kind("enrolment").unwrap().number;
+        let forged = forger.say(&[Operation::new(number, id, None, enrolment.encode(), None)]);
+        // What is not meant for it is not taken.
+        let hear = |place: &Place| batches(&place.store).into_iter().flatten().for_each(|b| drop(take(&late.store, b)));
+        hear(&chain.nation);
+        hear(&chain.province);
+        if forged_first {
+            give(&late.store, &forged);
+            hear(&chain.city);
+        } else {
+            hear(&chain.city);
+            give(&late.store, &forged);
+        }
+        let shown = || -> Vec<String> {
+            let kept = late.evidence().into_iter().filter(|k| k.evidence.what == What::Enrolled);
+            kept.map(|k| k.evidence.detail.en).collect()
+        };
+        let before = shown();
+        assert!(matches!(&before[..], [one] if one.contains(&made_up.device().to_string()[..16])), "{before:?}");
+        late.store.write_blocking(|ledger| ledger.rebuild(&mut |_| ())).unwrap();
+        assert_eq!(shown(), before);
+    }
 }

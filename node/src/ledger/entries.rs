@@ -64,7 +64,7 @@ impl Ledger {
                 }
                 self.judge_again()?;
                 if record.kind.name == "enrolment" {
-                    self.newcomer(place, record)?;
+                    self.enrolled(place, record);
                     self.take_up_revocations(record)?;
                 }
             }

@@ -4,9 +4,12 @@
 //! A claim that does not hold is not believed at once: operations may be on their way, and a hub that was restored says
 //! so in a new incarnation. It is judged when an exchange with the neighbour that should have told is settled.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use huiliu_proto::{
     feed::{Feed, Scope},
     id::{DeviceId, FeedId},
+    kind::kind,
     lang::Label,
     record::Record,
     signed::{Receipt, Seen, TreeHead},
@@ -22,8 +25,8 @@ use crate::store::{
     evidence::{self, Evidence, Neighbour, What},
     feeds,
     feeds::FeedRow,
-    projection::Place,
-    receipts, trust,
+    projection::{self, Place, Shown},
+    receipts,
 };
 
 /// A claim that does not hold is judged only so long after it came: what is under way arrives first.
@@ -34,6 +37,10 @@ const FORGOTTEN: i64 = 60 * 24 * 3_600_000;
 
 /// No feed is longer: what is said of more is nonsense.
 const LONGEST: u64 = 1 << 53;
+
+/// A device that was enrolled, the record that says so, and where it stands: which device wrote it, in which incarnation,
+/// at which place.
+type Enrolled = (DeviceId, Shown, (DeviceId, (u32, u64)));
 
 /// Who says it.
 enum Witness {
@@ -281,22 +288,76 @@ impl Ledger {
         Ok(())
     }
 
-    /// A device was enrolled for this union after this one. Whoever sits here knows whether they asked for it; a hub that
-    /// enrols a machine of its own could write in this union's name.
-    pub(super) fn newcomer(&mut self, place: Place, record: &Record) -> Result<()> {
+    /// An enrolment came: where it is for this union, it is looked at when the job ends.
+    pub(super) fn enrolled(&mut self, place: Place, record: &Record) {
         let me = self.me.union;
-        let Some(device) = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok()) else { return Ok(()) };
-        let ours = record.int("union") == Some(i64::from(me));
-        if !ours || device == self.me.device() || me.parent() != Some(place.owner) {
-            return Ok(());
-        }
-        if !trust::enrolled(&self.conn, &self.me.device(), me, place.owner, false)? {
-            return Ok(());
-        }
-        // It was known before, and has new keys or certificates.
-        if trust::enrolments(&self.conn, Some(&device))?.iter().filter(|e| e.union == me && e.by == place.owner).count()
-            > 1
+        let device = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok());
+        if record.int("union") == Some(i64::from(me))
+            && me.parent() == Some(place.owner)
+            && let Some(device) = device
         {
+            self.newcomers.insert(device);
+        }
+    }
+
+    /// Devices that were enrolled for this union after this one. Whoever sits here knows whether they asked for it; a hub
+    /// that enrols a machine of its own could write in this union's name. Which of two enrolments is the earlier is where
+    /// they stand, and not which came here first.
+    pub(super) fn tell_newcomers(&mut self) -> Result<()> {
+        let devices = std::mem::take(&mut self.newcomers);
+        let (me, my_device) = (self.me.union, self.me.device());
+        let (Some(parent), false) = (me.parent(), devices.is_empty()) else { return Ok(()) };
+        let all = self.enrolments_by(parent)?;
+        // How far each device of the union above had written when it first enrolled this one.
+        let mut mine = BTreeMap::new();
+        for (_, _, (by, at)) in all.iter().filter(|(device, _, _)| *device == my_device) {
+            let first = mine.entry(*by).or_insert(*at);
+            *first = (*first).min(*at);
+        }
+        if mine.is_empty() {
+            return Ok(());
+        }
+        let earlier = |(by, at): &(DeviceId, (u32, u64))| mine.get(by).is_some_and(|first| at < first);
+        let known: BTreeSet<DeviceId> =
+            all.iter().filter(|(_, _, at)| earlier(at)).map(|(device, _, _)| *device).collect();
+        for (device, shown, _) in &all {
+            let asked = devices.contains(device) || devices.contains(&my_device);
+            if asked && *device != my_device && !known.contains(device) {
+                self.newcomer(*device, shown.place, &shown.record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The devices that the union above has enrolled for this one, and by which device and where each was.
+    fn enrolments_by(&mut self, parent: UnionNumber) -> Result<Vec<Enrolled>> {
+        const PAGE: usize = 1024;
+        let Some(kind) = kind("enrolment") else { return Ok(vec![]) };
+        let (mut all, mut after) = (vec![], None);
+        loop {
+            let page = projection::list(&self.conn, kind, Some(parent), after, PAGE)?;
+            let last = page.len() < PAGE;
+            after = page.last().map(|shown| shown.id);
+            for shown in page {
+                let device = shown.record.bytes("device").and_then(|d| DeviceId::try_from(d).ok());
+                let Some(device) = device.filter(|_| shown.record.int("union") == Some(i64::from(self.me.union)))
+                else {
+                    continue;
+                };
+                let feed = &self.feed(shown.place.feed)?.feed;
+                let at = (feed.device, (feed.incarnation, shown.place.seq));
+                all.push((device, shown, at));
+            }
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
+    fn newcomer(&mut self, device: DeviceId, place: Place, record: &Record) -> Result<()> {
+        // One piece a device, however often and wherever the enrolment is said, and all is computed again.
+        let said = v1::Signed { message: device.to_vec().into(), signature: Default::default() };
+        if evidence::is_kept(&self.conn, What::Enrolled, &said)? {
             return Ok(());
         }
         // It came with a token of this machine's own: somebody here asked for it.
@@ -317,8 +378,7 @@ impl Ledger {
             seen_at: self.now(),
             from: Some(Neighbour { union: place.owner, device: by }),
             ours: None,
-            // One piece a device, however often the enrolment is said or all is computed again.
-            theirs: Some(v1::Signed { message: device.to_vec().into(), signature: Default::default() }),
+            theirs: Some(said),
             detail: Label::new(
                 format!("{who}于{day}为本单位登记了设备{short}：如非本单位申请，请立即致电{who}注销该设备"),
                 format!(

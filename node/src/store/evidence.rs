@@ -139,6 +139,12 @@ pub fn add(conn: &Connection, evidence: &Evidence) -> Result<bool> {
     Ok(true)
 }
 
+/// Whether a piece of this kind that rests on the same was ever kept, about whichever feed.
+pub fn is_kept(conn: &Connection, what: What, theirs: &v1::Signed) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM evidence WHERE what = ?1 AND theirs = ?2)";
+    Ok(conn.prepare_cached(SQL)?.query_row((what.word(), theirs.encode_to_vec()), |r| r.get(0))?)
+}
+
 /// Whether there is an open piece of this kind about a neighbour, and about a feed where one is named.
 pub fn is_open(conn: &Connection, what: What, feed: Option<&FeedId>, from: &DeviceId) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM evidence
