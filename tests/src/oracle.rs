@@ -12,7 +12,7 @@ use huiliu_node::{
     ledger,
     store::{
         Store, StoreError,
-        evidence::{self, What},
+        evidence::{self, Evidence, What},
         feeds, projection, quarantine,
     },
 };
@@ -411,10 +411,26 @@ pub fn raises_what_was_left(machine: &Machine, store: &Store, rogues: &BTreeSet<
     Ok(())
 }
 
+/// Whether one of two who say different things keeps no rule: which of the two it is nobody can tell, and the words name
+/// both.
+fn is_word_against_word(conn: &rusqlite::Connection, split: &Evidence, rogues: &BTreeSet<DeviceId>) -> bool {
+    let Some(said) = split.theirs.as_ref().filter(|_| split.what == What::Split) else { return false };
+    let receipt = v1::Receipt::decode(&said.message[..]).ok();
+    let head = v1::TreeHead::decode(&said.message[..]).ok();
+    let feed = head.and_then(|head| FeedId::try_from(&head.feed[..]).ok());
+    let writer = feed.and_then(|feed| feeds::by_id(conn, &feed).ok().flatten()).map(|row| row.feed.device);
+    let signer = receipt.and_then(|receipt| DeviceId::try_from(&receipt.device[..]).ok());
+    [writer, signer].into_iter().flatten().any(|device| rogues.contains(&device))
+}
+
 /// Nobody is accused of lying where nobody lied.
 pub fn accuses_nobody(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<()> {
-    let mut kept = store.read(|conn| evidence::list(conn, true))?;
-    kept.retain(|k| k.evidence.from.is_none_or(|from| !rogues.contains(&from.device)));
+    let kept = store.read(|conn| {
+        let mut kept = evidence::list(conn, true)?;
+        kept.retain(|k| k.evidence.from.is_none_or(|from| !rogues.contains(&from.device)));
+        kept.retain(|k| !is_word_against_word(conn, &k.evidence, rogues));
+        Ok(kept)
+    })?;
     let lies = [What::Split, What::Withheld, What::Forged, What::Receipt];
     if let Some(lie) = kept.iter().find(|k| lies.contains(&k.evidence.what)) {
         bail!("{} accuses an honest machine: {}", machine.name, lie.evidence.detail.en);

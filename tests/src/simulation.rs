@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_millis(25);
 /// Simulated time with faults, and the time within which everything must then have come together.
 const TROUBLE: Duration = Duration::from_secs(25);
 const HEALING: Duration = Duration::from_secs(300);
+/// How long all must have agreed, and the same where it is waited for what is judged later.
+const SETTLED: Duration = Duration::from_secs(5);
+const CALM: Duration = Duration::from_secs(250);
 
 /// What happened, for people.
 #[derive(Debug, Default)]
@@ -278,6 +281,8 @@ fn disturb(
         sim.release(a.as_str(), b.as_str());
     }
     // I7: within bounded time all agree.
+    // What was claimed of others is judged a while after: some stories wait for that.
+    let calm = if has_hostile_hub(seed) && Dice(seed ^ 0x0bad_ca1f).chance(20) { CALM } else { SETTLED };
     let context = || format!("I7: not all agree long after the trouble ended ({misfortunes:?})");
     let mut last = Ok(());
     while sim.elapsed() < TROUBLE + HEALING {
@@ -285,7 +290,7 @@ fn disturb(
             step(sim)?;
         }
         last = oracle::nothing_is_missing(&open(machines));
-        if last.is_ok() && sim.elapsed() > TROUBLE + Duration::from_secs(5) {
+        if last.is_ok() && sim.elapsed() > TROUBLE + calm {
             return Ok(totals);
         }
     }
