@@ -201,7 +201,7 @@ fn lie(town: &Town, feed: &str) {
     let exported = town.run("binhai", &["receipts", "export", feed, "320900", "--out", "lie.proof"]);
     assert!(exported.code == 3 && exported.err.contains("警告"), "{}", exported.err);
     let compared = town.run("binhai", &["consistency", "old.proof", "320900", "--out", "lie.proof"]);
-    assert!(compared.code == 3 && compared.err.contains("证据"), "{}", compared.err);
+    assert!(compared.code == 3 && compared.err.contains("留存备查"), "{}", compared.err);
     assert!(!town.path("lie.proof").exists(), "nothing is written where nothing is proven");
 }
 

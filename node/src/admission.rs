@@ -158,7 +158,7 @@ impl Refusal {
     pub fn revoked() -> Refusal {
         Refusal::new(
             Reason::Revoked,
-            "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可用 quarantine release 放行",
+            "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可用 quarantine release 准予计入",
             "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and does not count; if it is the union's own after all, the union above can let it count with `quarantine release`",
         )
     }
@@ -336,7 +336,7 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
     if kind.name == "statement" && !speaks_for(feed.union, &record) {
         return Err(Refusal::new(
             Reason::NotAllowed,
-            "汇总报表只由省级工会为本省各工会填写",
+            "汇总报表只由省级总工会为本省各工会填写",
             "a statement is written by the provincial union, about unions of its province",
         ));
     }

@@ -438,7 +438,7 @@ pub fn explain(check: &Check, lang: Lang) -> String {
     say("版本", "Version", &check.version.to_string());
     say("依据", "Clause", check.clause.get(lang));
     say("等级", "Severity", severity_label(check.severity).get(lang));
-    say("后果类别", "May lead to", family_label(check.family).get(lang));
+    say("可能的处理依据", "May lead to", family_label(check.family).get(lang));
     let levels: Vec<_> = check.levels.iter().map(|level| level_label(*level).get(lang).to_owned()).collect();
     say("运行层级", "Runs at", &levels.join(lang.pick("、", ", ")));
     for parameter in &check.parameters {

@@ -13,7 +13,7 @@ use program::{MEDIATOR, Union, text};
 use serde_json::Value as Json;
 
 const ENTERPRISE: [&str; 5] =
-    ["enterprise", "uscc=91350100M000100Y43", "region=滨海县", "industry=制造业", "ownership=民营"];
+    ["enterprise", "uscc=91350100M000100Y43", "region=滨海县", "industry=制造业", "ownership=私营"];
 
 /// Another process has no bell to ring: it is looked at again, until a deadline.
 #[allow(clippy::disallowed_methods)]

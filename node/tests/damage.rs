@@ -38,7 +38,7 @@ fn fill(union: &Union) {
                 ("uscc", "91350100M000100Y43"),
                 ("region", "320922"),
                 ("industry", "制造业"),
-                ("ownership", "民营"),
+                ("ownership", "私营"),
             ];
             let value = |(field, text): &(&str, &str)| {
                 let at = kind.field(field).expect("a field");

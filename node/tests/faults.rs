@@ -25,7 +25,7 @@ const ENTERPRISE: [&str; 8] = [
     "uscc=91350100M000100Y43",
     "region=滨海县",
     "industry=制造业",
-    "ownership=民营",
+    "ownership=私营",
 ];
 
 /// What nobody may be told whose database is good.
@@ -105,7 +105,7 @@ fn what_was_acknowledged_is_there_and_what_failed_is_not() {
         let verified = union.run(&["verify"]);
         assert_eq!(verified.code, 0, "{at}: {}{}", verified.out, verified.err);
         union.add(&["enterprise", "name=甲二公司", ENTERPRISE[4], ENTERPRISE[5], ENTERPRISE[6], ENTERPRISE[7]]);
-        assert!(!union.run(&["status"]).out.contains("代次"), "{at}: it is no other incarnation");
+        assert!(!union.run(&["status"]).out.contains("另起"), "{at}: it is no other incarnation");
     });
     assert!(tried > 10, "{tried} faults");
     println!("{tried} faults");

@@ -37,7 +37,7 @@ fn enterprise(ledger: &mut Ledger, name: &str) -> Result<(), StoreError> {
         ("uscc", "91350100M000100Y43"),
         ("region", "320922"),
         ("industry", "制造业"),
-        ("ownership", "民营"),
+        ("ownership", "私营"),
     ];
     let value = |(field, text): &(&str, &str)| {
         let at = kind.field(field).expect("a field");

@@ -67,7 +67,7 @@ fn enterprise_with(ledger: &mut Ledger, name: &str, more: &[(&str, &str)]) -> Re
         ("uscc", "91350100M000100Y43"),
         ("region", "320922"),
         ("industry", "制造业"),
-        ("ownership", "民营"),
+        ("ownership", "私营"),
     ];
     let values = fields.iter().chain(more).map(|(field, text)| {
         let at = kind.field(field).unwrap();

@@ -131,11 +131,11 @@ pub fn stands(record: &Record, network: &str) -> Result<Option<Attestation>, Lab
         return Err(nobody_there());
     }
     if said.hub && said.union.level() == Level::Township {
-        return Err(Label::new("该工会没有下级，不设枢纽", "no union is below that one: it has no hub"));
+        return Err(Label::new("该工会没有下级，不设平台", "no union is below that one: it has no hub"));
     }
     if said.hub != said.authority_key.is_some() {
         return Err(Label::new(
-            "枢纽须登记签证公钥，其他机器不得登记",
+            "上级平台须登记签证公钥，其他机器不得登记",
             "a hub has an authority key and no other machine has one",
         ));
     }

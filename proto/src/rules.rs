@@ -44,7 +44,7 @@ macro_rules! remark {
                 let (field, rule, remedy) = (self.field.get(lang), self.rule.get(lang), self.remedy.get(lang));
                 let quoted = |open: &str| if value.is_empty() { String::new() } else { format!("{open}“{value}”") };
                 match lang {
-                    Lang::Zh => format!("「{field}」{}：{rule}。{remedy}。", quoted("")),
+                    Lang::Zh => format!("{field}{}：{rule}。{remedy}。", quoted("")),
                     Lang::En => format!("{field}{}: {rule}. {}.", quoted(" "), capital(remedy)),
                 }
             }
@@ -120,7 +120,7 @@ impl Field {
 
     pub(crate) fn missing_with(&self, other: &Field) -> Refusal {
         let rule = Label::new(
-            format!("填了「{}」就必须填写", other.label.zh),
+            format!("填了“{}”就必须填写", other.label.zh),
             format!("needed once “{}” is filled", other.label.en),
         );
         self.refuse(&Value::Text(String::new()), rule, Label::new("请填写", "fill it in")).without_value()
@@ -128,7 +128,7 @@ impl Field {
 
     pub(crate) fn refuse_without(&self, value: &Value, other: &Field) -> Refusal {
         let rule = Label::new(
-            format!("没有填「{}」时不能填写", other.label.zh),
+            format!("没有填“{}”时不能填写", other.label.zh),
             format!("not to be filled without “{}”", other.label.en),
         );
         self.refuse(value, rule, Label::new("请补填或清空", "fill that in, or empty this"))
@@ -181,7 +181,7 @@ impl Verdict<'_> {
             && b < a
             && let (Some(earlier), Some(later), value) = (self.value(from).0, self.value(to).0, self.value(to).1)
         {
-            let rule = Label::new(format!("早于「{}」", earlier.label.zh), format!("before “{}”", earlier.label.en));
+            let rule = Label::new(format!("早于“{}”", earlier.label.zh), format!("before “{}”", earlier.label.en));
             self.refusals.push(later.refuse(&value, rule, Label::new("请核对两个日期", "check both dates")));
         }
     }
@@ -313,17 +313,17 @@ fn engagement(v: &mut Verdict<'_>, r: &Record) {
         CHECK,
     );
     if r.flag("funded") {
-        let remedy = ("请确认是否计入专项资金人数", "make sure that this head counts for the fund");
+        let remedy = ("请确认是否计入补助人数", "make sure that this head counts for the fund");
         v.warn_if(
             is(r, "employment", v1::Employment::PartTime),
             "funded",
-            ("兼职人员计入了专项资金人数", "a part-time head is counted for the fund"),
+            ("兼职人员计入了补助人数", "a part-time head is counted for the fund"),
             remedy,
         );
         v.warn_if(
             is(r, "tier", v1::Tier::EnterpriseTier),
             "funded",
-            ("企业级人员计入了专项资金人数", "an enterprise's head is counted for the fund"),
+            ("企业级人员计入了补助人数", "an enterprise's head is counted for the fund"),
             remedy,
         );
         v.warn_if(
@@ -338,7 +338,7 @@ fn engagement(v: &mut Verdict<'_>, r: &Record) {
         v.warn_if(
             elsewhere,
             "funded",
-            ("在其他单位在职的人员计入了专项资金人数", "a head employed elsewhere is counted for the fund"),
+            ("在其他单位在职的人员计入了补助人数", "a head employed elsewhere is counted for the fund"),
             remedy,
         );
     }
@@ -360,7 +360,7 @@ fn payer_share(v: &mut Verdict<'_>, r: &Record) {
     v.refuse_if(
         r.int("payer").is_some() == r.text("payer_name").is_some(),
         "payer",
-        ("出资工会与其他出资单位须填且只填一个", "either a paying union or another payer, not both"),
+        ("承担单位与其他承担单位须填且只填一个", "either a paying union or another payer, not both"),
         ("请填其中一个", "fill in one of the two"),
     );
     v.in_order("from_on", "to_on");
@@ -410,7 +410,7 @@ fn work_entry(v: &mut Verdict<'_>, r: &Record) {
                 r.int(name).is_some_and(|n| n < 0),
                 name,
                 ("负数只能用于更正", "negative only in a correction"),
-                ("请指明所更正的日志", "name the line it corrects"),
+                ("请指明所更正的工作日志", "name the line it corrects"),
             );
         }
         v.warn_if(
@@ -580,7 +580,7 @@ fn filing(v: &mut Verdict<'_>, r: &Record) {
     v.warn_if(
         r.int("funded_heads").is_some_and(|n| n != funded),
         "funded_heads",
-        ("与名册中计入专项资金的人数不一致", "not as many as count for the fund on the roster"),
+        ("与名册中计入补助人数不一致", "not as many as count for the fund on the roster"),
         CHECK,
     );
     let mut engagements: Vec<&[u8]> = r.lines("roster").filter_map(|line| line.bytes("engagement")).collect();
@@ -855,7 +855,7 @@ mod tests {
     fn words_for_people_and_words_for_logs() {
         let wrong = record("mediator", &with(MEDIATOR, &[("sex", "女")]));
         let refusal = &wrong.validate().expect_err("it is wrong")[0];
-        assert_eq!(refusal.say(Lang::Zh), "「性别」“女”：与身份证号不一致。请核对证件。");
+        assert_eq!(refusal.say(Lang::Zh), "性别“女”：与身份证号不一致。请核对证件。");
         assert_eq!(refusal.to_string(), "sex: not what the identity number says. Compare both with the card.");
         assert_eq!(format!("{refusal:?}"), "Refusal(sex: not what the identity number says)");
     }

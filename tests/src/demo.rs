@@ -172,7 +172,7 @@ impl Story {
         let hubs = federation.hubs().count();
         screen.say(
             format!(
-                "{}个工会各有自己的密钥、证书和数据库，其中{hubs}个为上级枢纽；全国发布{}个项目，各级已收到。枢纽全部关闭。（{}秒）",
+                "{}个工会各有自己的密钥、证书和数据库，其中{hubs}个为上级平台；全国发布{}个项目，各级已收到。上级平台全部关闭。（{}秒）",
                 unions.len(), programmes.len(), screen::seconds(time)
             ),
             format!(
@@ -188,7 +188,7 @@ impl Story {
 
     /// Every union records its year, all at once, with every hub down.
     async fn record(&mut self) -> anyhow::Result<()> {
-        self.screen.heading(1, "断网录入：所有枢纽关闭", "Recording, with every hub down");
+        self.screen.heading(1, "断网录入：所有平台关闭", "Recording, with every hub down");
         let started = Instant::now();
         let count: u64 = self.years.iter().map(|y| y.rows.len() as u64).sum();
         let bar = self.screen.bar(count, "录入", "recording");
@@ -239,7 +239,7 @@ impl Story {
 
     /// The hubs start, everyone calls the union above, and all levels come to have the same.
     async fn run_together(&mut self) -> anyhow::Result<()> {
-        self.screen.heading(2, "汇流：枢纽启动，各级同时上报", "The hubs start, and the streams run together");
+        self.screen.heading(2, "汇流：上级平台启动，各级同时上报", "The hubs start, and the streams run together");
         let (started, before) = (Instant::now(), line::wire().0);
         self.federation.start_hubs().await?;
         self.federation.connect_all()?;
@@ -248,7 +248,7 @@ impl Story {
         let streams = standing.streams.iter().filter(|s| s.size > 0).count();
         self.screen.say(
             format!(
-                "{streams}条日志在每个应有它的层级上条数和根都相同：{}次送达，{}秒，线路上{}（TLS字节，全部方向）。",
+                "{streams}条数据流水在每个应有它的层级上条数和校验值都相同：{}次送达，{}秒，网络传输{}（TLS字节，全部方向）。",
                 standing.arrived, screen::seconds(time), screen::bytes(wire)
             ),
             format!(
@@ -308,7 +308,7 @@ impl Story {
     async fn cut_off(&mut self) -> anyhow::Result<()> {
         self.screen.heading(
             4,
-            "断线：盐城枢纽关闭，滨海照常工作",
+            "断线：盐城平台关闭，滨海照常工作",
             "The line is cut: Yancheng's hub goes down, Binhai goes on working",
         );
         let (city, county) = (offline::city()?, offline::county()?);
@@ -365,7 +365,7 @@ impl Story {
         let dossier = offline::seen(&province, &self.keys)?;
         self.report.figures = after;
         self.screen.say(
-            format!("盐城恢复后{}秒，各级重新一致；线路上{}。", screen::seconds(time), screen::bytes(wire)),
+            format!("盐城恢复后{}秒，各级重新一致；网络传输{}。", screen::seconds(time), screen::bytes(wire)),
             format!(
                 "{} s after Yancheng came back all levels are the same again; {} on the wire.",
                 screen::seconds(time),
@@ -390,7 +390,7 @@ impl Story {
     async fn check(&mut self) -> anyhow::Result<()> {
         self.screen.heading(
             5,
-            &format!("检查：各级枢纽以{}为判定日运行规则", self.today),
+            &format!("检查：各级平台以{}为核查基准日运行规则", self.today),
             &format!("The checks: every hub runs them as of {}", self.today),
         );
         let started = Instant::now();
@@ -463,7 +463,7 @@ impl Story {
         let (time, unions) = (started.elapsed(), self.federation.members.len());
         if self.report.problems == 0 {
             self.screen.say(
-                format!("{unions}个数据库、{operations}条日志：签名、日志根、各项数字全部相符。（{}秒）", screen::seconds(time)),
+                format!("{unions}个数据库、{operations}条记录：签名、数据流水校验值、各项数字全部相符。（{}秒）", screen::seconds(time)),
                 format!(
                     "{unions} databases with {operations} operations: every signature, root and figure is right. ({} s)",
                     screen::seconds(time)

@@ -205,7 +205,7 @@ pub fn programme(ledger: &mut Ledger) -> Result<RecordId> {
         "programme",
         &[
             ("code", "CS-2025"),
-            ("name", "测试专项资金"),
+            ("name", "测试专项经费"),
             ("year", "2025"),
             ("source", "全国总工会"),
             ("purpose", "专职集体协商指导员补助"),

@@ -156,7 +156,7 @@ pub fn enterprise(ledger: &mut Ledger, n: u64) -> Result<RecordId> {
             ("uscc", &credit_code(n)),
             ("region", "320922"),
             ("industry", "制造业"),
-            ("ownership", "民营"),
+            ("ownership", "私营"),
             ("employees", &(20 + n * 37 % 900).to_string()),
             ("employees_on", "2024-12-31"),
             ("above_scale", "是"),

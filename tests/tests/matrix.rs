@@ -188,7 +188,7 @@ fn who_may_publish() {
         "programme",
         &[
             ("code", "CS-2025"),
-            ("name", "测试专项资金"),
+            ("name", "测试专项经费"),
             ("year", "2025"),
             ("source", "全国总工会"),
             ("purpose", "测试"),
@@ -362,7 +362,7 @@ fn what_a_revoked_device_wrote() {
             ("in_feed", &thief.feed.id.to_string()),
             ("first", "4"),
             ("count", "2"),
-            ("ruling", "不予计入"),
+            ("ruling", "不计入"),
             ("reason", "再查不属实"),
             ("revision", "2"),
         ],
@@ -478,7 +478,10 @@ fn enrolments_of_a_revoked_hub() {
         move |ledger| ledger.write_entry(&record)
     });
     assert!(matches!(written.unwrap(), Outcome::Written { .. }));
-    tree.open[PROVINCE].write_blocking(move |ledger| revocation::revoke(ledger, &plan, "枢纽失窃")).unwrap().unwrap();
+    tree.open[PROVINCE]
+        .write_blocking(move |ledger| revocation::revoke(ledger, &plan, "上级平台失窃"))
+        .unwrap()
+        .unwrap();
     tree.settle();
     let (first, second) = (said(&mut early, &work()), said(&mut late, &work()));
     tree.give(CITY, &mut early, &[first]);

@@ -35,7 +35,7 @@ SELECT owner AS subject,
        json_group_array(json_object('kind', 'mediator', 'record', lower(hex(record)), 'zh', '档案', 'en', 'dossier')
                         ORDER BY record) AS evidence,
        json_object('people', count(*), 'since', min(since)) AS results,
-       union_name(owner) || '有' || count(*) || '名计入专项资金人数的专职指导员，其身份证号在省级无法解密或不是有效号码，'
+       union_name(owner) || '有' || count(*) || '名计入补助人数的专职指导员，其身份证号在省级无法解密或不是有效号码，'
            || '无法核对是否在多处计入。' AS zh,
        union_name(owner) || ' has ' || count(*) || ' full-time mediators counted for the fund whose identity number the '
            || 'province cannot open, or which is none: whether they are counted elsewhere cannot be compared.' AS en

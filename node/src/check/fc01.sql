@@ -103,7 +103,7 @@ SELECT v.to_union AS subject,
        '拨给' || union_name(v.to_union) || '的款项（拨款编号' || v.numbers || '，' || day_text(v.paid_on) || '付款）净额'
            || yuan(v.amount) || '元，' || CASE v.receipts WHEN 0 THEN '没有对应的到账记录'
                ELSE '到账净额' || yuan(v.received) || '元，差额' || yuan(v.amount - v.received) || '元' END
-           || '；应于' || day_text(v.due) || '前到账。' AS zh,
+           || '；最迟应于' || day_text(v.due) || '到账。' AS zh,
        'Payment to ' || union_name(v.to_union) || ' (allocation ' || v.numbers || ', paid ' || day_text(v.paid_on)
            || ') was ' || yuan(v.amount) || ' yuan net; ' || CASE v.receipts WHEN 0 THEN 'no receipt answers it'
                ELSE yuan(v.received) || ' yuan is booked as received, a difference of '

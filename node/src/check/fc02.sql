@@ -89,7 +89,7 @@ SELECT f.owner AS subject,
            'en', yuan(f.amount) || ' yuan received ' || day_text(f.received_on) || ', bank serial '
                || coalesce(f.bank_serial, 'not given') || ', from ' || coalesce(f.remitter, 'not given'))) AS evidence,
        json_object('received', f.amount, 'received_on', f.received_on) AS results,
-       union_name(f.owner) || '于' || day_text(f.received_on) || '记录专项资金到账' || yuan(f.amount) || '元，'
+       union_name(f.owner) || '于' || day_text(f.received_on) || '记录专项经费到账' || yuan(f.amount) || '元，'
            || CASE WHEN f.allocation IS NULL THEN '未注明对应拨款，' ELSE '所注明的拨款在此查无记录，' END
            || '流水号和前后' || :days || '天内的金额也都对不上任何拨款。' AS zh,
        union_name(f.owner) || ' booked ' || yuan(f.amount) || ' yuan of special fund received on '

@@ -1,6 +1,6 @@
 -- id: FC-04
 -- version: 2
--- title_zh: 层层截留
+-- title_zh: 专项经费滞留（疑似截留）
 -- title_en: Kept on the way down
 -- clause_zh: 总工发〔2019〕19号 七（四）：“对不按规定列支专项经费的，全国总工会将缓拨或减拨下一年度该项经费；挪用该专项经费……的，全国总工会将停拨该专项经费”；《工会法》第四十七条
 -- clause_en: General Union Doc. 19 (2019), 7(4): where the fund is not spent by the rules, next year's is delayed or cut; where it is misappropriated, it is stopped; Trade Union Law, art. 47

@@ -13,7 +13,7 @@
 -- result: overlap_days number : 重叠天数 | days of overlap
 -- result: census_on day : 双方均在聘的核定日 | census on which both count
 -- result: months_paid number : 双方均发薪的月数 | months in which both paid
--- innocent_zh: 月中调动；派驻误录为重新聘任；身份证号录入错误；一方的终止尚未录入
+-- innocent_zh: 月中调动；分派误录为重新聘任；身份证号录入错误；一方的终止尚未录入
 -- innocent_en: a transfer within the month; a posting entered as a new engagement; a mistyped number; an ending not entered yet
 
 -- Persons are compared by the keyed index of the identity number, which only the province holds for the whole
@@ -121,7 +121,7 @@ SELECT iif(second_union = :self, first_union, second_union) AS subject,
                    'census_on', census_on, 'months_paid', months) AS results,
        '同一人（身份证号检索值相同，聘任记录' || substr(lower(hex(first)), 1, 16) || '、' || substr(lower(hex(second)), 1, 16)
            || '）同时由' || union_name(first_union) || '和' || union_name(second_union)
-           || '聘为计入专项资金人数的专职指导员，自' || day_text(since) || '起重叠' || (until - since + 1) || '天'
+           || '聘为计入补助人数的专职指导员，自' || day_text(since) || '起重叠' || (until - since + 1) || '天'
            || iif(census_on IS NULL, '', '，' || day_text(census_on) || '核定时双方均在聘')
            || iif(months = 0, '', '，有' || months || '个月双方都发放薪酬') || '。' AS zh,
        'One person (same keyed index; engagements ' || substr(lower(hex(first)), 1, 16) || ' and '

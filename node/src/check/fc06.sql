@@ -132,7 +132,7 @@ SELECT owner AS subject,
            SELECT key, value FROM json_each(v.unproved))) AS evidence,
        json_object('declared', declared, 'verified', verified, 'named', named, 'not_in_post', not_in_post,
                    'no_certificate', no_certificate, 'no_pay', no_pay) AS results,
-       union_name(owner) || '备案（截止' || day_text(census_on) || '）申报专项资金人数' || declared || '人，可核实' || verified
+       union_name(owner) || '备案（截止' || day_text(census_on) || '）申报补助人数' || declared || '人，可核实' || verified
            || '人。名册列' || named || '人' || iif(declared > named, '（' || (declared - named) || '人未列）', '')
            || '，其中当日不在聘' || not_in_post || '人，无当日有效聘任证书' || no_certificate || '人，前后月份无薪酬'
            || no_pay || '人。' AS zh,

@@ -1,6 +1,6 @@
 -- id: FC-16
 -- version: 2
--- title_zh: 专项资金超支
+-- title_zh: 专项经费超支
 -- title_en: The fund is overspent
 -- clause_zh: 《工会会计制度》第二十二条：“指定用途的资金按规定的用途专款专用，并单独反映”；总工发〔2019〕19号 七（四）：“专项经费必须做到专款专用”
 -- clause_en: Union Accounting System, art. 22: money with a designated use is used for it alone and shown apart; General Union Doc. 19 (2019), 7(4): the special fund must be used for its purpose alone

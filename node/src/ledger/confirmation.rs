@@ -141,7 +141,7 @@ impl Ledger {
         let detail = if lack.union == peer.union {
             Label::new(
                 format!(
-                    "{days}天来与{hub}交换成功，但其一直未签收本机日志第{}条以后的内容（共{}条）；请与{hub}核查其机器",
+                    "{days}天来与{hub}交换成功，但其一直未签收本机数据流水第{}条以后的内容（共{}条）；请与{hub}核查其机器",
                     lack.confirmed, lack.has
                 ),
                 format!(
@@ -153,7 +153,7 @@ impl Ledger {
         } else {
             Label::new(
                 format!(
-                    "{hub}已有{}条，{level}{days}天来只确认了{}条；请询问{hub}其上联线路是否中断，必要时把日志另行送交{level}",
+                    "{hub}已有{}条，{level}{days}天来只确认了{}条；请询问{hub}其与上级的网络是否中断，必要时把数据流水另行送交{level}",
                     lack.has, lack.confirmed
                 ),
                 format!(

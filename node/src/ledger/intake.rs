@@ -267,7 +267,7 @@ impl Ledger {
             ours: None,
             theirs: None,
             detail: Label::new(
-                format!("本机所存日志自第{at}条起与作者签名不符，未计入；请检查硬盘，并从备份或上级恢复"),
+                format!("本机所存数据流水自第{at}条起与作者签名不符，未计入；请检查硬盘，并从备份或上级恢复"),
                 format!(
                     "what is stored here of this feed is not what its author signed, from operation {at} on; it is not \
                      counted. Have the disk looked at, and restore from a backup or from the level above"
@@ -452,7 +452,7 @@ impl Ledger {
             ours: held.map(|head| head.signed),
             theirs: Some(receipt.signed.clone()),
             detail: Label::new(
-                format!("{by}签收的内容与本机日志不符；该枢纽所收可能被改动，请与其核对"),
+                format!("{by}签收的内容与本机数据流水不符；该平台所收可能被改动，请与其核对"),
                 format!("{} signed for something that this feed never held; compare with that union", receipt.union),
             ),
         };

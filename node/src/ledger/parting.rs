@@ -80,14 +80,14 @@ impl Ledger {
         let feed = gone.first().map_or(FeedId([0; 16]), |(feed, _)| *feed);
         let detail = match sum {
             0 => Label::new(
-                "数据目录中的 memory.json 已丢失或损坏，无法确认数据库是否为最新；本机已改用新的代次继续填写",
+                "数据目录中的 memory.json 已丢失或损坏，无法确认数据库是否为最新；本机已另起一条数据流水继续填写",
                 "memory.json in the home is missing or damaged, so it is not known whether this database is the \
                  latest; this device goes on in a new incarnation",
             ),
             n => Label::new(
                 format!(
                     "数据库比本机已签名的内容少{n}条，应是恢复了旧备份；运行 sync，上级会送回已收到的部分，\
-                     本机已改用新的代次继续填写"
+                     本机已另起一条数据流水继续填写"
                 ),
                 format!(
                     "the database lacks {n} operations that this device has signed: an old backup was restored. Run \
@@ -175,7 +175,7 @@ impl Ledger {
             theirs: None,
             detail: Label::new(
                 format!(
-                    "{who}的一台设备恢复了旧备份或被复制：其日志在此已有{}条，该设备自第{left_at}条之后另起代次继续；\
+                    "{who}的一台设备恢复了旧备份或被复制：其数据流水在此已有{}条，该设备自第{left_at}条之后另起数据流水继续；\
                      所填均已保留、各计一次，请与该单位核实",
                     row.size()
                 ),
@@ -327,7 +327,7 @@ impl Ledger {
             detail: Label::new(
                 format!(
                     "{who}的一台设备对同一序号签过两种内容：恢复旧备份后又填写，或硬盘被复制、两台机器同用一个密钥；\
-                     两个签名均已留存。该设备会以新代次重报，请与该单位核实"
+                     两个签名均已留存。该设备会另起数据流水重报，请与该单位核实"
                 ),
                 format!(
                     "a device of {} signed two things under one number: a backup was restored and written to, or a disk \

@@ -121,8 +121,8 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
         let lines = broken.join("; ");
         // Where the feeds are good, all the rest can be made again from them.
         let (zh, en) = match problems.is_empty() {
-            true => ("；日志完好，请运行 rebuild", "; the feeds are good: run `rebuild`"),
-            false => ("；日志也已受损，请用 restore 恢复备份", "; feeds are damaged too: `restore` a backup"),
+            true => ("；数据流水完好，请运行 rebuild", "; the feeds are good: run `rebuild`"),
+            false => ("；数据流水也已受损，请用 restore 恢复备份", "; feeds are damaged too: `restore` a backup"),
         };
         problems.push(Problem {
             zh: format!("数据库文件有损坏之处（{lines}）{zh}"),
@@ -161,7 +161,7 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
             for ((table, before), (_, after)) in before.iter().zip(&after) {
                 if before != after {
                     problems.push(Problem {
-                        zh: format!("表 {table} 与由日志重算的结果不一致；请运行 rebuild"),
+                        zh: format!("表 {table} 与由数据流水重算的结果不一致；请运行 rebuild"),
                         en: format!("table {table} differs from what the feeds give; run `rebuild`"),
                     });
                 }
@@ -190,7 +190,7 @@ pub fn verify_feeds(conn: &Connection, progress: &mut dyn FnMut(u64)) -> Result<
     for row in all {
         match verify_feed(conn, &row, &mut problems, progress) {
             Err(error) if unreadable(&error) => problems.push(Problem {
-                zh: format!("{}的日志 {} 无法读取；请从备份或上级恢复", row.feed.union.union_name(), row.feed.id),
+                zh: format!("{}的数据流水 {} 无法读取；请从备份或上级恢复", row.feed.union.union_name(), row.feed.id),
                 en: format!("feed {} cannot be read; restore from a backup or from the level above", row.feed.id),
             }),
             other => other?,
@@ -218,7 +218,7 @@ fn unreadable(error: &StoreError) -> bool {
 
 fn no_feeds() -> Problem {
     Problem {
-        zh: "日志表无法读取；请用 restore 恢复备份".into(),
+        zh: "数据流水表无法读取；请用 restore 恢复备份".into(),
         en: "the table of feeds cannot be read; `restore` a backup".into(),
     }
 }
@@ -233,12 +233,12 @@ fn verify_feed(
     let union = row.feed.union;
     let mut wrong = |zh: String, en: String| {
         problems.push(Problem {
-            zh: format!("{}的日志 {id}：{zh}", union.union_name()),
+            zh: format!("{}的数据流水 {id}：{zh}", union.union_name()),
             en: format!("feed {id} of {union}: {en}"),
         });
     };
     if !feeds::as_said(conn, row)? {
-        wrong("编号与日志头不符".into(), "its row says something else than its header".into());
+        wrong("编号与数据流水头不符".into(), "its row says something else than its header".into());
         return Ok(());
     }
     let mut edge = Edge::default();

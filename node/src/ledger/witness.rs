@@ -165,7 +165,10 @@ impl Ledger {
             ours: row.head.as_ref().map(|h| h.signed.clone()),
             theirs: Some(claim.signed.clone()),
             detail: Label::new(
-                format!("{who}的设备曾丢失内容、已另起代次：他处见过的第{}条在此没有；请与该单位核实", claim.seen.size),
+                format!(
+                    "{who}的设备曾丢失内容、已另起数据流水：他处见过的第{}条在此没有；请与该单位核实",
+                    claim.seen.size
+                ),
                 format!(
                     "a device of {} lost what it had written and went on in a new incarnation: others have seen {} \
                      operations of the feed it left, and what is here differs; ask that union",
@@ -218,7 +221,7 @@ impl Ledger {
             theirs: Some(claim.signed.clone()),
             detail: Label::new(
                 format!(
-                    "{who}对{}与对本单位的说法不一致：{zh}。可能是{who}的枢纽两面说法，也可能是作证一方的机器有误；\
+                    "{who}对{}与对本单位的数据不一致：{zh}。可能是{who}的平台数据有误或疑似篡改，也可能是提供数据一方的机器有误；\
                      请同两个单位分别电话核对",
                     says.union_name()
                 ),
@@ -244,7 +247,7 @@ impl Ledger {
             ours: row.head.as_ref().map(|h| h.signed.clone()),
             theirs: Some(receipt.signed.clone()),
             detail: Label::new(
-                format!("{by}签收的内容与本机日志不符；该枢纽所收可能被改动，请与其核对"),
+                format!("{by}签收的内容与本机数据流水不符；该平台所收可能被改动，请与其核对"),
                 format!("{} signed for something that this feed never held; compare with that union", receipt.union),
             ),
         };
@@ -273,7 +276,7 @@ impl Ledger {
             theirs: Some(receipt.signed.clone()),
             detail: Label::new(
                 format!(
-                    "{who}的枢纽签收过{}条，现在说只有{says}条：应是恢复了旧备份，正在补送；如该单位并未恢复备份，\
+                    "{who}的平台签收过{}条，现在说只有{says}条：应是恢复了旧备份，正在补送；如该单位并未恢复备份，\
                      请其检查机器",
                     receipt.size
                 ),

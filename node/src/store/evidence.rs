@@ -70,12 +70,12 @@ impl What {
 
     pub fn label(self) -> Label {
         match self {
-            What::Fork => Label::new("日志分叉", "forked feed"),
+            What::Fork => Label::new("数据流水分叉", "forked feed"),
             What::Receipt => Label::new("签收不符", "receipt that does not agree"),
             What::Restored => Label::new("数据库被恢复", "database restored"),
             What::Elsewhere => Label::new("本设备密钥另有使用", "this device's key used elsewhere"),
-            What::Forged => Label::new("伪造或损坏的数据", "forged or damaged data"),
-            What::Split => Label::new("两套说法", "two stories"),
+            What::Forged => Label::new("损坏或疑似篡改的数据", "forged or damaged data"),
+            What::Split => Label::new("对上对下数据不一致", "two stories"),
             What::Withheld => Label::new("长期未获上级确认", "not confirmed above for long"),
             What::Enrolled => Label::new("本单位新登记的设备", "device enrolled for this union"),
             What::Altered => Label::new("本机所存与签名不符", "stored bytes that were not signed so"),

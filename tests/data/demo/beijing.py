@@ -35,7 +35,7 @@ def beijing():
     spend(u, PAY_PROGRAMME, "办公条件", 4000, "2025-10-17", "指导员工作手册印制")
     spend(u, PILOT, "培训", 26000, "2025-06-12", "全市指导员集中授课")
     spend(u, PILOT, "购买岗位或服务", 14000, "2025-09-10", "行业协商调研服务")
-    file_report(u, "年度备案", "市总工会本级专职指导员3名，派驻平谷。")
+    file_report(u, "年度备案", "市总工会本级专职指导员3名，分派平谷。")
     return pilot_budget
 
 
@@ -90,13 +90,13 @@ def pinggu():
     first = spend(u, PILOT, "培训", 9600, "2025-10-22", "集体协商专题研修", twice, supplier_of="110000")
     spend(u, PILOT, "购买岗位或服务", 24000, "2025-11-12", "三个区域15家示范企业跟踪指导")
     spend(u, PILOT, "培训", 6000, "2025-12-09", "年终案例研讨")
-    report = file_report(u, "年度备案", "四级指导员279名；申报专项资金人数15名。", declare_funded=15)
+    report = file_report(u, "年度备案", "四级指导员279名；申报补助人数15名。", declare_funded=15)
     case("FC-06", "planted", u, "110000", [report, "pinggu-n-001", "pinggu-n-002", "pinggu-n-003"],
-         "申报15名，可核实12名：市级3名由市总工会聘任、发薪和计列，本区专项资金未付其薪酬。",
+         "申报15名，可核实12名：市级3名由市总工会聘任、发薪和计列，本区专项经费未付其薪酬。",
          "15 declared, 12 verifiable: the three municipal ones are engaged, paid and counted by the municipal union.")
     case("FC-05", "look-alike", u, "110000",
          ["pinggu-n-00%d" % n for n in (1, 2, 3)] + ["beijing-n-00%d" % n for n in (1, 2, 3)],
-         "两级管理：市总工会聘任并计列，派平谷使用；平谷的记录不计入专项资金人数。",
+         "两级管理：市总工会聘任并计列，派平谷使用；平谷的记录不计入补助人数。",
          "Engaged and counted by the municipal union, recorded in Pinggu where they serve, and not counted there.")
     case("FC-09", "look-alike", u, "110000", ["pinggu-m-009", "pinggu-n-009"],
          "2025年9月10日满66周岁，上一级工会同意延聘至2026年12月31日。",

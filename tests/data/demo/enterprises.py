@@ -24,7 +24,7 @@ def enterprise(union, number, remarks=""):
         union, "enterprise", key="%s-e-%03d" % (who, number), name=UNIONS[union][1] + short_name(union, number) + "公司",
         uscc=credit_code("91", union, "XN%06d" % number), region=union,
         industry=pick(TRADES, who, "trade", number)[1],
-        ownership=pick(["民营"] * 7 + ["外资", "国有", "港澳台资", "混合所有"], who, "ownership", number),
+        ownership=pick(["私营"] * 7 + ["外商投资", "国有", "港澳台资", "混合所有"], who, "ownership", number),
         employees=heads, employees_on="2024-12-31", above_scale="是" if heads >= 60 else "否",
         over_hundred="是" if heads >= 100 else "否", remarks=remarks)
 

@@ -134,7 +134,7 @@ def funing():
     spend(u, PILOT, "购买岗位或服务", 12000, "2025-09-24", "100家企业协商数据整理")
     spend(u, PILOT, "培训", 16000, "2025-11-18", "年终综合考评与案例研讨")
     file_report(u, "聘任备案", "2025年度新聘第10组组长1名的聘任备案。")
-    report = file_report(u, "年度备案", "指导员40名，分10组；各组组长10名为专职，其余30名为兼职，不计入专项资金人数。")
+    report = file_report(u, "年度备案", "指导员40名，分10组；各组组长10名为专职，其余30名为兼职，不计入补助人数。")
     case("FC-09", "planted", u, "320000", ["funing-m-003", "funing-n-003"],
          "第3组组长2025年6月18日满66周岁，仍在聘，无上一级工会延聘同意。",
          "The head of group 3 turned 66 on 18 June 2025 and is still in post without the consent of the union above.")
@@ -210,7 +210,7 @@ def binhai():
     spend(u, PILOT, "培训", 22000, "2025-09-18", "协商实务培训班")
     spend(u, PILOT, "培训", 9000, "2025-11-14", "模拟协商演练")
     file_report(u, "聘任备案", "2025年度新聘专职指导员1名（由阜宁调入）的聘任备案。")
-    file_report(u, "年度备案", "指导员106名，其中工会专职22名；其余84名由镇或企业发薪，不计入专项资金人数。")
+    file_report(u, "年度备案", "指导员106名，其中工会专职22名；其余84名由镇或企业发薪，不计入补助人数。")
     case("FC-16", "look-alike", u, "100000", [matched, first],
          "1至3月先于上级拨款发薪，由1月入账的本级配套垫付，余额始终不为负。",
          "Pay of January to March runs ahead of the allocation, covered by the county's own matching money.")
@@ -219,9 +219,9 @@ def binhai():
     case("FC-14", "look-alike", "320923", "100000", [same_no["key"], shared["same number"]],
          "发票号码相同、发票代码不同，是两张发票。", "The same invoice number under different codes: two invoices.")
     case("FC-05", "planted", "320923", "320000", ["binhai-m-005", "binhai-n-005", "funing-m-007", "funing-n-007"],
-         "同一身份证号在滨海、阜宁均为专职并计入专项资金人数，截止日都在聘，两处都领薪。",
+         "同一身份证号在滨海、阜宁均为专职并计入补助人数，截止日都在聘，两处都领薪。",
          "One identity number, full-time and counted in Binhai and in Funing, in post and paid in both at the census.")
     case("FC-05", "look-alike", u, "320000", ["binhai-m-006", "binhai-n-006", "funing-m-041", "funing-n-041"],
          "由阜宁调往滨海，重叠12天，不超过15天。", "Moved from Funing to Binhai with an overlap of twelve days.")
     case("FC-05", "look-alike", "320923", "320000", ["binhai-m-040", "binhai-n-040", "funing-m-030", "funing-n-030"],
-         "同一人在两县都是兼职，均不计入专项资金人数。", "Part-time in both counties and counted in neither.")
+         "同一人在两县都是兼职，均不计入补助人数。", "Part-time in both counties and counted in neither.")

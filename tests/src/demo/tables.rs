@@ -25,9 +25,9 @@ impl Screen {
         let lang = self.lang;
         let mut table = Table::new()
             .column("union", lang.pick("作者", "author"))
-            .column("scope", lang.pick("日志", "feed"))
+            .column("scope", lang.pick("数据流水", "feed"))
             .number("size", lang.pick("条数", "size"))
-            .column("root", lang.pick("根", "root"))
+            .column("root", lang.pick("校验值", "root"))
             .column("receipts", lang.pick("上级签收", "acknowledged above"));
         for stream in standing.streams.iter().filter(|s| s.size > 0) {
             let union = stream.feed.union;
