@@ -52,7 +52,10 @@ impl Ledger {
     pub fn vouch(&mut self, only: Option<UnionNumber>) -> Result<Vec<Vouched>> {
         let me = self.me().union;
         if !self.me().hub {
-            return Err(StoreError::Refused("only a hub says what counts of the unions below".into()));
+            return Err(StoreError::forbidden(
+                "只有上级平台可以说明下级的哪些内容计入",
+                "only a hub says what counts of the unions below",
+            ));
         }
         let today = clock::day(self.now());
         let enrolled: BTreeSet<(UnionNumber, DeviceId)> = trust::enrolments(self.conn(), None)?

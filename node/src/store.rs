@@ -43,6 +43,7 @@ use std::{
 
 use huiliu_proto::{
     id::{DeviceId, FeedId},
+    lang::Label,
     union::UnionNumber,
 };
 use rusqlite::Connection;
@@ -112,6 +113,9 @@ pub enum StoreError {
     Strange(String),
     #[error("{0}")]
     Refused(String),
+    /// What somebody asked for is not allowed, in words for people.
+    #[error("{}", .0.en)]
+    Forbidden(Box<Label>),
     /// A sealed field's, of this union's own.
     #[error(transparent)]
     Algorithms(#[from] huiliu_proto::algorithms::UnknownSuite),
@@ -121,6 +125,12 @@ pub enum StoreError {
     Segment(#[from] huiliu_proto::segment::SegmentError),
     #[error(transparent)]
     Signature(#[from] huiliu_proto::signed::SignatureError),
+}
+
+impl StoreError {
+    pub fn forbidden(zh: impl Into<String>, en: impl Into<String>) -> StoreError {
+        StoreError::Forbidden(Box::new(Label::new(zh, en)))
+    }
 }
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

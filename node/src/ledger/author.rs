@@ -49,7 +49,11 @@ impl Ledger {
     /// Says something once.
     pub fn write_entry(&mut self, record: &Record) -> Result<Outcome> {
         if record.kind.shape != Shape::Entry {
-            return Err(StoreError::Refused(format!("{} is a document, not an entry", lang::a(record.kind.name))));
+            let label = &record.kind.label;
+            return Err(StoreError::forbidden(
+                format!("“{}”是档案，不是流水记录", label.zh),
+                format!("{} is a document, not an entry", lang::a(&label.en)),
+            ));
         }
         if self.revoked()? {
             return Err(StoreError::Revoked);
@@ -81,7 +85,10 @@ impl Ledger {
         values: Vec<(usize, Option<Value>)>,
     ) -> Result<Outcome> {
         if kind.shape != Shape::Document {
-            return Err(StoreError::Refused(format!("{} is said once and not edited", lang::a(kind.name))));
+            return Err(StoreError::forbidden(
+                format!("“{}”写入后不修改", kind.label.zh),
+                format!("{} is said once and not edited", lang::a(&kind.label.en)),
+            ));
         }
         if self.revoked()? {
             return Err(StoreError::Revoked);
@@ -258,10 +265,13 @@ impl Ledger {
         match kind.author {
             Author::Owner => Ok(own(kind)),
             Author::Publisher if self.me.union.level() <= Level::Province => Ok(Scope::Everyone),
-            Author::Publisher => Err(StoreError::Refused(format!(
-                "a {} is written by the national union or a provincial one, for all below",
-                kind.name
-            ))),
+            Author::Publisher => Err(StoreError::forbidden(
+                format!("“{}”只由全国总工会或省级总工会发布，适用于全部下级", kind.label.zh),
+                format!(
+                    "{} is written by the national union or a provincial one, for all below",
+                    lang::a(&kind.label.en)
+                ),
+            )),
             Author::Superior => {
                 let subject = kind.subject.and_then(|at| union_at(record, at));
                 let root = self.me.root == Some(self.me.device());
@@ -272,11 +282,11 @@ impl Ledger {
                 };
                 let personal = kind.reach == Reach::Province;
                 branch.map(if personal { Scope::PersonalBranch } else { Scope::Branch }).ok_or_else(|| {
-                    StoreError::Refused(format!(
-                        "{} is written for a union below {}",
-                        lang::a(kind.name),
-                        self.me.union
-                    ))
+                    let me = self.me.union;
+                    StoreError::forbidden(
+                        format!("“{}”须为{}的下级工会填写", kind.label.zh, me.union_name()),
+                        format!("{} is written for a union below {me}", lang::a(&kind.label.en)),
+                    )
                 })
             }
         }
@@ -356,9 +366,15 @@ impl Ledger {
         match records::of_id(&self.conn, id)?.into_iter().find(|claim| claim.kind == kind.number) {
             Some(claim) => {
                 let owner = claim.place.owner;
-                Err(StoreError::Refused(format!("{id} belongs to {owner}; only its own devices edit it")))
+                Err(StoreError::forbidden(
+                    format!("{id} 属于{}，只有该单位可以修改", owner.union_name()),
+                    format!("{id} belongs to {owner}; only its own devices edit it"),
+                ))
             }
-            None => Err(StoreError::Refused(format!("there is no {} {id}", kind.name))),
+            None => Err(StoreError::forbidden(
+                format!("没有“{}” {id}", kind.label.zh),
+                format!("there is no {} {id}", kind.label.en),
+            )),
         }
     }
 
@@ -390,7 +406,12 @@ impl Ledger {
             Some(Value::Int(v)) => Scalar::Number(v),
             Some(Value::Text(v)) => Scalar::Text(v),
             Some(Value::Bytes(v)) => Scalar::Octets(v),
-            Some(Value::Lines(_)) => return Err(StoreError::Refused("documents have no repeated lines".into())),
+            Some(Value::Lines(_)) => {
+                return Err(StoreError::forbidden(
+                    "档案没有明细行".to_owned(),
+                    "documents have no repeated lines".to_owned(),
+                ));
+            }
         })
     }
 }

@@ -187,6 +187,6 @@ impl Ledger {
     /// Seals a value for a record of this union.
     pub(super) fn seal(&self, text: &str, id: &RecordId, field: u32) -> Result<Vec<u8>> {
         let key = self.keys.sealing(&self.conn, &self.me)?;
-        key.seal(text, id, field).map_err(|_| StoreError::Refused("the value cannot be sealed".into()))
+        key.seal(text, id, field).map_err(|_| StoreError::forbidden("该值无法加密", "the value cannot be sealed"))
     }
 }

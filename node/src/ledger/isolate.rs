@@ -26,6 +26,7 @@ fn of_the_machine(error: &StoreError) -> bool {
         StoreError::Sqlite(error) => error.sqlite_error_code(),
         StoreError::Damaged(_)
         | StoreError::Refused(_)
+        | StoreError::Forbidden(_)
         | StoreError::Algorithms(_)
         | StoreError::Feed(_)
         | StoreError::Segment(_)

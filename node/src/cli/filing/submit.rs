@@ -73,7 +73,8 @@ impl Submit {
                 now => now.ok(),
             };
             if now.as_ref() != Some(&shown) {
-                return Err(StoreError::Refused("the records changed while the numbers were looked at".into()));
+                let (zh, en) = ("核对期间记录有变化", "the records changed while the numbers were looked at");
+                return Err(StoreError::forbidden(zh, en));
             }
             ledger.write_entry(&shown.record)
         })?;
