@@ -429,8 +429,8 @@ impl Field {
 
     fn offer(&self, choices: &[Choice]) -> Label {
         let listed = |lang: Lang| {
-            let some: Vec<&str> = choices.iter().take(12).map(|c| c.label.get(lang)).collect();
-            some.join(lang.pick("、", ", ")) + if choices.len() > 12 { lang.pick("等", " …") } else { "" }
+            let all: Vec<&str> = choices.iter().map(|c| c.label.get(lang)).collect();
+            all.join(lang.pick("、", ", "))
         };
         label(format!("可选：{}", listed(Lang::Zh)), format!("choose from: {}", listed(Lang::En)))
     }
@@ -706,9 +706,9 @@ mod tests {
     fn a_refusal_says_what_to_do_and_hides_what_is_sealed() {
         assert_eq!(
             typed("mediator", "id_no", "110105194912310021"),
-            Err("「身份证号」“****0021”：校验码不对（GB 11643）。请核对证件后重新输入。".into())
+            Err("身份证号“****0021”：校验码不对（GB 11643）。请核对证件后重新输入。".into())
         );
-        assert_eq!(typed("mediator", "sex", "不详"), Err("「性别」“不详”：没有这个选项。可选：男、女。".into()));
+        assert_eq!(typed("mediator", "sex", "不详"), Err("性别“不详”：没有这个选项。可选：男、女。".into()));
         for (kind, name, text) in [
             ("engagement", "channel", "3"),
             ("engagement", "monthly_pay", "-1"),

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     Desk,
     error::{Exit, Mistake, both},
-    table::{Cell, Table},
+    table::{Cell, Table, both_languages},
 };
 use crate::check::{self, Check};
 
@@ -61,11 +61,11 @@ impl List {
             .column("rule", desk.pick("规则", "rule"))
             .column("title", desk.pick("名称", "title"))
             .column("severity", desk.pick("等级", "severity"))
-            .column("family", desk.pick("后果类别", "may lead to"));
+            .column("family", desk.pick("可能的处理依据", "may lead to"));
         for check in check::checks() {
             table.row(vec![
                 Cell::same(check.id),
-                Cell::same(desk.label(&check.title)),
+                Cell::label(desk, &check.title),
                 run::choice(desk, "severity", check.severity.into()),
                 run::choice(desk, "family", check.family.into()),
             ]);
@@ -81,11 +81,11 @@ impl Explain {
         desk.answer(
             || {
                 let parameters = check.parameters.iter();
-                let parameters =
-                    parameters.map(|p| json!({ "name": p.name, "default": p.default, "label": desk.label(&p.label) }));
+                let parameters = parameters
+                    .map(|p| json!({ "name": p.name, "default": p.default, "label": both_languages(&p.label) }));
                 json!({
-                    "rule": check.id, "version": check.version, "title": desk.label(&check.title),
-                    "clause": desk.label(&check.clause), "innocent": desk.label(&check.innocent),
+                    "rule": check.id, "version": check.version, "title": both_languages(&check.title),
+                    "clause": both_languages(&check.clause), "innocent": both_languages(&check.innocent),
                     "parameters": parameters.collect::<Vec<_>>(),
                 })
             },

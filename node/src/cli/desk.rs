@@ -95,7 +95,8 @@ impl Desk {
         let environment = |name: &str| std::env::var_os(name).map(PathBuf::from);
         Desk {
             program,
-            lang,
+            // Programs read the same answer whatever a person's language is.
+            lang: if global.json { Lang::En } else { lang },
             json: global.json,
             dir: global.home.clone().unwrap_or_else(|| default_home(&environment)),
             passphrase_file: global.passphrase_file.clone(),
@@ -145,7 +146,7 @@ impl Desk {
     pub fn leave_protocol_1(&self, home: &mut Home) -> Result<()> {
         if home.leave_protocol_1(&self.clock, &self.dice)? {
             self.note(self.pick(
-                "本机数据来自旧版本：已换用新的连接证书，原有记录全部保留。本机及下级须用新的令牌重新加入（join）。",
+                "本机数据来自旧版本：已换用新的连接证书，原有记录全部保留。本机及下级须用新的加入码重新加入（join）。",
                 "this home is of an earlier version: it has new TLS keys now, and all its records. This machine, and \
                  everybody below it, joins again with a new token (`join`).",
             ));

@@ -31,6 +31,13 @@ impl FilingVerb {
 }
 
 /// The word for a filing's type.
+/// A type's stable name.
+fn type_name(number: i64) -> String {
+    let choices = kind("filing").and_then(|k| k.field("type").map(|at| k.fields[at].choices()));
+    let choice = choices.and_then(|choices| choices.iter().find(|c| i64::from(c.number) == number));
+    choice.map_or_else(|| number.to_string(), |c| c.name.to_lowercase())
+}
+
 fn type_label(number: i64, lang: Lang) -> String {
     let choices = kind("filing").and_then(|k| k.field("type").map(|at| k.fields[at].choices()));
     let choice = choices.and_then(|choices| choices.iter().find(|c| i64::from(c.number) == number));

@@ -70,8 +70,8 @@ impl Rollup {
                 Unit::Count => Cell::new(n.to_string(), whole(n)),
                 Unit::Fen => Cell::new(Total(n).to_string(), whole(n)),
             };
-            let label = desk.label(&measure.label);
-            table.row(vec![Cell::same(measure.name.as_str()), Cell::same(label), nature, number(own), number(total)]);
+            let label = Cell::label(desk, &measure.label);
+            table.row(vec![Cell::same(measure.name.as_str()), label, nature, number(own), number(total)]);
         }
         desk.answer(
             || {

@@ -1,7 +1,14 @@
 //! Rows under headings, for people and for programs: one list of cells gives the table and the JSON.
 
-use huiliu_proto::shown;
-use serde_json::{Map, Value as Json};
+use huiliu_proto::{lang::Label, shown};
+use serde_json::{Map, Value as Json, json};
+
+use super::Desk;
+
+/// A label for programs: what depends on the language is given in both.
+pub fn both_languages(label: &Label) -> Json {
+    json!({ "zh": label.zh, "en": label.en })
+}
 
 /// A cell: as it is shown, and as a program reads it. Whatever a peer wrote stands on one line and obeys nobody.
 pub struct Cell {
@@ -24,6 +31,16 @@ impl Cell {
     pub fn lines(lines: &[String]) -> Cell {
         let shown: Vec<_> = lines.iter().map(|text| shown::line(text)).collect();
         Cell { shown: shown.join("\n"), json: lines.into() }
+    }
+
+    /// A label; programs get both languages of it.
+    pub fn label(desk: &Desk, label: &Label) -> Cell {
+        Cell::new(desk.label(label), both_languages(label))
+    }
+
+    /// Text of several lines; programs get the values behind it.
+    pub fn wrapped(lines: &[String], json: impl Into<Json>) -> Cell {
+        Cell { json: json.into(), ..Cell::lines(lines) }
     }
 
     pub fn count(n: u64) -> Cell {
@@ -107,6 +124,22 @@ pub fn brief(text: &str, most: usize) -> String {
         fits
     });
     kept.chain(['…']).collect()
+}
+
+/// Words in lines of so many columns of a terminal; a longer word has a line of its own.
+pub fn wrap(words: &[&str], between: &str, most: usize) -> Vec<String> {
+    let width = |text: &str| text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>();
+    let mut lines: Vec<String> = vec![];
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(between) + width(word) <= most => {
+                line.push_str(between);
+                line.push_str(word);
+            }
+            _ => lines.push((*word).to_owned()),
+        }
+    }
+    lines
 }
 
 #[cfg(test)]

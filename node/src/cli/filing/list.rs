@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::type_label;
+use super::{type_label, type_name};
 use crate::{
     cli::{
         Desk,
@@ -59,7 +59,7 @@ fn row(desk: &Desk, Standing { version, state, holds }: &Standing) -> Vec<Cell> 
     vec![
         Cell::new(view::short(&version.id), version.id.to_string()),
         Cell::new(version.owner.name(), u64::from(version.owner)),
-        Cell::new(type_label(version.type_, desk.lang), version.type_),
+        Cell::new(type_label(version.type_, desk.lang), type_name(version.type_)),
         number(version.year),
         Cell::same(version.census_on.to_string()),
         number(version.full_time),

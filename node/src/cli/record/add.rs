@@ -4,17 +4,18 @@ use std::io::IsTerminal as _;
 
 use anyhow::Result;
 use huiliu_proto::{
-    kind::{Author, Field, Kind, Shape, Type, kinds},
+    kind::{Author, Choice, Field, Kind, Shape, Type, kinds},
     lang,
     record::Record,
 };
+use serde_json::{Value as Json, json};
 
 use super::{answer, kind_named, typed};
 use crate::{
     cli::{
         Desk,
         error::{Exit, Mistake, both},
-        table::{Cell, Table},
+        table::{Cell, Table, both_languages, wrap},
     },
     ledger::{Ledger, Outcome},
     store::Store,
@@ -111,14 +112,14 @@ fn show_kinds(desk: &Desk) -> Result<Exit> {
     for kind in kinds().iter().filter(|k| !k.automatic) {
         let shape = match kind.shape {
             Shape::Document => Cell::new(desk.pick("档案（可修改）", "document, edited over time"), "document"),
-            Shape::Entry => Cell::new(desk.pick("一次记录（不修改）", "entry, said once"), "entry"),
+            Shape::Entry => Cell::new(desk.pick("流水记录（不可修改）", "entry, said once"), "entry"),
         };
         let author = match kind.author {
             Author::Owner => Cell::new(desk.pick("本单位", "any union, its own"), "owner"),
             Author::Superior => Cell::new(desk.pick("上级对下级", "a union, for one below it"), "superior"),
             Author::Publisher => Cell::new(desk.pick("上级对全体下级", "a union, for all below it"), "publisher"),
         };
-        table.row(vec![Cell::same(kind.name), Cell::same(desk.label(&kind.label)), shape, author]);
+        table.row(vec![Cell::same(kind.name), Cell::label(desk, &kind.label), shape, author]);
     }
     desk.answer(|| table.json(), || table.words())?;
     Ok(Exit::Done)
@@ -132,29 +133,64 @@ fn show_fields(desk: &Desk, kind: &'static Kind) -> Result<Exit> {
         .column("format", desk.pick("填法", "written as"))
         .column("help", desk.pick("说明", "help"));
     let tables = kind.fields.iter().flat_map(|f| f.lines().iter().map(move |line| (Some(f), line)));
-    for (above, field) in kind.fields.iter().filter(|f| f.lines().is_empty()).map(|f| (None, f)).chain(tables) {
-        let name = above.map_or_else(|| field.name.to_owned(), |table| format!("{}:{}", table.name, field.name));
-        let required = Cell::new(if field.required { desk.pick("是", "yes") } else { "" }, field.required);
-        let help = field.help.as_ref().map_or("", |help| desk.label(help));
+    let fields: Vec<_> = kind.fields.iter().filter(|f| f.lines().is_empty()).map(|f| (None, f)).chain(tables).collect();
+    for (above, field) in &fields {
+        let required = if field.required { desk.pick("是", "yes") } else { "" };
         table.row(vec![
-            Cell::same(name),
-            Cell::same(desk.label(&field.label)),
-            required,
-            Cell::same(written_as(desk, field)),
-            Cell::same(help),
+            Cell::same(full_name(*above, field)),
+            Cell::label(desk, &field.label),
+            Cell::same(required),
+            Cell::lines(&written_as(desk, field)),
+            Cell::same(field.help.as_ref().map_or("", |help| desk.label(help))),
         ]);
     }
-    desk.answer(|| table.json(), || format!("{}（{}）\n{}", desk.label(&kind.label), kind.source, table.words()))?;
+    desk.answer(
+        || fields.iter().map(|(above, field)| field_json(*above, field)).collect(),
+        || format!("{}（{}）\n{}", desk.label(&kind.label), kind.source, table.words()),
+    )?;
     Ok(Exit::Done)
 }
 
-/// What may be typed for a field, in a few words.
-fn written_as(desk: &Desk, field: &Field) -> String {
-    use huiliu_proto::kind::Format;
+fn full_name(table: Option<&Field>, field: &Field) -> String {
+    table.map_or_else(|| field.name.to_owned(), |table| format!("{}:{}", table.name, field.name))
+}
+
+/// What a program needs to know to fill a field in.
+fn field_json(table: Option<&Field>, field: &Field) -> Json {
+    let ty = match field.ty {
+        Type::Text => "text",
+        Type::Int => "number",
+        Type::Bool => "flag",
+        Type::Bytes => "bytes",
+        Type::Choice(_) => "choice",
+        Type::Choices(_) => "choices",
+        Type::Reference => "reference",
+        Type::Lines(_) => "lines",
+    };
+    let choice = |c: &Choice| json!({ "name": c.name.to_lowercase(), "label": both_languages(&c.label) });
+    json!({
+        "field": full_name(table, field), "label": both_languages(&field.label), "required": field.required,
+        "type": ty, "format": format!("{:?}", field.format).to_lowercase(),
+        "choices": field.choices().iter().map(choice).collect::<Vec<_>>(),
+        "of_kind": field.reference, "least": field.min, "most": field.max,
+        "sealed": field.sealed(), "help": field.help.as_ref().map(both_languages),
+    })
+}
+
+/// What may be typed for a field: every choice, or a few words.
+fn written_as(desk: &Desk, field: &Field) -> Vec<String> {
+    const WIDE: usize = 60;
     let choices = || field.choices().iter().map(|c| desk.label(&c.label)).collect::<Vec<_>>();
+    match &field.ty {
+        Type::Choice(_) => wrap(&choices(), " | ", WIDE),
+        Type::Choices(_) => wrap(&choices(), desk.pick("、", ", "), WIDE),
+        _ => vec![form(desk, field)],
+    }
+}
+
+fn form(desk: &Desk, field: &Field) -> String {
+    use huiliu_proto::kind::Format;
     match (&field.ty, field.format) {
-        (Type::Choice(_), _) => crate::cli::table::brief(&choices().join(" | "), 60),
-        (Type::Choices(_), _) => crate::cli::table::brief(&choices().join(desk.pick("、", ", ")), 60),
         (Type::Bool, _) => desk.pick("是 | 否", "yes | no").to_owned(),
         (Type::Reference, _) => {
             let target = field.reference.unwrap_or_default();
@@ -174,6 +210,6 @@ fn written_as(desk: &Desk, field: &Field) -> String {
         (Type::Text, _) => desk.pick("号码", "number").to_owned(),
         (Type::Int, _) => desk.pick("整数", "whole number").to_owned(),
         (Type::Bytes, _) => desk.pick("十六进制", "hexadecimal").to_owned(),
-        (Type::Lines(_), _) => "--line".to_owned(),
+        (Type::Lines(_) | Type::Choice(_) | Type::Choices(_), _) => "--line".to_owned(),
     }
 }

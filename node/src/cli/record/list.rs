@@ -86,7 +86,7 @@ fn count(desk: &Desk, union: Option<UnionNumber>) -> Result<Exit> {
     office.look(|conn| {
         for kind in kinds() {
             let count = projection::count(conn, kind, union)?;
-            table.row(vec![Cell::same(kind.name), Cell::same(desk.label(&kind.label)), Cell::count(count)]);
+            table.row(vec![Cell::same(kind.name), Cell::label(desk, &kind.label), Cell::count(count)]);
         }
         Ok(())
     })?;
