@@ -3,7 +3,7 @@
 use anyhow::Result;
 use huiliu_proto::{
     id::RecordId,
-    kind::{Kind, Type},
+    kind::{Field, Kind, Type, kinds},
     value::Value,
 };
 use rusqlite::Connection;
@@ -49,16 +49,44 @@ pub fn any(conn: &Connection, typed: &str) -> Result<Result<Shown, RecordId>> {
             both("用 record list 种类 查找编号", "find its id with `record list KIND`"),
         )
     };
-    let Some(digits) = digits(typed) else { return Err(missing().into()) };
-    let mut found = by_id(conn, &digits)?;
-    if found.len() > 1 {
-        return Err(ambiguous(conn, typed, &found)?.into());
+    let digits = digits(typed);
+    let mut found = match &digits {
+        Some(digits) => by_id(conn, digits)?,
+        None => vec![],
+    };
+    if let (true, Some(digits)) = (found.is_empty(), &digits)
+        && let Some(held) = quarantine::of_prefix(conn, digits)?
+    {
+        return Ok(Err(held.record));
     }
-    if let Some(shown) = found.pop() {
-        return Ok(Ok(shown));
+    if found.is_empty() {
+        for kind in kinds() {
+            found.extend(named(conn, kind, typed)?);
+        }
     }
-    let held = quarantine::of_prefix(conn, &digits)?;
-    Ok(Err(held.ok_or_else(missing)?.record))
+    match found.len() {
+        0 => Err(missing().into()),
+        1 => Ok(Ok(found.remove(0))),
+        _ => {
+            found.truncate(MOST);
+            Err(ambiguous(conn, typed, &found)?.into())
+        }
+    }
+}
+
+/// Records of a kind that a person would call so.
+fn named(conn: &Connection, kind: &'static Kind, typed: &str) -> Result<Vec<Shown>> {
+    let mut found: Vec<Shown> = vec![];
+    for field in name_fields(kind) {
+        if let Ok(value @ Value::Text(_)) = field.parse(typed) {
+            for shown in projection::list_where(conn, kind, field.name, &value)? {
+                if !found.iter().any(|other| other.id == shown.id) {
+                    found.push(shown);
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// What is held can be looked at and nothing else.
@@ -79,19 +107,23 @@ pub fn of_kind(conn: &Connection, kind: &'static Kind, typed: &str) -> Result<Op
         None => vec![],
     };
     found.retain(|shown| shown.record.kind == kind);
-    if found.is_empty()
-        && let Some(name) = name_field(kind)
-    {
-        let field = &kind.fields[name];
-        if let Ok(value @ Value::Text(_)) = field.parse(typed) {
-            found = projection::list_where(conn, kind, field.name, &value)?;
-        }
+    if found.is_empty() {
+        found = named(conn, kind, typed)?;
     }
     match &found[..] {
         [] => Ok(None),
         [one] => Ok(Some(one.id)),
         several => Err(ambiguous(conn, typed, several)?.into()),
     }
+}
+
+/// The fields a record of this kind goes by: its code or number, and its name.
+fn name_fields(kind: &Kind) -> impl Iterator<Item = &Field> {
+    let first = name_field(kind);
+    let named = move |(at, field): &(usize, &Field)| {
+        Some(*at) == first || (field.name == "name" && matches!(field.ty, Type::Text) && !field.sealed())
+    };
+    kind.fields.iter().enumerate().filter(named).map(|(_, field)| field)
 }
 
 /// The field a person would call a record of this kind by: the first text it must have.
