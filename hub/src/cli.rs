@@ -49,11 +49,11 @@ pub enum HubVerb {
 
 /// The Chinese help of what a hub adds; looked up before the node's.
 pub const TEXTS: Texts = &[
-    ("", "汇流枢纽：本级工会及其全部下级的记录。"),
-    ("enrol", "批复没有线路的直接下级以文件交来的加入申请"),
+    ("", "汇流（上级平台）：本级工会及其全部下级的记录。"),
+    ("enrol", "批复未联网的直接下级以文件交来的加入申请"),
     ("enrol.request", "下级交来的申请文件"),
     ("enrol.out", "批复写入的文件，交给下级"),
-    ("enrol.address", "下级连接本枢纽的地址，如 hub.example:7443，会记住；不填则用本机监听地址"),
+    ("enrol.address", "下级连接本平台的地址，如 hub.example:7443，会记住；不填则用本机监听地址"),
     ("enrol.yes", "已用电话核对设备公钥和身份，不再询问"),
     ("revoke", "注销直接下级的一台设备：不能再连接，此后所写不再计入"),
     ("revoke.device", "设备公钥，或开头几位；用 record list enrolment 查看"),
@@ -61,11 +61,11 @@ pub const TEXTS: Texts = &[
     ("revoke.since", "只有此前到达本级的内容继续计入，如 2026-11-14 或 2026-11-14T09:00；不填则已到达的全部计入"),
     ("revoke.with_invited", "由它邀请加入的机器一并注销"),
     ("revoke.yes", "不再询问"),
-    ("purge", "命令各级清除一个从未获准的日志（其设备未登记），此后不再接收"),
-    ("purge.feed", "日志编号，或开头几位；用 quarantine list 查看"),
+    ("purge", "命令各级清除一个从未获准的数据流水（其设备未登记），此后不再接收"),
+    ("purge.feed", "数据流水编号，或开头几位；用 quarantine list 查看"),
     ("purge.reason", "理由，随清除令一并传送"),
     ("purge.yes", "不再询问"),
-    ("return-keys", "把解密钥匙返还给失去唯一机器的单位的新机器；由省级枢纽办理"),
+    ("return-keys", "把解密钥匙返还给失去唯一机器的单位的新机器；由省级平台办理"),
     ("return-keys.device", "新机器的设备公钥，或开头至少 8 位"),
     ("return-keys.yes", "已用电话核对设备公钥，不再询问"),
     ("vouch", "说明直接下级的哪些内容截至今天计入，供日后证明"),
@@ -96,6 +96,7 @@ mod tests {
     #[test]
     fn every_command_and_argument_is_in_both_languages() {
         assert_eq!(words::gaps(&Cli::command(), &[TEXTS, words::TEXTS]), [""; 0]);
+        assert_eq!(words::verb_gaps(&Cli::command()), [""; 0]);
         Cli::command().debug_assert();
     }
 }

@@ -184,6 +184,6 @@ pub fn start_logging(verbose: u8) {
 pub fn finish(desk: &Desk, result: anyhow::Result<Exit>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
-        Err(error) => error::tell(&error, desk.lang).report(desk).into(),
+        Err(error) => error::tell(&error, desk.lang).report(desk, error::code(&error)).into(),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 /// The fields an enterprise must have, beside its name.
-const ENTERPRISE: [&str; 4] = ["uscc=91350100M000100Y43", "region=滨海县", "industry=制造业", "ownership=民营"];
+const ENTERPRISE: [&str; 4] = ["uscc=91350100M000100Y43", "region=滨海县", "industry=制造业", "ownership=私营"];
 
 const MEDIATOR: [&str; 6] =
     ["mediator", "姓名=杨海好", "id_no=11010519491231002x", "sex=女", "born=1949-12-31", "education=本科"];
@@ -115,7 +115,7 @@ fn a_document_is_written_edited_shown_and_its_history_kept() {
 
     let shown = union.run(&["record", "show", short]);
     assert_eq!(shown.code, 0, "{}", shown.err);
-    for text in ["姓名", "杨海好", "****002X", "13800138000", "滨海县总工会", "设备", "日志"] {
+    for text in ["姓名", "杨海好", "****002X", "13800138000", "滨海县总工会", "设备", "数据流水"] {
         assert!(shown.out.contains(text), "{text}:\n{}", shown.out);
     }
     assert!(!shown.out.contains("11010519491231002X"), "a sealed number is shown to nobody in full");
@@ -167,7 +167,7 @@ fn a_refusal_names_field_value_rule_and_remedy() {
     let wrong = ["record", "add", "mediator", "name=王五", "id_no=110105194912310021", "sex=x"];
     let zh = union.run(&wrong);
     assert_eq!(zh.code, 4);
-    for text in ["「身份证号」", "****0021", "校验码不对", "请核对证件", "「性别」“x”", "可选：男、女"]
+    for text in ["身份证号", "****0021", "校验码不对", "请核对证件", "性别“x”", "可选：男、女"]
     {
         assert!(zh.err.contains(text), "{text}: {}", zh.err);
     }

@@ -71,7 +71,7 @@ impl Enrol {
         )?;
         if !desk.json {
             desk.note(desk.pick(
-                "请把批复交给它（内容不含秘密）；它运行 join 接受，并与本级核对网络指纹。",
+                "请把批复交给它（内容不含秘密）；它运行 join 接受，并与本级核对全网校验码。",
                 "hand the answer over (it holds no secret); `join` takes it there, once the network's fingerprint was compared.",
             ));
         }
@@ -90,13 +90,13 @@ fn shown(desk: &Desk, seen: &Preview) -> String {
         (true, Lang::En) => "\nIt is enrolled already, and gets new certificates only",
     };
     let role = match said.hub {
-        true => desk.pick("枢纽（可以登记下级的机器）", "its hub, which may enrol machines of unions below"),
-        false => desk.pick("只记录的机器", "a machine that records"),
+        true => desk.pick("平台（可以登记下级的机器）", "its hub, which may enrol machines of unions below"),
+        false => desk.pick("填报端", "a machine that records"),
     };
     let others: String = seen
         .others
         .iter()
-        .map(|e| format!("\n  {}{}", e.device, if e.hub { desk.pick("（枢纽）", " (hub)") } else { "" }))
+        .map(|e| format!("\n  {}{}", e.device, if e.hub { desk.pick("（平台）", " (hub)") } else { "" }))
         .collect();
     let beside = match (seen.others.is_empty(), desk.lang) {
         (true, _) => String::new(),
@@ -166,9 +166,9 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
         AuthorityError::Declined(reason) => {
             let (zh, hint) = match reason {
                 Reason::Role => (
-                    "该工会没有下级，不设枢纽".to_owned(),
+                    "该工会没有下级，不设平台".to_owned(),
                     both(
-                        "请下级用 huiliu-node init 初始化为只记录的机器，再运行 request",
+                        "请下级用 huiliu-node init 初始化为填报端，再运行 request",
                         "let the union below set up a machine that records, with `huiliu-node init`, and ask again",
                     ),
                 ),

@@ -72,7 +72,7 @@ fn mint(
     let address = authority::address(&office.home).map_err(told)?;
     if !Token::fits(&config.network, &address) {
         let what =
-            both("网络名称或地址太长，令牌容纳不下", "the network's name or the address is too long for a token");
+            both("网络名称或地址太长，加入码容纳不下", "the network's name or the address is too long for a token");
         return Err(
             Mistake::usage(what, both("请用 --address 写一个较短的地址", "give a shorter one with --address")).into()
         );
@@ -148,10 +148,7 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
         table.row(vec![
             Cell::same(one.id.to_string()),
             Cell::new(one.union.union_name(), u64::from(one.union)),
-            Cell::new(
-                if one.as_hub { desk.pick("枢纽", "hub") } else { desk.pick("记录的机器", "machine") },
-                one.as_hub,
-            ),
+            Cell::new(if one.as_hub { desk.pick("平台", "hub") } else { desk.pick("填报端", "machine") }, one.as_hub),
             Cell::new(further, one.further),
             Cell::new(desk.moment(one.made_at), one.made_at),
             Cell::new(desk.moment(one.expires_at), one.expires_at),

@@ -26,7 +26,7 @@ impl Purge {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         if !office.me.hub {
-            let what = both("只有枢纽可以下达清除令", "only a hub orders feeds to be deleted");
+            let what = both("只有上级平台可以下达清除令", "only a hub orders feeds to be deleted");
             return Err(Mistake::refused(what, both("请联系上级工会", "ask the union above")).into());
         }
         let union = office.me.union;
@@ -61,9 +61,9 @@ fn preview(lang: Lang, plan: &Plan) -> String {
         Lang::Zh => {
             let via = plan.row.via.map_or("（非经交换收到）".to_owned(), |via| via.union_name());
             format!(
-                "日志 {}\n自称属于{}（{of}），设备 {device}\n经由：{via}；{size} 条，{bytes} 字节\n\
+                "数据流水 {}\n自称属于{}（{of}），设备 {device}\n经由：{via}；{size} 条，{bytes} 字节\n\
                  该设备从未登记，内容没有计入任何数字。清除令沿{}的分支下达，收到的各级都会删除并不再接收；\n\
-                 如该设备以后获得登记，会重新接收其日志。",
+                 如该设备以后获得登记，会重新接收其数据流水。",
                 feed.id,
                 of.union_name(),
                 plan.to.union_name(),
@@ -83,23 +83,24 @@ fn preview(lang: Lang, plan: &Plan) -> String {
 
 fn told(error: PurgeError) -> anyhow::Error {
     let en = error.to_string();
-    let list = both("用 quarantine list 查看等待登记的日志", "see what waits for an enrolment with `quarantine list`");
+    let list =
+        both("用 quarantine list 查看等待登记的数据流水", "see what waits for an enrolment with `quarantine list`");
     let mistake = match error {
         PurgeError::Store(error) => return error.into(),
         PurgeError::Refused(refusals) => Mistake::Refused(refusals),
-        PurgeError::Unknown => Mistake::failed(both("没有以此开头的、设备未登记的日志", en), list),
+        PurgeError::Unknown => Mistake::failed(both("没有以此开头的、设备未登记的数据流水", en), list),
         PurgeError::Ambiguous(rows) => {
             let ids: Vec<String> = rows.iter().map(|row| row.feed.id.to_string()).collect();
             let ids = ids.join("\n  ");
-            let zh = format!("有多个日志以此开头：\n  {ids}");
+            let zh = format!("有多条数据流水以此开头：\n  {ids}");
             Mistake::usage(both(zh, format!("{en}:\n  {ids}")), both("请多写几位", "type more of it"))
         }
         PurgeError::NotAbove(of) => Mistake::refused(
-            both(format!("只有{}的直接上级或全国总工会可以清除其日志", of.union_name()), en),
+            both(format!("只有{}的直接上级或全国总工会可以清除其数据流水", of.union_name()), en),
             both("请联系该上级", "ask that union"),
         ),
         PurgeError::NoWay => Mistake::refused(
-            both("不知道该日志经由哪个下级而来，清除令无从下达", en),
+            both("不知道该数据流水经由哪个下级而来，清除令无从下达", en),
             both("请在与下级交换之后再试", "try again after an exchange with the unions below"),
         ),
     };

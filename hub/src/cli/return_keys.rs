@@ -84,10 +84,10 @@ fn written(desk: &Desk, outcome: Return, device: &DeviceId) -> anyhow::Result<us
         Return::NoDevice => no_device(&device.to_string(), 0),
         Return::NotProvince(union) => Mistake::refused(
             both(
-                format!("本枢纽不是{}所属省级工会", union.union_name()),
+                format!("本平台不是{}所属省级总工会", union.union_name()),
                 format!("{union} is not below this hub's province"),
             ),
-            both("请由该单位所属省级工会办理", "the provincial union it belongs to does this"),
+            both("请由该单位所属省级总工会办理", "the provincial union it belongs to does this"),
         ),
         Return::NoKeys(union) => Mistake::failed(
             both(format!("{}没有把钥匙授权给本级", union.union_name()), format!("{union} granted this hub no key")),

@@ -36,7 +36,7 @@ impl Revoke {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         if !office.me.hub {
-            let what = both("只有枢纽可以注销下级的设备", "only a hub revokes devices of unions below");
+            let what = both("只有上级平台可以注销下级的设备", "only a hub revokes devices of unions below");
             return Err(Mistake::refused(what, both("请联系上级工会", "ask the union above")).into());
         }
         let since = self.since.as_deref().map(moment).transpose()?;
@@ -94,7 +94,7 @@ impl Revoke {
         )?;
         if !desk.json {
             desk.note(desk.pick(
-                "运行中的枢纽会立即断开它；该单位可用新机器重新加入（invite … --device），记录会取回。",
+                "运行中的平台会立即断开它；该单位可用新机器重新加入（invite … --device），记录会取回。",
                 "a hub that is running cuts it off at once; the union joins with another machine (`invite … --device`), and its records come back.",
             ));
         }
@@ -117,11 +117,11 @@ fn moment(typed: &str) -> Result<i64, Mistake> {
 
 fn preview(desk: &Desk, plan: &Plan) -> String {
     let mut table = Table::new()
-        .column("feed", desk.pick("日志", "feed"))
+        .column("feed", desk.pick("数据流水", "feed"))
         .column("scope", desk.pick("范围", "travels to"))
         .number("size", desk.pick("已收到", "here"))
         .number("stays", desk.pick("继续计入", "go on counting"))
-        .number("cut", desk.pick("改为隔离", "held from now on"));
+        .number("cut", desk.pick("改列待核", "held from now on"));
     for (row, stays) in &plan.feeds {
         let scope = match row.feed.scope {
             Scope::Own(Reach::Union) => desk.pick("本单位", "this union").to_owned(),
@@ -143,11 +143,11 @@ fn preview(desk: &Desk, plan: &Plan) -> String {
             Cell::count(row.size() - stays),
         ]);
     }
-    let role = if plan.hub { desk.pick("枢纽", "hub") } else { desk.pick("节点", "node") };
+    let role = if plan.hub { desk.pick("平台", "hub") } else { desk.pick("填报端", "node") };
     let unions: Vec<String> = plan.unions.iter().map(|union| format!("{}（{union}）", union.union_name())).collect();
     let heading = format!("{}{role} {}", unions.join("、"), plan.device);
     let rest = desk.pick(
-        "此后到达的内容留存、转报、不计入；确属本单位所填的可用 quarantine release 放行",
+        "此后到达的内容留存、转报、不计入；确属本单位所填的可用 quarantine release 准予计入",
         "what comes later is kept, relayed and not counted; `quarantine release` lets count what is the union's own after all",
     );
     let table = if table.is_empty() { String::new() } else { format!("\n{}", table.words()) };
@@ -156,7 +156,7 @@ fn preview(desk: &Desk, plan: &Plan) -> String {
     let invited = match (plan.invited.is_empty(), desk.lang) {
         (true, _) => String::new(),
         (false, Lang::Zh) => {
-            format!("\n用它的令牌加入、现在仍有效的机器（设备被盗时请一并注销，--with-invited）：{invited}")
+            format!("\n用它的加入码加入、现在仍有效的机器（设备被盗时请一并注销，--with-invited）：{invited}")
         }
         (false, Lang::En) => format!(
             "\nmachines that came with its tokens and may still write (revoke them too if it was stolen, --with-invited):{invited}"
@@ -170,7 +170,9 @@ fn unnamed(lang: Lang, Unnamed { feeds, operations, dropped }: Unnamed) -> Strin
     let more = match (lang, dropped) {
         (_, 0) => String::new(),
         (Lang::Zh, _) => {
-            format!("（一次注销只能列出最大的 100 个日志，其中 {dropped} 条本可继续计入；确属本单位所填的可放行）")
+            format!(
+                "（一次注销只能列出最大的 100 条数据流水，其中 {dropped} 条本可继续计入；确属本单位所填的可准予计入）"
+            )
         }
         (Lang::En, _) => format!(
             " (a revocation names the 100 largest feeds; {dropped} of these operations would have gone on counting, and can be released)"
@@ -178,7 +180,7 @@ fn unnamed(lang: Lang, Unnamed { feeds, operations, dropped }: Unnamed) -> Strin
     };
     match (feeds, lang) {
         (0, _) => String::new(),
-        (_, Lang::Zh) => format!("\n另有 {feeds} 个日志不列出，共 {operations} 条全部改为隔离{more}"),
+        (_, Lang::Zh) => format!("\n另有 {feeds} 条数据流水不列出，共 {operations} 条全部改列待核{more}"),
         (_, Lang::En) => {
             format!("\nfeeds that are not named: {feeds}; all their {operations} operations are held from now on{more}")
         }

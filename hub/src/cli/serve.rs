@@ -3,7 +3,7 @@
 use huiliu_node::{
     cli::{
         Desk, Exit, desk,
-        error::{Mistake, both},
+        error::{Mistake, both, system},
         serve::Serve,
     },
     store::Threads,
@@ -75,8 +75,9 @@ pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
 }
 
 fn cannot_listen(address: &str, error: &std::io::Error) -> Mistake {
+    let (zh, en) = system::both(error);
     Mistake::failed(
-        both(format!("不能在 {address} 监听：{error}"), format!("cannot listen on {address}: {error}")),
+        both(format!("不能在 {address} 监听：{zh}"), format!("cannot listen on {address}: {en}")),
         both("请换一个端口，或结束占用它的程序", "choose another port, or end the program that has it"),
     )
 }

@@ -20,16 +20,17 @@ impl Vouch {
         let only = self.union.as_deref().map(union_named).transpose()?;
         let office = desk.open()?;
         if !office.me.hub {
-            let what = both("只有枢纽可以说明下级的哪些内容计入", "only a hub says what counts of the unions below");
+            let what =
+                both("只有上级平台可以说明下级的哪些内容计入", "only a hub says what counts of the unions below");
             return Err(Mistake::refused(what, both("请联系上级工会", "ask the union above")).into());
         }
         let all = office.store.write_blocking(move |ledger| ledger.vouch(only))?;
         let mut table = Table::new()
             .column("union", desk.pick("单位", "union"))
             .column("device", desk.pick("设备", "device"))
-            .number("feeds", desk.pick("日志数", "feeds"))
+            .number("feeds", desk.pick("数据流水数", "feeds"))
             .number("operations", desk.pick("计入条数", "count"))
-            .number("held", desk.pick("其中隔离", "of these held"));
+            .number("held", desk.pick("其中待核", "of these held"));
         for one in &all {
             let device = one.device.to_string();
             table.row(vec![

@@ -82,7 +82,7 @@ fn not_good(problems: &[Problem]) -> Mistake {
             format!("nothing was backed up, the database does not verify:{}", lines(|p| &p.en)),
         ),
         both(
-            "表不一致时先运行 rebuild；日志受损时保留以前的备份，用 restore 恢复",
+            "表不一致时先运行 rebuild；数据流水受损时保留以前的备份，用 restore 恢复",
             "tables are mended by `rebuild`; where a feed is damaged, keep the backups you have, and `restore` one",
         ),
     )

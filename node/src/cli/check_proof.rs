@@ -11,13 +11,14 @@ use std::{
 
 use anyhow::Result;
 use huiliu_proto::{
+    lang::Lang,
     proof::{self, MAX_FILE, ProofError, Proven},
     root::Fingerprint,
 };
 
 use super::{
     Desk,
-    error::{Exit, Mistake, both},
+    error::{Exit, Mistake, both, system},
 };
 use crate::proof::said;
 
@@ -49,7 +50,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     let opened = File::open(path).map_err(|error| {
         Mistake::failed(
             both(
-                format!("打不开 {}：{error}", path.display()),
+                format!("打不开 {}：{}", path.display(), system::words(&error, Lang::Zh)),
                 format!("{} cannot be opened: {error}", path.display()),
             ),
             both("请检查文件名和权限", "check the file's name and its permissions"),
@@ -69,11 +70,11 @@ pub fn fingerprint(desk: &Desk, typed: Option<&str>) -> Result<Fingerprint> {
         return typed.parse().map_err(|error: huiliu_proto::root::NotAFingerprint| {
             Mistake::usage(
                 both(
-                    format!("“{typed}”不是指纹；指纹是八组、每组四个字母或数字，如 0a1b-2c3d-…"),
+                    format!("“{typed}”不是全网校验码；全网校验码是八组、每组四个字母或数字，如 0a1b-2c3d-…"),
                     format!("“{typed}”: {error}"),
                 ),
                 both(
-                    "请照抄完整的指纹，并用电话向上级核对",
+                    "请照抄完整的全网校验码，并用电话向上级核对",
                     "copy the whole fingerprint, and compare it over the telephone with the union above",
                 ),
             )
@@ -84,11 +85,11 @@ pub fn fingerprint(desk: &Desk, typed: Option<&str>) -> Result<Fingerprint> {
     own.map(|root| root.fingerprint()).map_err(|_| {
         Mistake::usage(
             both(
-                "不知道应以哪个网络的根为准：本机没有加入任何网络",
+                "不知道应以哪个网络为准：本机没有加入任何网络",
                 "it is not known against which root to check: this machine has joined no network",
             ),
             both(
-                "请用 --root 写明全网的根指纹（八组字母数字；不要取自这份文件或送文件的人，应向工会电话核实）",
+                "请用 --root 写明全网校验码（八组字母数字；不要取自这份文件或送文件的人，应向工会电话核实）",
                 "give the root's fingerprint with --root (eight groups of letters and digits; not from whoever brought the file: ask a union over the telephone)",
             ),
         )

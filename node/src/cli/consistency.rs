@@ -66,7 +66,7 @@ impl Consistency {
                 let program = desk.program.name();
                 match desk.lang {
                     Lang::Zh => format!(
-                        "两份签收说的是同一段历史：{}；{}\n证明已写入：{file}\n任何机器上都可核对：{program} check-proof {file} --root {fingerprint}",
+                        "两份签收前后衔接、内容一致：{}；{}\n证明已写入：{file}\n任何机器上都可核对：{program} check-proof {file} --root {fingerprint}",
                         told(older),
                         told(newer)
                     ),
@@ -102,8 +102,8 @@ impl Consistency {
             let (old, new) = (pick(old, &self.old)?, pick(new, &self.new)?);
             if old.feed != new.feed {
                 return Err(Mistake::usage(
-                    both("两份签收不是对同一个日志的", "the two receipts are not for one feed"),
-                    both("请选择同一日志的两份签收", "choose two receipts for one feed"),
+                    both("两份签收不是对同一条数据流水的", "the two receipts are not for one feed"),
+                    both("请选择同一数据流水的两份签收", "choose two receipts for one feed"),
                 )
                 .into());
             }
@@ -132,11 +132,11 @@ impl Consistency {
             [one] => Ok(*one),
             _ => Err(Mistake::usage(
                 both(
-                    format!("这两个单位都签收过的本机日志有{}个", found.len()),
+                    format!("这两个单位都签收过的本机数据流水有{}条", found.len()),
                     format!("own feeds for which both unions have signed: {}", found.len()),
                 ),
                 both(
-                    "请用 --feed 写明日志，编号见 receipts list",
+                    "请用 --feed 写明数据流水，编号见 receipts list",
                     "name the feed with --feed; `receipts list` has the ids",
                 ),
             )

@@ -3,8 +3,10 @@
 //! The one place where errors of all modules become words. A cause that is not listed is shown with its whole chain.
 
 mod causes;
+mod code;
 mod lines;
 mod proof;
+pub mod system;
 
 use std::{io::Write as _, path::Path, process::ExitCode};
 
@@ -15,7 +17,9 @@ use huiliu_proto::{
     record::Refusal,
     shown,
 };
+use serde_json::{Value as Json, json};
 
+pub use self::code::{code, remark_json};
 use super::Desk;
 use crate::{check::CheckError, store::disk::Trouble};
 
@@ -85,7 +89,7 @@ pub struct Told {
 
 impl Told {
     /// On standard error; as JSON where JSON was asked for.
-    pub fn report(self, desk: &Desk) -> Exit {
+    pub fn report(self, desk: &Desk, (code, about): (&str, Json)) -> Exit {
         if self.what.is_empty() {
             return self.exit;
         }
@@ -94,7 +98,8 @@ impl Told {
         let mut out = std::io::stderr().lock();
         let _ = match desk.json {
             true => {
-                let json = serde_json::json!({ "error": what, "hint": hint, "exit": self.exit as u8 });
+                let json =
+                    json!({ "code": code, "exit": self.exit as u8, "about": about, "error": what, "hint": hint });
                 writeln!(out, "{}", shown::json(&json.to_string()))
             }
             false => {
@@ -106,6 +111,8 @@ impl Told {
 }
 
 pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
+    // What the sentence leaves out; a number may have been typed where none was asked for.
+    tracing::info!(error = mask(&format!("{error:#}")), "the command failed");
     for cause in error.chain() {
         if let Some(mistake) = cause.downcast_ref() {
             return tell_mistake(mistake, lang);
@@ -192,7 +199,7 @@ fn tell_io(error: &std::io::Error, lang: Lang) -> Told {
         // The system does not say where.
         return causes::disk(Path::new("—"), trouble, lang);
     }
-    let what = lang.pick("读写失败", "reading or writing failed").to_owned() + ": " + &error.to_string();
+    let what = lang.pick("读写失败：", "reading or writing failed: ").to_owned() + &system::words(error, lang);
     let hint = lang.pick("请检查路径、权限和磁盘空间", "check the path, its permissions and the space on the disk");
     Told { exit: Exit::Failed, what, hint: hint.to_owned() }
 }

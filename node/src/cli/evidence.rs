@@ -99,7 +99,7 @@ impl List {
             }
             Ok(())
         })?;
-        let nothing = desk.pick("没有待了结的证据", "there is nothing to look into");
+        let nothing = desk.pick("没有待办结的异常情况", "there is nothing to look into");
         desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
         Ok(if open { Exit::Attention } else { Exit::Done })
     }
@@ -117,7 +117,7 @@ impl Show {
         let mut lines: Vec<(&str, Label, String)> = vec![
             ("what", Label::new("类别", "what"), desk.label(&evidence.what.label()).to_owned()),
             ("detail", Label::new("说明", "what it means"), desk.label(&evidence.detail).to_owned()),
-            ("feed", Label::new("日志", "feed"), evidence.feed.to_string()),
+            ("feed", Label::new("数据流水", "feed"), evidence.feed.to_string()),
             ("about", Label::new("涉及单位", "about"), about),
             ("from", Label::new("来自", "came from"), from(&kept)),
             ("seen_at", Label::new("发现时间", "seen"), desk.moment(evidence.seen_at)),
@@ -125,7 +125,7 @@ impl Show {
             ("theirs", Label::new("对方所示签名", "signed, as shown"), signed(desk, &kept, evidence.theirs.as_ref())),
         ];
         if let (Some(at), Some(note)) = (kept.settled_at, &kept.note) {
-            lines.push(("settled", Label::new("了结", "settled"), format!("{} {note}", desk.moment(at))));
+            lines.push(("settled", Label::new("办结", "settled"), format!("{} {note}", desk.moment(at))));
         }
         lines.retain(|(.., value)| !value.is_empty());
         let mut table =
@@ -145,12 +145,12 @@ impl Show {
 fn signed(desk: &Desk, kept: &Kept, signed: Option<&v1::Signed>) -> String {
     let Some(signed) = signed else { return String::new() };
     if let Ok(head) = TreeHead::stored(signed.clone(), kept.evidence.feed) {
-        let text = desk.pick("共{}条，根 {}，签于{}", "{} operations, root {}, signed {}");
+        let text = desk.pick("共{}条，校验值 {}，签于{}", "{} operations, root {}, signed {}");
         let parts = [head.size.to_string(), head.root.to_string(), desk.moment(head.time)];
         return parts.iter().fold(text.to_owned(), |text, part| text.replacen("{}", part, 1));
     }
     if let Ok(receipt) = Receipt::verify(signed.clone()) {
-        let text = desk.pick("{}签收{}条，根 {}，{}", "{} signed for {} operations, root {}, {}");
+        let text = desk.pick("{}签收{}条，校验值 {}，{}", "{} signed for {} operations, root {}, {}");
         let parts = [
             receipt.union.union_name(),
             receipt.size.to_string(),
@@ -176,7 +176,7 @@ impl Settle {
         }
         desk.answer(
             || json!({ "no": no, "settled_at": now }),
-            || format!("{}{no}", desk.pick("已了结：", "settled: ")),
+            || format!("{}{no}", desk.pick("已办结：", "settled: ")),
         )?;
         Ok(Exit::Done)
     }
@@ -184,7 +184,7 @@ impl Settle {
 
 fn missing(no: i64) -> Mistake {
     Mistake::failed(
-        both(format!("没有序号为{no}的待了结证据"), format!("there is no open piece of evidence number {no}")),
+        both(format!("没有序号为{no}的待办结异常情况"), format!("there is no open piece of evidence number {no}")),
         both("用 evidence list --all 查看", "see `evidence list --all`"),
     )
 }

@@ -73,7 +73,7 @@ impl Init {
         )?;
         if !desk.json && role != Role::Root {
             desk.note(desk.pick(
-                "现在就可以开始记录；有线路后用上级给的令牌运行 join。",
+                "现在就可以开始记录；联网后用上级给的加入码运行 join。",
                 "records can be written now; when there is a line, `join` with a token of the union above.",
             ));
         }

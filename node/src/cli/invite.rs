@@ -69,9 +69,9 @@ impl Invite {
     /// For this union itself; a hub does the rest.
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         if self.union.is_some() || self.verb.is_some() || self.address.is_some() {
-            let what = both("邀请由枢纽发出并保管", "invitations are given and kept by a hub");
+            let what = both("邀请由上级平台发出并保管", "invitations are given and kept by a hub");
             let hint = both(
-                "请在枢纽上用 huiliu-hub invite；为本单位增加机器用 invite --device",
+                "请在上级平台上用 huiliu-hub invite；为本单位增加机器用 invite --device",
                 "run `huiliu-hub invite` on the hub; for a further machine of this union run `invite --device`",
             );
             return Err(Mistake::usage(what, hint).into());
@@ -79,7 +79,7 @@ impl Invite {
         if !self.device {
             let what = both("没有写明邀请谁", "it is not said who is invited");
             let hint = both(
-                "枢纽邀请下级：invite 区划代码；为本单位增加机器：invite --device",
+                "上级平台邀请下级：invite 区划代码；为本单位增加机器：invite --device",
                 "a hub invites a union below with `invite CODE`; `invite --device` is for a further machine of this union",
             );
             return Err(Mistake::usage(what, hint).into());
@@ -108,7 +108,7 @@ impl Invite {
             },
             || match &self.out {
                 // It is in the file: the screen, and what is scrolled back to, need not have it.
-                Some(path) => format!("{}{}", desk.pick("令牌已写入：", "token written to "), path.display()),
+                Some(path) => format!("{}{}", desk.pick("加入码已写入：", "token written to "), path.display()),
                 None => text.to_string(),
             },
         )?;
@@ -121,8 +121,8 @@ impl Invite {
         let name = union.union_name();
         desk.note(&match desk.lang {
             Lang::Zh => format!(
-                "给{name}（{union}）的{}，用一次，{until} 前有效；编号 {}\n请当面或用可靠的方式交给对方，像密码一样保管；对方运行 join 令牌",
-                if token.as_hub { "枢纽" } else { "一台机器" },
+                "给{name}（{union}）的{}，用一次，{until} 前有效；编号 {}\n请当面或用可靠的方式交给对方，像密码一样保管；对方运行 join 加入码",
+                if token.as_hub { "平台" } else { "一台机器" },
                 token.id
             ),
             Lang::En => format!(

@@ -99,7 +99,7 @@ impl Join {
                 format!(
                     "{}{union}（{address}）\n{}{root}",
                     desk.pick("已加入，上级是", "joined; the union above is "),
-                    desk.pick("网络指纹：", "the network's fingerprint: ")
+                    desk.pick("全网校验码：", "the network's fingerprint: ")
                 )
             },
         )?;
@@ -120,7 +120,7 @@ impl Join {
         }
         let root = grant.root()?.fingerprint();
         desk.note(&match desk.lang {
-            Lang::Zh => format!("批复所属网络的指纹：\n  {root}\n请用电话与上级核对（上级 status 可见）：批复若被掉包，本机会加入别人的网络。"),
+            Lang::Zh => format!("批复所属网络的全网校验码：\n  {root}\n请用电话与上级核对（上级 status 可见）：批复若被掉包，本机会加入别人的网络。"),
             Lang::En => format!("The answer is of the network with the fingerprint\n  {root}\nCompare it over the telephone with the union above (`status` shows it there): an answer that was swapped on its way leads into somebody else's network."),
         });
         desk.confirm(desk.pick("已核对，加入？", "compared; join?"))
@@ -167,7 +167,7 @@ fn enter(desk: &Desk, token: &Token) -> Result<Home> {
             let home = Home::init(&desk.dir, &token.network, token.union, role, &desk.clock, &desk.dice)?;
             let (dir, name, union) = (home.dir.display(), token.union.union_name(), token.union);
             desk.note(&match (desk.lang, role) {
-                (Lang::Zh, Role::Hub) => format!("已为{name}（{union}）初始化枢纽：{dir}；请备份其中的 keys 目录"),
+                (Lang::Zh, Role::Hub) => format!("已为{name}（{union}）初始化平台：{dir}；请备份其中的 keys 目录"),
                 (Lang::Zh, _) => format!("已为{name}（{union}）初始化：{dir}；请备份其中的 keys 目录"),
                 (Lang::En, Role::Hub) => {
                     format!("set up as the hub of {name} ({union}) in {dir}; keep a safe copy of its directory `keys`")

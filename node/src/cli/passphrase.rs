@@ -6,11 +6,12 @@ use std::{
 };
 
 use anyhow::Result;
+use huiliu_proto::lang::Lang;
 use zeroize::Zeroizing;
 
 use super::{
     Desk,
-    error::{Mistake, both},
+    error::{Mistake, both, system},
 };
 use crate::identity::keys::{Passphrase, SHORTEST};
 
@@ -37,8 +38,8 @@ pub fn chosen(desk: &Desk, file: Option<&Path>, environment: bool) -> Result<Pas
         return Ok(Passphrase::chosen(&text)?);
     }
     let ask = match desk.lang {
-        huiliu_proto::lang::Lang::Zh => format!("新口令（不少于{SHORTEST}个字符，输入时不显示）："),
-        huiliu_proto::lang::Lang::En => {
+        Lang::Zh => format!("新口令（不少于{SHORTEST}个字符，输入时不显示）："),
+        Lang::En => {
             format!("new passphrase ({SHORTEST} characters or more; it is not shown): ")
         }
     };
@@ -69,7 +70,7 @@ fn read(path: &Path) -> Result<Zeroizing<String>> {
     let mut open = || std::fs::File::open(path)?.take(MOST).read_to_string(&mut text);
     open().map_err(|error| {
         failed(
-            format!("口令文件 {shown} 无法读取：{error}"),
+            format!("口令文件 {shown} 无法读取：{}", system::words(&error, Lang::Zh)),
             format!("the passphrase file {shown} cannot be read: {error}"),
         )
     })?;

@@ -167,7 +167,7 @@ fn words(desk: &Desk, preview: &Preview, file: &str) -> String {
     }
     if preview.held > 0 {
         lines.push(match desk.lang {
-            Lang::Zh => format!("此记录另有{}次修改在隔离区，不计入，也不在文件内；见 record show", preview.held),
+            Lang::Zh => format!("此记录另有{}次修改在待核区，不计入，也不在文件内；见 record show", preview.held),
             Lang::En => format!(
                 "edits of this record in quarantine: {}; they do not count and are not in the file, see `record show`",
                 preview.held

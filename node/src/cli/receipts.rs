@@ -44,12 +44,12 @@ pub fn feed_named(conn: &Connection, typed: &str) -> Result<FeedId> {
     match &found[..] {
         [one] => Ok(*one),
         [] => Err(Mistake::failed(
-            both(format!("没有编号以“{typed}”开头的日志"), format!("there is no feed “{typed}” here")),
-            both("用 receipts list 查看日志编号", "see the feeds' ids with `receipts list`"),
+            both(format!("没有编号以“{typed}”开头的数据流水"), format!("there is no feed “{typed}” here")),
+            both("用 receipts list 查看数据流水编号", "see the feeds' ids with `receipts list`"),
         )
         .into()),
         _ => Err(Mistake::usage(
-            both(format!("有多个日志的编号以“{typed}”开头"), format!("several feeds begin with “{typed}”")),
+            both(format!("有多条数据流水的编号以“{typed}”开头"), format!("several feeds begin with “{typed}”")),
             both("请多输入几位编号", "type more of the id"),
         )
         .into()),
@@ -62,7 +62,7 @@ pub fn held(conn: &Connection, feed: FeedId, union: UnionNumber) -> Result<Recei
     found.ok_or_else(|| {
         Mistake::failed(
             both(
-                format!("本机没有{}对日志 {} 的签收", union.union_name(), &feed.to_string()[..8]),
+                format!("本机没有{}对数据流水 {} 的签收", union.union_name(), &feed.to_string()[..8]),
                 format!("no receipt of {union} for feed {} is here", &feed.to_string()[..8]),
             ),
             both(

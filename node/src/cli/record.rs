@@ -20,7 +20,7 @@ use huiliu_proto::{
 
 use super::{
     Desk,
-    error::{Exit, Mistake, both},
+    error::{self, Exit, Mistake, both},
 };
 use crate::ledger::Outcome;
 
@@ -64,15 +64,33 @@ pub fn kind_named(typed: &str) -> Result<&'static Kind, Mistake> {
     })
 }
 
-/// A union by its code or its name.
+/// A union by its code or its name, or by the beginning of a name that only one has.
 pub fn union_named(typed: &str) -> Result<UnionNumber, Mistake> {
-    let named = UnionNumber::named(typed.trim()).map_or_else(|| typed.parse(), Ok);
-    named.and_then(UnionNumber::as_union).map_err(|_| {
-        Mistake::usage(
-            both(format!("没有“{typed}”这个工会，或有多个同名"), format!("there is no union “{typed}”, or several")),
+    let typed = typed.trim();
+    let named = UnionNumber::named(typed).map_or_else(|| typed.parse(), Ok);
+    if let Ok(union) = named.and_then(UnionNumber::as_union) {
+        return Ok(union);
+    }
+    let near: Vec<UnionNumber> = UnionNumber::beginning(typed).into_iter().filter(|u| u.has_union()).collect();
+    match near[..] {
+        [only] => Ok(only),
+        [] => Err(Mistake::usage(
+            both(format!("没有“{typed}”这个工会"), format!("there is no union “{typed}”")),
             both("请填六位区划代码，如 320922", "give the six-digit region code, such as 320922"),
-        )
-    })
+        )),
+        _ => {
+            const MOST: usize = 12;
+            let some: Vec<String> = near.iter().take(MOST).map(|u| format!("{}（{u}）", u.union_name())).collect();
+            let more = if near.len() > MOST { "…" } else { "" };
+            Err(Mistake::usage(
+                both(format!("“{typed}”可能是多个工会"), format!("“{typed}” may be several unions")),
+                both(
+                    format!("请填代码或全称：{}{more}", some.join("、")),
+                    format!("give the code or the whole name: {}{more}", some.join(", ")),
+                ),
+            ))
+        }
+    }
 }
 
 /// What became of a write, for the person who wrote.
@@ -87,12 +105,13 @@ pub(super) fn answer(desk: &Desk, kind: &'static Kind, outcome: Outcome, dry: bo
         Outcome::Written { id, warnings, alike } => (id, warnings, alike),
     };
     let remarks = |list: &[Warning]| list.iter().map(|w| w.say(desk.lang)).collect::<Vec<_>>();
+    let warned = |w: &Warning| error::remark_json(&w.field_name, &w.value, &w.rule, &w.remedy);
     let same: Vec<String> = alike.iter().map(ToString::to_string).collect();
     desk.answer(
         || {
             let record = if dry { serde_json::Value::Null } else { id.to_string().into() };
             serde_json::json!({
-                "record": record, "kind": kind.name, "written": !dry, "warnings": remarks(&warnings), "alike": same,
+                "record": record, "kind": kind.name, "written": !dry, "warnings": warnings.iter().map(warned).collect::<Vec<_>>(), "alike": same,
             })
         },
         || {

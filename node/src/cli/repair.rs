@@ -74,7 +74,7 @@ fn done(desk: &Desk, total: u64) -> Result<Exit> {
     desk.answer(
         || serde_json::json!({ "operations": total }),
         || match desk.lang {
-            Lang::Zh => format!("已由 {total} 条日志重算全部表和汇总"),
+            Lang::Zh => format!("已由{total}条记录重算全部表和汇总"),
             Lang::En => format!("tables and totals computed again from {total} operations"),
         },
     )?;
@@ -138,7 +138,7 @@ fn feeds_damaged(problems: &[Problem]) -> Mistake {
     let lines = |pick: fn(&Problem) -> &str| problems.iter().map(|p| format!("\n  {}", pick(p))).collect::<String>();
     Mistake::failed(
         both(
-            format!("日志受损，不能重算，未改动：{}", lines(|p| &p.zh)),
+            format!("数据流水受损，不能重算，未改动：{}", lines(|p| &p.zh)),
             format!(
                 "feeds are damaged, so nothing can be computed from them; nothing was changed:{}",
                 lines(|p| &p.en)
@@ -187,7 +187,7 @@ impl Verify {
             || {
                 let mut lines: Vec<&str> = problems.iter().map(|p| desk.pick(&p.zh, &p.en)).collect();
                 let good = match desk.lang {
-                    Lang::Zh => format!("核验通过：{total} 条日志，签名、校验树和重算结果全部一致"),
+                    Lang::Zh => format!("核验通过：{total}条记录，签名、校验值和重算结果全部一致"),
                     Lang::En => {
                         format!("all good: {total} operations; signatures, hash trees and a rebuild agree")
                     }

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Desk,
-    error::{Exit, Mistake, both},
+    error::{Exit, Mistake, both, system},
     repair::{Copy, make, signed},
     table::{Cell, Table},
 };
@@ -88,7 +88,7 @@ impl Restore {
         )?;
         if !desk.json && revoked > 0 {
             desk.note(&match desk.lang {
-                Lang::Zh => format!("备份中有{revoked}个尚未使用的加入令牌，已作废；仍需要的请重新生成（invite）"),
+                Lang::Zh => format!("备份中有{revoked}个尚未使用的加入码，已作废；仍需要的请重新生成（invite）"),
                 Lang::En => format!(
                     "{revoked} tokens that were open in the backup are revoked; `invite` anew where one is still needed"
                 ),
@@ -109,7 +109,10 @@ fn bring(from: &Path, to: &Path) -> Result<()> {
     let unreadable = |error: std::io::Error| {
         let shown = from.display();
         Mistake::failed(
-            both(format!("{shown} 无法读取：{error}"), format!("{shown} cannot be read: {error}")),
+            both(
+                format!("{shown} 无法读取：{}", system::words(&error, Lang::Zh)),
+                format!("{shown} cannot be read: {error}"),
+            ),
             both("请检查备份文件的路径和权限", "check the path of the backup and its permissions"),
         )
     };
@@ -170,7 +173,7 @@ fn preview(desk: &Desk, readable: bool, backup: &Contents, changes: &[Change<'_>
             .push(desk.pick("现有数据库不存在或无法读取", "the database here is missing or cannot be read").to_owned());
     }
     let mut table = Table::new()
-        .column("feed", desk.pick("本机日志", "own feed"))
+        .column("feed", desk.pick("本机数据流水", "own feed"))
         .number("there", desk.pick("备份中", "in the backup"))
         .number("here", desk.pick("现有", "here"))
         .number("lost", desk.pick("将丢失", "will be lost"));

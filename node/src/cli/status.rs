@@ -19,7 +19,7 @@ use self::{
 use super::{
     Desk,
     desk::Office,
-    error::Exit,
+    error::{Exit, system},
     table::{Cell, Table},
 };
 use crate::store::evidence::What;
@@ -54,7 +54,7 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expi
         Some(parent) => {
             format!("{}{}（{}）", desk.pick("上级：", "above: "), parent.union.union_name(), parent.address)
         }
-        None if config.root == Some(office.me.device()) => desk.pick("全网的根", "the root of the network").to_owned(),
+        None if config.root == Some(office.me.device()) => desk.pick("全国平台", "the root of the network").to_owned(),
         None => {
             desk.pick("尚未加入上级：记录照常，暂不报送", "not joined yet: records are kept and not sent").to_owned()
         }
@@ -116,7 +116,10 @@ fn links(desk: &Desk, standing: &Standing) -> Option<Table> {
             Cell::same(link.union.union_name()),
             Cell::same(success),
             Cell::same(desk.moment(link.last_try)),
-            Cell::same(link.error.clone().unwrap_or_default()),
+            match &link.error {
+                Some(error) => Cell::new(desk.pick(&system::cause(error), error), error.as_str()),
+                None => Cell::none(),
+            },
         ]);
     }
     (!table.is_empty()).then_some(table)
@@ -124,7 +127,7 @@ fn links(desk: &Desk, standing: &Standing) -> Option<Table> {
 
 fn feeds(desk: &Desk, standing: &Standing) -> Table {
     let mut table = Table::new()
-        .column("feed", desk.pick("本机日志", "own feed"))
+        .column("feed", desk.pick("本机数据流水", "own feed"))
         .column("scope", desk.pick("范围", "travels to"))
         .number("size", desk.pick("条数", "size"))
         .number("waiting", desk.pick("待签收", "waiting"))
@@ -162,7 +165,7 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
     let held: u64 = standing.quarantine.values().sum();
     let (zh, en) = match need {
         Need::Line => (
-            "最近一次交换没有成功，见上表；检查线路后运行 sync".to_owned(),
+            "最近一次交换没有成功，见上表；检查网络后运行 sync".to_owned(),
             "the last exchange did not succeed, see above; check the line and run `sync`".to_owned(),
         ),
         Need::Conflicts => (
@@ -173,17 +176,20 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
             ),
         ),
         Need::Quarantine => {
-            (format!("隔离区有{held}条；运行 quarantine 查看原因"), format!("{held} in quarantine; see `quarantine`"))
+            (format!("待核区有{held}条；运行 quarantine 查看原因"), format!("{held} in quarantine; see `quarantine`"))
         }
         Need::Enrolment => (
-            format!("{}个日志的设备尚未登记，内容暂不计入；等待其上级登记", standing.unknown.len()),
+            format!("{}条数据流水的设备尚未登记，内容暂不计入；等待其上级登记", standing.unknown.len()),
             format!(
                 "{} of devices not enrolled; what is in it counts once their union above enrols them",
                 lang::count(standing.unknown.len() as u64, "feed", "feeds")
             ),
         ),
         Need::Evidence => (
-            format!("有{}件关于分叉、伪造或恢复的证据待核实；用 evidence list 查看", standing.evidence.len()),
+            format!(
+                "有{}件异常情况待核实（旧备份恢复、硬盘复制、疑似篡改等）；用 evidence list 查看",
+                standing.evidence.len()
+            ),
             format!(
                 "{} to look into; see `evidence list`",
                 lang::count(standing.evidence.len() as u64, "piece of evidence", "pieces of evidence")

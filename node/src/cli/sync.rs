@@ -50,7 +50,7 @@ fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
                 "this device was revoked and can send no more: speak to the union above",
             ),
             0 => both(
-                "线路恢复后再运行一次，会从断点接着交换",
+                "网络恢复后再运行一次，会从断点接着交换",
                 "run it again when the line is back; it goes on where it stopped",
             ),
             s => both(format!("请在{s}秒后再试"), format!("try again in {s} seconds")),
@@ -79,7 +79,7 @@ fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
 
 fn refused(desk: &Desk, feed: &FeedId, why: &str) {
     desk.note(&match desk.lang {
-        Lang::Zh => format!("日志 {feed} 未被接受：{why}"),
+        Lang::Zh => format!("数据流水 {feed} 未被接受：{why}"),
         Lang::En => format!("feed {feed} was not taken: {why}"),
     });
 }

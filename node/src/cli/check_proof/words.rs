@@ -23,7 +23,9 @@ fn short(id: &dyn std::fmt::Display, digits: usize) -> String {
 
 pub fn words(desk: &Desk, proven: &Proven, said: Option<&Said>) -> String {
     let mut lines = vec![match desk.lang {
-        Lang::Zh => format!("属实。网络 {}，根指纹 {}", shown::line(&proven.root.network), proven.root.fingerprint()),
+        Lang::Zh => {
+            format!("属实。网络 {}，全网校验码 {}", shown::line(&proven.root.network), proven.root.fingerprint())
+        }
         Lang::En => {
             format!("proven. Network {}, root {}", shown::line(&proven.root.network), proven.root.fingerprint())
         }
@@ -61,7 +63,7 @@ pub fn words(desk: &Desk, proven: &Proven, said: Option<&Said>) -> String {
             lines.push(whose(desk, proven, older));
             lines.push(
                 desk.pick(
-                    "两份签收说的是同一段历史：前一份所含的内容，没有一条被改动或拿掉",
+                    "两份签收前后衔接、内容一致：前一份所含的内容，没有一条被改动或拿掉",
                     "both receipts speak of one history: nothing that was in the first was changed or taken out",
                 )
                 .to_owned(),
@@ -75,7 +77,7 @@ pub fn words(desk: &Desk, proven: &Proven, said: Option<&Said>) -> String {
     if !devices.is_empty() && proven.feeds.iter().any(|f| !f.receipts.is_empty()) {
         lines.push(
             desk.pick(
-                "签收只说明该枢纽收存了这些字节，不说明其计入",
+                "签收只说明该平台收存了这些字节，不说明其计入",
                 "a receipt says that the hub kept these bytes, not that they count",
             )
             .to_owned(),
@@ -97,7 +99,7 @@ fn record(desk: &Desk, proven: &Proven, said: Option<&Said>, id: &str) -> Vec<St
             let table = fields::document(desk, proven, kind, fields);
             match desk.lang {
                 Lang::Zh => format!(
-                    "{table}\n以上是文件内{edits}次填写、修改之后的内容；签收所涵盖的日志中可能还有此后的修改，不在文件内"
+                    "{table}\n以上是文件内{edits}次填写、修改之后的内容；签收所涵盖的数据流水中可能还有此后的修改，不在文件内"
                 ),
                 Lang::En => format!(
                     "{table}\nas it stands after the {} in the file; what the receipts cover may hold later edits that are not in it",
@@ -139,7 +141,9 @@ fn places(desk: &Desk, proven: &Proven, feed: &ProvenFeed) -> Vec<String> {
     }
     let name = union.union_name();
     let mut lines = vec![match desk.lang {
-        Lang::Zh => format!("写入：{name}（{union}）设备 {device}，日志 {id} {at}（共{size}条）；设备自报时间 {when}"),
+        Lang::Zh => format!(
+            "写入：{name}（{union}）设备 {device}，数据流水 {id} {at}（共{size}条）；其本机时间 {when}（未经上级核证）"
+        ),
         Lang::En => {
             format!(
                 "written by {name} ({union}), device {device}, in feed {id} as {at} of {size}; the device says {when}"
@@ -176,7 +180,7 @@ fn acknowledged(desk: &Desk, receipt: &Receipt) -> String {
     let feed = short(&receipt.feed, 8);
     match desk.lang {
         Lang::Zh => format!(
-            "签收：{}（{union}）枢纽 {device}，至迟自 {when} 起，日志 {feed} 的前{size}条在其硬盘上",
+            "签收：{}（{union}）平台 {device}，至迟自 {when} 起，数据流水 {feed} 的前{size}条在其硬盘上",
             union.union_name()
         ),
         Lang::En => format!(
@@ -192,7 +196,7 @@ fn whose(desk: &Desk, proven: &Proven, receipt: &Receipt) -> String {
     let device = proven.feed(&receipt.feed).map(|f| short(&f.feed.device, 16)).unwrap_or_default();
     let name = union.map(|u| format!("{}（{u}）", u.union_name())).unwrap_or_default();
     match desk.lang {
-        Lang::Zh => format!("{name}设备 {device} 的日志 {}", receipt.feed),
+        Lang::Zh => format!("{name}设备 {device} 的数据流水 {}", receipt.feed),
         Lang::En => format!("feed {} of {name}, device {device}", receipt.feed),
     }
 }
@@ -217,7 +221,7 @@ fn links(proven: &Proven, devices: &[(DeviceId, UnionNumber)]) -> Vec<Link> {
 fn chain(desk: &Desk, proven: &Proven, devices: &[(DeviceId, UnionNumber)]) -> Vec<String> {
     let root = short(&proven.root.device, 16);
     let mut lines = vec![match desk.lang {
-        Lang::Zh => format!("登记：全网的根是{}的枢纽 {root}", UnionNumber::NATION.union_name()),
+        Lang::Zh => format!("登记：一切登记始于{}的平台 {root}", UnionNumber::NATION.union_name()),
         Lang::En => format!("enrolled: the root is the hub {root} of {}", UnionNumber::NATION.union_name()),
     }];
     for link in links(proven, devices) {
@@ -226,8 +230,8 @@ fn chain(desk: &Desk, proven: &Proven, devices: &[(DeviceId, UnionNumber)]) -> V
         let from = link.from.map(|day| day.to_string()).unwrap_or_default();
         lines.push(match desk.lang {
             Lang::Zh => format!(
-                "　　　{by}登记{union}的{} {device}，自 {from}（日志 {at}）",
-                if link.hub { "枢纽" } else { "设备" }
+                "　　　{by}登记{union}的{} {device}，自 {from}（数据流水 {at}）",
+                if link.hub { "平台" } else { "设备" }
             ),
             Lang::En => format!(
                 "          {by} enrolled the {} {device} of {union} from {from} (feed {at})",
@@ -246,7 +250,7 @@ pub fn counts(desk: &Desk, proven: &Proven) -> Option<String> {
     let Some(Counts { as_of, says, shown }) = proven.counts() else {
         return Some(
             desk.pick(
-                "文件没有证明它计入：写入的设备此前可能已被注销，此条也可能被隔离",
+                "文件没有证明它计入：写入的设备此前可能已被注销，此条也可能列入待核区",
                 "it is not shown to count: its device may have been revoked before, and it may be in quarantine",
             )
             .to_owned(),
@@ -254,15 +258,15 @@ pub fn counts(desk: &Desk, proven: &Proven) -> Option<String> {
     };
     // Nobody is above the root's own device.
     let Some(as_of) = as_of else {
-        return Some(desk.pick("它由全网的根写入，无须上级说明", "the root itself wrote it").to_owned());
+        return Some(desk.pick("它由全国总工会写入，无须上级说明", "the root itself wrote it").to_owned());
     };
     let by: Vec<String> = says.iter().map(|(union, day)| format!("{} {day}", union.union_name())).collect();
     let by = by.join(desk.pick("，", ", "));
     Some(match (desk.lang, shown) {
-        (Lang::Zh, true) => format!("截至 {as_of} 计入：各级上级直至全网的根均如此说明（{by}）"),
+        (Lang::Zh, true) => format!("截至 {as_of} 计入：各级上级直至全国总工会均如此说明（{by}）"),
         (Lang::En, true) => format!("counts as of {as_of}: every level above says so, up to the root ({by})"),
         (Lang::Zh, false) => {
-            format!("据{by}说明，截至 {as_of} 计入；未证明作此说明的枢纽当时未被注销")
+            format!("据{by}说明，截至 {as_of} 计入；未证明作此说明的平台当时未被注销")
         }
         (Lang::En, false) => format!(
             "counts as of {as_of} by the word of {by}; it is not shown that this hub's own device had not been revoked"
@@ -286,7 +290,7 @@ fn limits(desk: &Desk, proven: &Proven) -> Vec<String> {
             .to_owned(),
         _ => desk
             .pick(
-                "不能证明：日志里写了什么，是否计入；签收的枢纽当时未被注销；此后有没有新的内容或设备注销",
+                "不能证明：数据流水里写了什么，是否计入；签收的平台当时未被注销；此后有没有新的内容或设备注销",
                 "not proven: what is written in the feed and whether it counts; that the hub had not been revoked before; that nothing new and no revocation came later",
             )
             .to_owned(),

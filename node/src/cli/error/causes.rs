@@ -4,7 +4,7 @@ use std::path::Path;
 
 use huiliu_proto::{feed::FeedError, lang::Lang, signed::SignatureError};
 
-use super::{Exit, Told};
+use super::{Exit, Told, system};
 use crate::{
     filing::FilingError,
     identity::{
@@ -19,7 +19,11 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
     let busy = matches!(error, StoreError::Sqlite(rusqlite::Error::SqliteFailure(e, _))
         if matches!(e.code, DatabaseBusy | DatabaseLocked));
     let failed = |zh: String, en: String, hint_zh: &str, hint_en: &str| Told {
-        exit: if matches!(error, StoreError::Refused(_) | StoreError::Revoked) { Exit::Refused } else { Exit::Failed },
+        exit: if matches!(error, StoreError::Refused(_) | StoreError::Forbidden(_) | StoreError::Revoked) {
+            Exit::Refused
+        } else {
+            Exit::Failed
+        },
         what: lang.pick(&zh, &en).to_owned(),
         hint: lang.pick(hint_zh, hint_en).to_owned(),
     };
@@ -67,7 +71,7 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
         StoreError::Sqlite(error) if damaged(error) => failed(
             "数据库文件有损坏之处".into(),
             "the database file is damaged".into(),
-            "请运行 verify 查明：日志完好时 rebuild 可以修复，否则用 restore 恢复备份",
+            "请运行 verify 查明：数据流水完好时 rebuild 可以修复，否则用 restore 恢复备份",
             "run `verify`: where the feeds are good `rebuild` mends it, otherwise `restore` a backup",
         ),
         StoreError::Disk { path, trouble } => disk(path, *trouble, lang),
@@ -112,11 +116,11 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
         StoreError::Damaged(what) => failed(
             format!("数据库中有无法读取的内容（{what}）"),
             en,
-            "请运行 verify 查明；投影受损时运行 rebuild，日志受损时从备份或上级恢复",
+            "请运行 verify 查明；数据表受损时运行 rebuild，数据流水受损时从备份或上级恢复",
             "run `verify`; tables are mended by `rebuild`, feeds from a backup or from the level above",
         ),
         StoreError::Altered { feed, at } => failed(
-            format!("日志 {feed} 自第 {at} 条起与签名不符"),
+            format!("数据流水 {feed} 自第 {at} 条起与签名不符"),
             en,
             "不符的内容不计入；请从备份或上级恢复，并检查硬盘",
             "it is not counted; restore from a backup or from the level above, and have the disk looked at",
@@ -126,6 +130,12 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             en,
             "如属误注销，请联系上级；否则请用新的数据目录重新加入（join），原有记录会从上级取回",
             "if that is a mistake, ask the union above; otherwise join anew with a new home: the records come back from above",
+        ),
+        StoreError::Forbidden(why) => failed(
+            format!("没有写入：{}", why.zh),
+            en,
+            "请核对记录编号和归属单位；运行 record add 可查看各种记录由谁填写",
+            "check the record's id and whose it is; `record add` shows who writes which kind",
         ),
         StoreError::Refused(why) => failed(
             format!("不允许这样写：{why}"),
@@ -145,6 +155,12 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "请稍候重试；仍不行时加 -v 运行",
             "try again in a moment; if it stays, run it with -v",
         ),
+        StoreError::Io(error) => failed(
+            format!("读写数据库文件失败：{}", system::words(error, Lang::Zh)),
+            en,
+            "请检查磁盘空间和文件权限；仍不行时运行 verify",
+            "check the space on the disk and the file's permissions; then run `verify`",
+        ),
         _ => {
             let mut source = std::error::Error::source(error);
             let mut causes = String::new();
@@ -153,7 +169,7 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
                 source = cause.source();
             }
             failed(
-                format!("数据库出错：{en}{causes}"),
+                "数据库出错（原因在运行记录中，加 -v 可见）".into(),
                 format!("{en}{causes}"),
                 "请检查磁盘空间和文件权限；仍不行时运行 verify",
                 "check the space on the disk and the file's permissions; then run `verify`",
@@ -207,8 +223,8 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
             "请先运行 init --union 区划代码，或用 --home 指明目录",
             "run `init --union CODE` first, or name the directory with --home",
         ),
-        IdentityError::File { path, cause } => (
-            format!("{} 无法使用：{cause}", path.display()),
+        IdentityError::File { path, .. } => (
+            format!("{} 无法使用", path.display()),
             "请检查文件是否完整、可读",
             "check that the file is whole and readable",
         ),
@@ -218,13 +234,13 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
             "give the six-digit code of a county union or one above",
         ),
         IdentityError::NotNational => (
-            "全国总工会是、且只有它是全网的根".into(),
+            "只有全国总工会可以建立网络".into(),
             "全国总工会初始化时加 --root，其他工会不加",
             "the national union is set up with --root, all others without",
         ),
         IdentityError::OtherMachine => (
             "这份批准书是给另一台机器的".into(),
-            "请在本机运行 request，把新的申请交给上级；或请上级给一个令牌",
+            "请在本机运行 request，把新的申请交给上级；或请上级给一个加入码",
             "run `request` on this machine and hand the new request to the union above, or ask it for a token",
         ),
         IdentityError::OtherNetwork { ours, theirs } => (
@@ -233,50 +249,46 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
             "ask the union above for the name of the network",
         ),
         IdentityError::OtherUnion { ours, theirs } => (
-            format!("令牌是给{}（{theirs}）的，本机属于{}（{ours}）", theirs.union_name(), ours.union_name()),
-            "请核对令牌，或用 --home 指明该单位的数据目录",
+            format!("加入码是给{}（{theirs}）的，本机属于{}（{ours}）", theirs.union_name(), ours.union_name()),
+            "请核对加入码，或用 --home 指明该单位的数据目录",
             "compare the token, or name that union's home with --home",
         ),
         IdentityError::OtherRole { theirs } => (
             match theirs {
-                true => "令牌是给枢纽的，本机是只记录的机器".into(),
-                false => "令牌是给只记录的机器的，本机是枢纽".into(),
+                true => "加入码是给平台的，本机是填报端".into(),
+                false => "加入码是给填报端的，本机是平台".into(),
             },
-            "请上级按本机的用途重新生成令牌，或用 --home 换一个数据目录",
+            "请上级按本机的用途重新生成加入码，或用 --home 换一个数据目录",
             "ask the union above for a token for what this machine is, or choose another directory with --home",
         ),
         IdentityError::NoneBelow(union) => (
-            format!("{}没有下级工会，不设枢纽", union.union_name()),
-            "请用 huiliu-node init 初始化为只记录的机器",
+            format!("{}没有下级工会，不设平台", union.union_name()),
+            "请用 huiliu-node init 初始化为填报端",
             "set it up as a machine that records, with `huiliu-node init`",
         ),
         IdentityError::OtherRequest | IdentityError::KeyKind => (
-            format!("申请不是该设备为此次加入所作，或公钥种类不符：{en}"),
+            "申请不是该设备为此次加入所作，或公钥种类不符".into(),
             "请对方运行 request 重新生成申请",
             "let the other machine make its request again with `request`",
         ),
         IdentityError::OtherRoot => (
-            "批复来自另一个网络：根的指纹与本机所知的不同".into(),
-            "没有改动任何内容；请与上级核对网络的指纹",
+            "批复来自另一个网络：全网校验码与本机所知的不同".into(),
+            "没有改动任何内容；请与上级核对全网校验码",
             "nothing was changed; compare the network's fingerprint with the union above",
         ),
-        IdentityError::Chain(cause) => (
-            format!("批复中的证书不能连到本网络的根，或不在有效期内：{cause}"),
+        IdentityError::Chain(_) => (
+            format!("批复中的证书不能连到本网络的全国平台，或不在有效期内"),
             "请先核对本机时钟，再请上级重新批复",
             "check this machine's clock, then ask the union above to answer anew",
         ),
         IdentityError::NotJoined => (
             "本机尚未加入网络".into(),
-            "请上级工会给一个令牌（invite），在本机运行 join 令牌；此前照常记录",
+            "请上级工会给一个加入码（invite），在本机运行 join 加入码；此前照常记录",
             "ask the union above for a token (`invite`) and run `join TOKEN` here; records can be written meanwhile",
         ),
         IdentityError::Keys(error) => return keys(error, lang),
         IdentityError::Store(error) => return store(error, lang),
-        _ => (
-            format!("密钥或证书出错：{en}"),
-            "请检查目录 keys 和 certs 是否完整",
-            "check the directories `keys` and `certs`",
-        ),
+        _ => ("密钥或证书出错".into(), "请检查目录 keys 和 certs 是否完整", "check the directories `keys` and `certs`"),
     };
     Told { exit: Exit::Failed, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
 }
@@ -371,8 +383,8 @@ pub fn filing(error: &FilingError, lang: Lang) -> Told {
         ),
         FilingError::NotHub => (
             Exit::Refused,
-            "本机不是枢纽，不处理下级备案".into(),
-            "请在本单位的枢纽上运行",
+            "本机不是上级平台，不处理下级备案".into(),
+            "请在本单位的平台上运行",
             "run it on this union's hub",
         ),
         FilingError::Closed(state) => (

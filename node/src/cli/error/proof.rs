@@ -42,42 +42,46 @@ pub fn checking(error: &ProofError, lang: Lang) -> Told {
         ProofError::Version(n) => (format!("文件格式 {n} 是本版本不认识的"), UPGRADE),
         ProofError::Algorithms(unknown) => (unknown.say().zh, UPGRADE),
         ProofError::OtherRoot { found, expected } => (
-            format!("它属于指纹为 {found} 的网络，而不是 {expected}"),
+            format!("它属于全网校验码为 {found} 的网络，而不是 {expected}"),
             (
-                "请与上级核对指纹是否抄对；若指纹无误，此文件来自另一网络，与本网络无关",
+                "请与上级核对全网校验码是否抄对；若无误，此文件来自另一网络，与本网络无关",
                 "compare the fingerprint with the union above; if it is right, the file is of another network",
             ),
         ),
-        ProofError::Header(n, _) => (format!("第{}个日志的文件头有误", n + 1), DAMAGED),
-        ProofError::FeedOrder => ("各日志的次序有误".to_owned(), DAMAGED),
-        ProofError::Network(feed) => (format!("日志 {} 属于另一网络", brief(feed)), FORGED),
-        ProofError::Head(feed, _) => (format!("日志 {} 的树头签名无效", brief(feed)), FORGED),
-        ProofError::HeadMissing(feed) => (format!("日志 {} 缺少树头或内容", brief(feed)), DAMAGED),
-        ProofError::Operation(feed, at, _) => (format!("日志 {} 第 {at} 条无法读取", brief(feed)), DAMAGED),
-        ProofError::OperationOrder(feed) => (format!("日志 {} 各条的次序有误", brief(feed)), DAMAGED),
-        ProofError::NotIncluded(feed, at) => (format!("第 {at} 条不在日志 {} 已签名的树中", brief(feed)), FORGED),
+        ProofError::Header(n, _) => (format!("第{}条数据流水的文件头有误", n + 1), DAMAGED),
+        ProofError::FeedOrder => ("各数据流水的次序有误".to_owned(), DAMAGED),
+        ProofError::Network(feed) => (format!("数据流水 {} 属于另一网络", brief(feed)), FORGED),
+        ProofError::Head(feed, _) => (format!("数据流水 {} 的设备签名无效", brief(feed)), FORGED),
+        ProofError::HeadMissing(feed) => (format!("数据流水 {} 缺少设备签名或内容", brief(feed)), DAMAGED),
+        ProofError::Operation(feed, at, _) => (format!("数据流水 {} 第 {at} 条无法读取", brief(feed)), DAMAGED),
+        ProofError::OperationOrder(feed) => (format!("数据流水 {} 各条的次序有误", brief(feed)), DAMAGED),
+        ProofError::NotIncluded(feed, at) => (format!("第 {at} 条不在数据流水 {} 签名的内容中", brief(feed)), FORGED),
         ProofError::NotEnrolled { device, union, hub } => (
             format!(
                 "文件中没有上级把设备 {} 登记为{}{}的依据",
                 brief(device),
                 union.union_name(),
-                if *hub { "枢纽" } else { "设备" }
+                if *hub { "平台" } else { "设备" }
             ),
             FORGED,
         ),
-        ProofError::Superfluous(feed, at) => (format!("日志 {} 第 {at} 条与所证明的内容无关", brief(feed)), DAMAGED),
-        ProofError::SuperfluousFeed(feed) => (format!("日志 {} 与所证明的内容无关", brief(feed)), DAMAGED),
-        ProofError::Receipt(feed, _) => (format!("日志 {} 的一份签收签名无效", brief(feed)), FORGED),
-        ProofError::ReceiptFeed(feed) => (format!("一份签收不属于日志 {}，或签收方不应持有它", brief(feed)), FORGED),
-        ProofError::ReceiptOrder(feed) => (format!("日志 {} 各签收的次序有误", brief(feed)), DAMAGED),
-        ProofError::ReceiptCovers(feed) => (format!("日志 {} 的一份签收未涵盖所证明的内容", brief(feed)), DAMAGED),
+        ProofError::Superfluous(feed, at) => {
+            (format!("数据流水 {} 第 {at} 条与所证明的内容无关", brief(feed)), DAMAGED)
+        }
+        ProofError::SuperfluousFeed(feed) => (format!("数据流水 {} 与所证明的内容无关", brief(feed)), DAMAGED),
+        ProofError::Receipt(feed, _) => (format!("数据流水 {} 的一份签收签名无效", brief(feed)), FORGED),
+        ProofError::ReceiptFeed(feed) => {
+            (format!("一份签收不属于数据流水 {}，或签收方不应持有它", brief(feed)), FORGED)
+        }
+        ProofError::ReceiptOrder(feed) => (format!("数据流水 {} 各签收的次序有误", brief(feed)), DAMAGED),
+        ProofError::ReceiptCovers(feed) => (format!("数据流水 {} 的一份签收未涵盖所证明的内容", brief(feed)), DAMAGED),
         ProofError::ReceiptHistory(feed, union) => {
-            (format!("{}签收的日志 {} 与其树头不是同一段历史", union.union_name(), brief(feed)), FORGED)
+            (format!("{}签收的数据流水 {} 与该设备签名的内容不一致", union.union_name(), brief(feed)), FORGED)
         }
         ProofError::Contradiction(feed) => (
-            format!("两份签收说的不是日志 {} 的同一段历史", brief(feed)),
+            format!("两份签收对数据流水 {} 所签的内容前后不一致", brief(feed)),
             (
-                "这是日志分叉或枢纽作伪的证据：请保存两份签收，交上级工会查证",
+                "这说明数据流水分叉，或该平台的数据可能被改动：请保存两份签收，交上级工会查证",
                 "this is evidence of a forked feed or a lying hub: keep both receipts and show them to the union above",
             ),
         ),
@@ -86,7 +90,7 @@ pub fn checking(error: &ProofError, lang: Lang) -> Told {
         ProofError::NoRecord(id) => (format!("文件中没有记录 {id} 的内容"), DAMAGED),
         ProofError::Mixed { id, one, other } => (
             format!(
-                "文件中有两条记录同用编号 {id}：日志 {} 第 {} 条与日志 {} 第 {} 条",
+                "文件中有两条记录同用编号 {id}：数据流水 {} 第 {} 条与数据流水 {} 第 {} 条",
                 brief(&one.0),
                 one.1,
                 brief(&other.0),
@@ -95,22 +99,23 @@ pub fn checking(error: &ProofError, lang: Lang) -> Told {
             FORGED,
         ),
         ProofError::ReceiptBeforeHub(feed, union) => {
-            (format!("{}对日志 {} 的签收，日期早于该枢纽的登记", union.union_name(), brief(feed)), FORGED)
+            (format!("{}对数据流水 {} 的签收，日期早于该平台的登记", union.union_name(), brief(feed)), FORGED)
         }
-        ProofError::ReceiptBeforeWriting(feed, union) => {
-            (format!("{}对日志 {} 的签收，日期早于所涵盖内容自报的填写时间", union.union_name(), brief(feed)), FORGED)
-        }
+        ProofError::ReceiptBeforeWriting(feed, union) => (
+            format!("{}对数据流水 {} 的签收，日期早于所涵盖内容自报的填写时间", union.union_name(), brief(feed)),
+            FORGED,
+        ),
         ProofError::Standing(feed, _) => {
-            (format!("文件中关于日志 {} 的计入说明，不是其上级对这些内容所作", brief(feed)), FORGED)
+            (format!("文件中关于数据流水 {} 的计入说明，不是其上级对这些内容所作", brief(feed)), FORGED)
         }
-        ProofError::Kind(feed, at) => (format!("日志 {} 第 {at} 条不该出现在那里", brief(feed)), FORGED),
+        ProofError::Kind(feed, at) => (format!("数据流水 {} 第 {at} 条不该出现在那里", brief(feed)), FORGED),
         ProofError::RecordId(feed, at) => {
-            (format!("日志 {} 第 {at} 条的记录编号不是该设备所能生成的", brief(feed)), FORGED)
+            (format!("数据流水 {} 第 {at} 条的记录编号不是该设备所能生成的", brief(feed)), FORGED)
         }
-        ProofError::Payload(feed, at, _) => (format!("日志 {} 第 {at} 条的内容无法读取", brief(feed)), FORGED),
+        ProofError::Payload(feed, at, _) => (format!("数据流水 {} 第 {at} 条的内容无法读取", brief(feed)), FORGED),
         ProofError::Rule(feed, at, refusals) => {
             let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
-            let zh = format!("日志 {} 第 {at} 条不合规定：{}", brief(feed), say(Lang::Zh));
+            let zh = format!("数据流水 {} 第 {at} 条不合规定：{}", brief(feed), say(Lang::Zh));
             return refused(lang, &zh, &format!("{en}: {}", say(Lang::En)), FORGED);
         }
     };
@@ -133,13 +138,13 @@ pub fn proving(error: &ProvingError, lang: Lang) -> Told {
             Exit::Failed,
             format!("本机还没有{}设备 {} 的登记", union.union_name(), &device.to_string()[..16]),
             (
-                "请先运行 sync 取得上级的登记；尚未加入网络时请上级给一个令牌，运行 join",
+                "请先运行 sync 取得上级的登记；尚未加入网络时请上级给一个加入码，运行 join",
                 "run `sync` to fetch the enrolments of the levels above; before that, `join` with a token",
             ),
         ),
         ProvingError::NotSigned(feed, at) => (
             Exit::Failed,
-            format!("日志 {feed} 第 {at} 条尚无签名的树头"),
+            format!("数据流水 {feed} 第 {at} 条尚未签名"),
             ("请运行 sync 后重试", "run `sync` and try again"),
         ),
         ProvingError::TooLarge(n) => (
@@ -154,19 +159,19 @@ pub fn proving(error: &ProvingError, lang: Lang) -> Told {
             Exit::Failed,
             format!("本机还没有{}关于截至{day}仍然计入的说明", union.union_name()),
             (
-                "请上级的枢纽运行 vouch，再运行 sync 后重试；不加 --as-of 也可证明何人何时写下",
+                "请上级平台运行 vouch，再运行 sync 后重试；不加 --as-of 也可证明何人何时写下",
                 "let the hub of the union above run `vouch`, run `sync` and try again; without --as-of the file shows who wrote it and when",
             ),
         ),
         ProvingError::Short { feed, held, size } => (
             Exit::Failed,
-            format!("日志 {feed} 在本机只有{held}条，而签收涵盖{size}条"),
+            format!("数据流水 {feed} 在本机只有{held}条，而签收涵盖{size}条"),
             ("请运行 sync 取回缺少的内容", "run `sync` to fetch what is missing"),
         ),
         ProvingError::Contradiction(receipt) => (
             Exit::Attention,
             format!(
-                "警告：{}于前{}条签收的内容，与本机日志 {} 不是同一段历史；已留作证据",
+                "警告：{}于前{}条签收的内容，与本机数据流水 {} 不一致；已留存备查",
                 receipt.union.union_name(),
                 receipt.size,
                 receipt.feed
@@ -176,7 +181,7 @@ pub fn proving(error: &ProvingError, lang: Lang) -> Told {
         ProvingError::Liars(one, other) => (
             Exit::Attention,
             format!(
-                "警告：{}与{}对日志 {} 同样的前{}条签收了不同的内容；已留作证据",
+                "警告：{}与{}对数据流水 {} 同样的前{}条签收了不同的内容；已留存备查",
                 one.union.union_name(),
                 other.union.union_name(),
                 one.feed,
@@ -194,7 +199,7 @@ pub fn proving(error: &ProvingError, lang: Lang) -> Told {
 }
 
 const LIAR: (&str, &str) = (
-    "这是枢纽作伪或日志分叉（恢复旧备份、复制硬盘）的证据：不要再写新记录，请保存签收文件并立即联系上级的上级",
+    "这说明该平台的数据可能被改动，或本机数据流水分叉（恢复旧备份、复制硬盘）：不要再写新记录，请保存签收文件并立即联系上级的上级",
     "this is evidence of a lying hub or of a forked feed (a restored backup, a cloned disk): write nothing new, keep the receipt files and tell the level above that hub at once",
 );
 

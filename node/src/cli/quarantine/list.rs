@@ -73,11 +73,11 @@ impl List {
             total = quarantine::count(conn)?;
             Ok(())
         })?;
-        let nothing = desk.pick("隔离区没有待处理的内容", "nothing is in quarantine");
+        let nothing = desk.pick("待核区没有待处理的内容", "nothing is in quarantine");
         desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
         if lines >= self.most && total as usize > self.most && !desk.json {
             desk.note(&match desk.lang {
-                huiliu_proto::lang::Lang::Zh => format!("隔离区共{total}条，只列出{}条；用 --most 可多列", self.most),
+                huiliu_proto::lang::Lang::Zh => format!("待核区共{total}条，只列出{}条；用 --most 可多列", self.most),
                 huiliu_proto::lang::Lang::En => {
                     format!("{total} operations are held, and {} are listed; `--most` lists more", self.most)
                 }
@@ -138,7 +138,7 @@ pub fn not_enrolled(conn: &Connection, row: &FeedRow) -> Result<Label> {
     Ok(match others.iter().find(|e| e.union != feed.union) {
         Some(other) => Label::new(
             format!(
-                "设备 {device} 登记在{}名下，却以{}的名义填写；不计入。请{above}核实，确认后登记，或用 quarantine reject 不予计入",
+                "设备 {device} 登记在{}名下，却以{}的名义填写；不计入。请{above}核实，确认后登记，或用 quarantine reject 裁定不计入",
                 other.union.union_name(),
                 feed.union.union_name()
             ),

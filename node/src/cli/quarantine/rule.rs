@@ -44,8 +44,10 @@ impl Rule {
             desk.note(&preview(desk, &case, ruling));
         }
         let question = match ruling {
-            Ruling::Released => desk.pick("确认放行？此后各级都会计入", "release them? Every level will count them"),
-            _ => desk.pick("确认不予计入？内容仍会留存", "reject them? What they say is kept"),
+            Ruling::Released => {
+                desk.pick("确认准予计入？此后各级都会计入", "release them? Every level will count them")
+            }
+            _ => desk.pick("确认不计入？内容仍会留存", "reject them? What they say is kept"),
         };
         if !self.yes && !desk.confirm(question)? {
             desk.note(desk.pick("没有写入", "nothing was written"));
@@ -79,9 +81,9 @@ fn preview(desk: &Desk, case: &Case, ruling: Ruling) -> String {
         table.row(vec![Cell::same(kind), Cell::same(desk.label(&reason_label(reason, false))), Cell::count(count)]);
     }
     let heading = match (ruling, case.stranger) {
-        (_, true) => desk.pick("整个日志不予计入", "a whole feed is rejected"),
-        (Ruling::Released, _) => desk.pick("放行后计入", "released, these count"),
-        _ => desk.pick("不予计入", "rejected"),
+        (_, true) => desk.pick("整条数据流水不计入", "a whole feed is rejected"),
+        (Ruling::Released, _) => desk.pick("已准予计入", "released, these count"),
+        _ => desk.pick("不计入", "rejected"),
     };
     let table = if table.is_empty() { String::new() } else { format!("\n{}", table.words()) };
     format!("{}（{union}）：{heading}{table}", union.union_name())
@@ -94,12 +96,12 @@ fn told(error: RulingError) -> anyhow::Error {
         RulingError::NotAbove(union) => {
             let above = union.parent().map_or_else(String::new, |p| p.union_name());
             Mistake::refused(
-                both(format!("只有{above}的枢纽可以裁定{union}的内容"), en),
+                both(format!("只有{above}的平台可以裁定{union}的内容"), en),
                 both(format!("请联系{above}"), format!("ask {above}")),
             )
         }
         RulingError::Nothing => Mistake::refused(
-            both("其中没有被隔离的内容，或已作同样裁定", en),
+            both("其中没有列入待核区的内容，或已作同样裁定", en),
             both("用 quarantine list 查看", "see `quarantine list`"),
         ),
         RulingError::NotReleasable(reason) => {
@@ -108,14 +110,14 @@ fn told(error: RulingError) -> anyhow::Error {
                 Reason::Newer => ("升级本机程序后自动处理", "upgrade this program: it is judged again by itself"),
                 Reason::Early => ("所依据的修改到达后自动处理", "it is judged again by itself when that edit arrives"),
                 _ => (
-                    "请填报单位另填正确的记录，再用 quarantine reject 了结此条",
+                    "请填报单位另填正确的记录，再用 quarantine reject 办结此条",
                     "that union writes a right one, and this one is closed with `quarantine reject`",
                 ),
             };
-            Mistake::refused(both(format!("因“{}”隔离的内容不能放行", label.zh), en), both(zh, en_hint))
+            Mistake::refused(both(format!("因“{}”待核的内容不能准予计入", label.zh), en), both(zh, en_hint))
         }
         RulingError::Stranger => Mistake::refused(
-            both("该日志的设备尚未登记，不能放行", en),
+            both("该数据流水的设备尚未登记，不能准予计入", en),
             both("请先让该设备加入（登记）", "let that device join first"),
         ),
     };

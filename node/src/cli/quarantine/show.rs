@@ -99,7 +99,7 @@ impl Show {
 
 fn not_held(which: &str) -> anyhow::Error {
     Mistake::failed(
-        both(format!("“{which}”没有被隔离"), format!("“{which}” is not held")),
+        both(format!("“{which}”没有列入待核区"), format!("“{which}” is not held")),
         both("用 quarantine list 查看", "see `quarantine list`"),
     )
     .into()
@@ -115,7 +115,7 @@ fn origin(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64, operation: Op
     let mut lines: Vec<Line> = vec![
         ("union", Label::new("单位", "union"), name(feed.union)),
         ("device", Label::new("签名设备", "signed by device"), feed.device.to_string()),
-        ("which", Label::new("日志与序号", "feed and number"), format!("{}#{seq}", feed.id)),
+        ("which", Label::new("数据流水与序号", "feed and number"), format!("{}#{seq}", feed.id)),
     ];
     if let Some(operation) = operation {
         let kind = numbered(operation.kind);
@@ -149,7 +149,7 @@ fn revocation(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64) -> Result
             match heard {
                 true => desk.pick("已知：设备签名时已收到注销", "yes: the device had received the revocation"),
                 false => desk.pick(
-                    "未见：签名中所载的上级日志尚不含注销（可能断线，也可能有意回避）",
+                    "未见：签名中所载的上级数据流水尚不含注销（可能断线，也可能有意回避）",
                     "not shown: what the device says it had heard does not hold the revocation (off line, or on purpose)",
                 ),
             }

@@ -29,7 +29,7 @@ pub fn find(conn: &Connection, typed: &str) -> Result<(FeedRow, Option<(u64, u64
     match (found.pop(), found.is_empty()) {
         (Some(row), true) => return Ok((row, part)),
         (Some(_), false) => {
-            let what = both(format!("“{name}”对应多个日志"), format!("several feeds begin with “{name}”"));
+            let what = both(format!("“{name}”对应多条数据流水"), format!("several feeds begin with “{name}”"));
             return Err(Mistake::usage(what, both("请多写几位", "type more of it")).into());
         }
         (None, _) => {}
@@ -39,7 +39,7 @@ pub fn find(conn: &Connection, typed: &str) -> Result<(FeedRow, Option<(u64, u64
     match held {
         Some(held) => Ok((feeds::by_no(conn, held.feed)?, Some((held.seq, 1)))),
         None => Err(Mistake::failed(
-            both(format!("隔离区没有“{typed}”"), format!("nothing in quarantine is called “{typed}”")),
+            both(format!("待核区没有“{typed}”"), format!("nothing in quarantine is called “{typed}”")),
             both("用 quarantine list 查看", "see `quarantine list`"),
         )
         .into()),
@@ -55,9 +55,9 @@ fn range(part: &str) -> Option<(u64, u64)> {
 
 fn nonsense(typed: &str) -> Mistake {
     Mistake::usage(
-        both(format!("“{typed}”不是日志、序号或记录编号"), format!("“{typed}” names no feed, number or record")),
+        both(format!("“{typed}”不是数据流水、序号或记录编号"), format!("“{typed}” names no feed, number or record")),
         both(
-            "如 99ef0179#7、99ef0179#7-12、99ef0179（整个日志）或记录编号的开头几位",
+            "如 99ef0179#7、99ef0179#7-12、99ef0179（整条数据流水）或记录编号的开头几位",
             "such as 99ef0179#7, 99ef0179#7-12, 99ef0179 for a whole feed, or the beginning of a record's id",
         ),
     )

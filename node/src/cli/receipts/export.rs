@@ -51,7 +51,7 @@ impl Export {
                 let program = desk.program.name();
                 match desk.lang {
                     Lang::Zh => format!(
-                        "签收已写入：{file}（{name}，{when}，日志 {} 前{size}条；不含个人信息）\n任何机器上都可核对：{program} check-proof {file} --root {fingerprint}",
+                        "签收已写入：{file}（{name}，{when}，数据流水 {} 前{size}条；不含个人信息）\n任何机器上都可核对：{program} check-proof {file} --root {fingerprint}",
                         &feed[..8]
                     ),
                     Lang::En => format!(

@@ -18,10 +18,10 @@ impl List {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let mut table = Table::new()
-            .column("feed", desk.pick("日志", "feed"))
+            .column("feed", desk.pick("数据流水", "feed"))
             .column("of", desk.pick("所属单位", "whose"))
             .column("union", desk.pick("签收方", "acknowledged by"))
-            .column("device", desk.pick("枢纽设备", "hub's device"))
+            .column("device", desk.pick("平台设备", "hub's device"))
             .number("size", desk.pick("条数", "operations"))
             .number("held", desk.pick("本机条数", "here"))
             .column("received_at", desk.pick("签收时间", "signed"));

@@ -60,7 +60,7 @@ impl Verify {
 
 fn table(desk: &Desk, confirmed: &[Confirmed]) -> Table {
     let mut table = Table::new()
-        .column("feed", desk.pick("本机日志", "own feed"))
+        .column("feed", desk.pick("本机数据流水", "own feed"))
         .column("union", desk.pick("上级", "level above"))
         .number("size", desk.pick("已确认", "confirmed"))
         .number("of", desk.pick("共", "of"))
@@ -90,21 +90,21 @@ fn say(desk: &Desk, judged: &Judged) -> String {
         Verdict::Good => return String::new(),
         Verdict::Disagrees => (
             format!(
-                "警告：{union}于{when}签收的日志 {feed} 前{size}条，不是本机的这一段历史；已留作证据。枢纽作伪，或本机恢复过旧备份、硬盘被复制：不要再写新记录，请立即联系该枢纽的上级"
+                "警告：{union}于{when}签收的数据流水 {feed} 前{size}条，与本机不一致；已留存备查。可能是该平台数据被改动，也可能是本机恢复过旧备份、硬盘被复制：不要再写新记录，请立即联系该平台的上级"
             ),
             format!(
                 "WARNING: what {union} signed for at {when} (the first {size} of feed {feed}) is not the history here; it is kept as evidence. The hub lies, or a backup was restored or a disk copied here: write nothing new, and tell the level above that hub at once"
             ),
         ),
         Verdict::Beyond => (
-            format!("{union}签收了日志 {feed} 的前{size}条，本机只有{held}条：本机丢失过内容；运行 sync 取回"),
+            format!("{union}签收了数据流水 {feed} 的前{size}条，本机只有{held}条：本机丢失过内容；运行 sync 取回"),
             format!(
                 "{union} signed for the first {size} of feed {feed} and only {held} are here: this machine has lost some; run `sync` to get them back"
             ),
         ),
         Verdict::NotHub => (
             format!(
-                "签收日志 {feed} 的设备 {} 不是已登记的{union}枢纽；请运行 sync，仍如此时向上级查证",
+                "签收数据流水 {feed} 的设备 {} 不是已登记的{union}平台；请运行 sync，仍如此时向上级查证",
                 &receipt.device.to_string()[..16]
             ),
             format!(
@@ -114,7 +114,7 @@ fn say(desk: &Desk, judged: &Judged) -> String {
         ),
         Verdict::Revoked => (
             format!(
-                "签收日志 {feed} 的{union}枢纽设备在签收日期{when}之前已被注销，该签收不作数；请与该枢纽的上级核实"
+                "签收数据流水 {feed} 的{union}平台设备在签收日期{when}之前已被注销，该签收不作数；请与该平台的上级核实"
             ),
             format!(
                 "the device of {union} that signed for feed {feed} was revoked before {when}, the date it gives: this receipt does not count; ask the level above that hub"
@@ -122,14 +122,14 @@ fn say(desk: &Desk, judged: &Judged) -> String {
         ),
         Verdict::TooEarly => (
             format!(
-                "{union}对日志 {feed} 的签收日期{when}早于其枢纽登记或所签内容的填写时间：日期倒填，或某台机器时钟有误；请与该枢纽的上级核实"
+                "{union}对数据流水 {feed} 的签收日期{when}早于其平台登记或所签内容的填写时间：日期倒填，或某台机器时钟有误；请与该平台的上级核实"
             ),
             format!(
                 "the receipt of {union} for feed {feed} is dated {when}, before its hub was enrolled or before what it covers was written: back-dated, or a clock is wrong; ask the level above that hub"
             ),
         ),
         Verdict::Signature => (
-            format!("{union}对日志 {feed} 的签收签名无效，本机数据可能受损；请运行 verify"),
+            format!("{union}对数据流水 {feed} 的签收签名无效，本机数据可能受损；请运行 verify"),
             format!(
                 "the signature of {union} for feed {feed} is not good; what is stored here may be damaged: run `verify`"
             ),
@@ -142,7 +142,7 @@ fn verdict(desk: &Desk, all: usize, bad: usize) -> String {
     match (desk.lang, all, bad) {
         (Lang::Zh, 0, _) => "还没有签收；运行 sync 取得".to_owned(),
         (Lang::En, 0, _) => "there are no receipts yet; `sync` fetches them".to_owned(),
-        (Lang::Zh, _, 0) => format!("{all}份签收全部属实：签名有效，签名者是登记的枢纽，所签内容与本机一致"),
+        (Lang::Zh, _, 0) => format!("{all}份签收全部属实：签名有效，签名者是登记的平台，所签内容与本机一致"),
         (Lang::En, _, 0) => {
             format!("all {all} receipts hold: signed by enrolled hubs, and for what is here")
         }

@@ -57,7 +57,7 @@ impl History {
         let (shown, steps, table) = office.look(|conn| {
             let shown = find::any(conn, &self.id)?.map_err(|id| {
                 Mistake::refused(
-                    both(format!("记录 {id} 在隔离区"), format!("the record {id} is in quarantine")),
+                    both(format!("记录 {id} 在待核区"), format!("the record {id} is in quarantine")),
                     both("用 record show 查看原因", "see why with `record show`"),
                 )
             })?;
@@ -130,9 +130,9 @@ fn said(conn: &Connection, shown: &Shown) -> Result<Vec<Step>> {
 
 fn table(desk: &Desk, conn: &Connection, kind: &'static Kind, steps: &[Step]) -> Result<Table> {
     let mut table = Table::new()
-        .column("claimed", desk.pick("时间（设备自报）", "time (device's claim)"))
+        .column("claimed", desk.pick("本机时间（未经上级核证）", "time (device's claim)"))
         .column("device", desk.pick("设备", "device"))
-        .column("at", desk.pick("日志", "feed"))
+        .column("at", desk.pick("数据流水", "feed"))
         .column("field", desk.pick("字段", "field"))
         .column("from", desk.pick("原值", "from"))
         .column("to", desk.pick("新值", "to"));

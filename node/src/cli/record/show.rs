@@ -97,7 +97,7 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
         text += &format!("{} {}\n", desk.label(&kind.label), known.id);
         text += &format!("{}{}（{owner}）\n", desk.pick("单位：", "union: "), owner.union_name());
         text += &format!("{}{}\n", desk.pick("写入设备：", "written by device: "), &device.to_string()[..16]);
-        text += &format!("{}{feed} #{seq}\n", desk.pick("日志：", "feed: "));
+        text += &format!("{}{feed} #{seq}\n", desk.pick("数据流水：", "feed: "));
         if known.edits > 0 {
             let since = desk.pick("此后的修改：{}次，见 record history", "edits since: {}, see `record history`");
             text += &format!("{}\n", since.replace("{}", &known.edits.to_string()));
@@ -135,7 +135,7 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
     }
     for (why, held) in &known.held {
         let kind = numbered(held.kind).map_or_else(|| held.kind.to_string(), |k| desk.label(&k.label).to_owned());
-        let heading = desk.pick("隔离（不计入任何统计）", "in quarantine, and in no total");
+        let heading = desk.pick("待核（不计入任何统计）", "in quarantine, and in no total");
         text += &format!("\n{heading}：{kind} #{}：{}", held.seq, shown::line(desk.label(why)));
     }
     if !known.conflicts.is_empty() {

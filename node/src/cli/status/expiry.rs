@@ -33,7 +33,7 @@ impl Expiry {
         if !self.validity.holds(self.now) {
             return Some(match desk.lang {
                 Lang::Zh => format!(
-                    "需要处理：本机时钟为 {now}，证书有效期为 {from} 至 {to}；时钟不对请校准，否则请上级用 invite --device 给一个令牌，再运行 join。记录照常，不会丢失"
+                    "需要处理：本机时钟为 {now}，证书有效期为 {from} 至 {to}；时钟不对请校准，否则请上级用 invite --device 给一个加入码，再运行 join。记录照常，不会丢失"
                 ),
                 Lang::En => format!(
                     "to do: this machine's clock says {now}, its certificates hold from {from} to {to}; set the clock, or ask the union above for a token (`invite CODE --device`) and `join`. Records are kept meanwhile"
@@ -45,7 +45,7 @@ impl Expiry {
         let prefix = if self.needs_a_person() { desk.pick("需要处理：", "to do: ") } else { "" };
         Some(match desk.lang {
             Lang::Zh => {
-                format!("{prefix}证书还有{days}天到期（{to}）；与上级连通一次即自动更换，请检查线路并运行 sync")
+                format!("{prefix}证书还有{days}天到期（{to}）；与上级连通一次即自动更换，请检查网络并运行 sync")
             }
             Lang::En => format!(
                 "{prefix}certificates end in {days} days ({to}); they renew by themselves in one exchange: check the line and run `sync`"
