@@ -93,7 +93,7 @@ fn named(conn: &Connection, kind: &'static Kind, typed: &str) -> Result<Vec<Show
 pub fn held(id: &RecordId) -> Mistake {
     Mistake::refused(
         both(
-            format!("记录 {id} 在隔离区，不能修改"),
+            format!("记录 {id} 在待核区，不能修改"),
             format!("the record {id} is in quarantine and cannot be changed"),
         ),
         both("用 record show 查看原因", "see why with `record show`"),

@@ -19,6 +19,7 @@ pub const VERBS: Texts = &[
     ("record list", "列表"),
     ("record show", "查看"),
     ("record history", "历史"),
+    ("record export", "导出"),
     ("sync", "交换"),
     ("serve", "运行"),
     ("status", "状态"),
