@@ -9,6 +9,7 @@ use huiliu_proto::{
     union::{Level, UnionNumber},
     value::Value,
 };
+use rusqlite::Connection;
 
 use crate::{
     ledger::Ledger,
@@ -21,18 +22,59 @@ use crate::{
 
 /// Written in one job.
 const STATEMENTS: usize = 16;
+/// While a line stays open, a union's month is stated so often at most.
+const EVERY: i64 = 3_600_000;
 /// With more feeds than this, a statement names them by their digest alone.
 const MOST_LISTED: usize = 64;
 
+/// Which of the statements that are out of date are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// None: nobody is about to read them.
+    Never,
+    /// While a line stays open: of a union and month that were never stated, or not within the last hour.
+    Live,
+    /// All: an exchange begins, or is one that ends.
+    AtOnce,
+}
+
+/// Unions and months of which a statement is to be written now; asked without writing anything.
+pub(crate) fn to_write(conn: &Connection, pace: Pace, now: i64) -> Result<Vec<(UnionNumber, i32)>> {
+    let due = match pace {
+        Pace::Never => return Ok(vec![]),
+        Pace::AtOnce => return rollups::due(conn),
+        Pace::Live => rollups::due_since(conn)?,
+    };
+    let mut ripe = vec![];
+    for due in due {
+        let waits = match due.stated {
+            None => false,
+            Some(stated) => {
+                let mut at = stated.record.time();
+                // An id may be ahead of its clock; the operation says when it was written.
+                if at > now {
+                    at = feeds::operation(conn, stated.feed, stated.seq)?.map_or(at, |operation| operation.time);
+                }
+                // One from the future was written by a clock that has been put back since, and holds nothing up.
+                at <= now && now - at < EVERY
+            }
+        };
+        if !waits {
+            ripe.push((due.union, due.month));
+        }
+    }
+    Ok(ripe)
+}
+
 impl Ledger {
     /// Writes statements that are out of date, a bounded number. Returns how many.
-    pub fn write_statements(&mut self) -> Result<usize> {
+    pub fn write_statements(&mut self, pace: Pace) -> Result<usize> {
         let me = self.me().union;
         if me.level() != Level::Province {
             return Ok(0);
         }
         let mut written = 0;
-        for (union, month) in rollups::due(self.conn())? {
+        for (union, month) in to_write(self.conn(), pace, self.now())? {
             if !self.statement_holds(union, month)? {
                 let record = self.statement(union, month)?;
                 self.write_entry(&record)?;
@@ -46,12 +88,17 @@ impl Ledger {
         Ok(written)
     }
 
-    /// What is done before an exchange and while one lasts: statements, key grants, packing and signing. Of much a bounded
-    /// part; then it says that there is more.
+    /// What is done before an exchange: all statements that are out of date, key grants, packing and signing. Of much a
+    /// bounded part; then it says that there is more.
     pub fn tend(&mut self) -> Result<bool> {
+        self.tend_at(Pace::AtOnce)
+    }
+
+    /// The same, with statements at this pace.
+    pub fn tend_at(&mut self, pace: Pace) -> Result<bool> {
         let mut more = false;
         if !self.revoked()? {
-            more = self.write_statements()? == STATEMENTS;
+            more = self.write_statements(pace)? == STATEMENTS;
             self.grant_keys()?;
         }
         Ok(self.pack_some()? || more)

@@ -218,6 +218,15 @@ pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
     Ok(())
 }
 
+/// No statement is out of date that would be written later.
+pub fn nothing_is_owed(machines: &[(Machine, Store)]) -> Result<()> {
+    for (machine, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
+        let due = store.read(huiliu_node::store::rollups::due)?;
+        ensure!(due.is_empty(), "{} owes statements: {due:?}", machine.name);
+    }
+    Ok(())
+}
+
 /// I3 and I4: every signature and root is good, and a rebuild gives the same tables. Works on a copy.
 pub fn verifies(machine: &Machine, store: &Store) -> Result<()> {
     let copy = machine.home.dir.join("verify.db");

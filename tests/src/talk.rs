@@ -83,7 +83,8 @@ pub fn talk_until<T>(
     })
 }
 
-async fn session(lower: (&Machine, &Store), upper: (&Machine, &Store), stay: bool) -> Result<Report> {
+/// One call of the lower machine, to its end, or for as long as it is waited for.
+pub async fn session(lower: (&Machine, &Store), upper: (&Machine, &Store), stay: bool) -> Result<Report> {
     let ends = |(me, _): (&Machine, &Store), (peer, _): (&Machine, &Store), calls| Ends {
         me: Speaker { network: me.home.config.network.clone(), union: me.union(), device: me.me().device() },
         peer: peer.union(),

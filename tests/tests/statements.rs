@@ -1,8 +1,12 @@
 //! A province's statements: none fails to appear because a union has many feeds, and what stands in quarantine costs little.
 
+use std::{sync::atomic::Ordering, time::Duration};
+
 use huiliu_node::{
+    clock::Clock,
     identity::Role,
     rollup,
+    statement::Pace,
     store::{Threads, quarantine, rollups},
 };
 use huiliu_proto::{
@@ -16,9 +20,11 @@ use huiliu_proto::{
 };
 use huiliu_tests::{
     forger::Forger,
+    oracle,
     people::record,
     relay::{batches, give},
-    world::{World, hand_clock},
+    talk::{session, talk},
+    world::{START, World, hand_clock},
 };
 
 /// Three sessions guided in March 2025.
@@ -40,7 +46,10 @@ fn work() -> Record {
 }
 
 fn world(dir: &std::path::Path) -> World {
-    let (clock, _) = hand_clock();
+    timed(dir, hand_clock().0)
+}
+
+fn timed(dir: &std::path::Path, clock: Clock) -> World {
     let mut world = World::new(dir, 12, clock);
     for (union, role) in [("100000", Role::Root), ("320000", Role::Hub), ("320900", Role::Hub), ("320922", Role::Node)]
     {
@@ -147,7 +156,7 @@ fn a_month_of_which_nothing_counts_any_more_is_stated_anew() {
     let id = forger.id();
     let entry = work();
     give(&province, &forger.say(&[Operation::new(entry.kind.number, id, None, entry.encode(), None)]));
-    let state = || province.write_blocking(|l| l.write_statements()).unwrap();
+    let state = || province.write_blocking(|l| l.write_statements(Pace::AtOnce)).unwrap();
     assert_eq!(state(), 1);
     let mut revocation = record("revocation", &[("union", "320922"), ("revoked_on", "2025-03-05"), ("reason", "遗失")]);
     revocation.set("device", Value::Bytes(forger.feed.device.to_vec()));
@@ -155,4 +164,68 @@ fn a_month_of_which_nothing_counts_any_more_is_stated_anew() {
     batches(&city).iter().flatten().for_each(|batch| give(&province, batch));
     assert_eq!(state(), 1, "the nation would go on counting what counts no more");
     assert_eq!(state(), 0);
+}
+
+/// A hundred entries that came one by one over a line that stays open left a hundred statements.
+#[test]
+fn a_line_that_stays_states_a_month_once_an_hour() {
+    const ENTRIES: i128 = 100;
+    const HOUR: i64 = 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let (clock, hand) = hand_clock();
+    let world = timed(dir.path(), clock);
+    let (below, above) = (world.machine("hub-320000"), world.machine("hub-100000"));
+    let (province, nation) = (below.store(Threads::Inline), above.store(Threads::Inline));
+    let city = batches(&world.machine("hub-320900").store(Threads::Inline));
+    city.iter().flatten().for_each(|batch| give(&province, batch));
+    let mut forger = Forger::province(world.machine("node-320922-0"));
+    let mut guide = || {
+        let (entry, id) = (work(), forger.id());
+        give(&province, &forger.say(&[Operation::new(entry.kind.number, id, None, entry.encode(), None)]));
+    };
+    let county: UnionNumber = "320922".parse().unwrap();
+    let guided = || {
+        let sums = nation.read(|conn| rollups::sums(conn, county, i32::MIN, i32::MAX)).unwrap();
+        sums.get(&rollup::GUIDED).map_or(0, |(_, total)| *total)
+    };
+    let stated = || {
+        let count = "SELECT count(*) FROM statement";
+        province.read(|conn| Ok(conn.query_row(count, [], |row| row.get::<_, i64>(0))?)).unwrap()
+    };
+    let as_of = || nation.read(|conn| rollups::as_of(conn, county, i32::MIN, i32::MAX)).unwrap().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut line = Box::pin(session((below, &province), (above, &nation), true));
+        let mut pass = async |seconds| {
+            let ended = tokio::time::timeout(Duration::from_secs(seconds), &mut line).await;
+            assert!(ended.is_err(), "the line ended: {ended:?}");
+        };
+        pass(5).await;
+        for _ in 0..ENTRIES {
+            hand.fetch_add(1000, Ordering::Relaxed);
+            guide();
+            pass(1).await;
+        }
+        assert_eq!((stated(), guided()), (1, 3), "the first at once, the others after an hour");
+        let first = as_of();
+        assert_eq!((first.unions, first.newest - START), (1, 1000));
+        // What waits is no defect.
+        oracle::verifies(below, &province).unwrap();
+        oracle::rebuilds_the_same(below, &province).unwrap();
+        hand.fetch_add(HOUR, Ordering::Relaxed);
+        pass(200).await;
+        assert_eq!((stated(), guided()), (2, 3 * ENTRIES));
+        assert!(as_of().oldest > first.newest + HOUR - 1000);
+        // A clock that is put back holds nothing up.
+        hand.fetch_sub(24 * HOUR, Ordering::Relaxed);
+        guide();
+        pass(5).await;
+        assert_eq!((stated(), guided()), (3, 3 * ENTRIES + 3));
+        guide();
+        pass(600).await;
+        assert_eq!((stated(), guided()), (3, 3 * ENTRIES + 3));
+    });
+    // A call that ends leaves nothing to be written.
+    talk((below, &province), (above, &nation)).unwrap();
+    assert_eq!((stated(), guided()), (4, 3 * ENTRIES + 6));
 }

@@ -1,7 +1,12 @@
 //! `rollup`: a union's totals, alone and with everything below it.
 
 use anyhow::Result;
-use huiliu_proto::{money::Total, period::Month, union::UnionNumber};
+use huiliu_proto::{
+    lang::Lang,
+    money::Total,
+    period::Month,
+    union::{Level, UnionNumber},
+};
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -12,7 +17,7 @@ use super::{
 };
 use crate::{
     rollup::{Nature, Unit, measures},
-    store::rollups,
+    store::rollups::{self, AsOf},
 };
 
 #[derive(Debug, clap::Args)]
@@ -43,12 +48,16 @@ impl Rollup {
         let union = self.union.as_deref().map_or(Ok(office.me.union), union_named)?;
         let typed = self.to.as_deref().map(month).transpose()?;
         let first = self.from.as_deref().map(month).transpose()?;
-        let (from, to, flows, stocks) = office.look(|conn| {
+        let nation = office.me.union.level() == Level::Nation;
+        let (from, to, flows, stocks, stated) = office.look(|conn| {
             // Engagements that end in years to come have totals there already.
             let (newest, now) = (rollups::newest(conn, union)?.map(Month), desk.today().month());
             let to = typed.unwrap_or(newest.map_or(now, |newest| newest.min(now)));
             let from = first.unwrap_or(Month(to.0 - to.0.rem_euclid(12)));
-            Ok((from, to, rollups::sums(conn, union, from.0, to.0)?, rollups::sums(conn, union, i32::MIN, to.0)?))
+            let stated = if nation { rollups::as_of(conn, union, from.0, to.0)? } else { None };
+            let (flows, stocks) =
+                (rollups::sums(conn, union, from.0, to.0)?, rollups::sums(conn, union, i32::MIN, to.0)?);
+            Ok((from, to, flows, stocks, stated))
         })?;
         if from > to {
             let what = both("起始月份晚于截止月份", "the first month is after the last");
@@ -78,11 +87,33 @@ impl Rollup {
                 json!({
                     "union": u64::from(union), "from": from.to_string(), "to": to.to_string(),
                     "measures": table.json(),
+                    "statements": stated.map(|s| json!({ "unions": s.unions, "oldest": s.oldest, "newest": s.newest })),
                 })
             },
-            || format!("{}\n{}", heading(desk, union, from, to), table.words()),
+            || {
+                let stated = stated.map(|stated| as_of(desk, stated)).unwrap_or_default();
+                format!("{}\n{stated}{}", heading(desk, union, from, to), table.words())
+            },
         )?;
         Ok(Exit::Done)
+    }
+}
+
+/// As of when figures are whose records are not seen here.
+fn as_of(desk: &Desk, stated: AsOf) -> String {
+    let AsOf { unions, oldest, newest } = stated;
+    let times = match oldest == newest {
+        true => desk.moment(newest),
+        false => format!("{} {} {}", desk.moment(oldest), desk.pick("至", "to"), desk.moment(newest)),
+    };
+    match desk.lang {
+        Lang::Zh => format!(
+            "只报到省的工作数据取自各省的汇总报表：涉及{unions}个单位，各单位最近一份写于{times}，此后的变动见下一份。\n"
+        ),
+        Lang::En => format!(
+            "Figures of work that stops at the province come from the provinces' statements: {unions} unions, each last \
+             stated at {times}; what changed since is in the next.\n"
+        ),
     }
 }
 

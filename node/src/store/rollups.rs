@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::{Result, StoreError, tables};
+use super::{Result, StoreError, feeds, tables};
 
 /// (union, measure, month).
 pub type Cell = (UnionNumber, u32, i32);
@@ -78,16 +78,21 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(u32, Figure)> {
 }
 
 /// Sums over months `from..=to`, per measure: own, total.
+///
+/// Added up here and not in SQL, whose sum fails where it does not fit into one word.
 pub fn sums(conn: &Connection, union: UnionNumber, from: i32, to: i32) -> Result<BTreeMap<u32, (i128, i128)>> {
     let mut statement = conn.prepare_cached(
-        r#"SELECT measure, sum(own_high), sum(own_low), sum(shared), sum(total_high), sum(total_low) FROM rollup
-        WHERE "union" = ?1 AND month BETWEEN ?2 AND ?3 GROUP BY measure"#,
+        r#"SELECT measure, own_high, own_low, shared, total_high, total_low FROM rollup
+        WHERE "union" = ?1 AND month BETWEEN ?2 AND ?3"#,
     )?;
-    let rows = statement.query_map((i64::from(union), from, to), |row| {
-        let (measure, sum) = read(row)?;
-        Ok((measure, (sum.own, sum.total)))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut sums: BTreeMap<u32, (i128, i128)> = BTreeMap::new();
+    for row in statement.query_map((i64::from(union), from, to), read)? {
+        let (measure, figure) = row?;
+        let sum = sums.entry(measure).or_default();
+        sum.0 += figure.own;
+        sum.1 += figure.total;
+    }
+    Ok(sums)
 }
 
 /// The newest month with any cell for this union.
@@ -159,6 +164,88 @@ pub fn add_due(conn: &Connection, union: UnionNumber, month: i32) -> Result<()> 
 pub fn due(conn: &Connection) -> Result<Vec<(UnionNumber, i32)>> {
     let mut statement = conn.prepare_cached(r#"SELECT "union", month FROM statement_due ORDER BY "union", month"#)?;
     Ok(statement.query_map([], |r| Ok((tables::union(r.get(0)?)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A statement, and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    pub record: RecordId,
+    pub feed: i64,
+    pub seq: u64,
+}
+
+impl Written {
+    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Written>> {
+        let Some(record) = row.get::<_, Option<[u8; 16]>>(at)? else { return Ok(None) };
+        let seq = row.get::<_, i64>(at + 2)?.unsigned_abs();
+        Ok(Some(Written { record: RecordId(record), feed: row.get(at + 1)?, seq }))
+    }
+}
+
+/// A union and month whose statement is out of date, and the latest that this device wrote of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    pub union: UnionNumber,
+    pub month: i32,
+    pub stated: Option<Written>,
+}
+
+/// As `due`, with what was written last.
+pub fn due_since(conn: &Connection) -> Result<Vec<Due>> {
+    const SQL: &str = r#"SELECT d."union", d.month, s.record, s.feed, s.seq FROM statement_due d
+        LEFT JOIN statement s ON (s.record, s.owner) = (
+            SELECT l.record, l.owner FROM statement l WHERE l."union" = d."union" AND l.month = d.month
+            AND l.feed IN (SELECT no FROM feed WHERE own = 1)
+            ORDER BY coalesce(l.revision, 0) DESC, l.record DESC LIMIT 1)
+        ORDER BY d."union", d.month"#;
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement.query_map([], |r| {
+        Ok(Due { union: tables::union(r.get(0)?)?, month: r.get(1)?, stated: Written::read(r, 2)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What the figures of unions rest on where their records are not seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AsOf {
+    /// Unions of which there is a statement.
+    pub unions: usize,
+    /// When each was stated last: of these times the first and the last.
+    pub oldest: i64,
+    pub newest: i64,
+}
+
+/// As of when a union and those below it are stated, in months `from..=to`.
+pub fn as_of(conn: &Connection, within: UnionNumber, from: i32, to: i32) -> Result<Option<AsOf>> {
+    // From one union and month to the next by the index: of each there may be thousands of statements.
+    const NEXT: &str = r#"SELECT "union", month FROM statement WHERE ("union", month) > (?1, ?2)
+        ORDER BY "union", month LIMIT 1"#;
+    const LATEST: &str = r#"SELECT record, feed, seq FROM statement WHERE "union" = ?1 AND month = ?2
+        ORDER BY coalesce(revision, 0) DESC, record DESC LIMIT 1"#;
+    let (mut next, mut latest) = (conn.prepare_cached(NEXT)?, conn.prepare_cached(LATEST)?);
+    let mut stated: BTreeMap<UnionNumber, i64> = BTreeMap::new();
+    let mut at = (i64::MIN, 0);
+    while let Some(found) = next.query_row(at, |r| Ok((r.get(0)?, r.get(1)?))).optional()? {
+        at = found;
+        let (number, month): (i64, i32) = found;
+        let Ok(union) = UnionNumber::try_from(number) else { continue };
+        if !within.contains(union) || month > to {
+            // Nothing later of this union is asked for.
+            at.1 = i32::MAX;
+            continue;
+        }
+        if month < from {
+            at.1 = from - 1;
+            continue;
+        }
+        let Some(written) = latest.query_row(found, |r| Written::read(r, 0)).optional()?.flatten() else { continue };
+        // The operation says when; an id may be ahead of its clock.
+        let operation = feeds::operation(conn, written.feed, written.seq)?;
+        let time = operation.map_or(written.record.time(), |operation| operation.time);
+        stated.entry(union).and_modify(|before| *before = time.max(*before)).or_insert(time);
+    }
+    let (oldest, newest) = (stated.values().min().copied(), stated.values().max().copied());
+    Ok(oldest.zip(newest).map(|(oldest, newest)| AsOf { unions: stated.len(), oldest, newest }))
 }
 
 /// Unions and months that a statement was written about.

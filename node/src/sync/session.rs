@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     ledger::{Incoming, Intake},
+    statement::Pace,
     store::{Changed, Changes, Result, Store, evidence::Neighbour, receipts, receipts::Link, turns::Turn},
 };
 
@@ -166,7 +167,7 @@ where
         let peer = Neighbour { union: ends.peer, device: ends.peer_device };
         // What is written from here on is heard of, whether what is read below holds it or not.
         let changes = store.changes();
-        work::tend(store).await?;
+        work::tend(store, if ends.calls { Pace::AtOnce } else { Pace::Never }).await?;
         let (me, them) = (ends.me.union, ends.peer);
         let frontier = store.look(move |conn| Frontier::read(conn, me, them)).await?;
         let (exchange, first) = Exchange::open(ends.me.clone(), peer, ends.calls, ends.stay, frontier);
@@ -186,6 +187,15 @@ where
             refused: Arc::default(),
             noted: false,
         })
+    }
+
+    /// Statements are for the levels above. A call that ends leaves none to be written; a line that stays has time.
+    fn pace(&self) -> Pace {
+        match (self.ends.calls, self.ends.stay) {
+            (false, _) => Pace::Never,
+            (true, true) => Pace::Live,
+            (true, false) => Pace::AtOnce,
+        }
     }
 
     fn step(&mut self, event: Event) {
@@ -267,6 +277,7 @@ where
                 }
                 Heard::Look => {
                     next_look = Instant::now() + LOOK;
+                    work::tend(self.store, self.pace()).await?;
                     work::watch(self.store, self.ends.me.union, self.peer).await?;
                     self.step(Event::Look);
                 }
@@ -335,7 +346,7 @@ where
             return Ok(());
         }
         // What it writes is heard in the next turn, and so is what others write meanwhile.
-        work::tend(self.store).await?;
+        work::tend(self.store, self.pace()).await?;
         let (me, peer) = (self.ends.me.union, self.ends.peer);
         let delta = match changed {
             Changed::Feeds(feeds) => self.store.look(move |conn| Frontier::delta(conn, me, peer, &feeds)).await?,

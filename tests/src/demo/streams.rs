@@ -36,8 +36,10 @@ pub struct Standing {
     pub arrived: u64,
     /// Reader, feed: what is not equal yet.
     pub behind: Vec<(UnionNumber, FeedId)>,
-    /// Something is still to be written: statements that are due, heads that are not signed.
+    /// Heads are still to be signed.
     pub unfinished: bool,
+    /// Unions that have still to write statements.
+    pub due: Vec<UnionNumber>,
     /// Operations that were set aside as not counting.
     pub quarantined: u64,
 }
@@ -73,9 +75,12 @@ impl Standing {
     fn read(&mut self, member: &Member) -> anyhow::Result<BTreeMap<FeedId, feeds::FeedRow>> {
         let (rows, acknowledged, due, quarantined) = member.store.read(|conn| {
             let aside = quarantine::count(conn)?;
-            Ok((feeds::all(conn)?, receipts::all(conn)?, rollups::due(conn)?.len(), aside))
+            Ok((feeds::all(conn)?, receipts::all(conn)?, !rollups::due(conn)?.is_empty(), aside))
         })?;
-        self.unfinished |= due > 0 || rows.iter().any(|f| f.own && f.packed < f.size());
+        self.unfinished |= rows.iter().any(|f| f.own && f.packed < f.size());
+        if due {
+            self.due.push(member.union);
+        }
         self.quarantined += quarantined;
         for row in rows.iter().filter(|f| f.own) {
             let receipts = acknowledged.iter().filter(|r| r.feed == row.feed.id);
@@ -90,7 +95,7 @@ impl Standing {
     }
 
     pub fn converged(&self) -> bool {
-        self.behind.is_empty() && !self.unfinished
+        self.behind.is_empty() && !self.unfinished && self.due.is_empty()
     }
 
     /// Every level above that is meant to have a feed has signed for all of it, and its author knows.
@@ -115,11 +120,21 @@ pub async fn converge(federation: &Federation, within: Duration, told: &dyn Fn(&
         if good == 2 {
             return Ok(standing);
         }
+        // On a line that stays, statements are in no hurry; a call that ends says all there is to say.
+        if standing.behind.is_empty() && !standing.unfinished {
+            for union in &standing.due {
+                if let Err(error) = federation.call(*union).await {
+                    tracing::warn!(%error, ?union, "a call for the sake of statements failed");
+                }
+            }
+        }
         if Instant::now() > end {
             bail!(
-                "the streams have not run together within {within:?}; behind: {:?}, unfinished: {}, acknowledged: {}",
+                "the streams have not run together within {within:?}; behind: {:?}, unfinished: {}, statements due: {:?}, \
+                 acknowledged: {}",
                 standing.behind,
                 standing.unfinished,
+                standing.due,
                 standing.acknowledged(federation)
             );
         }

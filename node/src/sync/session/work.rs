@@ -16,7 +16,8 @@ use rusqlite::Connection;
 
 use crate::{
     ledger::{Incoming, Intake, Ledger, watchful},
-    store::{Result, Store, evidence::Neighbour, feeds, feeds::SegmentRow, rollups},
+    statement::{Pace, to_write},
+    store::{Result, Store, evidence::Neighbour, feeds, feeds::SegmentRow},
 };
 
 /// Segments read in one go.
@@ -29,14 +30,15 @@ const KEEP: usize = 128;
 
 /// Packs and signs what is new and writes statements that are due, where there is anything to do: a write that does
 /// nothing would wake every other session for nothing.
-pub(super) async fn tend(store: &Store) -> Result<()> {
-    let due = store.look(|conn| {
+pub(super) async fn tend(store: &Store, pace: Pace) -> Result<()> {
+    let now = store.now();
+    let due = store.look(move |conn| {
         let unpacked = feeds::owned(conn)?.iter().any(|f| f.packed < f.size());
-        Ok(unpacked || !rollups::due(conn)?.is_empty())
+        Ok(unpacked || !to_write(conn, pace, now)?.is_empty())
     });
     if due.await? {
         // Others' writes come between the parts of what is much.
-        while store.write(Ledger::tend).await? {}
+        while store.write(move |ledger| ledger.tend_at(pace)).await? {}
     }
     Ok(())
 }
