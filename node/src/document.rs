@@ -131,6 +131,11 @@ impl Document {
         }
     }
 
+    /// How many changes it has.
+    pub fn changes(&self) -> usize {
+        self.changes.len()
+    }
+
     /// Roughly how much memory it takes.
     pub fn footprint(&self) -> usize {
         16 * 1024 + self.changes.len() * 512 + self.weight as usize * 4

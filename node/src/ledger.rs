@@ -4,7 +4,7 @@
 //! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories) and
 //! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
 //! `records` (what each shape of record does, and whose id is whose), `isolate` (one that cannot be applied stops
-//! nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the feeds);
+//! nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the feeds), `slices` (what is too much for one job);
 //! `witness` (what others say of a hub, held against what it said here), `confirmation` (what a level above has not confirmed for long), `allowance` (how much of the writer's time others get).
 
 mod again;
@@ -21,6 +21,7 @@ mod parting;
 mod rebuild;
 mod records;
 mod room;
+mod slices;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -54,7 +55,7 @@ pub use grants::Return;
 pub use intake::{Incoming, Intake};
 pub use rebuild::{Problem, complete, verify, verify_feeds};
 
-use self::edits::OpenDocuments;
+use self::{edits::OpenDocuments, records::Near, slices::Slices};
 
 /// Where a transaction's stamp is kept.
 const STAMP: &str = "transaction";
@@ -172,6 +173,10 @@ pub struct Ledger {
     purging: BTreeSet<FeedId>,
     /// Devices that the union above has enrolled for this one in this job, or said again that it has.
     newcomers: BTreeSet<DeviceId>,
+    /// What is applied in parts.
+    slices: Slices,
+    /// Segments that single operations were read from last.
+    near: Near,
     /// How many feeds each neighbour has handed over, where it was counted.
     through: Option<HashMap<UnionNumber, u64>>,
 }
@@ -221,6 +226,8 @@ impl Ledger {
             compared: HashMap::new(),
             purging: BTreeSet::new(),
             newcomers: BTreeSet::new(),
+            slices: Slices::new(),
+            near: Near::default(),
             through: None,
         };
         changes::watch(&ledger.conn)?;
@@ -269,6 +276,10 @@ impl Ledger {
         &self.conn
     }
 
+    fn into_conn(self) -> Connection {
+        self.conn
+    }
+
     pub fn me(&self) -> &Me {
         &self.me
     }
@@ -306,12 +317,15 @@ impl Ledger {
         self.purging.clear();
         self.newcomers.clear();
         self.through = None;
+        self.near.clear();
+        self.slices.forget_counts();
         self.moving = false;
     }
 
     /// As `forget`, and the keys that were taken since are read anew.
     fn look_anew(&mut self) -> Result<()> {
         self.forget();
+        self.slices.look_anew();
         self.keys = Keyring::read(&self.conn, &self.me)?;
         Ok(())
     }
@@ -375,6 +389,7 @@ impl Ledger {
     /// Undoes the transaction, unless SQLite has done so itself.
     pub(crate) fn undo(&mut self) {
         self.forget();
+        self.slices.look_anew();
         self.marks.clear();
         if !self.conn.is_autocommit()
             && let Err(error) = self.conn.execute_batch("ROLLBACK")
@@ -440,12 +455,14 @@ impl Ledger {
     /// A job's own savepoint: what it does can be undone without the rest of the transaction.
     pub(crate) fn begin_job(&mut self) -> Result<()> {
         self.took = false;
+        self.slices.begin_job();
         Ok(self.conn.execute_batch("SAVEPOINT job")?)
     }
 
     /// Ends a job. What it did stays if `keep` and its totals could be stored; otherwise it is undone.
     pub(crate) fn end_job(&mut self, keep: bool) -> Result<()> {
         let flushed = if keep { self.flush() } else { Ok(()) };
+        self.slices.end_job(keep && flushed.is_ok());
         if keep && flushed.is_ok() {
             self.conn.execute_batch("RELEASE job")?;
             // A mark only rises: a feed that a job cut and wrote again is of another incarnation.

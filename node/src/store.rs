@@ -423,6 +423,9 @@ fn run_here<T>(writer: &Mutex<Writer>, job: Job, mut answer: oneshot::Receiver<R
     if let Err(error) = writer.work(VecDeque::from([job])) {
         tracing::error!(%error, "the database cannot be opened anew; the next write tries again");
     }
+    if let Err(error) = writer.finish() {
+        tracing::error!(%error, "the database cannot be opened anew; the next write tries again");
+    }
     drop(writer);
     answer.try_recv().map_err(|_| StoreError::Panicked)?
 }

@@ -94,7 +94,7 @@ impl Ledger {
 
     /// Whether an edit that follows `deps` may be the next of its record in a feed.
     fn may_follow(&self, no: i64, record: &RecordId, deps: &[Hash]) -> Result<bool> {
-        if quarantine::of_feed(&self.conn, no)?.iter().any(|held| held.record == *record) {
+        if quarantine::holds(&self.conn, no, record)? {
             return Ok(false);
         }
         let made = documents::edits(&self.conn, self.me.union, record)?;

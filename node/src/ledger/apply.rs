@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use huiliu_proto::{feed::Feed, kind::Shape, operation::Operation, union::UnionNumber, v1::Ruling};
+use huiliu_proto::{feed::Feed, id::DeviceId, kind::Shape, operation::Operation, union::UnionNumber, v1::Ruling};
 
-use super::{Ledger, records::Near};
+use rusqlite::Connection;
+
+use super::Ledger;
 use crate::{
     admission::{self, Reason, Refusal},
     store::{
@@ -20,6 +22,7 @@ impl Ledger {
     pub(super) fn apply(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
         let feed = Arc::clone(&self.feed(no)?.feed);
         self.cost.operations += 1;
+        self.slices.worked(1);
         self.cost.bytes += (operation.header.len() + operation.payload.len()) as u64;
         match self.judge(&feed, no, seq, operation)? {
             Ok(()) => Ok(()),
@@ -29,6 +32,9 @@ impl Ledger {
 
     /// Keeps an operation out of everything, and why.
     pub(super) fn hold(&mut self, no: i64, seq: u64, operation: &Operation, refusal: Refusal) -> Result<()> {
+        if refusal.reason == Reason::Early {
+            self.waits(no);
+        }
         quarantine::add(
             &self.conn,
             &Held {
@@ -104,12 +110,11 @@ impl Ledger {
         let held = quarantine::of_feed(&self.conn, no)?;
         let held: BTreeSet<u64> =
             held.into_iter().filter(|h| h.reason == Reason::Revoked.word()).map(|h| h.seq).collect();
-        let mut near = Near::default();
         for seq in first.max(limit)..end {
             match (trust::ruling(&self.conn, feed, seq)?, held.contains(&seq)) {
                 (Some(Ruling::Released), true) => {
-                    let Some(operation) = near.operation(self, no, seq)? else { continue };
-                    quarantine::remove(&self.conn, no, seq)?;
+                    let Some(operation) = self.operation_near(no, seq)? else { continue };
+                    self.take_up_held(no, seq)?;
                     self.apply_alone(no, seq, &operation)?;
                 }
                 (Some(Ruling::Released), false) | (_, true) => {}
@@ -119,14 +124,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// Applies the operations of a feed that wait, if its author may write: all that its segments hold.
+    /// Applies the operations of a feed that wait, if its author may write: all that its segments hold, or a part, and then
+    /// the feed lags.
     pub(super) fn catch_up(&mut self, no: i64, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let row = self.feed(no)?.clone();
         if !self.admitted(&row.feed, row.own)? {
             return Ok(());
         }
         let (mut seq, mut read) = (row.applied, segments::Counted::from(row.applied));
-        loop {
+        while seq < row.size() && !self.halts(no)? {
             let operations = match read.next(&self.conn, &row) {
                 Ok(Some(operations)) => operations,
                 Ok(None) => break,
@@ -137,26 +143,29 @@ impl Ledger {
                 }
                 Err(error) => return Err(error),
             };
-            let count = operations.len() as u64;
-            self.apply_run(no, seq, &operations)?;
-            seq += count;
-            progress(count);
+            let done = self.apply_part(no, seq, &operations)?;
+            seq += done;
+            progress(done);
+            if done < operations.len() as u64 {
+                break;
+            }
         }
         self.feed(no)?.applied = seq;
         self.touched.insert(no);
         Ok(())
     }
 
-    /// Operations that are stored, from `seq` on and as many as lie together, to be counted; none where they are not what
-    /// was signed.
-    pub(super) fn counted_from(&mut self, no: i64, seq: u64) -> Result<Vec<Operation>> {
+    /// Operations that are stored, as many as lie together with `seq`, and the number of the first, to be counted; none
+    /// where they are not what was signed.
+    pub(super) fn counted_around(&mut self, no: i64, seq: u64) -> Result<(u64, Vec<Operation>)> {
         let row = self.feed(no)?.clone();
-        match segments::Counted::from(seq).next(&self.conn, &row) {
+        let first = segments::first_around(&self.conn, no, seq)?.unwrap_or(row.packed.min(seq));
+        match segments::Counted::from(first).next(&self.conn, &row) {
             Err(StoreError::Altered { feed, at }) => {
                 self.keep_altered(&feed, at)?;
-                Ok(vec![])
+                Ok((first, vec![]))
             }
-            read => Ok(read?.unwrap_or_default()),
+            read => Ok((first, read?.unwrap_or_default())),
         }
     }
 
@@ -168,21 +177,26 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether the feed's device may write for the feed's union, up to the network's root; and whether what it speaks to
-    /// is below it. Into the branch of the whole country only the root writes: what it enrols there are further machines
-    /// of the national union.
+    /// As `may_write`.
     pub(super) fn admitted(&self, feed: &Feed, own: bool) -> Result<bool> {
-        let root = self.me.root == Some(feed.device) && feed.union == UnionNumber::NATION;
-        match feed.scope.branch() {
-            _ if feed.newer.is_some() => return Ok(false),
-            Some(UnionNumber::NATION) => return Ok(root),
-            Some(branch) if branch == feed.union || !feed.union.contains(branch) => return Ok(false),
-            _ => {}
-        }
-        if own || root {
-            return Ok(true);
-        }
-        let (by, hub) = (trust::superior(feed.union), feed.scope.speaks_down());
-        trust::enrolled(&self.conn, &feed.device, feed.union, by, hub)
+        may_write(&self.conn, self.me.root, feed, own)
     }
+}
+
+/// Whether the feed's device may write for the feed's union, up to the network's root; and whether what it speaks to
+/// is below it. Into the branch of the whole country only the root writes: what it enrols there are further machines
+/// of the national union.
+pub(super) fn may_write(conn: &Connection, root: Option<DeviceId>, feed: &Feed, own: bool) -> Result<bool> {
+    let root = root == Some(feed.device) && feed.union == UnionNumber::NATION;
+    match feed.scope.branch() {
+        _ if feed.newer.is_some() => return Ok(false),
+        Some(UnionNumber::NATION) => return Ok(root),
+        Some(branch) if branch == feed.union || !feed.union.contains(branch) => return Ok(false),
+        _ => {}
+    }
+    if own || root {
+        return Ok(true);
+    }
+    let (by, hub) = (trust::superior(feed.union), feed.scope.speaks_down());
+    trust::enrolled(conn, &feed.device, feed.union, by, hub)
 }

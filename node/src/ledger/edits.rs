@@ -104,6 +104,7 @@ impl Ledger {
             return Ok(Err(refusal));
         }
         if creates {
+            self.slices.edited(0);
             let begun = match Document::default().fit(author, &edit) {
                 Ok(fitting) => fitting,
                 Err(misfit) => return Ok(Err(Refusal::misfit(&misfit))),
@@ -120,6 +121,8 @@ impl Ledger {
             // Nothing of that kind is here for it to follow, whatever else goes by that id.
             return Ok(Err(Refusal::misfit(&Misfit::Early(edit.deps[0]))));
         };
+        let at_heads = edit.deps == open.document.heads();
+        self.slices.edited(if at_heads { 0 } else { open.document.changes() });
         match open.document.fit(author, &edit) {
             Ok(fitting) => {
                 let made = Made { feed: place.feed, seq: place.seq, hash: fitting.hash(), weight: fitting.weight() };

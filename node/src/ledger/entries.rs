@@ -11,7 +11,7 @@ use huiliu_proto::{
     union::{Level, UnionNumber},
 };
 
-use super::{Change, Ledger, records::Near};
+use super::{Change, Ledger};
 use crate::{
     admission::{self, Reason, Refusal},
     rollup::{self, Part},
@@ -211,12 +211,11 @@ impl Ledger {
     /// An enrolment came: revocations of the device that came before it are judged again.
     fn take_up_revocations(&mut self, enrolment: &Record) -> Result<()> {
         let Some(kind) = kind("revocation") else { return Ok(()) };
-        let mut near = Near::default();
         for held in quarantine::of_kind(&self.conn, kind.number)? {
             if held.reason != Reason::NotAllowed.word() {
                 continue;
             }
-            let Some(operation) = near.operation(self, held.feed, held.seq)? else { continue };
+            let Some(operation) = self.operation_near(held.feed, held.seq)? else { continue };
             let feed = Arc::clone(&self.feed(held.feed)?.feed);
             let Ok(record) = admission::entry(&feed, kind, &operation) else { continue };
             let same = ["device", "union"].iter().all(|name| {
@@ -224,7 +223,7 @@ impl Ledger {
                 at(&record) == at(enrolment)
             });
             if same {
-                quarantine::remove(&self.conn, held.feed, held.seq)?;
+                self.take_up_held(held.feed, held.seq)?;
                 self.apply_alone(held.feed, held.seq, &operation)?;
             }
         }

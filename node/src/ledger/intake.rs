@@ -13,7 +13,7 @@ use huiliu_proto::{
     v1::{self, Refusal},
 };
 
-use super::{Cost, Ledger};
+use super::{Cost, Ledger, slices::EARLY_WAIT};
 use crate::store::{
     Result, StoreError,
     evidence::{self, Evidence, Neighbour, What},
@@ -82,18 +82,28 @@ impl Ledger {
         {
             return Ok(Intake::Later { seconds });
         }
+        // What it would add could not count yet, and would have to be kept in mind until then.
+        if writer != self.me.device()
+            && let Some(no) = self.feed_by_id(&batch.feed)?
+            && batch.first.saturating_add(batch.count) > self.feed(no)?.size()
+            && self.crowded(no)?
+        {
+            return Ok(Intake::Later { seconds: EARLY_WAIT });
+        }
         let before = self.cost;
         let size = self.size_of(&batch.feed)?;
         let intake = self.take_in_now(batch)?;
+        let cost = self.cost.since(&before);
         let cost = Cost {
             // Also of what is stored and not judged yet; and to look at a head alone is work, too. A batch may say that it
             // holds more than any can.
-            operations: (self.cost.operations - before.operations)
-                .max(batch.count.clamp(1, segment::MAX_OPERATIONS as u64)),
-            bytes: (self.cost.bytes - before.bytes).max(batch.segment.len() as u64),
-            rows: self.cost.rows - before.rows,
-            document_bytes: self.cost.document_bytes - before.document_bytes,
+            operations: cost.operations.max(batch.count.clamp(1, segment::MAX_OPERATIONS as u64)),
+            bytes: cost.bytes.max(batch.segment.len() as u64),
+            ..cost
         };
+        if let Some(no) = self.feed_by_id(&batch.feed)? {
+            self.slices.handed_over(no, from.device);
+        }
         // Nobody pays for what others hand over in their name, nor for what they hand over once more.
         match intake {
             Intake::Taken { .. } if writer != from.device && self.size_of(&batch.feed)? <= size => {
@@ -330,11 +340,13 @@ impl Ledger {
             return Ok(());
         }
         if applied < from {
-            return self.catch_up(no, &mut |_| ());
+            self.catch_up(no, &mut |_| ())?;
+        } else {
+            let fresh = &growth.operations()[(from - growth.first()) as usize..];
+            let done = self.apply_part(no, from, fresh)?;
+            self.feed(no)?.applied = from + done;
         }
-        let fresh = &growth.operations()[(from - growth.first()) as usize..];
-        self.apply_run(no, from, fresh)?;
-        self.feed(no)?.applied = from + fresh.len() as u64;
+        self.slices.answer_at(no, growth.edge().size());
         Ok(())
     }
 

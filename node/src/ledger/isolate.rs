@@ -70,6 +70,7 @@ impl Ledger {
         self.stale = stale;
         self.limits.clear();
         self.documents.clear();
+        self.slices.forget_counts();
         Ok(Err(failure))
     }
 

@@ -10,7 +10,7 @@ use huiliu_proto::{
 };
 use rusqlite::Connection;
 
-use super::{Ledger, Me};
+use super::{Ledger, Me, apply::may_write};
 use crate::identity::memory::Memory;
 use crate::store::{
     self, Result, StoreError, caches, feeds, projection, rollups,
@@ -22,6 +22,10 @@ impl Ledger {
     /// Makes projections, documents, totals and quarantine again from the feeds. `progress` is told how many
     /// operations have been done.
     pub fn rebuild(&mut self, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        self.wholly(|ledger| ledger.compute(progress))
+    }
+
+    fn compute(&mut self, progress: &mut dyn FnMut(u64)) -> Result<()> {
         self.cells.clear();
         self.documents.clear();
         self.waking.clear();
@@ -32,6 +36,8 @@ impl Ledger {
         store::set_meta(&self.conn, "tables", projection::tables().join(","))?;
         caches::clear(&self.conn)?;
         self.forget_rows();
+        self.slices.forget_counts();
+        self.near.clear();
         self.limits.clear();
         let mut all = feeds::all(&self.conn)?;
         // Enrolments, revocations and rulings before what they decide about; and one order for everybody.
@@ -46,6 +52,8 @@ impl Ledger {
         for row in &all {
             self.catch_up(row.no, progress)?;
         }
+        // What stopped because too much of it waited goes on where that has come.
+        self.apply_all()?;
         // Whatever an enrolment would wake has had its turn, or comes after it in this order.
         self.waking.clear();
         // In this order nothing is found to count no more.
@@ -135,9 +143,10 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
     }
     // Tables that another version's declarations made are others, and are made anew when this one opens the file.
     let comparable = !caches::outdated(&conn)?;
-    let before = caches::digest(&conn);
     // On a copy nothing may be learnt about the database itself.
     let me = Me { memory: Memory::default(), ..me };
+    let conn = if comparable { caught_up(conn, &me)? } else { conn };
+    let before = caches::digest(&conn);
     // A rebuild finds out anew which statements are due.
     let due = rollups::due(&conn)?;
     let mut ledger = Ledger::open(conn, me)?;
@@ -169,6 +178,24 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
         }
     }
     Ok(problems)
+}
+
+/// What was stored and not applied yet when the copy was made, is applied.
+fn caught_up(conn: Connection, me: &Me) -> Result<Connection> {
+    let mut lags = false;
+    for row in feeds::behind(&conn)? {
+        lags |= may_write(&conn, me.root, &row.feed, false)?;
+    }
+    if !lags {
+        return Ok(conn);
+    }
+    let mut ledger = Ledger::open(conn, me.clone())?;
+    ledger.begin()?;
+    ledger.apply_all()?;
+    ledger.moving = false;
+    ledger.flush()?;
+    ledger.commit()?;
+    Ok(ledger.into_conn())
 }
 
 /// Computes what is computed in a file that holds only what is not; when this returns all of it is in the file, and nothing

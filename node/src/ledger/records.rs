@@ -79,11 +79,10 @@ impl Ledger {
         all.sort_unstable();
         all.dedup();
         self.take_out(owner, &id)?;
-        let mut near = Near::default();
         for (_, seq, no) in all {
             let operation = match (no, seq) == (place.feed, place.seq) {
                 true => newcomer.clone(),
-                false => match near.operation(self, no, seq)? {
+                false => match self.operation_near(no, seq)? {
                     Some(operation) => operation,
                     None => continue,
                 },
@@ -107,19 +106,19 @@ impl Ledger {
             self.stale |= DECIDING.contains(&kind.name);
         }
         self.documents.forget(owner, id);
+        self.slices.forget_counts();
         records::forget(&self.conn, owner, id)
     }
 
     /// An edit was applied: those that waited for it are judged again, and those that waited for them.
     pub(super) fn take_up_waiting(&mut self, owner: UnionNumber, id: &RecordId, no: i64, seq: u64) -> Result<()> {
         let mut applied = vec![(no, seq)];
-        let mut near = Near::default();
         while let Some((no, seq)) = applied.pop() {
             let change = crate::store::documents::change(&self.conn, owner, id, no, seq)?;
             let Some(change) = change else { continue };
             for held in quarantine::waiting(&self.conn, owner, id, &change)? {
-                let Some(operation) = near.operation(self, held.feed, held.seq)? else { continue };
-                quarantine::remove(&self.conn, held.feed, held.seq)?;
+                let Some(operation) = self.operation_near(held.feed, held.seq)? else { continue };
+                self.take_up_held(held.feed, held.seq)?;
                 self.take_up(held.feed, held.seq, &operation)?;
                 if crate::store::documents::change(&self.conn, owner, id, held.feed, held.seq)?.is_some() {
                     applied.push((held.feed, held.seq));
@@ -146,24 +145,70 @@ impl Ledger {
     }
 }
 
+/// Bytes of segments that are kept unpacked.
+const MOST_NEAR: usize = 8 << 20;
+/// What an operation takes up besides its bytes.
+const BESIDE: usize = 256;
+
 /// Operations read one by one that lie near each other: a segment is unpacked once for all of them.
 #[derive(Default)]
 pub(super) struct Near {
+    /// The one that was read last at the end.
+    runs: Vec<Unpacked>,
+    bytes: usize,
+}
+
+/// A segment of a feed, from this operation on.
+struct Unpacked {
     no: i64,
-    from: u64,
+    first: u64,
     operations: Vec<Operation>,
+    bytes: usize,
 }
 
 impl Near {
-    pub(super) fn operation(&mut self, ledger: &mut Ledger, no: i64, seq: u64) -> Result<Option<Operation>> {
-        let here = |near: &Near| {
-            let at = usize::try_from(seq.checked_sub(near.from)?).ok()?;
-            (near.no == no).then(|| near.operations.get(at).cloned()).flatten()
-        };
-        if let Some(operation) = here(self) {
+    pub(super) fn clear(&mut self) {
+        *self = Near::default();
+    }
+
+    fn find(&mut self, no: i64, seq: u64) -> Option<Operation> {
+        let holds = |run: &Unpacked| run.no == no && seq.checked_sub(run.first).is_some_and(|at| at < run.len());
+        let at = self.runs.iter().position(holds)?;
+        // Used last: the others go first.
+        let run = self.runs.remove(at);
+        let operation = run.operations.get((seq - run.first) as usize).cloned();
+        self.runs.push(run);
+        operation
+    }
+
+    fn keep(&mut self, run: Unpacked) {
+        self.bytes += run.bytes;
+        self.runs.push(run);
+        while self.bytes > MOST_NEAR && self.runs.len() > 1 {
+            self.bytes -= self.runs.remove(0).bytes;
+        }
+    }
+}
+
+impl Unpacked {
+    fn len(&self) -> u64 {
+        self.operations.len() as u64
+    }
+}
+
+impl Ledger {
+    /// An operation of a feed, to be counted. Reading a segment is work, and counted as such.
+    pub(super) fn operation_near(&mut self, no: i64, seq: u64) -> Result<Option<Operation>> {
+        if let Some(operation) = self.near.find(no, seq) {
             return Ok(Some(operation));
         }
-        *self = Near { no, from: seq, operations: ledger.counted_from(no, seq)? };
-        Ok(here(self))
+        let (first, operations) = self.counted_around(no, seq)?;
+        let size = |operation: &Operation| operation.header.len() + operation.payload.len();
+        let read: usize = operations.iter().map(size).sum();
+        self.cost.bytes += read as u64;
+        self.slices.worked(operations.len() as u64 / 2);
+        let bytes = read + operations.len() * BESIDE;
+        self.near.keep(Unpacked { no, first, operations, bytes });
+        Ok(self.near.find(no, seq))
     }
 }

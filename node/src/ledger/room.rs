@@ -100,6 +100,8 @@ impl Ledger {
             self.limits.remove(&no);
             self.others.remove(&no);
             self.compared.remove(&no);
+            self.near.clear();
+            self.slices.forget_counts();
             tracing::warn!(feed = %id, union = %row.feed.union, "a feed that was never admitted was deleted, as ordered");
         }
         Ok(())

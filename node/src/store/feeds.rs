@@ -244,6 +244,18 @@ pub fn by_no(conn: &Connection, no: i64) -> Result<FeedRow> {
     conn.prepare_cached(&sql)?.query_row([no], row)?
 }
 
+/// Feeds of others of which not all is applied: they wait whole, or a part of them is still to be applied.
+pub fn behind(conn: &Connection) -> Result<Vec<FeedRow>> {
+    let sql = format!("SELECT {COLUMNS} FROM feed WHERE own = 0 AND applied < packed ORDER BY no");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map([], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    rows.into_iter().collect()
+}
+
+pub fn is_there(conn: &Connection, no: i64) -> Result<bool> {
+    Ok(conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM feed WHERE no = ?1)")?.query_row([no], |r| r.get(0))?)
+}
+
 /// Whether the row says of the feed what its header says: whoever reads a column believes the header.
 pub fn as_said(conn: &Connection, row: &FeedRow) -> Result<bool> {
     const SQL: &str = r#"SELECT id, "union", device, size FROM feed WHERE no = ?1"#;

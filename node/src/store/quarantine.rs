@@ -76,9 +76,25 @@ pub fn explain(conn: &Connection, held: &Held) -> Result<Label> {
     })
 }
 
-pub fn remove(conn: &Connection, feed: i64, seq: u64) -> Result<()> {
-    conn.prepare_cached("DELETE FROM quarantine WHERE feed = ?1 AND seq = ?2")?.execute((feed, seq as i64))?;
-    Ok(())
+/// Says whether it was an edit that waited for what it follows.
+pub fn remove(conn: &Connection, feed: i64, seq: u64) -> Result<bool> {
+    use rusqlite::OptionalExtension as _;
+    const SQL: &str = "DELETE FROM quarantine WHERE feed = ?1 AND seq = ?2 RETURNING reason";
+    let reason = conn.prepare_cached(SQL)?.query_row((feed, seq as i64), |row| row.get(0)).optional()?;
+    Ok(reason == Some(Reason::Early.number()))
+}
+
+/// How many edits of a feed wait for what they follow.
+pub fn early(conn: &Connection, feed: i64) -> Result<u64> {
+    const SQL: &str = "SELECT count(*) FROM quarantine WHERE feed = ?1 AND reason = ?2";
+    let row = (feed, Reason::Early.number());
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
+/// Whether an operation about a record is held in a feed.
+pub fn holds(conn: &Connection, feed: i64, record: &RecordId) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM quarantine WHERE record = ?1 AND +feed = ?2)";
+    Ok(conn.prepare_cached(SQL)?.query_row((record.as_bytes(), feed), |row| row.get(0))?)
 }
 
 fn select(conn: &Connection, sql: &str, parameter: impl rusqlite::Params) -> Result<Vec<Held>> {

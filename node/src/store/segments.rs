@@ -182,6 +182,14 @@ pub fn at(conn: &Connection, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
     Ok(found.filter(|found| seq < found.first + found.count))
 }
 
+/// Where the segment begins that holds operation `seq`.
+pub fn first_around(conn: &Connection, no: i64, seq: u64) -> Result<Option<u64>> {
+    const SQL: &str = "SELECT first, count FROM segment WHERE feed = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
+    let read = |r: &Row<'_>| Ok((r.get::<_, i64>(0)?.unsigned_abs(), r.get::<_, i64>(1)?.unsigned_abs()));
+    let found = conn.prepare_cached(SQL)?.query_row((no, seq as i64), read).optional()?;
+    Ok(found.filter(|(first, count)| seq < first + count).map(|(first, _)| first))
+}
+
 /// The segment that ends exactly there.
 pub fn ending(conn: &Connection, no: i64, end: u64) -> Result<Option<SegmentRow>> {
     let Some(last) = end.checked_sub(1) else { return Ok(None) };

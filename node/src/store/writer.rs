@@ -8,6 +8,7 @@ use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -48,24 +49,43 @@ pub struct Writer {
     bell: Bell,
     /// What the file holds is not known: it is opened anew before anything else is written.
     doubtful: bool,
+    /// Answers to jobs of which a part is still to be applied.
+    waiting: Vec<Waiting>,
+    /// That failed: it is tried again with the next job.
+    stalled: bool,
+}
+
+/// An answer, and how far feeds must be applied before it is given.
+struct Waiting {
+    answer: Answer,
+    until: Vec<(i64, u64)>,
 }
 
 impl Writer {
     pub fn new(ledger: Ledger, path: PathBuf, patience: Patience, bell: Bell) -> Writer {
-        Writer { ledger, path, patience, bell, doubtful: false }
+        Writer { ledger, path, patience, bell, doubtful: false, waiting: vec![], stalled: false }
     }
 
     /// The thread's loop. Ends with the last store, or with the error by which the file cannot be opened any more.
     pub fn run(mut self, mut queue: mpsc::Receiver<Job>) -> Result<()> {
-        while let Some(first) = queue.blocking_recv() {
-            let mut batch = VecDeque::from([first]);
+        let mut more = self.has_lag();
+        loop {
+            let mut batch = VecDeque::new();
+            if !more {
+                let Some(first) = queue.blocking_recv() else { break };
+                batch.push_back(first);
+            }
             while batch.len() < BATCH
                 && let Ok(job) = queue.try_recv()
             {
                 batch.push_back(job);
             }
-            if let Err(error) = self.work(batch) {
+            // A part of what lags after each lot of jobs, however many there are.
+            let went = if batch.is_empty() { Ok(()) } else { self.work(batch) };
+            let went = went.and_then(|()| self.go_on());
+            if let Err(error) = went {
                 queue.close();
+                self.answer_waiting(|_, _| Some(Err(error.repeat())));
                 let mut rest = VecDeque::new();
                 while let Ok(job) = queue.try_recv() {
                     rest.push_back(job);
@@ -73,12 +93,65 @@ impl Writer {
                 refuse(rest, &error);
                 return Err(error);
             }
+            more = self.has_lag();
         }
         Ok(())
     }
 
+    /// Applies all that lags, where nobody else has to have a turn in between.
+    pub fn finish(&mut self) -> Result<()> {
+        while self.has_lag() {
+            self.go_on()?;
+        }
+        Ok(())
+    }
+
+    /// Whether something is stored and still to be applied.
+    fn has_lag(&mut self) -> bool {
+        // A database that cannot be read says so to the next job.
+        !self.stalled && !self.doubtful && self.ledger.has_lag().unwrap_or(false)
+    }
+
+    /// Applies a part of what lags, as a job of its own.
+    fn go_on(&mut self) -> Result<()> {
+        if !self.has_lag() {
+            return Ok(());
+        }
+        let failed = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&failed);
+        let job: Job = Box::new(move |ledger| {
+            let applied = ledger.and_then(Ledger::apply_some);
+            let keep = applied.is_ok();
+            let tell = move |ended: Result<()>| {
+                if let Err(error) = applied.and(ended) {
+                    *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
+            };
+            (keep, Box::new(tell))
+        });
+        let worked = self.work(VecDeque::from([job]));
+        let error = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(error) = error {
+            tracing::error!(%error, "what is stored cannot be applied; it is tried again with the next write");
+            self.stalled = true;
+            self.answer_waiting(|_, _| Some(Err(error.repeat())));
+        }
+        worked
+    }
+
+    /// Answers what is ripe, or as `how` says.
+    fn answer_waiting(&mut self, how: impl Fn(&mut Ledger, &[(i64, u64)]) -> Option<Result<()>>) {
+        for Waiting { answer, until } in std::mem::take(&mut self.waiting) {
+            match how(&mut self.ledger, &until) {
+                Some(ended) => answer(ended),
+                None => self.waiting.push(Waiting { answer, until }),
+            }
+        }
+    }
+
     /// Runs and answers all jobs. An error says that the file cannot be opened any more.
     pub fn work(&mut self, mut jobs: VecDeque<Job>) -> Result<()> {
+        self.stalled = false;
         while !jobs.is_empty() {
             if let Err(error) = self.recover() {
                 refuse(jobs, &error);
@@ -93,6 +166,9 @@ impl Writer {
             }
             self.bell.ring(self.ledger.changed());
         }
+        self.answer_waiting(|ledger, until| {
+            until.iter().all(|(no, end)| ledger.is_applied(*no, *end)).then_some(Ok(()))
+        });
         self.recover()
     }
 
@@ -134,17 +210,17 @@ impl Writer {
 
     /// Runs jobs until none is left, or SQLite has given the transaction up: those that have not run stay in `jobs`.
     fn transact(&mut self, jobs: &mut VecDeque<Job>) {
-        let mut answers: Vec<(Answer, Option<StoreError>)> = Vec::with_capacity(jobs.len());
+        let mut answers: Vec<(Answer, Option<StoreError>, Vec<(i64, u64)>)> = Vec::with_capacity(jobs.len());
         let mut lost = None;
         while lost.is_none()
             && let Some(job) = jobs.pop_front()
         {
-            let ended = self.run_one(job);
+            let (answer, undone) = self.run_one(job);
             if self.ledger.conn().is_autocommit() {
-                let error = ended.1.as_ref().map_or(StoreError::Undone, StoreError::repeat);
+                let error = undone.as_ref().map_or(StoreError::Undone, StoreError::repeat);
                 lost = Some(disk::judge(error, &self.path));
             }
-            answers.push(ended);
+            answers.push((answer, undone, self.ledger.answer_when()));
         }
         let outcome = match lost {
             // The database is as it was before; whether this connection is, is not relied on.
@@ -155,7 +231,11 @@ impl Writer {
             }
             None => self.commit(),
         };
-        for (answer, undone) in answers {
+        for (answer, undone, until) in answers {
+            if undone.is_none() && outcome.is_ok() && !until.is_empty() {
+                self.waiting.push(Waiting { answer, until });
+                continue;
+            }
             answer(match (undone, &outcome) {
                 (Some(error), _) => Err(error),
                 (None, Ok(())) => Ok(()),

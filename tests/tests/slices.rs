@@ -1,0 +1,270 @@
+//! No job of the writer is long: what is much is applied in parts, with others' jobs in between, and what waits is bounded.
+
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use huiliu_node::{
+    document::Document,
+    identity::{Home, Role},
+    ledger::{self, Incoming, Intake},
+    store::{Store, Threads, evidence::Neighbour, feeds, quarantine},
+};
+use huiliu_proto::{
+    edit::{Actor, Scalar},
+    feed::Scope,
+    id::FeedId,
+    kind::{Reach, kind},
+    operation::Operation,
+};
+use huiliu_tests::{
+    disk,
+    forger::Forger,
+    oracle,
+    relay::{batches, give, take},
+    world::{Machine, World, hand_clock},
+};
+
+const CITY: &str = "hub-320900";
+/// As `ledger/slices.rs` has it, and what a job may be beyond it.
+const SLICE: u64 = 4096;
+const BEYOND: u64 = 2;
+
+fn world(dir: &std::path::Path) -> World {
+    let mut world = World::new(dir, 31, hand_clock().0);
+    for (union, role) in [
+        ("100000", Role::Root),
+        ("320000", Role::Hub),
+        ("320900", Role::Hub),
+        ("320922", Role::Node),
+        ("320922", Role::Node),
+    ] {
+        world.add(union, role).unwrap();
+    }
+    let above = ["hub-100000", "hub-320000"].map(|name| batches(&world.machine(name).store(Threads::Inline)));
+    let city = world.machine(CITY).store(Threads::Inline);
+    above.iter().flatten().flatten().for_each(|batch| give(&city, batch));
+    world
+}
+
+/// The county's own device, and another of it.
+fn two(world: &World) -> [Forger; 2] {
+    ["node-320922-0", "node-320922-1"].map(|name| Forger::new(world.machine(name), Scope::Own(Reach::Province)))
+}
+
+/// A dossier that `first` makes and `second` changes: the two edits.
+fn dossier(first: &mut Forger, second: &Forger, changes: usize) -> Vec<Operation> {
+    let kind = kind("enterprise").unwrap();
+    let id = first.id();
+    let field = |name: &str| kind.fields[kind.field(name).unwrap()].number;
+    let mut values = vec![
+        (field("name"), Scalar::Text("厂".into())),
+        (field("uscc"), Scalar::Text("91350100M000100Y43".into())),
+        (field("region"), Scalar::Number(320922)),
+        (field("industry"), Scalar::Number(3)),
+        (field("ownership"), Scalar::Number(3)),
+    ];
+    values.sort_by_key(|(field, _)| *field);
+    let mut document = Document::default();
+    let changed = (0..changes).map(|n| vec![(field("name"), Scalar::Text(format!("厂{n}")))]);
+    let mut authors = std::iter::once(first.feed.id).chain(std::iter::repeat(second.feed.id));
+    std::iter::once(values)
+        .chain(changed)
+        .map(|values| {
+            let author = Actor::new(&authors.next().unwrap(), &id);
+            let edit = document.compose(author, values, [4; 16]).unwrap();
+            document.apply(document.fit(author, &edit).unwrap()).unwrap();
+            Operation::new(kind.number, id, Some(1), edit.encode(author), Some([3; 16]))
+        })
+        .collect()
+}
+
+/// Batches of edits: so many, each of 64 dossiers with 63 changes.
+fn edits(world: &World, many: usize) -> Vec<Incoming> {
+    let mut forger = Forger::new(world.machine("node-320922-0"), Scope::Own(Reach::Province));
+    (0..many)
+        .map(|_| {
+            let run: Vec<Operation> = (0..64)
+                .flat_map(|_| {
+                    let same = Forger::new(world.machine("node-320922-0"), Scope::Own(Reach::Province));
+                    dossier(&mut forger, &same, 63)
+                })
+                .collect();
+            forger.say(&run)
+        })
+        .collect()
+}
+
+fn standing(store: &Store, feed: FeedId) -> (u64, u64) {
+    let row = store.read(move |conn| feeds::by_id(conn, &feed)).unwrap();
+    row.map_or((0, 0), |row| (row.applied, row.size()))
+}
+
+#[test]
+fn a_batch_of_edits_is_applied_in_parts_and_answered_when_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(CITY).clone();
+    let store = machine.store(Threads::Own);
+    let batch = edits(&world, 1).remove(0);
+    let feed = batch.feed;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        // The writer is held until three jobs are handed in.
+        let (go, gone) = mpsc::channel::<()>();
+        let held = store.submit(move |_| Ok(gone.recv().is_ok())).await.unwrap();
+        let batch = store.submit(move |ledger| ledger.take_in(&batch)).await.unwrap();
+        let other = store
+            .submit(move |ledger| {
+                let row = feeds::by_id(ledger.conn(), &feed)?.expect("the batch came before");
+                Ok((row.applied, row.size()))
+            })
+            .await
+            .unwrap();
+        go.send(()).unwrap();
+        held.answer().await.unwrap();
+        let (applied, size) = other.answer().await.unwrap();
+        assert!(applied < size && size == 4096, "another job came before the whole of it: {applied} of {size}");
+        assert!(matches!(batch.answer().await.unwrap(), Intake::Taken { size: 4096, .. }));
+        assert_eq!(standing(&store, feed), (4096, 4096), "what is acknowledged is applied");
+    });
+    let most = store.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
+    assert!((SLICE..SLICE * BEYOND).contains(&most), "one job did the work of {most} operations");
+    assert_eq!(store.read(quarantine::count).unwrap(), 0);
+    oracle::verifies(&machine, &store).unwrap();
+}
+
+/// A copy that is made in between, as by a power failure or a backup, is no damage, and goes on where it was.
+#[test]
+fn what_was_stored_and_not_applied_is_applied_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(CITY).clone();
+    let store = machine.store(Threads::Own);
+    let batch = edits(&world, 1).remove(0);
+    let feed = batch.feed;
+    let copy = dir.path().join("copy");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let taken = runtime.block_on(store.submit(move |ledger| ledger.take_in(&batch))).unwrap();
+    while standing(&store, feed).1 == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let half = dir.path().join("half.db");
+    drop(store.copy_to(&half).unwrap());
+    assert!(matches!(runtime.block_on(taken.answer()).unwrap(), Intake::Taken { .. }));
+    drop(store);
+    disk::copy(&machine.home.dir, &copy).unwrap();
+    let copied = Machine { home: Home::open(&copy).unwrap(), ..machine };
+    for threads in [Threads::Inline, Threads::Own] {
+        let asked = tempfile::tempdir().unwrap();
+        let asked = asked.path().join("asked.db");
+        std::fs::copy(&half, &asked).unwrap();
+        let problems = ledger::verify(rusqlite::Connection::open(&asked).unwrap(), copied.me(), &mut |_| ()).unwrap();
+        assert_eq!(problems, []);
+        std::fs::copy(&half, copy.join("huiliu.db")).unwrap();
+        let store = copied.store(threads);
+        let (applied, size) = standing(&store, feed);
+        assert!(applied < size, "{applied} of {size}");
+        store.write_blocking(|_| Ok(())).unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        while standing(&store, feed) != (4096, 4096) {
+            assert!(Instant::now() < until, "it goes on by itself");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        oracle::verifies(&copied, &store).unwrap();
+    }
+}
+
+/// Edits that follow what has not arrived: beyond a number no more are taken, and none is lost.
+#[test]
+fn edits_that_wait_are_bounded_and_count_when_what_they_follow_comes() {
+    for (by_hand, dossiers) in [(false, 8_200), (true, 6_000)] {
+        let dir = tempfile::tempdir().unwrap();
+        let world = world(dir.path());
+        let (machine, county) = (world.machine(CITY), world.machine("node-320922-0"));
+        let city = machine.store(Threads::Inline);
+        let [mut first, mut second] = two(&world);
+        let (mut made, mut changed) = (vec![], vec![]);
+        for _ in 0..dossiers {
+            let [one, two] = <[Operation; 2]>::try_from(dossier(&mut first, &second, 1)).unwrap();
+            made.push(one);
+            changed.push(two);
+        }
+        let from = Neighbour { union: county.union(), device: county.me().device() };
+        let from = (!by_hand).then_some(from);
+        let mut later: Vec<Incoming> = changed.chunks(4000).map(|run| second.say(run)).collect();
+        later.iter_mut().for_each(|batch| batch.from = from);
+        let feed = later[0].feed;
+        let mut put_off = vec![];
+        for batch in later {
+            match take(&city, batch.clone()) {
+                Intake::Taken { .. } => {}
+                Intake::Later { seconds } => {
+                    assert!(seconds > 0);
+                    put_off.push(batch);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(put_off.len(), if by_hand { 0 } else { 1 });
+        let waiting = city.read(quarantine::count).unwrap();
+        assert!((4096..4096 + 256).contains(&waiting), "{waiting} wait");
+        oracle::verifies(machine, &city).unwrap();
+        // What they follow comes, the last of it first.
+        let spent = city
+            .write_blocking(|ledger| {
+                ledger.spent();
+                Ok(())
+            })
+            .and_then(|()| {
+                made.chunks(4000).for_each(|run| give(&city, &first.say(run)));
+                city.write_blocking(|ledger| Ok(ledger.spent()))
+            })
+            .unwrap();
+        let bytes: usize = changed.iter().chain(&made).map(|o| o.header.len() + o.payload.len()).sum();
+        assert!(spent.bytes < 8 * bytes as u64, "{} bytes were read for {bytes}", spent.bytes);
+        put_off.iter().for_each(|batch| give(&city, batch));
+        assert_eq!(standing(&city, feed), (dossiers as u64, dossiers as u64));
+        assert_eq!(city.read(quarantine::count).unwrap(), 0);
+        oracle::verifies(machine, &city).unwrap();
+    }
+}
+
+/// Prints how long others wait for the writer at most while batches are taken in: by hand, on a quiet machine,
+/// `cargo test --release -p huiliu-tests --test slices -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures time"]
+fn how_long_the_longest_job_is() {
+    for many in [1, 8, 32] {
+        let dir = tempfile::tempdir().unwrap();
+        let world = world(dir.path());
+        let store = world.machine(CITY).store(Threads::Own);
+        let batches = edits(&world, many);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+        let (longest, took) = runtime.block_on(async {
+            let began = Instant::now();
+            let all = store.clone();
+            let taking = tokio::spawn(async move {
+                for batch in batches {
+                    let taken = all.write(move |ledger| ledger.take_in(&batch)).await.unwrap();
+                    assert!(matches!(taken, Intake::Taken { .. }), "{taken:?}");
+                }
+            });
+            let mut longest = Duration::ZERO;
+            while !taking.is_finished() {
+                let asked = Instant::now();
+                store.write(|_| Ok(())).await.unwrap();
+                longest = longest.max(asked.elapsed());
+            }
+            (longest, began.elapsed())
+        });
+        let most = store.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
+        println!(
+            "{many:>3} batches of 4,096 edits: {:>6.1} s, another job waits for {:>4} ms at most, and a job is {most} \
+             operations at most",
+            took.as_secs_f64(),
+            longest.as_millis()
+        );
+    }
+}
