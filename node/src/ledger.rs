@@ -89,6 +89,11 @@ impl Me {
     }
 }
 
+/// What the latest transaction is known by in the database.
+pub fn stamp(conn: &Connection) -> Result<Option<Vec<u8>>> {
+    meta(conn, STAMP)
+}
+
 /// Whether `Ledger::settled_with` has anything to look at, for `me` and at this time.
 pub fn watchful(conn: &Connection, me: UnionNumber, peer: UnionNumber, now: i64) -> Result<bool> {
     let above = Some(peer) == me.parent();

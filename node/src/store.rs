@@ -62,6 +62,7 @@ use crate::{
     clock::Clock,
     identity::sync_dir,
     ledger::{Ledger, Me},
+    sync::kept::Kept,
 };
 
 /// How often other processes' commits are looked for.
@@ -194,6 +195,7 @@ struct Inner {
     ended: Arc<Ended>,
     bell: Bell,
     turns: Turns,
+    kept: Kept,
     /// Closed last: as long as it is held, nobody puts another file in the place of this one.
     _lock: File,
 }
@@ -235,6 +237,11 @@ impl Store {
     /// Hears of every commit of this process.
     pub fn changes(&self) -> Changes {
         self.inner.bell.listen()
+    }
+
+    /// What conversations remember of those before.
+    pub fn kept(&self) -> &Kept {
+        &self.inner.kept
     }
 
     /// Who hands in what arrives takes turns.
@@ -358,7 +365,7 @@ impl Store {
                     Ok(Err(error)) => {
                         tracing::warn!(%error, "it cannot be seen whether others write; it is tried again");
                         seen = None;
-                        self.inner.bell.ring(Changed::All);
+                        self.inner.bell.ring(Changed::All, None);
                     }
                     Err(error) => tracing::error!(%error, "a look for others' commits failed"),
                 }
@@ -505,6 +512,7 @@ fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
             ended,
             bell,
             turns: Turns::default(),
+            kept: Kept::default(),
             _lock: lock,
         }),
     })

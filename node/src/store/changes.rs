@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use super::Result;
 
 /// Commits of which it is remembered what they moved. Whoever looks less often looks at everything.
-const REMEMBERED: usize = 1024;
+const REMEMBERED: usize = 16_384;
 
 /// What was committed since somebody looked last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +39,15 @@ impl Changed {
 struct Shared {
     commits: AtomicU64,
     /// What the latest commits moved, the newest last.
-    moved: Mutex<VecDeque<Changed>>,
+    moved: Mutex<VecDeque<Moved>>,
     waiters: Notify,
+}
+
+/// A commit.
+struct Moved {
+    changed: Changed,
+    /// The transaction that the database was at then.
+    stamp: Option<Vec<u8>>,
 }
 
 /// The writer's end.
@@ -48,10 +55,10 @@ struct Shared {
 pub struct Bell(Arc<Shared>);
 
 impl Bell {
-    /// A commit moved these feeds.
-    pub fn ring(&self, changed: Changed) {
+    /// A commit moved these feeds, and left this stamp.
+    pub fn ring(&self, changed: Changed, stamp: Option<Vec<u8>>) {
         let mut moved = self.0.moved.lock().unwrap_or_else(PoisonError::into_inner);
-        moved.push_back(changed);
+        moved.push_back(Moved { changed, stamp });
         if moved.len() > REMEMBERED {
             moved.pop_front();
         }
@@ -68,6 +75,7 @@ impl Bell {
 }
 
 /// A waiter's end.
+#[derive(Clone)]
 pub struct Changes {
     shared: Arc<Shared>,
     /// Commits that were waited for, and those of which it was asked what they moved.
@@ -91,6 +99,20 @@ impl Changes {
         }
     }
 
+    /// Whether a transaction was told of, among the latest.
+    pub fn has_rung(&self, stamp: &[u8]) -> bool {
+        let moved = self.shared.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        moved.iter().rev().any(|moved| moved.stamp.as_deref() == Some(stamp))
+    }
+
+    /// The transaction that the database was at when it was last asked what was committed, where it is remembered.
+    pub fn heard(&self) -> Option<Vec<u8>> {
+        let moved = self.shared.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = self.shared.commits.load(Ordering::Acquire) - self.taken;
+        let last = moved.len().checked_sub(usize::try_from(since).ok()?)?.checked_sub(1)?;
+        moved.get(last)?.stamp.clone()
+    }
+
     /// What was committed since this was last asked.
     pub fn take(&mut self) -> Changed {
         let moved = self.shared.moved.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +123,7 @@ impl Changes {
             return Changed::All;
         }
         let mut feeds = BTreeSet::new();
-        for changed in moved.iter().rev().take(missed) {
+        for Moved { changed, .. } in moved.iter().rev().take(missed) {
             match changed {
                 Changed::Feeds(some) => feeds.extend(some),
                 Changed::All => return Changed::All,
@@ -157,14 +179,15 @@ mod tests {
         let bell = Bell::default();
         let mut changes = bell.listen();
         assert!(changes.take().is_empty());
-        bell.ring(feeds(&[1]));
-        bell.ring(feeds(&[2]));
+        bell.ring(feeds(&[1]), None);
+        bell.ring(feeds(&[2]), Some(vec![7]));
         changes.changed().await;
         assert_eq!(changes.take(), feeds(&[1, 2]), "two that came before it was listened are one");
         assert!(changes.take().is_empty());
         let waiting = tokio::spawn(async move { changes.changed().await });
         tokio::task::yield_now().await;
-        bell.ring(feeds(&[]));
+        assert!(bell.listen().has_rung(&[7]) && !bell.listen().has_rung(&[8]));
+        bell.ring(feeds(&[]), None);
         waiting.await.unwrap();
     }
 
@@ -172,12 +195,12 @@ mod tests {
     fn who_looks_too_seldom_looks_at_everything() {
         let bell = Bell::default();
         let mut changes = bell.listen();
-        (0..REMEMBERED).for_each(|_| bell.ring(feeds(&[1])));
+        (0..REMEMBERED).for_each(|_| bell.ring(feeds(&[1]), None));
         assert_eq!(changes.take(), feeds(&[1]));
-        (0..=REMEMBERED).for_each(|_| bell.ring(feeds(&[1])));
+        (0..=REMEMBERED).for_each(|_| bell.ring(feeds(&[1]), None));
         assert_eq!(changes.take(), Changed::All);
-        bell.ring(Changed::All);
-        bell.ring(feeds(&[3]));
+        bell.ring(Changed::All, Some(vec![1]));
+        bell.ring(feeds(&[3]), Some(vec![2]));
         assert_eq!(changes.take(), Changed::All);
     }
 

@@ -15,7 +15,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{Result, StoreError, changes::Bell, connections, disk};
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 
 /// Told whether what the job did is in the database; one that failed by itself says so whatever it is told.
 pub type Answer = Box<dyn FnOnce(Result<()>) + Send>;
@@ -164,7 +164,7 @@ impl Writer {
                     refuse(std::mem::take(&mut jobs), &error);
                 }
             }
-            self.bell.ring(self.ledger.changed());
+            self.bell.ring(self.ledger.changed(), ledger::stamp(self.ledger.conn()).unwrap_or_default());
         }
         self.answer_waiting(|ledger, until| {
             until.iter().all(|(no, end)| ledger.is_applied(*no, *end)).then_some(Ok(()))
@@ -210,7 +210,7 @@ impl Writer {
 
     /// Runs jobs until none is left, or SQLite has given the transaction up: those that have not run stay in `jobs`.
     fn transact(&mut self, jobs: &mut VecDeque<Job>) {
-        let mut answers: Vec<(Answer, Option<StoreError>, Vec<(i64, u64)>)> = Vec::with_capacity(jobs.len());
+        let mut ran: Vec<(Waiting, Option<StoreError>)> = Vec::with_capacity(jobs.len());
         let mut lost = None;
         while lost.is_none()
             && let Some(job) = jobs.pop_front()
@@ -220,7 +220,7 @@ impl Writer {
                 let error = undone.as_ref().map_or(StoreError::Undone, StoreError::repeat);
                 lost = Some(disk::judge(error, &self.path));
             }
-            answers.push((answer, undone, self.ledger.answer_when()));
+            ran.push((Waiting { answer, until: self.ledger.answer_when() }, undone));
         }
         let outcome = match lost {
             // The database is as it was before; whether this connection is, is not relied on.
@@ -231,12 +231,12 @@ impl Writer {
             }
             None => self.commit(),
         };
-        for (answer, undone, until) in answers {
-            if undone.is_none() && outcome.is_ok() && !until.is_empty() {
-                self.waiting.push(Waiting { answer, until });
+        for (waiting, undone) in ran {
+            if undone.is_none() && outcome.is_ok() && !waiting.until.is_empty() {
+                self.waiting.push(waiting);
                 continue;
             }
-            answer(match (undone, &outcome) {
+            (waiting.answer)(match (undone, &outcome) {
                 (Some(error), _) => Err(error),
                 (None, Ok(())) => Ok(()),
                 (None, Err(error)) => Err(error.repeat()),

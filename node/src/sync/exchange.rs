@@ -23,7 +23,10 @@ use huiliu_proto::{
 };
 
 use self::opening::Lists;
-use super::frontier::{Delta, Frontier, Order};
+use super::{
+    frontier::{Delta, Frontier, Order},
+    kept::Told,
+};
 use crate::{
     ledger::{Incoming, Intake},
     store::{evidence::Neighbour, feeds::SegmentRow},
@@ -200,6 +203,7 @@ pub struct Exchange {
     /// The protocol that both speak.
     protocol: u32,
     phase: Phase,
+    opened: bool,
     frontier: Frontier,
     /// What changed here before both knew what the other has.
     changed: Delta,
@@ -232,6 +236,10 @@ pub struct Exchange {
     /// The longest time after which one end takes more of what it would not take now.
     postponed: u32,
     receipts_sent: BTreeMap<(FeedId, u64), u64>,
+    /// Those that went with acknowledgements.
+    receipts_given: BTreeMap<(FeedId, u64), u64>,
+    /// What the caller was told in conversations before.
+    before: Told,
     untold: BTreeSet<(FeedId, u64)>,
     /// Receipts that came before what they are for.
     kept: Vec<v1::Signed>,
@@ -279,6 +287,7 @@ impl Exchange {
             speaks,
             protocol: 0,
             phase: Phase::Hello,
+            opened: false,
             frontier,
             changed: Delta::new(),
             lists: Lists::default(),
@@ -299,6 +308,8 @@ impl Exchange {
             cut: false,
             postponed: 0,
             receipts_sent: BTreeMap::new(),
+            receipts_given: BTreeMap::new(),
+            before: Told::default(),
             untold: BTreeSet::new(),
             kept: vec![],
             owe_receipts: false,
@@ -323,6 +334,16 @@ impl Exchange {
     /// The other end owes this one an answer, or what it said it has.
     pub fn awaits(&self) -> bool {
         self.phase < Phase::Open || !self.unacknowledged.is_empty() || !self.expected.is_empty() || self.await_receipts
+    }
+
+    /// Both ends have known what the other has.
+    pub fn is_open(&self) -> bool {
+        self.opened
+    }
+
+    /// What is here, as far as it was heard.
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
     }
 
     /// The feeds that are talked about.

@@ -186,11 +186,6 @@ impl Frontier {
             let Some(state) = self.states.get(&receipt.feed) else { continue };
             unions.entry(state.union.into()).or_default().1.push(receipt);
         }
-        let short = |hash: Hash| {
-            let mut short = [0; 16];
-            short.copy_from_slice(&hash.0[..16]);
-            short
-        };
         let group = |(union, (states, receipts)): (u64, (Vec<&State>, Vec<&Receipt>))| {
             let receipts = (!receipts.is_empty()).then(|| short(receipts_digest(receipts.into_iter())));
             (union, Group { states: short(digest(states.into_iter())), receipts })
@@ -198,9 +193,28 @@ impl Frontier {
         unions.into_iter().map(group).collect()
     }
 
+    /// The digests of receipts of which so much is said, for each union that owns their feeds.
+    pub fn receipt_digests(&self, sizes: &BTreeMap<(FeedId, u64), u64>) -> BTreeMap<u64, [u8; 16]> {
+        let mut unions: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+        for ((feed, union), size) in sizes {
+            let Some(state) = self.states.get(feed) else { continue };
+            let said = unions.entry(state.union.into()).or_default();
+            said.extend_from_slice(feed.as_bytes());
+            said.extend_from_slice(&union.to_be_bytes());
+            said.extend_from_slice(&size.to_be_bytes());
+        }
+        unions.into_iter().map(|(union, said)| (union, short(Hash::of(&[&said])))).collect()
+    }
+
     pub fn receipts_digest(&self) -> Hash {
         receipts_digest(self.receipts.values())
     }
+}
+
+fn short(hash: Hash) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash.0[..16]);
+    short
 }
 
 /// See sync.proto.

@@ -23,6 +23,7 @@ use tokio_stream::StreamExt as _;
 use super::{
     exchange::{Action, Cause, End, Event, Exchange, Speaker, Tally},
     frontier::Frontier,
+    kept,
 };
 use crate::{
     ledger::{Incoming, Intake},
@@ -165,12 +166,12 @@ where
         outgoing: mpsc::Sender<v1::Frame>,
     ) -> Result<Session<'a, I>> {
         let peer = Neighbour { union: ends.peer, device: ends.peer_device };
-        // What is written from here on is heard of, whether what is read below holds it or not.
-        let changes = store.changes();
         work::tend(store, if ends.calls { Pace::AtOnce } else { Pace::Never }).await?;
         let (me, them) = (ends.me.union, ends.peer);
-        let frontier = store.look(move |conn| Frontier::read(conn, me, them)).await?;
-        let (exchange, first) = Exchange::open(ends.me.clone(), peer, ends.calls, ends.stay, frontier);
+        // What is written from here on is heard of, whether what was read holds it or not.
+        let (frontier, changes) = kept::open(store, me, them).await?;
+        let (mut exchange, first) = Exchange::open(ends.me.clone(), peer, ends.calls, ends.stay, frontier);
+        exchange.remember(store.kept().told(&ends.peer_device));
         Ok(Session {
             store,
             ends,
@@ -405,6 +406,13 @@ where
     }
 
     fn report(&self, end: End) -> Report {
+        if self.exchange.is_open() {
+            let (me, peer) = (self.ends.me.union, self.ends.peer);
+            kept::leave(self.store, me, peer, self.exchange.frontier(), &self.changes);
+            if !self.ends.calls {
+                self.store.kept().tell(self.ends.peer_device, self.exchange.told());
+            }
+        }
         Report { even: end == End::Done || self.even(), end, tally: self.exchange.tally.clone() }
     }
 }

@@ -42,7 +42,7 @@ impl Exchange {
         self.progress += 1;
         let same_receipts = hello.receipts == self.frontier.receipts_digest().as_bytes();
         if hello.digest == self.frontier.digest().as_bytes() && same_receipts {
-            self.assume_told(&BTreeSet::new());
+            self.assume_told(&BTreeSet::new(), &BTreeSet::new());
             self.assume_equal();
             return self.open_up();
         }
@@ -66,14 +66,20 @@ impl Exchange {
         }
     }
 
-    /// The other end has the receipts that we have, but for those of these unions.
-    fn assume_told(&mut self, differing: &BTreeSet<u64>) {
+    /// The other end has the receipts that we have, but for those of these unions; of some of them it has what it was told
+    /// before.
+    fn assume_told(&mut self, differing: &BTreeSet<u64>, as_before: &BTreeSet<u64>) {
         for receipt in self.frontier.receipts.values() {
             let of = self.frontier.states.get(&receipt.feed).map(|s| u64::from(s.union));
-            match of.is_some_and(|union| differing.contains(&union)) {
-                false => drop(self.receipts_sent.insert(key(receipt), receipt.size)),
-                true if !self.calls => drop(self.untold.insert(key(receipt))),
-                true => {}
+            if !of.is_some_and(|union| differing.contains(&union)) {
+                self.receipts_sent.insert(key(receipt), receipt.size);
+                continue;
+            }
+            let before = self.before.receipts.get(&key(receipt)).copied();
+            match before.filter(|_| of.is_some_and(|union| as_before.contains(&union))) {
+                Some(size) if size >= receipt.size => drop(self.receipts_sent.insert(key(receipt), size)),
+                _ if !self.calls => drop(self.untold.insert(key(receipt))),
+                _ => {}
             }
         }
     }
@@ -100,7 +106,7 @@ impl Exchange {
         }
         self.lists.pages = 0;
         let (ours, theirs) = (self.frontier.groups(), std::mem::take(&mut self.lists.groups));
-        let (mut states, mut receipts) = (BTreeSet::new(), BTreeSet::new());
+        let (mut states, mut receipts, mut as_before) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let nothing = v1::Group::default();
         for union in ours.keys().chain(theirs.keys()) {
             let theirs = theirs.get(union).unwrap_or(&nothing);
@@ -110,9 +116,13 @@ impl Exchange {
             }
             if theirs.receipts != r.as_ref().map_or(&[][..], |r| &r[..]) {
                 receipts.insert(*union);
+                let before = self.before.digests.get(union);
+                if before.is_some_and(|before| theirs.receipts == before[..]) {
+                    as_before.insert(*union);
+                }
             }
         }
-        self.assume_told(&receipts);
+        self.assume_told(&receipts, &as_before);
         self.say_states(&states, actions);
         self.phase = Phase::States;
     }
@@ -190,6 +200,7 @@ impl Exchange {
 
     fn open_up(&mut self) {
         self.phase = Phase::Open;
+        self.opened = true;
         let changed = std::mem::take(&mut self.changed);
         self.change(changed);
     }

@@ -8,7 +8,10 @@ use huiliu_proto::{
 use prost::Message as _;
 
 use super::{Action, Exchange, MOST_FEEDS, MOST_REFUSED, WINDOW};
-use crate::ledger::{Incoming, Intake};
+use crate::{
+    ledger::{Incoming, Intake},
+    sync::frontier::key,
+};
 
 impl Exchange {
     pub(super) fn hear_batch(&mut self, batch: v1::Batch, actions: &mut Vec<Action>) {
@@ -48,6 +51,9 @@ impl Exchange {
         let ack = match intake {
             Intake::Taken { size, receipt } => {
                 self.took(feed, size, end, actions);
+                if let Some(receipt) = &receipt {
+                    self.receipts_given.insert(key(receipt), receipt.size);
+                }
                 let receipt = receipt.map(|r| r.signed);
                 v1::Ack { feed: feed.to_vec().into(), size, receipt, ..v1::Ack::default() }
             }

@@ -7,7 +7,7 @@ use huiliu_proto::{
 };
 
 use super::{Action, Exchange, PAGE, Phase, opening::pages};
-use crate::sync::frontier::key;
+use crate::sync::{frontier::key, kept::Told};
 
 /// Bytes of a signed message, or of its signature.
 const MOST_SIGNED: usize = 512;
@@ -16,6 +16,22 @@ const MOST_SIGNED: usize = 512;
 const MOST_KEPT: usize = 4 * PAGE;
 
 impl Exchange {
+    /// What the caller was told in conversations before this one.
+    pub fn remember(&mut self, told: Told) {
+        self.before = told;
+    }
+
+    /// What the caller has been told by now, if it has kept all of it.
+    pub fn told(&self) -> Told {
+        let mut receipts = self.receipts_sent.clone();
+        for (key, size) in &self.receipts_given {
+            let told = receipts.entry(*key).or_default();
+            *told = *size.max(told);
+        }
+        let digests = self.frontier.receipt_digests(&receipts);
+        Told { receipts, digests }
+    }
+
     /// Which of a feed's receipts the caller has not been told.
     pub(super) fn untold_of(&mut self, feed: FeedId, receipts: &[Receipt]) {
         if self.calls {
