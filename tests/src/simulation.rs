@@ -43,6 +43,8 @@ pub struct Totals {
     pub hubs: u64,
     /// Operations of those that honest machines have stored.
     pub junk: u64,
+    /// Honest machines on which a bound was met.
+    pub full: u64,
 }
 
 impl Totals {
@@ -56,6 +58,7 @@ impl Totals {
         self.rogues += other.rogues;
         self.hubs += other.hubs;
         self.junk += other.junk;
+        self.full += other.full;
     }
 }
 
@@ -190,7 +193,9 @@ fn judge(
         ask("I1", oracle::shows_what_was_written(machine, store, rogues));
         ask("I6", oracle::accuses_nobody(machine, store, rogues));
         ask("I6", oracle::raises_what_was_left(machine, store, rogues));
-        ask("I9", oracle::keeps_within_bounds(machine, store, rogues));
+        let full = oracle::keeps_within_bounds(machine, store, rogues);
+        totals.full += u64::from(matches!(full, Ok(true)));
+        ask("I9", full.map(drop));
         let stored = store.read(huiliu_node::store::feeds::all)?;
         totals.junk += stored.iter().filter(|f| rogues.contains(&f.feed.device)).map(|f| f.size()).sum::<u64>();
         totals.evidence += store.read(|c| huiliu_node::store::evidence::list(c, true))?.len() as u64;

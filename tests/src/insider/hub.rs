@@ -30,6 +30,8 @@ const MADE_UP: u8 = 3;
 const STRANGERS: u8 = 12;
 /// Batches of others that are kept to be said once more.
 const KEPT: usize = 24;
+/// Batches that come at once, in some of which it says much: one more than are acknowledged at a time ends a line.
+const AT_ONCE: usize = 7;
 
 fn made(n: u8) -> SigningKey {
     SigningKey::from_seed(&[0xb0 + n; 32])
@@ -90,20 +92,28 @@ impl Insider {
 
     /// What is invented at once, and whether the real session can know nothing of the feed that it is about.
     pub(super) fn frames(&mut self, up: bool) -> Vec<(Frame, bool)> {
-        let count = match self.hub {
-            true if self.dice.chance(4) => 24,
-            _ => 1,
+        let frames = match self.hub {
+            // One kind of thing, as fast as a line takes it.
+            true if self.dice.chance(20) => {
+                let what = self.dice.below(4);
+                (0..AT_ONCE).map(|_| Frame::Batch(self.one_of_many(what).unwrap_or_default())).collect()
+            }
+            true => vec![self.hubs_frame(up)],
+            false => vec![self.frame()],
         };
-        (0..count)
-            .map(|_| {
-                let frame = if self.hub { self.hubs_frame(up) } else { self.frame() };
-                let own = match &frame {
-                    Frame::Batch(batch) => self.feeds.iter().any(|f| f.feed.id.as_bytes()[..] == batch.feed[..]),
-                    _ => false,
-                };
-                (frame, own)
-            })
-            .collect()
+        let own = |frame: &Frame| match frame {
+            Frame::Batch(batch) => self.feeds.iter().any(|f| f.feed.id.as_bytes()[..] == batch.feed[..]),
+            _ => false,
+        };
+        frames.into_iter().map(|frame| (own(&frame), frame)).map(|(own, frame)| (frame, own)).collect()
+    }
+
+    fn one_of_many(&mut self, what: u64) -> Option<v1::Batch> {
+        match what {
+            0 => self.somebodys(true),
+            1 | 2 => self.without_end(),
+            _ => self.order(),
+        }
     }
 
     /// What a real session answers; now and then it is not so.
@@ -130,7 +140,7 @@ impl Insider {
                 return Frame::Receipts(v1::Receipts { receipts, more: self.dice.chance(50) });
             }
             4..=6 => self.order(),
-            7..=9 => self.somebodys(),
+            7..=9 => self.somebodys(false),
             10 | 11 => self.without_end(),
             12 => self.budgets(),
             _ => None,
@@ -316,8 +326,8 @@ impl Insider {
     }
 
     /// A feed of a machine that it made up, for one union or another; or of one that nobody ever heard of.
-    fn somebodys(&mut self) -> Option<v1::Batch> {
-        let unheard_of = self.dice.chance(40);
+    fn somebodys(&mut self, unheard_of: bool) -> Option<v1::Batch> {
+        let unheard_of = unheard_of || self.dice.chance(40);
         let key = match unheard_of {
             true => stranger(self.dice.below(STRANGERS.into()) as u8),
             false => made(self.dice.below(MADE_UP.into()) as u8),
@@ -338,7 +348,7 @@ impl Insider {
     /// One more feed of its own.
     fn without_end(&mut self) -> Option<v1::Batch> {
         let key = self.key.clone();
-        let scope = *self.dice.pick(&[Scope::Own(Reach::Province), Scope::Own(Reach::Nation), Scope::Everyone]);
+        let scope = if self.dice.chance(70) { Scope::Own(Reach::Nation) } else { Scope::Everyone };
         let at = self.feed_as(&key, self.union, scope, true)?;
         let operation = self.well_formed(at);
         Some(self.say(at, vec![operation]))

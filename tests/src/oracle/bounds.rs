@@ -59,8 +59,9 @@ fn rows(conn: &rusqlite::Connection, row: &FeedRow) -> rusqlite::Result<u64> {
     Ok(rows)
 }
 
-/// Nobody takes up more of this machine than one may: feeds, waiting rooms, what is stored, evidence, documents.
-pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<()> {
+/// Nobody takes up more of this machine than one may: feeds, waiting rooms, what is stored, evidence, documents. Whether
+/// somebody has as much as one may have.
+pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<bool> {
     let name = &machine.name;
     let (all, taken, waiting, evidence, documents) = store.read(|conn| {
         let all: Vec<FeedRow> = feeds::all(conn)?.into_iter().filter(|f| !f.own).collect();
@@ -93,13 +94,16 @@ pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<D
         }
         Ok((all, taken, waiting, evidence::list(conn, false)?, weighed))
     })?;
-    let of_scope = most(all.iter().map(|f| (f.feed.device, format!("{:?}", f.feed.scope))));
+    // What it begins in another union's name waits in a room, and is bounded by that.
+    let of_scope = most(all.iter().map(|f| (f.feed.device, f.feed.union, format!("{:?}", f.feed.scope))));
     ensure!(of_scope <= FEEDS_OF_SCOPE, "{name}: {of_scope} feeds of one device with one scope");
-    let of_device = most(all.iter().map(|f| f.feed.device));
+    let of_device = most(all.iter().map(|f| (f.feed.device, f.feed.union)));
     ensure!(of_device <= FEEDS_OF_DEVICE, "{name}: {of_device} feeds of one device");
     let of_union = most(all.iter().filter(|f| !f.feed.scope.speaks_down()).map(|f| f.feed.union));
     ensure!(of_union <= FEEDS_OF_UNION, "{name}: {of_union} feeds of one union");
+    let mut full = of_scope == FEEDS_OF_SCOPE;
     for (via, (feeds, bytes)) in waiting {
+        full |= feeds == ROOM_FEEDS;
         ensure!(
             feeds <= ROOM_FEEDS && bytes <= ROOM_BYTES,
             "{name}: {feeds} feeds with {bytes} bytes wait in the room of {via:?}"
@@ -134,5 +138,5 @@ pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<D
     for (bytes, authors) in documents {
         ensure!(bytes <= WEIGHT * authors.max(1), "{name}: a document of {authors} feeds takes {bytes} bytes");
     }
-    Ok(())
+    Ok(full)
 }
