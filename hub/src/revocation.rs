@@ -15,6 +15,7 @@ use huiliu_node::{
 use huiliu_proto::{
     id::DeviceId,
     kind::kind,
+    period::Day,
     record::{Record, Refusal},
     union::UnionNumber,
     value::Value,
@@ -160,24 +161,49 @@ fn invited(conn: &Connection, by: UnionNumber, device: &DeviceId) -> Result<Vec<
 
 /// Writes the revocation, one for each union. From its commit on the device's connections are cut.
 pub fn revoke(ledger: &mut Ledger, plan: &Plan, reason: &str) -> Result<std::result::Result<(), Vec<Refusal>>> {
+    revoke_all(ledger, std::slice::from_ref(plan), reason)
+}
+
+/// Writes the revocations of several devices: all of them or, where one is refused, none.
+pub fn revoke_all(ledger: &mut Ledger, plans: &[Plan], reason: &str) -> Result<std::result::Result<(), Vec<Refusal>>> {
+    let mut records = vec![];
+    for plan in plans {
+        records.extend(revocations(plan, clock::day(ledger.now()), reason)?);
+    }
+    // Asked before the first is written: what a job has written stays, unless the job fails.
+    for record in &records {
+        let refusals = ledger.refusals(record)?;
+        if !refusals.is_empty() {
+            return Ok(Err(refusals));
+        }
+    }
+    for record in &records {
+        if let Outcome::Refused(refusals) = ledger.write_entry(record)? {
+            return Err(StoreError::Refused(format!(
+                "a revocation that seemed to be allowed was refused: {refusals:?}"
+            )));
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn revocations(plan: &Plan, today: Day, reason: &str) -> Result<Vec<Record>> {
     let kind = kind("revocation").ok_or(StoreError::Damaged("the kind of revocations is not declared"))?;
     let line = |(row, size): &(FeedRow, u64)| {
         let size = i64::try_from(*size).unwrap_or(i64::MAX);
         vec![Some(Value::Bytes(row.feed.id.to_vec())), Some(Value::Int(size))]
     };
-    for union in &plan.unions {
+    let revocation = |union: &UnionNumber| {
         let mut record = Record::new(kind);
         record.set("union", Value::Int(i64::from(*union)));
         record.set("device", Value::Bytes(plan.device.to_vec()));
-        record.set("revoked_on", Value::Int(clock::day(ledger.now()).0.into()));
+        record.set("revoked_on", Value::Int(today.0.into()));
         record.set("reason", Value::Text(reason.to_owned()));
         let last: Vec<_> = plan.feeds.iter().filter(|(row, _)| row.feed.union == *union).map(line).collect();
         if !last.is_empty() {
             record.set("last", Value::Lines(last));
         }
-        if let Outcome::Refused(refusals) = ledger.write_entry(&record)? {
-            return Ok(Err(refusals));
-        }
-    }
-    Ok(Ok(()))
+        record
+    };
+    Ok(plan.unions.iter().map(revocation).collect())
 }

@@ -67,15 +67,7 @@ impl Revoke {
             }
         }
         let (written, reason) = (plans.clone(), self.reason);
-        // All or none: in one transaction.
-        let revoked = office.store.write_blocking(move |ledger| {
-            for plan in &written {
-                if let Err(refusals) = revocation::revoke(ledger, plan, &reason)? {
-                    return Ok(Err(refusals));
-                }
-            }
-            Ok(Ok(()))
-        })?;
+        let revoked = office.store.write_blocking(move |ledger| revocation::revoke_all(ledger, &written, &reason))?;
         revoked.map_err(Mistake::Refused)?;
         let cut: u64 = plans.iter().map(Plan::cut).sum();
         let devices: Vec<String> = plans.iter().map(|plan| plan.device.to_string()).collect();

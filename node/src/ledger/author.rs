@@ -58,16 +58,10 @@ impl Ledger {
         if self.revoked()? {
             return Err(StoreError::Revoked);
         }
-        let warnings = match self.check(record)? {
+        let warnings = match self.allowed(record)? {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Outcome::Refused(refusals)),
         };
-        if let (Err(refusal), Some(at)) = (self.may_revoke(self.me.union, record)?, record.kind.field("device"))
-            && let Some(value) = &record.values()[at]
-        {
-            let remedy = Label::new("请由登记该设备的工会注销", "the union that enrolled it revokes it");
-            return Ok(Outcome::Refused(vec![record.kind.fields[at].refuse(value, refusal.detail, remedy)]));
-        }
         let scope = self.scope(record)?;
         let no = self.own_feed(scope)?;
         let id = self.next_id();
@@ -75,6 +69,25 @@ impl Ledger {
         self.append(no, &Operation::new(record.kind.number, id, time, record.encode(), salt))?;
         let alike = self.alike(record, &id)?;
         Ok(Outcome::Written { id, warnings, alike })
+    }
+
+    /// Why an entry would be refused; nothing where it would be written.
+    pub fn refusals(&self, record: &Record) -> Result<Vec<Refusal>> {
+        Ok(self.allowed(record)?.err().unwrap_or_default())
+    }
+
+    fn allowed(&self, record: &Record) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
+        let warnings = match self.check(record)? {
+            Ok(warnings) => warnings,
+            Err(refusals) => return Ok(Err(refusals)),
+        };
+        if let (Err(refusal), Some(at)) = (self.may_revoke(self.me.union, record)?, record.kind.field("device"))
+            && let Some(value) = &record.values()[at]
+        {
+            let remedy = Label::new("请由登记该设备的工会注销", "the union that enrolled it revokes it");
+            return Ok(Err(vec![record.kind.fields[at].refuse(value, refusal.detail, remedy)]));
+        }
+        Ok(Ok(warnings))
     }
 
     /// Creates a document, or changes the fields named; `None` empties a field.
