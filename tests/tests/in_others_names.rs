@@ -86,6 +86,53 @@ fn a_device_of_two_unions_is_revoked_for_both() {
     assert!(matches!(plan(), Err(RevocationError::Already)));
 }
 
+/// A stolen machine and those that came with its tokens: where one revocation is refused, the others were written.
+#[test]
+fn several_devices_are_revoked_together_or_not_at_all() {
+    let chain = Chain::new(96);
+    let keys = [7, 9].map(|n| SigningKey::from_seed(&[n; 32]));
+    writes(&chain.city, attested(&keys[0], county(), false));
+    writes(&chain.city, attested(&keys[1], county(), false));
+    let me = chain.city.machine.union();
+    let plan = |key: &SigningKey| {
+        let digits = key.device().to_string();
+        chain.city.store.read(|conn| Ok(revocation::plan(conn, me, &digits, None))).unwrap().unwrap()
+    };
+    let revoked = || {
+        let store = &chain.city.store;
+        keys.each_ref().map(|key| store.read(|conn| trust::revoked(conn, &key.device(), county())).unwrap())
+    };
+    let plans = keys.each_ref().map(plan);
+    // The second is not one that this city enrolled.
+    let stranger = revocation::Plan { device: DeviceId([3; 32]), ..plans[1].clone() };
+    let wrong = vec![plans[0].clone(), stranger];
+    let store = &chain.city.store;
+    let refused = store.write_blocking(move |ledger| revocation::revoke_all(ledger, &wrong, "被盗")).unwrap();
+    assert!(refused.is_err());
+    assert_eq!(revoked(), [false, false]);
+    store.write_blocking(move |ledger| revocation::revoke_all(ledger, &plans, "被盗")).unwrap().unwrap();
+    assert_eq!(revoked(), [true, true]);
+}
+
+/// A county revokes a machine that writes for it and is a hub of another union: what it signed as that hub stands.
+#[test]
+fn a_revocation_for_one_union_ends_no_voucher_for_another() {
+    let chain = Chain::new(97);
+    let hub = chain.city.device();
+    let city = chain.city.machine.union();
+    let other: UnionNumber = "320000-003".parse().unwrap();
+    writes(&chain.province, attested(&chain.city.machine.me().key, other, false));
+    let mut revocation = revocation(hub);
+    revocation.set("union", Value::Int(i64::from(other)));
+    writes(&chain.province, revocation);
+    chain.settle().unwrap();
+    for place in [&chain.province, &chain.city, &chain.county] {
+        let root = place.machine.me().root;
+        let worth = place.store.read(|conn| trust::vouches(conn, root, &hub, city)).unwrap().0;
+        assert_eq!(worth, trust::Voucher::Hub, "{}", place.machine.name);
+    }
+}
+
 /// A second machine of the county hands on what the first wrote, again and again.
 #[test]
 fn nobody_pays_for_what_others_hand_over_once_more() {

@@ -2,7 +2,7 @@
 
 use huiliu_proto::{
     feed::Feed,
-    id::{DeviceId, FeedId, Hash},
+    id::{DeviceId, FeedId, Hash, RecordId},
     period::Day,
     signed::Receipt,
     union::UnionNumber,
@@ -62,14 +62,17 @@ pub fn vouches(
     if !is_hub(conn, root, device, union)? {
         return Ok((Voucher::Nobody, None));
     }
-    let Some(parent) = union.parent() else { return Ok((Voucher::Hub, None)) };
+    // Nobody enrols the root, nor revokes it.
+    if union == UnionNumber::NATION && root == Some(*device) {
+        return Ok((Voucher::Hub, None));
+    }
+    let by = i64::from(superior(union));
     const FROM: &str = r#"SELECT min(from_on) FROM enrolment
         WHERE device = ?1 AND "union" = ?2 AND owner = ?3 AND hub = 1"#;
-    const UNTIL: &str = "SELECT min(revoked_on) FROM revocation WHERE device = ?1 AND owner = ?2";
-    let from: Option<i32> =
-        conn.prepare_cached(FROM)?.query_row((device.as_bytes(), i64::from(union), i64::from(parent)), |r| r.get(0))?;
-    let until: Option<i32> =
-        conn.prepare_cached(UNTIL)?.query_row((device.as_bytes(), i64::from(parent)), |r| r.get(0))?;
+    const UNTIL: &str = r#"SELECT min(revoked_on) FROM revocation WHERE device = ?1 AND "union" = ?2 AND owner = ?3"#;
+    let row = (device.as_bytes(), i64::from(union), by);
+    let from: Option<i32> = conn.prepare_cached(FROM)?.query_row(row, |r| r.get(0))?;
+    let until: Option<i32> = conn.prepare_cached(UNTIL)?.query_row(row, |r| r.get(0))?;
     let voucher = until.map_or(Voucher::Hub, |until| Voucher::Until(Day(until)));
     Ok((voucher, from.map(Day)))
 }
@@ -234,4 +237,18 @@ pub fn revocations(conn: &Connection, feed: &Feed) -> Result<Vec<Revocation>> {
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What `by` said last to count of a device of `union`: which record, and as of which day.
+pub fn last_vouching(
+    conn: &Connection,
+    by: UnionNumber,
+    union: UnionNumber,
+    device: &DeviceId,
+) -> Result<Option<(RecordId, Day)>> {
+    const SQL: &str = r#"SELECT record, as_of FROM vouching WHERE device = ?1 AND owner = ?2 AND "union" = ?3
+        ORDER BY as_of DESC, record DESC LIMIT 1"#;
+    let row = (device.as_bytes(), i64::from(by), i64::from(union));
+    let found = conn.prepare_cached(SQL)?.query_row(row, |r| Ok((RecordId(r.get(0)?), Day(r.get(1)?))));
+    Ok(found.optional()?)
 }
