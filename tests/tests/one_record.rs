@@ -259,7 +259,7 @@ fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
 }
 
 /// Two unions rate one enterprise and note the same mediator's day there: each figure is its union's own, the sum above
-/// counts the thing once, and no order of arrival changes either.
+/// counts the day once and the enterprise once for each union that rates it, and no order of arrival changes any.
 #[test]
 fn what_two_unions_say_of_one_thing_is_counted_the_same_in_every_order() {
     let dir = tempfile::tempdir().unwrap();
@@ -293,8 +293,8 @@ fn what_two_unions_say_of_one_thing_is_counted_the_same_in_every_order() {
         assert_eq!(total(store, "320923", rollup::ENTERPRISE_DAYS), (1, 1));
         assert_eq!(total(store, "320900", rollup::ENTERPRISE_DAYS), (0, 1), "one day, seen twice");
         assert_eq!(total(store, "320000", rollup::ENTERPRISE_DAYS), (0, 1));
-        // The rating of May holds, and it is the first county's.
-        for (union, expected) in [("320922", [0, 1, 0]), ("320923", [0, 0, 0]), ("320900", [0, 1, 0])] {
+        // Of each county its last rating holds, whatever the other says and when.
+        for (union, expected) in [("320922", [0, 1, 0]), ("320923", [1, 0, 0]), ("320900", [1, 1, 0])] {
             let grades = [rollup::GRADE_A, rollup::GRADE_B, rollup::GRADE_C].map(|m| total(store, union, m).1);
             assert_eq!(grades, expected, "{union}");
         }

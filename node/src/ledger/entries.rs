@@ -123,7 +123,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// A rating holds until the next one of the enterprise, whatever order they came in. Only its neighbours move.
+    /// A union's rating holds until its next one of the enterprise, whatever order they came in. Only its neighbours move.
+    /// What another union says of the enterprise, and when, changes nothing in this one's figures.
     fn regrade(&mut self, id: &RecordId, owner: UnionNumber, record: &Record, turn: Turn) -> Result<()> {
         let (Some(enterprise), Some(on), Some(grade)) =
             (record.bytes("enterprise"), record.int("rated_on"), record.int("grade"))
@@ -135,8 +136,8 @@ impl Ledger {
         let next = after.map(|after| after.on);
         self.count(owner, rollup::held(this.grade, this.on, next), turn.sign());
         if let Some(before) = before {
-            self.count(before.owner, rollup::held(before.grade, before.on, Some(this.on)), turn.sign());
-            self.count(before.owner, rollup::held(before.grade, before.on, next), -turn.sign());
+            self.count(owner, rollup::held(before.grade, before.on, Some(this.on)), turn.sign());
+            self.count(owner, rollup::held(before.grade, before.on, next), -turn.sign());
         }
         Ok(())
     }

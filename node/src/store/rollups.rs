@@ -137,12 +137,12 @@ pub struct Rated {
     pub grade: i64,
 }
 
-/// The ratings of an enterprise right before and right after one, in the order in which they hold.
+/// The ratings that the same union gave an enterprise right before and right after one, in the order in which they hold.
 pub fn neighbours(conn: &Connection, enterprise: &[u8], of: &Rated) -> Result<(Option<Rated>, Option<Rated>)> {
     const BEFORE: &str = "SELECT rated_on, record, owner, grade FROM rating WHERE enterprise = ?1
-        AND (rated_on, record, owner) < (?2, ?3, ?4) ORDER BY rated_on DESC, record DESC, owner DESC LIMIT 1";
+        AND owner = ?4 AND (rated_on, record) < (?2, ?3) ORDER BY rated_on DESC, record DESC LIMIT 1";
     const AFTER: &str = "SELECT rated_on, record, owner, grade FROM rating WHERE enterprise = ?1
-        AND (rated_on, record, owner) > (?2, ?3, ?4) ORDER BY rated_on, record, owner LIMIT 1";
+        AND owner = ?4 AND (rated_on, record) > (?2, ?3) ORDER BY rated_on, record LIMIT 1";
     let one = |sql| -> Result<Option<Rated>> {
         let row = (enterprise, of.on, of.record.as_bytes(), i64::from(of.owner));
         let read = |r: &Row<'_>| {
