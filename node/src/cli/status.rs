@@ -185,6 +185,13 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
                 lang::count(standing.unknown.len() as u64, "feed", "feeds")
             ),
         ),
+        Need::Upgrade => (
+            format!("{}个日志由较新版本的程序开立，内容暂不计入；请升级本机程序", standing.newer),
+            format!(
+                "{} that a newer version began; what is in it counts once this program is upgraded",
+                lang::count(standing.newer, "feed", "feeds")
+            ),
+        ),
         Need::Evidence => (
             format!(
                 "有{}件异常情况待核实（旧备份恢复、硬盘复制、疑似篡改等）；用 evidence list 查看",
@@ -245,7 +252,7 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
         "waiting": standing.waiting(), "oldest_waiting": standing.oldest(),
         "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),
         "keys": standing.kept.word(), "conflicts": standing.conflicts, "quarantine": standing.quarantine,
-        "not_enrolled": unknown.collect::<Vec<_>>(), "evidence": evidence.collect::<Vec<_>>(),
+        "not_enrolled": unknown.collect::<Vec<_>>(), "newer": standing.newer, "evidence": evidence.collect::<Vec<_>>(),
         "unread_numbers": standing.unread_numbers,
         "certificates": expiry.map(Expiry::json),
         "attention": attention.collect::<Vec<_>>(),

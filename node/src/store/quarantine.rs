@@ -190,7 +190,8 @@ pub fn open(conn: &Connection) -> Result<Vec<Held>> {
     Ok(open)
 }
 
-/// Feeds of devices that are not enrolled for the feed's union: they are stored and relayed, and wait whole.
+/// Feeds that are stored and relayed, and wait whole: of devices that are not enrolled for the feed's union, of a newer
+/// version, or not as they were signed.
 pub fn strangers(conn: &Connection) -> Result<Vec<FeedRow>> {
     Ok(feeds::all(conn)?.into_iter().filter(|f| !f.own && f.applied < f.size()).collect())
 }

@@ -11,24 +11,36 @@ use crate::{
         error::Exit,
         table::{Cell, Table, brief},
     },
-    store::{feeds, feeds::FeedRow, quarantine, quarantine::Held, trust},
+    store::{
+        evidence::{self, What},
+        feeds,
+        feeds::FeedRow,
+        quarantine,
+        quarantine::Held,
+        trust,
+    },
 };
+
+use super::which;
 
 #[derive(Debug, clap::Args)]
 pub struct List {
     /// Also what was rejected
     #[arg(long)]
     all: bool,
+    /// Go on after this line
+    #[arg(long, value_name = "WHICH")]
+    after: Option<String>,
     /// So many lines at most
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
-    most: usize,
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
 }
 
 /// Lines that are read at a time.
 const PAGE: usize = 500;
 
-/// The word for feeds that wait whole.
-pub const NOT_ENROLLED: &str = "not-enrolled";
+/// The word for feeds whose device is not enrolled.
+const NOT_ENROLLED: &str = "not-enrolled";
 
 impl List {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
@@ -40,16 +52,28 @@ impl List {
             .column("record", desk.pick("编号", "id"))
             .column("reason", desk.pick("原因", "reason"))
             .column("detail", desk.pick("说明", "what it means"));
-        let (mut open, mut lines, mut total) = (false, 0, 0);
+        let (mut open, mut lines, mut last, mut more) = (false, 0, None, false);
         office.look(|conn| {
-            for row in quarantine::strangers(conn)? {
+            let after = self.after.as_deref().map(|typed| which::find(conn, typed)).transpose()?;
+            // Feeds that wait whole stand first, then operations.
+            let (feed, mut after) = match after {
+                Some((row, Some((first, count)))) => (i64::MAX, Some((row.no, first + count - 1))),
+                Some((row, None)) => (row.no, None),
+                None => (-1, None),
+            };
+            for row in quarantine::strangers(conn)?.iter().filter(|row| row.no > feed) {
                 let rejected = trust::ruling(conn, &row.feed, row.size() - 1)? == Some(Ruling::Rejected);
                 open |= !rejected;
-                if self.all || !rejected {
-                    table.row(stranger(desk, conn, &row, rejected)?);
+                if !self.all && rejected {
+                    continue;
                 }
+                if lines == self.most {
+                    more = true;
+                    return Ok(());
+                }
+                table.row(stranger(desk, conn, row, rejected)?);
+                (lines, last) = (lines + 1, Some(row.feed.id.to_string()));
             }
-            let mut after = None;
             loop {
                 let page = quarantine::page(conn, after, PAGE)?;
                 for held in &page {
@@ -59,29 +83,23 @@ impl List {
                     if !self.all && rejected {
                         continue;
                     }
-                    if lines < self.most {
-                        table.row(operation(desk, &row, held, &quarantine::explain(conn, held)?, rejected));
+                    if lines == self.most {
+                        more = true;
+                        return Ok(());
                     }
-                    lines += 1;
+                    table.row(operation(desk, &row, held, &quarantine::explain(conn, held)?, rejected));
+                    (lines, last) = (lines + 1, Some(format!("{}#{}", row.feed.id, held.seq)));
                 }
                 after = page.last().map(|held| (held.feed, held.seq));
-                // How many more there are is counted, not read.
-                if page.len() < PAGE || lines >= self.most {
-                    break;
+                if page.len() < PAGE {
+                    return Ok(());
                 }
             }
-            total = quarantine::count(conn)?;
-            Ok(())
         })?;
         let nothing = desk.pick("待核区没有待处理的内容", "nothing is in quarantine");
         desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
-        if lines >= self.most && total as usize > self.most && !desk.json {
-            desk.note(&match desk.lang {
-                huiliu_proto::lang::Lang::Zh => format!("待核区共{total}条，只列出{}条；用 --most 可多列", self.most),
-                huiliu_proto::lang::Lang::En => {
-                    format!("{total} operations are held, and {} are listed; `--most` lists more", self.most)
-                }
-            });
+        if let Some(last) = last.filter(|_| more && !desk.json) {
+            desk.note(&format!("{}--after {last}", desk.pick("还有更多，接着看：", "there is more: ")));
         }
         if open && !desk.json {
             desk.note(desk.pick(
@@ -112,7 +130,7 @@ fn operation(desk: &Desk, row: &FeedRow, held: &Held, why: &Label, rejected: boo
 
 fn stranger(desk: &Desk, conn: &Connection, row: &FeedRow, rejected: bool) -> Result<Vec<Cell>> {
     let feed = row.feed.id.to_string();
-    let detail = not_enrolled(conn, row)?;
+    let (reason, detail) = waits_whole(conn, row)?;
     let detail = desk.label(&detail);
     let count = row.size() - row.applied;
     let count = match desk.lang {
@@ -124,17 +142,34 @@ fn stranger(desk: &Desk, conn: &Connection, row: &FeedRow, rejected: bool) -> Re
         Cell::new(row.feed.union.name(), u64::from(row.feed.union)),
         Cell::new(count, row.size() - row.applied),
         Cell::none(),
-        Cell::new(desk.label(&reason_label(NOT_ENROLLED, rejected)), NOT_ENROLLED),
+        Cell::new(desk.label(&reason_label(reason, rejected)), reason),
         Cell::new(brief(detail, 80), detail),
     ])
 }
 
-/// Why a feed waits whole: its device is nobody's, or another union's.
-pub fn not_enrolled(conn: &Connection, row: &FeedRow) -> Result<Label> {
+/// Why a feed waits whole, in a word and in a sentence.
+pub fn waits_whole(conn: &Connection, row: &FeedRow) -> Result<(&'static str, Label)> {
+    if row.feed.newer.is_some() {
+        let why = Label::new(
+            "该日志由较新版本的程序开立，本机程序读不懂；已留存并转报，升级本机程序后自动处理",
+            "a newer version of the program began this feed, and this one cannot read it; it is kept and relayed, and judged \
+             by itself once this program is upgraded",
+        );
+        return Ok((Reason::Newer.word(), why));
+    }
+    let altered = evidence::list(conn, false)?.into_iter().map(|kept| kept.evidence);
+    if let Some(found) = altered.filter(|e| e.what == What::Altered).find(|e| e.feed == row.feed.id) {
+        return Ok((What::Altered.word(), found.detail));
+    }
+    Ok((NOT_ENROLLED, not_enrolled(conn, row)?))
+}
+
+/// The device is nobody's, or another union's.
+fn not_enrolled(conn: &Connection, row: &FeedRow) -> Result<Label> {
     let feed = &row.feed;
     let device = &feed.device.to_string()[..16];
     let others = trust::enrolments(conn, Some(&feed.device))?;
-    let above = feed.union.parent().map_or_else(String::new, |p| p.union_name());
+    let above = feed.union.enroller().union_name();
     Ok(match others.iter().find(|e| e.union != feed.union) {
         Some(other) => Label::new(
             format!(
@@ -161,6 +196,7 @@ pub fn not_enrolled(conn: &Connection, row: &FeedRow) -> Result<Label> {
 pub fn reason_label(word: &str, rejected: bool) -> Label {
     let label = match Reason::ALL.into_iter().find(|r| r.word() == word) {
         Some(reason) => reason.label(),
+        None if word == What::Altered.word() => What::Altered.label(),
         None => Label::new("设备未登记", "not enrolled"),
     };
     match rejected {

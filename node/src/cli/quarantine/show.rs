@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::{
-    list::{NOT_ENROLLED, not_enrolled, reason_label},
+    list::{reason_label, waits_whole},
     which,
 };
 use crate::{
@@ -51,7 +51,10 @@ impl Show {
             let stranger = !row.own && seq >= row.applied && seq < row.size();
             let (reason, detail) = match &held {
                 Some(held) => (held.reason.clone(), quarantine::explain(conn, held)?),
-                None if stranger => (NOT_ENROLLED.to_owned(), not_enrolled(conn, &row)?),
+                None if stranger => {
+                    let (word, detail) = waits_whole(conn, &row)?;
+                    (word.to_owned(), detail)
+                }
                 None => return Err(not_held(&self.which)),
             };
             let operation = feeds::operation(conn, row.no, seq)?;

@@ -17,7 +17,7 @@ use crate::{
     identity::keys::{Kept as KeysKept, Keys},
     store::{
         documents,
-        evidence::{self, Kept},
+        evidence::{self, Kept, What},
         feeds,
         feeds::FeedRow,
         quarantine,
@@ -53,6 +53,8 @@ pub struct Standing {
     /// By reason.
     pub quarantine: BTreeMap<String, u64>,
     pub unknown: Vec<Unknown>,
+    /// Feeds that a newer version began.
+    pub newer: u64,
     /// Evidence that no person has settled.
     pub evidence: Vec<Kept>,
     /// At a province: people whose identity number it cannot compare, because it cannot be opened or is none.
@@ -69,6 +71,8 @@ pub enum Need {
     Conflicts,
     Quarantine,
     Enrolment,
+    /// A newer version wrote what this one cannot read.
+    Upgrade,
     Evidence,
     /// Others may read key files.
     Exposed,
@@ -83,6 +87,7 @@ impl Need {
             Need::Conflicts => "conflicts",
             Need::Quarantine => "quarantine",
             Need::Enrolment => "enrolment",
+            Need::Upgrade => "upgrade",
             Need::Evidence => "evidence",
             Need::Exposed => "exposed_keys",
             Need::HalfSealed => "half_sealed_keys",
@@ -101,7 +106,12 @@ impl Standing {
         let own = own.map(|row| read_own(conn, above, row, &receipts)).collect::<Result<_>>()?;
         let conflicts = documents::conflicts(conn, None)?.iter().filter(|c| c.owner == union).count() as u64;
         let held = quarantine::open_by_reason(conn)?;
-        let unknown = quarantine::open_strangers(conn)?.into_iter().map(|f| Unknown {
+        let evidence = evidence::list(conn, false)?;
+        // What is not as it was signed is told with the evidence.
+        let altered = |id: FeedId| evidence.iter().any(|k| k.evidence.what == What::Altered && k.evidence.feed == id);
+        let whole = quarantine::open_strangers(conn)?.into_iter().filter(|f| !altered(f.feed.id));
+        let (newer, unknown): (Vec<FeedRow>, Vec<FeedRow>) = whole.partition(|f| f.feed.newer.is_some());
+        let unknown = unknown.into_iter().map(|f| Unknown {
             feed: f.feed.id,
             union: f.feed.union,
             operations: f.size() - f.applied,
@@ -112,7 +122,8 @@ impl Standing {
             conflicts,
             quarantine: held,
             unknown: unknown.collect(),
-            evidence: evidence::list(conn, false)?,
+            newer: newer.len() as u64,
+            evidence,
             unread_numbers: match union.level() {
                 Level::Province => receivers::unread_numbers(conn, union)?,
                 _ => 0,
@@ -139,6 +150,7 @@ impl Standing {
             (self.conflicts > 0, Need::Conflicts),
             (held, Need::Quarantine),
             (!self.unknown.is_empty(), Need::Enrolment),
+            (self.newer > 0, Need::Upgrade),
             (open, Need::Evidence),
             (!self.exposed.is_empty(), Need::Exposed),
             (self.kept == KeysKept::Partly, Need::HalfSealed),

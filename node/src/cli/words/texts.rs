@@ -97,6 +97,7 @@ pub const TEXTS: Texts = &[
     ("quarantine", "已存储但不计入的内容：查看和裁定"),
     ("quarantine list", "列出待核内容及原因"),
     ("quarantine list.all", "也列出已裁定不计入的"),
+    ("quarantine list.after", "接着这一行往下列"),
     ("quarantine list.most", "最多列出多少行"),
     ("quarantine show", "查看一条待核内容：写了什么、谁签的名、怎样解除"),
     ("quarantine show.which", "列表中的位置（99ef0179#7）、整条数据流水，或记录编号"),
