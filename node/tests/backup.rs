@@ -212,3 +212,39 @@ fn nothing_is_put_in_the_place_of_a_database_that_is_open() {
     drop(conn);
     assert_eq!(union.run(&["restore", text(&file), "--yes"]).code, 0);
 }
+
+/// Evidence and notes are this machine's word alone: whoever held the file could change them unseen.
+#[test]
+fn a_backup_that_was_altered_is_refused_and_one_that_nobody_signed_is_told_of() {
+    const EVIDENCE: &str = "INSERT INTO evidence (what, feed, seen_at, detail_zh, detail_en)
+        VALUES ('fork', zeroblob(16), 1, '甲', 'a')";
+    let union = Union::new();
+    union.add(&MEDIATOR);
+    alter(&union.home().join("huiliu.db"), EVIDENCE);
+    let file = union.path("backup.db");
+    for altered in [
+        "DELETE FROM evidence",
+        "UPDATE evidence SET settled_at = 7, note = '无事'",
+        "INSERT INTO evidence (what, feed, seen_at, detail_zh, detail_en) VALUES ('fork', zeroblob(16), 2, '乙', 'b')",
+        "UPDATE meta SET value = value + 1 WHERE key = 'backup_at'",
+        "UPDATE meta SET value = 'feed segment tail' WHERE key = 'backup_tables'",
+        "UPDATE meta SET value = zeroblob(64) WHERE key = 'backup_signature'",
+        "UPDATE meta SET value = x'00' WHERE key = 'backup_signature'",
+    ] {
+        assert_eq!(union.run(&["backup", text(&file), "--force"]).code, 0);
+        alter(&file, altered);
+        let refused = union.run(&["restore", text(&file), "--yes"]);
+        assert_eq!(refused.code, 1, "{altered}: {}", refused.out);
+        assert!(refused.err.contains("被改动过"), "{altered}: {}", refused.err);
+    }
+    // As a version of before made it.
+    assert_eq!(union.run(&["backup", text(&file), "--force"]).code, 0);
+    assert_eq!(union.json(&["restore", text(&file), "--yes"])["signed"], true);
+    alter(&file, "DELETE FROM meta WHERE key IN ('backup_signature', 'backup_tables')");
+    let told = union.run(&["restore", text(&file), "--yes"]);
+    assert!(told.code == 0 && told.err.contains("没有本机的备份签名"), "{}", told.err);
+    // A database that was put back is no backup, and its own backups are signed anew.
+    assert_eq!(union.run(&["backup", text(&file), "--force"]).code, 0);
+    let restored = union.run(&["restore", text(&file), "--yes"]);
+    assert!(restored.code == 0 && !restored.err.contains("没有本机的备份签名"), "{}", restored.err);
+}

@@ -16,6 +16,7 @@ use crate::{
 
 const HEAD: &[u8] = b"huiliu/tree-head/1";
 const RECEIPT: &[u8] = b"huiliu/receipt/1";
+const BACKUP: &[u8] = b"huiliu/backup/1";
 const MAX_MESSAGE: usize = 512;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +50,11 @@ impl SigningKey {
         DeviceId(self.0.verifying_key().to_bytes())
     }
 
+    /// Signs for a backup of this device's own database; it travels nowhere.
+    pub fn sign_backup(&self, digest: &Hash) -> [u8; 64] {
+        self.sign_bytes(BACKUP, digest.as_bytes())
+    }
+
     pub(crate) fn sign(&self, domain: &[u8], message: Vec<u8>) -> v1::Signed {
         let signature = self.0.sign(&[domain, &message].concat());
         v1::Signed { message: message.into(), signature: signature.to_bytes().to_vec().into() }
@@ -57,6 +63,11 @@ impl SigningKey {
     pub(crate) fn sign_bytes(&self, domain: &[u8], message: &[u8]) -> [u8; 64] {
         self.0.sign(&[domain, message].concat()).to_bytes()
     }
+}
+
+/// Whether a device signed for a backup.
+pub fn verify_backup(digest: &Hash, signature: &[u8], device: &DeviceId) -> bool {
+    verify_bytes(BACKUP, digest.as_bytes(), signature, device).is_ok()
 }
 
 pub(crate) fn verify(domain: &[u8], signed: &v1::Signed, device: &DeviceId, most: usize) -> Result<(), SignatureError> {

@@ -39,7 +39,7 @@ impl Backup {
         let partial = partial(&self.file);
         let removed = Copy::new(&partial);
         let bar = desk.bar(desk.pick("复制", "copying"), None);
-        let contents = office.store.back_up(&partial, (desk.clock)())?;
+        let contents = office.store.back_up(&partial, &office.me.key, (desk.clock)())?;
         bar.finish_and_clear();
         let (_, problems) = prove(desk, &office.home, &office.me, &partial)?;
         if !problems.is_empty() {

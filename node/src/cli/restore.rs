@@ -19,7 +19,7 @@ use crate::{
     clock, ledger,
     store::{
         self, StoreError,
-        backup::{Contents, OwnFeed, Place, contents, open_copy},
+        backup::{Contents, Origin, OwnFeed, Place, contents, open_backup},
         salvage::inspect,
     },
 };
@@ -52,15 +52,24 @@ impl Restore {
         let file = home.dir.join("restore.tmp");
         let removed = Copy::new(&file);
         bring(&self.file, &file)?;
-        let conn = open_copy(&file).and_then(|conn| inspect(&conn).map(|()| conn));
-        let conn = conn.map_err(|error| named(error, &self.file))?;
+        let opened = open_backup(&file, &me.device()).and_then(|opened| inspect(&opened.0).map(|()| opened));
+        let (conn, origin) = opened.map_err(|error| named(error, &self.file))?;
         let backup = contents(&conn, me.union, &me.device())?;
         prove(desk, &conn, &backup)?;
+        if origin == Origin::Altered {
+            return Err(altered().into());
+        }
         let here = place.contents(me.union, &me.device())?;
         let changes = changes(here.as_ref(), &backup);
         let lost: u64 = changes.iter().map(|change| change.lost).sum();
         if !desk.json {
             desk.print(&preview(desk, here.is_some(), &backup, &changes))?;
+            if origin == Origin::Unsigned {
+                desk.note(desk.pick(
+                    "请注意：该文件没有本机的备份签名（旧版本所作，或直接复制的数据库），其中的证据和备注是否被改动过无法核验；填报内容各有签名，已核验。",
+                    "note: this device has not signed the file (a version of before made it, or it is a database that was copied by hand), so nobody can tell whether evidence and notes in it were altered; records are signed themselves, and were checked.",
+                ));
+            }
         }
         let question = desk.pick("用备份替换现有数据库？", "Replace the database here with the backup?");
         if !self.yes && !desk.confirm(question)? {
@@ -75,7 +84,7 @@ impl Restore {
         drop((removed, removed_fresh, place));
         let shown = kept.as_ref().map(|path| path.display().to_string());
         desk.answer(
-            || json_of(&backup, &changes, lost, revoked, shown.as_deref()),
+            || json_of(&backup, &changes, (lost, revoked), shown.as_deref(), origin),
             || {
                 let done = desk.pick("已恢复", "restored");
                 match &shown {
@@ -152,6 +161,16 @@ fn prove(desk: &Desk, conn: &Connection, backup: &Contents) -> Result<()> {
     Err(Mistake::failed(what, both("请换一份备份", "take another backup")).into())
 }
 
+fn altered() -> Mistake {
+    let what = both(
+        "备份自作成之后被改动过（与本机的备份签名不符），未改动现有数据库",
+        "the backup was altered since this device made it (its signature does not fit); nothing was changed",
+    );
+    let hint =
+        both("请换一份备份，并查明谁动过这份文件", "take another backup, and find out who had this file in hands");
+    Mistake::failed(what, hint)
+}
+
 fn changes<'a>(here: Option<&'a Contents>, backup: &'a Contents) -> Vec<Change<'a>> {
     let size = |contents: Option<&Contents>, feed: &OwnFeed| {
         contents.and_then(|c| c.own.iter().find(|own| own.feed == feed.feed)).map_or(0, |own| own.size)
@@ -200,13 +219,19 @@ fn preview(desk: &Desk, readable: bool, backup: &Contents, changes: &[Change<'_>
     lines.join("\n")
 }
 
-fn json_of(backup: &Contents, changes: &[Change<'_>], lost: u64, revoked: usize, kept: Option<&str>) -> Json {
+fn json_of(
+    backup: &Contents,
+    changes: &[Change<'_>],
+    (lost, revoked): (u64, usize),
+    kept: Option<&str>,
+    origin: Origin,
+) -> Json {
     let feeds = changes.iter().map(|change| {
         json!({ "feed": change.feed.feed.to_string(), "there": change.there, "here": change.here, "lost": change.lost })
     });
     json!({
         "taken_at": backup.taken_at, "operations": backup.operations, "feeds": feeds.collect::<Vec<_>>(),
-        "lost": lost, "revoked": revoked, "kept": kept,
+        "lost": lost, "revoked": revoked, "kept": kept, "signed": origin == Origin::Signed,
     })
 }
 

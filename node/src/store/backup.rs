@@ -3,6 +3,8 @@
 //! Whoever has a store open holds its lock file together with others; putting a file in its place takes that lock
 //! alone. A program that is not ours is seen by SQLite itself: its own lock is asked for too.
 
+mod signature;
+
 use std::{
     fs::{self, File, TryLockError},
     io,
@@ -12,10 +14,12 @@ use std::{
 use huiliu_proto::{
     feed::Scope,
     id::{DeviceId, FeedId, Hash},
+    signed::SigningKey,
     union::UnionNumber,
 };
 use rusqlite::{Connection, OpenFlags};
 
+pub use self::signature::Origin;
 use super::{
     Result, Store, StoreError, disk, feeds, meta,
     migrations::{self, recognise},
@@ -116,10 +120,11 @@ impl Contents {
 
 impl Store {
     /// Copies the whole file, as one consistent state, while others go on working. The copy is one file, whole and on
-    /// the disk when this returns; it remembers when it was made.
-    pub fn back_up(&self, to: &Path, now: i64) -> Result<Contents> {
+    /// the disk when this returns; it remembers when it was made, and is signed.
+    pub fn back_up(&self, to: &Path, key: &SigningKey, now: i64) -> Result<Contents> {
         let conn = self.copy_to(to)?;
         set_meta(&conn, TAKEN_AT, now)?;
+        signature::sign(&conn, key)?;
         fold(&conn)?;
         let contents = Contents::read(&conn)?;
         conn.close().map_err(|(_, error)| error)?;
@@ -146,14 +151,25 @@ pub fn examine(path: &Path, union: UnionNumber, device: &DeviceId) -> Result<Con
 
 /// Opens a copy that nobody else has, and brings it to this version: the file may be of an older one.
 pub fn open_copy(path: &Path) -> Result<Connection> {
-    let open = || -> Result<Connection> {
+    open_found(path, |_| Ok(())).map(|(conn, ())| conn)
+}
+
+/// The same of a backup, and what it shows about who made it.
+pub fn open_backup(path: &Path, device: &DeviceId) -> Result<(Connection, Origin)> {
+    open_found(path, |conn| signature::origin(conn, device))
+}
+
+/// `look` sees the file as it was found.
+fn open_found<T>(path: &Path, look: impl FnOnce(&Connection) -> Result<T>) -> Result<(Connection, T)> {
+    let open = || -> Result<(Connection, T)> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
         recognise(&conn, path)?;
         settle(&conn)?;
         fold(&conn)?;
+        let seen = look(&conn)?;
         migrations::migrate(&conn, path)?;
-        Ok(conn)
+        Ok((conn, seen))
     };
     open().map_err(|error| disk::judge(error, path))
 }

@@ -23,6 +23,13 @@ fn kept() -> Vec<&'static str> {
     names.filter(|name| !JUDGED.contains(name)).collect()
 }
 
+/// All tables of which something is taken over, as it stands or after it was judged; of `meta` only when the file was copied.
+pub(super) fn taken() -> Vec<&'static str> {
+    let mut taken = kept();
+    taken.push("receipt");
+    taken
+}
+
 /// Refuses a file in which something stands that Huiliu does not make: a trigger would run when the file is written to, a
 /// view may pose as a table. Of caches there may be others than this version's.
 pub fn inspect(conn: &Connection) -> Result<()> {
