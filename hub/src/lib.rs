@@ -8,3 +8,4 @@ pub mod gate;
 pub mod limits;
 pub mod purge;
 pub mod revocation;
+pub mod vouching;

@@ -19,7 +19,7 @@ use crate::{
     store::{
         Result, StoreError,
         feeds::{self, FeedRow},
-        quarantine, trust,
+        projection, quarantine, trust,
     },
 };
 
@@ -57,35 +57,70 @@ impl Ledger {
                 "only a hub says what counts of the unions below",
             ));
         }
-        let today = clock::day(self.now());
-        let enrolled: BTreeSet<(UnionNumber, DeviceId)> = trust::enrolments(self.conn(), None)?
-            .into_iter()
-            .filter(|e| e.by == me && trust::superior(e.union) == me)
-            .filter(|e| only.is_none_or(|only| only == e.union))
-            .map(|e| (e.union, e.device))
-            .collect();
         let mut all = vec![];
-        for (union, device) in enrolled {
-            let counted = counted(self.conn(), union, &device)?;
-            if counted.is_empty() {
-                continue;
+        for (union, device) in enrolled(self.conn(), me, &self.me().device())? {
+            if only.is_none_or(|only| only == union) {
+                all.extend(self.vouch_for(union, &device)?);
             }
-            let record = record(self.conn(), union, &device, today, &counted)?;
-            let refused = match self.write_entry(&record)? {
-                ledger::Outcome::Refused(refusals) => Some(refusals),
-                _ => None,
-            };
-            all.push(Vouched {
-                union,
-                device,
-                feeds: counted.len(),
-                operations: counted.iter().map(|c| c.size).sum(),
-                held: counted.iter().flat_map(|c| &c.held).map(|(_, count)| count).sum(),
-                refused,
-            });
         }
         Ok(all)
     }
+
+    /// The same of one device; nothing is said where nothing of it counts.
+    pub fn vouch_for(&mut self, union: UnionNumber, device: &DeviceId) -> Result<Option<Vouched>> {
+        let counted = counted(self.conn(), union, device)?;
+        if counted.is_empty() {
+            return Ok(None);
+        }
+        let record = record(self.conn(), union, device, clock::day(self.now()), &counted)?;
+        let refused = match self.write_entry(&record)? {
+            ledger::Outcome::Refused(refusals) => Some(refusals),
+            _ => None,
+        };
+        Ok(Some(Vouched {
+            union,
+            device: *device,
+            feeds: counted.len(),
+            operations: counted.iter().map(|c| c.size).sum(),
+            held: counted.iter().flat_map(|c| &c.held).map(|(_, count)| count).sum(),
+            refused,
+        }))
+    }
+}
+
+/// Devices that `me` enrolled for unions directly below; but `own`, because nobody vouches for itself: what the root wrote
+/// counts anyhow.
+fn enrolled(conn: &Connection, me: UnionNumber, own: &DeviceId) -> Result<BTreeSet<(UnionNumber, DeviceId)>> {
+    let all = trust::enrolments(conn, None)?.into_iter();
+    let ours = all.filter(|e| e.by == me && trust::superior(e.union) == me && e.device != *own);
+    Ok(ours.map(|e| (e.union, e.device)).collect())
+}
+
+/// Of which devices something else counts than was said last, on a day before today.
+pub fn due(conn: &Connection, me: UnionNumber, own: &DeviceId, today: Day) -> Result<Vec<(UnionNumber, DeviceId)>> {
+    let mut due = vec![];
+    for (union, device) in enrolled(conn, me, own)? {
+        let last = trust::last_vouching(conn, me, union, &device)?;
+        if last.is_some_and(|(_, as_of)| as_of >= today) {
+            continue;
+        }
+        let counted = counted(conn, union, &device)?;
+        if counted.is_empty() {
+            continue;
+        }
+        let said = match (last, kind("vouching")) {
+            (Some((id, as_of)), Some(kind)) => projection::get_of(conn, kind, me, &id)?.map(|shown| (shown, as_of)),
+            _ => None,
+        };
+        let same = match said {
+            Some((shown, as_of)) => record(conn, union, &device, as_of, &counted)? == shown.record,
+            None => false,
+        };
+        if !same {
+            due.push((union, device));
+        }
+    }
+    Ok(due)
 }
 
 /// What counts here of a device's feeds for a union, the largest first where there are too many.

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use huiliu_hub::revocation;
+use huiliu_hub::{revocation, vouching};
 use huiliu_node::{
     clock,
     identity::Role,
@@ -170,4 +170,42 @@ fn what_was_written_in_july_after_a_revocation_in_january_never_counts() {
         assert!(matches!(made.1, Err(ProvingError::NoStanding { .. })), "{at}: {:?}", made.1);
         assert_eq!(made.2.unwrap().proven.counts(), None, "{at}: written, and not shown to count");
     }
+}
+
+/// Every hub says so by itself: at most once a day of each device, and only where something else counts than before.
+#[test]
+fn hubs_say_by_themselves_what_counts() {
+    let place = place();
+    place.carry(false);
+    let county = place.store("node-320922-0");
+    let mediator = county.write_blocking(|l| people::mediator(l, 1)).unwrap();
+    let entry = county.write_blocking(move |l| people::work_entry(l, mediator, 1)).unwrap();
+    place.carry(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    // A look at each hub, from the city upwards.
+    let looks = |day: i64| -> Vec<usize> {
+        place.day(day);
+        let look = |hub: &&str| {
+            let (machine, store) = (place.world.machine(hub), place.store(hub));
+            let now = START + day * DAY;
+            let said = runtime.block_on(vouching::vouch(&store, machine.union(), machine.me().device(), now)).unwrap();
+            place.carry(false);
+            said
+        };
+        HUBS.iter().rev().map(look).collect()
+    };
+    assert_eq!(looks(100), [1, 1, 1]);
+    let day = place.day(100);
+    let counts = place.prove("node-320922-0", entry, day).unwrap().proven.counts().unwrap();
+    assert!(counts.shown && counts.as_of == Some(day), "{counts:?}");
+    // Once a day, whatever comes; and nothing where nothing came.
+    county.write_blocking(move |l| people::work_entry(l, mediator, 2)).unwrap();
+    place.carry(false);
+    assert_eq!(looks(100), [0, 0, 0]);
+    assert_eq!(looks(101), [1, 1, 1]);
+    assert_eq!((looks(102), looks(150)), (vec![0; 3], vec![0; 3]));
+    let (later, day) = (place.day(150), clock::day(START + 101 * DAY));
+    let counts = place.prove("hub-320000", entry, day).unwrap().proven.counts().unwrap();
+    assert_eq!(counts.as_of, Some(day));
+    assert!(matches!(place.prove("hub-320000", entry, later), Err(ProvingError::NoStanding { .. })));
 }

@@ -10,7 +10,7 @@ use huiliu_node::{
 };
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::downlink;
+use crate::{downlink, vouching};
 
 pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
     let mut office = desk.open_with(Threads::Own)?;
@@ -53,6 +53,9 @@ pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
         });
         let store = office.store.clone();
         let hearing = tokio::spawn(async move { store.hear_others().await });
+        let (store, clock) = (office.store.clone(), desk.clock.clone());
+        let (union, device) = (office.me.union, office.me.device());
+        let vouching = tokio::spawn(async move { vouching::stay(&store, union, device, &clock).await });
         let served = tokio::select! {
             biased;
             // A hub that can write nothing is of no use to anybody, and is not to look as if it were.
@@ -61,6 +64,7 @@ pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
         };
         interrupt.abort();
         hearing.abort();
+        vouching.abort();
         if let Some(calling) = calling {
             if served.is_err() {
                 calling.abort();
