@@ -94,9 +94,10 @@ pub fn stamp(conn: &Connection) -> Result<Option<Vec<u8>>> {
     meta(conn, STAMP)
 }
 
-/// Whether `Ledger::settled_with` has anything to look at, for `me` and at this time.
-pub fn watchful(conn: &Connection, me: UnionNumber, peer: UnionNumber, now: i64) -> Result<bool> {
-    let above = Some(peer) == me.parent();
+/// Whether `Ledger::settled_with` has anything to look at, for `me` and at this time. `calls`: this end opened the line.
+pub fn watchful(conn: &Connection, me: UnionNumber, calls: bool, peer: UnionNumber, now: i64) -> Result<bool> {
+    // The nation's further machines call its root.
+    let above = Some(peer) == me.parent() || (calls && peer == me);
     Ok(witness::anything(conn)? || (above && (confirmation::anything(conn, me, now)? || again::anything(conn)?)))
 }
 
@@ -296,7 +297,7 @@ impl Ledger {
     /// An exchange with a neighbour is settled: what it should have told, or passed on, is looked for.
     pub fn settled_with(&mut self, peer: Neighbour) -> Result<()> {
         self.judge_claims(peer.union)?;
-        if self.me.union.parent() == Some(peer.union) {
+        if self.me.union.parent() == Some(peer.union) || (peer.union == self.me.union && self.is_above(peer)) {
             // All that the level above has is here: what an own edit still waits for is nowhere.
             self.say_orphans_again()?;
             self.look_for_confirmation(peer)?;

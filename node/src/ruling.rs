@@ -31,7 +31,7 @@ pub struct Case {
 pub enum RulingError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("only the hub of the union directly above {0} rules on its operations")]
+    #[error("only the hub that enrols the machines of {0} rules on their operations")]
     NotAbove(UnionNumber),
     #[error("nothing of that is held, or it has been ruled on so already")]
     Nothing,
@@ -65,7 +65,8 @@ pub fn rule(
     reason: &str,
 ) -> Result<Record, RulingError> {
     let concerned = case.feed.feed.union;
-    if !hub || concerned.parent() != Some(union) {
+    // Of the nation's further machines the root rules, and not on what it wrote itself.
+    if !hub || trust::superior(concerned) != union || case.feed.own {
         return Err(RulingError::NotAbove(concerned));
     }
     match ruling {

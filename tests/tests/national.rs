@@ -5,7 +5,8 @@ use huiliu_node::{
     identity::{Home, IdentityError, Role, vouchers},
     keyring::Keyring,
     ledger::Outcome,
-    store::{Store, Threads, invitations, projection, receipts},
+    ruling,
+    store::{Store, Threads, feeds, invitations, projection, quarantine, receipts},
     sync::join,
 };
 use huiliu_proto::{
@@ -13,11 +14,12 @@ use huiliu_proto::{
     kind::kind,
     token::{Pin, Token, pass_hash},
     union::UnionNumber,
+    v1::Ruling,
     value::Value,
 };
 use huiliu_tests::{
-    people,
-    talk::talk,
+    disk, oracle, people,
+    talk::{call, talk},
     world::{Conduct, Machine, World, dice, hand_clock},
 };
 
@@ -116,4 +118,114 @@ fn a_further_machine_of_the_national_union_writes_until_the_root_revokes_it() {
     let entering = Entering::verify(&second.home.entering(&invited(root, &top)).unwrap()).unwrap();
     let again = runtime.block_on(authority::enter(&root.home, &top, &entering, &world.clock));
     assert!(matches!(again, Err(authority::AuthorityError::Declined(Reason::Device))), "{again:?}");
+}
+
+/// A further machine of the national union, let in by the root.
+fn let_in(world: &World, root: &Machine, top: &Store, home: &std::path::Path, seed: u64) -> Machine {
+    let mut home = Home::init(home, "test", UnionNumber::NATION, Role::Node, &world.clock, &dice(seed)).unwrap();
+    let token = invited(root, top);
+    let entering = Entering::verify(&home.entering(&token).unwrap()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let grant = runtime.block_on(authority::enter(&root.home, top, &entering, &world.clock)).unwrap();
+    home.accept(&grant, Some(&token), &world.clock, &huiliu_node::clock::dice()).unwrap();
+    Machine { name: "second".into(), home, clock: world.clock.clone(), dice: dice(seed), conduct: Conduct::Honest }
+}
+
+/// What it wrote is shown to count by the root's word; and the root rules on what is held of it.
+#[test]
+fn the_root_vouches_for_a_further_machine_and_rules_on_what_it_wrote() {
+    let dir = tempfile::tempdir().unwrap();
+    let (clock, _hand) = hand_clock();
+    let mut world = World::new(dir.path(), 7, clock);
+    world.add("100000", Role::Root).unwrap();
+    let root = world.machine("hub-100000");
+    let top = root.store(Threads::Inline);
+    let programme = top.write_blocking(people::programme).unwrap();
+    let second = let_in(&world, root, &top, &dir.path().join("second"), 10);
+    let store = second.store(Threads::Inline);
+    talk((&second, &store), (root, &top)).unwrap();
+    let mediator = store.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    let write = |n| store.write_blocking(move |ledger| people::expenditure(ledger, programme, mediator, n)).unwrap();
+    let paid = write(1);
+    talk((&second, &store), (root, &top)).unwrap();
+
+    // As of today, by the root's word.
+    let said = top.write_blocking(|ledger| ledger.vouch(None)).unwrap();
+    let devices: Vec<_> = said.iter().map(|vouched| vouched.device).collect();
+    assert_eq!(devices, [second.me().device()], "the root does not vouch for itself");
+    talk((&second, &store), (root, &top)).unwrap();
+    let today = huiliu_node::clock::day((world.clock)());
+    let made = store
+        .read(|conn| {
+            let shown = projection::find(conn, &paid)?.expect("it counts here");
+            let maker = huiliu_node::proof::Maker::new(conn, root.home.root().unwrap());
+            Ok(maker.record(paid, &[(shown.place.feed, shown.place.seq)], Some(today)))
+        })
+        .unwrap()
+        .unwrap();
+    let counts = made.proven.counts().unwrap();
+    assert!(counts.shown && counts.as_of == Some(today), "{counts:?}");
+
+    // Revoked, and what came afterwards is released after all.
+    let digits = second.me().device().to_string();
+    let plan = top.read(|conn| Ok(revocation::plan(conn, UnionNumber::NATION, &digits, None))).unwrap().unwrap();
+    top.write_blocking(move |ledger| revocation::revoke(ledger, &plan, "丢失")).unwrap().unwrap();
+    let late = write(2);
+    talk((&second, &store), (root, &top)).unwrap();
+    assert_eq!(spent(&top), 1);
+    let held = top.read(quarantine::all).unwrap();
+    let held = held.iter().find(|held| held.record == late).unwrap();
+    let ruled = |hub: &Store, part| {
+        let record = hub
+            .read(|conn| {
+                let case = ruling::case(conn, feeds::by_no(conn, held.feed)?, part, Ruling::Released)?;
+                Ok(ruling::rule(conn, UnionNumber::NATION, true, &case, Ruling::Released, "确系本单位所填"))
+            })
+            .unwrap();
+        record.map(|record| hub.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap())
+    };
+    assert!(matches!(ruled(&top, Some((held.seq, 1))), Ok(Outcome::Written { .. })));
+    assert_eq!(spent(&top), 2);
+}
+
+/// Its whole disk goes back, and it writes before it hears of what it had said: nothing of either is lost.
+#[test]
+fn a_further_machine_whose_disk_goes_back_says_again_what_it_wrote_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let (clock, _hand) = hand_clock();
+    let mut world = World::new(dir.path(), 8, clock);
+    world.add("100000", Role::Root).unwrap();
+    let root = world.machine("hub-100000");
+    let top = root.store(Threads::Inline);
+    let programme = top.write_blocking(people::programme).unwrap();
+    let home = dir.path().join("second");
+    let mut second = let_in(&world, root, &top, &home, 11);
+    let store = second.store(Threads::Inline);
+    talk((&second, &store), (root, &top)).unwrap();
+    let mediator = store.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    let write = |store: &Store, n| {
+        store.write_blocking(move |ledger| people::expenditure(ledger, programme, mediator, n)).unwrap();
+    };
+    write(&store, 1);
+    talk((&second, &store), (root, &top)).unwrap();
+    drop(store);
+    disk::save(&home).unwrap();
+    let store = second.store(Threads::Inline);
+    (2..4).for_each(|n| write(&store, n));
+    talk((&second, &store), (root, &top)).unwrap();
+    assert_eq!(spent(&top), 3);
+    drop(store);
+    disk::back_to(&home).unwrap();
+    second.home = Home::open(&home).unwrap();
+    second.dice = dice(12);
+    let store = second.store(Threads::Inline);
+    write(&store, 4);
+    // That there were two histories is refused once, and then put together.
+    for _ in 0..4 {
+        call((&second, &store), (root, &top)).unwrap();
+    }
+    assert_eq!((spent(&store), spent(&top)), (4, 4));
+    talk((&second, &store), (root, &top)).unwrap();
+    oracle::verifies(root, &top).unwrap();
+    oracle::verifies(&second, &store).unwrap();
 }

@@ -40,9 +40,13 @@ struct Lack {
 /// What is not confirmed, of this device's own feeds and of those in which the union above speaks down to here.
 fn lacking(conn: &Connection, me: UnionNumber, now: i64) -> Result<BTreeSet<Lack>> {
     let mut lacks = BTreeSet::new();
-    let Some(parent) = me.parent() else { return Ok(lacks) };
+    // What the nation's further machines write, its root confirms; the root itself has nobody to ask for a receipt, and is
+    // not looked at here (`watchful`, `settled_with`).
+    let parent = me.enroller();
     let mut looked_at = feeds::owned(conn)?;
-    looked_at.extend(feeds::of_union(conn, parent)?.into_iter().filter(|row| row.feed.scope.speaks_down()));
+    if parent != me {
+        looked_at.extend(feeds::of_union(conn, parent)?.into_iter().filter(|row| row.feed.scope.speaks_down()));
+    }
     for row in looked_at {
         if let Some(lack) = lack(conn, &row, parent)? {
             let young = feeds::stored_at(conn, row.no, lack.confirmed)?.is_none_or(|at| now - at < YOUNG);
@@ -61,7 +65,7 @@ fn lack(conn: &Connection, row: &FeedRow, parent: UnionNumber) -> Result<Option<
     let mut has = row.packed;
     for union in std::iter::once(parent).chain(parent.parent()) {
         // The writer itself does not confirm.
-        if union == row.feed.union || !row.feed.seen_by(union) {
+        if (union == row.feed.union && !row.own) || !row.feed.seen_by(union) {
             continue;
         }
         let confirmed = confirmed(union)?;

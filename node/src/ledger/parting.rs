@@ -11,6 +11,7 @@ use huiliu_proto::{
     lang::Label,
     operation::Operation,
     signed::{SignatureError, TreeHead},
+    union::UnionNumber,
     v1::{self, Refusal},
 };
 
@@ -206,6 +207,13 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether a neighbour is a level above: to the national union's further machines the root is.
+    pub(super) fn is_above(&self, from: Neighbour) -> bool {
+        let (me, nation) = (self.me.union, UnionNumber::NATION);
+        let root = self.me.root == Some(from.device) && from.device != self.me.device();
+        if from.union == me { me == nation && root } else { from.union.contains(me) }
+    }
+
     /// A head of this feed, well signed, does not agree with what is here.
     pub(super) fn parted(
         &mut self,
@@ -215,7 +223,7 @@ impl Ledger {
         operations: &[Operation],
     ) -> Result<Intake> {
         let row = self.feed(no)?.clone();
-        let above = batch.from.is_some_and(|from| from.union != self.me.union && from.union.contains(self.me.union));
+        let above = batch.from.is_some_and(|from| self.is_above(from));
         let proven = head.size <= row.size();
         if proven {
             self.keep_fork(&row, &head.signed, batch.from)?;
@@ -362,7 +370,7 @@ impl Ledger {
         if head.size <= row.size() {
             self.keep_fork(&row, &head.signed, Some(from))?;
         }
-        let above = from.union != self.me.union && from.union.contains(self.me.union);
+        let above = self.is_above(from);
         if row.diverged || !(row.own || above) {
             return Ok(false);
         }

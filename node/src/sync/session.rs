@@ -94,7 +94,7 @@ where
         Err(error) => Err(error),
     };
     if matches!(&report, Ok(Report { end: End::Done, .. })) {
-        work::watch(store, ends.me.union, Neighbour { union: ends.peer, device: ends.peer_device }).await?;
+        work::watch(store, ends.me.union, ends.calls, Neighbour { union: ends.peer, device: ends.peer_device }).await?;
     }
     let error = match &report {
         Err(error) => Some(error.to_string()),
@@ -223,7 +223,7 @@ where
             progress(&self.exchange.tally);
             if self.even() && !self.noted {
                 self.noted = true;
-                work::watch(self.store, self.ends.me.union, self.peer).await?;
+                work::watch(self.store, self.ends.me.union, self.ends.calls, self.peer).await?;
                 if self.ends.stay {
                     note(self.store, self.ends.peer_device, self.ends.peer, None).await?;
                 }
@@ -279,7 +279,7 @@ where
                 Heard::Look => {
                     next_look = Instant::now() + LOOK;
                     work::tend(self.store, self.pace()).await?;
-                    work::watch(self.store, self.ends.me.union, self.peer).await?;
+                    work::watch(self.store, self.ends.me.union, self.ends.calls, self.peer).await?;
                     self.step(Event::Look);
                 }
                 Heard::Silence => {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     feed::Scope,
-    id::{FeedId, Hash, RecordId},
+    id::{DeviceId, FeedId, Hash, RecordId},
     kind,
     period::Day,
     record::Record,
@@ -29,6 +29,7 @@ pub fn take(
     claims: Vec<Option<v1::ProofStanding>>,
     feeds: &mut [ProvenFeed],
     subject: &Subject,
+    root: DeviceId,
 ) -> Result<(), ProofError> {
     let mut claimed = vec![];
     for (at, claim) in claims.into_iter().enumerate() {
@@ -51,7 +52,7 @@ pub fn take(
     }
     for (at, found, path) in claimed {
         let positions = to_count.get(&at).map_or(&[][..], Vec::as_slice);
-        let standing = check(&feeds[at], &feeds[found.at.0], &found, &path, positions);
+        let standing = check(&feeds[at], &feeds[found.at.0], &found, &path, positions, root);
         feeds[at].standing = Some(standing.map_err(|why| ProofError::Standing(feeds[at].feed.id, why))?);
     }
     Ok(())
@@ -73,12 +74,15 @@ fn check(
     found: &Found,
     path: &[Hash],
     positions: &[u64],
+    root: DeviceId,
 ) -> Result<Standing, &'static str> {
     let record = &found.record;
     let operation = above.operations.iter().find(|o| o.position == found.at.1).map(|o| &o.operation);
     let operation = operation.ok_or("it is not in the file")?;
-    let speaks =
-        Some(above.feed.union) == feed.feed.union.parent() && above.feed.scope == Scope::Branch(feed.feed.union);
+    let union = feed.feed.union;
+    // Of the nation's further machines only the root says so.
+    let may = union != UnionNumber::NATION || (above.feed.device == root && feed.feed.device != root);
+    let speaks = may && above.feed.union == union.enroller() && above.feed.scope == Scope::Branch(union);
     if !speaks || !operation.record.made_by(&above.feed.device) {
         return Err("it does not stand where the union above speaks");
     }

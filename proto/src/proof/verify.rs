@@ -37,7 +37,7 @@ pub fn verify(mut proof: v1::Proof, expected: Fingerprint) -> Result<Proven, Pro
         return Err(ProofError::FeedOrder);
     }
     let subject = subject(proof.subject, &feeds)?;
-    standing::take(claims, &mut feeds, &subject)?;
+    standing::take(claims, &mut feeds, &subject, root.device)?;
     let proven = Proven { root, feeds, subject };
     let needed = admitted(&proven)?;
     nothing_else(&proven, &needed)?;

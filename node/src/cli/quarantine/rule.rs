@@ -94,7 +94,7 @@ fn told(error: RulingError) -> anyhow::Error {
     let mistake = match error {
         RulingError::Store(error) => return error.into(),
         RulingError::NotAbove(union) => {
-            let above = union.parent().map_or_else(String::new, |p| p.union_name());
+            let above = union.enroller().union_name();
             Mistake::refused(
                 both(format!("只有{above}的平台可以裁定{union}的内容"), en),
                 both(format!("请联系{above}"), format!("ask {above}")),

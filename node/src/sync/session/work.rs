@@ -89,9 +89,9 @@ pub(super) fn segments(conn: &Connection, feed: &FeedId, from: u64) -> Result<(V
 }
 
 /// Looks, where there is anything to look at, for what a neighbour should have told or passed on by now.
-pub(super) async fn watch(store: &Store, me: UnionNumber, peer: Neighbour) -> Result<()> {
+pub(super) async fn watch(store: &Store, me: UnionNumber, calls: bool, peer: Neighbour) -> Result<()> {
     let now = store.now();
-    if store.look(move |conn| watchful(conn, me, peer.union, now)).await? {
+    if store.look(move |conn| watchful(conn, me, calls, peer.union, now)).await? {
         store.write(move |ledger| ledger.settled_with(peer)).await?;
     }
     Ok(())
