@@ -17,6 +17,7 @@ mod entries;
 mod grants;
 mod intake;
 mod isolate;
+mod mending;
 mod parting;
 mod rebuild;
 mod records;
@@ -55,7 +56,7 @@ pub use grants::Return;
 pub use intake::{Incoming, Intake};
 pub use rebuild::{Problem, complete, verify, verify_feeds};
 
-use self::{edits::OpenDocuments, records::Near, slices::Slices};
+use self::{edits::OpenDocuments, mending::Mending, records::Near, slices::Slices};
 
 /// Where a transaction's stamp is kept.
 const STAMP: &str = "transaction";
@@ -175,6 +176,10 @@ pub struct Ledger {
     others: HashMap<i64, Edge>,
     /// How far a feed that is asked for from its beginning has been found to be as it is here.
     compared: HashMap<i64, u64>,
+    /// Feeds that lie here altered, as far as they have come anew.
+    mending: HashMap<i64, Mending>,
+    /// Feeds that were gone through and found good: of which size, and when.
+    good: HashMap<i64, (u64, i64)>,
     /// Feeds that a level above orders to be deleted.
     purging: BTreeSet<FeedId>,
     /// Devices that the union above has enrolled for this one in this job, or said again that it has.
@@ -230,6 +235,8 @@ impl Ledger {
             stale: false,
             others: HashMap::new(),
             compared: HashMap::new(),
+            mending: HashMap::new(),
+            good: HashMap::new(),
             purging: BTreeSet::new(),
             newcomers: BTreeSet::new(),
             slices: Slices::new(),
@@ -320,6 +327,7 @@ impl Ledger {
         self.stale = false;
         self.others.clear();
         self.compared.clear();
+        self.mending.clear();
         self.purging.clear();
         self.newcomers.clear();
         self.through = None;

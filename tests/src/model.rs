@@ -472,6 +472,7 @@ impl Talker {
                     continue;
                 }
                 Action::Forked { feed, head } => Event::Forked { wanted: disk.heard_of_fork(&feed, &head, self.peer) },
+                Action::Suspect { .. } => Event::Forked { wanted: false },
                 Action::Settle { feed } => Event::Forked { wanted: disk.settle_on(&feed) },
                 Action::Behind { .. } | Action::Wait { .. } => continue,
                 Action::End(end) => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use huiliu_proto::lang::Lang;
+use huiliu_proto::lang::{self, Lang};
 use rusqlite::Connection;
 
 use super::{
@@ -18,6 +18,7 @@ use crate::{
         backup::{self, Place},
         caches, feeds, invitations, mend, migrations,
         salvage::{broken_pages, inspect, salvage},
+        segments,
     },
 };
 
@@ -179,6 +180,7 @@ impl Verify {
             return Err(StoreError::Missing(database).into());
         }
         let (total, problems) = prove(desk, &home, &me, &database)?;
+        let wanted = if problems.is_empty() { 0 } else { fetch_anew(desk) };
         desk.answer(
             || {
                 let list = problems.iter().map(|p| serde_json::json!({ "zh": p.zh, "en": p.en }));
@@ -198,8 +200,43 @@ impl Verify {
                 lines.join("\n")
             },
         )?;
+        if wanted > 0 && !desk.json {
+            desk.note(&match desk.lang {
+                Lang::Zh => format!("其中{wanted}个是其他设备的日志：下次交换（sync）时向相邻单位重新取回"),
+                Lang::En => format!(
+                    "{} of other devices among them: fetched anew from a neighbour with the next exchange (`sync`)",
+                    lang::count(wanted, "feed", "feeds")
+                ),
+            });
+        }
         Ok(if problems.is_empty() { Exit::Done } else { Exit::Attention })
     }
+}
+
+/// Has other devices' feeds that lie here altered fetched anew; as many as there are. A database in which that cannot even be
+/// noted needs more than that, and the problems say so.
+fn fetch_anew(desk: &Desk) -> u64 {
+    let mark = || -> Result<u64> {
+        let office = desk.open()?;
+        let altered = office.look(|conn| {
+            let mut altered = vec![];
+            for row in feeds::all(conn)?.into_iter().filter(|row| !row.own) {
+                if segments::go_through(conn, &row)?.is_err() {
+                    altered.push(row.feed.id);
+                }
+            }
+            Ok(altered)
+        })?;
+        let mut wanted = 0;
+        for feed in altered {
+            wanted += u64::from(office.store.write_blocking(move |ledger| ledger.suspect(&feed))?);
+        }
+        Ok(wanted)
+    };
+    mark().unwrap_or_else(|error| {
+        tracing::warn!(%error, "what is damaged could not be noted");
+        0
+    })
 }
 
 /// A copy of the database beside it, gone when this is dropped.

@@ -13,7 +13,11 @@ use huiliu_proto::{
     v1::{self, Refusal},
 };
 
-use super::{Cost, Ledger, slices::EARLY_WAIT};
+use super::{
+    Cost, Ledger,
+    mending::{Lies, legible},
+    slices::EARLY_WAIT,
+};
 use crate::store::{
     Result, StoreError,
     evidence::{self, Evidence, Neighbour, What},
@@ -130,7 +134,10 @@ impl Ledger {
         let intake = match intake {
             Err(StoreError::Altered { feed, at }) => {
                 self.keep_altered(&feed, at)?;
-                refused(Refusal::Damaged, "what is stored of this feed here is not what was signed")
+                match self.feed_by_id(&feed)? {
+                    Some(no) => self.altered(no)?,
+                    None => refused(Refusal::Damaged, "what is stored of this feed here is not what was signed"),
+                }
             }
             other => other?,
         };
@@ -178,7 +185,7 @@ impl Ledger {
 
     pub(super) fn consider(&mut self, batch: &Incoming) -> Result<Intake> {
         let known = self.feed_by_id(&batch.feed)?;
-        let row = match known {
+        let mut row = match known {
             Some(no) => self.feed(no)?.clone(),
             None => match self.meet(batch) {
                 Ok(feed) => feeds::unwritten(feed),
@@ -192,6 +199,14 @@ impl Ledger {
         };
         if head.size != batch.first.saturating_add(batch.count) {
             return Ok(refused(Refusal::Root, "the head does not cover the batch"));
+        }
+        if let Some(no) = known
+            && self.is_altered(no)?
+        {
+            if let Some(intake) = self.mend(no, batch, &head)? {
+                return Ok(intake);
+            }
+            row = self.feed(no)?.clone();
         }
         if head.size <= row.size() {
             return match known {
@@ -227,7 +242,10 @@ impl Ledger {
         }
         // What is here already must be the same, operation for operation, though only what is new is stored.
         let start = match known {
-            Some(no) if batch.first < row.size() => feeds::edge_at(&self.conn, no, batch.first)?,
+            Some(no) if batch.first < row.size() => match legible(feeds::edge_at(&self.conn, no, batch.first))? {
+                Some(edge) => edge,
+                None => return self.altered_at(no, batch.first),
+            },
             _ => row.edge.clone(),
         };
         let bytes = batch.segment.to_vec();
@@ -235,7 +253,11 @@ impl Ledger {
             Ok(Ok(growth)) => growth,
             Ok(Err(operations)) => {
                 return match known {
-                    Some(no) => self.parted(no, batch, &head, &operations),
+                    Some(no) => match self.look_through(no)? {
+                        Lies::Good => self.parted(no, batch, &head, &operations),
+                        Lies::Repaired => self.consider(batch),
+                        Lies::Altered => self.altered(no),
+                    },
                     None => Ok(refused(Refusal::Root, "the operations are not those that were signed")),
                 };
             }
@@ -262,29 +284,56 @@ impl Ledger {
         Ok(Intake::Taken { size, receipt: self.receipt(no)? })
     }
 
-    /// What is stored here is not what its device signed: a person looks into the disk.
+    /// What is stored from there on cannot be read.
+    fn altered_at(&mut self, no: i64, at: u64) -> Result<Intake> {
+        let feed = self.feed(no)?.feed.id;
+        self.keep_altered(&feed, at)?;
+        self.altered(no)
+    }
+
+    /// What is stored here is not what its device signed: a person looks into the disk. Another device's feed is wanted from
+    /// its beginning (`mending.rs`).
     pub(super) fn keep_altered(&mut self, feed: &FeedId, at: u64) -> Result<()> {
-        tracing::error!(%feed, at, "what is stored of this feed is not what was signed; it is not counted");
-        let device = self.me.device();
-        if evidence::is_open(&self.conn, What::Altered, Some(feed), &device)? {
-            return Ok(());
-        }
-        let evidence = Evidence {
-            what: What::Altered,
-            feed: *feed,
-            seen_at: self.now(),
-            from: Some(Neighbour { union: self.me.union, device }),
-            ours: None,
-            theirs: None,
-            detail: Label::new(
-                format!("本机所存数据流水自第{at}条起与作者签名不符，未计入；请检查硬盘，并从备份或上级恢复"),
-                format!(
-                    "what is stored here of this feed is not what its author signed, from operation {at} on; it is not \
-                     counted. Have the disk looked at, and restore from a backup or from the level above"
-                ),
-            ),
+        let no = self.feed_by_id(feed)?;
+        let own = match no {
+            Some(no) => self.feed(no)?.own,
+            None => false,
         };
-        evidence::add(&self.conn, &evidence)?;
+        let device = self.me.device();
+        if !evidence::is_open(&self.conn, What::Altered, Some(feed), &device)? {
+            tracing::error!(%feed, at, "what is stored of this feed is not what was signed; it is not counted");
+            let (remedy_zh, remedy_en) = match own {
+                true => ("请检查硬盘，并从备份恢复", "Have the disk looked at, and restore from a backup"),
+                false => (
+                    "下次交换时将向相邻单位重新取回；请检查硬盘",
+                    "It is fetched anew from a neighbour with the next exchange; have the disk looked at",
+                ),
+            };
+            let now = self.now();
+            let evidence = Evidence {
+                what: What::Altered,
+                feed: *feed,
+                seen_at: now,
+                from: Some(Neighbour { union: self.me.union, device }),
+                ours: None,
+                // It may happen again after it was put right.
+                theirs: Some(v1::Signed { message: now.to_be_bytes().to_vec().into(), signature: Bytes::default() }),
+                detail: Label::new(
+                    format!("本机所存数据流水自第{at}条起与作者签名不符，未计入；{remedy_zh}"),
+                    format!(
+                        "what is stored here of this feed is not what its author signed, from operation {at} on; it is not \
+                         counted. {remedy_en}"
+                    ),
+                ),
+            };
+            evidence::add(&self.conn, &evidence)?;
+        }
+        if let Some(no) = no.filter(|_| !own)
+            && !self.feed(no)?.diverged
+        {
+            self.feed(no)?.diverged = true;
+            self.touched.insert(no);
+        }
         Ok(())
     }
 
@@ -353,7 +402,13 @@ impl Ledger {
     /// A batch of which nothing is new: it must still agree with what is here.
     fn known(&mut self, no: i64, batch: &Incoming, head: &TreeHead) -> Result<Intake> {
         let row = self.feed(no)?.clone();
-        if feeds::root_at(&self.conn, &row, head.size)? != head.root {
+        let root = legible(feeds::root_at(&self.conn, &row, head.size))?;
+        if root != Some(head.root)
+            && let Some(intake) = self.because_altered(no)?
+        {
+            return Ok(intake);
+        }
+        if root != Some(head.root) && feeds::root_at(&self.conn, &row, head.size)? != head.root {
             let operations = match unpack(batch) {
                 Ok(operations) => operations,
                 Err(refusal) => return Ok(refusal),
@@ -407,7 +462,7 @@ impl Ledger {
     }
 
     /// A hub signs for what it holds of other unions' feeds.
-    fn receipt(&mut self, no: i64) -> Result<Option<Box<Receipt>>> {
+    pub(super) fn receipt(&mut self, no: i64) -> Result<Option<Box<Receipt>>> {
         if !self.me.hub {
             return Ok(None);
         }
@@ -476,7 +531,7 @@ impl Ledger {
 }
 
 /// The operations of a batch, as many as it says.
-fn unpack(batch: &Incoming) -> Result<Vec<Operation>, Intake> {
+pub(super) fn unpack(batch: &Incoming) -> Result<Vec<Operation>, Intake> {
     if batch.count == 0 {
         return Ok(vec![]);
     }

@@ -459,6 +459,13 @@ pub fn add_block(conn: &Connection, no: i64, block: u64, root: &Hash) -> Result<
     Ok(())
 }
 
+/// The same where another root may stand there. True where one did, or none.
+pub fn put_block(conn: &Connection, no: i64, block: u64, root: &Hash) -> Result<bool> {
+    const SQL: &str = "INSERT INTO block (feed, block, root) VALUES (?1, ?2, ?3)
+        ON CONFLICT (feed, block) DO UPDATE SET root = excluded.root WHERE root <> excluded.root";
+    Ok(conn.prepare_cached(SQL)?.execute((no, block as i64, root.as_bytes()))? > 0)
+}
+
 pub fn block_root(conn: &Connection, no: i64, block: u64) -> Result<Option<Hash>> {
     let mut statement = conn.prepare_cached("SELECT root FROM block WHERE feed = ?1 AND block = ?2")?;
     let root: Option<[u8; 32]> = statement.query_row((no, block as i64), |r| r.get(0)).optional()?;

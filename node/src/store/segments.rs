@@ -1,4 +1,5 @@
-//! Runs of operations on disk. None enters that was not verified, none is ever put in the place of another, and what is
+//! Runs of operations on disk. None enters that was not verified, none is ever put in the place of another (only bytes that
+//! are not what the head over them covers are put right: `ledger/mending.rs`), and what is
 //! read to be counted is held against the head that its device signed over it.
 
 use huiliu_proto::{
@@ -231,7 +232,7 @@ impl Counted {
         let end = edge.size();
         let signed = match found {
             Some(found) => {
-                let head = TreeHead::stored(found.head, id)?;
+                let head = TreeHead::stored(found.head, id).map_err(|_| altered(first))?;
                 found.first + found.count == end && head.size == end && head.root == edge.root()
             }
             // An own feed's tail is not signed yet: the tree's edge speaks for it.
@@ -244,6 +245,46 @@ impl Counted {
         (self.at, self.edge) = (end, Some(edge));
         Ok(Some(operations))
     }
+}
+
+/// The roots of complete runs of a feed, as they follow from what lies here; or from where on that is not what was signed.
+pub fn go_through(conn: &Connection, row: &FeedRow) -> Result<Result<Vec<(u64, Hash)>, u64>> {
+    let (mut edge, mut blocks) = (Edge::default(), vec![]);
+    while edge.size() < row.size() {
+        let first = edge.size();
+        let found = at(conn, row.no, first)?;
+        let operations = match &found {
+            Some(found) if found.first != first => return Ok(Err(first)),
+            Some(found) => segment::unpack(&found.bytes).unwrap_or_default(),
+            None => match feeds::tail(conn, row.no, first) {
+                Err(StoreError::Damaged(_)) => vec![],
+                tail => tail?,
+            },
+        };
+        if operations.is_empty() {
+            return Ok(Err(first));
+        }
+        for operation in &operations {
+            if let Some(root) = edge.push(operation.leaf()) {
+                blocks.push((edge.size() / RUN - 1, root));
+            }
+        }
+        let Some(found) = found else { continue };
+        match TreeHead::verify(found.head, row.feed.id, &row.feed.device) {
+            Ok(head) if (head.size, head.root) == (edge.size(), edge.root()) => {}
+            _ => return Ok(Err(first)),
+        }
+    }
+    Ok(if edge == row.edge { Ok(blocks) } else { Err(row.size()) })
+}
+
+/// Puts what was signed in the place of what lies there and was not.
+pub fn put_right(conn: &Connection, no: i64, segment: &SegmentRow) -> Result<()> {
+    const SQL: &str = "UPDATE segment SET head = ?3, head_signature = ?4, bytes = ?5 WHERE feed = ?1 AND first = ?2";
+    let head = &segment.head;
+    let row = (no, segment.first as i64, &head.message[..], &head.signature[..], &segment.bytes);
+    conn.prepare_cached(SQL)?.execute(row)?;
+    Ok(())
 }
 
 /// One operation, read to be counted.

@@ -91,6 +91,11 @@ pub enum Action {
         feed: FeedId,
         head: v1::Signed,
     },
+    /// The other end says that a batch of this feed is not what was signed: say with `Event::Forked` if what is stored of it
+    /// here is altered, and it is wanted from its beginning.
+    Suspect {
+        feed: FeedId,
+    },
     /// The end above says it has less of a feed than it has signed for.
     Behind {
         feed: FeedId,

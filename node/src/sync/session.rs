@@ -311,6 +311,10 @@ where
                 let wanted = store.write(move |ledger| ledger.heard_of_fork(&feed, &head, peer)).await?;
                 self.step(Event::Forked { wanted });
             }
+            Action::Suspect { feed } => {
+                let wanted = store.write(move |ledger| ledger.suspect(&feed)).await?;
+                self.step(Event::Forked { wanted });
+            }
             Action::Settle { feed } => {
                 let wanted = store.write(move |ledger| ledger.settle_on(&feed)).await?;
                 self.step(Event::Forked { wanted });

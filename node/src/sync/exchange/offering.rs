@@ -136,6 +136,10 @@ impl Exchange {
                     self.asking += 1;
                     actions.push(Action::Forked { feed, head });
                 }
+                if refusal.is_forging() {
+                    self.asking += 1;
+                    actions.push(Action::Suspect { feed });
+                }
                 self.drop_ready(feed);
                 if refusal == Refusal::Room && self.stay && !self.roomless.contains(&feed) {
                     self.roomless.push_back(feed);

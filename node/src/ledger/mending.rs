@@ -1,0 +1,221 @@
+//! A feed of another device that lies here otherwise than its device signed it: a disk failed, or somebody altered it.
+//!
+//! It counts no further than it is good, and is asked for from its beginning (`diverged`), of whichever neighbour. What comes
+//! is proved by itself, from its first operation on, and held against the heads that are stored here: where one of them
+//! covers other bytes than lie under it, those are put right. Nothing else of the feed is touched, and nothing that was signed
+//! is given up: a neighbour with another history mends nothing. An own feed is not mended so: what a device says it has
+//! written, it takes from nobody.
+
+use huiliu_proto::{
+    id::FeedId,
+    operation::Operation,
+    segment,
+    signed::{SignatureError, TreeHead},
+    tree::{Edge, RUN},
+    v1::Refusal,
+};
+
+use super::{
+    Incoming, Intake, Ledger,
+    intake::{refused, unpack},
+};
+use crate::store::{
+    Result, StoreError,
+    evidence::{self, What},
+    feeds,
+    feeds::FeedRow,
+    segments::{self, SegmentRow},
+};
+
+/// A feed that was found good is not gone through again for so long, whoever has another history of it.
+const GOOD_FOR: i64 = 3_600_000;
+
+/// How far a feed that comes anew has come.
+#[derive(Default)]
+pub(super) struct Mending {
+    edge: Edge,
+    /// Operations since the beginning of a stored segment, and where that ends.
+    waiting: Vec<Operation>,
+    end: u64,
+}
+
+/// What lies here of a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lies {
+    /// As it was signed.
+    Good,
+    /// So, but what was computed from it for proofs was wrong, and has been put right.
+    Repaired,
+    /// Otherwise; a person is told.
+    Altered,
+}
+
+impl Ledger {
+    /// Goes through what lies here of a feed.
+    pub(super) fn look_through(&mut self, no: i64) -> Result<Lies> {
+        let (row, now) = (self.feed(no)?.clone(), self.now());
+        let before = self.good.get(&no);
+        if before.is_some_and(|(size, at)| *size == row.size() && (0..GOOD_FOR).contains(&(now - at))) {
+            return Ok(Lies::Good);
+        }
+        let blocks = match segments::go_through(&self.conn, &row)? {
+            Ok(blocks) => blocks,
+            Err(at) => {
+                self.keep_altered(&row.feed.id, at)?;
+                return Ok(Lies::Altered);
+            }
+        };
+        let mut lies = Lies::Good;
+        for (block, root) in blocks {
+            if feeds::put_block(&self.conn, no, block, &root)? {
+                lies = Lies::Repaired;
+            }
+        }
+        self.good.insert(no, (row.size(), now));
+        Ok(lies)
+    }
+
+    /// What to answer to a batch that does not agree with what is here, where that is because of what lies here.
+    pub(super) fn because_altered(&mut self, no: i64) -> Result<Option<Intake>> {
+        if self.look_through(no)? != Lies::Altered {
+            return Ok(None);
+        }
+        Ok(Some(self.altered(no)?))
+    }
+
+    /// What lies here of a feed is not what was signed: it is wanted from its beginning, where it may be mended so.
+    pub(super) fn altered(&mut self, no: i64) -> Result<Intake> {
+        if self.is_altered(no)? {
+            return Ok(Intake::Again);
+        }
+        Ok(refused(Refusal::Damaged, "what is stored of this feed here is not what was signed"))
+    }
+
+    /// Whether a feed is being mended, or waits for it.
+    pub(super) fn is_altered(&mut self, no: i64) -> Result<bool> {
+        let row = self.feed(no)?;
+        let (waits, id) = (row.diverged && !row.own, row.feed.id);
+        Ok(waits && evidence::is_open(&self.conn, What::Altered, Some(&id), &self.me.device())?)
+    }
+
+    /// Somebody doubts that a feed lies here as it was signed. True where it does not, and is wanted from its beginning.
+    pub fn suspect(&mut self, feed: &FeedId) -> Result<bool> {
+        let Some(no) = self.feed_by_id(feed)? else { return Ok(false) };
+        Ok(self.look_through(no)? == Lies::Altered && self.is_altered(no)?)
+    }
+
+    /// A batch of a feed that lies here altered. `None` where all is put right, and the batch brings more.
+    pub(super) fn mend(&mut self, no: i64, batch: &Incoming, head: &TreeHead) -> Result<Option<Intake>> {
+        let row = self.feed(no)?.clone();
+        let mut mending = self.mending.remove(&no).unwrap_or_default();
+        // The conversation began before it was wanted anew.
+        if batch.first > mending.edge.size() {
+            return Ok(Some(Intake::Again));
+        }
+        let operations = match unpack(batch) {
+            Ok(operations) => operations,
+            Err(refusal) => return Ok(Some(refusal)),
+        };
+        let taken = |size| Ok(Some(Intake::Taken { size, receipt: None }));
+        if head.size <= mending.edge.size() {
+            self.mending.insert(no, mending);
+            return taken(head.size);
+        }
+        let fresh = &operations[(mending.edge.size() - batch.first) as usize..];
+        let mut edge = mending.edge.clone();
+        fresh.iter().for_each(|operation| _ = edge.push(operation.leaf()));
+        let other = || Ok(Some(refused(Refusal::Damaged, "what is stored here is altered, and this does not mend it")));
+        if edge.size() != head.size || edge.root() != head.root {
+            return other();
+        }
+        for operation in fresh {
+            if mending.edge.size() < row.size() && !self.mend_one(&row, &mut mending, operation, head)? {
+                return other();
+            }
+        }
+        if mending.edge.size() < row.size() {
+            self.mending.insert(no, mending);
+            return taken(head.size);
+        }
+        if mending.edge.root() != row.edge.root() {
+            return other();
+        }
+        let note = "已从相邻单位重新取回 · fetched anew from a neighbour";
+        evidence::clear(&self.conn, What::Altered, &row.feed.id, self.now(), note)?;
+        tracing::warn!(feed = %row.feed.id, "what was stored of this feed was put right");
+        self.compared.remove(&no);
+        self.good.remove(&no);
+        self.feed(no)?.diverged = false;
+        self.touched.insert(no);
+        // What the damage had stopped goes on.
+        if row.applied < row.size() {
+            self.catch_up(no, &mut |_| ())?;
+        }
+        if head.size > row.size() {
+            return Ok(None);
+        }
+        Ok(Some(Intake::Taken { size: row.size(), receipt: self.receipt(no)? }))
+    }
+
+    /// The next operation, as it was signed. False where what is stored cannot be put right by it.
+    fn mend_one(&self, row: &FeedRow, to: &mut Mending, operation: &Operation, head: &TreeHead) -> Result<bool> {
+        let first = to.edge.size() - to.waiting.len() as u64;
+        if to.waiting.is_empty() {
+            let stored = segments::at(&self.conn, row.no, first)?.filter(|stored| stored.first == first);
+            let Some(stored) = stored.filter(|stored| stored.count <= segment::MAX_OPERATIONS as u64) else {
+                return Ok(false);
+            };
+            to.end = first + stored.count;
+        }
+        if let Some(root) = to.edge.push(operation.leaf()) {
+            feeds::put_block(&self.conn, row.no, to.edge.size() / RUN - 1, &root)?;
+        }
+        to.waiting.push(operation.clone());
+        if to.edge.size() < to.end {
+            return Ok(true);
+        }
+        let operations = std::mem::take(&mut to.waiting);
+        let Some(stored) = segments::at(&self.conn, row.no, first)? else { return Ok(false) };
+        self.put_right(row, stored, &operations, &to.edge, head)
+    }
+
+    /// The operations of a stored segment have come. Only where the head over them is good, or another of the same place is.
+    fn put_right(
+        &self,
+        row: &FeedRow,
+        stored: SegmentRow,
+        operations: &[Operation],
+        edge: &Edge,
+        head: &TreeHead,
+    ) -> Result<bool> {
+        let over = match TreeHead::verify(stored.head.clone(), row.feed.id, &row.feed.device) {
+            Ok(over) if (over.size, over.root) == (edge.size(), edge.root()) => Some(stored.head),
+            // Signed over something else: another history.
+            Ok(_) | Err(SignatureError::Algorithms(_)) => return Ok(false),
+            Err(_) => None,
+        };
+        let same = segment::unpack(&stored.bytes).is_ok_and(|here| {
+            here.len() == operations.len() && here.iter().zip(operations).all(|(a, b)| a.leaf() == b.leaf())
+        });
+        let over = match over {
+            Some(_) if same => return Ok(true),
+            Some(over) => over,
+            None if head.size == edge.size() => head.signed.clone(),
+            None => return Ok(false),
+        };
+        let bytes = match same {
+            true => stored.bytes,
+            false => segment::pack(operations)?,
+        };
+        segments::put_right(&self.conn, row.no, &SegmentRow { head: over, bytes, ..stored })?;
+        Ok(true)
+    }
+}
+
+/// What was read to be compared; nothing where it cannot be read because of what lies there.
+pub(super) fn legible<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Err(StoreError::Segment(_) | StoreError::Damaged(_) | StoreError::Altered { .. }) => Ok(None),
+        read => read.map(Some),
+    }
+}
