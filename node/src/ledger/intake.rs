@@ -284,59 +284,6 @@ impl Ledger {
         Ok(Intake::Taken { size, receipt: self.receipt(no)? })
     }
 
-    /// What is stored from there on cannot be read.
-    fn altered_at(&mut self, no: i64, at: u64) -> Result<Intake> {
-        let feed = self.feed(no)?.feed.id;
-        self.keep_altered(&feed, at)?;
-        self.altered(no)
-    }
-
-    /// What is stored here is not what its device signed: a person looks into the disk. Another device's feed is wanted from
-    /// its beginning (`mending.rs`).
-    pub(super) fn keep_altered(&mut self, feed: &FeedId, at: u64) -> Result<()> {
-        let no = self.feed_by_id(feed)?;
-        let own = match no {
-            Some(no) => self.feed(no)?.own,
-            None => false,
-        };
-        let device = self.me.device();
-        if !evidence::is_open(&self.conn, What::Altered, Some(feed), &device)? {
-            tracing::error!(%feed, at, "what is stored of this feed is not what was signed; it is not counted");
-            let (remedy_zh, remedy_en) = match own {
-                true => ("请检查硬盘，并从备份恢复", "Have the disk looked at, and restore from a backup"),
-                false => (
-                    "下次交换时将向相邻单位重新取回；请检查硬盘",
-                    "It is fetched anew from a neighbour with the next exchange; have the disk looked at",
-                ),
-            };
-            let now = self.now();
-            let evidence = Evidence {
-                what: What::Altered,
-                feed: *feed,
-                seen_at: now,
-                from: Some(Neighbour { union: self.me.union, device }),
-                ours: None,
-                // It may happen again after it was put right.
-                theirs: Some(v1::Signed { message: now.to_be_bytes().to_vec().into(), signature: Bytes::default() }),
-                detail: Label::new(
-                    format!("本机所存数据流水自第{at}条起与作者签名不符，未计入；{remedy_zh}"),
-                    format!(
-                        "what is stored here of this feed is not what its author signed, from operation {at} on; it is not \
-                         counted. {remedy_en}"
-                    ),
-                ),
-            };
-            evidence::add(&self.conn, &evidence)?;
-        }
-        if let Some(no) = no.filter(|_| !own)
-            && !self.feed(no)?.diverged
-        {
-            self.feed(no)?.diverged = true;
-            self.touched.insert(no);
-        }
-        Ok(())
-    }
-
     /// A neighbour handed over what its author did not sign.
     fn keep_forged(&mut self, batch: &Incoming, word: &str, detail: &str) -> Result<()> {
         let Some(from) = batch.from else { return Ok(()) };
@@ -403,6 +350,10 @@ impl Ledger {
     fn known(&mut self, no: i64, batch: &Incoming, head: &TreeHead) -> Result<Intake> {
         let row = self.feed(no)?.clone();
         let root = legible(feeds::root_at(&self.conn, &row, head.size))?;
+        if root.is_none() {
+            // However lately it was found good.
+            self.good.remove(&no);
+        }
         if root != Some(head.root)
             && let Some(intake) = self.because_altered(no)?
         {

@@ -6,13 +6,15 @@
 //! is given up: a neighbour with another history mends nothing. An own feed is not mended so: what a device says it has
 //! written, it takes from nobody.
 
+use bytes::Bytes;
 use huiliu_proto::{
     id::FeedId,
+    lang::Label,
     operation::Operation,
     segment,
     signed::{SignatureError, TreeHead},
     tree::{Edge, RUN},
-    v1::Refusal,
+    v1::{self, Refusal},
 };
 
 use super::{
@@ -21,7 +23,7 @@ use super::{
 };
 use crate::store::{
     Result, StoreError,
-    evidence::{self, What},
+    evidence::{self, Evidence, Neighbour, What},
     feeds,
     feeds::FeedRow,
     segments::{self, SegmentRow},
@@ -96,6 +98,59 @@ impl Ledger {
         let row = self.feed(no)?;
         let (waits, id) = (row.diverged && !row.own, row.feed.id);
         Ok(waits && evidence::is_open(&self.conn, What::Altered, Some(&id), &self.me.device())?)
+    }
+
+    /// What is stored from there on cannot be read.
+    pub(super) fn altered_at(&mut self, no: i64, at: u64) -> Result<Intake> {
+        let feed = self.feed(no)?.feed.id;
+        self.keep_altered(&feed, at)?;
+        self.altered(no)
+    }
+
+    /// What is stored here is not what its device signed: a person looks into the disk. Another device's feed is wanted from
+    /// its beginning (`mending.rs`).
+    pub(super) fn keep_altered(&mut self, feed: &FeedId, at: u64) -> Result<()> {
+        let no = self.feed_by_id(feed)?;
+        let own = match no {
+            Some(no) => self.feed(no)?.own,
+            None => false,
+        };
+        let device = self.me.device();
+        if !evidence::is_open(&self.conn, What::Altered, Some(feed), &device)? {
+            tracing::error!(%feed, at, "what is stored of this feed is not what was signed; it is not counted");
+            let (remedy_zh, remedy_en) = match own {
+                true => ("请检查硬盘，并从备份恢复", "Have the disk looked at, and restore from a backup"),
+                false => (
+                    "下次交换时将向相邻单位重新取回；请检查硬盘",
+                    "It is fetched anew from a neighbour with the next exchange; have the disk looked at",
+                ),
+            };
+            let now = self.now();
+            let evidence = Evidence {
+                what: What::Altered,
+                feed: *feed,
+                seen_at: now,
+                from: Some(Neighbour { union: self.me.union, device }),
+                ours: None,
+                // It may happen again after it was put right.
+                theirs: Some(v1::Signed { message: now.to_be_bytes().to_vec().into(), signature: Bytes::default() }),
+                detail: Label::new(
+                    format!("本机所存数据流水自第{at}条起与作者签名不符，未计入；{remedy_zh}"),
+                    format!(
+                        "what is stored here of this feed is not what its author signed, from operation {at} on; it is not \
+                         counted. {remedy_en}"
+                    ),
+                ),
+            };
+            evidence::add(&self.conn, &evidence)?;
+        }
+        if let Some(no) = no.filter(|_| !own)
+            && !self.feed(no)?.diverged
+        {
+            self.feed(no)?.diverged = true;
+            self.touched.insert(no);
+        }
+        Ok(())
     }
 
     /// Somebody doubts that a feed lies here as it was signed. True where it does not, and is wanted from its beginning.
