@@ -161,6 +161,7 @@ impl Disk {
             root: root(&of.letters),
             time: 0,
             diverged: of.diverged,
+            altered: false,
             settled: of.settled,
         })
     }

@@ -1,6 +1,6 @@
 //! A feed of another device that lies here otherwise than its device signed it: a disk failed, or somebody altered it.
 //!
-//! It counts no further than it is good, and is asked for from its beginning (`diverged`), of whichever neighbour. What comes
+//! It counts no further than it is good, and is asked for from its beginning (`altered`), of whichever neighbour. What comes
 //! is proved by itself, from its first operation on, and held against the heads that are stored here: where one of them
 //! covers other bytes than lie under it, those are put right. Nothing else of the feed is touched, and nothing that was signed
 //! is given up: a neighbour with another history mends nothing. An own feed is not mended so: what a device says it has
@@ -96,8 +96,7 @@ impl Ledger {
     /// Whether a feed is being mended, or waits for it.
     pub(super) fn is_altered(&mut self, no: i64) -> Result<bool> {
         let row = self.feed(no)?;
-        let (waits, id) = (row.diverged && !row.own, row.feed.id);
-        Ok(waits && evidence::is_open(&self.conn, What::Altered, Some(&id), &self.me.device())?)
+        Ok(row.altered && !row.own)
     }
 
     /// What is stored from there on cannot be read.
@@ -145,9 +144,10 @@ impl Ledger {
             evidence::add(&self.conn, &evidence)?;
         }
         if let Some(no) = no.filter(|_| !own)
-            && !self.feed(no)?.diverged
+            && !self.feed(no)?.altered
         {
-            self.feed(no)?.diverged = true;
+            let row = self.feed(no)?;
+            (row.diverged, row.altered) = (true, true);
             self.touched.insert(no);
         }
         Ok(())
@@ -200,7 +200,8 @@ impl Ledger {
         tracing::warn!(feed = %row.feed.id, "what was stored of this feed was put right");
         self.compared.remove(&no);
         self.good.remove(&no);
-        self.feed(no)?.diverged = false;
+        let fresh = self.feed(no)?;
+        (fresh.diverged, fresh.altered) = (false, false);
         self.touched.insert(no);
         // What the damage had stopped goes on.
         if row.applied < row.size() {

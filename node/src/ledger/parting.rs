@@ -415,7 +415,8 @@ impl Ledger {
         for (seq, operation) in &kept {
             feeds::add_tail(&self.conn, no, *seq, operation)?;
         }
-        let shorter = FeedRow { edge, packed: end, applied: 0, head, diverged: !row.own, ..row.clone() };
+        let shorter =
+            FeedRow { edge, packed: end, applied: 0, head, diverged: !row.own, altered: false, ..row.clone() };
         feeds::update(&self.conn, &shorter, self.now())?;
         self.rebuild(&mut |_| ())?;
         if row.own {

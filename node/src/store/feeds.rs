@@ -36,6 +36,8 @@ pub struct FeedRow {
     pub head: Option<TreeHead>,
     /// A neighbour holds another history of it.
     pub diverged: bool,
+    /// Of another device's feed something lies here that is not what was signed: it is wanted from its beginning.
+    pub altered: bool,
     /// Of an own feed other histories were about, and this one stays.
     pub settled: bool,
     /// The union whose machine first handed it over.
@@ -63,6 +65,8 @@ impl FeedRow {
     }
 }
 
+/// In the column `diverged`: not because a neighbour holds another history.
+const ALTERED: i64 = 2;
 const COLUMNS: &str = "no, header, own, edge, packed, applied, head, head_signature, diverged, settled, via";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
@@ -71,7 +75,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
     let head: Option<Vec<u8>> = row.get(6)?;
     let signature: Option<Vec<u8>> = row.get(7)?;
     let (no, own, packed, applied) = (row.get(0)?, row.get(2)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?);
-    let (diverged, settled) = (row.get(8)?, row.get(9)?);
+    let (wanted, settled) = (row.get::<_, i64>(8)?, row.get(9)?);
+    let (diverged, altered) = (wanted != 0, wanted == ALTERED);
     let via = row.get::<_, Option<i64>>(10)?.map(tables::union).transpose()?;
     Ok((|| {
         let feed = Arc::new(Feed::parse(header.into())?);
@@ -84,7 +89,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<FeedRow>> {
             _ => None,
         };
         let (packed, applied) = (packed.unsigned_abs(), applied.unsigned_abs());
-        Ok(FeedRow { no, feed, own, edge, packed, applied, head, diverged, settled, via })
+        Ok(FeedRow { no, feed, own, edge, packed, applied, head, diverged, altered, settled, via })
     })())
 }
 
@@ -100,6 +105,7 @@ pub fn unwritten(feed: Feed) -> FeedRow {
         applied: 0,
         head: None,
         diverged: false,
+        altered: false,
         settled: false,
         via: None,
     }
@@ -228,7 +234,7 @@ pub fn update(conn: &Connection, feed: &FeedRow, now: i64) -> Result<()> {
         feed.head.as_ref().map(|h| &h.signed.message[..]),
         feed.head.as_ref().map(|h| &h.signed.signature[..]),
         feed.head.as_ref().map_or(0, |h| h.time.min(now)),
-        feed.diverged,
+        if feed.altered { ALTERED } else { i64::from(feed.diverged) },
         feed.settled,
     ))?;
     Ok(())

@@ -28,6 +28,8 @@ pub struct State {
     pub time: i64,
     /// Two histories of it may be about: it is asked for from its beginning.
     pub diverged: bool,
+    /// What lies here of it is not what was signed: as if there were nothing.
+    pub altered: bool,
     /// An own feed of which other histories were about, and this one stays.
     pub settled: bool,
 }
@@ -45,6 +47,7 @@ impl State {
             root: head.root,
             time: head.time,
             diverged: row.diverged,
+            altered: row.altered,
             settled: row.settled,
         })
     }
@@ -155,14 +158,15 @@ impl Frontier {
         }
     }
 
-    /// Whether a history as it is known is no longer here: the feed is shorter now, another one of the same length, or
-    /// gone. One that was cut and has grown longer since shows by its roots when more of it is sent.
+    /// Whether a history as it is known is no longer here: the feed is shorter now, another one of the same length, found
+    /// altered, or gone. One that was cut and has grown longer since shows by its roots when more of it is sent.
     pub fn cut_in(&self, delta: &Delta) -> bool {
         delta.iter().any(|(feed, now)| match (self.states.get(feed), now) {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(before), Some((now, _))) => {
-                now.size < before.size || (now.size == before.size && now.root != before.root)
+                let altered = now.altered && !before.altered;
+                altered || now.size < before.size || (now.size == before.size && now.root != before.root)
             }
         })
     }
@@ -217,11 +221,13 @@ fn short(hash: Hash) -> [u8; 16] {
     short
 }
 
-/// See sync.proto.
+/// See sync.proto. What lies here altered must be spoken of, also where the other end has what was signed.
 fn digest<'a>(states: impl Iterator<Item = &'a State>) -> Hash {
-    let parts: Vec<Vec<u8>> = states
-        .map(|s| [s.feed.as_bytes(), &s.size.to_be_bytes(), s.root.as_bytes(), &s.time.to_be_bytes()].concat())
-        .collect();
+    let entry = |s: &State| match s.altered {
+        true => [s.feed.as_bytes(), &[0; 8], Hash([0; 32]).as_bytes(), &[0; 8]].concat(),
+        false => [s.feed.as_bytes(), &s.size.to_be_bytes(), s.root.as_bytes(), &s.time.to_be_bytes()].concat(),
+    };
+    let parts: Vec<Vec<u8>> = states.map(entry).collect();
     Hash::of(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 

@@ -157,7 +157,7 @@ pub fn waits_whole(conn: &Connection, row: &FeedRow) -> Result<(&'static str, La
         );
         return Ok((Reason::Newer.word(), why));
     }
-    let altered = evidence::list(conn, false)?.into_iter().map(|kept| kept.evidence);
+    let altered = evidence::list(conn, true)?.into_iter().rev().map(|kept| kept.evidence).filter(|_| row.altered);
     if let Some(found) = altered.filter(|e| e.what == What::Altered).find(|e| e.feed == row.feed.id) {
         return Ok((What::Altered.word(), found.detail));
     }

@@ -17,7 +17,7 @@ use crate::{
     identity::keys::{Kept as KeysKept, Keys},
     store::{
         documents,
-        evidence::{self, Kept, What},
+        evidence::{self, Kept},
         feeds,
         feeds::FeedRow,
         quarantine,
@@ -108,8 +108,7 @@ impl Standing {
         let held = quarantine::open_by_reason(conn)?;
         let evidence = evidence::list(conn, false)?;
         // What is not as it was signed is told with the evidence.
-        let altered = |id: FeedId| evidence.iter().any(|k| k.evidence.what == What::Altered && k.evidence.feed == id);
-        let whole = quarantine::open_strangers(conn)?.into_iter().filter(|f| !altered(f.feed.id));
+        let whole = quarantine::open_strangers(conn)?.into_iter().filter(|f| !f.altered);
         let (newer, unknown): (Vec<FeedRow>, Vec<FeedRow>) = whole.partition(|f| f.feed.newer.is_some());
         let unknown = unknown.into_iter().map(|f| Unknown {
             feed: f.feed.id,
