@@ -202,7 +202,7 @@ impl Verify {
         )?;
         if wanted > 0 && !desk.json {
             desk.note(&match desk.lang {
-                Lang::Zh => format!("其中{wanted}个是其他设备的日志：下次交换（sync）时向相邻单位重新取回"),
+                Lang::Zh => format!("其中{wanted}条是其他设备的数据流水：下次交换（sync）时向相邻单位重新取回"),
                 Lang::En => format!(
                     "{} of other devices among them: fetched anew from a neighbour with the next exchange (`sync`)",
                     lang::count(wanted, "feed", "feeds")

@@ -66,7 +66,7 @@ impl Restore {
             desk.print(&preview(desk, here.is_some(), &backup, &changes))?;
             if origin == Origin::Unsigned {
                 desk.note(desk.pick(
-                    "请注意：该文件没有本机的备份签名（旧版本所作，或直接复制的数据库），其中的证据和备注是否被改动过无法核验；填报内容各有签名，已核验。",
+                    "请注意：该文件没有本机的备份签名（旧版本所作，或直接复制的数据库），其中的异常情况和备注是否被改动过无法核验；填报内容各有签名，已核验。",
                     "note: this device has not signed the file (a version of before made it, or it is a database that was copied by hand), so nobody can tell whether evidence and notes in it were altered; records are signed themselves, and were checked.",
                 ));
             }

@@ -186,7 +186,7 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
             ),
         ),
         Need::Upgrade => (
-            format!("{}个日志由较新版本的程序开立，内容暂不计入；请升级本机程序", standing.newer),
+            format!("{}条数据流水由较新版本的程序开立，内容暂不计入；请升级本机程序", standing.newer),
             format!(
                 "{} that a newer version began; what is in it counts once this program is upgraded",
                 lang::count(standing.newer, "feed", "feeds")

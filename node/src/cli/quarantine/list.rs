@@ -151,7 +151,7 @@ fn stranger(desk: &Desk, conn: &Connection, row: &FeedRow, rejected: bool) -> Re
 pub fn waits_whole(conn: &Connection, row: &FeedRow) -> Result<(&'static str, Label)> {
     if row.feed.newer.is_some() {
         let why = Label::new(
-            "该日志由较新版本的程序开立，本机程序读不懂；已留存并转报，升级本机程序后自动处理",
+            "该数据流水由较新版本的程序开立，本机程序读不懂；已留存并转报，升级本机程序后自动处理",
             "a newer version of the program began this feed, and this one cannot read it; it is kept and relayed, and judged \
              by itself once this program is upgraded",
         );
