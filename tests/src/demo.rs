@@ -448,7 +448,8 @@ impl Story {
         let mut operations = 0;
         for member in &self.federation.members {
             let file = dir.join(format!("{}.backup", member.union));
-            operations += member.store.back_up(&file, member.store.now())?.operations;
+            let key = member.home.me(huiliu_node::clock::system(), huiliu_node::clock::dice())?.key;
+            operations += member.store.back_up(&file, &key, member.store.now())?.operations;
             let me = member.home.me(self.federation.clock.clone(), clock::dice())?;
             let problems = ledger::verify(backup::open_copy(&file)?, me, &mut |_| ())?;
             for problem in &problems {

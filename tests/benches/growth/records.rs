@@ -104,7 +104,7 @@ fn log(entries: u64) -> Result<[f64; 2]> {
     while store.write_blocking(ledger::Ledger::tend)? {}
     let rebuilt = once(|| Ok(store.write_blocking(|ledger| ledger.rebuild(&mut |_| ()))?))?;
     let copy = machine.home.dir.join("copy.db");
-    store.back_up(&copy, store.now())?;
+    store.back_up(&copy, &machine.me().key, store.now())?;
     let verified = once(|| {
         let problems = ledger::verify(backup::open_copy(&copy)?, machine.me(), &mut |_| ())?;
         anyhow::ensure!(problems.is_empty(), "{problems:?}");
