@@ -448,7 +448,7 @@ impl Story {
         let mut operations = 0;
         for member in &self.federation.members {
             let file = dir.join(format!("{}.backup", member.union));
-            let key = member.home.me(huiliu_node::clock::system(), huiliu_node::clock::dice())?.key;
+            let key = member.home.me(clock::system(), clock::dice())?.key;
             operations += member.store.back_up(&file, &key, member.store.now())?.operations;
             let me = member.home.me(self.federation.clock.clone(), clock::dice())?;
             let problems = ledger::verify(backup::open_copy(&file)?, me, &mut |_| ())?;
