@@ -128,7 +128,7 @@ pub async fn enrol(home: &Home, store: &Store, request: &Request, clock: &Clock)
 /// Answers a machine that shows a token. Whether it is let in, and that nobody else is, is decided in one transaction.
 pub async fn enter(home: &Home, store: &Store, entering: &Entering, clock: &Clock) -> Result<Grant, AuthorityError> {
     let Some((token, pass)) = entering.token else { return Err(AuthorityError::Malformed("token")) };
-    // Whoever knows no token costs no write.
+    // A caller without a valid token causes no write.
     if store.look(move |conn| invitations::get(conn, &token)).await?.is_none() {
         return Err(AuthorityError::Declined(Reason::Unknown));
     }
@@ -250,8 +250,8 @@ fn same(enrolled: &Enrolled, said: &Attestation) -> bool {
         && enrolled.authority_key == said.authority_key
 }
 
-/// Why a machine may not be enrolled here, if so: its device was shut out, here or anywhere, or its TLS key is
-/// another's, who would be taken for it.
+/// The reason why a machine may not be enrolled, if there is one: its device was revoked, or its TLS key belongs to
+/// another device, for which it would be taken.
 fn may_not(conn: &Connection, me: UnionNumber, said: &Attestation) -> StoreResult<Option<Reason>> {
     if trust::revoked(conn, &said.device, said.union)? || trust::revoked_anywhere(conn, &said.device, me)? {
         return Ok(Some(Reason::Device));

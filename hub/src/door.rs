@@ -1,4 +1,4 @@
-//! The door: who gets as far as speaking. Handshakes, places, and certificates that are made anew while it stands open.
+//! The listener: limits handshakes and connections, and renews the hub's own certificate while it runs.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -29,26 +29,26 @@ use tonic::transport::server::Connected;
 
 use crate::limits::{Seldom, household};
 
-/// A handshake may take so long: slow callers hold nobody up.
+/// Time limit of a handshake, so that slow callers do not delay others.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Handshakes under way, all together and from one address. When one more comes, the oldest of its own address gives way,
-/// or else the oldest of the address that has most: whoever floods the door is in the way of nobody but herself, and an
-/// honest handshake is over long before its turn comes.
+/// or else the oldest of the address that has most: a flooding caller ends only its own handshakes, and an honest one is
+/// over long before its turn comes.
 const HANDSHAKES: usize = 512;
 const FROM_ONE: usize = 32;
 /// Callers that are enrolled here, all together and with one key.
 const CONNECTIONS: usize = 1024;
 const PER_KEY: usize = 8;
-/// Callers that are not, with a certificate of this network or without any, and callers for whom there is no place and
-/// who are only told so.
+/// Connections of callers that are not enrolled, with or without a certificate of this network, and of callers that are
+/// only told that all slots are in use.
 const GUESTS: usize = 64;
 const GUESTS_FROM_ONE: usize = 16;
-/// A guest's connection lasts no longer.
+/// Time limit of a guest's connection.
 const VISIT: Duration = Duration::from_secs(10);
-/// When those who found no place may come again.
+/// When callers that were dropped for lack of a slot may try again.
 pub const CROWDED: Duration = Duration::from_secs(30);
-/// The hub's own certificate is made anew so often, long before it ends; so renewed certificates above it are shown
-/// too.
+/// Interval at which the hub issues its own certificate anew, long before it expires, so that renewed certificates above
+/// it are shown too.
 const FRESH: i64 = 3_600_000;
 
 /// What the door needs to make its certificate.
@@ -73,7 +73,7 @@ pub struct Caller {
     /// When that certificate ends.
     pub until: i64,
     pub address: IpAddr,
-    /// There is no place: nothing is done for this caller.
+    /// All slots are in use: nothing is done for this caller.
     pub crowded: bool,
 }
 
@@ -125,7 +125,7 @@ impl Door {
         });
     }
 
-    /// A place for a caller, by what it showed.
+    /// A slot for a caller, by the certificate it showed.
     async fn place(&self, key: Option<Hash>, address: IpAddr) -> Option<(Place, bool)> {
         let guest = || {
             let one = Count::new(&self.guests_from, household(address), GUESTS_FROM_ONE)?;
@@ -142,7 +142,7 @@ impl Door {
         }
     }
 
-    /// Whether those who come with this key have a place here: any hub of the network makes certificates for any key.
+    /// Whether callers with this key are enrolled here: any hub of the network can issue certificates for any key.
     async fn enrolled(&self, key: Hash) -> bool {
         let union = self.home.config.union;
         let looked = self.store.look(move |conn| match trust::by_tls_key(conn, &key, union)? {
@@ -172,14 +172,14 @@ impl Door {
         let key = shown.map(|(key, _)| key);
         let Some((place, crowded)) = self.place(key, address).await else {
             if let Some(unsaid) = self.no_place.say() {
-                tracing::warn!(%address, unsaid, "a caller found no place, and none to be told so");
+                tracing::warn!(%address, unsaid, "connection dropped: all guest slots in use");
             }
             return;
         };
         let visit = matches!(place, Place::Guest(..)).then(|| Box::pin(tokio::time::sleep(VISIT)));
         let until = shown.map_or(i64::MAX, |(_, validity)| validity.to);
         let caller = Caller { key, until, address, crowded };
-        // Nobody is left to serve it: the server is closing.
+        // The server is closing.
         drop(send.send(Secure { stream, caller, visit, _place: place }).await);
     }
 }
@@ -199,7 +199,7 @@ fn shown(stream: &TlsStream<Box<dyn Line>>) -> Result<Option<(Hash, Validity)>, 
     certificate.map(read).transpose()
 }
 
-/// Takes connections for ever: an error of one is never the end of all.
+/// Accepts connections for ever: an error of one never ends the listener.
 pub async fn accept<L: Listen>(mut listener: L, door: Arc<Door>, send: mpsc::Sender<Secure>) {
     let mut greeting = Greeting::default();
     let untaken = Seldom::default();
@@ -207,7 +207,7 @@ pub async fn accept<L: Listen>(mut listener: L, door: Arc<Door>, send: mpsc::Sen
         let (line, address) = match listener.accept().await {
             Ok(taken) => taken,
             Err(error) => {
-                // Out of file handles, perhaps: handshakes that come to nothing soon give some back.
+                // Perhaps out of file handles: handshakes that time out give some back.
                 if let Some(unsaid) = untaken.say() {
                     tracing::warn!(%error, unsaid, "a connection could not be taken");
                 }
@@ -347,7 +347,7 @@ impl AsyncWrite for Secure {
 mod tests {
     use super::*;
 
-    /// M5: whoever floods the door ends her own handshakes and nobody else's.
+    /// M5: a flooding caller ends only its own handshakes.
     #[tokio::test]
     async fn a_flood_from_one_address_ends_no_handshake_of_another() {
         let wait = || tokio::spawn(std::future::pending::<()>());
@@ -361,7 +361,7 @@ mod tests {
             greeting.begun(loud, wait().abort_handle());
         }
         assert_eq!((greeting.of(loud), greeting.of(quiet)), (FROM_ONE, 1));
-        // From as many addresses as there are places: those that come twice give way before those that came once.
+        // From as many addresses as there are slots: addresses with two handshakes give way before those with one.
         for n in 0..600_u16 {
             let [high, low] = n.to_be_bytes();
             for _ in 0..2 {

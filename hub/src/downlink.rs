@@ -43,7 +43,7 @@ use crate::{
 };
 
 const STREAMS_PER_DEVICE: usize = 4;
-/// How often it is looked, where nothing else happens, whether a caller's certificate has ended.
+/// Interval for checking whether an idle caller's certificate has expired.
 const LOOK: Duration = Duration::from_secs(3600);
 
 /// Serves until `shutdown`; what was acknowledged is on the disk.
@@ -187,7 +187,7 @@ impl Sync for Downlink {
     }
 }
 
-/// Says why, and ends; a caller that does not listen is not waited for.
+/// Sends the reason and ends, without waiting for a caller that does not read.
 async fn cut(reason: Reason, last: &mpsc::Sender<v1::Frame>) {
     let (farewell, sentence) = match reason {
         Reason::Expired => (Farewell::Certificate, "the certificate that was shown has ended; call again"),
@@ -210,13 +210,13 @@ struct Standing {
 }
 
 impl Standing {
-    /// Returns when that is so no longer: asked after every commit, with one look into an index.
+    /// Returns when that no longer holds; checked after every commit, by one index lookup.
     async fn lost(mut self) -> Reason {
         loop {
             if (self.clock)() > self.caller.until {
                 return Reason::Expired;
             }
-            // A database that cannot be read now is no reason to cut anybody off.
+            // A database that cannot be read at the moment is no reason to end a session.
             let (device, union) = (self.device, self.union);
             if let Ok(true) = self.store.look(move |conn| trust::revoked(conn, &device, union)).await {
                 return Reason::Device;

@@ -27,7 +27,7 @@ pub struct Gate {
     pub store: Store,
     pub clock: Clock,
     pub knocks: Arc<Knocks>,
-    /// Refusals are said in the log, and strangers cannot fill it with them.
+    /// Refusals are logged, but seldom enough that strangers cannot fill the log.
     pub refusals: Arc<Seldom>,
 }
 
@@ -108,7 +108,7 @@ fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get::<Caller>().cloned().ok_or_else(|| decline(Reason::Stranger, None))
 }
 
-/// No call takes longer, whatever the caller does.
+/// Time limit of a call, whatever the caller does.
 async fn in_time<T>(work: impl Future<Output = Result<T, Status>>) -> Result<Response<T>, Status> {
     let done = tokio::time::timeout(DEADLINE, work).await;
     done.unwrap_or_else(|_| Err(decline(Reason::Busy, Some(DEADLINE)))).map(Response::new)

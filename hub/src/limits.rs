@@ -1,4 +1,4 @@
-//! How often strangers may knock: a bucket of calls for each address, and one for all.
+//! Rate limits for callers that are not enrolled: a token bucket for each address, and one for all.
 
 use std::{
     collections::HashMap,
@@ -9,13 +9,12 @@ use std::{
 
 use tokio::time::Instant;
 
-/// An address may make so many calls at once, and one more every so often. An office behind one address sets up its
-/// machines in a row.
+/// Burst and interval for one address. An office behind one address sets up its machines in a row.
 const PER_ADDRESS: Rate = Rate { burst: 20, every: Duration::from_secs(3) };
 /// All strangers together: a token is 128 bits, this keeps the hub's work bounded. So far above what one address has that
 /// a handful of them cannot use it up.
 const ALL: Rate = Rate { burst: 400, every: Duration::from_millis(20) };
-/// Kept for addresses that have not called lately, when others have used that up.
+/// Reserve for addresses that have not called lately, once others have used up the common bucket.
 const NEWCOMERS: Rate = Rate { burst: 60, every: Duration::from_millis(100) };
 /// Addresses that are remembered. When there are more, those that have not called for long are forgotten.
 const ADDRESSES: usize = 4096;
@@ -26,7 +25,7 @@ struct Rate {
     every: Duration,
 }
 
-/// When it would be full again: emptying it a little moves that moment.
+/// The moment at which the bucket would be full again; each call moves it.
 #[derive(Clone, Copy)]
 struct Bucket(Instant);
 
@@ -84,15 +83,15 @@ impl Knocks {
     }
 }
 
-/// How often the same thing is said in the log, however often it happens.
+/// Shortest interval between two log lines about the same thing.
 const SELDOM: Duration = Duration::from_secs(10);
 
-/// Something that strangers can make happen, and that is said in the log seldom.
+/// An event that strangers can cause, logged seldom.
 #[derive(Default)]
 pub struct Seldom(Mutex<(Option<Instant>, u64)>);
 
 impl Seldom {
-    /// Whether to say it now, and how often it was not said since the last time.
+    /// Whether to log it now, and how often it was not logged since the last time.
     pub fn say(&self) -> Option<u64> {
         let now = Instant::now();
         let mut guard = self.0.lock().ok()?;
@@ -106,7 +105,7 @@ impl Seldom {
     }
 }
 
-/// Whoever has one address of IPv6 has the 64 bits behind it.
+/// A holder of one IPv6 address has a whole /64.
 pub fn household(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -67,7 +67,7 @@ pub struct Me {
     pub network: String,
     pub union: UnionNumber,
     pub key: SigningKey,
-    /// What this device remembers outside the database.
+    /// This device's high-water marks, kept outside the database.
     pub memory: Memory,
     pub hub: bool,
     /// The national hub's device: where all authority comes from. Not known before joining.
@@ -130,7 +130,7 @@ pub struct Ledger {
     ids: RecordIds,
     /// SQLite's count of other connections' commits: when it moves, what is remembered is out of date.
     data_version: i64,
-    /// Others have committed, or a commit failed, since it was last asked what has changed.
+    /// Others have committed, or a commit failed, since changes were last read.
     anything: bool,
     feeds: HashMap<i64, FeedRow>,
     numbers: HashMap<FeedId, i64>,
@@ -149,7 +149,7 @@ pub struct Ledger {
     marks: BTreeMap<FeedId, u64>,
     /// The same of the job that runs.
     job_marks: BTreeMap<FeedId, u64>,
-    /// What is signed and committed and could not be noted in the memory.
+    /// What is signed and committed but could not be noted in the memory file.
     unnoted: BTreeMap<FeedId, u64>,
     /// What this process stamps its transactions with, so that one can be found again after a failed COMMIT.
     nonce: [u8; 4],
@@ -164,15 +164,15 @@ pub struct Ledger {
     documents: OpenDocuments,
     /// Each operation is applied under a savepoint of its own.
     careful: bool,
-    /// What was done since it was last asked.
+    /// Work done since it was last read.
     cost: Cost,
-    /// What others have spent of what is taken from them at once.
+    /// What devices and neighbours have used of their allowances.
     allowances: Allowances,
     /// The last record id given out is not written down yet.
     named: bool,
-    /// Something that counted counts no more: all is computed again before the job ends.
+    /// Something no longer counts: all is computed again before the job ends.
     stale: bool,
-    /// Another history of an own feed, as far as it has been looked through.
+    /// Another history of an own feed, as far as it has been read.
     others: HashMap<i64, Edge>,
     /// How far a feed that is asked for from its beginning has been found to be as it is here.
     compared: HashMap<i64, u64>,
@@ -201,7 +201,7 @@ impl Ledger {
     pub fn open_with(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Ledger> {
         let mut start = [0; 4];
         (me.dice)(&mut start);
-        // A clock that was once far ahead has given out ids that later ones must still come after.
+        // If the clock was once far ahead, new ids still have to follow the ones given out then.
         let last: Option<[u8; 16]> = meta(&conn, "last_id")?;
         let ids = RecordIds::new(&me.device(), start, last.map(RecordId));
         let keys = Keyring::new(&me);
@@ -301,7 +301,7 @@ impl Ledger {
         (self.me.clock)()
     }
 
-    /// An exchange with a neighbour is settled: what it should have told, or passed on, is looked for.
+    /// An exchange with a neighbour has finished: looks for what it should have told or relayed and did not.
     pub fn settled_with(&mut self, peer: Neighbour) -> Result<()> {
         self.judge_claims(peer.union)?;
         if self.me.union.parent() == Some(peer.union) || (peer.union == self.me.union && self.is_above(peer)) {
@@ -360,7 +360,7 @@ impl Ledger {
         if version != self.data_version {
             self.anything = true;
             match self.data_version {
-                // Nothing is remembered yet.
+                // Nothing is cached yet.
                 -1 => self.forget(),
                 _ => self.look_anew()?,
             }
@@ -370,7 +370,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// What has changed since this was last asked.
+    /// Changes since this was last called.
     pub(crate) fn changed(&mut self) -> Changed {
         let moved = changes::moved(&self.conn);
         match (std::mem::take(&mut self.anything), moved) {
@@ -532,7 +532,7 @@ impl Ledger {
         self.ids.next(now)
     }
 
-    /// What has been done since this was last asked, in what a replay repeats.
+    /// Work done since this was last called, counted in what a replay repeats.
     pub fn spent(&mut self) -> Cost {
         std::mem::take(&mut self.cost)
     }
@@ -597,7 +597,7 @@ impl Ledger {
         let Some(row) = feeds::by_id(&self.conn, id)? else { return Ok(None) };
         let no = row.no;
         self.numbers.insert(*id, no);
-        // What is remembered may be ahead of what is written.
+        // The cache may be ahead of the database.
         self.feeds.entry(no).or_insert(row);
         Ok(Some(no))
     }

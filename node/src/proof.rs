@@ -126,7 +126,7 @@ impl<'a> Maker<'a> {
         Ok(places.iter().filter(of_it).copied().collect())
     }
 
-    /// A receipt that is dated before what it covers says it was written convinces nobody: one of the two clocks was wrong.
+    /// A receipt dated before the claimed time of what it covers is not used: one of the two clocks was wrong.
     fn early(&self, receipt: &Receipt, covered: &[(i64, u64)]) -> Result<bool, ProvingError> {
         for (no, position) in covered {
             let written = feeds::operation(self.conn, *no, *position)?.map(|operation| operation.time);

@@ -129,7 +129,7 @@ fn counted(conn: &Connection, union: UnionNumber, device: &DeviceId) -> Result<V
     for no in feeds::of_device(conn, device)? {
         let row = feeds::by_no(conn, no)?;
         let limit = trust::limit(conn, &row.feed)?.unwrap_or(u64::MAX);
-        // What was not judged, or stands under no head, is not spoken for.
+        // Operations that were not judged, or are under no head, are not vouched for.
         let size = row.applied.min(row.packed).min(limit);
         if row.feed.union == union && size > 0 {
             all.push(Counted { row, size, held: vec![] });

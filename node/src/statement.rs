@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Written in one job.
+/// The number of statements written in one job.
 const STATEMENTS: usize = 16;
 /// While a line stays open, a union's month is stated so often at most.
 const EVERY: i64 = 3_600_000;
@@ -112,7 +112,7 @@ impl Ledger {
         Ok(cells.into_iter().filter(|(m, _)| local(m)).map(|(measure, figure)| (measure, stated(figure))).collect())
     }
 
-    /// Whether the latest statement says what the records say; a figure of nought need not be said.
+    /// Whether the latest statement agrees with the records; a figure of zero may be left out.
     pub(crate) fn statement_holds(&self, union: UnionNumber, month: i32) -> Result<bool> {
         let mut said = rollups::statement(self.conn(), union, month, None)?;
         let mut now = self.figures(union, month)?;

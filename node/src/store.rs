@@ -65,7 +65,7 @@ use crate::{
     sync::kept::Kept,
 };
 
-/// How often other processes' commits are looked for.
+/// Interval for noticing commits of other processes.
 const LISTEN: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
@@ -156,7 +156,7 @@ impl StoreError {
     }
 }
 
-/// Who runs the jobs.
+/// Which thread runs the jobs.
 enum Hands {
     /// A thread of its own.
     Thread { queue: Option<mpsc::Sender<Job>>, thread: Option<JoinHandle<()>> },
@@ -214,7 +214,7 @@ impl Drop for Hands {
 }
 
 impl Store {
-    /// Makes the file. Everything about it is on the disk before this returns.
+    /// Creates the file. It is durable before this returns.
     pub fn create(path: &Path) -> Result<()> {
         create(path).map_err(|error| disk::judge(error, path))
     }
@@ -244,7 +244,7 @@ impl Store {
         &self.inner.kept
     }
 
-    /// Who hands in what arrives takes turns.
+    /// Jobs that take in batches take turns.
     pub fn turns(&self) -> &Turns {
         &self.inner.turns
     }
@@ -315,7 +315,7 @@ impl Store {
         let path = self.inner.path.clone();
         let job: Job = Box::new(move |ledger| {
             match ledger.and_then(|ledger| work(ledger).map_err(|error| disk::judge(error, &path))) {
-                // Nobody waits for the answer any more: dropped.
+                // The caller no longer waits for the answer, so it is dropped.
                 Ok(value) => (keep, Box::new(move |ended| drop(send.send(ended.map(|()| value))))),
                 Err(error) => (false, Box::new(move |_| drop(send.send(Err(error))))),
             }

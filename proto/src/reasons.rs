@@ -21,13 +21,12 @@ impl Refusal {
         }
     }
 
-    /// Whether it is taken in a later exchange without anybody seeing to it: no trouble of the line, and nobody's fault.
+    /// Whether a later exchange takes it without anybody doing anything: neither a connection problem nor a fault.
     pub fn is_waiting(self) -> bool {
         matches!(self, Refusal::Room | Refusal::Newer | Refusal::Later)
     }
 
-    /// Whether whoever handed it over, and not its author, must be asked how it came about: the bytes are not what any
-    /// version of an honest program passes on.
+    /// Whether the peer that sent it is at fault, and not its author: no version of an honest program relays such bytes.
     pub fn is_forging(self) -> bool {
         matches!(self, Refusal::Root | Refusal::Signature | Refusal::Bounds | Refusal::Header)
     }

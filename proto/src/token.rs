@@ -50,7 +50,7 @@ pub struct Token {
     pub pin: Pin,
     /// The union that is invited.
     pub union: UnionNumber,
-    /// Whether as its hub. Nobody chooses the role herself.
+    /// Whether it joins as the union's hub. The inviting union chooses the role.
     pub as_hub: bool,
     /// Another machine of that union made the token and will vouch for the one that joins.
     pub vouched: bool,
@@ -112,7 +112,7 @@ impl Secret {
         Zeroizing::new(mac(&*self.0, &[b"huiliu/token-pass/1", &id.0]))
     }
 
-    /// What the inviting and the joining machine know each other by; no hub ever sees it.
+    /// A secret shared by the inviting and the joining machine; no hub ever sees it.
     pub fn voucher_key(&self, id: &TokenId) -> VoucherKey {
         VoucherKey(Zeroizing::new(mac(&*self.0, &[b"huiliu/token-voucher/1", &id.0])))
     }

@@ -182,7 +182,7 @@ impl Desk {
 
     /// A remark beside the answer: on standard error, so that what is piped on stays clean.
     pub fn note(&self, text: &str) {
-        // Nobody is told that nobody could be told.
+        // Where standard error is closed there is no way to say so.
         let _ = writeln!(io::stderr().lock(), "{}", shown::page(text));
     }
 

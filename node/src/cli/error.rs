@@ -28,7 +28,7 @@ use crate::{check::CheckError, store::disk::Trouble};
 pub enum Exit {
     Done = 0,
     Failed = 1,
-    /// What was typed makes no sense.
+    /// Usage error: the command line cannot be understood.
     Usage = 2,
     /// Nothing failed, and a person has to look.
     Attention = 3,
@@ -184,8 +184,9 @@ fn tell_mistake(mistake: &Mistake, lang: Lang) -> Told {
         }
         Mistake::NeedsYes => told(
             Exit::Usage,
-            lang.pick("需要确认，但这里无人可问", "this has to be confirmed, and nobody can be asked here").to_owned(),
-            lang.pick("核对无误后加 --yes 再运行", "look it over, then run it again with --yes"),
+            lang.pick("需要确认，但这里无人可问", "confirmation required, but standard input is not a terminal")
+                .to_owned(),
+            lang.pick("核对无误后加 --yes 再运行", "check it, then pass --yes"),
         ),
     }
 }

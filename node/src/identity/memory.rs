@@ -43,7 +43,7 @@ impl Memory {
         Memory { path: Some(path.to_owned()), ..Memory::default() }.save()
     }
 
-    /// What is there; a file that is gone or makes no sense is lost. One that cannot be read now, because the disk fails or
+    /// What is there; a file that is missing or cannot be parsed counts as lost. One that cannot be read now, because the disk fails or
     /// does not permit it, is an error: it may be read tomorrow.
     pub fn open(path: &Path) -> io::Result<Memory> {
         match read(path) {

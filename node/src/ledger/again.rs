@@ -1,7 +1,8 @@
-//! What was cut off of an own feed, said again: once, under the record ids it had, in this device's later incarnation.
+//! Reauthoring: operations that were cut off of an own feed are written again, once, under their record ids, into the feed
+//! of this device's later incarnation.
 //!
-//! An edit follows others by the hashes of their changes, and those change with the feed it is said in. So what was said
-//! as what is kept with the strays, and each edit is renamed to follow what it followed.
+//! An edit refers to the edits before it by the hashes of their changes, and those hashes depend on the feed. So the old
+//! and new hashes are kept with the cut-off operations, and each edit is rewritten to refer to the new ones.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +32,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Own edits that follow one that was cut off, here or before it came here, would wait for ever: each is said again.
-    /// Where what it follows does come after all, both say the same.
+    /// Own edits that follow a cut-off one would wait for ever, so each is reauthored. If the one it follows arrives after
+    /// all, both copies say the same.
     pub(super) fn say_orphans_again(&mut self) -> Result<()> {
         if self.revoked()? {
             return Ok(());
@@ -51,7 +52,7 @@ impl Ledger {
         let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
         let edit = Edit::decode(&operation.payload, Actor::new(&from, &record)).ok().filter(|_| document);
         if !fresh {
-            // Said before: those that follow it must know under which name.
+            // Already reauthored: the edits that follow it need its new hash.
             again.learn(&feeds::strays_of(&self.conn, &record)?);
             return Ok(());
         }
@@ -104,17 +105,17 @@ impl Ledger {
     }
 }
 
-/// Edits as another actor: the same puts on the same values, with what they follow under its new name.
+/// Edits rewritten for another actor: the same puts on the same values, referring to the new hashes.
 #[derive(Default)]
 struct Again {
-    /// Changes that were said again: before, after.
+    /// Hashes of changes that were reauthored: before, after.
     hashes: BTreeMap<Hash, Hash>,
     /// Whose puts they are now.
     puts: BTreeMap<PutId, Actor>,
 }
 
 impl Again {
-    /// What was said again in earlier transactions.
+    /// What earlier transactions reauthored.
     fn learn(&mut self, strays: &[feeds::Stray]) {
         for stray in strays {
             let record = stray.operation.record;
@@ -132,7 +133,7 @@ impl Again {
         }
     }
 
-    /// What an edit follows, as it is called now.
+    /// The changes that an edit follows, by their new hashes.
     fn renamed(&self, edit: &Edit) -> Vec<Hash> {
         let mut deps: Vec<Hash> = edit.deps.iter().map(|dep| self.hashes.get(dep).copied().unwrap_or(*dep)).collect();
         deps.sort_unstable();
@@ -172,7 +173,7 @@ fn again_of(operation: &Operation, into: &FeedId, edit: &Edit) -> Operation {
     again.by(operation.operator).voiding(operation.void)
 }
 
-/// Own edits that wait for what they follow, and have not been said again.
+/// Own edits that wait for what they follow and have not been reauthored.
 fn orphans(conn: &Connection) -> Result<Vec<(FeedRow, u64, Operation)>> {
     let mut found = vec![];
     for row in feeds::owned(conn)? {
@@ -181,7 +182,7 @@ fn orphans(conn: &Connection) -> Result<Vec<(FeedRow, u64, Operation)>> {
                 continue;
             }
             let operation = match segments::counted(conn, &row, held.seq) {
-                // What is not as it was signed is not said again; it is raised where it is to be counted.
+                // What differs from what was signed is not reauthored; it is reported where it would be counted.
                 Err(StoreError::Altered { .. }) => None,
                 read => read?,
             };
@@ -195,7 +196,7 @@ fn orphans(conn: &Connection) -> Result<Vec<(FeedRow, u64, Operation)>> {
     Ok(found)
 }
 
-/// Whether there is an own edit that nothing but saying it again will show.
+/// Whether there is an own edit that only reauthoring makes visible.
 pub(super) fn anything(conn: &Connection) -> Result<bool> {
     Ok(!orphans(conn)?.is_empty())
 }
@@ -213,7 +214,7 @@ mod tests {
         Put { field, value: Scalar::Text(text.into()), over: over.to_vec() }
     }
 
-    /// Two edits that only one history knows follow a third that both know: said again, they change the same values.
+    /// Two edits that only one history knows follow a third that both know: reauthored, they change the same values.
     #[test]
     fn edits_said_again_change_the_same_values() {
         let (from, into, record) = (FeedId([1; 16]), FeedId([2; 16]), RecordId([3; 16]));

@@ -14,7 +14,7 @@ const DAY: i64 = 24 * 3_600_000;
 /// Devices and neighbours whose spending is remembered. Those that have spent nothing for long are forgotten; while there
 /// are more than that, the rest share one allowance.
 const MOST: usize = 20_000;
-/// How often, at most, it is looked through all of them for those that owe nothing any more.
+/// Shortest interval between two searches for accounts that owe nothing any more.
 const LOOK: i64 = 60_000;
 /// A neighbour may hand on so much more than one device may write.
 const BRANCH: u64 = 32;
@@ -106,7 +106,7 @@ impl Allowances {
         self.owe(Allowances::whose(writer, from), cost, now);
     }
 
-    /// What somebody else's batch has cost that was here already: only whoever hands it on again owes for it.
+    /// Charges for a batch that was here already: only the peer that sent it again pays.
     pub fn spend_again(&mut self, from: DeviceId, cost: Cost, now: i64) {
         self.owe([(Whose::Relay(from), BRANCH)].into_iter(), cost, now);
     }

@@ -259,7 +259,7 @@ impl Ledger {
         if let Some(row) = known {
             return Ok(row.no);
         }
-        // A clone's feeds may be of a later incarnation than this machine's: they are none of its business.
+        // A clone's feeds may be of a later incarnation than this machine's; those are skipped.
         let written = |f: &feeds::FeedRow| f.feed.scope == scope && f.feed.incarnation <= incarnation;
         let latest = feeds::owned(&self.conn)?.into_iter().filter(written).max_by_key(|f| f.feed.incarnation);
         let before = match latest {

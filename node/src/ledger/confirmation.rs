@@ -1,6 +1,6 @@
-//! What a level above should have confirmed long ago and has not: its line is down, or a hub between keeps things back.
+//! Operations that a level above should have confirmed long ago: its connection is down, or a hub in between withholds them.
 //!
-//! Looked at only when an exchange with the union above is settled: as long as there is no line, nobody is accused.
+//! Checked only when an exchange with the union above has finished: while there is no connection, nobody is accused.
 
 use std::collections::BTreeSet;
 
@@ -86,8 +86,8 @@ pub(crate) fn anything(conn: &Connection, me: UnionNumber, now: i64) -> Result<b
 impl Ledger {
     /// An exchange with the union above is settled.
     ///
-    /// A level that confirms a little now and then is no better than one that confirms nothing: what is looked at is how
-    /// long the oldest operation has waited that it still has not confirmed, not when it last confirmed another.
+    /// What counts is how long the oldest unconfirmed operation has waited, not when the level last confirmed another: one
+    /// that confirms a little now and then is no better than one that confirms nothing.
     pub(super) fn look_for_confirmation(&mut self, peer: Neighbour) -> Result<()> {
         let now = self.now();
         let lacks = lacking(&self.conn, self.me.union, now)?;

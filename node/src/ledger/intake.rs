@@ -1,5 +1,5 @@
-//! What arrives: a run of operations of one feed, with the head that covers it. Verified before it is stored, stored
-//! before it is judged, all in one transaction.
+//! Intake: a run of operations of one feed arrives with the tree head that covers it. It is verified before it is stored
+//! and stored before it is judged, all in one transaction.
 
 use bytes::Bytes;
 use huiliu_proto::{
@@ -37,13 +37,13 @@ pub struct Incoming {
     pub count: u64,
     pub segment: Bytes,
     pub head: v1::Signed,
-    /// Whose machine handed it over; nobody's where it was carried by hand.
+    /// The peer that sent it; `None` when it was imported from a file.
     pub from: Option<Neighbour>,
-    /// It says so itself: of several histories of its own feed this is the one that stays.
+    /// The author says that of several histories of its own feed this is the one to adopt.
     pub settled: bool,
 }
 
-/// A short run is packed as it is, text and all: never what it holds.
+/// Shorter runs are packed uncompressed. The bound never depends on their content.
 impl std::fmt::Debug for Incoming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Incoming({:?}, {} from {})", self.feed, self.count, self.first)
@@ -57,12 +57,12 @@ const MOST_KEPT: usize = 512;
 pub enum Intake {
     /// It is on the disk, or was there already. So much of the feed is here now.
     Taken { size: u64, receipt: Option<Box<Receipt>> },
-    /// It was not taken: why, and a sentence for people. Nothing changed. Where it contradicts what is here, the head of
-    /// that.
+    /// It was not taken: the reason, and a sentence for people. Nothing changed. If it contradicts what is here, the head
+    /// held here.
     Refused { reason: Refusal, detail: String, head: Option<Box<v1::Signed>> },
-    /// Whoever wrote it, or hands it on, has used up what is taken from them at once: the same batch is welcome later.
+    /// Its writer, or the peer that relays it, has used up its allowance: the same batch is taken later.
     Later { seconds: u32 },
-    /// Two histories of this feed may be about: it has to be sent from its beginning.
+    /// The feed may have forked: it has to be sent from its beginning.
     Again,
 }
 
@@ -71,8 +71,7 @@ pub(super) fn refused(reason: Refusal, detail: impl ToString) -> Intake {
 }
 
 impl Ledger {
-    /// Takes in a batch from a neighbour, unless whoever wrote it, or hands it on, has used up what is taken from them at
-    /// once.
+    /// Takes in a batch from a neighbour, unless its writer or the peer that relays it has used up its allowance.
     pub fn take_in(&mut self, batch: &Incoming) -> Result<Intake> {
         let Some(from) = batch.from else { return self.take_in_now(batch) };
         let writer = match self.feed_by_id(&batch.feed)? {
@@ -80,7 +79,7 @@ impl Ledger {
             None => Feed::parse(batch.header.clone()).map_or(from.device, |feed| feed.device),
         };
         let now = self.now();
-        // What comes back to this device is its own.
+        // Operations of this device that come back cost nothing.
         if writer != self.me.device()
             && let Some(seconds) = self.allowances.wait(writer, from.device, now)
         {
@@ -108,7 +107,7 @@ impl Ledger {
         if let Some(no) = self.feed_by_id(&batch.feed)? {
             self.slices.handed_over(no, from.device);
         }
-        // Nobody pays for what others hand over in their name, nor for what they hand over once more.
+        // The writer is charged only for what it sends itself and for the first copy; the peer that relays is charged for the rest.
         match intake {
             Intake::Taken { .. } if writer != from.device && self.size_of(&batch.feed)? <= size => {
                 self.allowances.spend_again(from.device, cost, now);
@@ -141,7 +140,7 @@ impl Ledger {
             }
             other => other?,
         };
-        // A header that was left out, because the sender took it to be known, is a misunderstanding.
+        // The sender left the header out because it took it to be known here: no fault, it is sent again.
         let left_out = |reason| reason == Refusal::Header && batch.header.is_empty();
         if let Intake::Refused { reason, detail, .. } = &intake
             && reason.is_forging()
@@ -153,8 +152,8 @@ impl Ledger {
         Ok(intake)
     }
 
-    /// Whether a batch that breaks a bound is not as its device signed it. One that is breaks the bound by its device's
-    /// hand, and whoever handed it on bent nothing.
+    /// Whether a batch that breaks a bound was altered on its way. If it is as its device signed it, the device broke the
+    /// bound, and the peer that relayed it is not to blame.
     fn bent(&mut self, batch: &Incoming) -> Result<bool> {
         match segment::unpack(&batch.segment) {
             Err(SegmentError::TooLarge | SegmentError::TooMany) => return Ok(false),
@@ -222,7 +221,7 @@ impl Ledger {
                 Err(refusal) => Ok(refusal),
             };
         }
-        // What of an own feed is not packed yet is not sent, so nobody begins behind it.
+        // Unpacked operations of an own feed are never sent, so no peer can continue after them.
         if batch.first > row.packed {
             return Ok(refused(
                 Refusal::Gap,
@@ -233,7 +232,7 @@ impl Ledger {
             Ok(operations) => operations,
             Err(refusal) => return Ok(refusal),
         };
-        // With this device's key and in another union's name, it is nobody's.
+        // Signed with this device's key but in another union's name: no legitimate feed.
         let own = row.own || (row.feed.device == self.me.device() && row.feed.union == self.me.union);
         if (known.is_none() || row.waits())
             && let Some(refusal) = self.room(&row.feed, own, known.is_none(), batch)?
@@ -261,7 +260,7 @@ impl Ledger {
                     None => Ok(refused(Refusal::Root, "the operations are not those that were signed")),
                 };
             }
-            // Only what no honest program packs does not fit again without its beginning.
+            // Only a segment that no honest program packs can fail to be packed again without its beginning.
             Err(error) => return Ok(refused(Refusal::Gap, format!("begin at {}: {error}", row.packed))),
         };
         let no = match known {
@@ -299,8 +298,8 @@ impl Ledger {
         word: &str,
         detail: &str,
     ) -> Result<()> {
-        tracing::error!(%feed, from = %from.union, word, "a neighbour handed over what nobody signed");
-        // What is honest is far smaller; what is not is not kept whole.
+        tracing::error!(%feed, from = %from.union, word, "the peer sent data with an invalid signature");
+        // Honest messages are far smaller; of others only the beginning is kept.
         let short = |bytes: &Bytes| bytes.slice(..bytes.len().min(MOST_KEPT));
         let by = from.union.union_name();
         let evidence = Evidence {
@@ -346,7 +345,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// A batch of which nothing is new: it must still agree with what is here.
+    /// A batch with nothing new: it must still agree with what is here.
     fn known(&mut self, no: i64, batch: &Incoming, head: &TreeHead) -> Result<Intake> {
         let row = self.feed(no)?.clone();
         let root = legible(feeds::root_at(&self.conn, &row, head.size))?;
@@ -405,7 +404,7 @@ impl Ledger {
         if let Some(newer) = feed.newer {
             return Err(refused(Refusal::Newer, format!("its header was written by a newer version: {newer:?}")));
         }
-        // Nobody can have come by a feed that is not meant for them either.
+        // A peer outside the feed's audience cannot legitimately hold it.
         if !feed.seen_by(self.me.union) || batch.from.is_some_and(|from| !feed.seen_by(from.union)) {
             return Err(refused(Refusal::Header, "the feed is not meant for this union"));
         }
@@ -424,7 +423,7 @@ impl Ledger {
         if row.own || !level_above {
             return Ok(None);
         }
-        // What was signed for stays as it was said: a later day would be less true.
+        // An existing receipt keeps its date: a later one would say less.
         let before = receipts::of(&self.conn, &row.feed.id, self.me.union)?;
         if let Some(same) = before.filter(|r| {
             (r.size, r.root, r.device) == (row.size(), row.edge.root(), self.me.device()) && r.received_at <= now

@@ -1,8 +1,7 @@
-//! What becomes of a feed with two histories: after a backup was restored and written to, or a disk was cloned.
+//! Forks: a feed has two histories after a backup was restored and written to, or a disk was cloned.
 //!
-//! Of two histories the one that the level above holds stays, at every level, so that all come to the same. What is cut
-//! off is kept; the device that wrote it says it again in a new incarnation, where it counts once, because its records
-//! keep their ids. Nothing is ever signed twice with the same number: a device that may have lost its memory writes into
+//! Every level adopts the history that the level above holds, so that all converge. What is cut off is kept; the device
+//! that wrote it reauthors it in a new incarnation, where it counts once because its records keep their ids. Nothing is ever signed twice with the same number: a device that may have lost its memory writes into
 //! other feeds from then on.
 
 use huiliu_proto::{
@@ -31,7 +30,7 @@ impl Ledger {
             return self.note_signed();
         }
         self.begin()?;
-        // Asked again now that nobody else writes: another process may have seen to it meanwhile.
+        // Checked again under the write lock: another process may have dealt with it meanwhile.
         let work = match self.behind() {
             Ok(true) => self.went_back(),
             other => other.map(drop),
@@ -45,8 +44,8 @@ impl Ledger {
         }
     }
 
-    /// A program may have ended between its commit and its note: what is signed here is noted now, or a database of the time
-    /// between would pass for today's.
+    /// A program may have ended between its commit and the note of its high-water mark: the mark is noted now, or a database
+    /// from before that commit would pass for the current one.
     fn note_signed(&mut self) -> Result<()> {
         let incarnation = self.me.memory.incarnation();
         let own = feeds::owned(&self.conn)?.into_iter();
@@ -121,7 +120,7 @@ impl Ledger {
             seen_at: self.now(),
             from,
             ours: None,
-            // One piece a feed, however often more of it comes.
+            // One piece of evidence for each feed, however often more of it arrives.
             theirs: Some(v1::Signed { message: row.feed.header.clone(), signature: Default::default() }),
             detail: Label::new(
                 "收到本机密钥签名、但本机没有记忆的内容：可能恢复了旧的整机备份，也可能硬盘被复制、两台机器在用同一密钥。\
@@ -147,7 +146,7 @@ impl Ledger {
         self.keep_left(feed, left_at, &row, from)
     }
 
-    /// As `look_back`, where the feed that was left comes later than the one that says so, or grows later.
+    /// As `look_back`, for a feed that arrives or grows after the one that names it.
     pub(super) fn look_on(&mut self, no: i64, from: Option<Neighbour>) -> Result<()> {
         let row = self.feed(no)?.clone();
         if row.own {
@@ -192,7 +191,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Goes on as a new incarnation, a number no clone of this machine is likely to choose too.
+    /// Starts a new incarnation, with a number that no clone of this machine is likely to choose.
     pub(super) fn raise(&mut self) -> Result<()> {
         let mut random = [0; 2];
         (self.me.dice)(&mut random);
@@ -233,9 +232,9 @@ impl Ledger {
         let contradicted = || Intake::Refused { reason: Refusal::Fork, detail: detail.into(), head: ours.clone() };
         let author = batch.from.is_some_and(|from| from.device == row.feed.device);
         if above && author && !batch.settled {
-            // The device itself comes with another history than it gave before: it is told, looks through this one, and
-            // says again what only this one holds. Only then does it give way. Its own heads show it, however long the
-            // other history is: what it brings does not lead from what it signed before to what it signs now.
+            // The device itself sends another history than before. It is told so, reads the history held here, and
+            // reauthors what only this one holds; only then is its history adopted. Its own heads prove the fork, however
+            // long the other history is: no proof leads from the head it signed before to the one it signs now.
             if !proven && !evidence::is_open(&self.conn, What::Fork, Some(&row.feed.id), &row.feed.device)? {
                 self.keep_fork(&row, &head.signed, batch.from)?;
             }
@@ -255,7 +254,7 @@ impl Ledger {
             edge.push(operation.leaf());
         }
         if operations.is_empty() || edge.root() != head.root {
-            // Up to where it begins it has been held against what is here, head by head: here it was bent.
+            // Everything before it was compared with what is here, head by head: the batch was altered here.
             let compared = self.compared.get(&no).is_some_and(|to| *to >= batch.first);
             if (batch.first == 0 || compared) && !operations.is_empty() {
                 return Ok(refused(Refusal::Root, "the operations are not those that were signed"));
@@ -263,7 +262,7 @@ impl Ledger {
             if row.diverged || (proven && !above && !row.own) {
                 return Ok(contradicted());
             }
-            // Where they part, or whether the batch is simply wrong, shows from the beginning.
+            // Where the fork is, or whether the batch is simply wrong, shows only from the beginning of the feed.
             self.compared.remove(&no);
             self.feed(no)?.diverged = true;
             self.touched.insert(no);
@@ -284,8 +283,8 @@ impl Ledger {
                 self.touched.insert(no);
                 Ok(contradicted())
             }
-            // Below they have a history of this device's own feed that the level above does not have: it is looked through
-            // from its beginning, what only that holds is said again, and then this one is settled on.
+            // A level below holds a history of this device's own feed that the level above lacks. It is read from its
+            // beginning, what only it holds is reauthored, and then the history of the level above is adopted.
             (false, true) if !row.diverged => {
                 self.feed(no)?.diverged = true;
                 self.touched.insert(no);
@@ -351,7 +350,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// A neighbour would not take a batch, because it holds another history; this is the head it has.
+    /// A neighbour refused a batch because it holds another history; this is its head.
     pub fn heard_of_fork(&mut self, feed: &FeedId, head: &v1::Signed, from: Neighbour) -> Result<bool> {
         let Some(no) = self.feed_by_id(feed)? else { return Ok(false) };
         let row = self.feed(no)?.clone();
@@ -395,8 +394,8 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Cuts a feed off where the history of the level above goes another way. Of an own feed, what is cut off is said
-    /// again in a new incarnation.
+    /// Cuts a feed off where the history of the level above differs. What is cut off of an own feed is reauthored in a new
+    /// incarnation.
     fn adopt(&mut self, no: i64, at: u64) -> Result<()> {
         self.save_rows()?;
         let row = self.feed(no)?.clone();

@@ -1,9 +1,9 @@
 //! Feeds of devices that nobody here knows: a small waiting room for each neighbour they come through, bounds on how many
 //! feeds a device may begin, and the orders by which junk is deleted.
 //!
-//! A feed may come before the enrolment that admits it, so it is kept; but whoever has one enrolled machine could fill
-//! every disk in the country with feeds that no enrolment will ever admit. So they go upwards only, within bounds. What
-//! does not fit is refused, and taken in a later exchange: nothing is lost by it.
+//! A feed may arrive before the enrolment that admits it, so it is kept. But the owner of one enrolled machine could fill
+//! every disk in the country with feeds that are never admitted. So such feeds travel upwards only, within bounds. What
+//! does not fit is refused and taken in a later exchange; nothing is lost.
 
 use huiliu_proto::{
     feed::Feed,

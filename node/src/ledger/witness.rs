@@ -1,5 +1,5 @@
-//! What heads and receipts say of a hub's feeds, held against what that hub showed here: two stories told by one hub
-//! show wherever both are heard.
+//! What heads and receipts say of a hub's feeds, held against what that hub showed here: equivocation
+//! by a hub shows wherever both are heard.
 //!
 //! A claim that does not hold is not believed at once: operations may be on their way, and a hub that was restored says
 //! so in a new incarnation. It is judged when an exchange with the neighbour that should have told is settled.
@@ -29,13 +29,13 @@ use crate::store::{
     receipts,
 };
 
-/// A claim that does not hold is judged only so long after it came: what is under way arrives first.
+/// Delay before a claim that does not hold is judged: operations on their way arrive first.
 const PATIENCE: i64 = 60_000;
 /// A claim about what a neighbour should have told, with whom no exchange has come to an end since, is let go after so
 /// long: that it could not be told is no lie.
 const FORGOTTEN: i64 = 60 * 24 * 3_600_000;
 
-/// No feed is longer: what is said of more is nonsense.
+/// Longest feed that a claim may name; a larger size is invalid.
 const LONGEST: u64 = 1 << 53;
 
 /// A device that was enrolled, the record that says so, and where it stands: which device wrote it, in which incarnation,
@@ -59,7 +59,7 @@ impl Ledger {
     /// A head came: what it says of the feed in which the union above its writer speaks to it must be so here too.
     pub(super) fn hear_witness(&mut self, feed: &Feed, head: &TreeHead) -> Result<()> {
         let Some(seen) = head.seen else { return Ok(()) };
-        // Nobody can tell this device what it wrote itself but by handing it over.
+        // A claim about what this device wrote itself counts only when the operations themselves arrive.
         if feed.device == self.me.device() || feed.union.parent() == Some(self.me.union) || seen.size > LONGEST {
             return Ok(());
         }
@@ -102,8 +102,7 @@ impl Ledger {
                 Some(no) => Some(self.feed(no)?.clone()),
                 None => None,
             };
-            // Of a feed that nobody has shown here, nobody but the witness says that it is anybody's: it may be on its
-            // way, and accuses no one.
+            // Only the witness says that this feed exists. It may still be on its way, so nobody is accused.
             let Some(row) = row else {
                 if ripe || matches!(witness, Witness::Receipt(_)) {
                     claims::remove(&self.conn, &claim.by)?;
@@ -226,13 +225,13 @@ impl Ledger {
                     says.union_name()
                 ),
                 format!(
-                    "{writer} has told {says} another story than this union: {en}. Either its hub tells two stories, or \
+                    "{writer} has told {says} something else than this union: {en}. Either its hub equivocates, or \
                      the machine that says so is wrong; call both and compare"
                 ),
             ),
         };
         if evidence::add(&self.conn, &evidence)? {
-            tracing::error!(feed = %claim.seen.feed, hub = %writer, witness = %says, "a hub tells two stories");
+            tracing::error!(feed = %claim.seen.feed, hub = %writer, witness = %says, "a hub equivocates");
         }
         Ok(())
     }
@@ -358,7 +357,7 @@ impl Ledger {
     }
 
     fn newcomer(&mut self, device: DeviceId, place: Place, record: &Record) -> Result<()> {
-        // One piece a device, however often and wherever the enrolment is said, and all is computed again.
+        // One piece of evidence for each device, however often the enrolment is repeated and all is computed again.
         let said = v1::Signed { message: device.to_vec().into(), signature: Default::default() };
         if evidence::is_kept(&self.conn, What::Enrolled, &said)? {
             return Ok(());

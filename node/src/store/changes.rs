@@ -20,7 +20,7 @@ use super::Result;
 /// Commits of which it is remembered what they moved. Whoever looks less often looks at everything.
 const REMEMBERED: usize = 16_384;
 
-/// What was committed since somebody looked last.
+/// What was committed since the last call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
     /// These feeds, or receipts for them; or nothing that concerns feeds.

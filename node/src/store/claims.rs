@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row};
 
 use super::{Result, tables};
 
-/// Somebody signed that a feed had this root at this size, and what is here does not say so.
+/// A signed statement that a feed had this root at this size, which the feed held here does not confirm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
     /// The feed whose head says so; of a receipt, the feed it is for.

@@ -31,7 +31,7 @@ pub enum What {
     Elsewhere,
     /// A neighbour handed over bytes that their author did not sign.
     Forged,
-    /// Somebody heard another story from a hub than the one that is here.
+    /// Equivocation: a hub told another union something else than it told this one.
     Split,
     /// A hub took in what the level above it has not seen for long.
     Withheld,
@@ -75,7 +75,7 @@ impl What {
             What::Restored => Label::new("数据库被恢复", "database restored"),
             What::Elsewhere => Label::new("本设备密钥另有使用", "this device's key used elsewhere"),
             What::Forged => Label::new("损坏或疑似篡改的数据", "forged or damaged data"),
-            What::Split => Label::new("对上对下数据不一致", "two stories"),
+            What::Split => Label::new("对上对下数据不一致", "equivocation"),
             What::Withheld => Label::new("长期未获上级确认", "not confirmed above for long"),
             What::Enrolled => Label::new("本单位新登记的设备", "device enrolled for this union"),
             What::Altered => Label::new("本机所存与签名不符", "stored bytes that were not signed so"),

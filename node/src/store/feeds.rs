@@ -262,7 +262,7 @@ pub fn is_there(conn: &Connection, no: i64) -> Result<bool> {
     Ok(conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM feed WHERE no = ?1)")?.query_row([no], |r| r.get(0))?)
 }
 
-/// Whether the row says of the feed what its header says: whoever reads a column believes the header.
+/// Whether the row's columns agree with the feed's header: readers of a column rely on it.
 pub fn as_said(conn: &Connection, row: &FeedRow) -> Result<bool> {
     const SQL: &str = r#"SELECT id, "union", device, size FROM feed WHERE no = ?1"#;
     let feed = &row.feed;
@@ -540,7 +540,7 @@ pub struct Heard {
 /// Up to which day, in China, each union's data is here: of its devices the one that has been silent the longest says
 /// so, but none that has been silent for more than `patience` days while another was heard. Those count that the union
 /// above has enrolled for it and not revoked, and this machine itself; of the nation, whose devices nobody enrols, all.
-/// One that is enrolled and has said nothing yet holds nobody up.
+/// A device that is enrolled and has written nothing yet is not waited for.
 pub fn horizons(conn: &Connection, patience: i64) -> rusqlite::Result<BTreeMap<UnionNumber, Heard>> {
     type Device = [u8; 32];
     let enrolled: BTreeSet<(Device, i64, i64)> = conn

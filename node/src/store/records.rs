@@ -32,7 +32,7 @@ pub fn get(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<Optio
     Ok(statement.query_row((id.as_bytes(), i64::from(owner)), claim).optional()?)
 }
 
-/// All records of that id, by their owners' numbers: more than one only where somebody contrived it.
+/// All records of that id, by their owners' numbers: more than one only where a device chose the id on purpose.
 pub fn of_id(conn: &Connection, id: &RecordId) -> Result<Vec<Claim>> {
     let mut statement =
         conn.prepare_cached("SELECT owner, kind, feed, seq FROM record WHERE id = ?1 ORDER BY owner")?;

@@ -21,13 +21,13 @@ use tonic::{
 use super::{exchange::LONGEST_PAUSE, line::Dial};
 use crate::identity::{certificates, tls};
 
-/// The handshake, TLS and HTTP/2, may take so long.
+/// Time limit of the handshakes of TLS and HTTP/2.
 const GREETING: Duration = Duration::from_secs(10);
 
 /// What is wrong with a line to a hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nobody there, or the line was cut.
+    /// No answer, or the connection was cut.
     Line(String),
     /// What answered is not TLS of today: a page that asks for a login, an old proxy.
     NotTls(String),
@@ -40,7 +40,7 @@ pub enum Trouble {
     TheirDates(String),
     /// The hub says that this machine's certificate does not hold by its clock.
     OurDates,
-    /// The hub turned this machine away at the door.
+    /// The hub refused this machine during the handshake.
     Turned(String),
 }
 
@@ -100,7 +100,7 @@ impl Trouble {
     }
 }
 
-/// The layers above tell less of an error than the line does: so it is kept here as the line saw it.
+/// Keeps an error of the connection: the layers above it pass on less.
 #[derive(Clone, Default)]
 pub struct Overheard(Arc<Mutex<Option<Trouble>>>);
 
@@ -111,7 +111,7 @@ impl Overheard {
         }
     }
 
-    /// What was heard first; of the line itself only where nothing else is known.
+    /// The first error of TLS; one of the connection only if there is no other.
     pub fn trouble(&self) -> Option<Trouble> {
         self.0.lock().ok().and_then(|heard| heard.clone())
     }
@@ -197,7 +197,7 @@ impl Declined {
     pub fn read(status: &Status) -> Option<Declined> {
         let word = |key: &str| status.metadata().get(key).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let reason = word(joining::REASON).and_then(|word| Reason::from_word(&word));
-        // What tonic says of itself has a source; what a hub says has none.
+        // An error of tonic itself has a source; what a hub says has none.
         if reason.is_none() && std::error::Error::source(status).is_some() {
             return None;
         }

@@ -40,9 +40,9 @@ const MOST_FEEDS: usize = 2 * 64 * PAGE;
 const MOST_REFUSED: usize = 64;
 /// Batches that may be under way unacknowledged.
 const WINDOW: usize = 8;
-/// Most groups, states or receipts in one frame: each is under 256 bytes, a frame under 1 MiB.
+/// The largest number of groups, states or receipts in one frame: each is under 256 bytes, a frame under 1 MiB.
 const PAGE: usize = 4096;
-/// A peer may ask to be left alone for so long, in seconds.
+/// The longest pause that a peer may ask for, in seconds.
 pub const LONGEST_PAUSE: u32 = 86_400;
 /// For how long, at most, a feed that is over its allowance is not offered while the line holds.
 const LONGEST_WAIT: u32 = 3_600;
@@ -70,7 +70,7 @@ pub enum Event {
     Forked { wanted: bool },
     /// The time of `Action::Wait` is over.
     Waited,
-    /// The line has been at rest for a while: what there was no room for may find some now.
+    /// The connection has been idle for a while: feeds that were refused for lack of room may fit now.
     Look,
 }
 
@@ -110,11 +110,11 @@ pub enum Action {
     Wait {
         seconds: u32,
     },
-    /// The conversation is over.
+    /// The exchange is over.
     End(End),
 }
 
-/// Why a conversation broke off.
+/// Why an exchange broke off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// One of the two ends had this reason.
@@ -132,7 +132,7 @@ impl Cause {
     }
 }
 
-/// How a conversation ended.
+/// How an exchange ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// Both have the same.
@@ -232,11 +232,11 @@ pub struct Exchange {
     taken: BTreeMap<FeedId, u64>,
     /// Feeds that the other end will take later only.
     later: BTreeSet<FeedId>,
-    /// Feeds that the other end had no room for, those that were offered longest ago first.
+    /// Feeds that the other end refused for lack of room, the one offered longest ago first.
     roomless: VecDeque<FeedId>,
     /// A wait for those is under way.
     waiting: bool,
-    /// A history that was talked about was given up here.
+    /// A history that this exchange was about was cut off here.
     cut: bool,
     /// The longest time after which one end takes more of what it would not take now.
     postponed: u32,
@@ -252,15 +252,15 @@ pub struct Exchange {
     owe_receipts: bool,
     /// The caller: the end above has other receipts, and will send them.
     await_receipts: bool,
-    /// How often something that is talked about has changed here.
+    /// How often a feed of this exchange has changed here.
     changes: u64,
-    /// Moves with everything that brings the conversation nearer to its end.
+    /// Grows with every step that brings the exchange nearer to its end.
     progress: u64,
     pub tally: Tally,
 }
 
 impl Exchange {
-    /// `calls` at the end that opened the stream, which is the lower one. Returns the machine and its first words.
+    /// `calls`: this end opened the stream, so it is the lower one. Returns the state machine and its first actions.
     pub fn open(me: Speaker, peer: Neighbour, calls: bool, stay: bool, frontier: Frontier) -> (Exchange, Vec<Action>) {
         Exchange::speaking(SPEAKS, me, peer, calls, stay, frontier)
     }
@@ -374,7 +374,7 @@ impl Exchange {
         match event {
             Event::Frame(frame) => self.hear(frame, &mut actions),
             Event::Changed(delta) if self.phase == Phase::Open => self.change(delta),
-            // Until both ends know what the other has, what was said in the hello is what is talked about.
+            // Until both ends know what the other has, the exchange is about what was said in the hello.
             Event::Changed(delta) => self.changed.extend(delta),
             Event::Read { feed, segments, head } => self.have_read(feed, segments, head),
             Event::Taken { feed, end, intake } => self.have_taken(feed, end, intake, &mut actions),
@@ -403,7 +403,7 @@ impl Exchange {
             (Phase::Hello, Frame::Hello(hello)) => self.hear_hello(&hello, actions),
             (Phase::Groups, Frame::Groups(groups)) => self.hear_groups(groups, actions),
             (Phase::States, Frame::States(states)) => self.hear_states(states, actions),
-            // A faster peer may send what we could only judge once both sides' states are known.
+            // A faster peer may send what can only be judged once the states of both ends are known.
             (phase, Frame::Batch(batch)) if phase >= Phase::Groups => self.hear_batch(batch, actions),
             (Phase::Open, Frame::Ack(ack)) => self.hear_ack(ack, actions),
             (phase, Frame::Receipts(receipts)) if phase >= Phase::Groups && self.calls => {
@@ -415,8 +415,8 @@ impl Exchange {
         }
     }
 
-    /// What is here has changed. Where a feed was cut off, what the two ends know of each other is about a history that
-    /// is no longer here, and only a new conversation finds out how they stand.
+    /// Something here has changed. If a feed was cut off, the two ends know each other's state of a history that is gone, so
+    /// a new exchange has to begin.
     fn change(&mut self, mut delta: Delta) {
         self.cut |= self.frontier.cut_in(&delta);
         self.frontier.apply(&mut delta);
@@ -441,7 +441,7 @@ impl Exchange {
             && !self.await_receipts
     }
 
-    /// The caller that does not mean to stay says goodbye once both have the same.
+    /// A caller that does not stay says goodbye once both ends have the same.
     fn maybe_end(&mut self, actions: &mut Vec<Action>) {
         if !self.calls || self.stay || self.phase != Phase::Open || !self.quiet() {
             return;
@@ -455,7 +455,7 @@ impl Exchange {
         self.end(End::Done, actions);
     }
 
-    /// Two histories of a feed are about: it is wanted from its beginning, which takes another conversation.
+    /// A feed has forked: it is wanted from its beginning, which takes another exchange.
     fn again(&mut self, actions: &mut Vec<Action>) {
         self.fail(Farewell::Again, "a feed is wanted from its beginning", actions);
     }

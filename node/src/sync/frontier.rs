@@ -26,7 +26,7 @@ pub struct State {
     pub size: u64,
     pub root: Hash,
     pub time: i64,
-    /// Two histories of it may be about: it is asked for from its beginning.
+    /// It may have forked: it is asked for from its beginning.
     pub diverged: bool,
     /// What lies here of it is not what was signed: as if there were nothing.
     pub altered: bool,
@@ -35,7 +35,7 @@ pub struct State {
 }
 
 impl State {
-    /// `None` of a feed of which nothing is signed yet.
+    /// `None` while nothing of the feed is signed.
     fn of(row: &FeedRow) -> Option<State> {
         let head = row.head.as_ref()?;
         Some(State {

@@ -31,17 +31,17 @@ use crate::{
     store::{Changed, Changes, Result, Store, evidence::Neighbour, receipts, receipts::Link, turns::Turn},
 };
 
-/// An end that owes something and makes no progress for so long is given up.
+/// Time after which an end that owes something and makes no progress is given up.
 pub const SILENCE: Duration = Duration::from_secs(60);
-/// Changes that come close together travel together.
+/// Delay in which changes are gathered so that they travel together.
 const GATHER: Duration = Duration::from_millis(20);
-/// How often an open line on which all is well is asked for what should have come over it.
+/// Interval at which an idle connection is checked for what should have arrived over it.
 pub const LOOK: Duration = Duration::from_secs(120);
 /// How long the other end may take to read a goodbye and to close the line; and how long, and for how many frames, a
 /// goodbye is listened for after the other end has hung up.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 const LAST_FRAMES: usize = 64;
-/// Frames that may wait to be sent. Beyond it nothing more is heard, until the other end has read some.
+/// Frames that may wait to be sent. Beyond that no more frames are read until the other end has taken some.
 const MOST_OUTGOING: usize = 256;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Intake>> + Send>>;
@@ -70,7 +70,7 @@ pub struct Ends {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub end: End,
-    /// Both had the same when it ended: a line that is cut then has cost nothing.
+    /// Both ends had the same when it ended: losing the connection then costs nothing.
     pub even: bool,
     pub tally: Tally,
 }
@@ -257,12 +257,12 @@ where
             match heard {
                 Heard::Sent => moved_at = Instant::now(),
                 Heard::HungUp => {
-                    // Who hangs up may have said why.
+                    // A peer that closes the connection may have said why.
                     let end = self.last_words().await;
                     return Ok(self.report(end));
                 }
                 Heard::Frame(Some(Ok(v1::Frame { frame: Some(frame) }))) => self.step(Event::Frame(frame)),
-                // Of a later protocol: passed over.
+                // A frame of a later protocol is skipped.
                 Heard::Frame(Some(Ok(_))) => {}
                 Heard::Frame(Some(Err(status))) => return Ok(self.report(line(status.message()))),
                 Heard::Frame(None) => return Ok(self.report(line("the other end closed the line"))),
@@ -286,7 +286,7 @@ where
                     let detail = "the other end was silent for a minute".into();
                     let bye = v1::Goodbye { reason: Farewell::Silence.into(), detail, retry_after: 0 };
                     let end = End::heard(&bye);
-                    // It is not waited for: who does not listen now has had its minute.
+                    // Not waited for: a peer that does not read by now has had a minute to do so.
                     let _ = self.outgoing.try_send(v1::Frame { frame: Some(Frame::Goodbye(bye)) });
                     return Ok(self.report(end));
                 }

@@ -27,7 +27,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// How often a feed with two histories may send both ends back to the beginning in one go.
 const CALLS: usize = 8;
-/// How often it is looked, while the line holds, whether certificates are to be renewed.
+/// Interval for checking certificate renewal while connected.
 const RENEW: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, thiserror::Error)]

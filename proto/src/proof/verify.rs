@@ -198,7 +198,7 @@ fn receipts(proven: &Proven) -> impl Iterator<Item = &Receipt> {
     proven.feeds.iter().flat_map(|f| &f.receipts).chain(subject.into_iter().flatten())
 }
 
-/// A hub that was not enrolled yet signed for nothing: whoever holds its key later can date a receipt as she likes.
+/// A receipt dated before its hub was enrolled proves nothing: whoever gets the key later can choose the date.
 fn before_hub(proven: &Proven, receipt: &Receipt) -> bool {
     let enrolled = link(&proven.feeds, &receipt.device, receipt.union).and_then(|link| link.from);
     enrolled.is_some_and(|from| super::before_day(receipt.received_at, from))

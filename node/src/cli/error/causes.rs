@@ -178,7 +178,7 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
     }
 }
 
-/// A disk, in words. The database on it is good: nobody is to move it away.
+/// A disk, in words. The database on it is good: no hint may tell a person to move it away.
 pub fn disk(path: &Path, trouble: Trouble, lang: Lang) -> Told {
     let shown = path.display();
     let (zh, en, hint_zh, hint_en) = match trouble {

@@ -11,8 +11,8 @@ use crate::{store::feeds::SegmentRow, sync::frontier::State};
 
 /// Bytes that are read ahead of the line, over all feeds. One read more may be on top of it.
 const READY: usize = 2 << 20;
-/// Feeds that there was no room for, and that are offered once more at one look: a neighbour may hold many that nobody
-/// admits.
+/// How many feeds that were refused for lack of room are offered again at a time. A peer may hold many feeds that are
+/// never admitted.
 const ASK_FOR_ROOM: usize = 16;
 
 impl Exchange {
@@ -144,7 +144,7 @@ impl Exchange {
                 if refusal == Refusal::Room && self.stay && !self.roomless.contains(&feed) {
                     self.roomless.push_back(feed);
                 }
-                // What parted is being put together in this exchange: that the other end does not take it is no news.
+                // The fork is being reconciled in this exchange, so a refusal is expected here.
                 if !self.wanted.contains(&feed) && refusal != Refusal::Room {
                     let detail = shown::said(&ack.detail);
                     self.tally.refused.entry(feed).or_insert_with(|| format!("{}: {detail}", refusal.word()));
@@ -171,7 +171,8 @@ impl Exchange {
         }
     }
 
-    /// Offers again some of what there was no room for, from what was acknowledged. Nobody is told where there is none yet.
+    /// Offers again some of the feeds that were refused for lack of room, from the acknowledged position on. A second refusal
+    /// is not reported.
     pub(super) fn ask_for_room(&mut self) {
         for _ in 0..ASK_FOR_ROOM.min(self.roomless.len()) {
             let Some(feed) = self.roomless.pop_front() else { return };

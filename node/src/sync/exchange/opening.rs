@@ -91,7 +91,7 @@ impl Exchange {
             self.fail(Farewell::Bounds, "a list is too long", actions);
             return false;
         }
-        // An empty page that announces another one brings nobody on.
+        // An empty page that announces another one is no progress.
         self.progress += u64::from(entries > 0 || !more);
         true
     }

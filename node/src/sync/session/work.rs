@@ -43,9 +43,9 @@ pub(super) async fn tend(store: &Store, pace: Pace) -> Result<()> {
     Ok(())
 }
 
-/// Takes in a batch, unless one before it of the same feed was refused in this session: what follows a refused one says
-/// nothing by itself, and would be taken for a history of its own. What there was no room for is looked at again when it is
-/// offered from where the feed ends here.
+/// Takes in a batch, unless an earlier one of the same feed was refused in this session: what follows a refused batch has
+/// no meaning without it, and would look like a fork. A batch refused for lack of room is looked at again once it is
+/// offered from the end of the feed here.
 pub(super) fn take_in(
     ledger: &mut Ledger,
     batch: &Incoming,
