@@ -6,15 +6,16 @@ use huiliu_proto::{
     id::hex,
     lang::Label,
     signed::{Receipt, TreeHead},
+    union::UnionNumber,
     v1,
 };
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     Desk,
     error::{Exit, Mistake, both},
-    table::{Cell, Table, brief},
+    table::{Cell, Table, both_languages, brief},
 };
 use crate::store::{
     evidence::{self, Kept},
@@ -64,8 +65,21 @@ impl EvidenceVerb {
 }
 
 /// Whose feed it is about, as far as that is known here.
-fn about(conn: &Connection, kept: &Kept) -> Result<String> {
-    Ok(feeds::by_id(conn, &kept.evidence.feed)?.map_or_else(String::new, |row| row.feed.union.union_name()))
+fn about(conn: &Connection, kept: &Kept) -> Result<Option<UnionNumber>> {
+    Ok(feeds::by_id(conn, &kept.evidence.feed)?.map(|row| row.feed.union))
+}
+
+fn named(union: Option<UnionNumber>) -> String {
+    union.map_or_else(String::new, UnionNumber::union_name)
+}
+
+fn number(union: Option<UnionNumber>) -> Json {
+    union.map_or(Json::Null, |union| u64::from(union).into())
+}
+
+fn from_json(kept: &Kept) -> Json {
+    let from = kept.evidence.from;
+    from.map_or(Json::Null, |n| json!({ "union": u64::from(n.union), "device": n.device.to_string() }))
 }
 
 fn from(kept: &Kept) -> String {
@@ -86,15 +100,15 @@ impl List {
         office.look(|conn| {
             for kept in evidence::list(conn, self.all)? {
                 open |= kept.settled_at.is_none();
-                let detail = desk.label(&kept.evidence.detail);
+                let (detail, about) = (&kept.evidence.detail, about(conn, &kept)?);
                 let label = kept.evidence.what.label();
                 table.row(vec![
                     Cell::count(kept.no.unsigned_abs()),
                     Cell::new(desk.label(&label), kept.evidence.what.word()),
-                    Cell::same(about(conn, &kept)?),
-                    Cell::same(from(&kept)),
+                    Cell::new(named(about), number(about)),
+                    Cell::new(from(&kept), from_json(&kept)),
                     Cell::new(desk.moment(kept.evidence.seen_at), kept.evidence.seen_at),
-                    Cell::new(brief(detail, 80), detail),
+                    Cell::new(brief(desk.label(detail), 80), both_languages(detail)),
                 ]);
             }
             Ok(())
@@ -114,27 +128,35 @@ impl Show {
             Ok((kept, about))
         })?;
         let evidence = &kept.evidence;
-        let mut lines: Vec<(&str, Label, String)> = vec![
-            ("what", Label::new("类别", "what"), desk.label(&evidence.what.label()).to_owned()),
-            ("detail", Label::new("说明", "what it means"), desk.label(&evidence.detail).to_owned()),
-            ("feed", Label::new("数据流水", "feed"), evidence.feed.to_string()),
-            ("about", Label::new("涉及单位", "about"), about),
-            ("from", Label::new("来自", "came from"), from(&kept)),
-            ("seen_at", Label::new("发现时间", "seen"), desk.moment(evidence.seen_at)),
-            ("ours", Label::new("本机所持签名", "signed, as held here"), signed(desk, &kept, evidence.ours.as_ref())),
-            ("theirs", Label::new("对方所示签名", "signed, as shown"), signed(desk, &kept, evidence.theirs.as_ref())),
+        let mut lines: Vec<(Label, String)> = vec![
+            (Label::new("类别", "what"), desk.label(&evidence.what.label()).to_owned()),
+            (Label::new("说明", "what it means"), desk.label(&evidence.detail).to_owned()),
+            (Label::new("数据流水", "feed"), evidence.feed.to_string()),
+            (Label::new("涉及单位", "about"), named(about)),
+            (Label::new("来自", "came from"), from(&kept)),
+            (Label::new("发现时间", "seen"), desk.moment(evidence.seen_at)),
+            (Label::new("本机所持签名", "signed, as held here"), signed(desk, &kept, evidence.ours.as_ref())),
+            (Label::new("对方所示签名", "signed, as shown"), signed(desk, &kept, evidence.theirs.as_ref())),
         ];
         if let (Some(at), Some(note)) = (kept.settled_at, &kept.note) {
-            lines.push(("settled", Label::new("办结", "settled"), format!("{} {note}", desk.moment(at))));
+            lines.push((Label::new("办结", "settled"), format!("{} {note}", desk.moment(at))));
         }
-        lines.retain(|(.., value)| !value.is_empty());
+        lines.retain(|(_, value)| !value.is_empty());
         let mut table =
             Table::new().column("what", desk.pick("项目", "item")).column("value", desk.pick("内容", "value"));
-        for (_, label, value) in &lines {
+        for (label, value) in &lines {
             table.row(vec![Cell::same(desk.label(label)), Cell::same(value.clone())]);
         }
         desk.answer(
-            || lines.iter().map(|(word, _, value)| ((*word).to_owned(), json!(value))).collect(),
+            || {
+                json!({
+                    "no": kept.no, "what": evidence.what.word(), "detail": both_languages(&evidence.detail),
+                    "feed": evidence.feed.to_string(), "about": number(about), "from": from_json(&kept),
+                    "seen_at": evidence.seen_at, "ours": signed_json(&kept, evidence.ours.as_ref()),
+                    "theirs": signed_json(&kept, evidence.theirs.as_ref()),
+                    "settled_at": kept.settled_at, "note": kept.note,
+                })
+            },
             || table.words(),
         )?;
         Ok(if kept.settled_at.is_none() { Exit::Attention } else { Exit::Done })
@@ -160,6 +182,20 @@ fn signed(desk: &Desk, kept: &Kept, signed: Option<&v1::Signed>) -> String {
         return parts.iter().fold(text.to_owned(), |text, part| text.replacen("{}", part, 1));
     }
     hex(&signed.message[..signed.message.len().min(64)])
+}
+
+fn signed_json(kept: &Kept, signed: Option<&v1::Signed>) -> Json {
+    let Some(signed) = signed else { return Json::Null };
+    if let Ok(head) = TreeHead::stored(signed.clone(), kept.evidence.feed) {
+        return json!({ "size": head.size, "root": head.root.to_string(), "signed_at": head.time });
+    }
+    if let Ok(receipt) = Receipt::verify(signed.clone()) {
+        return json!({
+            "union": u64::from(receipt.union), "size": receipt.size, "root": receipt.root.to_string(),
+            "received_at": receipt.received_at,
+        });
+    }
+    json!({ "bytes": hex(&signed.message[..signed.message.len().min(64)]) })
 }
 
 impl Settle {

@@ -213,7 +213,7 @@ impl Ledger {
         if from.union == me { me == nation && root } else { from.union.contains(me) }
     }
 
-    /// A head of this feed, well signed, does not agree with what is here.
+    /// A head of this feed with a valid signature does not agree with what is here.
     pub(super) fn parted(
         &mut self,
         no: i64,

@@ -30,7 +30,7 @@ pub struct State {
     pub diverged: bool,
     /// What lies here of it is not what was signed: as if there were nothing.
     pub altered: bool,
-    /// An own feed of which other histories were about, and this one stays.
+    /// An own feed that had forked; this is the history to adopt.
     pub settled: bool,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     cli::{
         Desk,
         error::Exit,
-        table::{Cell, Table, brief},
+        table::{Cell, Table, both_languages, brief},
     },
     store::{
         evidence::{self, What},
@@ -117,21 +117,20 @@ fn operation(desk: &Desk, row: &FeedRow, held: &Held, why: &Label, rejected: boo
         None => Cell::new(held.kind.to_string(), held.kind),
     };
     let (id, feed) = (held.record.to_string(), row.feed.id.to_string());
-    let detail = desk.label(why);
+    let detail = why;
     vec![
         Cell::new(format!("{}#{}", &feed[..8], held.seq), format!("{feed}#{}", held.seq)),
         Cell::new(row.feed.union.name(), u64::from(row.feed.union)),
         kind,
         Cell::new(&id[..16], id.as_str()),
         Cell::new(desk.label(&reason_label(&held.reason, rejected)), held.reason.as_str()),
-        Cell::new(brief(detail, 80), detail),
+        Cell::new(brief(desk.label(detail), 80), both_languages(detail)),
     ]
 }
 
 fn stranger(desk: &Desk, conn: &Connection, row: &FeedRow, rejected: bool) -> Result<Vec<Cell>> {
     let feed = row.feed.id.to_string();
     let (reason, detail) = waits_whole(conn, row)?;
-    let detail = desk.label(&detail);
     let count = row.size() - row.applied;
     let count = match desk.lang {
         huiliu_proto::lang::Lang::Zh => format!("全部{count}条"),
@@ -143,7 +142,7 @@ fn stranger(desk: &Desk, conn: &Connection, row: &FeedRow, rejected: bool) -> Re
         Cell::new(count, row.size() - row.applied),
         Cell::none(),
         Cell::new(desk.label(&reason_label(reason, rejected)), reason),
-        Cell::new(brief(detail, 80), detail),
+        Cell::new(brief(desk.label(&detail), 80), both_languages(&detail)),
     ])
 }
 

@@ -59,7 +59,7 @@ impl Rule {
         };
         let count = if case.stranger { case.feed.size() } else { case.held.len() as u64 };
         desk.answer(
-            || serde_json::json!({ "record": id.to_string(), "operations": count, "ruling": ruling.as_str_name() }),
+            || serde_json::json!({ "record": id.to_string(), "operations": count, "ruling": ruling.as_str_name().to_lowercase() }),
             || format!("{}{id}", desk.pick("已裁定：", "ruled: ")),
         )?;
         Ok(Exit::Done)

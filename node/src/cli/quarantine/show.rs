@@ -13,7 +13,7 @@ use huiliu_proto::{
     v1::Ruling,
 };
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     list::{reason_label, waits_whole},
@@ -25,7 +25,7 @@ use crate::{
         Desk,
         error::{Exit, Mistake, both},
         record::view,
-        table::{Cell, Table},
+        table::{Cell, Table, both_languages},
     },
     store::{feeds, feeds::FeedRow, quarantine, trust},
 };
@@ -37,8 +37,11 @@ pub struct Show {
     which: String,
 }
 
-/// A line of the answer: word, label, value.
-type Line = (&'static str, Label, String);
+/// A line of the answer: word, label, as it is shown, as a program reads it.
+type Line = (&'static str, Label, String, Json);
+
+/// A field as it is shown, its name for programs, the value as it is shown, and as a program reads it.
+type Said = (String, String, String, Json);
 
 impl Show {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
@@ -64,8 +67,10 @@ impl Show {
                 "reason",
                 Label::new("原因", "reason"),
                 desk.label(&reason_label(&reason, rejected)).to_owned(),
+                reason.as_str().into(),
             ));
-            lines.push(("detail", Label::new("说明", "what it means"), desk.label(&detail).to_owned()));
+            let shown = desk.label(&detail).to_owned();
+            lines.push(("detail", Label::new("说明", "what it means"), shown, both_languages(&detail)));
             if reason == Reason::Revoked.word() {
                 lines.extend(revocation(desk, conn, &row, seq)?);
             }
@@ -74,19 +79,19 @@ impl Show {
         })?;
         let mut table =
             Table::new().column("what", desk.pick("项目", "item")).column("value", desk.pick("内容", "value"));
-        for (_, label, value) in &lines {
+        for (_, label, value, _) in &lines {
             table.row(vec![Cell::same(desk.label(label)), Cell::same(value.clone())]);
         }
         let mut said =
             Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
-        for (label, value) in &fields {
+        for (label, _, value, _) in &fields {
             said.row(vec![Cell::same(label.clone()), Cell::same(value.clone())]);
         }
         desk.answer(
             || {
                 let mut object: serde_json::Map<_, _> =
-                    lines.iter().map(|(word, _, value)| ((*word).to_owned(), json!(value))).collect();
-                let fields = fields.iter().map(|(label, value)| json!({ "field": label, "value": value }));
+                    lines.iter().map(|(word, _, _, json)| ((*word).to_owned(), json.clone())).collect();
+                let fields = fields.iter().map(|(_, name, _, json)| json!({ "field": name, "value": json }));
                 object.insert("fields".into(), fields.collect());
                 object.insert("rejected".into(), rejected.into());
                 object.into()
@@ -115,20 +120,24 @@ fn name(union: UnionNumber) -> String {
 /// Whose it is, where it stands, and when it was written and came here.
 fn origin(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64, operation: Option<&Operation>) -> Result<Vec<Line>> {
     let feed = &row.feed;
+    let which = format!("{}#{seq}", feed.id);
     let mut lines: Vec<Line> = vec![
-        ("union", Label::new("单位", "union"), name(feed.union)),
-        ("device", Label::new("签名设备", "signed by device"), feed.device.to_string()),
-        ("which", Label::new("数据流水与序号", "feed and number"), format!("{}#{seq}", feed.id)),
+        ("union", Label::new("单位", "union"), name(feed.union), u64::from(feed.union).into()),
+        ("device", Label::new("签名设备", "signed by device"), feed.device.to_string(), feed.device.to_string().into()),
+        ("which", Label::new("数据流水与序号", "feed and number"), which.clone(), which.into()),
     ];
     if let Some(operation) = operation {
         let kind = numbered(operation.kind);
+        let name = kind.map_or_else(|| Json::from(operation.kind), |k| k.name.into());
         let kind = kind.map_or_else(|| operation.kind.to_string(), |k| desk.label(&k.label).to_owned());
-        lines.push(("kind", Label::new("种类", "kind"), kind));
-        lines.push(("record", Label::new("编号", "id"), operation.record.to_string()));
-        lines.push(("claimed", Label::new("设备所称时间", "written (device's claim)"), desk.moment(operation.time)));
+        let (id, time) = (operation.record.to_string(), operation.time);
+        lines.push(("kind", Label::new("种类", "kind"), kind, name));
+        lines.push(("record", Label::new("编号", "id"), id.clone(), id.into()));
+        let label = Label::new("本机时间（未经上级核证）", "written (device's claim)");
+        lines.push(("claimed_at", label, desk.moment(time), time.into()));
     }
     if let Some(stored) = feeds::stored_at(conn, row.no, seq)? {
-        lines.push(("stored", Label::new("到达本机", "came here"), desk.moment(stored)));
+        lines.push(("stored_at", Label::new("到达本机", "came here"), desk.moment(stored), stored.into()));
     }
     Ok(lines)
 }
@@ -141,6 +150,7 @@ fn revocation(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64) -> Result
             "revoked_by",
             Label::new("注销", "revoked by"),
             format!("{}，{}：{}", name(revocation.by), revocation.on, revocation.reason),
+            json!({ "union": u64::from(revocation.by), "on": revocation.on.to_string(), "reason": revocation.reason }),
         ));
         let head = feeds::segment(conn, row.no, seq)?.map(|s| TreeHead::stored(s.head, row.feed.id)).transpose();
         let seen = head.map_err(crate::store::StoreError::from)?.and_then(|head| head.seen);
@@ -157,17 +167,19 @@ fn revocation(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64) -> Result
                 ),
             }
             .to_owned(),
+            heard.into(),
         ));
     }
     Ok(lines)
 }
 
 /// What it says, as far as it can be read: fields and values, sealed ones masked.
-fn contents(desk: &Desk, conn: &Connection, row: &FeedRow, operation: &Operation) -> Result<Vec<(String, String)>> {
+fn contents(desk: &Desk, conn: &Connection, row: &FeedRow, operation: &Operation) -> Result<Vec<Said>> {
     let bytes = || {
         let start = hex(&operation.payload[..operation.payload.len().min(64)]);
         let label = desk.pick("内容（字节）", "contents (bytes)").to_owned();
-        vec![(label, format!("{start}{}", if operation.payload.len() > 64 { "…" } else { "" }))]
+        let shown = format!("{start}{}", if operation.payload.len() > 64 { "…" } else { "" });
+        vec![(label, "bytes".to_owned(), shown, hex(&operation.payload).into())]
     };
     let Some(kind) = numbered(operation.kind) else { return Ok(bytes()) };
     let mut said = vec![];
@@ -176,7 +188,9 @@ fn contents(desk: &Desk, conn: &Connection, row: &FeedRow, operation: &Operation
             let Ok(record) = Record::decode(kind, &operation.payload) else { return Ok(bytes()) };
             for (field, value) in kind.fields.iter().zip(record.values()) {
                 if let Some(value) = value {
-                    said.push((desk.label(&field.label).to_owned(), view::words(conn, field, value, desk.lang)?));
+                    let shown = view::words(conn, field, value, desk.lang)?;
+                    let label = desk.label(&field.label).to_owned();
+                    said.push((label, field.name.to_owned(), shown, view::json(field, value)));
                 }
             }
         }
@@ -185,14 +199,15 @@ fn contents(desk: &Desk, conn: &Connection, row: &FeedRow, operation: &Operation
             let Ok(edit) = Edit::decode(&operation.payload, author) else { return Ok(bytes()) };
             for put in &edit.puts {
                 let Some(field) = kind.field_numbered(put.field).map(|at| &kind.fields[at]) else {
-                    said.push((put.field.to_string(), desk.pick("（新版本的字段）", "(a newer field)").to_owned()));
+                    let newer = desk.pick("（新版本的字段）", "(a newer field)").to_owned();
+                    said.push((put.field.to_string(), put.field.to_string(), newer, Json::Null));
                     continue;
                 };
-                let value = match view::value_of(field, &put.value) {
-                    Some(value) => view::words(conn, field, &value, desk.lang)?,
-                    None => desk.pick("（清空）", "(emptied)").to_owned(),
+                let (shown, json) = match view::value_of(field, &put.value) {
+                    Some(value) => (view::words(conn, field, &value, desk.lang)?, view::json(field, &value)),
+                    None => (desk.pick("（清空）", "(emptied)").to_owned(), Json::Null),
                 };
-                said.push((desk.label(&field.label).to_owned(), value));
+                said.push((desk.label(&field.label).to_owned(), field.name.to_owned(), shown, json));
             }
         }
     }

@@ -1,0 +1,168 @@
+//! Answers for programs: exactly the keys that `docs/json.md` tells, and the same in either language.
+
+mod program;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use program::{MEDIATOR, Union, text};
+use serde_json::Value as Json;
+
+/// The keys of each answer, and whether they are always there.
+fn documented() -> BTreeMap<String, BTreeMap<String, bool>> {
+    let page = include_str!("../../docs/json.md");
+    let mut answers: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
+    let mut verb = String::new();
+    for line in page.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            verb = heading.to_owned();
+        } else if let Some(row) = line.strip_prefix("| `")
+            && !verb.is_empty()
+        {
+            let cell = row.split(" |").next().unwrap_or_default();
+            for key in cell.split(',').map(|key| key.trim().trim_matches('`')) {
+                let name = key.trim_end_matches('?').trim_end_matches('`');
+                answers.entry(verb.clone()).or_default().insert(name.to_owned(), !key.ends_with('?'));
+            }
+        }
+    }
+    answers
+}
+
+/// The answer itself, or the first of a list.
+fn keys(answer: &Json) -> Option<BTreeSet<String>> {
+    let object = match answer {
+        Json::Array(list) => list.first()?,
+        one => one,
+    };
+    object.as_object().map(|object| object.keys().cloned().collect())
+}
+
+fn compare(verb: &str, answer: &Json) {
+    let documented = documented();
+    let told = documented.get(verb).unwrap_or_else(|| panic!("docs/json.md has no section “{verb}”"));
+    let Some(keys) = keys(answer) else { return };
+    let missing: Vec<_> = told.iter().filter(|(key, always)| **always && !keys.contains(*key)).collect();
+    let untold: Vec<_> = keys.iter().filter(|key| !told.contains_key(*key)).collect();
+    assert!(missing.is_empty() && untold.is_empty(), "{verb}: missing {missing:?}, not told {untold:?} in {answer}");
+}
+
+#[test]
+fn every_answer_has_the_keys_that_are_told() {
+    let empty = Union::empty();
+    compare("init", &empty.json(&["init", "--union", "320922"]));
+    let union = Union::new();
+    let added = union.json(&[&["record", "add"], &MEDIATOR[..]].concat());
+    compare("record add KIND FIELD=VALUE", &added);
+    let id = added["record"].as_str().expect("an id").to_owned();
+    union.add(&[
+        "engagement",
+        "mediator=杨海好",
+        "employment=专职",
+        "channel=1",
+        "tier=县级",
+        "funded=是",
+        "contract_no=BH-1",
+        "starts_on=2025-01-01",
+        "ends_on=2025-12-31",
+        "state=在聘",
+        "other_employment=离岗退休返聘",
+        "monthly_pay=3,000.50",
+        "pay_basis=税前",
+    ]);
+    let (request, backup, document) = (union.path("request.json"), union.path("backup.db"), union.path("a.automerge"));
+    let (request, backup, document) = (text(&request), text(&backup), text(&document));
+    for (verb, ask) in [
+        ("request", &["request", request][..]),
+        ("record add", &["record", "add"]),
+        ("record add KIND", &["record", "add", "expenditure"]),
+        ("record edit", &["record", "edit", &id, "phone=13800138000"]),
+        ("record edit", &["record", "edit", &id, "phone=13800138000"]),
+        ("record list", &["record", "list"]),
+        ("record list KIND", &["record", "list", "mediator"]),
+        ("record show", &["record", "show", &id]),
+        ("record history", &["record", "history", &id]),
+        ("record export", &["record", "export", &id, "--out", document]),
+        ("status", &["status"]),
+        ("rollup", &["rollup"]),
+        (
+            "filing submit",
+            &["filing", "submit", "--type", "yearly", "--year", "2025", "--census", "2025-06-30", "--yes"],
+        ),
+        ("filing list", &["filing", "list"]),
+        ("check run", &["check", "run", "--today", "2026-03-31"]),
+        ("check list", &["check", "list"]),
+        ("check explain", &["check", "explain", "FC-05"]),
+        ("rebuild", &["rebuild"]),
+        ("verify", &["verify"]),
+        ("receipts list", &["receipts", "list"]),
+        ("receipts verify", &["receipts", "verify"]),
+        ("quarantine list", &["quarantine", "list"]),
+        ("evidence list", &["evidence", "list"]),
+        ("backup", &["backup", backup]),
+        ("restore", &["restore", backup, "--yes"]),
+    ] {
+        compare(verb, &union.json(ask));
+    }
+}
+
+#[test]
+fn answers_and_errors_are_the_same_in_either_language() {
+    let union = Union::new();
+    let id = union.add(&MEDIATOR);
+    let said = |lang: &str, ask: &[&str]| {
+        let ran = union.run(&[&["--json", "--lang", lang], ask].concat());
+        (ran.code, ran.out, ran.err)
+    };
+    for ask in [
+        &["record", "add"][..],
+        &["record", "add", "engagement"],
+        &["record", "list"],
+        &["record", "list", "mediator"],
+        &["record", "show", &id],
+        &["record", "history", &id],
+        &["status"],
+        &["rollup", "--from", "2025-01", "--to", "2025-12"],
+        &["check", "list"],
+        &["check", "explain", "FC-01"],
+        &["check", "run", "--today", "2026-03-31", "--dry-run"],
+        &["filing", "list"],
+        &["quarantine", "list"],
+        &["evidence", "list"],
+        &["verify"],
+        // Errors.
+        &["record", "show", "ffffffff"],
+        &["record", "add", "mediator", "name=王五", "sex=x"],
+        &["record", "add", "nothing", "a=b"],
+        &["nonsense"],
+        &["record", "list", "--most", "0"],
+        &["check", "explain", "FC-99"],
+        &["restore", "/nothing/here", "--yes"],
+        &["sync"],
+    ] {
+        assert_eq!(said("zh", ask), said("en", ask), "{ask:?}");
+    }
+}
+
+#[test]
+fn an_error_has_a_code_and_says_what_it_is_about() {
+    let union = Union::new();
+    let error = |ask: &[&str]| -> Json {
+        let ran = union.run(&[&["--json"], ask].concat());
+        let error: Json = serde_json::from_str(&ran.err).unwrap_or_else(|e| panic!("{ask:?}: {e}: {}", ran.err));
+        assert_eq!(error["exit"], ran.code, "{error}");
+        let keys: BTreeSet<String> = error.as_object().expect("an object").keys().cloned().collect();
+        let told = ["about", "code", "error", "exit", "hint"];
+        assert_eq!(keys, told.map(str::to_owned).into(), "{ask:?}");
+        error
+    };
+    let refused = error(&["record", "add", "mediator", "name=王五", "sex=x", "id_no=110105194912310021"]);
+    assert_eq!(refused["code"], "rule");
+    let about = refused["about"].as_array().expect("refusals");
+    let sex = about.iter().find(|one| one["field"] == "sex").expect("it was refused");
+    assert_eq!((&sex["value"], &sex["rule"]["en"]), (&Json::from("x"), &Json::from("there is no such choice")));
+    assert!(!refused.to_string().contains("110105194912310021"), "an identity number is masked");
+    assert_eq!(error(&["record", "list", "--nonsense"])["about"]["argument"][0], "--nonsense");
+    assert_eq!(error(&["check", "explain", "FC-99"])["code"], "usage");
+    assert_eq!(error(&["record", "show", "ffffffff"])["code"], "failed");
+    assert_eq!(Union::empty().run(&["--json", "status"]).code, 1);
+}
