@@ -11,7 +11,7 @@ mod vouch;
 use clap::{Parser, Subcommand};
 use huiliu_node::cli::{
     Desk, Exit, Global, Verb,
-    words::{AFTER_HELP, Texts},
+    words::{self, AFTER_HELP, Texts},
 };
 
 /// Records of a union that others report to: its own, and those of all below it.
@@ -78,6 +78,7 @@ impl HubVerb {
             HubVerb::Node(Verb::Serve(verb)) => serve::run(verb, desk),
             HubVerb::Node(Verb::Invite(verb)) => invite::run(verb, desk),
             HubVerb::ReturnKeys(verb) => verb.run(desk),
+            HubVerb::Node(Verb::Completions(verb)) => verb.run(desk, whole(desk)),
             HubVerb::Node(verb) => verb.run(desk),
             HubVerb::Enrol(verb) => verb.run(desk),
             HubVerb::Revoke(verb) => verb.run(desk),
@@ -87,11 +88,15 @@ impl HubVerb {
     }
 }
 
+/// All commands of a hub.
+fn whole(desk: &Desk) -> clap::Command {
+    words::command::<Cli>(desk.lang, &[TEXTS, words::TEXTS])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
-    use huiliu_node::cli::words;
 
     #[test]
     fn every_command_and_argument_is_in_both_languages() {

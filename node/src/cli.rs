@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod check;
 pub mod check_proof;
+pub mod completions;
 pub mod consistency;
 pub mod crash;
 pub mod desk;
@@ -135,6 +136,8 @@ pub enum Verb {
     /// Seal this machine's key files with a passphrase, or unseal them
     #[command(subcommand)]
     Keys(keys::KeysVerb),
+    /// Print what a shell needs to complete commands
+    Completions(completions::Completions),
 }
 
 impl Verb {
@@ -162,6 +165,7 @@ impl Verb {
             Verb::Backup(verb) => verb.run(desk),
             Verb::Restore(verb) => verb.run(desk),
             Verb::Keys(verb) => verb.run(desk),
+            Verb::Completions(verb) => verb.run(desk, words::command::<Cli>(desk.lang, &[words::TEXTS])),
         }
     }
 }

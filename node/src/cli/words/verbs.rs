@@ -56,6 +56,7 @@ pub const VERBS: Texts = &[
     ("keys seal", "加密"),
     ("keys unseal", "解密"),
     ("keys change", "更改口令"),
+    ("completions", "补全"),
     // What only a hub does.
     ("enrol", "批复"),
     ("revoke", "注销"),

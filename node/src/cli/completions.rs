@@ -1,0 +1,30 @@
+//! `completions`: what a shell needs to complete commands, made from the commands themselves.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+use clap::Command;
+use clap_complete::Shell;
+use serde_json::json;
+
+use super::{Desk, error::Exit};
+
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    /// The shell: bash, zsh, fish, elvish or powershell
+    shell: Shell,
+}
+
+impl Completions {
+    pub fn run(self, desk: &Desk, mut command: Command) -> Result<Exit> {
+        let mut script = vec![];
+        clap_complete::generate(self.shell, &mut command, desk.program.name(), &mut script);
+        let script = String::from_utf8(script)?;
+        match desk.json {
+            true => desk.print_json(&json!({ "shell": self.shell.to_string(), "script": script }))?,
+            // A shell reads it: not a letter of it is changed for the eye.
+            false => std::io::stdout().lock().write_all(script.as_bytes())?,
+        }
+        Ok(Exit::Done)
+    }
+}
