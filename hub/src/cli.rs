@@ -79,6 +79,7 @@ impl HubVerb {
             HubVerb::Node(Verb::Invite(verb)) => invite::run(verb, desk),
             HubVerb::ReturnKeys(verb) => verb.run(desk),
             HubVerb::Node(Verb::Completions(verb)) => verb.run(desk, whole(desk)),
+            HubVerb::Node(Verb::Man(verb)) => verb.run(desk, whole(desk)),
             HubVerb::Node(verb) => verb.run(desk),
             HubVerb::Enrol(verb) => verb.run(desk),
             HubVerb::Revoke(verb) => verb.run(desk),

@@ -19,6 +19,7 @@ pub mod join;
 pub mod keys;
 pub mod lang;
 pub mod log;
+pub mod man;
 pub mod outfile;
 pub mod passphrase;
 pub mod prove;
@@ -138,6 +139,8 @@ pub enum Verb {
     Keys(keys::KeysVerb),
     /// Print what a shell needs to complete commands
     Completions(completions::Completions),
+    /// Write the manual's pages, one for each command
+    Man(man::Man),
 }
 
 impl Verb {
@@ -166,6 +169,7 @@ impl Verb {
             Verb::Restore(verb) => verb.run(desk),
             Verb::Keys(verb) => verb.run(desk),
             Verb::Completions(verb) => verb.run(desk, words::command::<Cli>(desk.lang, &[words::TEXTS])),
+            Verb::Man(verb) => verb.run(desk, words::command::<Cli>(desk.lang, &[words::TEXTS])),
         }
     }
 }

@@ -170,3 +170,24 @@ fn wrong_usage_is_json_where_that_was_asked_for() {
         assert_eq!(json["code"], said("en")["code"]);
     }
 }
+
+#[test]
+fn shells_and_man_are_given_what_they_read() {
+    let union = Union::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = union.run(&["completions", shell]);
+        assert!(ran.code == 0 && ran.out.contains("record") && ran.out.contains("--dry-run"), "{shell}: {}", ran.err);
+    }
+    let pages = union.path("man");
+    let written = union.json(&["man", text(&pages)]);
+    let names = written["pages"].as_array().expect("pages");
+    assert!(names.contains(&"huiliu-node-record-add.1".into()), "{written}");
+    assert_eq!(union.run(&["man", text(&pages)]).code, 0);
+    let page = std::fs::read_to_string(pages.join("huiliu-node-record-add.1")).expect("it was written");
+    for word in [".SH 名称", ".SH 用法", "记录种类"] {
+        assert!(page.contains(word), "{word} in {page}");
+    }
+    for word in ["SYNOPSIS", "OPTIONS", "DESCRIPTION"] {
+        assert!(!page.contains(word), "{word} in {page}");
+    }
+}

@@ -14,6 +14,7 @@ use huiliu_proto::{ident::mask, lang::Lang, shown};
 use serde_json::json;
 
 pub use texts::{TEXTS, VALUES};
+pub use usage::localized;
 pub use verbs::{VERBS, gaps as verb_gaps};
 
 /// Keys and Chinese texts.
@@ -22,7 +23,7 @@ pub type Texts = &'static [(&'static str, &'static str)];
 /// Under the help of the whole program: Chinese, English.
 pub const AFTER_HELP: (&str, &str) = (
     "退出码：\n  0  完成\n  1  失败\n  2  命令用法不对\n  3  没有失败，但需要有人处理\n  4  不合规定，未写入",
-    "Exit codes:\n  0  done\n  1  failed\n  2  the command makes no sense\n  3  nothing failed, and a person has to look\n  4  refused by a rule; nothing was written",
+    "Exit codes:\n  0  done\n  1  failed\n  2  usage error\n  3  done, but something needs a person\n  4  refused by a rule; nothing was written",
 );
 
 /// Parses the arguments of this process. What clap has to say itself (help, version, wrong usage) is said here.
@@ -56,10 +57,10 @@ pub fn command<C: CommandFactory>(lang: Lang, tables: &[Texts]) -> Command {
 fn said(error: &clap::Error, lang: Lang, as_json: bool) -> String {
     use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     match (error.kind(), lang) {
-        (DisplayHelp | DisplayVersion, Lang::Zh) => usage::localized(&error.render().to_string()),
+        (DisplayHelp | DisplayVersion, Lang::Zh) => localized(&error.render().to_string()),
         (DisplayHelp | DisplayVersion, Lang::En) => error.render().to_string(),
         _ if as_json => shown::json(&usage_json(error).to_string()).into_owned(),
-        (DisplayHelpOnMissingArgumentOrSubcommand, Lang::Zh) => usage::localized(&error.render().to_string()),
+        (DisplayHelpOnMissingArgumentOrSubcommand, Lang::Zh) => localized(&error.render().to_string()),
         (_, Lang::Zh) => {
             let (what, hint) = usage::chinese(error);
             format!("错误：{}\n提示：{}", shown::page(&what), shown::page(&hint))

@@ -15,8 +15,11 @@ use crate::{
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Answer {
+    #[value(alias = "受理")]
     Accept,
+    #[value(aliases = ["备案", "同意备案"])]
     File,
+    #[value(alias = "退回")]
     Return,
 }
 

@@ -130,6 +130,8 @@ pub const TEXTS: Texts = &[
     ("keys change.new_passphrase_file", "新口令文件，第一行为新口令；不填则询问"),
     ("completions", "输出命令行补全脚本，供外壳使用"),
     ("completions.shell", "外壳的种类"),
+    ("man", "写出手册，每个命令一页"),
+    ("man.dir", "手册写入的目录"),
     ("prove", "把一条记录写成证明文件，凭全网校验码即可核对"),
     ("prove.id", "记录编号，或编号开头几位"),
     ("prove.out", "证明写入的文件；不填则为当前目录下的 种类-编号.proof"),

@@ -57,6 +57,7 @@ pub const VERBS: Texts = &[
     ("keys unseal", "解密"),
     ("keys change", "更改口令"),
     ("completions", "补全"),
+    ("man", "手册"),
     // What only a hub does.
     ("enrol", "批复"),
     ("revoke", "注销"),
