@@ -176,7 +176,7 @@ fn shells_and_man_are_given_what_they_read() {
     let union = Union::empty();
     for shell in ["bash", "zsh", "fish"] {
         let ran = union.run(&["completions", shell]);
-        assert!(ran.code == 0 && ran.out.contains("record") && ran.out.contains("--dry-run"), "{shell}: {}", ran.err);
+        assert!(ran.code == 0 && ran.out.contains("record") && ran.out.contains("dry-run"), "{shell}: {}", ran.err);
     }
     let pages = union.path("man");
     let written = union.json(&["man", text(&pages)]);
