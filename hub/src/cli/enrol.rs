@@ -145,8 +145,8 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
             both(format!("申请属于网络“{network}”"), en),
             both("请与下级核对 init 时的网络名称", "compare the network's name with the one it was set up with"),
         ),
-        AuthorityError::Malformed(what) => Mistake::failed(
-            both(format!("申请内容不完整或已损坏（{what}）"), en),
+        AuthorityError::Malformed(_) => Mistake::failed(
+            both("申请内容不完整或已损坏", en),
             both("请下级重新运行 request", "let the machine below run `request` again"),
         ),
         AuthorityError::NoAddress => Mistake::usage(

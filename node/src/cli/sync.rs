@@ -1,12 +1,16 @@
 //! `sync`: one exchange with the union above.
 
 use anyhow::Result;
-use huiliu_proto::{id::FeedId, lang::Lang, v1::Farewell};
+use huiliu_proto::{
+    id::FeedId,
+    lang::Lang,
+    v1::{Farewell, Refusal},
+};
 use serde_json::json;
 
 use super::{
     Desk,
-    error::{Exit, Mistake, both},
+    error::{Exit, Mistake, both, system},
 };
 use crate::{
     store::{Threads, evidence},
@@ -44,6 +48,10 @@ fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
     let tally = &report.tally;
     if let End::Broken { cause, detail, retry_after } = &report.end {
         let word = cause.word();
+        let why = match cause {
+            Cause::Farewell(reason) => reason.label().zh,
+            Cause::Line => system::cause(detail),
+        };
         let wait = match retry_after {
             0 if *cause == Cause::Farewell(Farewell::Revoked) => both(
                 "本机的设备已被注销，不能再报送；请与上级工会联系",
@@ -56,14 +64,17 @@ fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
             s => both(format!("请在{s}秒后再试"), format!("try again in {s} seconds")),
         };
         let what = both(
-            format!("交换中断（{word}）：{detail}；已送出{}条，收到{}条", tally.sent, tally.received),
+            format!("交换中断：{why}；已送出{}条，收到{}条", tally.sent, tally.received),
             format!("the exchange broke off ({word}): {detail}; {} sent, {} received", tally.sent, tally.received),
         );
         return Err(Mistake::failed(what, wait).into());
     }
     desk.answer(
         || {
-            let refused = tally.refused.iter().map(|(feed, why)| json!({ "feed": feed.to_string(), "reason": why }));
+            let refused = tally.refused.iter().map(|(feed, why)| {
+                let (reason, detail) = why.split_once(": ").unwrap_or((why, ""));
+                json!({ "feed": feed.to_string(), "reason": reason, "detail": detail })
+            });
             json!({ "sent": tally.sent, "received": tally.received, "refused": refused.collect::<Vec<_>>() })
         },
         || match desk.lang {
@@ -79,7 +90,11 @@ fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
 
 fn refused(desk: &Desk, feed: &FeedId, why: &str) {
     desk.note(&match desk.lang {
-        Lang::Zh => format!("数据流水 {feed} 未被接受：{why}"),
+        Lang::Zh => {
+            let word = why.split(':').next().unwrap_or_default();
+            let label = Refusal::worded(word).unwrap_or(Refusal::None).label();
+            format!("数据流水 {feed} 未被接受：{}", label.zh)
+        }
         Lang::En => format!("feed {feed} was not taken: {why}"),
     });
 }

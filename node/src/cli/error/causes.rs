@@ -113,8 +113,8 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "请先用 record list 查看，再决定是否重写",
             "look with `record list` before you write it again",
         ),
-        StoreError::Damaged(what) => failed(
-            format!("数据库中有无法读取的内容（{what}）"),
+        StoreError::Damaged(_) => failed(
+            "数据库中有无法读取的内容".into(),
             en,
             "请运行 verify 查明；数据表受损时运行 rebuild，数据流水受损时从备份或上级恢复",
             "run `verify`; tables are mended by `rebuild`, feeds from a backup or from the level above",
