@@ -107,7 +107,9 @@ impl Submit {
         };
         // `yearly` for YEARLY_FILING; the labels of both languages are read as well.
         let named = format!("{}_FILING", self.type_.to_uppercase());
-        let type_ = read("type", &named).or_else(|_| read("type", &self.type_))?;
+        // 年度 for 年度备案.
+        let short = format!("{}备案", self.type_);
+        let type_ = read("type", &named).or_else(|_| read("type", &short)).or_else(|_| read("type", &self.type_))?;
         let census_on = Day(i32::try_from(read("census_on", &self.census)?).unwrap_or_default());
         let declared = self.declare_funded.map(i64::from);
         Ok(Ask { type_, year: read("year", &self.year)?, census_on, declared, note: self.note.clone() })

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordId},
-    kind::{Field, numbered},
-    lang::Label,
+    kind::{Field, kind, numbered},
+    lang::{Label, Lang},
     shown,
     value::Value,
 };
@@ -108,6 +108,9 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
         let mut table =
             Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
         for (field, value) in kind.fields.iter().zip(shown.record.values()) {
+            if other_language(field, desk.lang) {
+                continue;
+            }
             let label = desk.label(&field.label);
             let standing = known.standing(office, field);
             if !standing.is_empty() {
@@ -148,6 +151,11 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
     Ok(text)
 }
 
+/// Sentences are kept in both languages, in a field each: only one of them is for this reader.
+fn other_language(field: &Field, lang: Lang) -> bool {
+    field.name.ends_with(lang.pick("_en", "_zh"))
+}
+
 fn one(desk: &Desk, office: &Office, field: &Field, value: Option<&Value>) -> Result<String> {
     match value {
         Some(value @ Value::Int(day)) if field.past && *day > i64::from(desk.today().0) => {
@@ -165,9 +173,20 @@ fn lines_of(desk: &Desk, office: &Office, field: &Field, lines: &[Vec<Option<Val
     for (n, line) in lines.iter().enumerate() {
         let mut cells = vec![];
         for (column, value) in field.lines().iter().zip(line) {
-            if let Some(value) = value {
-                cells.push(format!("{} {}", desk.label(&column.label), one(desk, office, column, Some(value))?));
+            let Some(value) = value else { continue };
+            if other_language(column, desk.lang) {
+                continue;
             }
+            // Evidence of a finding names the kind of its record.
+            let of = match value {
+                Value::Text(name) if column.name == "kind" => kind(name),
+                _ => None,
+            };
+            let shown = match of {
+                Some(of) => desk.label(&of.label).to_owned(),
+                None => one(desk, office, column, Some(value))?,
+            };
+            cells.push(format!("{} {shown}", desk.label(&column.label)));
         }
         rows.push(format!("{}. {}", n + 1, cells.join(desk.pick("，", ", "))));
     }
