@@ -1,0 +1,36 @@
+//! A hub's answers for programs: exactly the keys that `docs/json.md` tells.
+
+#[path = "../../node/tests/documented/mod.rs"]
+mod documented;
+mod machine;
+
+use documented::compare;
+use machine::Machine;
+use tempfile::TempDir;
+
+#[test]
+fn a_hubs_answers_have_the_keys_that_are_told() {
+    let dir = TempDir::new().expect("a temporary directory");
+    let root = Machine::hub(&dir, "nation");
+    let province = Machine::hub(&dir, "province");
+    compare("init", &root.json(&["init", "--root"]));
+    province.done(&["init", "--union", "320000", "--hub"]);
+
+    let invited = root.json(&["invite", "110000", "--address", "127.0.0.1:1"]);
+    compare("invite", &invited);
+    let listed = root.json(&["invite", "list"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    compare("invite list", &listed);
+    compare("invite revoke", &root.json(&["invite", "revoke", invited["id"].as_str().expect("an id")]));
+
+    let (request, grant) = (dir.path().join("request.json"), dir.path().join("grant.json"));
+    let (request, grant) = (request.to_str().expect("a plain name"), grant.to_str().expect("a plain name"));
+    compare("request", &province.json(&["request", request]));
+    let enrolled = root.json(&["enrol", request, "--out", grant, "--yes"]);
+    compare("enrol", &enrolled);
+    compare("join", &province.json(&["join", "--file", grant, "--yes"]));
+    compare("vouch", &root.json(&["vouch"]));
+    let device = enrolled["device"].as_str().expect("a device");
+    compare("revoke", &root.json(&["revoke", device, "--reason", "given back", "--yes"]));
+    compare("status", &root.json(&["status"]));
+}
