@@ -1,15 +1,19 @@
 //! The conversation itself, over a modelled disk: how it goes in one fixed order, and its edges.
 
+use std::collections::VecDeque;
+
 use huiliu_node::{
     ledger::Intake,
     store::evidence::Neighbour,
     sync::{
         exchange::{Action, Cause, End, Event, Exchange, Speaker},
-        frontier::Frontier,
+        frontier::{Frontier, State},
     },
 };
 use huiliu_proto::{
-    id::{DeviceId, FeedId},
+    feed::Turn,
+    id::{DeviceId, FeedId, Hash},
+    union::UnionNumber,
     v1::{self, Farewell, Refusal, frame::Frame},
 };
 use huiliu_tests::{
@@ -264,4 +268,53 @@ fn feeds_without_end_end_a_line() {
         hub.step(Event::Taken { feed: FeedId(feed), end: 0, intake });
     }
     panic!("the line still stands");
+}
+
+/// A feed that was cut off while its newer head was to be sent was read again and again, and the session heard nothing else.
+#[test]
+fn a_head_that_is_gone_is_looked_for_once() {
+    let feed = FeedId([5; 16]);
+    let writer: UnionNumber = "320922".parse().unwrap();
+    let state = |time| State {
+        feed,
+        union: writer,
+        header: Default::default(),
+        rank: Turn::Records,
+        size: 3,
+        root: Hash([1; 32]),
+        time,
+        diverged: false,
+        settled: false,
+        altered: false,
+    };
+    let speaker = |union: &str, n: u8| Speaker {
+        network: "test".into(),
+        union: union.parse().unwrap(),
+        device: DeviceId([n; 32]),
+    };
+    let (county, city) = (speaker("320922", 101), speaker("320900", 1));
+    let opened = |me: &Speaker, peer: &Speaker, calls, time| {
+        let peer = Neighbour { union: peer.union, device: peer.device };
+        let frontier = Frontier { states: [(feed, state(time))].into(), ..Frontier::default() };
+        Exchange::open(me.clone(), peer, calls, true, frontier)
+    };
+    let (mut lower, first) = opened(&county, &city, true, 10);
+    let (mut upper, second) = opened(&city, &county, false, 5);
+    let mut under_way: VecDeque<(bool, Action)> = first.into_iter().map(|action| (true, action)).collect();
+    under_way.extend(second.into_iter().map(|action| (false, action)));
+    let mut reads = 0;
+    while let Some((of_lower, action)) = under_way.pop_front() {
+        let (to_lower, event) = match action {
+            Action::Send(frame) => (!of_lower, Event::Frame(frame)),
+            Action::Read { feed, .. } => {
+                reads += 1;
+                assert!(reads < 10, "the disk is read without end");
+                (of_lower, Event::Read { feed, segments: vec![], head: None })
+            }
+            _ => continue,
+        };
+        let answers = if to_lower { lower.step(event) } else { upper.step(event) };
+        under_way.extend(answers.into_iter().map(|action| (to_lower, action)));
+    }
+    assert_eq!(reads, 1);
 }

@@ -75,8 +75,9 @@ impl Exchange {
             let first = theirs.sent.min(size);
             self.ready.push_back((feed, SegmentRow { first, count: 0, head, bytes: vec![] }));
         } else {
-            // It was cut off here meanwhile: there is nothing to send, until it is offered anew.
+            // It was cut off here meanwhile: there is nothing to send, not even a newer head, until it is offered anew.
             theirs.sent = theirs.sent.max(size);
+            theirs.sent_time = theirs.sent_time.max(time);
         }
         // What is left of it is read before another feed is.
         self.lacking.extend(self.frontier.states.get(&feed).map(State::order));
