@@ -69,7 +69,8 @@ pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<D
         let mut waiting = BTreeMap::<Option<UnionNumber>, (usize, u64)>::new();
         for row in &all {
             let bytes = feeds::bytes(conn, row.no)?;
-            if row.waits() {
+            // One that was cut off whole, because two histories of it are about, waits for no enrolment.
+            if row.waits() && row.size() > 0 {
                 let room = waiting.entry(row.via).or_default();
                 *room = (room.0 + 1, room.1 + bytes);
             }
