@@ -148,7 +148,7 @@ fn what_was_stored_and_not_applied_is_applied_later() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let taken = runtime.block_on(store.submit(move |ledger| ledger.take_in(&batch))).unwrap();
     while standing(&store, feed).1 == 0 {
-        runtime.block_on(tokio::time::sleep(Duration::from_millis(1)));
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
     }
     let half = dir.path().join("half.db");
     drop(store.copy_to(&half).unwrap());
@@ -170,7 +170,7 @@ fn what_was_stored_and_not_applied_is_applied_later() {
         let until = Instant::now() + Duration::from_secs(60);
         while standing(&store, feed) != (4096, 4096) {
             assert!(Instant::now() < until, "it goes on by itself");
-            runtime.block_on(tokio::time::sleep(Duration::from_millis(5)));
+            runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
         }
         oracle::verifies(&copied, &store).unwrap();
     }
