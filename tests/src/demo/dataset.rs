@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn all_files_are_built_in() {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo");
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/demo");
         let mut there = vec![];
         for union in std::fs::read_dir(&dir).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
             for file in std::fs::read_dir(&union).unwrap().map(|e| e.unwrap().path()) {
