@@ -219,3 +219,27 @@ fn json(office: &Office, known: &Known) -> Json {
     object["quarantined"] = held.collect();
     object
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_meets_sentences_in_one_language() {
+        let finding = kind("finding").expect("declared");
+        let shown = |lang| {
+            let kept = finding.fields.iter().filter(move |field| !other_language(field, lang));
+            kept.map(|field| field.name).filter(|name| name.starts_with("summary")).collect::<Vec<_>>()
+        };
+        assert_eq!((shown(Lang::Zh), shown(Lang::En)), (vec!["summary_zh"], vec!["summary_en"]));
+        // Each sentence is there in both, so that nobody misses one.
+        for kind in huiliu_proto::kind::kinds() {
+            let fields = || kind.fields.iter().flat_map(|f| std::iter::once(f).chain(f.lines()));
+            for field in fields().filter(|f| f.name.ends_with("_zh") || f.name.ends_with("_en")) {
+                let stem = &field.name[..field.name.len() - 3];
+                let both = ["_zh", "_en"].map(|end| fields().any(|f| f.name == format!("{stem}{end}")));
+                assert_eq!(both, [true, true], "{}.{}", kind.name, field.name);
+            }
+        }
+    }
+}
