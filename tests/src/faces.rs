@@ -28,7 +28,7 @@ use crate::{
     chain::Place,
     disk,
     forger::Forger,
-    network, oracle, people, relay,
+    network, oracle, people, relay, simulation,
     talk::talk,
     world::{Machine, START, World, simulated_clock},
 };
@@ -130,7 +130,7 @@ pub fn run(deed: Deed, seed: u64) -> Result<()> {
             async move {
                 match (machine.is_hub(), machine.name == CITY && lies) {
                     (_, true) => two_faces(machine, shown, deed).await,
-                    (true, false) => hub_of(machine).await,
+                    (true, false) => simulation::hub(machine, over).await,
                     (false, false) => county(machine).await,
                 }
             }
@@ -155,7 +155,8 @@ pub fn run(deed: Deed, seed: u64) -> Result<()> {
     while sim.elapsed() < LYING + HEALING {
         let next = sim.elapsed() + Duration::from_secs(3);
         until(&mut sim, next)?;
-        last = oracle::nothing_is_missing(&open(&world));
+        let machines = open(&world);
+        last = oracle::nothing_is_missing(&machines).and_then(|()| oracle::nothing_is_owed(&machines));
         if last.is_ok() && sim.elapsed() > LYING + Duration::from_secs(10) {
             break;
         }
@@ -225,20 +226,8 @@ fn beside(world: &World) -> Result<()> {
     Ok(())
 }
 
-async fn hub_of(machine: Machine) -> turmoil::Result {
-    let store = machine.store(Threads::Inline);
-    let listener = network::Listener::bind().await?;
-    let serving = downlink::serve(&machine.home, &store, listener, &machine.clock, std::future::pending());
-    if machine.home.config.parent.is_none() {
-        return Ok(serving.await?);
-    }
-    let uplink = machine.uplink(&store, network::dial());
-    tokio::select! {
-        biased;
-        served = serving => served?,
-        () = uplink.stay(std::future::pending()) => {}
-    }
-    Ok(())
+fn over() -> bool {
+    turmoil::sim_elapsed().unwrap_or_default() > LYING
 }
 
 /// Serves those below from one store and talks to the level above from another.

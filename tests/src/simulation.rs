@@ -149,7 +149,7 @@ pub fn run(seed: u64) -> Result<Totals> {
                 if machine.is_rogue() {
                     return rogue(machine, seed).await;
                 }
-                if machine.is_hub() { hub(machine).await } else { county(machine, programme, seed, written).await }
+                if machine.is_hub() { hub(machine, over).await } else { county(machine, programme, seed, written).await }
             }
         });
     }
@@ -322,7 +322,9 @@ async fn rogue(machine: Machine, seed: u64) -> turmoil::Result {
     std::future::pending().await
 }
 
-async fn hub(machine: Machine) -> turmoil::Result {
+/// A hub at work: it serves those below, stays on the line to the level above and, when the trouble is `over`, says all
+/// that it owes.
+pub async fn hub(machine: Machine, over: impl Fn() -> bool) -> turmoil::Result {
     let store = machine.store(Threads::Inline);
     let listener = network::Listener::bind().await?;
     let serving = downlink::serve(&machine.home, &store, listener, &machine.clock, std::future::pending());
@@ -332,7 +334,7 @@ async fn hub(machine: Machine) -> turmoil::Result {
             biased;
             served = serving => served?,
             () = uplink.stay(std::future::pending()) => {}
-            () = say_all(&machine, &store) => {}
+            () = say_all(&machine, &store, over) => {}
         }
     } else {
         serving.await?;
@@ -342,11 +344,11 @@ async fn hub(machine: Machine) -> turmoil::Result {
 
 /// On a line that stays, statements wait for the hour to be over; when the trouble has ended, somebody calls for their
 /// sake.
-async fn say_all(machine: &Machine, store: &Store) {
+async fn say_all(machine: &Machine, store: &Store, over: impl Fn() -> bool) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
         let owes = store.read(rollups::due).expect("the store can be read");
-        if turmoil::sim_elapsed().unwrap_or_default() > TROUBLE && !owes.is_empty() {
+        if over() && !owes.is_empty() {
             let _ = machine.uplink(store, network::dial()).exchange(false, &|_| ()).await;
         }
     }

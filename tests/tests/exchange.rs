@@ -318,3 +318,22 @@ fn a_head_that_is_gone_is_looked_for_once() {
     }
     assert_eq!(reads, 1);
 }
+
+/// What changes in the moment in which a conversation ends is in what is remembered of it: where it was not, a machine whose
+/// own feed had forked said at the next opening that it had the history it had given up.
+#[test]
+fn what_changes_as_it_ends_is_remembered() {
+    let mut disks = pair();
+    disks[0].write(0, b"ab");
+    let [lower, upper] = &disks;
+    let me = Speaker { network: "test".into(), union: lower.union, device: lower.device };
+    let peer = Neighbour { union: upper.union, device: upper.device };
+    let (mut exchange, _) = Exchange::open(me, peer, true, true, lower.frontier(peer.union));
+    let bye = v1::Goodbye { reason: Farewell::Again.into(), ..Default::default() };
+    exchange.step(Event::Frame(Frame::Goodbye(bye)));
+    disks[0].write(0, b"c");
+    let now = disks[0].frontier(peer.union);
+    let delta = now.states.iter().map(|(feed, state)| (*feed, Some((state.clone(), vec![])))).collect();
+    assert!(exchange.step(Event::Changed(delta)).is_empty(), "nothing more is said");
+    assert_eq!(exchange.frontier(), &now);
+}

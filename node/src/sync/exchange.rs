@@ -369,6 +369,10 @@ impl Exchange {
     pub fn step(&mut self, event: Event) -> Vec<Action> {
         let mut actions = vec![];
         if self.phase == Phase::Ended {
+            // What is here is remembered for the next conversation.
+            if let Event::Changed(mut delta) = event {
+                self.frontier.apply(&mut delta);
+            }
             return actions;
         }
         match event {
