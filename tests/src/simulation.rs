@@ -149,7 +149,11 @@ pub fn run(seed: u64) -> Result<Totals> {
                 if machine.is_rogue() {
                     return rogue(machine, seed).await;
                 }
-                if machine.is_hub() { hub(machine, over).await } else { county(machine, programme, seed, written).await }
+                if machine.is_hub() {
+                    hub(machine, over).await
+                } else {
+                    county(machine, programme, seed, written).await
+                }
             }
         });
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use huiliu_node::{
     ledger::Intake,
-    store::evidence::Neighbour,
+    store::{evidence::Neighbour, feeds::SegmentRow},
     sync::{
         exchange::{Action, Cause, End, Event, Exchange, Speaker},
         frontier::{Frontier, State},
@@ -336,4 +336,87 @@ fn what_changes_as_it_ends_is_remembered() {
     let delta = now.states.iter().map(|(feed, state)| (*feed, Some((state.clone(), vec![])))).collect();
     assert!(exchange.step(Event::Changed(delta)).is_empty(), "nothing more is said");
     assert_eq!(exchange.frontier(), &now);
+}
+
+/// One end of an exchange about one feed, whose other end has said that it has so much of it.
+fn open_with(ours: &State, theirs: (u64, Hash), calls: bool) -> (Exchange, Vec<Action>) {
+    let speaker = |union: &str, n: u8| Speaker {
+        network: "test".into(),
+        union: union.parse().unwrap(),
+        device: DeviceId([n; 32]),
+    };
+    let (me, peer) = match calls {
+        true => (speaker("320922", 101), speaker("320900", 1)),
+        false => (speaker("320900", 1), speaker("320922", 101)),
+    };
+    let frontier = Frontier { states: [(ours.feed, ours.clone())].into(), ..Frontier::default() };
+    let neighbour = Neighbour { union: peer.union, device: peer.device };
+    let (mut exchange, _) = Exchange::open(me, neighbour, calls, true, frontier);
+    let union = u64::from(ours.union);
+    let (feed, root) = (ours.feed.to_vec().into(), theirs.1.to_vec().into());
+    let receipts = Frontier::default().receipts_digest().to_vec().into();
+    let said = [
+        Frame::Hello(v1::Hello {
+            oldest: 2,
+            newest: 2,
+            network: peer.network,
+            union: peer.union.into(),
+            device: peer.device.to_vec().into(),
+            receipts,
+            ..Default::default()
+        }),
+        Frame::Groups(v1::Groups {
+            groups: vec![v1::Group { union, digest: vec![1; 16].into(), ..Default::default() }],
+            more: false,
+        }),
+        Frame::States(v1::States {
+            unions: vec![union],
+            states: vec![v1::State { feed, size: theirs.0, root, ..Default::default() }],
+            more: false,
+        }),
+    ];
+    let actions = said.into_iter().flat_map(|frame| exchange.step(Event::Frame(frame))).collect();
+    (exchange, actions)
+}
+
+fn state_of(size: u64, root: u8) -> State {
+    State {
+        feed: FeedId([5; 16]),
+        union: "320922".parse().unwrap(),
+        header: Default::default(),
+        rank: Turn::Records,
+        size,
+        root: Hash([root; 32]),
+        time: 0,
+        diverged: false,
+        altered: false,
+        settled: false,
+    }
+}
+
+/// While the one end took the beginning of a history, another came over another line, as long as what was still to come.
+/// That the two differ was forgotten, and neither end ever spoke of it.
+#[test]
+fn what_came_from_elsewhere_is_held_against_what_was_said() {
+    let (mut exchange, _) = open_with(&State { diverged: true, ..state_of(2, 1) }, (4, Hash([4; 32])), false);
+    let feed = FeedId([5; 16]);
+    exchange.step(Event::Taken { feed, end: 2, intake: Intake::Taken { size: 2, receipt: None } });
+    let delta = [(feed, Some((state_of(4, 9), vec![])))].into();
+    let actions = exchange.step(Event::Changed(delta));
+    assert!(matches!(actions[..], [Action::Read { from: 4, .. }]), "its head is sent: {actions:?}");
+}
+
+/// The other end has less than it said: some of it was cut off there meanwhile. The line stayed, and the rest never came.
+#[test]
+fn a_gap_begins_a_new_exchange() {
+    let (mut exchange, actions) = open_with(&state_of(3, 1), (2, Hash([2; 32])), true);
+    let feed = FeedId([5; 16]);
+    assert!(matches!(actions.last(), Some(Action::Read { from: 2, .. })), "{actions:?}");
+    let head = v1::Signed::default();
+    let segments = vec![SegmentRow { first: 2, count: 1, head, bytes: vec![1] }];
+    exchange.step(Event::Read { feed, segments, head: None });
+    let ack = v1::Ack { feed: feed.to_vec().into(), refused: Refusal::Gap.into(), ..Default::default() };
+    let actions = exchange.step(Event::Frame(Frame::Ack(ack)));
+    let again = |action: &Action| matches!(action, Action::End(end) if end.is_again());
+    assert!(actions.iter().any(again), "{actions:?}");
 }

@@ -130,6 +130,9 @@ impl Exchange {
             }
             // It follows what was put off, and was under way.
             Refusal::Gap if theirs.later => {}
+            // The other end has less than it had: some of it was cut off there. Only a new exchange finds out how the two
+            // stand.
+            Refusal::Gap => return self.again(actions),
             Refusal::Later => self.put_off(feed, ack.retry_after, actions),
             refusal => {
                 theirs.left = true;

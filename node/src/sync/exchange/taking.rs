@@ -94,7 +94,10 @@ impl Exchange {
         let theirs = self.theirs.entry(feed).or_default();
         theirs.size = theirs.size.max(end.min(size));
         theirs.sent = theirs.sent.max(end.min(size));
-        theirs.root = None;
+        // What it said it has beyond that is still to be held against what comes to be here.
+        if end >= theirs.size {
+            theirs.root = None;
+        }
         if self.expected.get(&feed).is_some_and(|expected| size >= *expected) {
             self.expected.remove(&feed);
             if self.wanted.contains(&feed) && !self.calls {
