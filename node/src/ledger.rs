@@ -174,8 +174,8 @@ pub struct Ledger {
     stale: bool,
     /// Another history of an own feed, as far as it has been read.
     others: HashMap<i64, Edge>,
-    /// How far a feed that is asked for from its beginning has been found to be as it is here.
-    compared: HashMap<i64, u64>,
+    /// How far a feed that is asked for from its beginning has been found to be as it is here, as which machine has it.
+    compared: HashMap<i64, (Option<DeviceId>, u64)>,
     /// Feeds that lie here altered, as far as they have come anew.
     mending: HashMap<i64, Mending>,
     /// Feeds that were gone through and found good: of which size, and when.

@@ -5,12 +5,22 @@ use std::{collections::BTreeSet, fs};
 
 use huiliu_node::{
     identity::Role,
-    store::{evidence::What, projection},
+    ledger::{Incoming, Intake},
+    store::{
+        evidence::{Neighbour, What},
+        projection,
+    },
 };
-use huiliu_proto::kind::{Shape, kind};
+use huiliu_proto::{
+    kind::{Shape, kind},
+    operation::Operation,
+    v1::Refusal,
+};
 use huiliu_tests::{
+    forger::Forger,
     oracle, people,
     place::{Place, Story, back_to, clone_of, database_back_to, save},
+    relay::take,
 };
 
 #[test]
@@ -365,4 +375,34 @@ fn a_province_from_yesterday_states_what_its_records_say_now() {
         let all = [&story.nation, &story.province, &story.city, &story.county];
         oracle::sums_agree(&all.map(|place| (place.machine.clone(), place.store().clone()))).unwrap();
     }
+}
+
+/// A feed was asked for from its beginning once, and was found to be as it is. When its device came back with another
+/// history much later, that was called forged and was never put together.
+#[test]
+fn what_was_compared_once_says_nothing_of_another_history() {
+    let story = Story::new();
+    let county = &story.county.machine;
+    let from = Some(Neighbour { union: county.union(), device: county.me().device() });
+    let hand = |batch: &Incoming| take(story.city.store(), Incoming { from, ..batch.clone() });
+    let said = |seed: u8| {
+        let mut forger = Forger::province(county);
+        let mut batch = |count: u8| {
+            let entries = (0..count).map(|n| Operation::new(9, forger.id(), None, vec![seed, n], None));
+            let entries: Vec<Operation> = entries.collect();
+            forger.say(&entries)
+        };
+        [batch(3), batch(3), batch(2)]
+    };
+    let (here, other) = (said(1), said(2));
+    for batch in &here[..2] {
+        assert!(matches!(hand(batch), Intake::Taken { .. }));
+    }
+    assert_eq!(hand(&other[2]), Intake::Again, "another history may be about");
+    for batch in &here[..2] {
+        assert!(matches!(hand(batch), Intake::Taken { .. }), "it was as it is here");
+    }
+    assert_eq!(hand(&other[2]), Intake::Again, "and now it may be again");
+    assert!(matches!(hand(&other[0]), Intake::Refused { reason: Refusal::Fork, .. }));
+    assert_eq!(story.city.saw(), [What::Fork]);
 }

@@ -332,6 +332,8 @@ impl Ledger {
         row.edge = growth.edge().clone();
         row.head = Some(growth.head().clone());
         row.diverged = false;
+        self.compared.remove(&no);
+        let row = self.feed(no)?;
         let (feed, own, applied) = (std::sync::Arc::clone(&row.feed), row.own, row.applied);
         self.touched.insert(no);
         if !self.admitted(&feed, own)? {
@@ -378,13 +380,16 @@ impl Ledger {
             return Ok(Intake::Taken { size: row.size(), receipt: self.receipt(no)? });
         }
         // Asked for from its beginning: what has been compared so far is the same.
-        let compared = self.compared.entry(no).or_default();
-        if batch.first <= *compared {
-            *compared = head.size.max(*compared);
+        let from = batch.from.map(|from| from.device);
+        let compared = self.compared.entry(no).or_insert((from, 0));
+        if compared.0 != from {
+            *compared = (from, 0);
+        }
+        if batch.first <= compared.1 {
+            compared.1 = head.size.max(compared.1);
         }
         if head.size == row.size() {
-            self.feed(no)?.diverged = false;
-            self.touched.insert(no);
+            self.mark_diverged(no, false)?;
         }
         Ok(Intake::Taken { size: head.size, receipt: self.receipt(no)? })
     }

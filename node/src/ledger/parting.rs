@@ -6,7 +6,7 @@
 
 use huiliu_proto::{
     feed::Feed,
-    id::FeedId,
+    id::{DeviceId, FeedId},
     lang::Label,
     operation::Operation,
     signed::{SignatureError, TreeHead},
@@ -255,7 +255,9 @@ impl Ledger {
         }
         if operations.is_empty() || edge.root() != head.root {
             // Everything before it was compared with what is here, head by head: the batch was altered here.
-            let compared = self.compared.get(&no).is_some_and(|to| *to >= batch.first);
+            let from = batch.from.map(|from| from.device);
+            let as_compared = |(of, to): &(Option<DeviceId>, u64)| *of == from && *to >= batch.first;
+            let compared = row.diverged && self.compared.get(&no).is_some_and(as_compared);
             if (batch.first == 0 || compared) && !operations.is_empty() {
                 return Ok(refused(Refusal::Root, "the operations are not those that were signed"));
             }
@@ -263,9 +265,7 @@ impl Ledger {
                 return Ok(contradicted());
             }
             // Where the fork is, or whether the batch is simply wrong, shows only from the beginning of the feed.
-            self.compared.remove(&no);
-            self.feed(no)?.diverged = true;
-            self.touched.insert(no);
+            self.mark_diverged(no, true)?;
             return Ok(Intake::Again);
         }
         self.keep_fork(&row, &head.signed, batch.from)?;
@@ -279,15 +279,13 @@ impl Ledger {
                 Ok(Intake::Again)
             }
             (false, false) => {
-                self.feed(no)?.diverged = false;
-                self.touched.insert(no);
+                self.mark_diverged(no, false)?;
                 Ok(contradicted())
             }
             // A level below holds a history of this device's own feed that the level above lacks. It is read from its
             // beginning, what only it holds is reauthored, and then the history of the level above is adopted.
             (false, true) if !row.diverged => {
-                self.feed(no)?.diverged = true;
-                self.touched.insert(no);
+                self.mark_diverged(no, true)?;
                 Ok(Intake::Again)
             }
             (false, true) => {
@@ -298,6 +296,14 @@ impl Ledger {
                 Ok(Intake::Taken { size: head.size, receipt: None })
             }
         }
+    }
+
+    /// Another history of a feed may be about, or is no longer: what was compared before says nothing of what comes next.
+    pub(super) fn mark_diverged(&mut self, no: i64, diverged: bool) -> Result<()> {
+        self.compared.remove(&no);
+        self.feed(no)?.diverged = diverged;
+        self.touched.insert(no);
+        Ok(())
     }
 
     /// Leaves the incarnation in which this feed was written, if that has not been done.
@@ -373,8 +379,7 @@ impl Ledger {
         if row.diverged || !(row.own || above) {
             return Ok(false);
         }
-        self.feed(no)?.diverged = true;
-        self.touched.insert(no);
+        self.mark_diverged(no, true)?;
         Ok(true)
     }
 
