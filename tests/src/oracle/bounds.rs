@@ -76,7 +76,10 @@ pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<D
             }
             let taken = taken.entry(row.feed.device).or_default();
             taken.feeds += 1;
-            taken.operations += row.size();
+            // What was cut off is still here.
+            let strays = "SELECT count(*) FROM stray WHERE feed = ?1";
+            let strays: i64 = conn.query_one(strays, [row.feed.id.as_bytes()], |row| row.get(0))?;
+            taken.operations += row.size() + strays.unsigned_abs();
             taken.bytes += bytes;
             taken.rows += rows(conn, row)?;
         }
