@@ -46,7 +46,7 @@ pub fn made_up() -> impl Iterator<Item = DeviceId> {
     (0..MADE_UP).map(|n| made(n).device()).chain((0..STRANGERS).map(|n| stranger(n).device()))
 }
 
-fn flip(bytes: &mut Vec<u8>, roll: u64) {
+fn flip(bytes: &mut [u8], roll: u64) {
     if !bytes.is_empty() {
         let at = roll as usize % bytes.len();
         bytes[at] ^= 1 << (roll >> 32 & 7);

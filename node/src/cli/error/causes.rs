@@ -277,7 +277,7 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
             "nothing was changed; compare the network's fingerprint with the union above",
         ),
         IdentityError::Chain(_) => (
-            format!("批复中的证书不能连到本网络的全国平台，或不在有效期内"),
+            "批复中的证书不能连到本网络的全国平台，或不在有效期内".into(),
             "请先核对本机时钟，再请上级重新批复",
             "check this machine's clock, then ask the union above to answer anew",
         ),
