@@ -111,8 +111,9 @@ fn as_of(desk: &Desk, stated: AsOf) -> String {
             "只报到省的工作数据取自各省的汇总报表：涉及{unions}个单位，各单位最近一份写于{times}，此后的变动见下一份。\n"
         ),
         Lang::En => format!(
-            "Figures of work that stops at the province come from the provinces' statements: {unions} unions, each last \
-             stated at {times}; what changed since is in the next.\n"
+            "Work that is reported no further than the province is shown from the provinces' statements, for {}, the \
+             latest of {times}. Later changes are in the next ones.\n",
+            if unions == 1 { "one union".to_owned() } else { format!("{unions} unions") }
         ),
     }
 }
