@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use huiliu_hub::cli::{Cli, TEXTS};
+use huiliu_hub::cli::{Cli, HubVerb, TEXTS};
 use huiliu_node::cli::{self, Desk, desk::Program, words};
 
 fn main() -> ExitCode {
@@ -9,7 +9,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    cli::start_logging(cli.global.verbose);
+    let serves = matches!(cli.verb, HubVerb::Node(cli::Verb::Serve(_)));
+    cli::start_logging(cli.global.verbose, serves);
     cli::crash::guard(lang);
     let desk = Desk::new(Program::Hub, lang, &cli.global);
     cli::finish(&desk, cli.verb.run(&desk))

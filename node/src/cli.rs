@@ -176,9 +176,11 @@ impl Verb {
 
 /// Logs go to standard error: warnings always, more with `-v`, everything with three. Nothing personal is ever logged,
 /// and nothing that a terminal obeys: so there are no colours either.
-pub fn start_logging(verbose: u8) {
+pub fn start_logging(verbose: u8, serves: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
+        // What concerns a person, the answer says.
+        0 if !serves => "error",
         0 => "warn",
         1 => "warn,huiliu_node=info,huiliu_hub=info",
         2 => "info,huiliu_node=debug,huiliu_hub=debug",

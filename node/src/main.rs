@@ -8,7 +8,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    cli::start_logging(cli.global.verbose);
+    cli::start_logging(cli.global.verbose, matches!(cli.verb, cli::Verb::Serve(_)));
     cli::crash::guard(lang);
     let desk = Desk::new(Program::Node, lang, &cli.global);
     cli::finish(&desk, cli.verb.run(&desk))

@@ -120,6 +120,50 @@ fn what_is_no_backup_of_this_machine_is_refused() {
     refused(&file, "没有通过核验");
 }
 
+/// A database in which its machine wrote nothing was taken for this machine's own, and all that was here went out of sight.
+#[test]
+fn the_empty_database_of_another_machine_is_no_backup() {
+    let (union, other) = (Union::new(), Union::new());
+    union.add(&MEDIATOR);
+    let ran = union.run(&["restore", text(&other.home().join("huiliu.db")), "--yes"]);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(ran.err.contains("可能是另一台机器的数据库"), "{}", ran.err);
+    assert_eq!(count(&union, "mediator"), 1);
+    // Of one's own, signed, there may be nothing in it.
+    let empty = other.path("empty.db");
+    assert_eq!(other.run(&["backup", text(&empty)]).code, 0);
+    assert_eq!(other.run(&["restore", text(&empty), "--yes"]).code, 0);
+}
+
+/// `--force` replaced keys, configuration, memory and the database itself.
+#[test]
+fn what_a_home_lives_from_is_never_written_over() {
+    let union = Union::new();
+    let id = union.add(&MEDIATOR);
+    let home = union.home();
+    let mut files: Vec<_> = ["huiliu.db", "config.json", "memory.json"].map(|name| home.join(name)).into();
+    for dir in ["keys", "certs"] {
+        let entries = fs::read_dir(home.join(dir)).into_iter().flatten();
+        files.extend(entries.map(|entry| entry.expect("an entry").path()));
+    }
+    assert!(files.len() > 4, "{files:?}");
+    let before: Vec<_> = files.iter().map(|file| fs::read(file).expect("it is there")).collect();
+    for (file, before) in files.iter().zip(before) {
+        for verb in [&["backup", text(file), "--force"][..], &["record", "export", &id, "--out", text(file), "--force"]]
+        {
+            let ran = union.run(verb);
+            assert_eq!(ran.code, 2, "{verb:?}: {}", ran.err);
+            assert!(ran.err.contains("数据目录自己的文件"), "{verb:?}: {}", ran.err);
+        }
+        if !file.ends_with("huiliu.db") {
+            assert!(fs::read(file).expect("it is there") == before, "{}", file.display());
+        }
+    }
+    let ran = union.run(&["backup", text(&home), "--force"]);
+    assert!(ran.code == 2 && ran.err.contains("不是普通文件"), "{}", ran.err);
+    assert_eq!(count(&union, "mediator"), 1);
+}
+
 fn alter(file: &std::path::Path, sql: &str) {
     let conn = rusqlite::Connection::open(file).expect("it is a database");
     conn.execute_batch(sql).expect("it can be altered");

@@ -358,11 +358,18 @@ impl Field {
 
     /// A code, a code with its name as it is shown, or a name that only one region has.
     fn parse_region(&self, text: &str) -> Result<i64, Refusal> {
-        let digits: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '-').collect();
+        let is_code = |c: &char| c.is_ascii_digit() || *c == '-';
+        let digits: String = text.chars().filter(is_code).collect();
+        let beside: String = text.chars().filter(|c| !is_code(c) && !" （）()".contains(*c)).collect();
         let found = match UnionNumber::named(text) {
             Some(code) => Ok(code),
             None => digits.parse::<UnionNumber>(),
         };
+        // A code with another name beside it is no answer to which of the two is meant.
+        let found = found.and_then(|code| {
+            let named = beside.is_empty() || beside == code.name() || beside == code.union_name();
+            if digits.is_empty() || named { Ok(code) } else { Err(UnionError::Form) }
+        });
         found.map(i64::from).map_err(|e| self.refuse_region(&Value::Text(text.to_owned()), e))
     }
 
@@ -690,6 +697,7 @@ mod tests {
             ("expenditure", "year", "2026年", Value::Int(2026)),
             ("enterprise", "region", "滨海县", Value::Int(320_922)),
             ("enterprise", "region", "滨海县（320922）", Value::Int(320_922)),
+            ("enterprise", "region", "320922 滨海县总工会", Value::Int(320_922)),
             ("work_entry", "guided", "-1", Value::Int(-1)),
             (
                 "work_entry",
@@ -713,6 +721,8 @@ mod tests {
             ("engagement", "channel", "3"),
             ("engagement", "monthly_pay", "-1"),
             ("enterprise", "region", "鼓楼区"),
+            ("enterprise", "region", "320922x"),
+            ("enterprise", "region", "320922阜宁县"),
             ("work_entry", "summary", "甲\u{202e}乙"),
             ("work_entry", "summary", "甲\u{0}乙"),
             ("mediator", "name", "甲\n乙"),

@@ -7,6 +7,7 @@ use huiliu_node::{
         Desk, Exit,
         desk::Office,
         error::{Mistake, both},
+        outfile,
     },
     identity::Request,
 };
@@ -33,6 +34,7 @@ pub struct Enrol {
 
 impl Enrol {
     pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
+        outfile::allowed(&self.out, true)?;
         let request = Request::read(&self.request)?;
         let mut office = desk.open()?;
         desk.leave_protocol_1(&mut office.home)?;

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{
     Desk,
     error::{Exit, Mistake, both},
+    outfile,
     repair::{Copy, prove},
 };
 use crate::{identity::sync_dir, ledger::Problem};
@@ -30,12 +31,7 @@ pub struct Backup {
 impl Backup {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        if self.file.exists() && !self.force {
-            let shown = self.file.display();
-            let what = both(format!("{shown} 已经存在"), format!("{shown} is there already"));
-            let hint = both("请换一个文件名，或加 --force 覆盖", "choose another name, or replace it with --force");
-            return Err(Mistake::usage(what, hint).into());
-        }
+        outfile::allowed(&self.file, self.force)?;
         let partial = partial(&self.file);
         let removed = Copy::new(&partial);
         let bar = desk.bar(desk.pick("复制", "copying"), None);

@@ -15,9 +15,9 @@ use serde_json::json;
 use super::{
     Desk,
     error::{Exit, Mistake, both},
+    outfile,
 };
 use crate::{
-    identity,
     store::Threads,
     sync::join::{self, DAYS, MOST_DAYS, Minted},
 };
@@ -43,6 +43,9 @@ pub struct Invite {
     /// Write the token to this file instead, which only its owner may read
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub force: bool,
     /// Show a QR code even where the output is no terminal
     #[arg(long)]
     pub qr: bool,
@@ -95,7 +98,7 @@ impl Invite {
         let token = &minted.token;
         let text = token.text();
         if let Some(path) = &self.out {
-            identity::write_secret(path, text.as_bytes())?;
+            outfile::write(path, text.as_bytes(), self.force)?;
         }
         let (union, until) = (token.union, desk.moment(minted.expires_at));
         desk.answer(

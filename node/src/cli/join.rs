@@ -11,7 +11,7 @@ use huiliu_proto::{lang::Lang, token::Token};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Desk, desk::Program, error::Exit};
+use super::{Desk, desk::Program, error::Exit, outfile};
 use crate::{
     identity::{Grant, Home, IdentityError, Role},
     sync::{join, line},
@@ -42,6 +42,7 @@ impl RequestArgs {
         let mut home = desk.home()?;
         desk.leave_protocol_1(&mut home)?;
         let request = home.request()?;
+        outfile::allowed(&self.file, true)?;
         request.write(&self.file)?;
         let device = home.device()?;
         let file = self.file.display().to_string();

@@ -13,12 +13,41 @@ use huiliu_proto::id::hex;
 use super::error::{Mistake, both};
 use crate::clock::dice;
 
+/// Files that a home cannot do without, beside all that lies in its directories of keys and certificates.
+const OF_A_HOME: [&str; 4] = ["huiliu.db", "huiliu.db-wal", "config.json", "memory.json"];
+
+/// Whether a file may be made here, or with `force` be put in the place of what is: never of what a home lives from, and
+/// never of what is no file.
+pub fn allowed(path: &Path, force: bool) -> Result<(), Mistake> {
+    let Ok(there) = fs::metadata(path) else { return Ok(()) };
+    let shown = path.display();
+    let elsewhere = || both("请写到别的文件，最好在另一块盘上", "write to another file, best on another disk");
+    if !there.is_file() {
+        let what = both(format!("{shown} 不是普通文件"), format!("{shown} is not a plain file"));
+        return Err(Mistake::usage(what, elsewhere()));
+    }
+    if is_of_a_home(path) {
+        let what = both(
+            format!("{shown} 是数据目录自己的文件，不能覆盖"),
+            format!("{shown} belongs to a home, which cannot do without it"),
+        );
+        return Err(Mistake::usage(what, elsewhere()));
+    }
+    if force { Ok(()) } else { Err(exists(path)) }
+}
+
+fn is_of_a_home(path: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
+    let is_home = |dir: &Path| dir.join("keys").is_dir() && dir.join("config.json").is_file();
+    let inner = dir.file_name().is_some_and(|name| name == "keys" || name == "certs");
+    (is_home(dir) && OF_A_HOME.iter().any(|of| name == *of)) || (inner && dir.parent().is_some_and(is_home))
+}
+
 /// Writes a file whole or not at all. One that is there stays, unless `force`.
 pub fn write(path: &Path, bytes: &[u8], force: bool) -> Result<()> {
     // Said before anything is made; the link below asks again, so that nothing slips in between.
-    if !force && path.exists() {
-        return Err(exists(path).into());
-    }
+    allowed(path, force)?;
     let mut tag = [0; 8];
     dice()(&mut tag);
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -56,12 +85,9 @@ fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 fn exists(path: &Path) -> Mistake {
-    Mistake::failed(
+    Mistake::usage(
         both(format!("{} 已经存在", path.display()), format!("{} is there already", path.display())),
-        both(
-            "请用 --out 换一个文件名，或加 --force 覆盖",
-            "choose another file with --out, or write over it with --force",
-        ),
+        both("请换一个文件名，或加 --force 覆盖", "choose another name, or replace it with --force"),
     )
 }
 

@@ -53,10 +53,14 @@ impl RecordVerb {
     }
 }
 
-/// A kind by its name or its label in either language.
+/// A kind by its name or its label in either language; of a label a part is enough that only one kind has.
 pub fn kind_named(typed: &str) -> Result<&'static Kind, Mistake> {
     let labelled = || kinds().iter().find(|k| k.label.zh == typed || k.label.en == typed);
-    kind(typed).or_else(labelled).ok_or_else(|| {
+    let part = || {
+        let mut fits = kinds().iter().filter(|k| typed.chars().count() > 1 && k.label.zh.contains(typed));
+        fits.next().filter(|_| fits.next().is_none())
+    };
+    kind(typed).or_else(labelled).or_else(part).ok_or_else(|| {
         Mistake::usage(
             both(format!("没有“{typed}”这种记录"), format!("there is no kind of record “{typed}”")),
             both("运行 record list 查看所有种类", "run `record list` to see all kinds"),

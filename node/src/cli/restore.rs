@@ -55,6 +55,9 @@ impl Restore {
         let opened = open_backup(&file, &me.device()).and_then(|opened| inspect(&opened.0).map(|()| opened));
         let (conn, origin) = opened.map_err(|error| named(error, &self.file))?;
         let backup = contents(&conn, me.union, &me.device())?;
+        if origin == Origin::Unsigned && backup.own.is_empty() {
+            return Err(nobodys(&self.file).into());
+        }
         prove(desk, &conn, &backup)?;
         if origin == Origin::Altered {
             return Err(altered().into());
@@ -111,6 +114,20 @@ impl Restore {
         }
         Ok(Exit::Done)
     }
+}
+
+/// A database in which nothing was written, and which nobody signed: of whom it is cannot be seen.
+fn nobodys(file: &Path) -> Mistake {
+    let shown = file.display();
+    Mistake::refused(
+        both(
+            format!("{shown} 中没有本机的任何记录，也没有本机的备份签名，可能是另一台机器的数据库"),
+            format!(
+                "{shown} holds no record of this machine, and it did not sign the file: it may be another machine's"
+            ),
+        ),
+        both("没有改动任何内容；请换用本机的备份", "nothing was changed; take a backup that this machine made"),
+    )
 }
 
 /// A copy beside the database, on its disk, that may be changed and renamed.

@@ -194,7 +194,7 @@ fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
         ),
         Need::Evidence => (
             format!(
-                "有{}件异常情况待核实（旧备份恢复、硬盘复制、疑似篡改等）；用 evidence list 查看",
+                "有{}件异常情况待核实（新设备登记、旧备份恢复、硬盘复制、疑似篡改等）；用 evidence list 查看",
                 standing.evidence.len()
             ),
             format!(

@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    start_logging(cli.verbose);
+    start_logging(cli.verbose, true);
     let Tool::Demo(Demo { once, json, dir }) = cli.tool;
     match demo::run(DemoOptions { once, json, dir, lang }) {
         Ok(true) => ExitCode::SUCCESS,

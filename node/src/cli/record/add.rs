@@ -96,10 +96,10 @@ fn no_fields(kind: &Kind) -> Mistake {
     let required = |label: &dyn Fn(&Field) -> String| {
         kind.fields.iter().filter(|f| f.required).map(label).collect::<Vec<_>>().join(" ")
     };
-    let named = required(&|f| format!("{}=…", f.name));
+    let (zh, en) = (required(&|f| format!("{}=…", f.label.zh)), required(&|f| format!("{}=…", f.name)));
     Mistake::usage(
         both(format!("没有填写“{}”的任何字段", kind.label.zh), format!("no field of the {} is given", kind.label.en)),
-        both(format!("必填：{named}"), format!("required: {named}")),
+        both(format!("必填：{zh}"), format!("required: {en}")),
     )
 }
 

@@ -30,6 +30,7 @@ pub const TEXTS: Texts = &[
     ("invite.days", "加入码的有效天数，至多 30"),
     ("invite.address", "下级连接本平台的地址，会记住；不填则用监听地址"),
     ("invite.out", "不显示加入码，写入该文件，仅本人可读"),
+    ("invite.force", "文件已存在时覆盖"),
     ("invite.qr", "输出不是终端时也显示二维码"),
     ("invite list", "列出本平台发出的邀请及其结果"),
     ("invite revoke", "撤回尚未使用的邀请"),
