@@ -113,7 +113,14 @@ impl Desk {
     pub fn home(&self) -> Result<Home> {
         let mut home = Home::open(&self.dir)?;
         for path in home.keys.exposed() {
-            tracing::warn!(path = %path.display(), "others may read this machine's keys; run `chmod go= PATH`");
+            let path = path.display();
+            // Programs ask `status`.
+            if !self.json {
+                self.note(&match self.lang {
+                    Lang::Zh => format!("请注意：他人可以读取本机的密钥；请运行 chmod go= {path}"),
+                    Lang::En => format!("note: others may read this machine's keys; run `chmod go= {path}`"),
+                });
+            }
         }
         self.unlock(&mut home)?;
         Ok(home)
