@@ -15,8 +15,10 @@ pub mod documents;
 pub mod evidence;
 pub mod feeds;
 pub mod filings;
+pub mod frontier;
 pub mod functions;
 pub mod invitations;
+pub mod kept;
 pub mod mend;
 pub mod migrations;
 pub mod projection;
@@ -54,6 +56,7 @@ use self::{
     changes::Bell,
     connections::{READERS, Readers, reader, settle},
     disk::Trouble,
+    kept::Kept,
     migrations::{APPLICATION_ID, SCHEMA, VERSION},
     turns::Turns,
     writer::{Job, Patience, Writer},
@@ -62,7 +65,6 @@ use crate::{
     clock::Clock,
     identity::sync_dir,
     ledger::{Ledger, Me},
-    sync::kept::Kept,
 };
 
 /// Interval for noticing commits of other processes.

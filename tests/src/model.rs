@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use huiliu_node::{
     ledger::{Incoming, Intake},
-    store::{evidence::Neighbour, feeds::SegmentRow},
-    sync::{
-        exchange::{Action, End, Event, Exchange, SPEAKS, Speaker},
+    store::{
+        evidence::Neighbour,
+        feeds::SegmentRow,
         frontier::{Delta, Frontier, State},
     },
+    sync::exchange::{Action, End, Event, Exchange, SPEAKS, Speaker},
 };
 use huiliu_proto::{
     feed::Turn,

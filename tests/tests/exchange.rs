@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use huiliu_node::{
     ledger::Intake,
-    store::{evidence::Neighbour, feeds::SegmentRow},
-    sync::{
-        exchange::{Action, Cause, End, Event, Exchange, Speaker},
+    store::{
+        evidence::Neighbour,
+        feeds::SegmentRow,
         frontier::{Frontier, State},
     },
+    sync::exchange::{Action, Cause, End, Event, Exchange, Speaker},
 };
 use huiliu_proto::{
     feed::Turn,

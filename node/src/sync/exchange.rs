@@ -23,13 +23,14 @@ use huiliu_proto::{
 };
 
 use self::opening::Lists;
-use super::{
-    frontier::{Delta, Frontier, Order},
-    kept::Told,
-};
 use crate::{
     ledger::{Incoming, Intake},
-    store::{evidence::Neighbour, feeds::SegmentRow},
+    store::{
+        evidence::Neighbour,
+        feeds::SegmentRow,
+        frontier::{Delta, Frontier, Order},
+        kept::Told,
+    },
 };
 
 /// The protocols that this version speaks: see sync.proto.

@@ -20,15 +20,14 @@ use huiliu_proto::{
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
 
-use super::{
-    exchange::{Action, Cause, End, Event, Exchange, Speaker, Tally},
-    frontier::Frontier,
-    kept,
-};
+use super::exchange::{Action, Cause, End, Event, Exchange, Speaker, Tally};
 use crate::{
     ledger::{Incoming, Intake},
     statement::Pace,
-    store::{Changed, Changes, Result, Store, evidence::Neighbour, receipts, receipts::Link, turns::Turn},
+    store::{
+        Changed, Changes, Result, Store, evidence::Neighbour, frontier::Frontier, kept, receipts, receipts::Link,
+        turns::Turn,
+    },
 };
 
 /// Time after which an end that owes something and makes no progress is given up.

@@ -7,7 +7,7 @@ use huiliu_proto::{
 };
 
 use super::{Action, Exchange, LONGEST_WAIT, Phase, Theirs, WINDOW};
-use crate::{store::feeds::SegmentRow, sync::frontier::State};
+use crate::store::{feeds::SegmentRow, frontier::State};
 
 /// Bytes that are read ahead of the line, over all feeds. One read more may be on top of it.
 const READY: usize = 2 << 20;

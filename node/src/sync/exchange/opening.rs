@@ -8,7 +8,7 @@ use huiliu_proto::{
 };
 
 use super::{Action, Exchange, PAGE, Phase, Theirs};
-use crate::sync::frontier::{Group, State, key};
+use crate::store::frontier::{Group, State, key};
 
 /// Pages of groups, and of states.
 const MOST_PAGES: usize = 64;

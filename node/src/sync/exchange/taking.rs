@@ -10,7 +10,7 @@ use prost::Message as _;
 use super::{Action, Exchange, MOST_FEEDS, MOST_REFUSED, WINDOW};
 use crate::{
     ledger::{Incoming, Intake},
-    sync::frontier::key,
+    store::frontier::key,
 };
 
 impl Exchange {

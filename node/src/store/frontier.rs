@@ -11,7 +11,7 @@ use huiliu_proto::{
 };
 use rusqlite::Connection;
 
-use crate::store::{Result, feeds, feeds::FeedRow, receipts};
+use super::{Result, feeds, feeds::FeedRow, receipts};
 
 /// The order in which feeds are sent: by rank, and within it from the top of the tree down.
 pub type Order = (Turn, Level, UnionNumber, FeedId);
