@@ -1,9 +1,15 @@
-//! Compiles the `.proto` files with protox, so that no `protoc` is needed, and keeps the descriptors for run time.
+//! Compiles the `.proto` files with protox, so that no `protoc` is needed, and keeps the descriptors for run time. Makes
+//! the typed handles of all kinds, and finds the rooms: a kind with rules or measures has a file in `src/records`.
+
+#[path = "build/handles.rs"]
+mod handles;
 
 use std::{env, error::Error, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=huiliu");
+    for read in ["huiliu", "src/records", "build"] {
+        println!("cargo:rerun-if-changed={read}");
+    }
     let mut files = vec![];
     for dir in ["huiliu/v1", "huiliu/v1/records"] {
         for entry in fs::read_dir(dir)? {
@@ -20,6 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     // As protox encodes them: prost's types would drop our options.
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+    let pool = compiler.descriptor_pool();
+    let kinds = handles::kinds(&pool, &|_| true)?;
+    fs::write(out.join("handles.rs"), handles::write(&pool, &kinds)?)?;
     let mut config = prost_build::Config::new();
     config.bytes(["."]);
     // `Debug` as prost writes it would show what people wrote; src/hidden.rs has another for what travels.

@@ -1,0 +1,134 @@
+//! Writes the typed handles of all kinds that a set of `.proto` files declares: per kind and per table inside one a
+//! module with a constant for each field. A field that is misspelt, or read as another type, does not compile.
+//!
+//! The tests build a kind of their own with this same file (`tests/build.rs`).
+
+use std::{collections::BTreeSet, error::Error, fmt::Write as _};
+
+use protox::prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind as Proto, MessageDescriptor, Value};
+
+/// The messages with a `kind` option, in the order of their numbers; of those in `files` only.
+pub fn kinds(
+    pool: &DescriptorPool,
+    files: &dyn Fn(&str) -> bool,
+) -> Result<Vec<(u32, MessageDescriptor)>, Box<dyn Error>> {
+    let extension = pool.get_extension_by_name("huiliu.v1.kind").ok_or("options.proto declares the option `kind`")?;
+    let mut found = vec![];
+    for message in pool.all_messages().filter(|m| files(m.parent_file().name())) {
+        let options = message.options();
+        if !options.has_extension(&extension) {
+            continue;
+        }
+        let said = options.get_extension(&extension);
+        let number = said.as_message().and_then(|said| number(said, "number")).ok_or("a kind has a number")?;
+        found.push((u32::try_from(number)?, message));
+    }
+    found.sort_by_key(|(number, _)| *number);
+    Ok(found)
+}
+
+/// The modules with the handles. They name `handle` and `v1` of the module that includes them.
+pub fn write(pool: &DescriptorPool, kinds: &[(u32, MessageDescriptor)]) -> Result<String, Box<dyn Error>> {
+    let (mut out, mut made) = (String::new(), BTreeSet::new());
+    for (number, message) in kinds {
+        let name = message.name();
+        writeln!(
+            out,
+            "impl handle::Declared for v1::{name} {{ const NUMBER: u32 = {number}; const NAME: &'static str = {:?}; }}",
+            snake(name)
+        )?;
+        fields(pool, message, &mut made, &mut out)?;
+    }
+    writeln!(out, "/// Number, name and number of fields of each kind.")?;
+    writeln!(out, "pub const DECLARED: &[(u32, &str, usize)] = &[")?;
+    for (number, message) in kinds {
+        writeln!(out, "({number}, {:?}, {}),", snake(message.name()), message.fields().len())?;
+    }
+    writeln!(out, "];")?;
+    Ok(out)
+}
+
+fn fields(
+    pool: &DescriptorPool,
+    message: &MessageDescriptor,
+    made: &mut BTreeSet<String>,
+    out: &mut String,
+) -> Result<(), Box<dyn Error>> {
+    // Two tables may have the same lines.
+    if !made.insert(message.name().to_owned()) {
+        return Ok(());
+    }
+    // In the order in which `kind.rs` reads them: a handle is a position.
+    let mut declared: Vec<FieldDescriptor> = message.fields().collect();
+    declared.sort_by_key(FieldDescriptor::number);
+    let name = message.name();
+    writeln!(out, "impl handle::Columns for v1::{name} {{ const COLUMNS: usize = {}; }}", declared.len())?;
+    let mut inside = vec![];
+    let mut text = String::new();
+    for (at, field) in declared.iter().enumerate() {
+        let said = said(pool, field)?;
+        writeln!(text, "/// {} · {}", word(&said, "zh"), word(&said, "en"))?;
+        let ty = match field.kind() {
+            Proto::Message(line) if field.is_list() => {
+                let ty = format!("Lines<v1::{}>", line.name());
+                inside.push(line);
+                ty
+            }
+            kind => type_of(&kind, &said)?,
+        };
+        writeln!(text, "pub const {}: Field<v1::{name}, {ty}> = Field::at({at});", field.name().to_uppercase())?;
+    }
+    writeln!(out, "/// The fields of `{}`.", snake(name))?;
+    writeln!(out, "pub mod {} {{ use super::v1; use super::handle::*;\n{text}}}", snake(name))?;
+    inside.iter().try_for_each(|line| fields(pool, line, made, out))
+}
+
+fn type_of(kind: &Proto, said: &DynamicMessage) -> Result<String, Box<dyn Error>> {
+    // As options.proto numbers the formats.
+    let format = number(said, "format").unwrap_or(0);
+    Ok(match (kind, format) {
+        (Proto::String, _) => "Text".into(),
+        (Proto::Bool, _) => "Flag".into(),
+        (Proto::Bytes, _) if word(said, "ref").is_empty() => "Bytes".into(),
+        (Proto::Bytes, _) => "Reference".into(),
+        (Proto::Enum(choices), _) => format!("Choice<v1::{}>", choices.name()),
+        (Proto::Uint64, 11) => format!("Choices<v1::{}>", word(said, "set_of")),
+        (_, 1) => "Date".into(),
+        (_, 2) => "InMonth".into(),
+        (_, 4) => "Money".into(),
+        (_, 5 | 13) => "Union".into(),
+        (Proto::Int32 | Proto::Int64 | Proto::Uint32 | Proto::Uint64, _) => "Int".into(),
+        (other, _) => return Err(format!("records have no fields of type {other:?}").into()),
+    })
+}
+
+fn said(pool: &DescriptorPool, field: &FieldDescriptor) -> Result<DynamicMessage, Box<dyn Error>> {
+    let extension = pool.get_extension_by_name("huiliu.v1.field").ok_or("options.proto declares the option `field`")?;
+    let options = field.options();
+    let said = options.get_extension(&extension);
+    Ok(said.as_message().cloned().ok_or_else(|| format!("{}: no options", field.full_name()))?)
+}
+
+fn number(said: &DynamicMessage, name: &str) -> Option<i64> {
+    match *said.get_field_by_name(name)? {
+        Value::I32(n) | Value::EnumNumber(n) => Some(n.into()),
+        Value::U32(n) => Some(n.into()),
+        _ => None,
+    }
+}
+
+fn word(said: &DynamicMessage, name: &str) -> String {
+    said.get_field_by_name(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// `WorkEntry` to `work_entry`, as `kind.rs` does.
+pub fn snake(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (i, c) in name.chars().enumerate() {
+        if c.is_ascii_uppercase() && i > 0 {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
