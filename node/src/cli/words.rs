@@ -99,7 +99,10 @@ fn text(tables: &[Texts], key: &str) -> Option<&'static str> {
 }
 
 fn chinese(command: Command, tables: &[Texts]) -> Command {
-    translate(command, "", tables).after_help(AFTER_HELP.0)
+    let has_codes = command.get_after_help().is_some();
+    let command = translate(command, "", tables);
+    // A program with fewer codes, as that of the tests, tells none in English either.
+    if has_codes { command.after_help(AFTER_HELP.0) } else { command }
 }
 
 fn translate(mut command: Command, path: &str, tables: &[Texts]) -> Command {

@@ -75,6 +75,15 @@ fn main() -> ExitCode {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+    use huiliu_proto::lang::Lang;
+
+    #[test]
+    fn help_tells_no_exit_code_that_is_never_given() {
+        for lang in [Lang::Zh, Lang::En] {
+            let help = words::command::<Cli>(lang, &[TEXTS]).render_help().to_string();
+            assert!(help.contains("demo") && !help.contains("退出码") && !help.contains("Exit codes"), "{help}");
+        }
+    }
 
     #[test]
     fn every_command_and_argument_is_in_both_languages() {
