@@ -9,12 +9,11 @@ use huiliu_node::{
         feeds::SegmentRow,
         frontier::{Frontier, State},
     },
-    sync::exchange::{Action, Cause, End, Event, Exchange, Speaker},
+    sync::exchange::{Action, Cause, End, Event, Exchange, Refused, Speaker},
 };
 use huiliu_proto::{
     feed::Turn,
     id::{DeviceId, FeedId, Hash},
-    union::UnionNumber,
     v1::{self, Farewell, Refusal, frame::Frame},
 };
 use huiliu_tests::{
@@ -24,6 +23,25 @@ use huiliu_tests::{
 
 fn pair() -> [Disk; 2] {
     [Disk::new("320922", 101), Disk::new("320900", 1)]
+}
+
+fn speaker(union: &str, n: u8) -> Speaker {
+    Speaker { network: "test".into(), union: union.parse().unwrap(), device: DeviceId([n; 32]) }
+}
+
+fn state_of(size: u64, root: u8) -> State {
+    State {
+        feed: FeedId([5; 16]),
+        union: "320922".parse().unwrap(),
+        header: Default::default(),
+        rank: Turn::Records,
+        size,
+        root: Hash([root; 32]),
+        time: 0,
+        diverged: false,
+        altered: false,
+        settled: false,
+    }
 }
 
 fn same(disks: &[Disk]) {
@@ -231,11 +249,6 @@ fn what_there_was_no_room_for_is_offered_again_on_a_line_that_stays() {
 #[test]
 fn feeds_without_end_end_a_line() {
     const FAR_TOO_MANY: u32 = 600_000;
-    let speaker = |union: &str, n: u8| Speaker {
-        network: "test".into(),
-        union: union.parse().unwrap(),
-        device: DeviceId([n; 32]),
-    };
     let (county, city) = (speaker("320922", 101), speaker("320900", 1));
     let ends = |me: &Speaker, peer: &Speaker, calls| {
         let peer = Neighbour { union: peer.union, device: peer.device };
@@ -275,24 +288,7 @@ fn feeds_without_end_end_a_line() {
 #[test]
 fn a_head_that_is_gone_is_looked_for_once() {
     let feed = FeedId([5; 16]);
-    let writer: UnionNumber = "320922".parse().unwrap();
-    let state = |time| State {
-        feed,
-        union: writer,
-        header: Default::default(),
-        rank: Turn::Records,
-        size: 3,
-        root: Hash([1; 32]),
-        time,
-        diverged: false,
-        settled: false,
-        altered: false,
-    };
-    let speaker = |union: &str, n: u8| Speaker {
-        network: "test".into(),
-        union: union.parse().unwrap(),
-        device: DeviceId([n; 32]),
-    };
+    let state = |time| State { time, ..state_of(3, 1) };
     let (county, city) = (speaker("320922", 101), speaker("320900", 1));
     let opened = |me: &Speaker, peer: &Speaker, calls, time| {
         let peer = Neighbour { union: peer.union, device: peer.device };
@@ -341,11 +337,6 @@ fn what_changes_as_it_ends_is_remembered() {
 
 /// One end of an exchange about one feed, whose other end has said that it has so much of it.
 fn open_with(ours: &State, theirs: (u64, Hash), calls: bool) -> (Exchange, Vec<Action>) {
-    let speaker = |union: &str, n: u8| Speaker {
-        network: "test".into(),
-        union: union.parse().unwrap(),
-        device: DeviceId([n; 32]),
-    };
     let (me, peer) = match calls {
         true => (speaker("320922", 101), speaker("320900", 1)),
         false => (speaker("320900", 1), speaker("320922", 101)),
@@ -380,21 +371,6 @@ fn open_with(ours: &State, theirs: (u64, Hash), calls: bool) -> (Exchange, Vec<A
     (exchange, actions)
 }
 
-fn state_of(size: u64, root: u8) -> State {
-    State {
-        feed: FeedId([5; 16]),
-        union: "320922".parse().unwrap(),
-        header: Default::default(),
-        rank: Turn::Records,
-        size,
-        root: Hash([root; 32]),
-        time: 0,
-        diverged: false,
-        altered: false,
-        settled: false,
-    }
-}
-
 /// While the one end took the beginning of a history, another came over another line, as long as what was still to come.
 /// That the two differ was forgotten, and neither end ever spoke of it.
 #[test]
@@ -420,4 +396,25 @@ fn a_gap_begins_a_new_exchange() {
     let actions = exchange.step(Event::Frame(Frame::Ack(ack)));
     let again = |action: &Action| matches!(action, Action::End(end) if end.is_again());
     assert!(actions.iter().any(again), "{actions:?}");
+}
+
+/// Whichever end refuses a feed, the reason is kept as one: of what this end refused only the sentence was kept, and people
+/// were told of no reason, or of its first word.
+#[test]
+fn a_refusal_keeps_its_reason_at_both_ends() {
+    let feed = FeedId([5; 16]);
+    let told = |detail: &str| Some(Refused { reason: Refusal::Root, detail: detail.into() });
+    let (mut hub, _) = open_with(&state_of(2, 1), (4, Hash([4; 32])), false);
+    let detail = "leaf 3: not what was signed".to_owned();
+    let intake = Intake::Refused { reason: Refusal::Root, detail: detail.clone(), head: None };
+    let actions = hub.step(Event::Taken { feed, end: 2, intake });
+    assert_eq!(hub.tally.refused.get(&feed).cloned(), told(&detail));
+
+    let Some(Action::Send(Frame::Ack(ack))) = actions.into_iter().next() else { panic!("no acknowledgement") };
+    let (mut county, _) = open_with(&state_of(3, 1), (2, Hash([2; 32])), true);
+    let segments = vec![SegmentRow { first: 2, count: 1, head: v1::Signed::default(), bytes: vec![1] }];
+    county.step(Event::Read { feed, segments, head: None });
+    county.step(Event::Frame(Frame::Ack(ack)));
+    assert_eq!(county.tally.refused.get(&feed).cloned(), told(&detail));
+    assert_eq!(county.tally.refused[&feed].to_string(), "root: leaf 3: not what was signed");
 }

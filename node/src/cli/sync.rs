@@ -1,11 +1,7 @@
 //! `sync`: one exchange with the union above.
 
 use anyhow::Result;
-use huiliu_proto::{
-    id::FeedId,
-    lang::Lang,
-    v1::{Farewell, Refusal},
-};
+use huiliu_proto::{lang::Lang, v1::Farewell};
 use serde_json::json;
 
 use super::{
@@ -15,7 +11,7 @@ use super::{
 use crate::{
     store::{Threads, evidence},
     sync::{
-        exchange::{Cause, End, Tally},
+        exchange::{Cause, End, Refused, Tally},
         session::Report,
     },
 };
@@ -71,9 +67,8 @@ fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
     }
     desk.answer(
         || {
-            let refused = tally.refused.iter().map(|(feed, why)| {
-                let (reason, detail) = why.split_once(": ").unwrap_or((why, ""));
-                json!({ "feed": feed.to_string(), "reason": reason, "detail": detail })
+            let refused = tally.refused.iter().map(|(feed, Refused { reason, detail })| {
+                json!({ "feed": feed.to_string(), "reason": reason.word(), "detail": detail })
             });
             json!({ "sent": tally.sent, "received": tally.received, "refused": refused.collect::<Vec<_>>() })
         },
@@ -82,19 +77,11 @@ fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
             Lang::En => format!("done: {} sent, {} received", tally.sent, tally.received),
         },
     )?;
-    for (feed, why) in &tally.refused {
-        refused(desk, feed, why);
+    for (feed, refused) in &tally.refused {
+        desk.note(&match desk.lang {
+            Lang::Zh => format!("数据流水 {feed} 未被接受：{}", refused.reason.label().zh),
+            Lang::En => format!("feed {feed} was not taken: {refused}"),
+        });
     }
     Ok(if tally.refused.is_empty() { Exit::Done } else { Exit::Attention })
-}
-
-fn refused(desk: &Desk, feed: &FeedId, why: &str) {
-    desk.note(&match desk.lang {
-        Lang::Zh => {
-            let word = why.split(':').next().unwrap_or_default();
-            let label = Refusal::worded(word).unwrap_or(Refusal::None).label();
-            format!("数据流水 {feed} 未被接受：{}", label.zh)
-        }
-        Lang::En => format!("feed {feed} was not taken: {why}"),
-    });
 }

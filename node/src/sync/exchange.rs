@@ -12,6 +12,7 @@ mod telling;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
     ops::RangeInclusive,
 };
 
@@ -19,7 +20,7 @@ use huiliu_proto::{
     id::{DeviceId, FeedId, Hash},
     shown,
     union::UnionNumber,
-    v1::{self, Farewell, frame::Frame},
+    v1::{self, Farewell, Refusal, frame::Frame},
 };
 
 use self::opening::Lists;
@@ -166,8 +167,22 @@ impl End {
 pub struct Tally {
     pub sent: u64,
     pub received: u64,
-    /// Feeds one end would not take, with the reason.
-    pub refused: BTreeMap<FeedId, String>,
+    /// Feeds of which one end would not take a batch.
+    pub refused: BTreeMap<FeedId, Refused>,
+}
+
+/// Why one end would not take a batch: the first reason it had for that feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub reason: Refusal,
+    /// In English, of the end that refused; fit to be shown.
+    pub detail: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.word(), self.detail)
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Clone, Copy, PartialOrd, Ord)]

@@ -20,7 +20,7 @@ use huiliu_proto::{
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
 
-use super::exchange::{Action, Cause, End, Event, Exchange, Speaker, Tally};
+use super::exchange::{Action, Cause, End, Event, Exchange, Refused, Speaker, Tally};
 use crate::{
     ledger::{Incoming, Intake},
     statement::Pace,
@@ -106,7 +106,7 @@ where
 }
 
 fn refused(tally: &Tally) -> Option<String> {
-    tally.refused.values().next().cloned()
+    tally.refused.values().next().map(Refused::to_string)
 }
 
 /// Writes down how the last call with a neighbour went: well, or with this error.

@@ -6,7 +6,7 @@ use huiliu_proto::{
     v1::{self, Farewell, Refusal, Standing, frame::Frame},
 };
 
-use super::{Action, Exchange, LONGEST_WAIT, Phase, Theirs, WINDOW};
+use super::{Action, Exchange, LONGEST_WAIT, Phase, Refused, Theirs, WINDOW};
 use crate::store::{feeds::SegmentRow, frontier::State};
 
 /// Bytes that are read ahead of the line, over all feeds. One read more may be on top of it.
@@ -150,8 +150,8 @@ impl Exchange {
                 }
                 // The fork is being reconciled in this exchange, so a refusal is expected here.
                 if !self.wanted.contains(&feed) && refusal != Refusal::Room {
-                    let detail = shown::said(&ack.detail);
-                    self.tally.refused.entry(feed).or_insert_with(|| format!("{}: {detail}", refusal.word()));
+                    let refused = Refused { reason: refusal, detail: shown::said(&ack.detail) };
+                    self.tally.refused.entry(feed).or_insert(refused);
                 }
             }
         }

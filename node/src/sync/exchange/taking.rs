@@ -7,7 +7,7 @@ use huiliu_proto::{
 };
 use prost::Message as _;
 
-use super::{Action, Exchange, MOST_FEEDS, MOST_REFUSED, WINDOW};
+use super::{Action, Exchange, MOST_FEEDS, MOST_REFUSED, Refused, WINDOW};
 use crate::{
     ledger::{Incoming, Intake},
     store::frontier::key,
@@ -69,7 +69,7 @@ impl Exchange {
                 // What waits for room is no trouble of the line, however much it is. The first says why, others follow it.
                 let follows = reason == Refusal::Gap && self.postponed > 0;
                 if reason != Refusal::Room && !follows {
-                    self.tally.refused.entry(feed).or_insert_with(|| detail.clone());
+                    self.tally.refused.entry(feed).or_insert_with(|| Refused { reason, detail: detail.clone() });
                 }
                 if !reason.is_waiting() && self.tally.refused.len() > MOST_REFUSED {
                     return self.fail(Farewell::Bounds, "too many feeds are refused", actions);
