@@ -147,7 +147,7 @@ impl Ledger {
             && !left_out(*reason)
             && (*reason != Refusal::Bounds || self.bent(batch)?)
         {
-            self.keep_forged(batch, reason.word(), detail)?;
+            self.keep_forged(batch, *reason, detail)?;
         }
         Ok(intake)
     }
@@ -284,9 +284,9 @@ impl Ledger {
     }
 
     /// A neighbour handed over what its author did not sign.
-    fn keep_forged(&mut self, batch: &Incoming, word: &str, detail: &str) -> Result<()> {
+    fn keep_forged(&mut self, batch: &Incoming, reason: Refusal, detail: &str) -> Result<()> {
         let Some(from) = batch.from else { return Ok(()) };
-        self.forged(batch.feed, &batch.head, from, word, detail)
+        self.forged(batch.feed, &batch.head, from, reason, detail)
     }
 
     /// A neighbour handed over something signed that is not good: a head, a receipt.
@@ -295,10 +295,10 @@ impl Ledger {
         feed: FeedId,
         signed: &v1::Signed,
         from: Neighbour,
-        word: &str,
+        reason: Refusal,
         detail: &str,
     ) -> Result<()> {
-        tracing::error!(%feed, from = %from.union, word, "the peer sent data with an invalid signature");
+        tracing::error!(%feed, from = %from.union, reason = reason.word(), "the peer sent data with an invalid signature");
         // Honest messages are far smaller; of others only the beginning is kept.
         let short = |bytes: &Bytes| bytes.slice(..bytes.len().min(MOST_KEPT));
         let by = from.union.union_name();
@@ -312,7 +312,7 @@ impl Ledger {
             detail: Label::new(
                 format!(
                     "{by}的机器送来的内容与作者签名不符，未接收（{}）；请与该单位核查其机器",
-                    Refusal::worded(word).unwrap_or(Refusal::Signature).label().zh
+                    reason.label().zh
                 ),
                 format!(
                     "{} ({}) handed over what its author did not sign; nothing was taken: {detail}",

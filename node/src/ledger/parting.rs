@@ -365,7 +365,7 @@ impl Ledger {
             // By a newer version: no evidence of anything.
             Err(SignatureError::Algorithms(_)) => return Ok(false),
             Err(error) => {
-                self.forged(*feed, head, from, "signature", &error.to_string())?;
+                self.forged(*feed, head, from, Refusal::Signature, &error.to_string())?;
                 return Ok(false);
             }
         };
