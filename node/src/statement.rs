@@ -50,11 +50,7 @@ pub(crate) fn to_write(conn: &Connection, pace: Pace, now: i64) -> Result<Vec<(U
         let waits = match due.stated {
             None => false,
             Some(stated) => {
-                let mut at = stated.record.time();
-                // An id may be ahead of its clock; the operation says when it was written.
-                if at > now {
-                    at = feeds::operation(conn, stated.feed, stated.seq)?.map_or(at, |operation| operation.time);
-                }
+                let at = stated.time(conn, now)?;
                 // One from the future was written by a clock that has been put back since, and holds nothing up.
                 at <= now && now - at < EVERY
             }

@@ -192,7 +192,12 @@ fn a_line_that_stays_states_a_month_once_an_hour() {
         let count = "SELECT count(*) FROM statement";
         province.read(|conn| Ok(conn.query_row(count, [], |row| row.get::<_, i64>(0))?)).unwrap()
     };
-    let as_of = || nation.read(|conn| rollups::as_of(conn, county, i32::MIN, i32::MAX)).unwrap().unwrap();
+    let as_of = || {
+        let at = |now| nation.read(|conn| rollups::as_of(conn, county, i32::MIN, i32::MAX, now)).unwrap().unwrap();
+        // No id is ahead of its clock yet, so the operations say the same.
+        assert_eq!(at(i64::MAX), at(i64::MIN));
+        at(i64::MAX)
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let mut line = Box::pin(session((below, &province), (above, &nation), true));

@@ -54,7 +54,7 @@ impl Rollup {
             let (newest, now) = (rollups::newest(conn, union)?.map(Month), desk.today().month());
             let to = typed.unwrap_or(newest.map_or(now, |newest| newest.min(now)));
             let from = first.unwrap_or(Month(to.0 - to.0.rem_euclid(12)));
-            let stated = if nation { rollups::as_of(conn, union, from.0, to.0)? } else { None };
+            let stated = if nation { rollups::as_of(conn, union, from.0, to.0, (desk.clock)())? } else { None };
             let (flows, stocks) =
                 (rollups::sums(conn, union, from.0, to.0)?, rollups::sums(conn, union, i32::MIN, to.0)?);
             Ok((from, to, flows, stocks, stated))

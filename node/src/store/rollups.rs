@@ -180,6 +180,15 @@ impl Written {
         let seq = row.get::<_, i64>(at + 2)?.unsigned_abs();
         Ok(Some(Written { record: RecordId(record), feed: row.get(at + 1)?, seq }))
     }
+
+    /// When it was written, in milliseconds. Its id says so; one may be ahead of its clock, and then the operation does.
+    pub fn time(&self, conn: &Connection, now: i64) -> Result<i64> {
+        let time = self.record.time();
+        if time <= now {
+            return Ok(time);
+        }
+        Ok(feeds::operation(conn, self.feed, self.seq)?.map_or(time, |operation| operation.time))
+    }
 }
 
 /// A union and month whose statement is out of date, and the latest that this device wrote of them.
@@ -216,13 +225,11 @@ pub struct AsOf {
 }
 
 /// As of when a union and those below it are stated, in months `from..=to`.
-pub fn as_of(conn: &Connection, within: UnionNumber, from: i32, to: i32) -> Result<Option<AsOf>> {
+pub fn as_of(conn: &Connection, within: UnionNumber, from: i32, to: i32, now: i64) -> Result<Option<AsOf>> {
     // From one union and month to the next by the index: of each there may be thousands of statements.
     const NEXT: &str = r#"SELECT "union", month FROM statement WHERE ("union", month) > (?1, ?2)
         ORDER BY "union", month LIMIT 1"#;
-    const LATEST: &str = r#"SELECT record, feed, seq FROM statement WHERE "union" = ?1 AND month = ?2
-        ORDER BY coalesce(revision, 0) DESC, record DESC LIMIT 1"#;
-    let (mut next, mut latest) = (conn.prepare_cached(NEXT)?, conn.prepare_cached(LATEST)?);
+    let mut next = conn.prepare_cached(NEXT)?;
     let mut stated: BTreeMap<UnionNumber, i64> = BTreeMap::new();
     let mut at = (i64::MIN, 0);
     while let Some(found) = next.query_row(at, |r| Ok((r.get(0)?, r.get(1)?))).optional()? {
@@ -238,10 +245,8 @@ pub fn as_of(conn: &Connection, within: UnionNumber, from: i32, to: i32) -> Resu
             at.1 = from - 1;
             continue;
         }
-        let Some(written) = latest.query_row(found, |r| Written::read(r, 0)).optional()?.flatten() else { continue };
-        // The operation says when; an id may be ahead of its clock.
-        let operation = feeds::operation(conn, written.feed, written.seq)?;
-        let time = operation.map_or(written.record.time(), |operation| operation.time);
+        let Some((written, _)) = latest(conn, union, month)? else { continue };
+        let time = written.time(conn, now)?;
         stated.entry(union).and_modify(|before| *before = time.max(*before)).or_insert(time);
     }
     let (oldest, newest) = (stated.values().min().copied(), stated.values().max().copied());
@@ -295,7 +300,7 @@ pub fn statement(
 
 /// The latest statement about a union and month: its id.
 pub fn latest_statement(conn: &Connection, union: UnionNumber, month: i32) -> Result<Option<RecordId>> {
-    Ok(latest(conn, union, month)?.map(|(record, _)| record))
+    Ok(latest(conn, union, month)?.map(|(written, _)| written.record))
 }
 
 /// The number that the next statement about a union and month has.
@@ -303,11 +308,12 @@ pub fn next_revision(conn: &Connection, union: UnionNumber, month: i32) -> Resul
     Ok(latest(conn, union, month)?.map_or(0, |(_, revision)| revision) + 1)
 }
 
-fn latest(conn: &Connection, union: UnionNumber, month: i32) -> Result<Option<(RecordId, i64)>> {
-    const SQL: &str = r#"SELECT record, coalesce(revision, 0) FROM statement WHERE "union" = ?1 AND month = ?2
+/// The latest statement about a union and month, and its revision.
+fn latest(conn: &Connection, union: UnionNumber, month: i32) -> Result<Option<(Written, i64)>> {
+    const SQL: &str = r#"SELECT record, feed, seq, coalesce(revision, 0) FROM statement WHERE "union" = ?1 AND month = ?2
         ORDER BY coalesce(revision, 0) DESC, record DESC LIMIT 1"#;
-    let row = (i64::from(union), month);
-    Ok(conn.prepare_cached(SQL)?.query_row(row, |r| Ok((RecordId(r.get(0)?), r.get(1)?))).optional()?)
+    let read = |r: &Row<'_>| Ok(Written::read(r, 0)?.zip(Some(r.get(3)?)));
+    Ok(conn.prepare_cached(SQL)?.query_row((i64::from(union), month), read).optional()?.flatten())
 }
 
 #[cfg(test)]
