@@ -4,8 +4,10 @@
 //! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories) and
 //! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
 //! `records` (what each shape of record does, and whose id is whose), `isolate` (one that cannot be applied stops
-//! nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the feeds), `slices` (what is too much for one job);
-//! `witness` (what others say of a hub, held against what it said here), `confirmation` (what a level above has not confirmed for long), `allowance` (how much of the writer's time others get).
+//! nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the feeds), `mending` (another
+//! device's feed that is not as it was signed, fetched anew), `slices` (what is too much for one job); `witness` (what
+//! others say of a hub, held against what it said here), `confirmation` (what a level above has not confirmed for long),
+//! `allowance` (how much of the writer's time others get).
 
 mod again;
 mod allowance;
@@ -113,6 +115,18 @@ pub struct Cost {
     pub rows: u64,
     /// Of documents that were read or saved whole.
     pub document_bytes: u64,
+}
+
+impl Cost {
+    /// What was spent beyond another.
+    fn since(&self, before: &Cost) -> Cost {
+        Cost {
+            operations: self.operations - before.operations,
+            bytes: self.bytes - before.bytes,
+            rows: self.rows - before.rows,
+            document_bytes: self.document_bytes - before.document_bytes,
+        }
+    }
 }
 
 /// What is added to a union's own figure, and to what it shares with unions below it. It cannot overflow: what one

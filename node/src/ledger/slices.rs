@@ -12,7 +12,7 @@ use huiliu_proto::{
     operation::Operation,
 };
 
-use super::{Cost, Ledger};
+use super::Ledger;
 use crate::store::{Result, feeds, quarantine};
 
 /// What one job may do before others have their turn, in operations of the cheapest kind: some tens of milliseconds.
@@ -262,16 +262,4 @@ fn run_of(operations: &[Operation]) -> usize {
         work <= SLICE
     });
     fits.count().max(1)
-}
-
-impl Cost {
-    /// What was spent beyond another.
-    pub(super) fn since(&self, before: &Cost) -> Cost {
-        Cost {
-            operations: self.operations - before.operations,
-            bytes: self.bytes - before.bytes,
-            rows: self.rows - before.rows,
-            document_bytes: self.document_bytes - before.document_bytes,
-        }
-    }
 }

@@ -23,7 +23,7 @@ use huiliu_proto::{
     v1::{self, Farewell, Refusal, frame::Frame},
 };
 
-use self::opening::Lists;
+use self::opening::{Lists, MOST_PAGES};
 use crate::{
     ledger::{Incoming, Intake},
     store::{
@@ -37,7 +37,7 @@ use crate::{
 /// The protocols that this version speaks: see sync.proto.
 pub const SPEAKS: RangeInclusive<u32> = 2..=2;
 /// Feeds that two ends talk about while a line stands: as many again as lists at its beginning may name.
-const MOST_FEEDS: usize = 2 * 64 * PAGE;
+const MOST_FEEDS: usize = 2 * MOST_PAGES * PAGE;
 /// Feeds of which one end refuses batches, and still goes on.
 const MOST_REFUSED: usize = 64;
 /// Batches that may be under way unacknowledged.

@@ -11,7 +11,7 @@ use super::{Action, Exchange, PAGE, Phase, Theirs};
 use crate::store::frontier::{Group, State, key};
 
 /// Pages of groups, and of states.
-const MOST_PAGES: usize = 64;
+pub(super) const MOST_PAGES: usize = 64;
 /// No feed has as many operations: a number beyond it is no state of anything.
 const MOST_OPERATIONS: u64 = 1 << 48;
 
