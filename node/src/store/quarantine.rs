@@ -191,9 +191,9 @@ pub fn open(conn: &Connection) -> Result<Vec<Held>> {
 }
 
 /// Feeds that are stored and relayed, and wait whole: of devices that are not enrolled for the feed's union, of a newer
-/// version, or not as they were signed.
+/// version, or not as they were signed. Those of which only the rest is still to be applied are not among them.
 pub fn strangers(conn: &Connection) -> Result<Vec<FeedRow>> {
-    Ok(feeds::all(conn)?.into_iter().filter(|f| !f.own && f.applied < f.size()).collect())
+    Ok(feeds::behind(conn)?.into_iter().filter(|row| row.waits() || row.altered).collect())
 }
 
 /// Of those, the ones nobody has rejected yet.
