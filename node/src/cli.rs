@@ -174,8 +174,8 @@ impl Verb {
     }
 }
 
-/// Logs go to standard error: warnings always, more with `-v`, everything with three. Nothing personal is ever logged,
-/// and nothing that a terminal obeys: so there are no colours either.
+/// Logs go to standard error: errors always, and warnings of a program that serves; more with `-v`, everything with three.
+/// Nothing personal is ever logged, and nothing that a terminal obeys: so there are no colours either.
 pub fn start_logging(verbose: u8, serves: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {

@@ -6,7 +6,10 @@ mod submit;
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::{kind::kind, lang::Lang};
+use huiliu_proto::{
+    kind::{Choice, kind},
+    lang::Lang,
+};
 
 use super::{Desk, error::Exit};
 
@@ -30,16 +33,17 @@ impl FilingVerb {
     }
 }
 
-/// The word for a filing's type.
 /// A type's stable name.
 fn type_name(number: i64) -> String {
-    let choices = kind("filing").and_then(|k| k.field("type").map(|at| k.fields[at].choices()));
-    let choice = choices.and_then(|choices| choices.iter().find(|c| i64::from(c.number) == number));
-    choice.map_or_else(|| number.to_string(), |c| c.name.to_lowercase())
+    type_of(number).map_or_else(|| number.to_string(), |choice| choice.name.to_lowercase())
 }
 
+/// The word for a filing's type.
 fn type_label(number: i64, lang: Lang) -> String {
-    let choices = kind("filing").and_then(|k| k.field("type").map(|at| k.fields[at].choices()));
-    let choice = choices.and_then(|choices| choices.iter().find(|c| i64::from(c.number) == number));
-    choice.map_or_else(|| number.to_string(), |c| c.label.get(lang).to_owned())
+    type_of(number).map_or_else(|| number.to_string(), |choice| choice.label.get(lang).to_owned())
+}
+
+fn type_of(number: i64) -> Option<&'static Choice> {
+    let kind = kind("filing")?;
+    kind.fields[kind.field("type")?].choices().iter().find(|choice| i64::from(choice.number) == number)
 }

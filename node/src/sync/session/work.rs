@@ -119,7 +119,13 @@ fn take(
             Err(error) => {
                 let feed = v1::Receipt::decode(signed.message.clone()).ok();
                 let feed = feed.and_then(|receipt| FeedId::try_from(&receipt.feed[..]).ok());
-                ledger.forged(feed.unwrap_or(FeedId([0; 16])), &signed, from, Refusal::Signature, &error.to_string())?;
+                ledger.forged(
+                    feed.unwrap_or(FeedId([0; 16])),
+                    &signed,
+                    from,
+                    Refusal::Signature,
+                    &error.to_string(),
+                )?;
             }
         }
     }
