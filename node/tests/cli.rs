@@ -1,93 +1,17 @@
 //! The program as a person runs it: one process a command, in a home of its own.
 
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
+mod program;
 
+use program::{ENGAGEMENT, MEDIATOR, Union};
 use serde_json::Value as Json;
-use tempfile::TempDir;
 
 /// The fields an enterprise must have, beside its name.
 const ENTERPRISE: [&str; 4] = ["uscc=91350100M000100Y43", "region=滨海县", "industry=制造业", "ownership=私营"];
 
-const MEDIATOR: [&str; 6] =
-    ["mediator", "姓名=杨海好", "id_no=11010519491231002x", "sex=女", "born=1949-12-31", "education=本科"];
-
-struct Union {
-    dir: TempDir,
-}
-
-/// What a command left behind.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Union {
-    fn empty() -> Union {
-        Union { dir: TempDir::new().expect("a temporary directory") }
-    }
-
-    fn new() -> Union {
-        let union = Union::empty();
-        assert_eq!(union.run(&["init", "--union", "320922"]).code, 0);
-        union
-    }
-
-    fn home(&self) -> &Path {
-        self.dir.path()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_huiliu-node"))
-            .args(arguments)
-            .env("HUILIU_HOME", self.home())
-            .env_remove("LC_ALL")
-            .env_remove("LC_MESSAGES")
-            .env("LANG", "zh_CN.UTF-8")
-            .stdin(std::process::Stdio::null())
-            .output();
-        Ran::from(output.expect("the program starts"))
-    }
-
-    fn json(&self, arguments: &[&str]) -> Json {
-        let ran = self.run(&[&["--json"], arguments].concat());
-        serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{}{}", ran.out, ran.err))
-    }
-
-    /// Adds a record and gives its id.
-    fn add(&self, arguments: &[&str]) -> String {
-        let added = self.json(&[&["record", "add"], arguments].concat());
-        added["record"].as_str().unwrap_or_else(|| panic!("{arguments:?}: {added}")).to_owned()
-    }
-
-    fn engage(&self) -> String {
-        self.add(&MEDIATOR);
-        self.add(&[
-            "engagement",
-            "mediator=杨海好",
-            "employment=专职",
-            "channel=1",
-            "tier=县级",
-            "funded=是",
-            "contract_no=BH-1",
-            "starts_on=2025-01-01",
-            "ends_on=2025-12-31",
-            "state=在聘",
-            "other_employment=离岗退休返聘",
-            "monthly_pay=3,000.50",
-            "pay_basis=税前",
-        ])
-    }
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Ran {
-        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
-        Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
-    }
+/// A mediator and her engagement, whose id it gives.
+fn engage(union: &Union) -> String {
+    union.add(&MEDIATOR);
+    union.add(&ENGAGEMENT)
 }
 
 #[test]
@@ -268,7 +192,7 @@ fn a_table_in_an_entry_is_written_line_by_line() {
 #[test]
 fn a_filing_freezes_the_roster() {
     let union = Union::new();
-    let engagement = union.engage();
+    let engagement = engage(&union);
     let ask = ["filing", "submit", "--type", "yearly", "--year", "2025", "--census", "2025-06-30"];
     let asked = union.run(&ask);
     assert_eq!(asked.code, 2, "nobody can be asked here");
@@ -300,7 +224,7 @@ fn a_filing_freezes_the_roster() {
 #[test]
 fn everything_answers_in_json() {
     let union = Union::new();
-    let id = union.engage();
+    let id = engage(&union);
     for ask in [
         &["status"][..],
         &["record", "list"],

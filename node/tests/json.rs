@@ -6,7 +6,7 @@ mod program;
 use std::collections::BTreeSet;
 
 use documented::compare;
-use program::{MEDIATOR, Union, text};
+use program::{ENGAGEMENT, MEDIATOR, Union, text};
 use serde_json::Value as Json;
 
 #[test]
@@ -17,21 +17,7 @@ fn every_answer_has_the_keys_that_are_told() {
     let added = union.json(&[&["record", "add"], &MEDIATOR[..]].concat());
     compare("record add KIND FIELD=VALUE", &added);
     let id = added["record"].as_str().expect("an id").to_owned();
-    union.add(&[
-        "engagement",
-        "mediator=杨海好",
-        "employment=专职",
-        "channel=1",
-        "tier=县级",
-        "funded=是",
-        "contract_no=BH-1",
-        "starts_on=2025-01-01",
-        "ends_on=2025-12-31",
-        "state=在聘",
-        "other_employment=离岗退休返聘",
-        "monthly_pay=3,000.50",
-        "pay_basis=税前",
-    ]);
+    union.add(&ENGAGEMENT);
     let (request, backup, document) = (union.path("request.json"), union.path("backup.db"), union.path("a.automerge"));
     let (request, backup, document) = (text(&request), text(&backup), text(&document));
     for (verb, ask) in [

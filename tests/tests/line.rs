@@ -6,7 +6,8 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use huiliu_hub::downlink;
 use huiliu_node::{
     identity::Role,
-    store::{Store, Threads, feeds, receipts},
+    ledger::Incoming,
+    store::{Store, Threads, evidence::Neighbour, feeds, receipts},
     sync::{
         exchange::{Cause, End, Speaker},
         session::{self, Ends, Report},
@@ -21,7 +22,7 @@ use huiliu_proto::{
     v1::{self, Farewell, frame::Frame},
 };
 use huiliu_tests::{
-    chain::{Chain, Place},
+    chain::Chain,
     forger::Forger,
     network,
     relay::give,
@@ -225,20 +226,17 @@ fn a_clean_end_is_one_at_both_ends() {
 fn what_found_no_room_comes_when_there_is_some() {
     let chain = Chain::new(46);
     let county = chain.county.machine.union();
-    let stranger = |seed: u8, place: &Place| -> FeedId {
+    let stranger = |seed: u8| -> Incoming {
         let mut forger = Forger::stranger(seed, county, Scope::Own(Reach::Province));
         let id = forger.id();
-        let work = Operation::new(kind("work_entry").unwrap().number, id, None, vec![1], None);
-        give(&place.store, &forger.say(&[work]));
-        forger.feed.id
+        forger.say(&[Operation::new(kind("work_entry").unwrap().number, id, None, vec![1], None)])
     };
     // The county was handed one more than the city takes through it.
-    let mine: Vec<FeedId> = (0..64).map(|n| stranger(100 + n, &chain.county)).collect();
-    let mut forger = Forger::stranger(99, county, Scope::Own(Reach::Province));
-    let id = forger.id();
-    let work = Operation::new(kind("work_entry").unwrap().number, id, None, vec![1], None);
-    let from = Some(huiliu_node::store::evidence::Neighbour { union: county, device: chain.county.device() });
-    give(&chain.city.store, &huiliu_node::ledger::Incoming { from, ..forger.say(&[work]) });
+    let mine: Vec<Incoming> = (0..64).map(|n| stranger(100 + n)).collect();
+    mine.iter().for_each(|batch| give(&chain.county.store, batch));
+    let mine: Vec<FeedId> = mine.iter().map(|batch| batch.feed).collect();
+    let from = Some(Neighbour { union: county, device: chain.county.device() });
+    give(&chain.city.store, &Incoming { from, ..stranger(99) });
     let lacking = || {
         let has = |feed: &FeedId| chain.city.store.read(|c| feeds::by_id(c, feed)).unwrap().is_some();
         mine.iter().filter(|feed| !has(feed)).count()

@@ -240,8 +240,6 @@ fn newer(seed: u8, change: impl Fn(&mut v1::FeedHeader), more: &[u8]) -> (Feed, 
 #[test]
 fn what_a_newer_version_wrote_is_kept_and_goes_up_and_nobody_is_called_a_forger() {
     let chain = Chain::new(67);
-    let county = SigningKey::clone(&chain.county.machine.me().key);
-    let _ = county;
     let scope = Some(v1::feed_header::Scope::Reach(9));
     let (unheard, first) = newer(90, |header| header.scope = scope, &[]);
     let (field, second) = newer(91, |_| (), &[15 << 3, 1]);

@@ -1,5 +1,7 @@
 //! The program as a person runs it: one process a command, in a home of its own.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -10,6 +12,22 @@ use tempfile::TempDir;
 
 pub const MEDIATOR: [&str; 6] =
     ["mediator", "姓名=杨海好", "id_no=11010519491231002x", "sex=女", "born=1949-12-31", "education=本科"];
+
+pub const ENGAGEMENT: [&str; 13] = [
+    "engagement",
+    "mediator=杨海好",
+    "employment=专职",
+    "channel=1",
+    "tier=县级",
+    "funded=是",
+    "contract_no=BH-1",
+    "starts_on=2025-01-01",
+    "ends_on=2025-12-31",
+    "state=在聘",
+    "other_employment=离岗退休返聘",
+    "monthly_pay=3,000.50",
+    "pay_basis=税前",
+];
 
 pub struct Union {
     pub dir: TempDir,

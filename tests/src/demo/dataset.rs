@@ -309,9 +309,9 @@ mod tests {
     use super::*;
     use huiliu_node::{
         identity::memory::Memory,
-        ledger::{Incoming, Me},
+        ledger::Me,
         rollup,
-        store::{Threads, feeds, rollups},
+        store::{Threads, rollups},
     };
     use huiliu_proto::{
         feed::Scope,
@@ -319,6 +319,8 @@ mod tests {
         seal::{GrantKey, SealKey},
         signed::SigningKey,
     };
+
+    use crate::relay;
 
     fn me(union: UnionNumber, root: Option<huiliu_proto::id::DeviceId>) -> Me {
         let dice = clock::dice();
@@ -347,30 +349,6 @@ mod tests {
         let path = dir.join(format!("{}.db", me.union));
         Store::create(&path).unwrap();
         Store::open(&path, me, Threads::Own).unwrap()
-    }
-
-    /// What the nation says to everyone, as it would come down the line.
-    async fn carry_down(nation: &Store, store: &Store) {
-        let batches = nation.read(|conn| {
-            let mut batches = vec![];
-            for row in feeds::all(conn)?.iter().filter(|f| f.feed.scope == Scope::Everyone) {
-                let segment = feeds::segment(conn, row.no, 0)?.expect("it was packed");
-                batches.push(Incoming {
-                    feed: row.feed.id,
-                    header: row.feed.header.clone(),
-                    first: segment.first,
-                    count: segment.count,
-                    segment: segment.bytes.into(),
-                    head: segment.head,
-                    from: None,
-                    settled: false,
-                });
-            }
-            Ok(batches)
-        });
-        for batch in batches.unwrap() {
-            store.write(move |ledger| ledger.take_in(&batch)).await.unwrap();
-        }
     }
 
     #[test]
@@ -428,7 +406,10 @@ mod tests {
         let month = |text: &str| text.parse::<Month>().unwrap().0;
         for year in &years[1..] {
             let store = open(dir.path(), me(year.union, Some(root)));
-            carry_down(&nation, &store).await;
+            // What the nation says to everyone, as it would come down the line.
+            for batch in relay::lacking(&nation, &store, |feed| feed.feed.scope == Scope::Everyone) {
+                store.write(move |ledger| ledger.take_in(&batch)).await.unwrap();
+            }
             let mut keys = common.clone();
             record(&store, &year.rows, &mut keys, &bar).await.unwrap();
             let sums = store.read(|conn| rollups::sums(conn, year.union, 0, month("2025-12"))).unwrap();
