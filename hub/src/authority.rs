@@ -7,7 +7,9 @@ use huiliu_node::{
     clock::{self, Clock},
     identity::{Asked, Grant, Home, IdentityError, Request, certificates, tls::first},
     ledger::{Ledger, Outcome},
-    store::{Result as StoreResult, Store, StoreError, invitations, invitations::Invitation, trust, trust::Enrolled},
+    store::{
+        Result as StoreResult, Store, StoreError, View, invitations, invitations::Invitation, trust, trust::Enrolled,
+    },
 };
 use huiliu_proto::{
     attestation::Attestation,
@@ -17,7 +19,6 @@ use huiliu_proto::{
     union::UnionNumber,
     value::Value,
 };
-use rusqlite::Connection;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
@@ -197,7 +198,7 @@ pub fn new_invitation(id: TokenId, union: UnionNumber, pass_hash: Hash, made_at:
 }
 
 /// Whether a union has a machine that may still write, other than this one.
-pub fn occupied(conn: &Connection, union: UnionNumber, but: Option<&DeviceId>) -> StoreResult<bool> {
+pub fn occupied(conn: &View, union: UnionNumber, but: Option<&DeviceId>) -> StoreResult<bool> {
     // Nobody enrols the root.
     if union == UnionNumber::NATION {
         return Ok(true);
@@ -252,7 +253,7 @@ fn same(enrolled: &Enrolled, said: &Attestation) -> bool {
 
 /// The reason why a machine may not be enrolled, if there is one: its device was revoked, or its TLS key belongs to
 /// another device, for which it would be taken.
-fn may_not(conn: &Connection, me: UnionNumber, said: &Attestation) -> StoreResult<Option<Reason>> {
+fn may_not(conn: &View, me: UnionNumber, said: &Attestation) -> StoreResult<Option<Reason>> {
     if trust::revoked(conn, &said.device, said.union)? || trust::revoked_anywhere(conn, &said.device, me)? {
         return Ok(Some(Reason::Device));
     }

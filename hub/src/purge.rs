@@ -3,7 +3,7 @@
 use huiliu_node::{
     ledger::{Ledger, Outcome},
     store::{
-        Result, StoreError,
+        Result, StoreError, View,
         feeds::{self, FeedRow},
         quarantine, trust,
     },
@@ -14,7 +14,6 @@ use huiliu_proto::{
     union::UnionNumber,
     value::Value,
 };
-use rusqlite::Connection;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
@@ -43,7 +42,7 @@ pub struct Plan {
 }
 
 /// The feed whose id begins with these hexadecimal digits, if it was never admitted and this union may have it deleted.
-pub fn plan(conn: &Connection, union: UnionNumber, digits: &str) -> std::result::Result<Plan, PurgeError> {
+pub fn plan(conn: &View, union: UnionNumber, digits: &str) -> std::result::Result<Plan, PurgeError> {
     let digits = digits.trim().to_lowercase();
     let mut found = quarantine::strangers(conn)?;
     found.retain(|row| row.waits() && row.feed.id.to_string().starts_with(&digits));

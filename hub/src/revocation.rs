@@ -6,7 +6,7 @@ use huiliu_node::{
     clock,
     ledger::{Ledger, Outcome},
     store::{
-        Result, StoreError, feeds,
+        Result, StoreError, View, feeds,
         feeds::FeedRow,
         segments,
         trust::{self, Enrolled},
@@ -20,7 +20,6 @@ use huiliu_proto::{
     union::UnionNumber,
     value::Value,
 };
-use rusqlite::Connection;
 
 /// Feeds one revocation can name (revocation.proto).
 const MOST_FEEDS: usize = 100;
@@ -76,7 +75,7 @@ impl Plan {
 /// The device whose key begins with these hexadecimal digits, and what would go on counting: all that is here, or what
 /// had come here by `since`. However many feeds a device wrote, it can be revoked: the largest are named.
 pub fn plan(
-    conn: &Connection,
+    conn: &View,
     union: UnionNumber,
     digits: &str,
     since: Option<i64>,
@@ -134,7 +133,7 @@ pub fn plan(
 }
 
 /// Those that came with a device's tokens, with theirs, and so on, and are not revoked; the oldest first.
-fn invited(conn: &Connection, by: UnionNumber, device: &DeviceId) -> Result<Vec<Enrolled>> {
+fn invited(conn: &View, by: UnionNumber, device: &DeviceId) -> Result<Vec<Enrolled>> {
     let all = trust::enrolments(conn, None)?;
     let mut family = BTreeSet::from([*device]);
     let mut found: Vec<Enrolled> = vec![];

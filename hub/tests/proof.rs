@@ -189,7 +189,7 @@ fn lie(town: &Town, feed: &str) {
     let lie = Receipt::sign(&city.key, city.union, held.feed, held.size, Hash([7; 32]), held.received_at + 1);
     store
         .write_blocking(move |ledger| {
-            ledger.conn().execute(r#"DELETE FROM receipt WHERE "union" = 320900"#, ())?;
+            ledger.conn().raw().execute(r#"DELETE FROM receipt WHERE "union" = 320900"#, ())?;
             receipts::put(ledger.conn(), &lie)
         })
         .expect("it is written");

@@ -24,11 +24,14 @@ use huiliu_proto::{
     v1,
 };
 use prost::Message as _;
-use rusqlite::{Connection, Row};
 
 pub use self::argument::Argument;
 use self::argument::{EVIDENCE_LEFT_OUT, HORIZONS_LEFT_OUT};
-use crate::store::feeds::{self, Heard};
+use crate::store::{
+    Fault, View,
+    cases::{self, Line},
+    feeds::{self, Heard},
+};
 
 const FILES: [&str; 9] = [
     include_str!("check/dq01.sql"),
@@ -210,7 +213,7 @@ impl CheckError {
 /// Where the check does not run at that level, nothing is found.
 ///
 /// The connection needs the projection and `store::functions::register`.
-pub fn run(conn: &Connection, check: &'static Check, at: UnionNumber, today: Day, parameters: &Parameters) -> Outcome {
+pub fn run(conn: &View, check: &'static Check, at: UnionNumber, today: Day, parameters: &Parameters) -> Outcome {
     let mut outcome = Outcome::default();
     if check.levels.contains(&at.level())
         && let Err(error) = collect(conn, check, at, today, parameters, &mut outcome)
@@ -222,33 +225,25 @@ pub fn run(conn: &Connection, check: &'static Check, at: UnionNumber, today: Day
 
 /// The cases one by one; the error is what ended it too early.
 fn collect(
-    conn: &Connection,
+    conn: &View,
     check: &'static Check,
     at: UnionNumber,
     today: Day,
     parameters: &Parameters,
     outcome: &mut Outcome,
 ) -> Result<(), CheckError> {
-    let sql = |error: rusqlite::Error| CheckError::Sql { rule: check.id, why: error.to_string() };
+    let sql = |fault: Fault| CheckError::Sql { rule: check.id, why: fault.to_string() };
     let horizons = Horizons::read(conn, at, today, parameters.patience()).map_err(sql)?;
     let set: Vec<(&'static str, i64)> = check.parameters.iter().map(|p| (p.name, parameters.get(check, p))).collect();
-    let mut statement = conn.prepare(check.sql).map_err(sql)?;
-    let fixed = [("today", i64::from(today.0)), ("self", i64::from(at))];
-    for (name, value) in fixed.iter().chain(&set) {
-        // Not every check needs the day or the union by name.
-        if let Some(place) = statement.parameter_index(&format!(":{name}")).map_err(sql)? {
-            statement.raw_bind_parameter(place, value).map_err(sql)?;
-        }
-    }
-    let mut rows = statement.raw_query();
-    while let Some(row) = rows.next().map_err(sql)? {
-        match Case::read(check, row) {
-            Ok(case) if at.contains(case.subject) => judge(case, check, at, &horizons, &set, outcome),
-            Ok(_) => outcome.failed.push(CheckError::Column { rule: check.id, column: "subject" }),
-            Err(error) => outcome.failed.push(error),
-        }
-    }
-    Ok(())
+    // Not every check needs the day or the union by name.
+    let mut named = vec![("today", i64::from(today.0)), ("self", i64::from(at))];
+    named.extend(&set);
+    let each = |line: &Line<'_>| match Case::read(check, line) {
+        Ok(case) if at.contains(case.subject) => judge(case, check, at, &horizons, &set, outcome),
+        Ok(_) => outcome.failed.push(CheckError::Column { rule: check.id, column: "subject" }),
+        Err(error) => outcome.failed.push(error),
+    };
+    cases::query(conn, check.sql, &named, each).map_err(sql)
 }
 
 /// Whether the data goes far enough to say so.
@@ -298,7 +293,7 @@ struct Horizons {
 }
 
 impl Horizons {
-    fn read(conn: &Connection, at: UnionNumber, today: Day, patience: i64) -> rusqlite::Result<Horizons> {
+    fn read(conn: &View, at: UnionNumber, today: Day, patience: i64) -> Result<Horizons, Fault> {
         Ok(Horizons { at, today, known: feeds::horizons(conn, patience)? })
     }
 
@@ -321,15 +316,15 @@ struct Case {
 }
 
 impl Case {
-    fn read(check: &Check, row: &Row<'_>) -> Result<Case, CheckError> {
-        let sql = |error: rusqlite::Error| CheckError::Sql { rule: check.id, why: error.to_string() };
+    fn read(check: &Check, row: &Line<'_>) -> Result<Case, CheckError> {
+        let sql = |error: Fault| CheckError::Sql { rule: check.id, why: error.to_string() };
         let wrong = |column| CheckError::Column { rule: check.id, column };
-        let text = |column| row.get::<_, String>(column).map_err(sql);
+        let text = |column| row.text(column).map_err(sql)?.ok_or(wrong(column));
         let json = |column| serde_json::from_str(&text(column)?).map_err(|_| wrong(column));
         let union = |code: i64, column| UnionNumber::try_from(code).map_err(|_| wrong(column));
 
-        let severity: Option<String> = row.get("severity").map_err(sql)?;
-        let family: Option<String> = row.get("family").map_err(sql)?;
+        let severity = row.text("severity").map_err(sql)?;
+        let family = row.text("family").map_err(sql)?;
         let mut involved = vec![];
         for code in list(&json("involved")?) {
             let code = code.as_i64().ok_or(wrong("involved"))?;
@@ -346,12 +341,14 @@ impl Case {
                 Some(value) => results.push((*name, Argument::read(*kind, value).ok_or(wrong("results"))?)),
             }
         }
+        let judge_by = row.number("judge_by").map_err(sql)?;
+        let judge_by = judge_by.map(|day| i32::try_from(day).map_err(|_| wrong("judge_by"))).transpose()?;
         Ok(Case {
-            subject: union(row.get("subject").map_err(sql)?, "subject")?,
+            subject: union(row.number("subject").map_err(sql)?.ok_or(wrong("subject"))?, "subject")?,
             key: text("case_key")?,
             severity: severity.map(|s| severity_named(&s).ok_or(wrong("severity"))).transpose()?,
             family: family.map(|f| family_named(&f).ok_or(wrong("family"))).transpose()?,
-            judge_by: row.get::<_, Option<i32>>("judge_by").map_err(sql)?.map(Day),
+            judge_by: judge_by.map(Day),
             involved,
             evidence: evidence.ok_or(wrong("evidence"))?,
             results,

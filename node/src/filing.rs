@@ -17,10 +17,9 @@ use huiliu_proto::{
     v1::{Employment, ReviewAction},
     value::Value,
 };
-use rusqlite::Connection;
 
 use crate::store::{
-    StoreError, documents,
+    StoreError, View, documents,
     filings::{self, Review, Version},
 };
 
@@ -67,7 +66,7 @@ pub struct Draft {
 }
 
 /// Freezes the union's own roster as it is on the census day.
-pub fn draft(conn: &Connection, union: UnionNumber, today: Day, ask: &Ask) -> Result<Draft, FilingError> {
+pub fn draft(conn: &View, union: UnionNumber, today: Day, ask: &Ask) -> Result<Draft, FilingError> {
     if ask.census_on > today {
         return Err(FilingError::Future(ask.census_on));
     }
@@ -222,13 +221,13 @@ pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<Standing> {
 }
 
 /// Reads what became of the filings seen here.
-pub fn read(conn: &Connection, owner: Option<UnionNumber>) -> Result<Vec<Standing>, FilingError> {
+pub fn read(conn: &View, owner: Option<UnionNumber>) -> Result<Vec<Standing>, FilingError> {
     Ok(standings(filings::versions(conn, owner)?, &filings::reviews(conn)?))
 }
 
 /// The review that `hub` writes on a filing, if it may and if there is anything left to decide.
 pub fn review(
-    conn: &Connection,
+    conn: &View,
     union: UnionNumber,
     hub: bool,
     filing: RecordId,

@@ -6,12 +6,11 @@
 use std::collections::BTreeSet;
 
 use huiliu_proto::{id::Hash, kind::kind, period::Day, record::Record, union::UnionNumber, value::Value};
-use rusqlite::Connection;
 
 use crate::{
     check::{self, Check, CheckError, Found, Outcome, Parameters},
     ledger::{self, Ledger},
-    store::{Result, projection, projection::Shown},
+    store::{Result, View, projection, projection::Shown},
 };
 
 /// What a run of checks found, and what of it was written.
@@ -24,7 +23,7 @@ pub struct Run {
 
 /// What the checks find in what this union sees. Writes nothing, and nothing that fails stops the rest.
 pub fn look(
-    conn: &Connection,
+    conn: &View,
     union: UnionNumber,
     checks: &[&'static Check],
     today: Day,
@@ -94,7 +93,7 @@ impl Ledger {
 }
 
 /// Findings this union recorded and has not withdrawn.
-pub fn open(conn: &Connection, union: UnionNumber) -> Result<Vec<Shown>> {
+pub fn open(conn: &View, union: UnionNumber) -> Result<Vec<Shown>> {
     let (Some(finding), Some(withdrawal)) = (kind("finding"), kind("finding_withdrawal")) else { return Ok(vec![]) };
     let all = usize::MAX >> 1;
     // Said to the union concerned, as the finding was.

@@ -16,13 +16,12 @@ use huiliu_proto::{
     union::UnionNumber,
     value::Value,
 };
-use rusqlite::Connection;
 use zeroize::Zeroizing;
 
 use crate::{
     ledger::Me,
     store::{
-        Result, projection,
+        Result, View, projection,
         receivers::{self, Given, Receiver},
     },
 };
@@ -57,7 +56,7 @@ impl Keyring {
     }
 
     /// All it was given.
-    pub fn read(conn: &Connection, me: &Me) -> Result<Keyring> {
+    pub fn read(conn: &View, me: &Me) -> Result<Keyring> {
         let mut keyring = Keyring::new(me);
         keyring.look(conn, me)?;
         Ok(keyring)
@@ -65,7 +64,7 @@ impl Keyring {
 
     /// Takes in what was granted or returned since. Returns the unions whose fields it can open now and could not
     /// before.
-    pub fn look(&mut self, conn: &Connection, me: &Me) -> Result<BTreeSet<UnionNumber>> {
+    pub fn look(&mut self, conn: &View, me: &Me) -> Result<BTreeSet<UnionNumber>> {
         let mut new = BTreeSet::new();
         let mut family = None;
         for given in receivers::given(conn, &me.device())? {
@@ -97,7 +96,7 @@ impl Keyring {
         Ok(new)
     }
 
-    fn look_for_returned(&mut self, conn: &Connection, me: &Me, new: &mut BTreeSet<UnionNumber>) -> Result<()> {
+    fn look_for_returned(&mut self, conn: &View, me: &Me, new: &mut BTreeSet<UnionNumber>) -> Result<()> {
         let (Some(kind), Some(province)) = (kind("key_return"), me.union.province()) else { return Ok(()) };
         for row in projection::list_where(conn, kind, "device", &Value::Bytes(me.device().to_vec()))? {
             if row.place.owner != province || row.record.int("union") != Some(i64::from(me.union)) {
@@ -149,7 +148,7 @@ impl Keyring {
 
     /// What is sealed with from now on: of the keys of this union that are held, the one whose machine was enrolled
     /// first. So two machines that hold the same keys make the same boxes.
-    pub fn sealing(&self, conn: &Connection, me: &Me) -> Result<SealKey> {
+    pub fn sealing(&self, conn: &View, me: &Me) -> Result<SealKey> {
         if self.ours.len() == 1 {
             return Ok(me.seal.clone());
         }

@@ -37,7 +37,6 @@ use huiliu_proto::{
     tree::Edge,
     union::{Level, UnionNumber},
 };
-use rusqlite::Connection;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -46,8 +45,8 @@ use crate::{
     keyring::Keyring,
     rollup,
     store::{
-        Changed, Result, StoreError, changes, data_version, derivation, evidence::Neighbour, feeds, feeds::FeedRow,
-        meta, rollups, rollups::Figure, set_meta,
+        Changed, Database, Part, Result, StoreError, View, changes, data_version, derivation, evidence::Neighbour,
+        feeds, feeds::FeedRow, meta, rollups, rollups::Figure, set_meta,
     },
 };
 
@@ -93,12 +92,12 @@ impl Me {
 }
 
 /// What the latest transaction is known by in the database.
-pub fn stamp(conn: &Connection) -> Result<Option<Vec<u8>>> {
+pub fn stamp(conn: &View) -> Result<Option<Vec<u8>>> {
     meta(conn, STAMP)
 }
 
 /// Whether `Ledger::settled_with` has anything to look at, for `me` and at this time. `calls`: this end opened the line.
-pub fn watchful(conn: &Connection, me: UnionNumber, calls: bool, peer: UnionNumber, now: i64) -> Result<bool> {
+pub fn watchful(conn: &View, me: UnionNumber, calls: bool, peer: UnionNumber, now: i64) -> Result<bool> {
     // The nation's further machines call its root.
     let above = Some(peer) == me.parent() || (calls && peer == me);
     Ok(witness::anything(conn)? || (above && (confirmation::anything(conn, me, now)? || again::anything(conn)?)))
@@ -139,7 +138,7 @@ pub(crate) struct Change {
 
 /// The writer's state: the connection, who writes, and what is remembered between transactions.
 pub struct Ledger {
-    conn: Connection,
+    conn: Database,
     me: Me,
     ids: RecordIds,
     /// SQLite's count of other connections' commits: when it moves, what is remembered is out of date.
@@ -207,12 +206,12 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn open(conn: Connection, me: Me) -> Result<Ledger> {
+    pub fn open(conn: Database, me: Me) -> Result<Ledger> {
         Ledger::open_with(conn, me, &mut |_| ())
     }
 
     /// The same; `progress` is told of the operations that have to be gone through.
-    pub fn open_with(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Ledger> {
+    pub fn open_with(conn: Database, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Ledger> {
         let mut start = [0; 4];
         (me.dice)(&mut start);
         // If the clock was once far ahead, new ids still have to follow the ones given out then.
@@ -291,7 +290,7 @@ impl Ledger {
 
     /// Goes on with a new connection after a failed commit: nothing remembered is trusted, except how far was signed,
     /// which `came_through` settles.
-    pub(crate) fn reconnect(&mut self, conn: Connection) -> Result<()> {
+    pub(crate) fn reconnect(&mut self, conn: Database) -> Result<()> {
         self.conn = conn;
         changes::watch(&self.conn)?;
         self.anything = true;
@@ -299,11 +298,11 @@ impl Ledger {
         self.look_anew()
     }
 
-    pub fn conn(&self) -> &Connection {
+    pub fn conn(&self) -> &Database {
         &self.conn
     }
 
-    fn into_conn(self) -> Connection {
+    fn into_conn(self) -> Database {
         self.conn
     }
 
@@ -359,11 +358,11 @@ impl Ledger {
     }
 
     pub(crate) fn begin(&mut self) -> Result<()> {
-        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        self.conn.begin()?;
         let begun = self.begun();
         if begun.is_err() {
             // The first error is the one to tell.
-            let _ = self.conn.execute_batch("ROLLBACK");
+            let _ = self.conn.roll_back();
         }
         begun
     }
@@ -420,7 +419,7 @@ impl Ledger {
         self.slices.look_anew();
         self.marks.clear();
         if !self.conn.is_autocommit()
-            && let Err(error) = self.conn.execute_batch("ROLLBACK")
+            && let Err(error) = self.conn.roll_back()
         {
             tracing::error!(%error, "a transaction could not be undone");
         }
@@ -436,7 +435,7 @@ impl Ledger {
             self.stamps += 1;
             set_meta(&self.conn, STAMP, self.stamp())?;
         }
-        Ok(self.conn.execute_batch("COMMIT")?)
+        self.conn.commit()
     }
 
     /// Whether the transaction whose COMMIT failed is in the database, which was opened anew since. If not, one that is
@@ -445,11 +444,8 @@ impl Ledger {
     pub(crate) fn came_through(&mut self) -> Result<bool> {
         let found: Option<Vec<u8>> = meta(&self.conn, STAMP)?;
         if found.as_ref() == Some(&self.stamp()) {
-            let settled = "PRAGMA wal_checkpoint(FULL)";
-            let (busy, log, moved): (i64, i64, i64) =
-                self.conn.query_row(settled, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             // In the log it may rest on a sync that failed; in the file it does not.
-            if busy != 0 || log != moved {
+            if !self.conn.checkpoint()? {
                 return Err(StoreError::Unknown);
             }
             self.note_marks();
@@ -484,7 +480,7 @@ impl Ledger {
     pub(crate) fn begin_job(&mut self) -> Result<()> {
         self.took = false;
         self.slices.begin_job();
-        Ok(self.conn.execute_batch("SAVEPOINT job")?)
+        self.conn.begin_part(Part::Job)
     }
 
     /// Ends a job. What it did stays if `keep` and its totals could be stored; otherwise it is undone.
@@ -492,7 +488,7 @@ impl Ledger {
         let flushed = if keep { self.flush() } else { Ok(()) };
         self.slices.end_job(keep && flushed.is_ok());
         if keep && flushed.is_ok() {
-            self.conn.execute_batch("RELEASE job")?;
+            self.conn.keep_part(Part::Job)?;
             // A mark only rises: a feed that a job cut and wrote again is of another incarnation.
             for (feed, size) in std::mem::take(&mut self.job_marks) {
                 let mark = self.marks.entry(feed).or_default();
@@ -505,7 +501,7 @@ impl Ledger {
             // SQLite has given up the whole transaction: the disk is full, or failed.
             return Err(flushed.err().unwrap_or(StoreError::Undone));
         }
-        self.conn.execute_batch("ROLLBACK TO job; RELEASE job")?;
+        self.conn.undo_part(Part::Job)?;
         if self.took {
             self.look_anew()?;
         }

@@ -21,11 +21,10 @@ use huiliu_proto::{
     v1,
     value::Value,
 };
-use rusqlite::Connection;
 
 use self::leaves::Run;
 use crate::store::{
-    StoreError,
+    StoreError, View,
     feeds::{self, FeedRow},
     projection, receipts as kept, trust,
 };
@@ -65,7 +64,7 @@ pub struct Made {
 
 /// Gathers what a proof needs.
 pub struct Maker<'a> {
-    conn: &'a Connection,
+    conn: &'a View,
     root: Root,
     feeds: BTreeMap<FeedId, Gathered>,
     /// Enrolments that are asked for already.
@@ -91,7 +90,7 @@ struct Stated {
 }
 
 impl<'a> Maker<'a> {
-    pub fn new(conn: &'a Connection, root: Root) -> Maker<'a> {
+    pub fn new(conn: &'a View, root: Root) -> Maker<'a> {
         Maker { conn, root, feeds: BTreeMap::new(), asked: BTreeSet::new() }
     }
 
@@ -336,7 +335,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-fn write(conn: &Connection, gathered: Gathered) -> Result<v1::ProofFeed, ProvingError> {
+fn write(conn: &View, gathered: Gathered) -> Result<v1::ProofFeed, ProvingError> {
     let Gathered { row, positions, mut receipts, standing } = gathered;
     let id = row.feed.id;
     let mut run = Run::new(conn, row.no);

@@ -4,12 +4,11 @@
 //! device was revoked can be released: anything else could not be applied, or its author may not say it.
 
 use huiliu_proto::{kind::kind, record::Record, union::UnionNumber, v1::Ruling, value::Value};
-use rusqlite::Connection;
 
 use crate::{
     admission::Reason,
     store::{
-        Result, StoreError,
+        Result, StoreError, View,
         feeds::FeedRow,
         quarantine::{self, Held},
         trust,
@@ -42,7 +41,7 @@ pub enum RulingError {
 }
 
 /// What a ruling on part of a feed would be about.
-pub fn case(conn: &Connection, feed: FeedRow, part: Option<(u64, u64)>, ruling: Ruling) -> Result<Case> {
+pub fn case(conn: &View, feed: FeedRow, part: Option<(u64, u64)>, ruling: Ruling) -> Result<Case> {
     let stranger = !feed.own && feed.applied < feed.size();
     let (first, count) = part.unwrap_or((0, feed.size()));
     let mut held = vec![];
@@ -57,7 +56,7 @@ pub fn case(conn: &Connection, feed: FeedRow, part: Option<(u64, u64)>, ruling: 
 
 /// The ruling as an entry, if this union may write it and it would change something.
 pub fn rule(
-    conn: &Connection,
+    conn: &View,
     union: UnionNumber,
     hub: bool,
     case: &Case,

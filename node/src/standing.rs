@@ -11,13 +11,12 @@ use huiliu_proto::{
     union::UnionNumber,
     value::Value,
 };
-use rusqlite::Connection;
 
 use crate::{
     clock,
     ledger::{self, Ledger},
     store::{
-        Result, StoreError,
+        Result, StoreError, View,
         feeds::{self, FeedRow},
         projection, quarantine, trust,
     },
@@ -90,14 +89,14 @@ impl Ledger {
 
 /// Devices that `me` enrolled for unions directly below; but `own`, because nobody vouches for itself: what the root wrote
 /// counts anyhow.
-fn enrolled(conn: &Connection, me: UnionNumber, own: &DeviceId) -> Result<BTreeSet<(UnionNumber, DeviceId)>> {
+fn enrolled(conn: &View, me: UnionNumber, own: &DeviceId) -> Result<BTreeSet<(UnionNumber, DeviceId)>> {
     let all = trust::enrolments(conn, None)?.into_iter();
     let ours = all.filter(|e| e.by == me && trust::superior(e.union) == me && e.device != *own);
     Ok(ours.map(|e| (e.union, e.device)).collect())
 }
 
 /// Of which devices something else counts than was said last, on a day before today.
-pub fn due(conn: &Connection, me: UnionNumber, own: &DeviceId, today: Day) -> Result<Vec<(UnionNumber, DeviceId)>> {
+pub fn due(conn: &View, me: UnionNumber, own: &DeviceId, today: Day) -> Result<Vec<(UnionNumber, DeviceId)>> {
     let mut due = vec![];
     for (union, device) in enrolled(conn, me, own)? {
         let last = trust::last_vouching(conn, me, union, &device)?;
@@ -124,7 +123,7 @@ pub fn due(conn: &Connection, me: UnionNumber, own: &DeviceId, today: Day) -> Re
 }
 
 /// What counts here of a device's feeds for a union, the largest first where there are too many.
-fn counted(conn: &Connection, union: UnionNumber, device: &DeviceId) -> Result<Vec<Counted>> {
+fn counted(conn: &View, union: UnionNumber, device: &DeviceId) -> Result<Vec<Counted>> {
     let mut all = vec![];
     for no in feeds::of_device(conn, device)? {
         let row = feeds::by_no(conn, no)?;
@@ -161,7 +160,7 @@ fn counted(conn: &Connection, union: UnionNumber, device: &DeviceId) -> Result<V
     Ok(all)
 }
 
-fn record(conn: &Connection, union: UnionNumber, device: &DeviceId, today: Day, all: &[Counted]) -> Result<Record> {
+fn record(conn: &View, union: UnionNumber, device: &DeviceId, today: Day, all: &[Counted]) -> Result<Record> {
     let number = |n: u64| Some(Value::Int(i64::try_from(n).unwrap_or(i64::MAX)));
     let bytes = |bytes: &[u8]| Some(Value::Bytes(bytes.to_vec()));
     let (mut lines, mut held) = (vec![], vec![]);

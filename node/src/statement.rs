@@ -9,13 +9,12 @@ use huiliu_proto::{
     union::{Level, UnionNumber},
     value::Value,
 };
-use rusqlite::Connection;
 
 use crate::{
     ledger::Ledger,
     rollup,
     store::{
-        Result, StoreError, feeds,
+        Result, StoreError, View, feeds,
         rollups::{self, CARRY, Figure, MOST_CARRIED, Stated},
     },
 };
@@ -39,7 +38,7 @@ pub enum Pace {
 }
 
 /// Unions and months of which a statement is to be written now; asked without writing anything.
-pub(crate) fn to_write(conn: &Connection, pace: Pace, now: i64) -> Result<Vec<(UnionNumber, i32)>> {
+pub(crate) fn to_write(conn: &View, pace: Pace, now: i64) -> Result<Vec<(UnionNumber, i32)>> {
     let due = match pace {
         Pace::Never => return Ok(vec![]),
         Pace::AtOnce => return rollups::due(conn),

@@ -6,13 +6,16 @@
 
 pub mod backup;
 pub mod caches;
+pub mod cases;
 pub(crate) mod changes;
 pub mod claims;
 mod connections;
 pub mod derivation;
 pub mod disk;
 pub mod documents;
+pub mod dump;
 pub mod evidence;
+mod fault;
 pub mod feeds;
 pub mod filings;
 pub mod frontier;
@@ -32,6 +35,7 @@ pub mod segments;
 pub mod tables;
 pub mod trust;
 pub mod turns;
+mod view;
 mod writer;
 
 use std::{
@@ -51,7 +55,6 @@ use huiliu_proto::{
 use rusqlite::Connection;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
-pub use self::changes::{Changed, Changes};
 use self::{
     changes::Bell,
     connections::{READERS, Readers, reader, settle},
@@ -60,6 +63,11 @@ use self::{
     migrations::{APPLICATION_ID, SCHEMA, VERSION},
     turns::Turns,
     writer::{Job, Patience, Writer},
+};
+pub use self::{
+    changes::{Changed, Changes},
+    fault::{Cause, Fault},
+    view::{Database, Part, View},
 };
 use crate::{
     clock::Clock,
@@ -89,7 +97,7 @@ pub enum StoreError {
     #[error("SQLite setting {0} could not be made to hold")]
     Setting(&'static str),
     #[error("the database reports an error")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[from] Fault),
     #[error("the database file cannot be reached")]
     Io(#[from] std::io::Error),
     #[error("a backup is being restored")]
@@ -142,9 +150,7 @@ impl StoreError {
     /// The same once more, for others that it concerns.
     fn repeat(&self) -> StoreError {
         match self {
-            StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, words)) => {
-                StoreError::Sqlite(rusqlite::Error::SqliteFailure(*error, words.clone()))
-            }
+            StoreError::Sqlite(fault) => fault.repeat().map_or(StoreError::Undone, StoreError::Sqlite),
             StoreError::Io(error) => StoreError::Io(error.kind().into()),
             StoreError::Disk { path, trouble } => StoreError::Disk { path: path.clone(), trouble: *trouble },
             StoreError::Missing(path) => StoreError::Missing(path.clone()),
@@ -351,7 +357,7 @@ impl Store {
                 let path = self.inner.path.clone();
                 let kept = conn.take();
                 // The count is a connection's own, so one is kept for it.
-                let looked = tokio::task::spawn_blocking(move || -> Result<(Connection, i64)> {
+                let looked = tokio::task::spawn_blocking(move || -> Result<(View, i64)> {
                     let conn = kept.map_or_else(|| reader(&path), Ok)?;
                     let now = data_version(&conn)?;
                     Ok((conn, now))
@@ -381,13 +387,13 @@ impl Store {
     }
 
     /// Copies the whole file, as one consistent state, while others go on working.
-    pub fn copy_to(&self, path: &Path) -> Result<Connection> {
+    pub fn copy_to(&self, path: &Path) -> Result<Database> {
         copy_of(&self.inner.path, path)
     }
 
     /// Runs `look` on a connection that cannot write, on this thread. It sees one consistent state. Not for tasks of a
     /// runtime, which would hold up all others: those call `look`.
-    pub fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    pub fn read<T>(&self, look: impl FnOnce(&View) -> Result<T>) -> Result<T> {
         self.inner.readers.look(look)
     }
 
@@ -395,7 +401,7 @@ impl Store {
     pub async fn look<T, F>(&self, look: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        F: FnOnce(&View) -> Result<T> + Send + 'static,
     {
         if matches!(self.inner.hands, Hands::Inline(_)) {
             return self.read(look);
@@ -521,19 +527,19 @@ fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
 }
 
 /// Copies a file that may be in use, as one consistent state. What it consists of is not looked into.
-pub fn copy_of(file: &Path, path: &Path) -> Result<Connection> {
+pub fn copy_of(file: &Path, path: &Path) -> Result<Database> {
     let copied = reader(file).and_then(|from| {
         backup::private_file(path)?;
         let mut to = Connection::open(path)?;
-        rusqlite::backup::Backup::new(&from, &mut to)?.run_to_completion(4096, Duration::ZERO, None)?;
+        rusqlite::backup::Backup::new(from.sql(), &mut to)?.run_to_completion(4096, Duration::ZERO, None)?;
         settle(&to)?;
-        Ok(to)
+        Ok(to.into())
     });
     copied.map_err(|error| disk::judge(error, path))
 }
 
 /// Opens a file that nobody else has, to fill it.
-pub fn own(file: &Path) -> Result<Connection> {
+pub fn own(file: &Path) -> Result<Database> {
     connections::writer(file)
 }
 
@@ -544,18 +550,18 @@ pub fn copy_file(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// Moves whenever another connection has committed.
-pub fn data_version(conn: &Connection) -> Result<i64> {
-    Ok(conn.pragma_query_value(None, "data_version", |row| row.get(0))?)
+pub fn data_version(conn: &View) -> Result<i64> {
+    Ok(conn.sql().pragma_query_value(None, "data_version", |row| row.get(0))?)
 }
 
 /// A single value that the store keeps under a name.
-pub fn meta<T: rusqlite::types::FromSql>(conn: &Connection, key: &str) -> Result<Option<T>> {
+pub fn meta<T: rusqlite::types::FromSql>(conn: &View, key: &str) -> Result<Option<T>> {
     use rusqlite::OptionalExtension as _;
     let mut statement = conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
     Ok(statement.query_row([key], |row| row.get(0)).optional()?)
 }
 
-pub fn set_meta(conn: &Connection, key: &str, value: impl rusqlite::ToSql) -> Result<()> {
+pub fn set_meta(conn: &Database, key: &str, value: impl rusqlite::ToSql) -> Result<()> {
     const SQL: &str =
         "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     conn.prepare_cached(SQL)?.execute((key, value))?;

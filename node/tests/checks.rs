@@ -1,12 +1,12 @@
 //! What each fund check finds, what it lets pass, and what it waits for: for every rule a true case, a near miss, an
 //! innocent look-alike, and the evidence coming in late.
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::{cell::Cell, collections::BTreeSet, ops::Deref};
 
 use huiliu_node::{
     check::{Found, Outcome, PATIENCE, Parameters, check, checks, run},
     finding,
-    store::{feeds, functions, projection},
+    store::{Database, feeds, functions, projection},
 };
 use huiliu_proto::{
     id::{DeviceId, RecordId},
@@ -31,9 +31,20 @@ const FUNING: i64 = 320923;
 type Id = Vec<u8>;
 type Fields<'a> = &'a [(&'a str, &'a dyn ToSql)];
 
+/// A database that is written to with SQL of the test's own.
+struct Filled(Database);
+
+impl Deref for Filled {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.0.raw()
+    }
+}
+
 /// The projection of one hub, filled in by hand.
 struct Hub {
-    conn: Connection,
+    conn: Filled,
     made: Cell<u32>,
 }
 
@@ -55,9 +66,9 @@ fn number(code: i64) -> UnionNumber {
 
 impl Hub {
     fn new() -> Hub {
-        let conn = Connection::open_in_memory().unwrap();
+        let conn = Filled(Connection::open_in_memory().unwrap().into());
         functions::register(&conn).unwrap();
-        projection::create(&conn).unwrap();
+        projection::create(&conn.0).unwrap();
         conn.execute_batch(
             "CREATE TABLE region (code INTEGER PRIMARY KEY, level INTEGER, parent INTEGER, name TEXT) STRICT;
              CREATE TABLE below (above INTEGER, code INTEGER, PRIMARY KEY (above, code)) STRICT, WITHOUT ROWID;
@@ -119,7 +130,7 @@ impl Hub {
 
     fn run(&self, rule: &str, at: i64, today: &str) -> Outcome {
         let check = check(rule).unwrap();
-        let run = || run(&self.conn, check, number(at), Day(day(today)), &Parameters::default());
+        let run = || run(&self.conn.0, check, number(at), Day(day(today)), &Parameters::default());
         let outcome = run();
         assert_eq!(outcome, run(), "{rule} found something else the second time");
         for found in &outcome.found {
@@ -876,7 +887,7 @@ fn fc09_look_alikes() {
     assert_eq!(hub.found("FC-09", YANCHENG, "2026-12-31").severity, Severity::Orange);
     let mut narrow = Parameters::default();
     narrow.set(check("FC-09").unwrap(), "direct_only", 1).unwrap();
-    let outcome = run(&hub.conn, check("FC-09").unwrap(), number(YANCHENG), Day(day("2026-12-31")), &narrow);
+    let outcome = run(&hub.conn.0, check("FC-09").unwrap(), number(YANCHENG), Day(day("2026-12-31")), &narrow);
     assert_eq!(outcome, Outcome::default());
 }
 
@@ -1095,7 +1106,7 @@ fn nothing_is_found_where_nothing_is() {
 fn a_horizon_is_that_of_the_devices_that_may_write() {
     let hub = Hub::new();
     let of = |union: i64| {
-        let all = feeds::horizons(&hub.conn, PATIENCE).unwrap();
+        let all = feeds::horizons(&hub.conn.0, PATIENCE).unwrap();
         all.get(&number(union)).map(|heard| heard.up_to.to_string())
     };
     hub.heard(320_922, "2025-06-30");
@@ -1119,9 +1130,9 @@ fn a_horizon_is_that_of_the_devices_that_may_write() {
     // Silent for longer than anybody waits while the other was heard, it holds nobody up, and is said.
     hub.conn.execute("UPDATE feed SET heard_at = ?1 WHERE device = ?2", (day_ms("2025-05-30"), silent)).unwrap();
     assert_eq!(of(320_922).as_deref(), Some("2025-06-30"));
-    let heard = feeds::horizons(&hub.conn, PATIENCE).unwrap().remove(&number(320_922)).unwrap();
+    let heard = feeds::horizons(&hub.conn.0, PATIENCE).unwrap().remove(&number(320_922)).unwrap();
     assert_eq!(heard.silent, [(DeviceId(silent), Day(day("2025-05-30")))]);
-    let patient = feeds::horizons(&hub.conn, PATIENCE + 1).unwrap().remove(&number(320_922)).unwrap();
+    let patient = feeds::horizons(&hub.conn.0, PATIENCE + 1).unwrap().remove(&number(320_922)).unwrap();
     assert_eq!((patient.up_to, patient.silent.len()), (Day(day("2025-05-30")), 0));
     hub.conn.execute("UPDATE feed SET heard_at = ?1 WHERE device = ?2", (day_ms("2025-06-01"), silent)).unwrap();
     hub.add("revocation", 320_900, &[("union", &320_922), ("device", &silent)]);
@@ -1177,7 +1188,7 @@ fn a_case_that_is_no_case_stops_no_other() {
     hub.conn.execute_batch("ALTER TABLE fund_receipt RENAME TO gone").unwrap();
     let parameters = Parameters::default();
     let all: Vec<_> = checks().iter().collect();
-    let outcome = finding::look(&hub.conn, number(JIANGSU), &all, Day(day("2026-03-31")), &parameters);
+    let outcome = finding::look(&hub.conn.0, number(JIANGSU), &all, Day(day("2026-03-31")), &parameters);
     assert!(outcome.found.iter().any(|f| f.rule == "FC-05"), "{outcome:?}");
     let failed: BTreeSet<_> = outcome.failed.iter().map(|e| e.rule()).collect();
     assert!(failed.contains("FC-02") && !failed.contains("FC-05"), "{failed:?}");

@@ -11,7 +11,7 @@ use huiliu_node::{
     clock,
     identity::{Home, Role, memory::Memory},
     ledger::{self, Ledger, Outcome},
-    store::{Store, StoreError, Submitted, Threads, feeds, projection},
+    store::{Cause, Store, StoreError, Submitted, Threads, feeds, projection},
 };
 use huiliu_proto::{id::RecordId, kind::kind, union::UnionNumber};
 use rusqlite::Connection;
@@ -112,7 +112,7 @@ fn what_was_signed_and_not_noted_is_noted_at_the_next_start() {
 
 /// A write whose COMMIT SQLite refuses: a row that refers to nothing is found only then.
 fn spoil_commit(ledger: &mut Ledger) -> Result<(), StoreError> {
-    ledger.conn().execute_batch("PRAGMA defer_foreign_keys = 1; INSERT INTO tail VALUES (999, 0, x'00')")?;
+    ledger.conn().raw().execute_batch("PRAGMA defer_foreign_keys = 1; INSERT INTO tail VALUES (999, 0, x'00')")?;
     Ok(())
 }
 
@@ -207,7 +207,7 @@ fn a_transaction_that_sqlite_gives_up_is_not_half_written() {
         Box::new(|ledger| signed(ledger, "甲一公司").map(drop)),
         // As SQLite does itself where the disk is full.
         Box::new(|ledger| {
-            ledger.conn().execute_batch("ROLLBACK")?;
+            ledger.conn().raw().execute_batch("ROLLBACK")?;
             Err(StoreError::Undone)
         }),
         Box::new(|ledger| signed(ledger, "甲二公司").map(drop)),
@@ -254,7 +254,7 @@ fn hold(database: &Path) -> Connection {
 }
 
 fn hurry(store: &Store) {
-    store.write_blocking(|ledger| Ok(ledger.conn().busy_timeout(Duration::from_millis(20))?)).unwrap();
+    store.write_blocking(|ledger| Ok(ledger.conn().raw().busy_timeout(Duration::from_millis(20))?)).unwrap();
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn a_command_says_that_another_program_is_busy() {
     let other = hold(&machine.home.database());
     let refused = store.write_blocking(|ledger| signed(ledger, "甲一公司"));
     let Err(StoreError::Sqlite(error)) = refused else { panic!("{refused:?}") };
-    assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy));
+    assert_eq!(error.cause(), Cause::Busy);
     drop(other);
     store.write_blocking(|ledger| signed(ledger, "甲一公司")).unwrap();
     assert_eq!(machine.signed(), [1]);

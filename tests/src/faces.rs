@@ -313,7 +313,7 @@ fn take_bent(store: &Store, batch: Incoming) {
             let at = bent.len() / 2;
             bent[at] ^= 4;
             let sql = "UPDATE segment SET bytes = ?3 WHERE first = ?2 AND feed = (SELECT no FROM feed WHERE id = ?1)";
-            ledger.conn().execute(sql, (batch.feed.as_bytes(), batch.first as i64, bent))?;
+            ledger.conn().raw().execute(sql, (batch.feed.as_bytes(), batch.first as i64, bent))?;
         }
         Ok(())
     });

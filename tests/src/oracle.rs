@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, bail, ensure};
 use huiliu_node::{
     admission::Reason,
-    document::Document,
     ledger,
     store::{
-        Store, StoreError,
+        Store, StoreError, View, dump,
         evidence::{self, Evidence, What},
         feeds, projection, quarantine,
     },
@@ -242,51 +241,17 @@ pub fn verifies(machine: &Machine, store: &Store) -> Result<()> {
     Ok(())
 }
 
-/// A table's rows, each as text, in one order.
-type Table = Vec<String>;
-
-/// Everything in the file, but for what a rebuild has nothing to do with.
-fn tables(conn: &rusqlite::Connection) -> Result<BTreeMap<String, Table>> {
-    let mut names = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?;
-    let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let mut all = BTreeMap::new();
-    for name in names {
-        let mut statement = conn.prepare(&format!("SELECT * FROM \"{name}\""))?;
-        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-        let mut rows = statement.query([])?;
-        let mut table = Table::new();
-        while let Some(row) = rows.next()? {
-            let mut text = String::new();
-            for (at, column) in columns.iter().enumerate() {
-                let value: rusqlite::types::Value = row.get(at)?;
-                // A document's bytes may depend on the order of arrival; what it says may not.
-                match (&value, name.as_str(), column.as_str()) {
-                    (rusqlite::types::Value::Blob(snapshot), "document", "snapshot") => {
-                        text += &format!("{column}={} ", Document::load(snapshot)?.state());
-                    }
-                    _ => text += &format!("{column}={value:?} "),
-                }
-            }
-            // Each process counts its own transactions.
-            if !(name == "meta" && text.starts_with("key=Text(\"transaction\")")) {
-                table.push(text);
-            }
-        }
-        table.sort_unstable();
-        all.insert(name, table);
-    }
-    Ok(all)
-}
-
 /// I4: a rebuild changes nothing, in any table. Works on a copy.
 pub fn rebuilds_the_same(machine: &Machine, store: &Store) -> Result<()> {
     let copy = machine.home.dir.join("rebuilt.db");
     let _ = std::fs::remove_file(&copy);
-    let before = tables(&store.copy_to(&copy)?)?;
+    let copied = store.copy_to(&copy)?;
+    let before = dump::all(&copied)?;
+    drop(copied);
     let me = ledger::Me { memory: Default::default(), ..machine.me() };
     let rebuilt = Store::open(&copy, me, huiliu_node::store::Threads::Inline)?;
     rebuilt.write_blocking(|ledger| ledger.rebuild(&mut |_| ()))?;
-    let after = rebuilt.read(|conn| tables(conn).map_err(|error| StoreError::Refused(format!("{error:#}"))))?;
+    let after = rebuilt.read(dump::all)?;
     drop(rebuilt);
     for beside in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{beside}", copy.display()));
@@ -422,7 +387,7 @@ pub fn raises_what_was_left(machine: &Machine, store: &Store, rogues: &BTreeSet<
 
 /// Whether one of two who say different things keeps no rule: which of the two it is nobody can tell, and the words name
 /// both.
-fn is_word_against_word(conn: &rusqlite::Connection, split: &Evidence, rogues: &BTreeSet<DeviceId>) -> bool {
+fn is_word_against_word(conn: &View, split: &Evidence, rogues: &BTreeSet<DeviceId>) -> bool {
     let Some(said) = split.theirs.as_ref().filter(|_| split.what == What::Split) else { return false };
     let receipt = v1::Receipt::decode(&said.message[..]).ok();
     let head = v1::TreeHead::decode(&said.message[..]).ok();

@@ -269,10 +269,10 @@ fn what_a_newer_version_wrote_is_kept_and_goes_up_and_nobody_is_called_a_forger(
         .province
         .store
         .write_blocking(|ledger| {
-            ledger.conn().execute(r#"UPDATE feed SET "union" = 100000, scope = 99"#, ())?;
+            ledger.conn().raw().execute(r#"UPDATE feed SET "union" = 100000, scope = 99"#, ())?;
             feeds::refresh(ledger.conn())?;
             let wrong = "SELECT count(*) FROM feed WHERE scope = 99";
-            assert_eq!(ledger.conn().query_row(wrong, (), |r| r.get::<_, i64>(0))?, 0);
+            assert_eq!(ledger.conn().raw().query_row(wrong, (), |r| r.get::<_, i64>(0))?, 0);
             Ok(())
         })
         .unwrap();
@@ -292,7 +292,7 @@ fn through_one_neighbour_come_so_many_feeds_and_no_more() {
         SELECT randomblob(16), header, 320924, randomblob(32), 0, size, edge, packed, 1, scope, via
         FROM n JOIN feed ON id = ?1"#;
     let id = known.feed.id;
-    chain.city.store.write_blocking(move |ledger| Ok(ledger.conn().execute(fill, [id.as_bytes()])?)).unwrap();
+    chain.city.store.write_blocking(move |ledger| Ok(ledger.conn().raw().execute(fill, [id.as_bytes()])?)).unwrap();
     // What the writer remembers is read anew after a job that failed.
     let failed: Result<(), StoreError> = chain.city.store.write_blocking(|_| Err(StoreError::Refused("".into())));
     assert!(failed.is_err());

@@ -86,7 +86,7 @@ fn receipts_that_were_told_are_not_told_again() {
     chain
         .county
         .store
-        .write_blocking(|ledger| Ok(ledger.conn().execute("DELETE FROM receipt", []).map(drop)?))
+        .write_blocking(|ledger| Ok(ledger.conn().raw().execute("DELETE FROM receipt", []).map(drop)?))
         .unwrap();
     let before = held().len();
     assert!(told() > 1 && before == 0);

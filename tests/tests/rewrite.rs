@@ -135,7 +135,7 @@ fn what_is_on_the_disk_and_was_not_signed_is_not_counted() {
             let mut operations = segment::unpack(&found.bytes)?;
             operations.swap(0, found.count as usize - 1);
             let bent = if operations.len() > 1 { segment::pack(&operations)? } else { packed };
-            ledger.conn().execute("UPDATE segment SET bytes = ?2 WHERE feed = ?1 AND first = 0", (no, bent))?;
+            ledger.conn().raw().execute("UPDATE segment SET bytes = ?2 WHERE feed = ?1 AND first = 0", (no, bent))?;
             ledger.rebuild(&mut |_| ())
         })
         .unwrap();
@@ -184,7 +184,7 @@ fn what_is_altered_on_the_disk_is_fetched_anew_and_nobody_is_accused() {
         let changed = store
             .write_blocking(move |ledger| {
                 let no = feeds::by_id(ledger.conn(), &feed)?.unwrap().no;
-                Ok(ledger.conn().execute(altered, [no])?)
+                Ok(ledger.conn().raw().execute(altered, [no])?)
             })
             .unwrap();
         assert!(changed > 0, "{altered}");
@@ -223,7 +223,7 @@ fn verify_has_what_it_finds_altered_fetched_anew() {
     let feed = own.iter().find(|row| row.feed.scope == Scope::Own(Reach::Province)).unwrap().feed.id;
     let altered = "UPDATE segment SET bytes = x'00' WHERE feed = (SELECT no FROM feed WHERE id = ?1)";
     let store = &chain.province.store;
-    store.write_blocking(move |ledger| Ok(ledger.conn().execute(altered, [feed.as_bytes()])?)).unwrap();
+    store.write_blocking(move |ledger| Ok(ledger.conn().raw().execute(altered, [feed.as_bytes()])?)).unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_program"));
     command.arg("--home").arg(&chain.province.machine.home.dir).args(["--lang", "zh", "verify"]);
     let output = command.stdin(std::process::Stdio::null()).output().expect("the program runs");

@@ -133,7 +133,7 @@ fn what_a_peer_wrote_obeys_nobody() {
         for (table, columns) in [("mediator", &["name", "major", "remarks"][..]), ("work_entry", &["place", "summary"])]
         {
             for column in columns {
-                conn.execute(&format!("UPDATE {table} SET {column} = ?1"), [EVIL])?;
+                conn.raw().execute(&format!("UPDATE {table} SET {column} = ?1"), [EVIL])?;
             }
         }
         let from = Some(Neighbour { union: 320_922u64.try_into().expect("a code"), device });

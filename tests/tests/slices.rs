@@ -9,7 +9,7 @@ use huiliu_node::{
     document::Document,
     identity::{Home, Role},
     ledger::{self, Incoming, Intake},
-    store::{Store, Threads, evidence::Neighbour, feeds, quarantine},
+    store::{self, Store, Threads, evidence::Neighbour, feeds, quarantine},
 };
 use huiliu_proto::{
     edit::{Actor, Scalar},
@@ -160,7 +160,7 @@ fn what_was_stored_and_not_applied_is_applied_later() {
         let asked = tempfile::tempdir().unwrap();
         let asked = asked.path().join("asked.db");
         std::fs::copy(&half, &asked).unwrap();
-        let problems = ledger::verify(rusqlite::Connection::open(&asked).unwrap(), copied.me(), &mut |_| ()).unwrap();
+        let problems = ledger::verify(store::own(&asked).unwrap(), copied.me(), &mut |_| ()).unwrap();
         assert_eq!(problems, []);
         std::fs::copy(&half, copy.join("huiliu.db")).unwrap();
         let store = copied.store(threads);

@@ -103,7 +103,7 @@ fn a_union_with_many_feeds_is_stated_all_the_same() {
     let sums = nation.read(|conn| rollups::sums(conn, county, i32::MIN, i32::MAX)).unwrap();
     assert_eq!(sums[&rollup::GUIDED].1, 3 * i128::from(FEEDS));
     let count = |sql: &'static str| {
-        let counted = province.read(move |conn| Ok(conn.query_row(sql, [], |row| row.get::<_, i64>(0))?));
+        let counted = province.read(move |conn| Ok(conn.raw().query_row(sql, [], |row| row.get::<_, i64>(0))?));
         counted.unwrap()
     };
     let (statements, lines) = (count("SELECT count(*) FROM statement"), count("SELECT count(*) FROM statement_basis"));
@@ -123,7 +123,8 @@ fn what_is_held_takes_little_and_is_counted_without_being_read() {
     let pages = |store: &huiliu_node::store::Store| {
         let used = store.read(|conn| {
             let pages: i64 =
-                conn.query_row("SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'quarantine%'", [], |r| r.get(0))?;
+                conn.raw()
+                    .query_row("SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'quarantine%'", [], |r| r.get(0))?;
             Ok(pages)
         });
         used.unwrap()
@@ -190,7 +191,7 @@ fn a_line_that_stays_states_a_month_once_an_hour() {
     };
     let stated = || {
         let count = "SELECT count(*) FROM statement";
-        province.read(|conn| Ok(conn.query_row(count, [], |row| row.get::<_, i64>(0))?)).unwrap()
+        province.read(|conn| Ok(conn.raw().query_row(count, [], |row| row.get::<_, i64>(0))?)).unwrap()
     };
     let as_of = || {
         let at = |now| nation.read(|conn| rollups::as_of(conn, county, i32::MIN, i32::MAX, now)).unwrap().unwrap();

@@ -170,7 +170,7 @@ fn what_cannot_be_applied_is_set_aside_and_the_rest_goes_on() {
     city.write_blocking(|ledger| {
         let refuse = "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.work_entry WHEN NEW.guided = 3
             BEGIN SELECT RAISE(FAIL, 'not this one'); END";
-        Ok(ledger.conn().execute_batch(refuse)?)
+        Ok(ledger.conn().raw().execute_batch(refuse)?)
     })
     .unwrap();
     batches(&county).iter().flatten().for_each(|batch| give(&city, batch));
@@ -183,7 +183,7 @@ fn what_cannot_be_applied_is_set_aside_and_the_rest_goes_on() {
     let (mediator, dossier) = ids;
     city.write_blocking(move |ledger| {
         let sql = "UPDATE document SET snapshot = x'00' WHERE record = ?1";
-        assert_eq!(ledger.conn().execute(sql, [mediator.as_bytes()])?, 1);
+        assert_eq!(ledger.conn().raw().execute(sql, [mediator.as_bytes()])?, 1);
         Ok(())
     })
     .unwrap();
@@ -199,7 +199,7 @@ fn what_cannot_be_applied_is_set_aside_and_the_rest_goes_on() {
     assert_eq!((edits(mediator), edits(dossier)), (1, 2));
     // Once the cause is gone, all of it counts.
     city.write_blocking(|ledger| {
-        ledger.conn().execute_batch("DROP TRIGGER temp.refuse")?;
+        ledger.conn().raw().execute_batch("DROP TRIGGER temp.refuse")?;
         ledger.rebuild(&mut |_| ())
     })
     .unwrap();
@@ -247,7 +247,7 @@ fn a_correction_leaves_nothing_behind() {
     oracle::verifies(world.machine(COUNTY), &county).unwrap();
     let left = county.read(|conn| {
         let nought = "SELECT count(*) FROM rollup WHERE own_high | own_low | total_high | total_low | shared = 0";
-        Ok(conn.query_row(nought, [], |row| row.get::<_, i64>(0))?)
+        Ok(conn.raw().query_row(nought, [], |row| row.get::<_, i64>(0))?)
     });
     assert_eq!(left.unwrap(), 0);
 }

@@ -4,11 +4,10 @@ use huiliu_proto::{
     id::{Hash, RecordId},
     kind::{Kind, Shape},
 };
-use rusqlite::Connection;
 
 use crate::{
     document::Misfit,
-    store::{StoreError, documents, projection::Shown},
+    store::{StoreError, View, documents, projection::Shown},
 };
 
 /// A document, and what tells two copies of it apart.
@@ -32,7 +31,7 @@ pub enum ExportError {
     Document(#[from] Misfit),
 }
 
-pub fn document(conn: &Connection, shown: &Shown) -> Result<Exported, ExportError> {
+pub fn document(conn: &View, shown: &Shown) -> Result<Exported, ExportError> {
     let (kind, record) = (shown.record.kind, shown.id);
     if kind.shape == Shape::Entry {
         return Err(ExportError::Entry(kind));

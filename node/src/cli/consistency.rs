@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use huiliu_proto::{id::FeedId, lang::Lang, proof::Subject, signed::Receipt};
-use rusqlite::Connection;
 use serde_json::json;
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     proof::{Made, Maker, ProvingError},
-    store::{feeds, receipts as held},
+    store::{View, feeds, receipts as held},
 };
 
 #[derive(Debug, clap::Args)]
@@ -122,7 +121,7 @@ impl Consistency {
     }
 
     /// The feed of this device for which both unions have signed, if there is but one.
-    fn common(&self, conn: &Connection) -> Result<FeedId> {
+    fn common(&self, conn: &View) -> Result<FeedId> {
         let (old, new) = (named(&self.old)?, named(&self.new)?);
         let all = held::all(conn)?;
         let has = |feed, union| all.iter().any(|r| r.feed == feed && r.union == union);

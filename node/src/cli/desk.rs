@@ -14,7 +14,6 @@ use huiliu_proto::{
     shown,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use rusqlite::Connection;
 use serde_json::Value as Json;
 
 use super::{Global, error::Mistake, passphrase};
@@ -23,7 +22,7 @@ use crate::{
     identity::Home,
     keyring::Keyring,
     ledger::Me,
-    store::{Store, Threads},
+    store::{Store, Threads, View},
     sync::{line, uplink::Uplink},
 };
 
@@ -64,7 +63,7 @@ pub struct Office {
 
 impl Office {
     /// Reads one consistent state of the store.
-    pub fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    pub fn look<T>(&self, look: impl FnOnce(&View) -> Result<T>) -> Result<T> {
         self.store.read(|conn| Ok(look(conn)))?
     }
 

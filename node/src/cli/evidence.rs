@@ -9,7 +9,6 @@ use huiliu_proto::{
     union::UnionNumber,
     v1,
 };
-use rusqlite::Connection;
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -18,6 +17,7 @@ use super::{
     table::{Cell, Table, both_languages, brief},
 };
 use crate::store::{
+    View,
     evidence::{self, Kept},
     feeds,
 };
@@ -65,7 +65,7 @@ impl EvidenceVerb {
 }
 
 /// Whose feed it is about, as far as that is known here.
-fn about(conn: &Connection, kept: &Kept) -> Result<Option<UnionNumber>> {
+fn about(conn: &View, kept: &Kept) -> Result<Option<UnionNumber>> {
     Ok(feeds::by_id(conn, &kept.evidence.feed)?.map(|row| row.feed.union))
 }
 

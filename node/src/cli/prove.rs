@@ -10,7 +10,6 @@ use huiliu_proto::{
     period::Day,
     shown,
 };
-use rusqlite::Connection;
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -22,7 +21,7 @@ use super::{
 use crate::{
     ledger::Ledger,
     proof::{Made, Maker, said},
-    store::{documents, projection::Shown, quarantine},
+    store::{View, documents, projection::Shown, quarantine},
 };
 
 #[derive(Debug, clap::Args)]
@@ -84,7 +83,7 @@ pub(super) fn day(typed: &str) -> Result<Day, Mistake> {
 }
 
 /// The record, if it counts. One that does not is not proven: the file could not say so.
-fn counted(conn: &Connection, typed: &str) -> Result<Shown> {
+fn counted(conn: &View, typed: &str) -> Result<Shown> {
     let id = match find::any(conn, typed)? {
         Ok(shown) => return Ok(shown),
         Err(id) => id,
@@ -106,7 +105,7 @@ fn counted(conn: &Connection, typed: &str) -> Result<Shown> {
 }
 
 /// Where the record's operations stand: of an entry the one, of a document each edit that counts.
-fn places(conn: &Connection, shown: &Shown) -> Result<Vec<(i64, u64)>> {
+fn places(conn: &View, shown: &Shown) -> Result<Vec<(i64, u64)>> {
     Ok(match shown.record.kind.shape {
         Shape::Entry => vec![(shown.place.feed, shown.place.seq)],
         Shape::Document => documents::edits(conn, shown.place.owner, &shown.id)?

@@ -7,14 +7,13 @@ mod verify;
 use anyhow::Result;
 use clap::Subcommand;
 use huiliu_proto::{id::FeedId, signed::Receipt, union::UnionNumber};
-use rusqlite::Connection;
 
 use super::{
     Desk,
     error::{Exit, Mistake, both},
     record::union_named,
 };
-use crate::store::{feeds, receipts};
+use crate::store::{View, feeds, receipts};
 
 #[derive(Debug, Subcommand)]
 pub enum ReceiptsVerb {
@@ -37,7 +36,7 @@ impl ReceiptsVerb {
 }
 
 /// The one feed whose id begins so.
-pub fn feed_named(conn: &Connection, typed: &str) -> Result<FeedId> {
+pub fn feed_named(conn: &View, typed: &str) -> Result<FeedId> {
     let digits = typed.replace('-', "").to_lowercase();
     let all = feeds::all(conn)?.into_iter().map(|f| f.feed.id);
     let found: Vec<FeedId> = all.filter(|id| digits.len() >= 4 && id.to_string().starts_with(&digits)).collect();
@@ -57,7 +56,7 @@ pub fn feed_named(conn: &Connection, typed: &str) -> Result<FeedId> {
 }
 
 /// The receipt of a union for a feed.
-pub fn held(conn: &Connection, feed: FeedId, union: UnionNumber) -> Result<Receipt> {
+pub fn held(conn: &View, feed: FeedId, union: UnionNumber) -> Result<Receipt> {
     let found = receipts::all(conn)?.into_iter().find(|r| r.feed == feed && r.union == union);
     found.ok_or_else(|| {
         Mistake::failed(

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::Result;
 use huiliu_proto::lang::{self, Lang};
-use rusqlite::Connection;
 
 use super::{
     Desk,
@@ -14,7 +13,7 @@ use crate::{
     identity::Home,
     ledger::{self, Me, Problem},
     store::{
-        self, StoreError,
+        self, StoreError, View,
         backup::{self, Place},
         caches, feeds, invitations, mend, migrations,
         salvage::{broken_pages, inspect, salvage},
@@ -32,7 +31,7 @@ pub struct Rebuild {}
 pub struct Verify {}
 
 /// How many operations there are to go through; where that cannot be read, `verify` will say so.
-fn operations(conn: &Connection) -> u64 {
+fn operations(conn: &View) -> u64 {
     feeds::all(conn).map_or(0, |all| all.iter().map(feeds::FeedRow::size).sum())
 }
 
@@ -103,7 +102,8 @@ fn beside(desk: &Desk, home: &Home, me: &Me) -> Result<Exit> {
             return Err(feeds_damaged(&problems).into());
         }
         make(desk, &conn, &fresh, me, total, false)?;
-        let changes = mend::differences(&conn, &store::own(&fresh)?)?;
+        let made = store::own(&fresh)?;
+        let changes = mend::differences(&conn, &made)?;
         if changes.is_empty() {
             return done(desk, total);
         }
@@ -114,7 +114,7 @@ fn beside(desk: &Desk, home: &Home, me: &Me) -> Result<Exit> {
 }
 
 /// Checks what was signed, and nothing that is computed from it.
-pub(super) fn signed(desk: &Desk, conn: &Connection, total: u64) -> Result<Vec<Problem>> {
+pub(super) fn signed(desk: &Desk, conn: &View, total: u64) -> Result<Vec<Problem>> {
     let bar = desk.bar(desk.pick("核验", "verifying"), Some(total));
     let problems = ledger::verify_feeds(conn, &mut |done| bar.inc(done))?;
     bar.finish_and_clear();
@@ -123,7 +123,7 @@ pub(super) fn signed(desk: &Desk, conn: &Connection, total: u64) -> Result<Vec<P
 
 /// Makes the database `to` of what cannot be computed in `from`, and computes the rest. In one that is restored no invitation
 /// is open: a token that was used since would be good again. Says how many were.
-pub(super) fn make(desk: &Desk, from: &Connection, to: &Path, me: &Me, total: u64, restored: bool) -> Result<usize> {
+pub(super) fn make(desk: &Desk, from: &View, to: &Path, me: &Me, total: u64, restored: bool) -> Result<usize> {
     let bar = desk.bar(desk.pick("重算", "rebuilding"), Some(total));
     salvage(from, to, &me.device())?;
     let revoked = match restored {

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use huiliu_proto::lang::Lang;
-use rusqlite::Connection;
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
 use crate::{
     clock, ledger,
     store::{
-        self, StoreError,
+        self, StoreError, View,
         backup::{Contents, Origin, OwnFeed, Place, contents, open_backup},
         salvage::inspect,
     },
@@ -163,7 +162,7 @@ fn named(error: StoreError, file: &Path) -> anyhow::Error {
 }
 
 /// What was signed decides. Tables and totals are made anew, whatever the backup has of them: they may be another version's.
-fn prove(desk: &Desk, conn: &Connection, backup: &Contents) -> Result<()> {
+fn prove(desk: &Desk, conn: &View, backup: &Contents) -> Result<()> {
     let problems = signed(desk, conn, backup.operations)?;
     if problems.is_empty() {
         return Ok(());

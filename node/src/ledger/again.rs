@@ -13,13 +13,11 @@ use huiliu_proto::{
     operation::{Operation, SALT},
 };
 
-use rusqlite::Connection;
-
 use super::Ledger;
 use crate::{
     admission::Reason,
     document::{self, Document},
-    store::{Result, StoreError, documents, feeds, feeds::FeedRow, quarantine, segments},
+    store::{Result, StoreError, View, documents, feeds, feeds::FeedRow, quarantine, segments},
 };
 
 impl Ledger {
@@ -174,7 +172,7 @@ fn again_of(operation: &Operation, into: &FeedId, edit: &Edit) -> Operation {
 }
 
 /// Own edits that wait for what they follow and have not been reauthored.
-fn orphans(conn: &Connection) -> Result<Vec<(FeedRow, u64, Operation)>> {
+fn orphans(conn: &View) -> Result<Vec<(FeedRow, u64, Operation)>> {
     let mut found = vec![];
     for row in feeds::owned(conn)? {
         for held in quarantine::of_feed(conn, row.no)? {
@@ -197,7 +195,7 @@ fn orphans(conn: &Connection) -> Result<Vec<(FeedRow, u64, Operation)>> {
 }
 
 /// Whether there is an own edit that only reauthoring makes visible.
-pub(super) fn anything(conn: &Connection) -> Result<bool> {
+pub(super) fn anything(conn: &View) -> Result<bool> {
     Ok(!orphans(conn)?.is_empty())
 }
 

@@ -4,13 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use huiliu_proto::{feed::Feed, id::DeviceId, kind::Shape, operation::Operation, union::UnionNumber, v1::Ruling};
 
-use rusqlite::Connection;
-
 use super::Ledger;
 use crate::{
     admission::{self, Reason, Refusal},
     store::{
-        Result, StoreError,
+        Result, StoreError, View,
         projection::Place,
         quarantine::{self, Held},
         segments, trust,
@@ -186,7 +184,7 @@ impl Ledger {
 /// Whether the feed's device may write for the feed's union, up to the network's root; and whether what it speaks to
 /// is below it. Into the branch of the whole country only the root writes: what it enrols there are further machines
 /// of the national union.
-pub(super) fn may_write(conn: &Connection, root: Option<DeviceId>, feed: &Feed, own: bool) -> Result<bool> {
+pub(super) fn may_write(conn: &View, root: Option<DeviceId>, feed: &Feed, own: bool) -> Result<bool> {
     let root = root == Some(feed.device) && feed.union == UnionNumber::NATION;
     match feed.scope.branch() {
         _ if feed.newer.is_some() => return Ok(false),

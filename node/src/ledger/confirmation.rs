@@ -5,11 +5,10 @@
 use std::collections::BTreeSet;
 
 use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, lang::Label, union::UnionNumber};
-use rusqlite::Connection;
 
 use super::Ledger;
 use crate::store::{
-    Result,
+    Result, View,
     claims::{self, Unconfirmed},
     evidence::{self, Evidence, Neighbour, What},
     feeds,
@@ -38,7 +37,7 @@ struct Lack {
 }
 
 /// What is not confirmed, of this device's own feeds and of those in which the union above speaks down to here.
-fn lacking(conn: &Connection, me: UnionNumber, now: i64) -> Result<BTreeSet<Lack>> {
+fn lacking(conn: &View, me: UnionNumber, now: i64) -> Result<BTreeSet<Lack>> {
     let mut lacks = BTreeSet::new();
     // What the nation's further machines write, its root confirms; the root itself has nobody to ask for a receipt, and is
     // not looked at here (`watchful`, `settled_with`).
@@ -56,7 +55,7 @@ fn lacking(conn: &Connection, me: UnionNumber, now: i64) -> Result<BTreeSet<Lack
     Ok(lacks)
 }
 
-fn lack(conn: &Connection, row: &FeedRow, parent: UnionNumber) -> Result<Option<Lack>> {
+fn lack(conn: &View, row: &FeedRow, parent: UnionNumber) -> Result<Option<Lack>> {
     if row.feed.scope == Scope::Own(Reach::Union) {
         return Ok(None);
     }
@@ -79,7 +78,7 @@ fn lack(conn: &Connection, row: &FeedRow, parent: UnionNumber) -> Result<Option<
 
 /// Whether something is not confirmed, or was not the last time: asked first, so that an exchange in which all is well
 /// writes nothing.
-pub(crate) fn anything(conn: &Connection, me: UnionNumber, now: i64) -> Result<bool> {
+pub(crate) fn anything(conn: &View, me: UnionNumber, now: i64) -> Result<bool> {
     Ok(!claims::unconfirmed(conn)?.is_empty() || lacking(conn, me, now)?.iter().any(|lack| !lack.young))
 }
 

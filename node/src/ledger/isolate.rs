@@ -8,12 +8,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use huiliu_proto::operation::Operation;
-use rusqlite::ErrorCode;
 
 use super::Ledger;
 use crate::{
     admission::Refusal,
-    store::{Result, StoreError},
+    store::{Cause, Part, Result, StoreError},
 };
 
 /// Why something could not be applied; for the log.
@@ -22,27 +21,17 @@ struct Failure(String);
 
 /// Whether an error is of the machine and not of what was being applied: it would be the same with anything else.
 fn of_the_machine(error: &StoreError) -> bool {
-    let code = match error {
-        StoreError::Sqlite(error) => error.sqlite_error_code(),
+    match error {
+        StoreError::Sqlite(fault) => !matches!(fault.cause(), Cause::Value | Cause::Missing),
         StoreError::Damaged(_)
         | StoreError::Refused(_)
         | StoreError::Forbidden(_)
         | StoreError::Algorithms(_)
         | StoreError::Feed(_)
         | StoreError::Segment(_)
-        | StoreError::Signature(_) => return false,
-        _ => return true,
-    };
-    // Without a code it is a value that a row cannot hold or give back.
-    let Some(code) = code else { return false };
-    !matches!(
-        code,
-        ErrorCode::ConstraintViolation
-            | ErrorCode::TypeMismatch
-            | ErrorCode::TooBig
-            | ErrorCode::ParameterOutOfRange
-            | ErrorCode::Unknown
-    )
+        | StoreError::Signature(_) => false,
+        _ => true,
+    }
 }
 
 impl Ledger {
@@ -51,11 +40,11 @@ impl Ledger {
         // Documents that are open must not outlive what is undone, nor be undone with it.
         self.save_documents()?;
         let (cells, stale) = (std::mem::take(&mut self.cells), self.stale);
-        self.conn.execute_batch("SAVEPOINT guarded")?;
+        self.conn.begin_part(Part::Guarded)?;
         let work = |ledger: &mut Ledger| work(ledger).and_then(|done| ledger.save_documents().map(|()| done));
         let failure = match catch_unwind(AssertUnwindSafe(|| work(self))) {
             Ok(Ok(done)) => {
-                self.conn.execute_batch("RELEASE guarded")?;
+                self.conn.keep_part(Part::Guarded)?;
                 for (cell, figure) in std::mem::replace(&mut self.cells, cells) {
                     self.add_to(cell, figure);
                 }
@@ -65,7 +54,7 @@ impl Ledger {
             Ok(Err(error)) => Failure(with_causes(&error)),
             Err(_) => Failure("a panic".into()),
         };
-        self.conn.execute_batch("ROLLBACK TO guarded; RELEASE guarded")?;
+        self.conn.undo_part(Part::Guarded)?;
         self.cells = cells;
         self.stale = stale;
         self.limits.clear();

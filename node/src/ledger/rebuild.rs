@@ -8,13 +8,12 @@ use huiliu_proto::{
     tree::{Edge, RUN},
     union::{Level, UnionNumber},
 };
-use rusqlite::Connection;
 
 use super::{Ledger, Me, apply::may_write};
 use crate::identity::memory::Memory;
 use crate::store::{
-    self, Result, StoreError, caches, feeds, projection, rollups,
-    salvage::{broken_pages, damaged, inspect},
+    self, Cause, Database, Result, StoreError, View, caches, feeds, projection, rollups,
+    salvage::{broken_pages, inspect},
     tables,
 };
 
@@ -116,7 +115,7 @@ pub struct Problem {
 
 /// Checks that the file is whole, every signature, root and proof block, and that projections, totals and documents equal a
 /// rebuild. Works on a copy that it may change: `conn` must be one.
-pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Vec<Problem>> {
+pub fn verify(conn: Database, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Vec<Problem>> {
     let broken = broken_pages(&conn)?;
     let mut problems = verify_feeds(&conn, progress)?;
     if let Err(StoreError::Strange(name)) = inspect(&conn) {
@@ -181,7 +180,7 @@ pub fn verify(conn: Connection, me: Me, progress: &mut dyn FnMut(u64)) -> Result
 }
 
 /// What was stored and not applied yet when the copy was made, is applied.
-fn caught_up(conn: Connection, me: &Me) -> Result<Connection> {
+fn caught_up(conn: Database, me: &Me) -> Result<Database> {
     let mut lags = false;
     for row in feeds::behind(&conn)? {
         lags |= may_write(&conn, me.root, &row.feed, false)?;
@@ -208,7 +207,7 @@ pub fn complete(file: &Path, me: Me, progress: &mut dyn FnMut(u64)) -> Result<()
 }
 
 /// Checks every signature, root and proof block; what is computed from them is not looked at.
-pub fn verify_feeds(conn: &Connection, progress: &mut dyn FnMut(u64)) -> Result<Vec<Problem>> {
+pub fn verify_feeds(conn: &View, progress: &mut dyn FnMut(u64)) -> Result<Vec<Problem>> {
     let mut problems = vec![];
     let all = match feeds::all(conn) {
         Err(error) if unreadable(&error) => return Ok(vec![no_feeds()]),
@@ -229,11 +228,7 @@ pub fn verify_feeds(conn: &Connection, progress: &mut dyn FnMut(u64)) -> Result<
 /// What is wrong is what the file holds; a disk that is full or fails says nothing of it.
 fn unreadable(error: &StoreError) -> bool {
     match error {
-        StoreError::Sqlite(error) => {
-            damaged(error)
-                || !matches!(error, rusqlite::Error::SqliteFailure(..))
-                || error.to_string().contains("no such table")
-        }
+        StoreError::Sqlite(fault) => matches!(fault.cause(), Cause::Damaged | Cause::Missing | Cause::Value),
         StoreError::Damaged(_)
         | StoreError::Altered { .. }
         | StoreError::Feed(_)
@@ -251,7 +246,7 @@ fn no_feeds() -> Problem {
 }
 
 fn verify_feed(
-    conn: &Connection,
+    conn: &View,
     row: &feeds::FeedRow,
     problems: &mut Vec<Problem>,
     progress: &mut dyn FnMut(u64),

@@ -16,11 +16,10 @@ use huiliu_proto::{
     union::UnionNumber,
     v1,
 };
-use rusqlite::Connection;
 
 use super::{Ledger, Me};
 use crate::store::{
-    Result,
+    Result, View,
     claims::{self, Claim},
     evidence::{self, Evidence, Neighbour, What},
     feeds,
@@ -51,7 +50,7 @@ enum Witness {
 }
 
 /// Whether there is anything to judge after an exchange: asked first, so that an idle exchange writes nothing.
-pub(crate) fn anything(conn: &Connection) -> Result<bool> {
+pub(crate) fn anything(conn: &View) -> Result<bool> {
     Ok(!claims::all(conn)?.is_empty())
 }
 

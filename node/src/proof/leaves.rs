@@ -7,10 +7,9 @@ use huiliu_proto::{
     operation::Operation,
     tree::{self, Edge, Leaves, RUN},
 };
-use rusqlite::Connection;
 
 use crate::store::{
-    Result, StoreError,
+    Result, StoreError, View,
     feeds::{self, StoredLeaves},
 };
 
@@ -26,7 +25,7 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub fn new(conn: &'a Connection, no: i64) -> Run<'a> {
+    pub fn new(conn: &'a View, no: i64) -> Run<'a> {
         Run { stored: StoredLeaves { conn, no }, runs: BTreeMap::new(), known: BTreeMap::new(), last: (0, vec![]) }
     }
 

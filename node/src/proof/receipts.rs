@@ -1,10 +1,9 @@
 //! Receipts held here, each against the feed here: who signed, and for which history.
 
 use huiliu_proto::{id::DeviceId, signed::Receipt, union::UnionNumber};
-use rusqlite::Connection;
 
 use crate::store::{
-    Result,
+    Result, View,
     feeds::{self, FeedRow},
     receipts, trust,
     trust::Voucher,
@@ -68,7 +67,7 @@ pub struct Confirmed {
 }
 
 /// All receipts with their feeds, judged.
-pub fn judge(conn: &Connection, root: Option<DeviceId>) -> Result<Vec<Judged>> {
+pub fn judge(conn: &View, root: Option<DeviceId>) -> Result<Vec<Judged>> {
     let mut judged = vec![];
     for receipt in receipts::all(conn)? {
         // A receipt is only ever kept for a feed that is here.
@@ -80,7 +79,7 @@ pub fn judge(conn: &Connection, root: Option<DeviceId>) -> Result<Vec<Judged>> {
 }
 
 /// Signature, hub, history: in that order, because only an enrolled hub's word is evidence of anything.
-pub fn verdict(conn: &Connection, root: Option<DeviceId>, feed: &FeedRow, receipt: &Receipt) -> Result<Verdict> {
+pub fn verdict(conn: &View, root: Option<DeviceId>, feed: &FeedRow, receipt: &Receipt) -> Result<Verdict> {
     if Receipt::verify(receipt.signed.clone()).ok().as_ref() != Some(receipt) {
         return Ok(Verdict::Signature);
     }
@@ -102,7 +101,7 @@ pub fn verdict(conn: &Connection, root: Option<DeviceId>, feed: &FeedRow, receip
 }
 
 /// For each own feed and each level above that is meant to have it.
-pub fn confirmed(conn: &Connection, judged: &[Judged]) -> Result<Vec<Confirmed>> {
+pub fn confirmed(conn: &View, judged: &[Judged]) -> Result<Vec<Confirmed>> {
     let mut all = vec![];
     for row in feeds::owned(conn)?.into_iter().filter(|f| f.size() > 0) {
         for union in row.feed.union.ancestors().filter(|above| row.feed.seen_by(*above)) {

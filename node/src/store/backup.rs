@@ -21,11 +21,9 @@ use rusqlite::{Connection, OpenFlags};
 
 pub use self::signature::Origin;
 use super::{
-    Result, Store, StoreError, disk, feeds, meta,
+    Cause, Database, Result, Store, StoreError, View, disk, feeds, meta,
     migrations::{self, recognise},
-    receipts,
-    salvage::damaged,
-    set_meta, settle,
+    receipts, set_meta, settle,
 };
 use crate::identity::sync_dir;
 
@@ -100,7 +98,7 @@ pub struct Contents {
 }
 
 impl Contents {
-    fn read(conn: &Connection) -> Result<Contents> {
+    fn read(conn: &View) -> Result<Contents> {
         let all = feeds::all(conn)?;
         let receipts = receipts::all(conn)?;
         let own = all.iter().filter(|row| row.own).map(|row| OwnFeed {
@@ -127,14 +125,14 @@ impl Store {
         signature::sign(&conn, key)?;
         fold(&conn)?;
         let contents = Contents::read(&conn)?;
-        conn.close().map_err(|(_, error)| error)?;
+        conn.close()?;
         File::open(to)?.sync_all()?;
         Ok(contents)
     }
 }
 
 /// Leaves nothing beside the file: what is in the write-ahead log goes into it. Fails where another has it open.
-pub(crate) fn fold(conn: &Connection) -> Result<()> {
+pub(crate) fn fold(conn: &View) -> Result<()> {
     let mode: String = conn.query_row("PRAGMA journal_mode = delete", [], |row| row.get(0))?;
     if mode == "delete" { Ok(()) } else { Err(StoreError::Taken) }
 }
@@ -142,30 +140,30 @@ pub(crate) fn fold(conn: &Connection) -> Result<()> {
 /// Opens a file to look into: a Huiliu database of this version, and this machine's.
 pub fn examine(path: &Path, union: UnionNumber, device: &DeviceId) -> Result<Contents> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
+    let conn = Database::from(Connection::open_with_flags(path, flags)?);
     recognise(&conn, path)?;
-    settle(&conn)?;
+    settle(conn.sql())?;
     fold(&conn)?;
     contents(&conn, union, device)
 }
 
 /// Opens a copy that nobody else has, and brings it to this version: the file may be of an older one.
-pub fn open_copy(path: &Path) -> Result<Connection> {
+pub fn open_copy(path: &Path) -> Result<Database> {
     open_found(path, |_| Ok(())).map(|(conn, ())| conn)
 }
 
 /// The same of a backup, and what it shows about who made it.
-pub fn open_backup(path: &Path, device: &DeviceId) -> Result<(Connection, Origin)> {
+pub fn open_backup(path: &Path, device: &DeviceId) -> Result<(Database, Origin)> {
     open_found(path, |conn| signature::origin(conn, device))
 }
 
 /// `look` sees the file as it was found.
-fn open_found<T>(path: &Path, look: impl FnOnce(&Connection) -> Result<T>) -> Result<(Connection, T)> {
-    let open = || -> Result<(Connection, T)> {
+fn open_found<T>(path: &Path, look: impl FnOnce(&View) -> Result<T>) -> Result<(Database, T)> {
+    let open = || -> Result<(Database, T)> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(path, flags)?;
+        let conn = Database::from(Connection::open_with_flags(path, flags)?);
         recognise(&conn, path)?;
-        settle(&conn)?;
+        settle(conn.sql())?;
         fold(&conn)?;
         let seen = look(&conn)?;
         migrations::migrate(&conn, path)?;
@@ -175,7 +173,7 @@ fn open_found<T>(path: &Path, look: impl FnOnce(&Connection) -> Result<T>) -> Re
 }
 
 /// What a file is a copy of; refused if it is another machine's.
-pub fn contents(conn: &Connection, union: UnionNumber, device: &DeviceId) -> Result<Contents> {
+pub fn contents(conn: &View, union: UnionNumber, device: &DeviceId) -> Result<Contents> {
     for row in feeds::all(conn)?.iter().filter(|row| row.own) {
         if row.feed.union != union || row.feed.device != *device {
             return Err(StoreError::OtherMachine { union: row.feed.union, device: row.feed.device });
@@ -211,7 +209,7 @@ impl Place {
         match examine(&self.database, union, device) {
             Ok(contents) => Ok(Some(contents)),
             Err(StoreError::Taken) => Err(StoreError::InUse),
-            Err(StoreError::Sqlite(error)) if busy(&error) => Err(StoreError::InUse),
+            Err(StoreError::Sqlite(error)) if error.cause() == Cause::Busy => Err(StoreError::InUse),
             Err(error) => {
                 tracing::warn!(%error, "the database here cannot be read");
                 Ok(None)
@@ -226,11 +224,11 @@ impl Place {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let folded = Connection::open_with_flags(&self.database, flags).map_err(StoreError::from);
-        match folded.and_then(|conn| fold(&conn)) {
+        match folded.and_then(|conn| fold(&Database::from(conn))) {
             Err(StoreError::Taken) => Err(StoreError::InUse),
-            Err(StoreError::Sqlite(error)) if busy(&error) => Err(StoreError::InUse),
+            Err(StoreError::Sqlite(error)) if error.cause() == Cause::Busy => Err(StoreError::InUse),
             // Damaged or not, it is not in use.
-            Err(StoreError::Sqlite(error)) if damaged(&error) => Ok(()),
+            Err(StoreError::Sqlite(error)) if error.cause() == Cause::Damaged => Ok(()),
             other => other.map_err(|error| disk::judge(error, &self.database)),
         }
     }
@@ -258,9 +256,4 @@ impl Place {
         }
         Ok(was.then_some(kept))
     }
-}
-
-fn busy(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
 }

@@ -1,9 +1,9 @@
 //! The tables that are computed from the feeds: emptied for a rebuild, and held against one.
 
 use huiliu_proto::id::Hash;
-use rusqlite::{Connection, types::ValueRef};
+use rusqlite::types::ValueRef;
 
-use super::{Result, StoreError, derivation, meta, projection};
+use super::{Database, Result, StoreError, View, derivation, meta, projection};
 use crate::document::Document;
 
 /// Tables that are computed, besides the projections.
@@ -12,7 +12,7 @@ const CACHES: [&str; 8] = ["record", "repeat", "edit", "conflict", "quarantine",
 const BUILT_IN: [&str; 2] = ["region", "below"];
 
 /// Empties them; the projections are dropped and made again where they are declared.
-pub fn clear(conn: &Connection) -> Result<()> {
+pub fn clear(conn: &Database) -> Result<()> {
     for table in CACHES {
         conn.execute_batch(&format!("DELETE FROM \"{table}\""))?;
     }
@@ -20,7 +20,7 @@ pub fn clear(conn: &Connection) -> Result<()> {
 }
 
 /// Whether the computed tables were made by other declarations than this version's. Not so of a new file, which has none.
-pub fn outdated(conn: &Connection) -> Result<bool> {
+pub fn outdated(conn: &View) -> Result<bool> {
     let stored: Option<Vec<u8>> = meta(conn, "projection")?;
     Ok(stored.is_some_and(|stored| stored != derivation::version().as_bytes()))
 }
@@ -31,7 +31,7 @@ pub fn names() -> Vec<String> {
 }
 
 /// A hash per computed table: equal before and after a rebuild.
-pub fn digest(conn: &Connection) -> Result<Vec<(String, Hash)>> {
+pub fn digest(conn: &View) -> Result<Vec<(String, Hash)>> {
     let mut all = vec![];
     for table in names() {
         let digest = table_digest(conn, &table)?;
@@ -40,7 +40,7 @@ pub fn digest(conn: &Connection) -> Result<Vec<(String, Hash)>> {
     Ok(all)
 }
 
-fn table_digest(conn: &Connection, table: &str) -> Result<Hash> {
+fn table_digest(conn: &View, table: &str) -> Result<Hash> {
     use sha2::{Digest as _, Sha256};
     // The first columns of each of these tables are its key: at most four.
     let columns = conn.prepare(&format!("SELECT * FROM \"{table}\""))?.column_count();

@@ -12,10 +12,9 @@ use std::{
 };
 
 use huiliu_proto::id::FeedId;
-use rusqlite::Connection;
 use tokio::sync::Notify;
 
-use super::Result;
+use super::{Database, Result};
 
 /// Commits of which it is remembered what they moved. Whoever looks less often looks at everything.
 const REMEMBERED: usize = 16_384;
@@ -134,7 +133,7 @@ impl Changes {
 }
 
 /// Makes the writer's connection note which feeds its transactions touch, whichever way they go about it.
-pub fn watch(conn: &Connection) -> Result<()> {
+pub fn watch(conn: &Database) -> Result<()> {
     // No `INSERT OR IGNORE`: the conflict clause of the statement that fires a trigger holds within it too.
     let mut watch = "CREATE TEMP TABLE IF NOT EXISTS moved (feed BLOB PRIMARY KEY) WITHOUT ROWID;".to_owned();
     for (table, event, feed) in [
@@ -155,7 +154,7 @@ pub fn watch(conn: &Connection) -> Result<()> {
 }
 
 /// What was touched since this was last asked, of a connection that is watched.
-pub fn moved(conn: &Connection) -> Result<BTreeSet<FeedId>> {
+pub fn moved(conn: &Database) -> Result<BTreeSet<FeedId>> {
     let feeds = conn
         .prepare_cached("SELECT feed FROM temp.moved")?
         .query_map([], |row| Ok(FeedId(row.get(0)?)))?
@@ -206,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_connection_says_which_feeds_it_touched() {
-        let conn = Connection::open_in_memory().unwrap();
+        let conn = Database::in_memory().unwrap();
         conn.execute_batch(crate::store::SCHEMA).unwrap();
         watch(&conn).unwrap();
         let add = r#"INSERT INTO feed (id, header, "union", device, own, size, edge, packed, applied, scope)

@@ -6,9 +6,9 @@ use huiliu_proto::{
     union::UnionNumber,
     v1,
 };
-use rusqlite::{Connection, Row};
+use rusqlite::Row;
 
-use super::{Result, tables};
+use super::{Database, Result, View, tables};
 
 /// A signed statement that a feed had this root at this size, which the feed held here does not confirm.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Claim {
 }
 
 /// Keeps a claim until it is judged. One a feed that makes them: the first that does not hold stays.
-pub fn note(conn: &Connection, claim: &Claim) -> Result<()> {
+pub fn note(conn: &Database, claim: &Claim) -> Result<()> {
     const SQL: &str = "INSERT INTO claim (by_feed, feed, size, root, message, signature, noted_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
     conn.prepare_cached(SQL)?.execute((
@@ -46,13 +46,13 @@ fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
     })
 }
 
-pub fn all(conn: &Connection) -> Result<Vec<Claim>> {
+pub fn all(conn: &View) -> Result<Vec<Claim>> {
     let mut statement = conn
         .prepare_cached("SELECT by_feed, feed, size, root, message, signature, noted_at FROM claim ORDER BY by_feed")?;
     Ok(statement.query_map([], claim)?.collect::<rusqlite::Result<_>>()?)
 }
 
-pub fn remove(conn: &Connection, by: &FeedId) -> Result<()> {
+pub fn remove(conn: &Database, by: &FeedId) -> Result<()> {
     conn.prepare_cached("DELETE FROM claim WHERE by_feed = ?1")?.execute([by.as_bytes()])?;
     Ok(())
 }
@@ -70,7 +70,7 @@ pub struct Unconfirmed {
 }
 
 /// In the order of feed, level and operation.
-pub fn unconfirmed(conn: &Connection) -> Result<Vec<Unconfirmed>> {
+pub fn unconfirmed(conn: &View) -> Result<Vec<Unconfirmed>> {
     let mut statement =
         conn.prepare_cached(r#"SELECT feed, "union", upto, since FROM unconfirmed ORDER BY feed, "union", upto"#)?;
     let rows = statement.query_map([], |row| {
@@ -84,7 +84,7 @@ pub fn unconfirmed(conn: &Connection) -> Result<Vec<Unconfirmed>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-pub fn put_unconfirmed(conn: &Connection, row: &Unconfirmed) -> Result<()> {
+pub fn put_unconfirmed(conn: &Database, row: &Unconfirmed) -> Result<()> {
     const SQL: &str = r#"INSERT INTO unconfirmed (feed, "union", upto, since) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (feed, "union", upto) DO UPDATE SET since = excluded.since"#;
     conn.prepare_cached(SQL)?.execute((row.feed.as_bytes(), i64::from(row.union), row.upto as i64, row.since))?;
@@ -92,7 +92,7 @@ pub fn put_unconfirmed(conn: &Connection, row: &Unconfirmed) -> Result<()> {
 }
 
 /// A level has confirmed a feed up to here.
-pub fn confirm(conn: &Connection, feed: &FeedId, union: UnionNumber, size: u64) -> Result<()> {
+pub fn confirm(conn: &Database, feed: &FeedId, union: UnionNumber, size: u64) -> Result<()> {
     const SQL: &str = r#"DELETE FROM unconfirmed WHERE feed = ?1 AND "union" = ?2 AND upto <= ?3"#;
     conn.prepare_cached(SQL)?.execute((feed.as_bytes(), i64::from(union), i64::try_from(size).unwrap_or(i64::MAX)))?;
     Ok(())

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 
-use super::{Result, StoreError, disk, functions, migrations};
+use super::{Database, Result, StoreError, View, disk, functions, migrations};
 
 /// Older ones reset the WAL while two connections checkpoint, and lose it (SQLite 3.51.3 release notes).
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -16,11 +16,11 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 pub const READERS: usize = 8;
 
 /// Opens the file for writing. Its schema is the caller's matter.
-pub fn writer(path: &Path) -> Result<Connection> {
+pub fn writer(path: &Path) -> Result<Database> {
     open_writer(path).map_err(|error| disk::judge(error, path))
 }
 
-fn open_writer(path: &Path) -> Result<Connection> {
+fn open_writer(path: &Path) -> Result<Database> {
     if !path.try_exists()? {
         return Err(StoreError::Missing(path.to_owned()));
     }
@@ -28,31 +28,31 @@ fn open_writer(path: &Path) -> Result<Connection> {
         return Err(StoreError::Setting("version"));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
+    let conn = Database::from(Connection::open_with_flags(path, flags)?);
     migrations::recognise(&conn, path)?;
-    conn.pragma_update(None, "journal_mode", "wal")?;
-    conn.pragma_update(None, "synchronous", "full")?;
-    conn.pragma_update(None, "wal_autocheckpoint", 1000)?;
-    conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    conn.pragma_update(None, "secure_delete", true)?;
-    settle(&conn)?;
-    assert_setting(&conn, "journal_mode", "wal")?;
-    assert_setting(&conn, "synchronous", "2")?;
+    conn.set_pragma("journal_mode", "wal")?;
+    conn.set_pragma("synchronous", "full")?;
+    conn.set_pragma("wal_autocheckpoint", 1000)?;
+    conn.set_pragma("journal_size_limit", 64 << 20)?;
+    conn.set_pragma("secure_delete", true)?;
+    settle(conn.sql())?;
+    assert_setting(conn.sql(), "journal_mode", "wal")?;
+    assert_setting(conn.sql(), "synchronous", "2")?;
     Ok(conn)
 }
 
 /// Opens the file for reading alone.
-pub fn reader(path: &Path) -> Result<Connection> {
+pub fn reader(path: &Path) -> Result<View> {
     open_reader(path).map_err(|error| disk::judge(error, path))
 }
 
-fn open_reader(path: &Path) -> Result<Connection> {
+fn open_reader(path: &Path) -> Result<View> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.pragma_update(None, "query_only", true)?;
     settle(&conn)?;
     assert_setting(&conn, "query_only", "1")?;
-    Ok(conn)
+    Ok(View::new(conn))
 }
 
 /// Settings of every connection, and the functions that the checks call.
@@ -88,7 +88,7 @@ fn assert_setting(conn: &Connection, name: &'static str, expected: &str) -> Resu
 /// Connections that cannot write, for whoever looks.
 pub struct Readers {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<View>>,
 }
 
 impl Readers {
@@ -97,20 +97,19 @@ impl Readers {
     }
 
     /// Runs `look` on one. It sees one consistent state.
-    pub fn look<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    pub fn look<T>(&self, look: impl FnOnce(&View) -> Result<T>) -> Result<T> {
         let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let mut conn = match idle {
+        let conn = match idle {
             Some(conn) => conn,
             None => reader(&self.path)?,
         };
-        let looked = conn.transaction().map_err(StoreError::from).and_then(|transaction| look(&transaction));
-        match looked {
+        match conn.steady(look) {
             Ok(found) => {
                 self.give_back(conn);
                 Ok(found)
             }
             // A connection that has met an error of the disk's is not used again.
-            Err(StoreError::Sqlite(error)) => Err(disk::judge(error.into(), &self.path)),
+            Err(error @ StoreError::Sqlite(_)) => Err(disk::judge(error, &self.path)),
             Err(error) => {
                 self.give_back(conn);
                 Err(error)
@@ -118,7 +117,7 @@ impl Readers {
         }
     }
 
-    fn give_back(&self, conn: Connection) {
+    fn give_back(&self, conn: View) {
         if let Ok(mut idle) = self.idle.lock()
             && idle.len() < READERS
         {

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::StoreError;
+use super::{Cause, StoreError};
 
 /// What is wrong with a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +48,12 @@ impl Trouble {
 
 /// The error, or what is wrong with the disk that `path` is on where that is behind it.
 pub fn judge(error: StoreError, path: &Path) -> StoreError {
-    use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
     let trouble = match &error {
         StoreError::Io(error) => Trouble::of(error),
-        StoreError::Sqlite(error) => match error.sqlite_error_code() {
-            Some(DiskFull) => Some(Trouble::Full),
-            Some(SystemIoFailure) => Some(probe(path).unwrap_or(Trouble::Failing)),
-            Some(CannotOpen | ReadOnly | PermissionDenied) => probe(path),
+        StoreError::Sqlite(fault) => match fault.cause() {
+            Cause::Full => Some(Trouble::Full),
+            Cause::Failing => Some(probe(path).unwrap_or(Trouble::Failing)),
+            Cause::Closed => probe(path),
             _ => None,
         },
         _ => None,
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
 
     fn sqlite(code: i32) -> StoreError {
-        StoreError::Sqlite(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None))
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into()
     }
 
     #[test]

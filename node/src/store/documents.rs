@@ -5,9 +5,9 @@ use huiliu_proto::{
     id::{DeviceId, Hash, RecordId},
     union::UnionNumber,
 };
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::OptionalExtension as _;
 
-use super::{Result, tables};
+use super::{Database, Result, View, tables};
 use crate::document::{Document, Misfit};
 
 pub struct DocumentRow {
@@ -16,7 +16,7 @@ pub struct DocumentRow {
     pub snapshot: Vec<u8>,
 }
 
-pub fn get(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Option<DocumentRow>> {
+pub fn get(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<DocumentRow>> {
     let mut statement = conn.prepare_cached("SELECT kind, snapshot FROM document WHERE record = ?1 AND owner = ?2")?;
     let row = statement.query_row((record.as_bytes(), i64::from(owner)), |row| {
         Ok(DocumentRow { kind: row.get(0)?, owner, snapshot: row.get(1)? })
@@ -25,13 +25,13 @@ pub fn get(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<O
 }
 
 /// The document, loaded; `None` where there is none of that id.
-pub fn load(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Option<Result<Document, Misfit>>> {
+pub fn load(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<Result<Document, Misfit>>> {
     let Some(row) = get(conn, owner, record)? else { return Ok(None) };
     let weights = edits(conn, owner, record)?.into_iter().map(|edit| (edit.hash, edit.weight));
     Ok(Some(Document::load(&row.snapshot).map(|document| document.weighed(weights))))
 }
 
-pub fn put(conn: &Connection, record: &RecordId, row: &DocumentRow) -> Result<()> {
+pub fn put(conn: &Database, record: &RecordId, row: &DocumentRow) -> Result<()> {
     const SQL: &str = "INSERT INTO document (record, owner, kind, snapshot) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (record, owner) DO UPDATE SET snapshot = excluded.snapshot";
     conn.prepare_cached(SQL)?.execute((record.as_bytes(), i64::from(row.owner), row.kind, &row.snapshot))?;
@@ -47,7 +47,7 @@ pub struct Made {
     pub weight: u64,
 }
 
-pub fn add_edit(conn: &Connection, owner: UnionNumber, record: &RecordId, made: &Made) -> Result<()> {
+pub fn add_edit(conn: &Database, owner: UnionNumber, record: &RecordId, made: &Made) -> Result<()> {
     const SQL: &str = "INSERT INTO edit (record, owner, feed, seq, hash, weight) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         ON CONFLICT DO NOTHING";
     let Made { feed, seq, hash, weight } = made;
@@ -57,7 +57,7 @@ pub fn add_edit(conn: &Connection, owner: UnionNumber, record: &RecordId, made: 
 }
 
 /// What the document was made of.
-pub fn edits(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Vec<Made>> {
+pub fn edits(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Vec<Made>> {
     let mut statement =
         conn.prepare_cached("SELECT feed, seq, hash, weight FROM edit WHERE record = ?1 AND owner = ?2")?;
     let rows = statement.query_map((record.as_bytes(), i64::from(owner)), |r| {
@@ -68,14 +68,14 @@ pub fn edits(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result
 }
 
 /// The feeds that hold its edits.
-pub fn authors(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Vec<i64>> {
+pub fn authors(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Vec<i64>> {
     let mut statement = conn.prepare_cached("SELECT DISTINCT feed FROM edit WHERE record = ?1 AND owner = ?2")?;
     let rows = statement.query_map((record.as_bytes(), i64::from(owner)), |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The hash of the change that an operation made.
-pub fn change(conn: &Connection, owner: UnionNumber, record: &RecordId, feed: i64, seq: u64) -> Result<Option<Hash>> {
+pub fn change(conn: &View, owner: UnionNumber, record: &RecordId, feed: i64, seq: u64) -> Result<Option<Hash>> {
     const SQL: &str = "SELECT hash FROM edit WHERE record = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4";
     let row = (record.as_bytes(), i64::from(owner), feed, seq as i64);
     Ok(conn.prepare_cached(SQL)?.query_row(row, |r| Ok(Hash(r.get(0)?))).optional()?)
@@ -91,13 +91,13 @@ pub struct Conflict {
     pub values: Vec<(Scalar, Option<DeviceId>)>,
 }
 
-pub fn clear_conflicts(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<()> {
+pub fn clear_conflicts(conn: &Database, owner: UnionNumber, record: &RecordId) -> Result<()> {
     let mut statement = conn.prepare_cached("DELETE FROM conflict WHERE record = ?1 AND owner = ?2")?;
     statement.execute((record.as_bytes(), i64::from(owner)))?;
     Ok(())
 }
 
-pub fn add_conflict(conn: &Connection, conflict: &Conflict) -> Result<()> {
+pub fn add_conflict(conn: &Database, conflict: &Conflict) -> Result<()> {
     const SQL: &str = "INSERT INTO conflict (record, kind, owner, field, place, value, device)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     use rusqlite::types::Value;
@@ -124,7 +124,7 @@ pub fn add_conflict(conn: &Connection, conflict: &Conflict) -> Result<()> {
 }
 
 /// Fields on which devices disagree: of one record, or of all.
-pub fn conflicts(conn: &Connection, record: Option<&RecordId>) -> Result<Vec<Conflict>> {
+pub fn conflicts(conn: &View, record: Option<&RecordId>) -> Result<Vec<Conflict>> {
     use rusqlite::types::Value;
     let mut statement = conn.prepare_cached(
         "SELECT record, kind, owner, field, value, device FROM conflict WHERE ?1 IS NULL OR record = ?1

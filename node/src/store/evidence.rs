@@ -7,9 +7,9 @@ use huiliu_proto::{
     v1,
 };
 use prost::Message as _;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Result, tables};
+use super::{Database, Result, View, tables};
 
 /// A neighbour's machine: where bytes came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub struct Kept {
 const MOST: i64 = 16;
 
 /// Keeps a piece of evidence. False where it is kept already, or enough of its kind are.
-pub fn add(conn: &Connection, evidence: &Evidence) -> Result<bool> {
+pub fn add(conn: &Database, evidence: &Evidence) -> Result<bool> {
     const COUNT: &str = "SELECT count(*) FROM evidence WHERE what = ?1 AND from_device IS ?2 AND settled_at IS NULL";
     const SAME: &str =
         "SELECT EXISTS (SELECT 1 FROM evidence WHERE what = ?1 AND feed = ?2 AND from_device IS ?3 AND theirs IS ?4)";
@@ -140,13 +140,13 @@ pub fn add(conn: &Connection, evidence: &Evidence) -> Result<bool> {
 }
 
 /// Whether a piece of this kind that rests on the same was ever kept, about whichever feed.
-pub fn is_kept(conn: &Connection, what: What, theirs: &v1::Signed) -> Result<bool> {
+pub fn is_kept(conn: &View, what: What, theirs: &v1::Signed) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM evidence WHERE what = ?1 AND theirs = ?2)";
     Ok(conn.prepare_cached(SQL)?.query_row((what.word(), theirs.encode_to_vec()), |r| r.get(0))?)
 }
 
 /// Whether there is an open piece of this kind about a neighbour, and about a feed where one is named.
-pub fn is_open(conn: &Connection, what: What, feed: Option<&FeedId>, from: &DeviceId) -> Result<bool> {
+pub fn is_open(conn: &View, what: What, feed: Option<&FeedId>, from: &DeviceId) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM evidence
         WHERE what = ?1 AND (?2 IS NULL OR feed = ?2) AND from_device = ?3 AND settled_at IS NULL)";
     let row = (what.word(), feed.map(|f| f.0), from.as_bytes());
@@ -154,7 +154,7 @@ pub fn is_open(conn: &Connection, what: What, feed: Option<&FeedId>, from: &Devi
 }
 
 /// Settles what has cleared itself, with a note that says so.
-pub fn clear(conn: &Connection, what: What, feed: &FeedId, at: i64, note: &str) -> Result<()> {
+pub fn clear(conn: &Database, what: What, feed: &FeedId, at: i64, note: &str) -> Result<()> {
     const SQL: &str =
         "UPDATE evidence SET settled_at = ?3, note = ?4 WHERE what = ?1 AND feed = ?2 AND settled_at IS NULL";
     conn.prepare_cached(SQL)?.execute((what.word(), feed.as_bytes(), at, note))?;
@@ -191,17 +191,17 @@ const COLUMNS: &str = "SELECT no, what, feed, seen_at, from_union, from_device, 
     settled_at, note FROM evidence";
 
 /// What no person has settled yet, or all there ever was.
-pub fn list(conn: &Connection, settled_too: bool) -> Result<Vec<Kept>> {
+pub fn list(conn: &View, settled_too: bool) -> Result<Vec<Kept>> {
     let sql = format!("{COLUMNS} WHERE ?1 OR settled_at IS NULL ORDER BY no");
     Ok(conn.prepare_cached(&sql)?.query_map([settled_too], kept)?.collect::<rusqlite::Result<_>>()?)
 }
 
-pub fn get(conn: &Connection, no: i64) -> Result<Option<Kept>> {
+pub fn get(conn: &View, no: i64) -> Result<Option<Kept>> {
     Ok(conn.prepare_cached(&format!("{COLUMNS} WHERE no = ?1"))?.query_row([no], kept).optional()?)
 }
 
 /// A person has looked into it. False where there is no such open piece.
-pub fn settle(conn: &Connection, no: i64, at: i64, note: &str) -> Result<bool> {
+pub fn settle(conn: &Database, no: i64, at: i64, note: &str) -> Result<bool> {
     const SQL: &str = "UPDATE evidence SET settled_at = ?2, note = ?3 WHERE no = ?1 AND settled_at IS NULL";
     Ok(conn.prepare_cached(SQL)?.execute((no, at, note))? > 0)
 }

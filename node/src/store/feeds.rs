@@ -17,10 +17,10 @@ use huiliu_proto::{
     v1,
 };
 use prost::Message as _;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row};
 
 pub use super::segments::SegmentRow;
-use super::{Result, StoreError, segments, tables};
+use super::{Database, Fault, Result, StoreError, View, segments, tables};
 
 /// A feed as far as it is known here.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,7 +132,7 @@ pub struct Begun {
 }
 
 /// How many feeds there are beside which this one would stand.
-pub fn begun(conn: &Connection, feed: &Feed) -> Result<Begun> {
+pub fn begun(conn: &View, feed: &Feed) -> Result<Begun> {
     const DEVICE: &str =
         r#"SELECT count(*), coalesce(sum(scope = ?3), 0) FROM feed WHERE device = ?1 AND "union" = ?2"#;
     const UNION: &str = r#"SELECT count(*) FROM feed WHERE "union" = ?1 AND applied > 0 AND scope BETWEEN 0 AND 19"#;
@@ -156,7 +156,7 @@ pub struct Waiting {
 }
 
 /// Of the feeds that one neighbour handed over.
-pub fn waiting(conn: &Connection, via: Option<UnionNumber>) -> Result<Waiting> {
+pub fn waiting(conn: &View, via: Option<UnionNumber>) -> Result<Waiting> {
     const SQL: &str = "SELECT count(DISTINCT f.no), coalesce(sum(length(s.bytes)), 0) FROM feed f
         LEFT JOIN segment s ON s.feed = f.no WHERE f.own = 0 AND f.applied = 0 AND f.via IS ?1";
     let count = |r: &Row<'_>, at| r.get::<_, i64>(at).map(i64::unsigned_abs);
@@ -165,7 +165,7 @@ pub fn waiting(conn: &Connection, via: Option<UnionNumber>) -> Result<Waiting> {
 }
 
 /// How many feeds each neighbour was the first to hand over.
-pub fn through(conn: &Connection) -> Result<HashMap<UnionNumber, u64>> {
+pub fn through(conn: &View) -> Result<HashMap<UnionNumber, u64>> {
     const SQL: &str = "SELECT via, count(*) FROM feed WHERE via IS NOT NULL AND own = 0 GROUP BY via";
     let mut statement = conn.prepare_cached(SQL)?;
     let rows = statement.query_map([], |r| Ok((tables::union(r.get(0)?)?, r.get::<_, i64>(1)?.unsigned_abs())))?;
@@ -173,13 +173,13 @@ pub fn through(conn: &Connection) -> Result<HashMap<UnionNumber, u64>> {
 }
 
 /// How many bytes of a feed are stored.
-pub fn bytes(conn: &Connection, no: i64) -> Result<u64> {
+pub fn bytes(conn: &View, no: i64) -> Result<u64> {
     const SQL: &str = "SELECT coalesce(sum(length(bytes)), 0) FROM segment WHERE feed = ?1";
     Ok(conn.prepare_cached(SQL)?.query_row([no], |r| r.get::<_, i64>(0))?.unsigned_abs())
 }
 
 /// Deletes a feed and all that is known of it. Evidence stays.
-pub fn remove(conn: &Connection, no: i64, id: &FeedId) -> Result<()> {
+pub fn remove(conn: &Database, no: i64, id: &FeedId) -> Result<()> {
     for table in ["segment", "tail", "block", "quarantine"] {
         conn.execute(&format!("DELETE FROM {table} WHERE feed = ?1"), [no])?;
     }
@@ -192,7 +192,7 @@ pub fn remove(conn: &Connection, no: i64, id: &FeedId) -> Result<()> {
 }
 
 /// Writes the columns that say what the header says, as this version reads it.
-pub fn refresh(conn: &Connection) -> Result<()> {
+pub fn refresh(conn: &Database) -> Result<()> {
     let mut write = conn.prepare_cached(r#"UPDATE feed SET "union" = ?2, scope = ?3 WHERE no = ?1"#)?;
     for row in all(conn)? {
         write.execute((row.no, i64::from(row.feed.union), scope(row.feed.scope)))?;
@@ -201,7 +201,7 @@ pub fn refresh(conn: &Connection) -> Result<()> {
 }
 
 /// `via`: whose machine handed it over.
-pub fn add(conn: &Connection, feed: &Feed, own: bool, via: Option<UnionNumber>) -> Result<FeedRow> {
+pub fn add(conn: &Database, feed: &Feed, own: bool, via: Option<UnionNumber>) -> Result<FeedRow> {
     const SQL: &str = r#"INSERT INTO feed (id, header, "union", device, own, size, edge, packed, applied, scope, via)
         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, 0, 0, ?7, ?8)"#;
     let edge = Edge::default();
@@ -222,7 +222,7 @@ pub fn add(conn: &Connection, feed: &Feed, own: bool, via: Option<UnionNumber>) 
 
 /// Writes what is known of a feed. A head that is new here tells up to when its device's data is complete: as it says
 /// itself, and no further than to this moment.
-pub fn update(conn: &Connection, feed: &FeedRow, now: i64) -> Result<()> {
+pub fn update(conn: &Database, feed: &FeedRow, now: i64) -> Result<()> {
     const SQL: &str = "UPDATE feed SET size = ?2, edge = ?3, packed = ?4, applied = ?5, head = ?6, head_signature = ?7,
         heard_at = iif(head IS ?6, heard_at, max(heard_at, ?8)), diverged = ?9, settled = ?10 WHERE no = ?1";
     conn.prepare_cached(SQL)?.execute((
@@ -240,30 +240,30 @@ pub fn update(conn: &Connection, feed: &FeedRow, now: i64) -> Result<()> {
     Ok(())
 }
 
-pub fn by_id(conn: &Connection, id: &FeedId) -> Result<Option<FeedRow>> {
+pub fn by_id(conn: &View, id: &FeedId) -> Result<Option<FeedRow>> {
     let sql = format!("SELECT {COLUMNS} FROM feed WHERE id = ?1");
     conn.prepare_cached(&sql)?.query_row([id.as_bytes()], row).optional()?.transpose()
 }
 
-pub fn by_no(conn: &Connection, no: i64) -> Result<FeedRow> {
+pub fn by_no(conn: &View, no: i64) -> Result<FeedRow> {
     let sql = format!("SELECT {COLUMNS} FROM feed WHERE no = ?1");
     conn.prepare_cached(&sql)?.query_row([no], row)?
 }
 
 /// Feeds of others of which not all is applied: they wait whole, or a part of them is still to be applied.
-pub fn behind(conn: &Connection) -> Result<Vec<FeedRow>> {
+pub fn behind(conn: &View) -> Result<Vec<FeedRow>> {
     let sql = format!("SELECT {COLUMNS} FROM feed WHERE own = 0 AND applied < packed ORDER BY no");
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map([], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
     rows.into_iter().collect()
 }
 
-pub fn is_there(conn: &Connection, no: i64) -> Result<bool> {
+pub fn is_there(conn: &View, no: i64) -> Result<bool> {
     Ok(conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM feed WHERE no = ?1)")?.query_row([no], |r| r.get(0))?)
 }
 
 /// Whether the row's columns agree with the feed's header: readers of a column rely on it.
-pub fn as_said(conn: &Connection, row: &FeedRow) -> Result<bool> {
+pub fn as_said(conn: &View, row: &FeedRow) -> Result<bool> {
     const SQL: &str = r#"SELECT id, "union", device, size FROM feed WHERE no = ?1"#;
     let feed = &row.feed;
     Ok(conn.prepare_cached(SQL)?.query_row([row.no], |r| {
@@ -275,21 +275,21 @@ pub fn as_said(conn: &Connection, row: &FeedRow) -> Result<bool> {
 }
 
 /// All feeds, in the order in which they came to be known.
-pub fn all(conn: &Connection) -> Result<Vec<FeedRow>> {
+pub fn all(conn: &View) -> Result<Vec<FeedRow>> {
     let sql = format!("SELECT {COLUMNS} FROM feed ORDER BY no");
     let mut statement = conn.prepare_cached(&sql)?;
     statement.query_map([], row)?.map(|r| r?).collect()
 }
 
 /// This device's own feeds.
-pub fn owned(conn: &Connection) -> Result<Vec<FeedRow>> {
+pub fn owned(conn: &View) -> Result<Vec<FeedRow>> {
     let sql = format!("SELECT {COLUMNS} FROM feed WHERE own = 1 ORDER BY no");
     let mut statement = conn.prepare_cached(&sql)?;
     statement.query_map([], row)?.map(|r| r?).collect()
 }
 
 /// The feeds of one union.
-pub fn of_union(conn: &Connection, union: UnionNumber) -> Result<Vec<FeedRow>> {
+pub fn of_union(conn: &View, union: UnionNumber) -> Result<Vec<FeedRow>> {
     let sql = format!(r#"SELECT {COLUMNS} FROM feed WHERE "union" = ?1 ORDER BY no"#);
     let mut statement = conn.prepare_cached(&sql)?;
     statement.query_map([i64::from(union)], row)?.map(|r| r?).collect()
@@ -297,7 +297,7 @@ pub fn of_union(conn: &Connection, union: UnionNumber) -> Result<Vec<FeedRow>> {
 
 /// Feeds that both unions are meant to have, in the order of their ids: of two unions one above the other, what comes
 /// from the lower one's part of the tree, and what is said down to it.
-pub fn shared(conn: &Connection, a: UnionNumber, b: UnionNumber) -> Result<Vec<FeedRow>> {
+pub fn shared(conn: &View, a: UnionNumber, b: UnionNumber) -> Result<Vec<FeedRow>> {
     let lower = if a.contains(b) { b } else { a };
     let sql = format!(
         r#"SELECT {COLUMNS} FROM feed WHERE "union" IN (
@@ -320,12 +320,12 @@ pub fn is_shared(row: &FeedRow, a: UnionNumber, b: UnionNumber) -> bool {
     on_the_path && row.feed.seen_by(a) && row.feed.seen_by(b)
 }
 
-pub fn of_device(conn: &Connection, device: &DeviceId) -> Result<Vec<i64>> {
+pub fn of_device(conn: &View, device: &DeviceId) -> Result<Vec<i64>> {
     let mut statement = conn.prepare_cached("SELECT no FROM feed WHERE device = ?1 ORDER BY no")?;
     Ok(statement.query_map([device.as_bytes()], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
-pub fn add_tail(conn: &Connection, no: i64, seq: u64, operation: &Operation) -> Result<()> {
+pub fn add_tail(conn: &Database, no: i64, seq: u64, operation: &Operation) -> Result<()> {
     let bytes = operation.to_wire().encode_to_vec();
     let mut statement = conn.prepare_cached("INSERT INTO tail (feed, seq, operation) VALUES (?1, ?2, ?3)")?;
     statement.execute((no, seq as i64, bytes))?;
@@ -333,7 +333,7 @@ pub fn add_tail(conn: &Connection, no: i64, seq: u64, operation: &Operation) -> 
 }
 
 /// Operations of the tail from `from` on, as many as make one segment.
-pub fn tail(conn: &Connection, no: i64, from: u64) -> Result<Vec<Operation>> {
+pub fn tail(conn: &View, no: i64, from: u64) -> Result<Vec<Operation>> {
     let mut statement =
         conn.prepare_cached("SELECT operation FROM tail WHERE feed = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3")?;
     let rows = statement.query_map((no, from as i64, segment::MAX_OPERATIONS as i64), |r| r.get::<_, Vec<u8>>(0))?;
@@ -351,20 +351,20 @@ pub fn tail(conn: &Connection, no: i64, from: u64) -> Result<Vec<Operation>> {
     Ok(operations)
 }
 
-pub fn drop_tail(conn: &Connection, no: i64, below: u64) -> Result<()> {
+pub fn drop_tail(conn: &Database, no: i64, below: u64) -> Result<()> {
     conn.prepare_cached("DELETE FROM tail WHERE feed = ?1 AND seq < ?2")?.execute((no, below as i64))?;
     Ok(())
 }
 
 /// The last place, at or before `size`, up to which a signed head covers the feed.
-pub fn boundary(conn: &Connection, no: i64, size: u64) -> Result<u64> {
+pub fn boundary(conn: &View, no: i64, size: u64) -> Result<u64> {
     const SQL: &str = "SELECT coalesce(max(first + count), 0) FROM segment WHERE feed = ?1 AND first + count <= ?2";
     let end: i64 = conn.prepare_cached(SQL)?.query_row((no, size as i64), |r| r.get(0))?;
     Ok(end.unsigned_abs())
 }
 
 /// Takes away what was not packed, all segments that reach beyond `size`, and the kept roots of runs that do.
-pub fn truncate(conn: &Connection, no: i64, size: u64) -> Result<()> {
+pub fn truncate(conn: &Database, no: i64, size: u64) -> Result<()> {
     conn.execute("DELETE FROM segment WHERE feed = ?1 AND first + count > ?2", (no, size as i64))?;
     conn.execute("DELETE FROM tail WHERE feed = ?1", [no])?;
     conn.execute("DELETE FROM block WHERE feed = ?1 AND (block + 1) * ?2 > ?3", (no, RUN as i64, size as i64))?;
@@ -372,7 +372,7 @@ pub fn truncate(conn: &Connection, no: i64, size: u64) -> Result<()> {
 }
 
 /// When an operation came to be on this disk, packed.
-pub fn stored_at(conn: &Connection, no: i64, seq: u64) -> Result<Option<i64>> {
+pub fn stored_at(conn: &View, no: i64, seq: u64) -> Result<Option<i64>> {
     const SQL: &str = "SELECT first + count, stored_at FROM segment WHERE feed = ?1 AND first <= ?2
         ORDER BY first DESC LIMIT 1";
     let found = conn.prepare_cached(SQL)?.query_row((no, seq as i64), |r| Ok((r.get::<_, i64>(0)?, r.get(1)?)));
@@ -380,7 +380,7 @@ pub fn stored_at(conn: &Connection, no: i64, seq: u64) -> Result<Option<i64>> {
 }
 
 /// Keeps an operation that was cut off. False where it is kept already.
-pub fn add_stray(conn: &Connection, feed: &FeedId, seq: u64, operation: &Operation) -> Result<bool> {
+pub fn add_stray(conn: &Database, feed: &FeedId, seq: u64, operation: &Operation) -> Result<bool> {
     const SQL: &str = "INSERT INTO stray (feed, leaf, seq, operation, record) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO NOTHING";
     let bytes = operation.to_wire().encode_to_vec();
@@ -390,13 +390,13 @@ pub fn add_stray(conn: &Connection, feed: &FeedId, seq: u64, operation: &Operati
 }
 
 /// Whether this operation is among those that were cut off, or said again.
-pub fn is_stray(conn: &Connection, feed: &FeedId, operation: &Operation) -> Result<bool> {
+pub fn is_stray(conn: &View, feed: &FeedId, operation: &Operation) -> Result<bool> {
     let mut statement = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM stray WHERE feed = ?1 AND leaf = ?2)")?;
     Ok(statement.query_row((feed.as_bytes(), operation.leaf().0), |r| r.get(0))?)
 }
 
 /// Whether something was ever cut off a feed.
-pub fn has_strays(conn: &Connection, feed: &FeedId) -> Result<bool> {
+pub fn has_strays(conn: &View, feed: &FeedId) -> Result<bool> {
     let mut statement = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM stray WHERE feed = ?1)")?;
     Ok(statement.query_row([feed.as_bytes()], |r| r.get(0))?)
 }
@@ -410,7 +410,7 @@ pub struct Stray {
 }
 
 /// Notes as what a stray was said again.
-pub fn note_said(conn: &Connection, feed: &FeedId, operation: &Operation, into: &FeedId, said: &Hash) -> Result<()> {
+pub fn note_said(conn: &Database, feed: &FeedId, operation: &Operation, into: &FeedId, said: &Hash) -> Result<()> {
     const SQL: &str = "UPDATE stray SET into_feed = ?3, said = ?4 WHERE feed = ?1 AND leaf = ?2";
     let row = (feed.as_bytes(), operation.leaf().0, into.as_bytes(), said.as_bytes());
     conn.prepare_cached(SQL)?.execute(row)?;
@@ -418,7 +418,7 @@ pub fn note_said(conn: &Connection, feed: &FeedId, operation: &Operation, into: 
 }
 
 /// The edits of one document that were cut off and said again, in the order in which they were written.
-pub fn strays_of(conn: &Connection, record: &RecordId) -> Result<Vec<Stray>> {
+pub fn strays_of(conn: &View, record: &RecordId) -> Result<Vec<Stray>> {
     const SQL: &str = "SELECT feed, operation, into_feed, said FROM stray
         WHERE record = ?1 AND said IS NOT NULL ORDER BY feed, seq";
     let mut statement = conn.prepare_cached(SQL)?;
@@ -437,13 +437,13 @@ pub fn strays_of(conn: &Connection, record: &RecordId) -> Result<Vec<Stray>> {
 }
 
 /// The segment that holds operation `seq`.
-pub fn segment(conn: &Connection, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
+pub fn segment(conn: &View, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
     segments::at(conn, no, seq)
 }
 
 /// Operations `from..` of a feed, at most one segment or one tail's worth of them; empty at its end. To be shown, sent
 /// or hashed: what is counted is read with `segments::Counted`.
-pub fn operations(conn: &Connection, no: i64, from: u64) -> Result<Vec<Operation>> {
+pub fn operations(conn: &View, no: i64, from: u64) -> Result<Vec<Operation>> {
     match segment(conn, no, from)? {
         Some(found) => {
             let mut operations = segment::unpack(&found.bytes)?;
@@ -454,11 +454,11 @@ pub fn operations(conn: &Connection, no: i64, from: u64) -> Result<Vec<Operation
     }
 }
 
-pub fn operation(conn: &Connection, no: i64, seq: u64) -> Result<Option<Operation>> {
+pub fn operation(conn: &View, no: i64, seq: u64) -> Result<Option<Operation>> {
     Ok(operations(conn, no, seq)?.into_iter().next())
 }
 
-pub fn add_block(conn: &Connection, no: i64, block: u64, root: &Hash) -> Result<()> {
+pub fn add_block(conn: &Database, no: i64, block: u64, root: &Hash) -> Result<()> {
     let mut statement =
         conn.prepare_cached("INSERT INTO block (feed, block, root) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
     statement.execute((no, block as i64, root.as_bytes()))?;
@@ -466,13 +466,13 @@ pub fn add_block(conn: &Connection, no: i64, block: u64, root: &Hash) -> Result<
 }
 
 /// The same where another root may stand there. True where one did, or none.
-pub fn put_block(conn: &Connection, no: i64, block: u64, root: &Hash) -> Result<bool> {
+pub fn put_block(conn: &Database, no: i64, block: u64, root: &Hash) -> Result<bool> {
     const SQL: &str = "INSERT INTO block (feed, block, root) VALUES (?1, ?2, ?3)
         ON CONFLICT (feed, block) DO UPDATE SET root = excluded.root WHERE root <> excluded.root";
     Ok(conn.prepare_cached(SQL)?.execute((no, block as i64, root.as_bytes()))? > 0)
 }
 
-pub fn block_root(conn: &Connection, no: i64, block: u64) -> Result<Option<Hash>> {
+pub fn block_root(conn: &View, no: i64, block: u64) -> Result<Option<Hash>> {
     let mut statement = conn.prepare_cached("SELECT root FROM block WHERE feed = ?1 AND block = ?2")?;
     let root: Option<[u8; 32]> = statement.query_row((no, block as i64), |r| r.get(0)).optional()?;
     Ok(root.map(Hash))
@@ -480,7 +480,7 @@ pub fn block_root(conn: &Connection, no: i64, block: u64) -> Result<Option<Hash>
 
 /// A feed's leaves on disk, for roots and proofs.
 pub struct StoredLeaves<'a> {
-    pub conn: &'a Connection,
+    pub conn: &'a View,
     pub no: i64,
 }
 
@@ -515,12 +515,12 @@ impl Leaves for StoredLeaves<'_> {
 }
 
 /// The right edge of the tree as it was at `size` leaves.
-pub fn edge_at(conn: &Connection, no: i64, size: u64) -> Result<Edge> {
+pub fn edge_at(conn: &View, no: i64, size: u64) -> Result<Edge> {
     tree::edge(&mut StoredLeaves { conn, no }, size)
 }
 
 /// The root of the first `size` leaves.
-pub fn root_at(conn: &Connection, feed: &FeedRow, size: u64) -> Result<Hash> {
+pub fn root_at(conn: &View, feed: &FeedRow, size: u64) -> Result<Hash> {
     match size {
         size if size == feed.size() => Ok(feed.edge.root()),
         0 => Ok(Edge::default().root()),
@@ -541,7 +541,7 @@ pub struct Heard {
 /// so, but none that has been silent for more than `patience` days while another was heard. Those count that the union
 /// above has enrolled for it and not revoked, and this machine itself; of the nation, whose devices nobody enrols, all.
 /// A device that is enrolled and has written nothing yet is not waited for.
-pub fn horizons(conn: &Connection, patience: i64) -> rusqlite::Result<BTreeMap<UnionNumber, Heard>> {
+pub fn horizons(conn: &View, patience: i64) -> Result<BTreeMap<UnionNumber, Heard>, Fault> {
     type Device = [u8; 32];
     let enrolled: BTreeSet<(Device, i64, i64)> = conn
         .prepare_cached(r#"SELECT device, "union", owner FROM enrolment"#)?

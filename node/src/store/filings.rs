@@ -1,9 +1,8 @@
 //! What a filing freezes and what became of it: the queries. What they mean is `filing`'s.
 
 use huiliu_proto::{id::RecordId, period::Day, union::UnionNumber};
-use rusqlite::Connection;
 
-use super::{Result, tables};
+use super::{Result, View, tables};
 
 /// In post (7), or ended (9) since: as the roll-ups count heads.
 const IN_POST: &str =
@@ -19,7 +18,7 @@ pub struct Head {
 }
 
 /// A union's own engagements in post on a day.
-pub fn in_post(conn: &Connection, owner: UnionNumber, day: Day) -> Result<Vec<Head>> {
+pub fn in_post(conn: &View, owner: UnionNumber, day: Day) -> Result<Vec<Head>> {
     let sql = format!(
         "SELECT e.record, e.mediator, e.employment, coalesce(e.funded, 0) FROM engagement e WHERE {IN_POST}
          ORDER BY e.record"
@@ -37,7 +36,7 @@ pub fn in_post(conn: &Connection, owner: UnionNumber, day: Day) -> Result<Vec<He
 }
 
 /// Of those, the persons with a certificate of appointment (1) that holds on that day and was not revoked (3) by then.
-pub fn certified(conn: &Connection, owner: UnionNumber, day: Day) -> Result<i64> {
+pub fn certified(conn: &View, owner: UnionNumber, day: Day) -> Result<i64> {
     let sql = format!(
         "SELECT count(DISTINCT e.mediator) FROM engagement e WHERE {IN_POST} AND EXISTS (
             SELECT 1 FROM certificate c WHERE c.mediator = e.mediator AND c.type = 1
@@ -47,7 +46,7 @@ pub fn certified(conn: &Connection, owner: UnionNumber, day: Day) -> Result<i64>
 }
 
 /// Enterprises that the union's work log names from one day to another.
-pub fn enterprises(conn: &Connection, owner: UnionNumber, from: Day, to: Day) -> Result<i64> {
+pub fn enterprises(conn: &View, owner: UnionNumber, from: Day, to: Day) -> Result<i64> {
     const SQL: &str =
         "SELECT count(DISTINCT enterprise) FROM work_entry WHERE owner = ?1 AND done_on BETWEEN ?2 AND ?3";
     Ok(conn.prepare_cached(SQL)?.query_row((i64::from(owner), from.0, to.0), |row| row.get(0))?)
@@ -72,7 +71,7 @@ pub struct Version {
 }
 
 /// Filings, oldest first: of one union or of all that are seen here.
-pub fn versions(conn: &Connection, owner: Option<UnionNumber>) -> Result<Vec<Version>> {
+pub fn versions(conn: &View, owner: Option<UnionNumber>) -> Result<Vec<Version>> {
     let mut statement = conn.prepare_cached(
         "SELECT record, owner, type, year, month, census_on, full_time, part_time, certified, funded_heads,
          enterprises, supersedes FROM filing WHERE ?1 IS NULL OR owner = ?1 ORDER BY record",
@@ -109,7 +108,7 @@ pub struct Review {
 }
 
 /// All reviews that are seen here, oldest first: only what was said to the union whose filing it is, where it hears it.
-pub fn reviews(conn: &Connection) -> Result<Vec<Review>> {
+pub fn reviews(conn: &View) -> Result<Vec<Review>> {
     let mut statement = conn.prepare_cached(
         r#"SELECT r.record, r.owner, r.filing, r.action, r.register_no, r.reasons FROM filing_review r
         JOIN filing f ON f.record = r.filing WHERE r."union" = f.owner ORDER BY r.record"#,

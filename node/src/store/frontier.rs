@@ -9,9 +9,8 @@ use huiliu_proto::{
     signed::Receipt,
     union::{Level, UnionNumber},
 };
-use rusqlite::Connection;
 
-use super::{Result, feeds, feeds::FeedRow, receipts};
+use super::{Result, View, feeds, feeds::FeedRow, receipts};
 
 /// The order in which feeds are sent: by rank, and within it from the top of the tree down.
 pub type Order = (Turn, Level, UnionNumber, FeedId);
@@ -91,7 +90,7 @@ fn upper(me: UnionNumber, peer: UnionNumber) -> UnionNumber {
 }
 
 impl Frontier {
-    pub fn read(conn: &Connection, me: UnionNumber, peer: UnionNumber) -> Result<Frontier> {
+    pub fn read(conn: &View, me: UnionNumber, peer: UnionNumber) -> Result<Frontier> {
         let shared = feeds::shared(conn, me, peer)?;
         let states: BTreeMap<FeedId, State> =
             shared.iter().filter_map(State::of).map(|state| (state.feed, state)).collect();
@@ -104,7 +103,7 @@ impl Frontier {
     }
 
     /// The same of these feeds only.
-    pub fn delta(conn: &Connection, me: UnionNumber, peer: UnionNumber, of: &BTreeSet<FeedId>) -> Result<Delta> {
+    pub fn delta(conn: &View, me: UnionNumber, peer: UnionNumber, of: &BTreeSet<FeedId>) -> Result<Delta> {
         let upper = upper(me, peer);
         let mut delta = Delta::new();
         for feed in of {
@@ -123,7 +122,7 @@ impl Frontier {
     }
 
     /// The same of all feeds, among them those that were known and may be gone.
-    pub fn whole(conn: &Connection, me: UnionNumber, peer: UnionNumber, known: &BTreeSet<FeedId>) -> Result<Delta> {
+    pub fn whole(conn: &View, me: UnionNumber, peer: UnionNumber, known: &BTreeSet<FeedId>) -> Result<Delta> {
         let Frontier { states, receipts } = Frontier::read(conn, me, peer)?;
         let mut delta: Delta = known.iter().map(|feed| (*feed, None)).collect();
         delta.extend(states.into_iter().map(|(feed, state)| (feed, Some((state, vec![])))));

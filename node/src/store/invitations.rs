@@ -6,9 +6,9 @@ use huiliu_proto::{
     token::{TokenId, pass_hash},
     union::UnionNumber,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Result, tables, trust};
+use super::{Database, Result, View, tables, trust};
 
 /// Wrong passes after which an invitation is dead.
 pub const TRIES: u32 = 5;
@@ -92,7 +92,7 @@ fn invitation(row: &Row<'_>) -> rusqlite::Result<Invitation> {
     })
 }
 
-pub fn add(conn: &Connection, new: &Invitation) -> Result<()> {
+pub fn add(conn: &Database, new: &Invitation) -> Result<()> {
     const SQL: &str = r#"INSERT INTO invitation (id, "union", pass_hash, further, asked_by, made_at, expires_at, as_hub)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"#;
     conn.prepare_cached(SQL)?.execute((
@@ -108,37 +108,37 @@ pub fn add(conn: &Connection, new: &Invitation) -> Result<()> {
     Ok(())
 }
 
-pub fn get(conn: &Connection, id: &TokenId) -> Result<Option<Invitation>> {
+pub fn get(conn: &View, id: &TokenId) -> Result<Option<Invitation>> {
     let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
     Ok(statement.query_row([id.0], invitation).optional()?)
 }
 
 /// Ends those that have expired, for good: a clock that is set back afterwards brings none back. False where there were
 /// none.
-pub fn sweep(conn: &Connection, now: i64) -> Result<bool> {
+pub fn sweep(conn: &Database, now: i64) -> Result<bool> {
     const SQL: &str = "UPDATE invitation SET ended = 1 WHERE ended = 0 AND expires_at <= ?1";
     Ok(conn.prepare_cached(SQL)?.execute([now])? > 0)
 }
 
 /// Whether `sweep` would find any.
-pub fn due(conn: &Connection, now: i64) -> Result<bool> {
+pub fn due(conn: &View, now: i64) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM invitation WHERE ended = 0 AND expires_at <= ?1)";
     Ok(conn.prepare_cached(SQL)?.query_row([now], |row| row.get(0))?)
 }
 
 /// All, the newest first.
-pub fn all(conn: &Connection) -> Result<Vec<Invitation>> {
+pub fn all(conn: &View) -> Result<Vec<Invitation>> {
     let mut statement = conn.prepare_cached(&format!("{SELECT} ORDER BY made_at DESC, id"))?;
     Ok(statement.query_map([], invitation)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Whether the machine that asked for it was revoked: whoever stole that machine may hold the token.
-pub fn void(conn: &Connection, invitation: &Invitation) -> Result<bool> {
+pub fn void(conn: &View, invitation: &Invitation) -> Result<bool> {
     invitation.asked_by.map_or(Ok(false), |by| trust::revoked(conn, &by, invitation.union))
 }
 
 /// How many of a union may still be used.
-pub fn open(conn: &Connection, union: UnionNumber, now: i64) -> Result<u64> {
+pub fn open(conn: &View, union: UnionNumber, now: i64) -> Result<u64> {
     let mut count = 0;
     for one in all(conn)?.iter().filter(|one| one.union == union && one.state(now) == "open") {
         count += u64::from(!void(conn, one)?);
@@ -147,26 +147,26 @@ pub fn open(conn: &Connection, union: UnionNumber, now: i64) -> Result<u64> {
 }
 
 /// Revokes all that could still be used; how many.
-pub fn revoke_open(conn: &Connection, now: i64) -> Result<usize> {
+pub fn revoke_open(conn: &Database, now: i64) -> Result<usize> {
     const SQL: &str = "UPDATE invitation SET revoked_at = ?1 WHERE revoked_at IS NULL AND used_at IS NULL";
     Ok(conn.execute(SQL, [now])?)
 }
 
 /// Counts a wrong pass.
-pub fn tried(conn: &Connection, id: &TokenId) -> Result<()> {
+pub fn tried(conn: &Database, id: &TokenId) -> Result<()> {
     conn.prepare_cached("UPDATE invitation SET tries = tries + 1 WHERE id = ?1")?.execute([id.0])?;
     Ok(())
 }
 
 /// Binds it to the first machine that used it.
-pub fn used(conn: &Connection, id: &TokenId, device: &DeviceId, tls_key: &Hash, now: i64) -> Result<()> {
+pub fn used(conn: &Database, id: &TokenId, device: &DeviceId, tls_key: &Hash, now: i64) -> Result<()> {
     const SQL: &str = "UPDATE invitation SET used_at = ?2, device = ?3, tls_key = ?4 WHERE id = ?1 AND used_at IS NULL";
     conn.prepare_cached(SQL)?.execute((id.0, now, device.as_bytes(), tls_key.as_bytes()))?;
     Ok(())
 }
 
 /// Takes back one that was not used. False where there is none such.
-pub fn revoke(conn: &Connection, id: &TokenId, now: i64) -> Result<bool> {
+pub fn revoke(conn: &Database, id: &TokenId, now: i64) -> Result<bool> {
     const SQL: &str = "UPDATE invitation SET revoked_at = ?2 WHERE id = ?1 AND used_at IS NULL AND revoked_at IS NULL";
     Ok(conn.prepare_cached(SQL)?.execute((id.0, now))? == 1)
 }

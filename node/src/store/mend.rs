@@ -5,9 +5,9 @@
 
 use std::{cmp::Ordering, path::Path};
 
-use rusqlite::{Connection, Rows, params_from_iter, types::Value};
+use rusqlite::{Rows, params_from_iter, types::Value};
 
-use super::{Result, caches, connections};
+use super::{Database, Result, View, caches, connections};
 use crate::document::Document;
 
 /// Rows changed in one transaction: a few milliseconds.
@@ -26,7 +26,7 @@ pub struct Change {
 }
 
 /// What differs between the computed tables of two files.
-pub fn differences(is: &Connection, should: &Connection) -> Result<Vec<Change>> {
+pub fn differences(is: &View, should: &View) -> Result<Vec<Change>> {
     let mut all = vec![];
     for table in caches::names() {
         compare(is, should, &table, &mut all)?;
@@ -38,7 +38,7 @@ pub fn differences(is: &Connection, should: &Connection) -> Result<Vec<Change>> 
 }
 
 /// Goes through both in the order of their keys.
-fn compare(is: &Connection, should: &Connection, table: &str, all: &mut Vec<Change>) -> Result<()> {
+fn compare(is: &View, should: &View, table: &str, all: &mut Vec<Change>) -> Result<()> {
     let keys = key(should, table)?;
     let order: Vec<String> = keys.iter().map(|at| (at + 1).to_string()).collect();
     let sql = format!("SELECT * FROM \"{table}\" ORDER BY {}", order.join(", "));
@@ -67,7 +67,7 @@ fn compare(is: &Connection, should: &Connection, table: &str, all: &mut Vec<Chan
 }
 
 /// Which columns tell a table's rows apart.
-fn key(conn: &Connection, table: &str) -> Result<Vec<usize>> {
+fn key(conn: &View, table: &str) -> Result<Vec<usize>> {
     let mut statement =
         conn.prepare(&format!("SELECT cid FROM pragma_table_info('{table}') WHERE pk > 0 ORDER BY pk"))?;
     let found = statement.query_map([], |row| row.get::<_, i64>(0).map(|at| at as usize))?;
@@ -125,7 +125,7 @@ pub fn mend(file: &Path, changes: &[Change]) -> Result<usize> {
     Ok(left)
 }
 
-fn make(conn: &Connection, change: &Change) -> Result<bool> {
+fn make(conn: &Database, change: &Change) -> Result<bool> {
     let table = &change.table;
     let columns: Vec<String> = conn
         .prepare_cached(&format!("SELECT name FROM pragma_table_info('{table}')"))?
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn every_difference_is_seen_once() {
         let of = |rows: &str| {
-            let conn = Connection::open_in_memory().unwrap();
+            let conn = Database::in_memory().unwrap();
             conn.execute_batch(&format!("{TABLES} INSERT INTO region VALUES {rows}")).unwrap();
             conn
         };

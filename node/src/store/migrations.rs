@@ -10,9 +10,7 @@ mod from_3;
 
 use std::path::Path;
 
-use rusqlite::Connection;
-
-use super::{Result, StoreError};
+use super::{Database, Result, StoreError, View};
 
 /// "HULI".
 pub const APPLICATION_ID: i32 = 0x4855_4c49;
@@ -25,24 +23,24 @@ pub const SCHEMA: &str = include_str!("schema.sql");
 /// How one version becomes the next.
 pub enum Step {
     Sql(&'static str),
-    Run(fn(&Connection) -> Result<()>),
+    Run(fn(&Database) -> Result<()>),
 }
 
 /// The version a step leads to, and the step; in their order, without a gap.
 pub const STEPS: &[(i32, Step)] = &[(4, Step::Run(from_3::run))];
 
 /// The version of a file, whichever it is. One that is not Huiliu's is refused.
-pub fn recognise(conn: &Connection, path: &Path) -> Result<i32> {
+pub fn recognise(conn: &View, path: &Path) -> Result<i32> {
     let foreign = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => StoreError::Foreign(path.to_owned()),
         // A disk that is full or fails says nothing of whose the file is.
         _ => error.into(),
     };
-    let id: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(foreign)?;
+    let id: i32 = conn.pragma("application_id").map_err(foreign)?;
     if id != APPLICATION_ID {
         return Err(StoreError::Foreign(path.to_owned()));
     }
-    Ok(conn.pragma_query_value(None, "user_version", |row| row.get(0))?)
+    Ok(conn.pragma("user_version")?)
 }
 
 /// Whether a file of this version has to be migrated before it is used. One that cannot be is refused.
@@ -55,7 +53,7 @@ pub fn needed(found: i32) -> Result<bool> {
 }
 
 /// Brings a file to today's schema; does nothing where it has it.
-pub fn migrate(conn: &Connection, path: &Path) -> Result<()> {
+pub fn migrate(conn: &Database, path: &Path) -> Result<()> {
     let found = recognise(conn, path)?;
     if !needed(found)? {
         return Ok(());
@@ -65,26 +63,26 @@ pub fn migrate(conn: &Connection, path: &Path) -> Result<()> {
 }
 
 /// All steps beyond `from`, or none of them.
-fn apply(conn: &Connection, from: i32, steps: &[(i32, Step)]) -> Result<()> {
+fn apply(conn: &Database, from: i32, steps: &[(i32, Step)]) -> Result<()> {
     // Tables that others refer to cannot be made anew otherwise; what refers to what is looked at in the end.
-    conn.pragma_update(None, "foreign_keys", false)?;
+    conn.set_pragma("foreign_keys", false)?;
     let done = in_one(conn, from, steps);
     if done.is_err() && !conn.is_autocommit() {
         // The error that led here is the one to tell.
         let _ = conn.execute_batch("ROLLBACK");
     }
-    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.set_pragma("foreign_keys", true)?;
     done
 }
 
-fn in_one(conn: &Connection, from: i32, steps: &[(i32, Step)]) -> Result<()> {
+fn in_one(conn: &Database, from: i32, steps: &[(i32, Step)]) -> Result<()> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     for (to, step) in steps.iter().filter(|(to, _)| *to > from) {
         match step {
             Step::Sql(sql) => conn.execute_batch(sql)?,
             Step::Run(run) => run(conn)?,
         }
-        conn.pragma_update(None, "user_version", to)?;
+        conn.set_pragma("user_version", to)?;
         tracing::info!(version = to, "a step is done");
     }
     if conn.prepare("PRAGMA foreign_key_check")?.exists([])? {
@@ -95,7 +93,7 @@ fn in_one(conn: &Connection, from: i32, steps: &[(i32, Step)]) -> Result<()> {
 
 /// What a file consists of: each table and index with the text that makes it, without remarks and line breaks; and whatever
 /// else there is, by its kind.
-pub fn schema_of(conn: &Connection) -> Result<Vec<(String, String, String)>> {
+pub fn schema_of(conn: &View) -> Result<Vec<(String, String, String)>> {
     const SQL: &str =
         "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
         ORDER BY type, name";
@@ -106,7 +104,7 @@ pub fn schema_of(conn: &Connection) -> Result<Vec<(String, String, String)>> {
 
 /// A schema of this text, as `schema_of` gives it.
 pub fn schema_from(sql: &str) -> Result<Vec<(String, String, String)>> {
-    let conn = Connection::open_in_memory()?;
+    let conn = Database::in_memory()?;
     conn.execute_batch(sql)?;
     schema_of(&conn)
 }
@@ -124,11 +122,11 @@ mod tests {
     /// The schemas of released versions, as they were, oldest first. `VERSION`'s own is added when the next is begun.
     const RELEASED: &[(i32, &str)] = &[(3, include_str!("schema/3.sql"))];
 
-    fn file(version: i32, sql: &str) -> Connection {
-        let conn = Connection::open_in_memory().unwrap();
+    fn file(version: i32, sql: &str) -> Database {
+        let conn = Database::in_memory().unwrap();
         conn.execute_batch(sql).unwrap();
-        conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        conn.pragma_update(None, "user_version", version).unwrap();
+        conn.set_pragma("application_id", APPLICATION_ID).unwrap();
+        conn.set_pragma("user_version", version).unwrap();
         conn
     }
 
@@ -154,7 +152,7 @@ mod tests {
         CREATE TABLE a (x INTEGER PRIMARY KEY, -- what it was
           z TEXT) STRICT; CREATE TABLE b (y INTEGER REFERENCES a (x)) STRICT; CREATE INDEX b_by_y ON b (y);";
 
-    fn fill(conn: &Connection) -> Result<()> {
+    fn fill(conn: &Database) -> Result<()> {
         conn.execute("UPDATE a SET z = 'filled'", [])?;
         Ok(())
     }
@@ -184,7 +182,7 @@ mod tests {
         assert!(matches!(needed(OLDEST - 1), Err(StoreError::Older { found }) if found == OLDEST - 1));
         assert!(!needed(VERSION).unwrap());
         let foreign = file(VERSION, SCHEMA);
-        foreign.pragma_update(None, "application_id", 7).unwrap();
+        foreign.set_pragma("application_id", 7).unwrap();
         assert!(matches!(migrate(&foreign, Path::new("huiliu.db")), Err(StoreError::Foreign(_))));
     }
 }

@@ -13,9 +13,9 @@ use huiliu_proto::{
     union::UnionNumber,
     value::Value,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
+use rusqlite::{OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
 
-use super::{Result, records, tables};
+use super::{Database, Result, View, records, tables};
 
 /// Whose record it is, and which operation said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +164,7 @@ pub fn tables() -> Vec<String> {
     names
 }
 
-pub fn create(conn: &Connection) -> Result<()> {
+pub fn create(conn: &Database) -> Result<()> {
     for kind in kinds() {
         conn.execute_batch(&sql(kind).create)?;
     }
@@ -172,7 +172,7 @@ pub fn create(conn: &Connection) -> Result<()> {
 }
 
 /// Drops what is there, also tables of kinds that an earlier version declared.
-pub fn drop_all(conn: &Connection, before: &str) -> Result<()> {
+pub fn drop_all(conn: &Database, before: &str) -> Result<()> {
     let names: std::collections::BTreeSet<String> =
         before.split(',').filter(|n| !n.is_empty()).map(str::to_owned).chain(tables()).collect();
     for name in names {
@@ -230,7 +230,7 @@ fn bind(
 }
 
 /// Adds an entry. False where a record of that id is already there; then nothing changes.
-pub fn put_entry(conn: &Connection, id: &RecordId, place: Place, record: &Record) -> Result<bool> {
+pub fn put_entry(conn: &View, id: &RecordId, place: Place, record: &Record) -> Result<bool> {
     let sql = sql(record.kind);
     if bind(&mut *conn.prepare_cached(&sql.entry)?, id, place, record, None)? == 0 {
         return Ok(false);
@@ -252,14 +252,14 @@ pub fn put_entry(conn: &Connection, id: &RecordId, place: Place, record: &Record
 }
 
 /// An entry that was said twice stands where it comes first.
-pub fn move_entry(conn: &Connection, kind: &Kind, id: &RecordId, place: Place) -> Result<()> {
+pub fn move_entry(conn: &Database, kind: &Kind, id: &RecordId, place: Place) -> Result<()> {
     let sql = format!("UPDATE \"{}\" SET feed = ?3, seq = ?4 WHERE record = ?1 AND owner = ?2", kind.name);
     conn.prepare_cached(&sql)?.execute((id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64))?;
     Ok(())
 }
 
 /// Takes a record out, with its lines.
-pub fn remove(conn: &Connection, kind: &Kind, owner: UnionNumber, id: &RecordId) -> Result<()> {
+pub fn remove(conn: &Database, kind: &Kind, owner: UnionNumber, id: &RecordId) -> Result<()> {
     let lines = kind.fields.iter().filter(|f| is_lines(f)).map(|f| format!("{}_{}", kind.name, f.name));
     for table in lines.chain([kind.name.to_owned()]) {
         let sql = format!("DELETE FROM \"{table}\" WHERE record = ?1 AND owner = ?2");
@@ -269,19 +269,13 @@ pub fn remove(conn: &Connection, kind: &Kind, owner: UnionNumber, id: &RecordId)
 }
 
 /// Shows a document as it now stands. `index` is the keyed index of its sealed field, where this hub may compute it.
-pub fn put_document(
-    conn: &Connection,
-    id: &RecordId,
-    place: Place,
-    record: &Record,
-    index: Option<&[u8; 17]>,
-) -> Result<()> {
+pub fn put_document(conn: &View, id: &RecordId, place: Place, record: &Record, index: Option<&[u8; 17]>) -> Result<()> {
     bind(&mut *conn.prepare_cached(&sql(record.kind).document)?, id, place, record, index)?;
     Ok(())
 }
 
 /// A record of one owner.
-pub fn get_of(conn: &Connection, kind: &'static Kind, owner: UnionNumber, id: &RecordId) -> Result<Option<Shown>> {
+pub fn get_of(conn: &View, kind: &'static Kind, owner: UnionNumber, id: &RecordId) -> Result<Option<Shown>> {
     let text = format!("{} WHERE record = ?1 AND owner = ?2", sql(kind).select);
     let mut statement = conn.prepare_cached(&text)?;
     let row = statement.query_row((id.as_bytes(), i64::from(owner)), |row| read(kind, row)).optional()?;
@@ -289,7 +283,7 @@ pub fn get_of(conn: &Connection, kind: &'static Kind, owner: UnionNumber, id: &R
 }
 
 /// A record whoever owns it: what a reference names. Where several unions have one of that id, the first by number.
-pub fn get(conn: &Connection, kind: &'static Kind, id: &RecordId) -> Result<Option<Shown>> {
+pub fn get(conn: &View, kind: &'static Kind, id: &RecordId) -> Result<Option<Shown>> {
     let text = format!("{} WHERE record = ?1 ORDER BY owner LIMIT 1", sql(kind).select);
     let mut statement = conn.prepare_cached(&text)?;
     let row = statement.query_row([id.as_bytes()], |row| read(kind, row)).optional()?;
@@ -297,7 +291,7 @@ pub fn get(conn: &Connection, kind: &'static Kind, id: &RecordId) -> Result<Opti
 }
 
 /// The kind of a record, and the record; as `get`.
-pub fn find(conn: &Connection, id: &RecordId) -> Result<Option<Shown>> {
+pub fn find(conn: &View, id: &RecordId) -> Result<Option<Shown>> {
     for held in records::of_id(conn, id)? {
         if let Some(kind) = huiliu_proto::kind::numbered(held.kind)
             && let Some(row) = get_of(conn, kind, held.place.owner, id)?
@@ -309,7 +303,7 @@ pub fn find(conn: &Connection, id: &RecordId) -> Result<Option<Shown>> {
 }
 
 /// How many records of one kind and owner name `id` in a field: none, one, or more than one (2).
-pub fn naming(conn: &Connection, kind: &Kind, owner: UnionNumber, field: &str, id: &RecordId) -> Result<i64> {
+pub fn naming(conn: &View, kind: &Kind, owner: UnionNumber, field: &str, id: &RecordId) -> Result<i64> {
     let text = format!(
         "SELECT count(*) FROM (SELECT 1 FROM \"{}\" WHERE \"{field}\" = ?1 AND owner = ?2 AND record <> ?1 LIMIT 2)",
         kind.name
@@ -318,7 +312,7 @@ pub fn naming(conn: &Connection, kind: &Kind, owner: UnionNumber, field: &str, i
 }
 
 /// Records whose id begins with these hexadecimal digits: what a person types.
-pub fn find_prefix(conn: &Connection, prefix: &str, most: usize) -> Result<Vec<Shown>> {
+pub fn find_prefix(conn: &View, prefix: &str, most: usize) -> Result<Vec<Shown>> {
     let mut found = vec![];
     let digits = prefix.replace('-', "");
     let fill = |digit: &str| unhex(&format!("{digits}{}", digit.repeat(32usize.saturating_sub(digits.len()))));
@@ -337,7 +331,7 @@ pub fn find_prefix(conn: &Connection, prefix: &str, most: usize) -> Result<Vec<S
 
 /// Records of one kind in the order they were made, after `after`, of `owner` or of all.
 pub fn list(
-    conn: &Connection,
+    conn: &View,
     kind: &'static Kind,
     owner: Option<UnionNumber>,
     after: Option<RecordId>,
@@ -352,7 +346,7 @@ pub fn list(
 }
 
 /// Records of one kind whose field has this value.
-pub fn list_where(conn: &Connection, kind: &'static Kind, field: &str, value: &Value) -> Result<Vec<Shown>> {
+pub fn list_where(conn: &View, kind: &'static Kind, field: &str, value: &Value) -> Result<Vec<Shown>> {
     let Some(at) = kind.field(field) else { return Ok(vec![]) };
     let text = format!("{} WHERE \"{}\" = ?1 ORDER BY record", sql(kind).select, kind.fields[at].name);
     let mut statement = conn.prepare_cached(&text)?;
@@ -360,21 +354,21 @@ pub fn list_where(conn: &Connection, kind: &'static Kind, field: &str, value: &V
     rows.map(|row| with_lines(conn, row?)).collect()
 }
 
-pub fn count(conn: &Connection, kind: &Kind, owner: Option<UnionNumber>) -> Result<u64> {
+pub fn count(conn: &View, kind: &Kind, owner: Option<UnionNumber>) -> Result<u64> {
     let text = format!("SELECT count(*) FROM \"{}\" WHERE ?1 IS NULL OR owner = ?1", kind.name);
     let count: i64 = conn.prepare_cached(&text)?.query_row([owner.map(i64::from)], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 
 /// Sets the index of a sealed field once the key that opens it has arrived.
-pub fn set_index(conn: &Connection, kind: &Kind, field: &str, row: &Shown, index: &[u8; 17]) -> Result<()> {
+pub fn set_index(conn: &Database, kind: &Kind, field: &str, row: &Shown, index: &[u8; 17]) -> Result<()> {
     let text = format!("UPDATE \"{}\" SET \"{field}_index\" = ?3 WHERE record = ?1 AND owner = ?2", kind.name);
     conn.prepare_cached(&text)?.execute((row.id.as_bytes(), i64::from(row.place.owner), index))?;
     Ok(())
 }
 
 /// Other records of the kind that agree in all fields of its natural key.
-pub fn same_thing(conn: &Connection, record: &Record, not: &RecordId) -> Result<Vec<Shown>> {
+pub fn same_thing(conn: &View, record: &Record, not: &RecordId) -> Result<Vec<Shown>> {
     let kind = record.kind;
     let key = &kind.natural_key;
     if key.is_empty()
@@ -427,7 +421,7 @@ fn value(field: &Field, row: &Row<'_>, column: usize) -> rusqlite::Result<Option
     })
 }
 
-fn with_lines(conn: &Connection, mut row: Shown) -> Result<Shown> {
+fn with_lines(conn: &View, mut row: Shown) -> Result<Shown> {
     let kind = row.record.kind;
     for (at, _, select) in &sql(kind).lines {
         let Type::Lines(fields) = &kind.fields[*at].ty else { continue };

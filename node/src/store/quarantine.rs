@@ -8,10 +8,9 @@ use huiliu_proto::{
     union::UnionNumber,
     v1::Ruling,
 };
-use rusqlite::Connection;
 
 use super::{
-    Result,
+    Database, Result, View,
     feeds::{self, FeedRow},
     records, trust,
 };
@@ -38,7 +37,7 @@ impl std::fmt::Debug for Held {
     }
 }
 
-pub fn add(conn: &Connection, held: &Held) -> Result<()> {
+pub fn add(conn: &Database, held: &Held) -> Result<()> {
     const SQL: &str = "INSERT INTO quarantine (feed, seq, record, kind, reason, cause, field, awaits)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         ON CONFLICT (feed, seq) DO UPDATE SET reason = excluded.reason, cause = excluded.cause, field = excluded.field,
@@ -57,7 +56,7 @@ pub fn add(conn: &Connection, held: &Held) -> Result<()> {
 }
 
 /// Why it is held, in words for people. They may quote what was written.
-pub fn explain(conn: &Connection, held: &Held) -> Result<Label> {
+pub fn explain(conn: &View, held: &Held) -> Result<Label> {
     let row = feeds::by_no(conn, held.feed)?;
     let reason = Reason::ALL.into_iter().find(|reason| reason.word() == held.reason).unwrap_or(Reason::Failed);
     // What cannot be read is held all the same.
@@ -77,7 +76,7 @@ pub fn explain(conn: &Connection, held: &Held) -> Result<Label> {
 }
 
 /// Says whether it was an edit that waited for what it follows.
-pub fn remove(conn: &Connection, feed: i64, seq: u64) -> Result<bool> {
+pub fn remove(conn: &Database, feed: i64, seq: u64) -> Result<bool> {
     use rusqlite::OptionalExtension as _;
     const SQL: &str = "DELETE FROM quarantine WHERE feed = ?1 AND seq = ?2 RETURNING reason";
     let reason = conn.prepare_cached(SQL)?.query_row((feed, seq as i64), |row| row.get(0)).optional()?;
@@ -85,19 +84,19 @@ pub fn remove(conn: &Connection, feed: i64, seq: u64) -> Result<bool> {
 }
 
 /// How many edits of a feed wait for what they follow.
-pub fn early(conn: &Connection, feed: i64) -> Result<u64> {
+pub fn early(conn: &View, feed: i64) -> Result<u64> {
     const SQL: &str = "SELECT count(*) FROM quarantine WHERE feed = ?1 AND reason = ?2";
     let row = (feed, Reason::Early.number());
     Ok(conn.prepare_cached(SQL)?.query_row(row, |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
 /// Whether an operation about a record is held in a feed.
-pub fn holds(conn: &Connection, feed: i64, record: &RecordId) -> Result<bool> {
+pub fn holds(conn: &View, feed: i64, record: &RecordId) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM quarantine WHERE record = ?1 AND +feed = ?2)";
     Ok(conn.prepare_cached(SQL)?.query_row((record.as_bytes(), feed), |row| row.get(0))?)
 }
 
-fn select(conn: &Connection, sql: &str, parameter: impl rusqlite::Params) -> Result<Vec<Held>> {
+fn select(conn: &View, sql: &str, parameter: impl rusqlite::Params) -> Result<Vec<Held>> {
     let mut statement = conn.prepare_cached(sql)?;
     let rows = statement.query_map(parameter, |row| {
         Ok(Held {
@@ -118,12 +117,12 @@ fn select(conn: &Connection, sql: &str, parameter: impl rusqlite::Params) -> Res
 
 const COLUMNS: &str = "SELECT feed, seq, record, kind, reason, cause, field, awaits FROM quarantine";
 
-pub fn all(conn: &Connection) -> Result<Vec<Held>> {
+pub fn all(conn: &View) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} ORDER BY feed, seq"), ())
 }
 
 /// The first `most` after a place, in the order of their places.
-pub fn page(conn: &Connection, after: Option<(i64, u64)>, most: usize) -> Result<Vec<Held>> {
+pub fn page(conn: &View, after: Option<(i64, u64)>, most: usize) -> Result<Vec<Held>> {
     let (feed, seq) = after.map_or((-1, -1), |(feed, seq)| (feed, seq as i64));
     select(
         conn,
@@ -132,18 +131,18 @@ pub fn page(conn: &Connection, after: Option<(i64, u64)>, most: usize) -> Result
     )
 }
 
-pub fn count(conn: &Connection) -> Result<u64> {
+pub fn count(conn: &View) -> Result<u64> {
     let mut statement = conn.prepare_cached("SELECT count(*) FROM quarantine")?;
     Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
 /// Of one record.
-pub fn of_record(conn: &Connection, record: &RecordId) -> Result<Vec<Held>> {
+pub fn of_record(conn: &View, record: &RecordId) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} WHERE record = ?1 ORDER BY feed, seq"), [record.as_bytes()])
 }
 
 /// The first of the records whose id begins with these hexadecimal digits.
-pub fn of_prefix(conn: &Connection, digits: &str) -> Result<Option<Held>> {
+pub fn of_prefix(conn: &View, digits: &str) -> Result<Option<Held>> {
     let fill = |digit: &str| unhex(&format!("{digits}{}", digit.repeat(32usize.saturating_sub(digits.len()))));
     let (Some(low), Some(high)) = (fill("0"), fill("f")) else { return Ok(None) };
     let sql = format!("{COLUMNS} WHERE record BETWEEN ?1 AND ?2 ORDER BY record, feed, seq LIMIT 1");
@@ -151,7 +150,7 @@ pub fn of_prefix(conn: &Connection, digits: &str) -> Result<Option<Held>> {
 }
 
 /// What nobody has rejected yet, as many for each reason. Only feeds that somebody has ruled on are looked through.
-pub fn open_by_reason(conn: &Connection) -> Result<BTreeMap<String, u64>> {
+pub fn open_by_reason(conn: &View) -> Result<BTreeMap<String, u64>> {
     const COUNTS: &str = "SELECT reason, count(*) FROM quarantine GROUP BY reason";
     const RULED: &str =
         "SELECT f.no FROM feed f WHERE EXISTS (SELECT 1 FROM quarantine_ruling r WHERE r.in_feed = f.id)";
@@ -179,7 +178,7 @@ pub fn open_by_reason(conn: &Connection) -> Result<BTreeMap<String, u64>> {
 }
 
 /// What nobody has rejected yet.
-pub fn open(conn: &Connection) -> Result<Vec<Held>> {
+pub fn open(conn: &View) -> Result<Vec<Held>> {
     let mut open = vec![];
     for held in all(conn)? {
         let feed = feeds::by_no(conn, held.feed)?.feed;
@@ -192,12 +191,12 @@ pub fn open(conn: &Connection) -> Result<Vec<Held>> {
 
 /// Feeds that are stored and relayed, and wait whole: of devices that are not enrolled for the feed's union, of a newer
 /// version, or not as they were signed. Those of which only the rest is still to be applied are not among them.
-pub fn strangers(conn: &Connection) -> Result<Vec<FeedRow>> {
+pub fn strangers(conn: &View) -> Result<Vec<FeedRow>> {
     Ok(feeds::behind(conn)?.into_iter().filter(|row| row.waits() || row.altered).collect())
 }
 
 /// Of those, the ones nobody has rejected yet.
-pub fn open_strangers(conn: &Connection) -> Result<Vec<FeedRow>> {
+pub fn open_strangers(conn: &View) -> Result<Vec<FeedRow>> {
     let mut open = vec![];
     for row in strangers(conn)? {
         if trust::ruling(conn, &row.feed, row.size() - 1)? != Some(Ruling::Rejected) {
@@ -208,17 +207,17 @@ pub fn open_strangers(conn: &Connection) -> Result<Vec<FeedRow>> {
 }
 
 /// Operations of one feed.
-pub fn of_feed(conn: &Connection, feed: i64) -> Result<Vec<Held>> {
+pub fn of_feed(conn: &View, feed: i64) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} WHERE feed = ?1 ORDER BY seq"), [feed])
 }
 
 /// Operations of one kind.
-pub fn of_kind(conn: &Connection, kind: u32) -> Result<Vec<Held>> {
+pub fn of_kind(conn: &View, kind: u32) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} WHERE kind = ?1 ORDER BY feed, seq"), [kind])
 }
 
 /// Edits of one record that wait for this change.
-pub fn waiting(conn: &Connection, owner: UnionNumber, record: &RecordId, awaited: &Hash) -> Result<Vec<Held>> {
+pub fn waiting(conn: &View, owner: UnionNumber, record: &RecordId, awaited: &Hash) -> Result<Vec<Held>> {
     let sql = format!(
         r#"{COLUMNS} WHERE record = ?1 AND awaits = ?2 AND feed IN (SELECT no FROM feed WHERE "union" = ?3)
         ORDER BY feed, seq"#

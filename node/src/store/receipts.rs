@@ -6,12 +6,12 @@ use huiliu_proto::{
     union::UnionNumber,
     v1,
 };
-use rusqlite::{Connection, Row};
+use rusqlite::Row;
 
-use super::{Result, tables};
+use super::{Database, Result, View, tables};
 
 /// Keeps a receipt if it covers more than the one before.
-pub fn put(conn: &Connection, receipt: &Receipt) -> Result<()> {
+pub fn put(conn: &Database, receipt: &Receipt) -> Result<()> {
     const SQL: &str = r#"INSERT INTO receipt (feed, "union", device, size, root, received_at, message, signature)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         ON CONFLICT (feed, "union") DO UPDATE SET device = excluded.device, size = excluded.size, root = excluded.root,
@@ -31,7 +31,7 @@ pub fn put(conn: &Connection, receipt: &Receipt) -> Result<()> {
 }
 
 /// Receipts for what was cut off say nothing of what stands there now.
-pub fn forget_beyond(conn: &Connection, feed: &FeedId, size: u64) -> Result<()> {
+pub fn forget_beyond(conn: &Database, feed: &FeedId, size: u64) -> Result<()> {
     conn.execute("DELETE FROM receipt WHERE feed = ?1 AND size > ?2", (feed.as_bytes(), size as i64))?;
     Ok(())
 }
@@ -52,13 +52,13 @@ fn receipt(row: &Row<'_>) -> rusqlite::Result<Receipt> {
 }
 
 /// All receipts, as they were signed, in the order of feed and union.
-pub fn all(conn: &Connection) -> Result<Vec<Receipt>> {
+pub fn all(conn: &View) -> Result<Vec<Receipt>> {
     let mut statement = conn.prepare_cached(&format!(r#"SELECT {COLUMNS} ORDER BY r.feed, r."union""#))?;
     Ok(statement.query_map([], receipt)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Receipts for feeds of a union, of those below it and of those above it, in the same order.
-pub fn around(conn: &Connection, union: UnionNumber) -> Result<Vec<Receipt>> {
+pub fn around(conn: &View, union: UnionNumber) -> Result<Vec<Receipt>> {
     let sql = format!(
         r#"SELECT {COLUMNS} JOIN feed f ON f.id = r.feed
         WHERE f."union" IN (SELECT code FROM below WHERE above = ?1 UNION SELECT above FROM below WHERE code = ?2)
@@ -70,14 +70,14 @@ pub fn around(conn: &Connection, union: UnionNumber) -> Result<Vec<Receipt>> {
 }
 
 /// All receipts for one feed, in the order of union.
-pub fn for_feed(conn: &Connection, feed: &FeedId) -> Result<Vec<Receipt>> {
+pub fn for_feed(conn: &View, feed: &FeedId) -> Result<Vec<Receipt>> {
     let sql = format!(r#"SELECT {COLUMNS} WHERE r.feed = ?1 ORDER BY r."union""#);
     let mut statement = conn.prepare_cached(&sql)?;
     Ok(statement.query_map([feed.as_bytes()], receipt)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// What a level has confirmed of a feed.
-pub fn of(conn: &Connection, feed: &FeedId, union: UnionNumber) -> Result<Option<Receipt>> {
+pub fn of(conn: &View, feed: &FeedId, union: UnionNumber) -> Result<Option<Receipt>> {
     use rusqlite::OptionalExtension as _;
     let sql = format!(r#"SELECT {COLUMNS} WHERE r.feed = ?1 AND r."union" = ?2"#);
     Ok(conn.prepare_cached(&sql)?.query_row((feed.as_bytes(), i64::from(union)), receipt).optional()?)
@@ -93,7 +93,7 @@ pub struct Link {
     pub error: Option<String>,
 }
 
-pub fn put_link(conn: &Connection, link: &Link) -> Result<()> {
+pub fn put_link(conn: &Database, link: &Link) -> Result<()> {
     const SQL: &str = r#"INSERT INTO link (device, "union", last_try, last_success, error) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (device) DO UPDATE SET last_try = excluded.last_try, error = excluded.error,
         last_success = coalesce(excluded.last_success, last_success)"#;
@@ -107,7 +107,7 @@ pub fn put_link(conn: &Connection, link: &Link) -> Result<()> {
     Ok(())
 }
 
-pub fn links(conn: &Connection) -> Result<Vec<Link>> {
+pub fn links(conn: &View) -> Result<Vec<Link>> {
     let mut statement = conn.prepare_cached(
         r#"SELECT device, "union", last_try, last_success, error FROM link ORDER BY "union", device"#,
     )?;

@@ -2,9 +2,9 @@
 //! which.
 
 use huiliu_proto::{id::DeviceId, union::UnionNumber};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::OptionalExtension as _;
 
-use super::{Result, tables, trust};
+use super::{Result, View, tables, trust};
 
 /// A device and the X25519 key it receives with, as the union above enrolled them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,16 +16,16 @@ pub struct Receiver {
 }
 
 /// Those of a union, in the order of their enrolment. Only the word of the union directly above counts.
-pub fn of_union(conn: &Connection, union: UnionNumber) -> Result<Vec<Receiver>> {
+pub fn of_union(conn: &View, union: UnionNumber) -> Result<Vec<Receiver>> {
     read(conn, union, false)
 }
 
 /// The same, and those that were revoked: nothing is granted to them, but they may have granted something.
-pub fn ever_of_union(conn: &Connection, union: UnionNumber) -> Result<Vec<Receiver>> {
+pub fn ever_of_union(conn: &View, union: UnionNumber) -> Result<Vec<Receiver>> {
     read(conn, union, true)
 }
 
-fn read(conn: &Connection, union: UnionNumber, revoked: bool) -> Result<Vec<Receiver>> {
+fn read(conn: &View, union: UnionNumber, revoked: bool) -> Result<Vec<Receiver>> {
     let parent = trust::superior(union);
     let mut statement = conn.prepare_cached(
         r#"SELECT e.device, coalesce(e.hub, 0), e.seal_key, e.voucher FROM enrolment e
@@ -52,7 +52,7 @@ pub struct Given {
 }
 
 /// Grants to a device, the oldest first.
-pub fn given(conn: &Connection, to: &DeviceId) -> Result<Vec<Given>> {
+pub fn given(conn: &View, to: &DeviceId) -> Result<Vec<Given>> {
     let mut statement = conn.prepare_cached(
         "SELECT k.owner, f.device, k.key_id, k.sealed, k.voucher FROM key_grant k JOIN feed f ON f.no = k.feed
         WHERE k.to_device = ?1 ORDER BY k.record",
@@ -70,14 +70,14 @@ pub fn given(conn: &Connection, to: &DeviceId) -> Result<Vec<Given>> {
 }
 
 /// Whether this machine has granted that key to that device.
-pub fn granted(conn: &Connection, to: &DeviceId, key_id: &[u8]) -> Result<bool> {
+pub fn granted(conn: &View, to: &DeviceId, key_id: &[u8]) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM key_grant k JOIN feed f ON f.no = k.feed
         WHERE f.own = 1 AND k.to_device = ?1 AND k.key_id = ?2)";
     Ok(conn.prepare_cached(SQL)?.query_row((to.as_bytes(), key_id), |r| r.get(0))?)
 }
 
 /// The device of a union that first granted a key to anybody: the one that made it.
-pub fn origin(conn: &Connection, union: UnionNumber, key_id: &[u8]) -> Result<Option<DeviceId>> {
+pub fn origin(conn: &View, union: UnionNumber, key_id: &[u8]) -> Result<Option<DeviceId>> {
     const SQL: &str = "SELECT f.device FROM key_grant k JOIN feed f ON f.no = k.feed
         WHERE k.owner = ?1 AND k.key_id = ?2 ORDER BY k.record LIMIT 1";
     let mut statement = conn.prepare_cached(SQL)?;
@@ -85,7 +85,7 @@ pub fn origin(conn: &Connection, union: UnionNumber, key_id: &[u8]) -> Result<Op
 }
 
 /// People of a union's branch whose identity number has no index here: it cannot be opened, or is no number (DQ-01).
-pub fn unread_numbers(conn: &Connection, at: UnionNumber) -> Result<u64> {
+pub fn unread_numbers(conn: &View, at: UnionNumber) -> Result<u64> {
     const SQL: &str = "SELECT count(*) FROM mediator m JOIN below b ON b.above = ?1 AND b.code = m.owner
         WHERE m.id_no IS NOT NULL AND m.id_no_index IS NULL";
     let count: i64 = conn.prepare_cached(SQL)?.query_row([i64::from(at)], |row| row.get(0))?;

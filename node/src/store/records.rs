@@ -1,9 +1,9 @@
 //! Which operation has which record id: one id of one owner is one record, whatever its kind.
 
 use huiliu_proto::{id::RecordId, union::UnionNumber};
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Result, projection::Place, tables};
+use super::{Database, Result, View, projection::Place, tables};
 
 /// Who has an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,21 +19,21 @@ fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
 }
 
 /// Gives an id of the place's owner to the operation there. False where it is taken; then nothing changes.
-pub fn add(conn: &Connection, id: &RecordId, kind: u32, place: Place) -> Result<bool> {
+pub fn add(conn: &Database, id: &RecordId, kind: u32, place: Place) -> Result<bool> {
     const SQL: &str =
         "INSERT INTO record (id, owner, kind, feed, seq) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     let row = (id.as_bytes(), i64::from(place.owner), kind, place.feed, place.seq as i64);
     Ok(conn.prepare_cached(SQL)?.execute(row)? == 1)
 }
 
-pub fn get(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<Option<Claim>> {
+pub fn get(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Option<Claim>> {
     let mut statement =
         conn.prepare_cached("SELECT owner, kind, feed, seq FROM record WHERE id = ?1 AND owner = ?2")?;
     Ok(statement.query_row((id.as_bytes(), i64::from(owner)), claim).optional()?)
 }
 
 /// All records of that id, by their owners' numbers: more than one only where a device chose the id on purpose.
-pub fn of_id(conn: &Connection, id: &RecordId) -> Result<Vec<Claim>> {
+pub fn of_id(conn: &View, id: &RecordId) -> Result<Vec<Claim>> {
     let mut statement =
         conn.prepare_cached("SELECT owner, kind, feed, seq FROM record WHERE id = ?1 ORDER BY owner")?;
     let rows = statement.query_map([id.as_bytes()], claim)?;
@@ -41,7 +41,7 @@ pub fn of_id(conn: &Connection, id: &RecordId) -> Result<Vec<Claim>> {
 }
 
 /// The record stands somewhere else now.
-pub fn move_to(conn: &Connection, id: &RecordId, place: Place) -> Result<()> {
+pub fn move_to(conn: &Database, id: &RecordId, place: Place) -> Result<()> {
     const SQL: &str = "UPDATE record SET feed = ?3, seq = ?4 WHERE id = ?1 AND owner = ?2";
     let row = (id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64);
     conn.prepare_cached(SQL)?.execute(row)?;
@@ -49,21 +49,21 @@ pub fn move_to(conn: &Connection, id: &RecordId, place: Place) -> Result<()> {
 }
 
 /// An operation that says what the record says already.
-pub fn add_repeat(conn: &Connection, id: &RecordId, place: Place) -> Result<()> {
+pub fn add_repeat(conn: &Database, id: &RecordId, place: Place) -> Result<()> {
     const SQL: &str = "INSERT INTO repeat (id, owner, feed, seq) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     conn.prepare_cached(SQL)?.execute((id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64))?;
     Ok(())
 }
 
 /// It does so no more: it is where the record stands.
-pub fn remove_repeat(conn: &Connection, id: &RecordId, place: Place) -> Result<()> {
+pub fn remove_repeat(conn: &Database, id: &RecordId, place: Place) -> Result<()> {
     const SQL: &str = "DELETE FROM repeat WHERE id = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4";
     conn.prepare_cached(SQL)?.execute((id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64))?;
     Ok(())
 }
 
 /// Every operation of the owner's feeds that is known to be about this id, whatever became of it.
-pub fn operations(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<Vec<(i64, u64)>> {
+pub fn operations(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Vec<(i64, u64)>> {
     const SQL: &str = r#"SELECT feed, seq FROM record WHERE id = ?1 AND owner = ?2
         UNION SELECT feed, seq FROM repeat WHERE id = ?1 AND owner = ?2
         UNION SELECT feed, seq FROM edit WHERE record = ?1 AND owner = ?2
@@ -76,7 +76,7 @@ pub fn operations(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Resul
 }
 
 /// Forgets all that `operations` names, but for the projection.
-pub fn forget(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<()> {
+pub fn forget(conn: &Database, owner: UnionNumber, id: &RecordId) -> Result<()> {
     for sql in [
         "DELETE FROM record WHERE id = ?1 AND owner = ?2",
         "DELETE FROM repeat WHERE id = ?1 AND owner = ?2",

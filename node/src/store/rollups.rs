@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use huiliu_proto::{id::RecordId, union::UnionNumber};
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Result, StoreError, feeds, tables};
+use super::{Database, Result, StoreError, View, feeds, tables};
 
 /// (union, measure, month).
 pub type Cell = (UnionNumber, u32, i32);
@@ -34,7 +34,7 @@ fn figure(high: i64, low: i64) -> i128 {
 }
 
 /// Adds to cells. One that comes to nothing is removed, as if nothing had ever been added to it.
-pub fn add(conn: &Connection, cells: &BTreeMap<Cell, Figure>) -> Result<()> {
+pub fn add(conn: &Database, cells: &BTreeMap<Cell, Figure>) -> Result<()> {
     const SQL: &str = r#"INSERT INTO rollup ("union", measure, month, own_high, own_low, shared, total_high, total_low)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         ON CONFLICT ("union", measure, month) DO UPDATE SET
@@ -62,7 +62,7 @@ pub fn add(conn: &Connection, cells: &BTreeMap<Cell, Figure>) -> Result<()> {
 }
 
 /// What stands in the cells of one union and one month, per measure.
-pub fn month(conn: &Connection, union: UnionNumber, month: i32) -> Result<Vec<(u32, Figure)>> {
+pub fn month(conn: &View, union: UnionNumber, month: i32) -> Result<Vec<(u32, Figure)>> {
     let mut statement = conn.prepare_cached(
         r#"SELECT measure, own_high, own_low, shared, total_high, total_low FROM rollup
         WHERE "union" = ?1 AND month = ?2 ORDER BY measure"#,
@@ -80,7 +80,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(u32, Figure)> {
 /// Sums over months `from..=to`, per measure: own, total.
 ///
 /// Added up here and not in SQL, whose sum fails where it does not fit into one word.
-pub fn sums(conn: &Connection, union: UnionNumber, from: i32, to: i32) -> Result<BTreeMap<u32, (i128, i128)>> {
+pub fn sums(conn: &View, union: UnionNumber, from: i32, to: i32) -> Result<BTreeMap<u32, (i128, i128)>> {
     let mut statement = conn.prepare_cached(
         r#"SELECT measure, own_high, own_low, shared, total_high, total_low FROM rollup
         WHERE "union" = ?1 AND month BETWEEN ?2 AND ?3"#,
@@ -96,20 +96,20 @@ pub fn sums(conn: &Connection, union: UnionNumber, from: i32, to: i32) -> Result
 }
 
 /// The newest month with any cell for this union.
-pub fn newest(conn: &Connection, union: UnionNumber) -> Result<Option<i32>> {
+pub fn newest(conn: &View, union: UnionNumber) -> Result<Option<i32>> {
     let mut statement = conn.prepare_cached(r#"SELECT max(month) FROM rollup WHERE "union" = ?1"#)?;
     Ok(statement.query_row([i64::from(union)], |r| r.get(0))?)
 }
 
 /// Notes that a union says a mediator was in an enterprise on a day. True where it had not said so.
-pub fn add_field_day(conn: &Connection, mediator: &[u8], day: i64, owner: UnionNumber) -> Result<bool> {
+pub fn add_field_day(conn: &Database, mediator: &[u8], day: i64, owner: UnionNumber) -> Result<bool> {
     const SQL: &str = "INSERT INTO field_day (mediator, day, owner) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     Ok(conn.prepare_cached(SQL)?.execute((mediator, day, i64::from(owner)))? == 1)
 }
 
 /// The union's work entry `not` is taken out. True where no other one of its says so.
 pub fn remove_field_day(
-    conn: &Connection,
+    conn: &Database,
     mediator: &[u8],
     day: i64,
     owner: UnionNumber,
@@ -122,7 +122,7 @@ pub fn remove_field_day(
 }
 
 /// Who says that a mediator was in an enterprise on a day.
-pub fn field_day_owners(conn: &Connection, mediator: &[u8], day: i64) -> Result<Vec<UnionNumber>> {
+pub fn field_day_owners(conn: &View, mediator: &[u8], day: i64) -> Result<Vec<UnionNumber>> {
     let mut statement = conn.prepare_cached("SELECT owner FROM field_day WHERE mediator = ?1 AND day = ?2")?;
     let rows = statement.query_map((mediator, day), |r| tables::union(r.get(0)?))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -138,7 +138,7 @@ pub struct Rated {
 }
 
 /// The ratings that the same union gave an enterprise right before and right after one, in the order in which they hold.
-pub fn neighbours(conn: &Connection, enterprise: &[u8], of: &Rated) -> Result<(Option<Rated>, Option<Rated>)> {
+pub fn neighbours(conn: &View, enterprise: &[u8], of: &Rated) -> Result<(Option<Rated>, Option<Rated>)> {
     const BEFORE: &str = "SELECT rated_on, record, owner, grade FROM rating WHERE enterprise = ?1
         AND owner = ?4 AND (rated_on, record) < (?2, ?3) ORDER BY rated_on DESC, record DESC LIMIT 1";
     const AFTER: &str = "SELECT rated_on, record, owner, grade FROM rating WHERE enterprise = ?1
@@ -153,7 +153,7 @@ pub fn neighbours(conn: &Connection, enterprise: &[u8], of: &Rated) -> Result<(O
     Ok((one(BEFORE)?, one(AFTER)?))
 }
 
-pub fn add_due(conn: &Connection, union: UnionNumber, month: i32) -> Result<()> {
+pub fn add_due(conn: &Database, union: UnionNumber, month: i32) -> Result<()> {
     let mut statement =
         conn.prepare_cached(r#"INSERT INTO statement_due ("union", month) VALUES (?1, ?2) ON CONFLICT DO NOTHING"#)?;
     statement.execute((i64::from(union), month))?;
@@ -161,7 +161,7 @@ pub fn add_due(conn: &Connection, union: UnionNumber, month: i32) -> Result<()> 
 }
 
 /// Unions and months whose statement is out of date.
-pub fn due(conn: &Connection) -> Result<Vec<(UnionNumber, i32)>> {
+pub fn due(conn: &View) -> Result<Vec<(UnionNumber, i32)>> {
     let mut statement = conn.prepare_cached(r#"SELECT "union", month FROM statement_due ORDER BY "union", month"#)?;
     Ok(statement.query_map([], |r| Ok((tables::union(r.get(0)?)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
 }
@@ -182,7 +182,7 @@ impl Written {
     }
 
     /// When it was written, in milliseconds. Its id says so; one may be ahead of its clock, and then the operation does.
-    pub fn time(&self, conn: &Connection, now: i64) -> Result<i64> {
+    pub fn time(&self, conn: &View, now: i64) -> Result<i64> {
         let time = self.record.time();
         if time <= now {
             return Ok(time);
@@ -200,7 +200,7 @@ pub struct Due {
 }
 
 /// As `due`, with what was written last.
-pub fn due_since(conn: &Connection) -> Result<Vec<Due>> {
+pub fn due_since(conn: &View) -> Result<Vec<Due>> {
     const SQL: &str = r#"SELECT d."union", d.month, s.record, s.feed, s.seq FROM statement_due d
         LEFT JOIN statement s ON (s.record, s.owner) = (
             SELECT l.record, l.owner FROM statement l WHERE l."union" = d."union" AND l.month = d.month
@@ -225,7 +225,7 @@ pub struct AsOf {
 }
 
 /// As of when a union and those below it are stated, in months `from..=to`.
-pub fn as_of(conn: &Connection, within: UnionNumber, from: i32, to: i32, now: i64) -> Result<Option<AsOf>> {
+pub fn as_of(conn: &View, within: UnionNumber, from: i32, to: i32, now: i64) -> Result<Option<AsOf>> {
     // From one union and month to the next by the index: of each there may be thousands of statements.
     const NEXT: &str = r#"SELECT "union", month FROM statement WHERE ("union", month) > (?1, ?2)
         ORDER BY "union", month LIMIT 1"#;
@@ -254,12 +254,12 @@ pub fn as_of(conn: &Connection, within: UnionNumber, from: i32, to: i32, now: i6
 }
 
 /// Unions and months that a statement was written about.
-pub fn stated(conn: &Connection) -> Result<Vec<(UnionNumber, i32)>> {
+pub fn stated(conn: &View) -> Result<Vec<(UnionNumber, i32)>> {
     let mut statement = conn.prepare_cached(r#"SELECT DISTINCT "union", month FROM statement"#)?;
     Ok(statement.query_map([], |r| Ok((tables::union(r.get(0)?)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
 }
 
-pub fn clear_due(conn: &Connection, union: UnionNumber, month: i32) -> Result<()> {
+pub fn clear_due(conn: &Database, union: UnionNumber, month: i32) -> Result<()> {
     conn.prepare_cached(r#"DELETE FROM statement_due WHERE "union" = ?1 AND month = ?2"#)?
         .execute((i64::from(union), month))?;
     Ok(())
@@ -279,12 +279,7 @@ pub const CARRY: i128 = 1 << 53;
 pub const MOST_CARRIED: u64 = 16_384;
 
 /// Figures of the latest statement about a union and month; with `not`, of the latest but that one.
-pub fn statement(
-    conn: &Connection,
-    union: UnionNumber,
-    month: i32,
-    not: Option<&RecordId>,
-) -> Result<BTreeMap<u32, Stated>> {
+pub fn statement(conn: &View, union: UnionNumber, month: i32, not: Option<&RecordId>) -> Result<BTreeMap<u32, Stated>> {
     let mut statement = conn.prepare_cached(
         r#"SELECT f.measure, f.value, coalesce(f.carry, 0), coalesce(f.shared, 0) FROM statement_figures f
         WHERE f.value IS NOT NULL AND (f.record, f.owner) = (
@@ -299,17 +294,17 @@ pub fn statement(
 }
 
 /// The latest statement about a union and month: its id.
-pub fn latest_statement(conn: &Connection, union: UnionNumber, month: i32) -> Result<Option<RecordId>> {
+pub fn latest_statement(conn: &View, union: UnionNumber, month: i32) -> Result<Option<RecordId>> {
     Ok(latest(conn, union, month)?.map(|(written, _)| written.record))
 }
 
 /// The number that the next statement about a union and month has.
-pub fn next_revision(conn: &Connection, union: UnionNumber, month: i32) -> Result<i64> {
+pub fn next_revision(conn: &View, union: UnionNumber, month: i32) -> Result<i64> {
     Ok(latest(conn, union, month)?.map_or(0, |(_, revision)| revision) + 1)
 }
 
 /// The latest statement about a union and month, and its revision.
-fn latest(conn: &Connection, union: UnionNumber, month: i32) -> Result<Option<(Written, i64)>> {
+fn latest(conn: &View, union: UnionNumber, month: i32) -> Result<Option<(Written, i64)>> {
     const SQL: &str = r#"SELECT record, feed, seq, coalesce(revision, 0) FROM statement WHERE "union" = ?1 AND month = ?2
         ORDER BY coalesce(revision, 0) DESC, record DESC LIMIT 1"#;
     let read = |r: &Row<'_>| Ok(Written::read(r, 0)?.zip(Some(r.get(3)?)));
@@ -336,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_comes_to_nothing_leaves_no_row() {
-        let conn = Connection::open_in_memory().unwrap();
+        let conn = Database::in_memory().unwrap();
         conn.execute_batch(include_str!("schema.sql")).unwrap();
         let cell = (UnionNumber::NATION, 1, 5);
         let count = || conn.query_row("SELECT count(*) FROM rollup", [], |r| r.get::<_, i64>(0)).unwrap();

@@ -7,9 +7,12 @@
 use std::path::Path;
 
 use huiliu_proto::{id::DeviceId, signed::Receipt};
-use rusqlite::{Connection, params_from_iter, types::Value};
+use rusqlite::{params_from_iter, types::Value};
 
-use super::{Result, Store, StoreError, backup::TAKEN_AT, connections, disk, meta, migrations, receipts, set_meta};
+use super::{
+    Cause, Fault, Result, Store, StoreError, View, backup::TAKEN_AT, connections, disk, meta, migrations, receipts,
+    set_meta,
+};
 
 /// What stands before this line in the schema cannot be computed.
 const CACHES: &str = "-- Caches.";
@@ -32,7 +35,7 @@ pub(super) fn taken() -> Vec<&'static str> {
 
 /// Refuses a file in which something stands that Huiliu does not make: a trigger would run when the file is written to, a
 /// view may pose as a table. Of caches there may be others than this version's.
-pub fn inspect(conn: &Connection) -> Result<()> {
+pub fn inspect(conn: &View) -> Result<()> {
     let core = migrations::SCHEMA.split(CACHES).next().unwrap_or_default();
     let expected = migrations::schema_from(core)?;
     let found = migrations::schema_of(conn)?;
@@ -45,11 +48,11 @@ pub fn inspect(conn: &Connection) -> Result<()> {
 }
 
 /// Makes `to` out of what is in `from`. Which feeds are own ones is seen from the device.
-pub fn salvage(from: &Connection, to: &Path, device: &DeviceId) -> Result<()> {
+pub fn salvage(from: &View, to: &Path, device: &DeviceId) -> Result<()> {
     fill(from, to, device).map_err(|error| disk::judge(error, to))
 }
 
-fn fill(from: &Connection, to: &Path, device: &DeviceId) -> Result<()> {
+fn fill(from: &View, to: &Path, device: &DeviceId) -> Result<()> {
     Store::create(to)?;
     let conn = connections::writer(to)?;
     conn.execute_batch("BEGIN IMMEDIATE")?;
@@ -68,12 +71,12 @@ fn fill(from: &Connection, to: &Path, device: &DeviceId) -> Result<()> {
     }
     conn.execute("UPDATE feed SET applied = 0, own = (device = ?1)", [device.as_bytes()])?;
     conn.execute_batch("COMMIT")?;
-    conn.close().map_err(|(_, error)| error)?;
+    conn.close()?;
     Ok(())
 }
 
 /// Copies a table row by row, in the order of the table itself: its indexes are not asked.
-fn take(from: &Connection, to: &Connection, table: &str) -> Result<()> {
+fn take(from: &View, to: &View, table: &str) -> Result<()> {
     let columns: Vec<String> = to
         .prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))?
         .query_map([], |row| row.get::<_, String>(0).map(|name| format!("\"{name}\"")))?
@@ -91,27 +94,24 @@ fn take(from: &Connection, to: &Connection, table: &str) -> Result<()> {
 }
 
 /// What SQLite itself finds wrong with a file, in its words; a few of them.
-pub fn broken_pages(conn: &Connection) -> Result<Vec<String>> {
+pub fn broken_pages(conn: &View) -> Result<Vec<String>> {
     let mut statement = conn.prepare("PRAGMA integrity_check(4)")?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
     let found: rusqlite::Result<Vec<String>> = rows.collect();
     match found {
         Ok(found) => Ok(found.into_iter().filter(|line| line != "ok").collect()),
         // It may not get so far as to say what is wrong.
-        Err(error) if damaged(&error) => Ok(vec![error.to_string()]),
-        Err(error) => Err(error.into()),
+        Err(error) => match Fault::from(error) {
+            fault if fault.cause() == Cause::Damaged => Ok(vec![fault.to_string()]),
+            fault => Err(StoreError::Sqlite(fault)),
+        },
     }
-}
-
-/// Whether an error says that the file's contents, and not the disk, are at fault.
-pub fn damaged(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Database;
 
     #[test]
     fn what_is_taken_over_is_what_cannot_be_computed() {
@@ -134,7 +134,7 @@ mod tests {
             ("CREATE TABLE mediator (record BLOB PRIMARY KEY) STRICT", None),
             ("DROP TABLE document", None),
         ] {
-            let conn = Connection::open_in_memory().unwrap();
+            let conn = Database::in_memory().unwrap();
             conn.execute_batch(migrations::SCHEMA).unwrap();
             inspect(&conn).unwrap();
             conn.execute_batch(sql).unwrap();

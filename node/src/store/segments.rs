@@ -11,10 +11,10 @@ use huiliu_proto::{
     union::UnionNumber,
     v1,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row};
 
 use super::{
-    Result, StoreError,
+    Database, Result, StoreError, View,
     feeds::{self, FeedRow},
 };
 
@@ -98,7 +98,7 @@ impl Growth {
 }
 
 /// Stores what was verified, and that it was here by now.
-pub fn add(conn: &Connection, no: i64, growth: &Growth, by: UnionNumber, now: i64) -> Result<()> {
+pub fn add(conn: &Database, no: i64, growth: &Growth, by: UnionNumber, now: i64) -> Result<()> {
     const SQL: &str = "INSERT INTO segment (feed, first, count, head, head_signature, bytes, stored_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let head = growth.head();
@@ -119,7 +119,7 @@ pub fn add(conn: &Connection, no: i64, growth: &Growth, by: UnionNumber, now: i6
 
 /// Notes that a union had so much of a feed at that time. What was noted before stays as it is.
 pub fn note_arrival(
-    conn: &Connection,
+    conn: &Database,
     feed: &FeedId,
     size: u64,
     root: &Hash,
@@ -135,7 +135,7 @@ pub fn note_arrival(
 
 /// How much of a feed was on this disk, or on that of a level that signed for it, at that time. A disk that was lost and
 /// filled again says by itself only when it was filled again.
-pub fn size_by(conn: &Connection, row: &FeedRow, time: i64) -> Result<u64> {
+pub fn size_by(conn: &View, row: &FeedRow, time: i64) -> Result<u64> {
     const SQL: &str = "SELECT DISTINCT size, root FROM arrival WHERE feed = ?1 AND received_at <= ?2 AND size <= ?3
         ORDER BY size DESC";
     let mut statement = conn.prepare_cached(SQL)?;
@@ -152,7 +152,7 @@ pub fn size_by(conn: &Connection, row: &FeedRow, time: i64) -> Result<u64> {
 
 /// Since when an operation is known to have been written: the first time that anybody had it, on this disk or with a
 /// receipt.
-pub fn not_after(conn: &Connection, row: &FeedRow, seq: u64) -> Result<Option<i64>> {
+pub fn not_after(conn: &View, row: &FeedRow, seq: u64) -> Result<Option<i64>> {
     const SQL: &str = "SELECT size, root, received_at FROM arrival WHERE feed = ?1 AND size > ?2 AND size <= ?3
         ORDER BY received_at";
     let mut statement = conn.prepare_cached(SQL)?;
@@ -176,7 +176,7 @@ fn segment_row(row: &Row<'_>) -> rusqlite::Result<SegmentRow> {
 }
 
 /// The segment that holds operation `seq`.
-pub fn at(conn: &Connection, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
+pub fn at(conn: &View, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
     const SQL: &str = "SELECT first, count, head, head_signature, bytes FROM segment
         WHERE feed = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
     let found = conn.prepare_cached(SQL)?.query_row((no, seq as i64), segment_row).optional()?;
@@ -184,7 +184,7 @@ pub fn at(conn: &Connection, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
 }
 
 /// Where the segment begins that holds operation `seq`.
-pub fn first_around(conn: &Connection, no: i64, seq: u64) -> Result<Option<u64>> {
+pub fn first_around(conn: &View, no: i64, seq: u64) -> Result<Option<u64>> {
     const SQL: &str = "SELECT first, count FROM segment WHERE feed = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
     let read = |r: &Row<'_>| Ok((r.get::<_, i64>(0)?.unsigned_abs(), r.get::<_, i64>(1)?.unsigned_abs()));
     let found = conn.prepare_cached(SQL)?.query_row((no, seq as i64), read).optional()?;
@@ -192,7 +192,7 @@ pub fn first_around(conn: &Connection, no: i64, seq: u64) -> Result<Option<u64>>
 }
 
 /// The segment that ends exactly there.
-pub fn ending(conn: &Connection, no: i64, end: u64) -> Result<Option<SegmentRow>> {
+pub fn ending(conn: &View, no: i64, end: u64) -> Result<Option<SegmentRow>> {
     let Some(last) = end.checked_sub(1) else { return Ok(None) };
     Ok(at(conn, no, last)?.filter(|found| found.first + found.count == end))
 }
@@ -210,7 +210,7 @@ impl Counted {
     }
 
     /// The next operations; `None` at the end of the feed. What is not as it was signed is an error.
-    pub fn next(&mut self, conn: &Connection, row: &FeedRow) -> Result<Option<Vec<Operation>>> {
+    pub fn next(&mut self, conn: &View, row: &FeedRow) -> Result<Option<Vec<Operation>>> {
         if self.at >= row.size() {
             return Ok(None);
         }
@@ -248,7 +248,7 @@ impl Counted {
 }
 
 /// The roots of complete runs of a feed, as they follow from what lies here; or from where on that is not what was signed.
-pub fn go_through(conn: &Connection, row: &FeedRow) -> Result<Result<Vec<(u64, Hash)>, u64>> {
+pub fn go_through(conn: &View, row: &FeedRow) -> Result<Result<Vec<(u64, Hash)>, u64>> {
     let (mut edge, mut blocks) = (Edge::default(), vec![]);
     while edge.size() < row.size() {
         let first = edge.size();
@@ -279,7 +279,7 @@ pub fn go_through(conn: &Connection, row: &FeedRow) -> Result<Result<Vec<(u64, H
 }
 
 /// Puts what was signed in the place of what lies there and was not.
-pub fn put_right(conn: &Connection, no: i64, segment: &SegmentRow) -> Result<()> {
+pub fn put_right(conn: &Database, no: i64, segment: &SegmentRow) -> Result<()> {
     const SQL: &str = "UPDATE segment SET head = ?3, head_signature = ?4, bytes = ?5 WHERE feed = ?1 AND first = ?2";
     let head = &segment.head;
     let row = (no, segment.first as i64, &head.message[..], &head.signature[..], &segment.bytes);
@@ -288,6 +288,6 @@ pub fn put_right(conn: &Connection, no: i64, segment: &SegmentRow) -> Result<()>
 }
 
 /// One operation, read to be counted.
-pub fn counted(conn: &Connection, row: &FeedRow, seq: u64) -> Result<Option<Operation>> {
+pub fn counted(conn: &View, row: &FeedRow, seq: u64) -> Result<Option<Operation>> {
     Ok(Counted::from(seq).next(conn, row)?.and_then(|operations| operations.into_iter().next()))
 }

@@ -2,14 +2,13 @@
 //! is of.
 
 use huiliu_proto::union::UnionNumber;
-use rusqlite::Connection;
 
-use super::Result;
+use super::{Database, Result};
 
 const REGION: &str = r#"INSERT INTO region (code, level, parent, name) VALUES (?1, ?2, ?3, ?4)"#;
 const BELOW: &str = r#"INSERT INTO below (above, code) VALUES (?1, ?2)"#;
 
-pub fn fill(conn: &Connection) -> Result<()> {
+pub fn fill(conn: &Database) -> Result<()> {
     conn.execute_batch("DELETE FROM region; DELETE FROM below;")?;
     let mut region = conn.prepare(REGION)?;
     let mut below = conn.prepare(BELOW)?;
@@ -30,7 +29,7 @@ pub fn fill(conn: &Connection) -> Result<()> {
 /// Puts a union that is not in the directory into the tree, where a feed of it comes to be known; also one that nobody has
 /// admitted, so nothing may follow from its being there. Whether a union has a level below it is asked of the directory
 /// alone.
-pub fn place(conn: &Connection, code: UnionNumber) -> Result<()> {
+pub fn place(conn: &Database, code: UnionNumber) -> Result<()> {
     if code.serial().is_none() {
         return Ok(());
     }
@@ -44,7 +43,7 @@ pub fn place(conn: &Connection, code: UnionNumber) -> Result<()> {
 }
 
 /// Takes those out of which nothing is left here.
-pub fn leave(conn: &Connection) -> Result<()> {
+pub fn leave(conn: &Database) -> Result<()> {
     for table in ["region", "below"] {
         let gone = format!(r#"DELETE FROM {table} WHERE code > 999999 AND code NOT IN (SELECT "union" FROM feed)"#);
         conn.execute(&gone, [])?;

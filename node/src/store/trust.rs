@@ -8,9 +8,9 @@ use huiliu_proto::{
     union::UnionNumber,
     v1::Ruling,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Result, tables};
+use super::{Result, View, tables};
 
 /// The union whose word about the devices of `union` counts: the one directly above, and of the nation the nation's own,
 /// because only the network's root may write into the branch of the whole country (`Ledger::admitted`). What is said of a
@@ -20,13 +20,7 @@ pub fn superior(union: UnionNumber) -> UnionNumber {
 }
 
 /// Whether `parent` enrolled the device for `union`; as a hub, where it speaks to those below.
-pub fn enrolled(
-    conn: &Connection,
-    device: &DeviceId,
-    union: UnionNumber,
-    parent: UnionNumber,
-    hub: bool,
-) -> Result<bool> {
+pub fn enrolled(conn: &View, device: &DeviceId, union: UnionNumber, parent: UnionNumber, hub: bool) -> Result<bool> {
     const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM enrolment
         WHERE device = ?1 AND "union" = ?2 AND owner = ?3 AND (hub = 1 OR NOT ?4))"#;
     let mut statement = conn.prepare_cached(SQL)?;
@@ -34,7 +28,7 @@ pub fn enrolled(
 }
 
 /// Whether the device is a hub of `union`: the root of the network, or enrolled as one by the union above.
-pub fn is_hub(conn: &Connection, root: Option<DeviceId>, device: &DeviceId, union: UnionNumber) -> Result<bool> {
+pub fn is_hub(conn: &View, root: Option<DeviceId>, device: &DeviceId, union: UnionNumber) -> Result<bool> {
     if union == UnionNumber::NATION && root == Some(*device) {
         return Ok(true);
     }
@@ -54,7 +48,7 @@ pub enum Voucher {
 
 /// What a receipt that this device signed for `union` is worth; and from which day on it was a hub, where that is known.
 pub fn vouches(
-    conn: &Connection,
+    conn: &View,
     root: Option<DeviceId>,
     device: &DeviceId,
     union: UnionNumber,
@@ -101,7 +95,7 @@ const ENROLMENT: &str = r#"SELECT device, "union", coalesce(hub, 0), owner, iif(
     iif(attestation IS NULL, NULL, seal_key), authority_key_hash, invited_by FROM enrolment"#;
 
 /// Enrolments, newest last; of one device or of all.
-pub fn enrolments(conn: &Connection, device: Option<&DeviceId>) -> Result<Vec<Enrolled>> {
+pub fn enrolments(conn: &View, device: Option<&DeviceId>) -> Result<Vec<Enrolled>> {
     let mut statement = conn.prepare_cached(&format!("{ENROLMENT} WHERE ?1 IS NULL OR device = ?1 ORDER BY record"))?;
     let rows = statement.query_map([device.map(|d| d.0)], enrolment)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -123,7 +117,7 @@ fn enrolment(row: &Row<'_>) -> rusqlite::Result<Enrolled> {
 /// The device that `owner` enrolled with a TLS key for a union directly below it, and whom it writes for: of several the
 /// first that was not revoked, or else the first; whether it is revoked is asked beside it. What others say about the key
 /// does not count: any hub may write any key's hash into an enrolment of its own.
-pub fn by_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<Option<Enrolled>> {
+pub fn by_tls_key(conn: &View, key: &Hash, owner: UnionNumber) -> Result<Option<Enrolled>> {
     let mut first = None;
     for found in with_tls_key(conn, key, owner)? {
         if !revoked(conn, &found.device, found.union)? {
@@ -135,11 +129,11 @@ pub fn by_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<O
 }
 
 /// Whether `owner` enrolled another device with this TLS key, revoked or not: a key is one device's.
-pub fn key_of_another(conn: &Connection, key: &Hash, device: &DeviceId, owner: UnionNumber) -> Result<bool> {
+pub fn key_of_another(conn: &View, key: &Hash, device: &DeviceId, owner: UnionNumber) -> Result<bool> {
     Ok(with_tls_key(conn, key, owner)?.iter().any(|enrolled| enrolled.device != *device))
 }
 
-fn with_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<Vec<Enrolled>> {
+fn with_tls_key(conn: &View, key: &Hash, owner: UnionNumber) -> Result<Vec<Enrolled>> {
     let mut statement = conn.prepare_cached(&format!(
         "{ENROLMENT} WHERE tls_key_hash = ?1 AND owner = ?2 AND attestation IS NOT NULL ORDER BY record"
     ))?;
@@ -151,7 +145,7 @@ fn with_tls_key(conn: &Connection, key: &Hash, owner: UnionNumber) -> Result<Vec
 /// Whether any union that enrolled this device has revoked it, as far as is known here: one that was shut out of the
 /// network somewhere does not join elsewhere. It counts where the device itself asked to be let in there, or where `me`
 /// says so: any hub can write an enrolment without an attestation about anybody's machine, and then revoke it.
-pub fn revoked_anywhere(conn: &Connection, device: &DeviceId, me: UnionNumber) -> Result<bool> {
+pub fn revoked_anywhere(conn: &View, device: &DeviceId, me: UnionNumber) -> Result<bool> {
     const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM revocation r JOIN enrolment e ON e.device = r.device
         AND e.owner = r.owner AND e."union" = r."union"
         WHERE r.device = ?1 AND (e.attestation IS NOT NULL OR e.owner = ?2))"#;
@@ -159,14 +153,14 @@ pub fn revoked_anywhere(conn: &Connection, device: &DeviceId, me: UnionNumber) -
 }
 
 /// How many devices `owner` has enrolled for a union since a day.
-pub fn enrolled_since(conn: &Connection, owner: UnionNumber, union: UnionNumber, since: Day) -> Result<u64> {
+pub fn enrolled_since(conn: &View, owner: UnionNumber, union: UnionNumber, since: Day) -> Result<u64> {
     const SQL: &str = r#"SELECT count(*) FROM enrolment WHERE owner = ?1 AND "union" = ?2 AND from_on >= ?3"#;
     let row = (i64::from(owner), i64::from(union), since.0);
     Ok(conn.prepare_cached(SQL)?.query_row(row, |r| r.get::<_, i64>(0))?.unsigned_abs())
 }
 
 /// Whether the union directly above has revoked this device of `union`.
-pub fn revoked(conn: &Connection, device: &DeviceId, union: UnionNumber) -> Result<bool> {
+pub fn revoked(conn: &View, device: &DeviceId, union: UnionNumber) -> Result<bool> {
     const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM revocation WHERE device = ?1 AND owner = ?2 AND "union" = ?3)"#;
     let row = (device.as_bytes(), i64::from(superior(union)), i64::from(union));
     Ok(conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0))?)
@@ -174,7 +168,7 @@ pub fn revoked(conn: &Connection, device: &DeviceId, union: UnionNumber) -> Resu
 
 /// How many operations of a feed count, where the union above has revoked its device: nothing of a feed that the
 /// revocation does not name, and of several revocations the least.
-pub fn limit(conn: &Connection, feed: &Feed) -> Result<Option<u64>> {
+pub fn limit(conn: &View, feed: &Feed) -> Result<Option<u64>> {
     const SQL: &str = r#"SELECT min(coalesce(l.size, 0)) FROM revocation r
         LEFT JOIN revocation_last l ON l.record = r.record AND l.owner = r.owner AND l.feed = ?3
         WHERE r.device = ?1 AND r.owner = ?2 AND r."union" = ?4"#;
@@ -185,7 +179,7 @@ pub fn limit(conn: &Connection, feed: &Feed) -> Result<Option<u64>> {
 }
 
 /// What the union above ruled last about an operation of a feed.
-pub fn ruling(conn: &Connection, feed: &Feed, seq: u64) -> Result<Option<Ruling>> {
+pub fn ruling(conn: &View, feed: &Feed, seq: u64) -> Result<Option<Ruling>> {
     const SQL: &str = r#"SELECT ruling FROM quarantine_ruling WHERE in_feed = ?1 AND owner = ?2 AND "union" = ?4
         AND first <= ?3 AND ?3 - first < count ORDER BY coalesce(revision, 0) DESC, record DESC LIMIT 1"#;
     let row = (feed.id.as_bytes(), i64::from(superior(feed.union)), seq as i64, i64::from(feed.union));
@@ -194,7 +188,7 @@ pub fn ruling(conn: &Connection, feed: &Feed, seq: u64) -> Result<Option<Ruling>
 }
 
 /// The number that a union's next ruling on a feed has.
-pub fn next_revision(conn: &Connection, feed: &FeedId, owner: UnionNumber) -> Result<i64> {
+pub fn next_revision(conn: &View, feed: &FeedId, owner: UnionNumber) -> Result<i64> {
     const SQL: &str =
         "SELECT coalesce(max(coalesce(revision, 0)), 0) + 1 FROM quarantine_ruling WHERE in_feed = ?1 AND owner = ?2";
     Ok(conn.prepare_cached(SQL)?.query_row((feed.as_bytes(), i64::from(owner)), |r| r.get(0))?)
@@ -202,7 +196,7 @@ pub fn next_revision(conn: &Connection, feed: &FeedId, owner: UnionNumber) -> Re
 
 /// Whether a feed that is not admitted is ordered to be deleted: by the union above the one it says it is of, to that one;
 /// or by the nation, to whichever branch it came through.
-pub fn purged(conn: &Connection, feed: &Feed) -> Result<bool> {
+pub fn purged(conn: &View, feed: &Feed) -> Result<bool> {
     const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM purge_order
         WHERE in_feed = ?1 AND (owner = ?2 OR (owner = ?3 AND "union" = ?4)))"#;
     let (by, union) = (i64::from(superior(feed.union)), i64::from(feed.union));
@@ -222,7 +216,7 @@ pub struct Revocation {
 }
 
 /// Revocations of a feed's device by the union above.
-pub fn revocations(conn: &Connection, feed: &Feed) -> Result<Vec<Revocation>> {
+pub fn revocations(conn: &View, feed: &Feed) -> Result<Vec<Revocation>> {
     const SQL: &str = r#"SELECT owner, revoked_on, reason, feed, seq FROM revocation
         WHERE device = ?1 AND owner = ?2 AND "union" = ?3 ORDER BY record"#;
     let mut statement = conn.prepare_cached(SQL)?;
@@ -241,7 +235,7 @@ pub fn revocations(conn: &Connection, feed: &Feed) -> Result<Vec<Revocation>> {
 
 /// What `by` said last to count of a device of `union`: which record, and as of which day.
 pub fn last_vouching(
-    conn: &Connection,
+    conn: &View,
     by: UnionNumber,
     union: UnionNumber,
     device: &DeviceId,

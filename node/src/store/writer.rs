@@ -14,7 +14,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Result, StoreError, changes::Bell, connections, disk};
+use super::{Cause, Result, StoreError, changes::Bell, connections, disk};
 use crate::ledger::{self, Ledger};
 
 /// Told whether what the job did is in the database; one that failed by itself says so whatever it is told.
@@ -290,9 +290,7 @@ impl Writer {
 }
 
 fn busy(error: &StoreError) -> bool {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-    matches!(error, StoreError::Sqlite(error)
-        if matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)))
+    matches!(error, StoreError::Sqlite(fault) if fault.cause() == Cause::Busy)
 }
 
 /// Answers jobs that cannot be run.

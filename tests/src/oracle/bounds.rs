@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 use huiliu_node::store::{
-    Store, documents,
+    Store, documents, dump,
     evidence::{self, What},
     feeds::{self, FeedRow},
 };
@@ -44,21 +44,6 @@ fn most<K: Ord>(keys: impl Iterator<Item = K>) -> usize {
     counts.into_values().max().unwrap_or(0)
 }
 
-/// Rows that stand for a feed, wherever they do.
-fn rows(conn: &rusqlite::Connection, row: &FeedRow) -> rusqlite::Result<u64> {
-    let mut rows = 1;
-    for table in ["segment", "block", "record", "repeat", "edit", "quarantine"] {
-        let sql = format!("SELECT count(*) FROM \"{table}\" WHERE feed = ?1");
-        rows += conn.prepare_cached(&sql)?.query_one([row.no], |row| row.get::<_, i64>(0))?.unsigned_abs();
-    }
-    for table in ["arrival", "receipt", "stray"] {
-        let sql = format!("SELECT count(*) FROM \"{table}\" WHERE feed = ?1");
-        rows +=
-            conn.prepare_cached(&sql)?.query_one([row.feed.id.as_bytes()], |row| row.get::<_, i64>(0))?.unsigned_abs();
-    }
-    Ok(rows)
-}
-
 /// Nobody takes up more of this machine than one may: feeds, waiting rooms, what is stored, evidence, documents. Whether
 /// somebody has as much as one may have.
 pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<bool> {
@@ -77,24 +62,13 @@ pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<D
             let taken = taken.entry(row.feed.device).or_default();
             taken.feeds += 1;
             // What was cut off is still here.
-            let strays = "SELECT count(*) FROM stray WHERE feed = ?1";
-            let strays: i64 = conn.query_one(strays, [row.feed.id.as_bytes()], |row| row.get(0))?;
-            taken.operations += row.size() + strays.unsigned_abs();
+            taken.operations += row.size() + dump::strays(conn, &row.feed.id)?;
             taken.bytes += bytes;
-            taken.rows += rows(conn, row)?;
+            taken.rows += dump::rows_of(conn, row)?;
         }
-        let mut statement = conn.prepare("SELECT record, owner, length(snapshot) FROM document")?;
-        let documents = statement
-            .query_map([], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
         let mut weighed = vec![];
-        for (record, owner, bytes) in documents {
-            let owner = UnionNumber::try_from(owner.unsigned_abs())
-                .map_err(|_| huiliu_node::store::StoreError::Damaged("an owner"))?;
-            weighed.push((
-                bytes.unsigned_abs() as usize,
-                documents::authors(conn, owner, &huiliu_proto::id::RecordId(record))?.len(),
-            ));
+        for (owner, record, bytes) in dump::documents(conn)? {
+            weighed.push((bytes as usize, documents::authors(conn, owner, &record)?.len()));
         }
         Ok((all, taken, waiting, evidence::list(conn, false)?, weighed))
     })?;

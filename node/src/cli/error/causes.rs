@@ -11,13 +11,10 @@ use crate::{
         IdentityError,
         keys::{KeyError, SHORTEST},
     },
-    store::{StoreError, disk::Trouble, salvage::damaged},
+    store::{Cause, StoreError, disk::Trouble},
 };
 
 pub fn store(error: &StoreError, lang: Lang) -> Told {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-    let busy = matches!(error, StoreError::Sqlite(rusqlite::Error::SqliteFailure(e, _))
-        if matches!(e.code, DatabaseBusy | DatabaseLocked));
     let failed = |zh: String, en: String, hint_zh: &str, hint_en: &str| Told {
         exit: if matches!(error, StoreError::Refused(_) | StoreError::Forbidden(_) | StoreError::Revoked) {
             Exit::Refused
@@ -68,7 +65,7 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "请换一份备份；现有数据库没有改动",
             "take another backup; the database here was not changed",
         ),
-        StoreError::Sqlite(error) if damaged(error) => failed(
+        StoreError::Sqlite(fault) if fault.cause() == Cause::Damaged => failed(
             "数据库文件有损坏之处".into(),
             "the database file is damaged".into(),
             "请运行 verify 查明：数据流水完好时 rebuild 可以修复，否则用 restore 恢复备份",
@@ -96,7 +93,7 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "请换用本机的备份，或检查 --home 是否指对目录",
             "take a backup of this machine, and check --home",
         ),
-        StoreError::Sqlite(_) if busy => failed(
+        StoreError::Sqlite(fault) if fault.cause() == Cause::Busy => failed(
             "数据库正被另一个程序占用".into(),
             "another program is using the database".into(),
             "请稍候重试，或先结束正在运行的命令",

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use huiliu_proto::{kind::numbered, lang::Label, v1::Ruling};
-use rusqlite::Connection;
 
 use crate::{
     admission::Reason,
@@ -12,6 +11,7 @@ use crate::{
         table::{Cell, Table, both_languages, brief},
     },
     store::{
+        View,
         evidence::{self, What},
         feeds,
         feeds::FeedRow,
@@ -128,7 +128,7 @@ fn operation(desk: &Desk, row: &FeedRow, held: &Held, why: &Label, rejected: boo
     ]
 }
 
-fn stranger(desk: &Desk, conn: &Connection, row: &FeedRow, rejected: bool) -> Result<Vec<Cell>> {
+fn stranger(desk: &Desk, conn: &View, row: &FeedRow, rejected: bool) -> Result<Vec<Cell>> {
     let feed = row.feed.id.to_string();
     let (reason, detail) = waits_whole(conn, row)?;
     let count = row.size() - row.applied;
@@ -147,7 +147,7 @@ fn stranger(desk: &Desk, conn: &Connection, row: &FeedRow, rejected: bool) -> Re
 }
 
 /// Why a feed waits whole, in a word and in a sentence.
-pub fn waits_whole(conn: &Connection, row: &FeedRow) -> Result<(&'static str, Label)> {
+pub fn waits_whole(conn: &View, row: &FeedRow) -> Result<(&'static str, Label)> {
     if row.feed.newer.is_some() {
         let why = Label::new(
             "该数据流水由较新版本的程序开立，本机程序读不懂；已留存并转报，升级本机程序后自动处理",
@@ -164,7 +164,7 @@ pub fn waits_whole(conn: &Connection, row: &FeedRow) -> Result<(&'static str, La
 }
 
 /// The device is nobody's, or another union's.
-fn not_enrolled(conn: &Connection, row: &FeedRow) -> Result<Label> {
+fn not_enrolled(conn: &View, row: &FeedRow) -> Result<Label> {
     let feed = &row.feed;
     let device = &feed.device.to_string()[..16];
     let others = trust::enrolments(conn, Some(&feed.device))?;

@@ -12,7 +12,6 @@ use huiliu_proto::{
     union::UnionNumber,
     v1::Ruling,
 };
-use rusqlite::Connection;
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -27,7 +26,7 @@ use crate::{
         record::view,
         table::{Cell, Table, both_languages},
     },
-    store::{feeds, feeds::FeedRow, quarantine, trust},
+    store::{View, feeds, feeds::FeedRow, quarantine, trust},
 };
 
 #[derive(Debug, clap::Args)]
@@ -118,7 +117,7 @@ fn name(union: UnionNumber) -> String {
 }
 
 /// Whose it is, where it stands, and when it was written and came here.
-fn origin(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64, operation: Option<&Operation>) -> Result<Vec<Line>> {
+fn origin(desk: &Desk, conn: &View, row: &FeedRow, seq: u64, operation: Option<&Operation>) -> Result<Vec<Line>> {
     let feed = &row.feed;
     let which = format!("{}#{seq}", feed.id);
     let mut lines: Vec<Line> = vec![
@@ -143,7 +142,7 @@ fn origin(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64, operation: Op
 }
 
 /// By whom and why the device was revoked, and whether it had heard of that when it signed.
-fn revocation(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64) -> Result<Vec<Line>> {
+fn revocation(desk: &Desk, conn: &View, row: &FeedRow, seq: u64) -> Result<Vec<Line>> {
     let mut lines = vec![];
     for revocation in trust::revocations(conn, &row.feed)? {
         lines.push((
@@ -174,7 +173,7 @@ fn revocation(desk: &Desk, conn: &Connection, row: &FeedRow, seq: u64) -> Result
 }
 
 /// What it says, as far as it can be read: fields and values, sealed ones masked.
-fn contents(desk: &Desk, conn: &Connection, row: &FeedRow, operation: &Operation) -> Result<Vec<Said>> {
+fn contents(desk: &Desk, conn: &View, row: &FeedRow, operation: &Operation) -> Result<Vec<Said>> {
     let bytes = || {
         let start = hex(&operation.payload[..operation.payload.len().min(64)]);
         let label = desk.pick("内容（字节）", "contents (bytes)").to_owned();

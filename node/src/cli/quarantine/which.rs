@@ -1,11 +1,11 @@
 //! Which operations a person means: `FEED#NUMBER`, `FEED#FROM-TO`, a whole `FEED`, or a record's id.
 
 use anyhow::Result;
-use rusqlite::Connection;
 
 use crate::{
     cli::error::{Mistake, both},
     store::{
+        View,
         feeds::{self, FeedRow},
         quarantine,
     },
@@ -15,7 +15,7 @@ use crate::{
 const SHORTEST: usize = 4;
 
 /// A feed, and the first of its operations that is meant with how many; all of them where none was named.
-pub fn find(conn: &Connection, typed: &str) -> Result<(FeedRow, Option<(u64, u64)>)> {
+pub fn find(conn: &View, typed: &str) -> Result<(FeedRow, Option<(u64, u64)>)> {
     let (name, part) = match typed.split_once(['#', '＃']) {
         Some((name, part)) => (name, Some(range(part).ok_or_else(|| nonsense(typed))?)),
         None => (typed, None),

@@ -18,7 +18,7 @@ use crate::{
         table::{Cell, Table, both_languages, wrap},
     },
     ledger::{Ledger, Outcome},
-    store::Store,
+    store::{Store, View},
 };
 
 #[derive(Debug, clap::Args)]
@@ -70,7 +70,7 @@ impl Add {
         answer(desk, kind, outcome, self.dry_run)
     }
 
-    fn values(&self, desk: &Desk, conn: &rusqlite::Connection, kind: &'static Kind) -> Result<Vec<typed::Typed>> {
+    fn values(&self, desk: &Desk, conn: &View, kind: &'static Kind) -> Result<Vec<typed::Typed>> {
         let mut values = typed::fields(desk, conn, kind, &self.fields)?;
         values.extend(typed::lines(conn, kind, &self.lines)?);
         // What was left empty was not said.

@@ -6,12 +6,12 @@ use huiliu_proto::{
     kind::{Field, Kind, Type, kinds},
     value::Value,
 };
-use rusqlite::Connection;
 
 use super::view;
 use crate::{
     cli::error::{Mistake, both},
     store::{
+        View,
         projection::{self, Shown},
         quarantine,
     },
@@ -29,20 +29,20 @@ fn digits(typed: &str) -> Option<String> {
     fits.then_some(digits)
 }
 
-fn by_id(conn: &Connection, digits: &str) -> Result<Vec<Shown>> {
+fn by_id(conn: &View, digits: &str) -> Result<Vec<Shown>> {
     match digits.parse::<RecordId>() {
         Ok(id) => Ok(projection::find(conn, &id)?.into_iter().collect()),
         Err(_) => Ok(projection::find_prefix(conn, digits, MOST)?),
     }
 }
 
-fn ambiguous(conn: &Connection, typed: &str, found: &[Shown]) -> Result<Mistake> {
+fn ambiguous(conn: &View, typed: &str, found: &[Shown]) -> Result<Mistake> {
     let entry = |shown: &Shown| Ok((shown.id, shown.record.kind.label.clone(), view::title(conn, shown)?));
     Ok(Mistake::Ambiguous { typed: typed.to_owned(), found: found.iter().map(entry).collect::<Result<_>>()? })
 }
 
 /// The one record whose id this is, or begins so. A record that is only in quarantine is `Err` of its id.
-pub fn any(conn: &Connection, typed: &str) -> Result<Result<Shown, RecordId>> {
+pub fn any(conn: &View, typed: &str) -> Result<Result<Shown, RecordId>> {
     let missing = || {
         Mistake::failed(
             both(format!("没有编号为“{typed}”的记录"), format!("there is no record “{typed}” here")),
@@ -75,7 +75,7 @@ pub fn any(conn: &Connection, typed: &str) -> Result<Result<Shown, RecordId>> {
 }
 
 /// Records of a kind that a person would call so.
-fn named(conn: &Connection, kind: &'static Kind, typed: &str) -> Result<Vec<Shown>> {
+fn named(conn: &View, kind: &'static Kind, typed: &str) -> Result<Vec<Shown>> {
     let mut found: Vec<Shown> = vec![];
     for field in name_fields(kind) {
         if let Ok(value @ Value::Text(_)) = field.parse(typed) {
@@ -101,7 +101,7 @@ pub fn held(id: &RecordId) -> Mistake {
 }
 
 /// The one record of a kind that is meant; `None` where there is none.
-pub fn of_kind(conn: &Connection, kind: &'static Kind, typed: &str) -> Result<Option<RecordId>> {
+pub fn of_kind(conn: &View, kind: &'static Kind, typed: &str) -> Result<Option<RecordId>> {
     let mut found = match digits(typed) {
         Some(digits) => by_id(conn, &digits)?,
         None => vec![],

@@ -10,7 +10,6 @@ use huiliu_proto::{
     kind::{Kind, Shape},
     value::Value,
 };
-use rusqlite::Connection;
 use serde_json::{Value as Json, json};
 
 use super::{edit::CORRECTIONS, find, view};
@@ -23,7 +22,7 @@ use crate::{
     },
     document::{Document, Fields},
     store::{
-        documents, feeds,
+        View, documents, feeds,
         projection::{self, Shown},
     },
 };
@@ -73,7 +72,7 @@ impl History {
     }
 }
 
-fn edits(conn: &Connection, office: &Office, shown: &Shown) -> Result<Vec<Step>> {
+fn edits(conn: &View, office: &Office, shown: &Shown) -> Result<Vec<Step>> {
     let kind = shown.record.kind;
     let document = documents::load(conn, shown.place.owner, &shown.id)?.transpose()?.unwrap_or_default();
     let mut steps: BTreeMap<(u64, Hash), Step> = BTreeMap::new();
@@ -106,7 +105,7 @@ fn changes(office: &Office, shown: &Shown, kind: &Kind, document: &Document, edi
 }
 
 /// The entry itself, and those of its kind that put it right.
-fn said(conn: &Connection, shown: &Shown) -> Result<Vec<Step>> {
+fn said(conn: &View, shown: &Shown) -> Result<Vec<Step>> {
     let kind = shown.record.kind;
     let mut all = vec![shown.clone()];
     for field in kind.fields.iter().filter(|f| f.reference == Some(kind.name) && CORRECTIONS.contains(&f.name)) {
@@ -128,7 +127,7 @@ fn said(conn: &Connection, shown: &Shown) -> Result<Vec<Step>> {
     all.into_iter().map(step).collect()
 }
 
-fn table(desk: &Desk, conn: &Connection, kind: &'static Kind, steps: &[Step]) -> Result<Table> {
+fn table(desk: &Desk, conn: &View, kind: &'static Kind, steps: &[Step]) -> Result<Table> {
     let mut table = Table::new()
         .column("claimed", desk.pick("本机时间（未经上级核证）", "time (device's claim)"))
         .column("device", desk.pick("设备", "device"))

@@ -15,7 +15,10 @@ use crate::{
         error::Exit,
         table::{Cell, Table, brief},
     },
-    store::projection::{self, Shown},
+    store::{
+        View,
+        projection::{self, Shown},
+    },
 };
 
 /// Columns beside id and union; a terminal is not wider.
@@ -95,7 +98,7 @@ fn count(desk: &Desk, union: Option<UnionNumber>) -> Result<Exit> {
 }
 
 /// What tells records of a kind apart at a glance: what each must have, as far as there is room.
-fn table(desk: &Desk, conn: &rusqlite::Connection, kind: &'static Kind, rows: &[Shown]) -> Result<Table> {
+fn table(desk: &Desk, conn: &View, kind: &'static Kind, rows: &[Shown]) -> Result<Table> {
     let fits = |f: &huiliu_proto::kind::Field| f.required && !f.sealed() && !matches!(f.ty, Type::Lines(_));
     let columns: Vec<usize> = (0..kind.fields.len()).filter(|at| fits(&kind.fields[*at])).take(COLUMNS).collect();
     let mut table = Table::new().column("record", desk.pick("编号", "id")).column("owner", desk.pick("单位", "union"));

@@ -8,13 +8,13 @@ use huiliu_proto::{
     record::Refusal,
     value::Value,
 };
-use rusqlite::Connection;
 
 use super::{all_or_refused, find};
 use crate::cli::{
     Desk,
     error::{Mistake, both},
 };
+use crate::store::View;
 
 /// A field's place and its value; `None` empties it.
 pub type Typed = (usize, Option<Value>);
@@ -45,7 +45,7 @@ fn no_field(of: &Label, name: &str, kind: &Kind) -> Mistake {
 }
 
 /// Reads `field=value` pairs. All refusals come together, so that a person corrects them in one go.
-pub fn fields(desk: &Desk, conn: &Connection, kind: &'static Kind, pairs: &[String]) -> Result<Vec<Typed>> {
+pub fn fields(desk: &Desk, conn: &View, kind: &'static Kind, pairs: &[String]) -> Result<Vec<Typed>> {
     let (mut values, mut refusals): (Vec<Typed>, _) = (vec![], vec![]);
     for text in pairs {
         let (name, typed) = pair(text)?;
@@ -75,7 +75,7 @@ pub fn fields(desk: &Desk, conn: &Connection, kind: &'static Kind, pairs: &[Stri
 }
 
 /// Reads `table:field=value,field=value` lines into the tables of an entry.
-pub fn lines(conn: &Connection, kind: &'static Kind, typed: &[String]) -> Result<Vec<Typed>> {
+pub fn lines(conn: &View, kind: &'static Kind, typed: &[String]) -> Result<Vec<Typed>> {
     let (mut tables, mut refusals): (Vec<Typed>, Vec<Refusal>) = (vec![], vec![]);
     for text in typed {
         let Some((table, cells)) = text.split_once([':', '：']) else {
@@ -121,7 +121,7 @@ fn cells_of(columns: &[Field], text: &str) -> Vec<String> {
 }
 
 /// `None` where nothing was typed: the field is emptied.
-fn value(conn: &Connection, field: &Field, typed: &str) -> Result<Result<Option<Value>, Refusal>> {
+fn value(conn: &View, field: &Field, typed: &str) -> Result<Result<Option<Value>, Refusal>> {
     if typed.trim().is_empty() {
         return Ok(Ok(None));
     }

@@ -11,13 +11,15 @@ use huiliu_proto::{
     shown,
     value::Value,
 };
-use rusqlite::Connection;
 use serde_json::{Map, Value as Json, json};
 
 use super::find::name_field;
 use crate::{
     cli::desk::Office,
-    store::projection::{self, Shown},
+    store::{
+        View,
+        projection::{self, Shown},
+    },
 };
 
 /// An id in a table: enough of it to tell records apart, and to be typed again.
@@ -26,7 +28,7 @@ pub fn short(id: &RecordId) -> String {
 }
 
 /// What a person would call a record: its name or number, behind the name of what it belongs to.
-pub fn title(conn: &Connection, shown: &Shown) -> Result<String> {
+pub fn title(conn: &View, shown: &Shown) -> Result<String> {
     let kind = shown.record.kind;
     let own = name_field(kind).and_then(|at| shown.record.text(kind.fields[at].name)).unwrap_or_default();
     let first = kind.fields.first().filter(|f| f.required && f.reference.is_some());
@@ -47,7 +49,7 @@ fn plain_name(kind: &Kind, record: &Record) -> String {
 }
 
 /// A value as it is shown; a reference with the name of what it points at.
-pub fn words(conn: &Connection, field: &Field, value: &Value, lang: Lang) -> Result<String> {
+pub fn words(conn: &View, field: &Field, value: &Value, lang: Lang) -> Result<String> {
     let target = match (&field.ty, value, field.reference) {
         (Type::Reference, Value::Bytes(id), Some(name)) => kind(name).zip(RecordId::try_from(&id[..]).ok()),
         _ => None,

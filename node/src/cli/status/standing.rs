@@ -10,13 +10,12 @@ use huiliu_proto::{
     signed::Receipt,
     union::{Level, UnionNumber},
 };
-use rusqlite::Connection;
 
 use crate::{
     admission::Reason,
     identity::keys::{Kept as KeysKept, Keys},
     store::{
-        documents,
+        View, documents,
         evidence::{self, Kept},
         feeds,
         feeds::FeedRow,
@@ -96,7 +95,7 @@ impl Need {
 }
 
 impl Standing {
-    pub fn read(conn: &Connection, union: UnionNumber, keys: &Keys) -> Result<Standing> {
+    pub fn read(conn: &View, union: UnionNumber, keys: &Keys) -> Result<Standing> {
         let all = feeds::all(conn)?;
         let receipts = receipts::all(conn)?;
         let own = all.iter().filter(|f| f.own && f.size() > 0);
@@ -158,7 +157,7 @@ impl Standing {
     }
 }
 
-fn read_own(conn: &Connection, above: Option<UnionNumber>, row: &FeedRow, receipts: &[Receipt]) -> Result<Own> {
+fn read_own(conn: &View, above: Option<UnionNumber>, row: &FeedRow, receipts: &[Receipt]) -> Result<Own> {
     let id = row.feed.id;
     let mine = receipts.iter().filter(|r| r.feed == id);
     let mine: Vec<_> = mine.map(|r| (r.union, r.size, r.received_at)).collect();

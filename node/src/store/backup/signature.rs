@@ -7,10 +7,10 @@ use huiliu_proto::{
     id::{DeviceId, Hash},
     signed::{SigningKey, verify_backup},
 };
-use rusqlite::{Connection, types::ValueRef};
+use rusqlite::types::ValueRef;
 use sha2::{Digest as _, Sha256};
 
-use super::TAKEN_AT;
+use super::{Database, TAKEN_AT, View};
 use crate::store::{Result, meta, salvage, set_meta};
 
 /// Which tables are signed for, in a line; a later version may keep more, or other ones.
@@ -29,7 +29,7 @@ pub enum Origin {
 }
 
 /// Signs for a copy, which nobody else has open.
-pub(super) fn sign(conn: &Connection, key: &SigningKey) -> Result<()> {
+pub(super) fn sign(conn: &Database, key: &SigningKey) -> Result<()> {
     let tables = salvage::taken();
     set_meta(conn, TABLES, tables.join(" "))?;
     let digest = digest(conn, &tables)?;
@@ -37,7 +37,7 @@ pub(super) fn sign(conn: &Connection, key: &SigningKey) -> Result<()> {
 }
 
 /// Looks at a file as it was found, before it is brought to another version.
-pub(super) fn origin(conn: &Connection, device: &DeviceId) -> Result<Origin> {
+pub(super) fn origin(conn: &View, device: &DeviceId) -> Result<Origin> {
     let Some(signature) = meta::<Vec<u8>>(conn, SIGNATURE)? else { return Ok(Origin::Unsigned) };
     let tables = meta::<String>(conn, TABLES)?.unwrap_or_default();
     let tables: Vec<&str> = tables.split(' ').collect();
@@ -55,13 +55,13 @@ pub(super) fn origin(conn: &Connection, device: &DeviceId) -> Result<Origin> {
     Ok(if verify_backup(&digest, &signature, device) { Origin::Signed } else { Origin::Altered })
 }
 
-fn exists(conn: &Connection, table: &str) -> Result<bool> {
+fn exists(conn: &View, table: &str) -> Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1)";
     Ok(conn.query_row(sql, [table], |row| row.get(0))?)
 }
 
 /// Over every row of these tables, in the order in which they lie in the file, and when it was copied.
-fn digest(conn: &Connection, tables: &[&str]) -> Result<Hash> {
+fn digest(conn: &View, tables: &[&str]) -> Result<Hash> {
     let mut hasher = Sha256::new();
     part(&mut hasher, 0, &meta::<i64>(conn, TAKEN_AT)?.unwrap_or(i64::MIN).to_be_bytes());
     for table in tables {

@@ -3,9 +3,8 @@
 
 use huiliu_proto::{feed::Feed, id::Hash, segment, v1};
 use prost::Message as _;
-use rusqlite::Connection;
 
-use super::SCHEMA;
+use super::{Database, SCHEMA};
 use crate::store::{Result, StoreError, feeds};
 
 /// Tables that cannot be computed and are as they were, but for columns that are new.
@@ -13,7 +12,7 @@ const KEPT: [&str; 8] = ["meta", "tail", "block", "receipt", "evidence", "stray"
 /// These are read row by row; open invitations were for tokens that no machine reads any more.
 const ASIDE: [&str; 3] = ["feed", "segment", "invitation"];
 
-pub fn run(conn: &Connection) -> Result<()> {
+pub fn run(conn: &Database) -> Result<()> {
     let named = |sql: &str| -> Result<Vec<String>> {
         Ok(conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     };
@@ -21,7 +20,7 @@ pub fn run(conn: &Connection) -> Result<()> {
         conn.execute_batch(&format!("DROP INDEX \"{index}\""))?;
     }
     // What refers to a table is made anew with it, and must not follow its new name.
-    conn.pragma_update(None, "legacy_alter_table", true)?;
+    conn.set_pragma("legacy_alter_table", true)?;
     const TABLES: &str =
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     for table in named(TABLES)? {
@@ -31,7 +30,7 @@ pub fn run(conn: &Connection) -> Result<()> {
             false => format!("DROP TABLE \"{table}\""),
         })?;
     }
-    conn.pragma_update(None, "legacy_alter_table", false)?;
+    conn.set_pragma("legacy_alter_table", false)?;
     conn.execute_batch(SCHEMA)?;
     take_feeds(conn)?;
     for table in KEPT {
@@ -52,7 +51,7 @@ pub fn run(conn: &Connection) -> Result<()> {
 }
 
 /// Takes over a table's rows, in the columns that both versions have.
-fn take(conn: &Connection, table: &str) -> Result<()> {
+fn take(conn: &Database, table: &str) -> Result<()> {
     let columns = |table: &str| -> Result<Vec<String>> {
         let mut statement = conn.prepare("SELECT name FROM pragma_table_info(?1)")?;
         Ok(statement.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
@@ -66,7 +65,7 @@ fn take(conn: &Connection, table: &str) -> Result<()> {
 }
 
 /// What a feed's header says of how far it travels stands beside it from version 4 on.
-fn take_feeds(conn: &Connection) -> Result<()> {
+fn take_feeds(conn: &Database) -> Result<()> {
     let mut old = conn.prepare("SELECT no, header FROM old_feed ORDER BY no")?;
     let rows = old.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
     const TAKE: &str = r#"INSERT INTO feed (no, id, header, "union", device, own, size, edge, packed, applied, scope,
@@ -86,7 +85,7 @@ type Old = (i64, i64, Vec<u8>, Vec<u8>, Vec<u8>, i64);
 
 /// Runs of operations follow one another without overlapping from version 4 on: where they overlap, the one that reaches
 /// furthest is kept, without what is there already.
-fn take_segments(conn: &Connection) -> Result<()> {
+fn take_segments(conn: &Database) -> Result<()> {
     const NEXT: &str = "SELECT first, count, head, head_signature, bytes, stored_at FROM old_segment
         WHERE feed = ?1 AND first <= ?2 AND first + count > ?2 ORDER BY first + count DESC LIMIT 1";
     const ADD: &str = "INSERT INTO segment (feed, first, count, head, head_signature, bytes, stored_at)
@@ -114,7 +113,7 @@ fn take_segments(conn: &Connection) -> Result<()> {
 }
 
 /// When how much of a feed was where: here as its segments say, elsewhere as receipts do.
-fn arrivals(conn: &Connection) -> Result<()> {
+fn arrivals(conn: &Database) -> Result<()> {
     conn.execute_batch(
         r#"INSERT INTO arrival (feed, size, root, "union", received_at)
             SELECT feed, size, root, "union", received_at FROM receipt"#,

@@ -12,12 +12,11 @@ use huiliu_proto::{
     v1::{self, Refusal},
 };
 use prost::Message as _;
-use rusqlite::Connection;
 
 use crate::{
     ledger::{Incoming, Intake, Ledger, watchful},
     statement::{Pace, to_write},
-    store::{Result, Store, evidence::Neighbour, feeds, feeds::SegmentRow},
+    store::{Result, Store, View, evidence::Neighbour, feeds, feeds::SegmentRow},
 };
 
 /// Segments read in one go.
@@ -74,7 +73,7 @@ pub(super) fn take_in(
 }
 
 /// Segments of a feed from operation `from` on, a bounded amount, and its latest head.
-pub(super) fn segments(conn: &Connection, feed: &FeedId, from: u64) -> Result<(Vec<SegmentRow>, Option<v1::Signed>)> {
+pub(super) fn segments(conn: &View, feed: &FeedId, from: u64) -> Result<(Vec<SegmentRow>, Option<v1::Signed>)> {
     let Some(row) = feeds::by_id(conn, feed)? else { return Ok((vec![], None)) };
     let mut segments: Vec<SegmentRow> = vec![];
     let (mut at, mut bytes) = (from, 0);
