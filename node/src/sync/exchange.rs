@@ -256,9 +256,8 @@ pub struct Exchange {
     cut: bool,
     /// The longest time after which one end takes more of what it would not take now.
     postponed: u32,
+    /// The receipts that the caller was told, also those that went with acknowledgements.
     receipts_sent: BTreeMap<(FeedId, u64), u64>,
-    /// Those that went with acknowledgements.
-    receipts_given: BTreeMap<(FeedId, u64), u64>,
     /// What the caller was told in conversations before.
     before: Told,
     untold: BTreeSet<(FeedId, u64)>,
@@ -329,7 +328,6 @@ impl Exchange {
             cut: false,
             postponed: 0,
             receipts_sent: BTreeMap::new(),
-            receipts_given: BTreeMap::new(),
             before: Told::default(),
             untold: BTreeSet::new(),
             kept: vec![],

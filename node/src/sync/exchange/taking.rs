@@ -52,7 +52,7 @@ impl Exchange {
             Intake::Taken { size, receipt } => {
                 self.took(feed, size, end, actions);
                 if let Some(receipt) = &receipt {
-                    self.receipts_given.insert(key(receipt), receipt.size);
+                    self.receipts_sent.insert(key(receipt), receipt.size);
                 }
                 let receipt = receipt.map(|r| r.signed);
                 v1::Ack { feed: feed.to_vec().into(), size, receipt, ..v1::Ack::default() }
