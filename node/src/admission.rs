@@ -18,7 +18,10 @@ use huiliu_proto::{
     value::Value,
 };
 
-use crate::{document::Misfit, ledger::puts_allowed, rollup};
+pub(crate) use self::puts::{puts_allowed, value};
+use crate::{document::Misfit, rollup};
+
+mod puts;
 
 /// Why an operation does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@
 pub mod certificates;
 pub mod joining;
 pub mod keys;
+mod me;
 pub mod memory;
 pub mod tls;
 mod upgrade;
@@ -16,6 +17,7 @@ pub mod validity;
 pub mod vouchers;
 
 pub use joining::{Asked, Grant, Request};
+pub use me::Me;
 
 use std::{
     fs,
@@ -38,7 +40,7 @@ use self::{
 };
 use crate::{
     clock::{Clock, Dice},
-    ledger::Me,
+    files::sync_dir,
     store::{Store, StoreError, Threads, disk},
 };
 
@@ -431,13 +433,6 @@ fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
         sync_dir(dir);
     }
     Ok(())
-}
-
-/// Makes names in a directory durable. It cannot be opened for that everywhere; where it can, it is done.
-pub(crate) fn sync_dir(dir: &Path) {
-    if let Ok(dir) = fs::File::open(dir) {
-        let _ = dir.sync_all();
-    }
 }
 
 /// A file that holds a secret and was asked for: only its owner may read it.

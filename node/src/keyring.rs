@@ -19,7 +19,7 @@ use huiliu_proto::{
 use zeroize::Zeroizing;
 
 use crate::{
-    ledger::Me,
+    identity::Me,
     store::{
         Result, View, projection,
         receivers::{self, Given, Receiver},

@@ -25,6 +25,7 @@ mod rebuild;
 mod records;
 mod room;
 mod slices;
+pub mod statement;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -32,69 +33,27 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordId, RecordIds},
     kind::Reach,
-    seal::{GrantKey, SealKey},
-    signed::SigningKey,
     tree::Edge,
     union::{Level, UnionNumber},
 };
-use zeroize::Zeroizing;
 
 use crate::{
-    clock::{Clock, Dice},
-    identity::{memory::Memory, vouchers::Vouchers},
+    identity::Me,
     keyring::Keyring,
     rollup,
     store::{
         Changed, Database, Part, Result, StoreError, View, changes, data_version, derivation, evidence::Neighbour,
-        feeds, feeds::FeedRow, meta, rollups, rollups::Figure, set_meta,
+        feeds, feeds::FeedRow, meta, rollups, rollups::Figure, set_meta, set_stamp, stamp,
     },
 };
 
 use allowance::Allowances;
 pub use author::Outcome;
-pub(crate) use edits::puts_allowed;
 pub use grants::Return;
 pub use intake::{Incoming, Intake};
 pub use rebuild::{Problem, complete, verify, verify_feeds};
 
 use self::{edits::OpenDocuments, mending::Mending, records::Near, slices::Slices};
-
-/// Where a transaction's stamp is kept.
-const STAMP: &str = "transaction";
-
-/// Who writes here: keys, union, and the world outside as far as the ledger needs it.
-#[derive(Clone)]
-pub struct Me {
-    pub network: String,
-    pub union: UnionNumber,
-    pub key: SigningKey,
-    /// This device's high-water marks, kept outside the database.
-    pub memory: Memory,
-    pub hub: bool,
-    /// The national hub's device: where all authority comes from. Not known before joining.
-    pub root: Option<DeviceId>,
-    /// What this union's sealed fields are sealed with.
-    pub seal: SealKey,
-    /// What keys are granted to this device with.
-    pub grant: GrantKey,
-    /// The key of this hub's index of identity numbers; hubs that may look for duplicates.
-    pub index: Option<Zeroizing<[u8; 32]>>,
-    /// Keys with which machines of this union prove themselves to each other.
-    pub vouchers: Vouchers,
-    pub clock: Clock,
-    pub dice: Dice,
-}
-
-impl Me {
-    pub fn device(&self) -> DeviceId {
-        self.key.device()
-    }
-}
-
-/// What the latest transaction is known by in the database.
-pub fn stamp(conn: &View) -> Result<Option<Vec<u8>>> {
-    meta(conn, STAMP)
-}
 
 /// Whether `Ledger::settled_with` has anything to look at, for `me` and at this time. `calls`: this end opened the line.
 pub fn watchful(conn: &View, me: UnionNumber, calls: bool, peer: UnionNumber, now: i64) -> Result<bool> {
@@ -431,9 +390,9 @@ impl Ledger {
         }
         // One that changed nothing is not to cost a write.
         if self.conn.total_changes() != self.changes {
-            self.stamp_before = meta(&self.conn, STAMP)?;
+            self.stamp_before = stamp(&self.conn)?;
             self.stamps += 1;
-            set_meta(&self.conn, STAMP, self.stamp())?;
+            set_stamp(&self.conn, self.stamp())?;
         }
         self.conn.commit()
     }
@@ -442,7 +401,7 @@ impl Ledger {
     /// empty is written in its place: what the disk holds of it lies beyond the end of the log, and after a crash it would
     /// be taken for whole.
     pub(crate) fn came_through(&mut self) -> Result<bool> {
-        let found: Option<Vec<u8>> = meta(&self.conn, STAMP)?;
+        let found: Option<Vec<u8>> = stamp(&self.conn)?;
         if found.as_ref() == Some(&self.stamp()) {
             // In the log it may rest on a sync that failed; in the file it does not.
             if !self.conn.checkpoint()? {
@@ -459,7 +418,7 @@ impl Ledger {
         }
         self.begin()?;
         self.stamps += 1;
-        set_meta(&self.conn, STAMP, self.stamp())?;
+        set_stamp(&self.conn, self.stamp())?;
         self.commit()?;
         Ok(false)
     }

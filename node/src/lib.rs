@@ -1,7 +1,7 @@
 //! One union's own records: written without a line, synced with the level above when there is one.
 //!
-//! In reading order: what a document is (`document`), what may count (`admission`), what it adds up to (`rollup`,
-//! `statement`), how it is kept (`ledger` over `store`), how it is checked (`check`), who writes (`identity`), how it
+//! In reading order: what a document is (`document`), what may count (`admission`), what it adds up to (`rollup`),
+//! how it is kept (`ledger` over `store`), how it is checked (`check`), who writes (`identity`), how it
 //! is proven to others (`proof`), how it travels (`sync`), what can be done with it (`app`), and what a person types (`cli`).
 
 pub mod admission;
@@ -10,6 +10,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod document;
+mod files;
 pub mod filing;
 pub mod finding;
 pub mod identity;
@@ -19,6 +20,5 @@ pub mod proof;
 pub mod rollup;
 pub mod ruling;
 pub mod standing;
-pub mod statement;
 pub mod store;
 pub mod sync;

@@ -69,11 +69,7 @@ pub use self::{
     fault::{Cause, Fault},
     view::{Database, Part, View},
 };
-use crate::{
-    clock::Clock,
-    identity::sync_dir,
-    ledger::{Ledger, Me},
-};
+use crate::{clock::Clock, files::sync_dir, identity::Me, ledger::Ledger};
 
 /// Interval for noticing commits of other processes.
 const LISTEN: Duration = Duration::from_millis(500);
@@ -552,6 +548,18 @@ pub fn copy_file(from: &Path, to: &Path) -> std::io::Result<()> {
 /// Moves whenever another connection has committed.
 pub fn data_version(conn: &View) -> Result<i64> {
     Ok(conn.sql().pragma_query_value(None, "data_version", |row| row.get(0))?)
+}
+
+/// Where a transaction's stamp is kept.
+const STAMP: &str = "transaction";
+
+/// What the latest transaction is known by in the database.
+pub fn stamp(conn: &View) -> Result<Option<Vec<u8>>> {
+    meta(conn, STAMP)
+}
+
+pub fn set_stamp(conn: &Database, stamp: Vec<u8>) -> Result<()> {
+    set_meta(conn, STAMP, stamp)
 }
 
 /// A single value that the store keeps under a name.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, bail, ensure};
 use huiliu_node::{
     admission::Reason,
-    ledger,
+    identity, ledger,
     store::{
         Store, StoreError, View, dump,
         evidence::{self, Evidence, What},
@@ -248,7 +248,7 @@ pub fn rebuilds_the_same(machine: &Machine, store: &Store) -> Result<()> {
     let copied = store.copy_to(&copy)?;
     let before = dump::all(&copied)?;
     drop(copied);
-    let me = ledger::Me { memory: Default::default(), ..machine.me() };
+    let me = identity::Me { memory: Default::default(), ..machine.me() };
     let rebuilt = Store::open(&copy, me, huiliu_node::store::Threads::Inline)?;
     rebuilt.write_blocking(|ledger| ledger.rebuild(&mut |_| ()))?;
     let after = rebuilt.read(dump::all)?;

@@ -12,8 +12,7 @@ use anyhow::Result;
 use huiliu_hub::authority;
 use huiliu_node::{
     clock::{Clock, Dice},
-    identity::{Home, Role},
-    ledger::Me,
+    identity::{Home, Me, Role},
     store::{Store, Threads},
     sync::{line::Dial, uplink::Uplink},
 };

@@ -5,8 +5,8 @@ use std::{sync::atomic::Ordering, time::Duration};
 use huiliu_node::{
     clock::Clock,
     identity::Role,
+    ledger::statement::Pace,
     rollup,
-    statement::Pace,
     store::{Threads, quarantine, rollups},
 };
 use huiliu_proto::{

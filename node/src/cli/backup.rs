@@ -16,7 +16,7 @@ use super::{
     outfile,
     repair::{Copy, prove},
 };
-use crate::{identity::sync_dir, ledger::Problem};
+use crate::{files::sync_dir, ledger::Problem};
 
 #[derive(Debug, clap::Args)]
 pub struct Backup {

@@ -19,9 +19,8 @@ use serde_json::Value as Json;
 use super::{Global, error::Mistake, passphrase};
 use crate::{
     clock::{self, Clock, Dice},
-    identity::Home,
+    identity::{Home, Me},
     keyring::Keyring,
-    ledger::Me,
     store::{Store, Threads, View},
     sync::{line, uplink::Uplink},
 };

@@ -10,8 +10,8 @@ use super::{
     error::{Exit, Mistake, both},
 };
 use crate::{
-    identity::Home,
-    ledger::{self, Me, Problem},
+    identity::{Home, Me},
+    ledger::{self, Problem},
     store::{
         self, StoreError, View,
         backup::{self, Place},

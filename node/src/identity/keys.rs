@@ -22,8 +22,9 @@ use zeroize::Zeroizing;
 
 use self::lock::DataKey;
 pub use self::passphrase::{Passphrase, SHORTEST};
-use super::{IdentityError, file_error, read_text, sync_dir, write_mode};
+use super::{IdentityError, file_error, read_text, write_mode};
 use crate::clock::Dice;
+use crate::files::sync_dir;
 
 const LOCK: &str = "lock";
 const SEALED: &str = ".sealed";

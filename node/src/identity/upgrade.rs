@@ -3,8 +3,9 @@
 
 use std::fs;
 
-use super::{Home, IdentityError, certificates, disk_error, sync_dir, write_file};
+use super::{Home, IdentityError, certificates, disk_error, write_file};
 use crate::clock::{Clock, Dice};
+use crate::files::sync_dir;
 
 impl Home {
     /// Makes new TLS keys where those that are here are of protocol 1, and forgets the certificates for the old ones. True

@@ -9,8 +9,8 @@ use huiliu_proto::{
     union::{Level, UnionNumber},
 };
 
-use super::{Ledger, Me, apply::may_write};
-use crate::identity::memory::Memory;
+use super::{Ledger, apply::may_write};
+use crate::identity::{Me, memory::Memory};
 use crate::store::{
     self, Cause, Database, Result, StoreError, View, caches, feeds, projection, rollups,
     salvage::{broken_pages, inspect},

@@ -17,7 +17,8 @@ use huiliu_proto::{
     v1,
 };
 
-use super::{Ledger, Me};
+use super::Ledger;
+use crate::identity::Me;
 use crate::store::{
     Result, View,
     claims::{self, Claim},

@@ -11,9 +11,8 @@ use huiliu_proto::{
 };
 
 use crate::{
-    admission::{self, Reason, Refusal},
+    admission::{self, Reason, Refusal, puts_allowed},
     document::{Document, Fields, Misfit},
-    ledger::puts_allowed,
 };
 
 /// What the record's operations come to.

@@ -25,7 +25,7 @@ use super::{
     migrations::{self, recognise},
     receipts, set_meta, settle,
 };
-use crate::identity::sync_dir;
+use crate::files::sync_dir;
 
 /// When a file was copied, milliseconds since 1970. It stays where the copy is put back.
 pub(super) const TAKEN_AT: &str = "backup_at";

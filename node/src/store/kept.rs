@@ -15,10 +15,7 @@ use huiliu_proto::{
 };
 
 use super::{View, frontier::Frontier};
-use crate::{
-    ledger,
-    store::{Changed, Changes, Result, Store},
-};
+use crate::store::{Changed, Changes, Result, Store, stamp};
 
 /// Neighbours of which something is remembered; with more than that, all is forgotten.
 const MOST: usize = 512;
@@ -95,7 +92,7 @@ pub async fn open(store: &Store, me: UnionNumber, peer: UnionNumber) -> Result<(
     let known = match known {
         Some(known) => known,
         None => {
-            let read = move |conn: &View| Ok((Frontier::read(conn, me, peer)?, ledger::stamp(conn)?));
+            let read = move |conn: &View| Ok((Frontier::read(conn, me, peer)?, stamp(conn)?));
             let (frontier, stamp) = store.look(read).await?;
             store.kept().lock().read_whole += 1;
             Known { frontier, changes: fresh, stamp }
@@ -108,7 +105,7 @@ pub async fn open(store: &Store, me: UnionNumber, peer: UnionNumber) -> Result<(
 /// Brings it up to date; `None` where it is not known what has changed.
 async fn refresh(store: &Store, me: UnionNumber, peer: UnionNumber, mut known: Known) -> Result<Option<Known>> {
     let Changed::Feeds(feeds) = known.changes.take() else { return Ok(None) };
-    let look = move |conn: &View| Ok((Frontier::delta(conn, me, peer, &feeds)?, ledger::stamp(conn)?));
+    let look = move |conn: &View| Ok((Frontier::delta(conn, me, peer, &feeds)?, stamp(conn)?));
     let (mut delta, stamp) = store.look(look).await?;
     // Another process's transaction is not heard of at once.
     if stamp != known.stamp && !stamp.as_ref().is_some_and(|stamp| known.changes.has_rung(stamp)) {

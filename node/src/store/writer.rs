@@ -14,8 +14,8 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Cause, Result, StoreError, changes::Bell, connections, disk};
-use crate::ledger::{self, Ledger};
+use super::{Cause, Result, StoreError, changes::Bell, connections, disk, stamp};
+use crate::ledger::Ledger;
 
 /// Told whether what the job did is in the database; one that failed by itself says so whatever it is told.
 pub type Answer = Box<dyn FnOnce(Result<()>) + Send>;
@@ -164,7 +164,7 @@ impl Writer {
                     refuse(std::mem::take(&mut jobs), &error);
                 }
             }
-            self.bell.ring(self.ledger.changed(), ledger::stamp(self.ledger.conn()).unwrap_or_default());
+            self.bell.ring(self.ledger.changed(), stamp(self.ledger.conn()).unwrap_or_default());
         }
         self.answer_waiting(|ledger, until| {
             until.iter().all(|(no, end)| ledger.is_applied(*no, *end)).then_some(Ok(()))

@@ -22,8 +22,7 @@ use tokio_stream::StreamExt as _;
 
 use super::exchange::{Action, Cause, End, Event, Exchange, Refused, Speaker, Tally};
 use crate::{
-    ledger::{Incoming, Intake},
-    statement::Pace,
+    ledger::{Incoming, Intake, statement::Pace},
     store::{
         Changed, Changes, Result, Store, evidence::Neighbour, frontier::Frontier, kept, receipts, receipts::Link,
         turns::Turn,

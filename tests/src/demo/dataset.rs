@@ -308,8 +308,7 @@ mod tests {
 
     use super::*;
     use huiliu_node::{
-        identity::memory::Memory,
-        ledger::Me,
+        identity::{Me, memory::Memory},
         rollup,
         store::{Threads, rollups},
     };

@@ -14,8 +14,11 @@ use huiliu_proto::{
 use prost::Message as _;
 
 use crate::{
-    ledger::{Incoming, Intake, Ledger, watchful},
-    statement::{Pace, to_write},
+    ledger::{
+        Incoming, Intake, Ledger,
+        statement::{Pace, to_write},
+        watchful,
+    },
     store::{Result, Store, View, evidence::Neighbour, feeds, feeds::SegmentRow},
 };
 

@@ -10,8 +10,8 @@ use huiliu_proto::{
     value::Value,
 };
 
+use super::Ledger;
 use crate::{
-    ledger::Ledger,
     rollup,
     store::{
         Result, StoreError, View, feeds,
