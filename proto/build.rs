@@ -4,7 +4,12 @@
 #[path = "build/handles.rs"]
 mod handles;
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     for read in ["huiliu", "src/records", "build"] {
@@ -28,7 +33,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     let pool = compiler.descriptor_pool();
     let kinds = handles::kinds(&pool, &|_| true)?;
-    fs::write(out.join("handles.rs"), handles::write(&pool, &kinds)?)?;
+    fs::write(
+        out.join("handles.rs"),
+        handles::write(&pool, &kinds, &handles::rooms(Path::new("src/records"), &kinds)?)?,
+    )?;
     let mut config = prost_build::Config::new();
     config.bytes(["."]);
     // `Debug` as prost writes it would show what people wrote; src/hidden.rs has another for what travels.

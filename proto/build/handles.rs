@@ -3,7 +3,13 @@
 //!
 //! The tests build a kind of their own with this same file (`tests/build.rs`).
 
-use std::{collections::BTreeSet, error::Error, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use protox::prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind as Proto, MessageDescriptor, Value};
 
@@ -27,8 +33,30 @@ pub fn kinds(
     Ok(found)
 }
 
-/// The modules with the handles. They name `handle` and `v1` of the module that includes them.
-pub fn write(pool: &DescriptorPool, kinds: &[(u32, MessageDescriptor)]) -> Result<String, Box<dyn Error>> {
+/// The rooms: the Rust files in a folder, by the kinds they are named after.
+pub fn rooms(dir: &Path, kinds: &[(u32, MessageDescriptor)]) -> Result<BTreeMap<String, PathBuf>, Box<dyn Error>> {
+    let names: BTreeSet<String> = kinds.iter().map(|(_, message)| snake(message.name())).collect();
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
+        if path.extension().is_some_and(|e| e == "rs") {
+            if !names.contains(name) {
+                return Err(format!("{}: no kind has this name", path.display()).into());
+            }
+            found.insert(name.to_owned(), path.canonicalize()?);
+        }
+    }
+    Ok(found)
+}
+
+/// The modules with the handles, each with its room, and the list of all rooms. They name `handle`, `room` and `v1` of
+/// the module that includes them.
+pub fn write(
+    pool: &DescriptorPool,
+    kinds: &[(u32, MessageDescriptor)],
+    rooms: &BTreeMap<String, PathBuf>,
+) -> Result<String, Box<dyn Error>> {
     let (mut out, mut made) = (String::new(), BTreeSet::new());
     for (number, message) in kinds {
         let name = message.name();
@@ -37,12 +65,18 @@ pub fn write(pool: &DescriptorPool, kinds: &[(u32, MessageDescriptor)]) -> Resul
             "impl handle::Declared for v1::{name} {{ const NUMBER: u32 = {number}; const NAME: &'static str = {:?}; }}",
             snake(name)
         )?;
-        fields(pool, message, &mut made, &mut out)?;
+        fields(pool, message, rooms, &mut made, &mut out)?;
     }
     writeln!(out, "/// Number, name and number of fields of each kind.")?;
     writeln!(out, "pub const DECLARED: &[(u32, &str, usize)] = &[")?;
     for (number, message) in kinds {
         writeln!(out, "({number}, {:?}, {}),", snake(message.name()), message.fields().len())?;
+    }
+    writeln!(out, "];")?;
+    writeln!(out, "/// All rooms, in the order of the kinds' numbers.")?;
+    writeln!(out, "pub static ROOMS: &[room::AnyRoom] = &[")?;
+    for (_, message) in kinds.iter().filter(|(_, message)| rooms.contains_key(&snake(message.name()))) {
+        writeln!(out, "room::AnyRoom::of::<v1::{}>(),", message.name())?;
     }
     writeln!(out, "];")?;
     Ok(out)
@@ -51,6 +85,7 @@ pub fn write(pool: &DescriptorPool, kinds: &[(u32, MessageDescriptor)]) -> Resul
 fn fields(
     pool: &DescriptorPool,
     message: &MessageDescriptor,
+    rooms: &BTreeMap<String, PathBuf>,
     made: &mut BTreeSet<String>,
     out: &mut String,
 ) -> Result<(), Box<dyn Error>> {
@@ -71,16 +106,22 @@ fn fields(
         let ty = match field.kind() {
             Proto::Message(line) if field.is_list() => {
                 let ty = format!("Lines<v1::{}>", line.name());
-                inside.push(line);
+                if !inside.contains(&line) {
+                    writeln!(text, "#[allow(unused_imports)] use super::{};", snake(line.name()))?;
+                    inside.push(line);
+                }
                 ty
             }
             kind => type_of(&kind, &said)?,
         };
         writeln!(text, "pub const {}: Field<v1::{name}, {ty}> = Field::at({at});", field.name().to_uppercase())?;
     }
+    if let Some(room) = rooms.get(&snake(name)) {
+        writeln!(text, "#[path = {:?}] pub mod room;", room.display().to_string())?;
+    }
     writeln!(out, "/// The fields of `{}`.", snake(name))?;
     writeln!(out, "pub mod {} {{ use super::v1; use super::handle::*;\n{text}}}", snake(name))?;
-    inside.iter().try_for_each(|line| fields(pool, line, made, out))
+    inside.iter().try_for_each(|line| fields(pool, line, rooms, made, out))
 }
 
 fn type_of(kind: &Proto, said: &DynamicMessage) -> Result<String, Box<dyn Error>> {

@@ -99,6 +99,12 @@ pub trait Takes<V>: Typed {
 /// A whole number on the wire.
 pub trait Number: Typed {}
 
+/// Bytes on the wire.
+pub trait Octets: Typed {}
+
+impl Octets for Bytes {}
+impl Octets for Reference {}
+
 macro_rules! types {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => { $($(#[$doc])* pub enum $name {})* };
 }
@@ -283,6 +289,11 @@ impl<'r, K> View<'r, K> {
     /// The number as it is on the wire.
     pub fn number<T: Number>(self, field: Field<K, T>) -> Option<i64> {
         int(self.value(field)?)
+    }
+
+    /// The bytes as they are on the wire.
+    pub fn bytes<T: Octets>(self, field: Field<K, T>) -> Option<&'r [u8]> {
+        Bytes::read(self.value(field)?)
     }
 
     /// Not said is no.

@@ -1,7 +1,7 @@
 //! What every level of Huiliu agrees on. No IO and no clock; no randomness but what HPKE takes to wrap a key.
 //!
 //! In reading order: the words (`lang`) and how text of others is shown (`shown`), values that carry rules (`union`, `money`, `period`, `ident`, `id`), record
-//! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `handle`, `records`, `rules`), then how what was recorded is
+//! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `handle`, `records` with `room`, `rules`, `measure`), then how what was recorded is
 //! proved: operations and edits (`operation`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
 //! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), what a file proves to whoever
 //! knows that only (`proof`), how runs of operations are packed (`segment`), how identity numbers are sealed (`seal`), and
@@ -18,8 +18,10 @@ pub mod union;
 
 pub mod handle;
 pub mod kind;
+pub mod measure;
 pub mod record;
 pub mod records;
+pub mod room;
 pub mod rules;
 pub mod value;
 

@@ -21,8 +21,8 @@ blind AS MATERIALIZED (
     SELECT m.record, m.owner, min(e.starts_on) AS since
     FROM mediator m
     JOIN below b ON b.above = :self AND b.code = m.owner
-    JOIN engagement e ON e.mediator = m.record
-    WHERE m.id_no_index IS NULL AND e.employment = 1 AND e.funded = 1 AND e.state IN (7, 9) AND e.starts_on <= :today
+    JOIN in_post e ON e.mediator = m.record
+    WHERE m.id_no_index IS NULL AND e.employment = 1 AND e.funded = 1 AND e.starts_on <= :today
     GROUP BY m.record
     HAVING min(e.starts_on) + :grace <= :today
 )

@@ -20,14 +20,14 @@
 -- province; numbers that it cannot read are a finding of their own (DQ-01). One finding for each pair of engagements, addressed to the union that engaged later; both are involved.
 -- A + before a column keeps SQLite off its index, which would narrow nothing here.
 WITH
--- Full-time, counted for the fund, in post (7) or ended (9) after having been: up to today at the most.
+-- Full-time, counted for the fund: up to today at the most.
 post AS (
     SELECT e.record, e.owner, e.mediator, m.id_no_index AS person, e.starts_on,
-           min(coalesce(e.ended_on, e.ends_on), :today) AS until
-    FROM engagement e
+           min(e.until, :today) AS until
+    FROM in_post e
     JOIN below b ON b.above = :self AND b.code = e.owner
     JOIN mediator m ON m.record = e.mediator
-    WHERE e.employment = 1 AND e.funded = 1 AND e.state IN (7, 9) AND m.id_no_index IS NOT NULL
+    WHERE e.employment = 1 AND e.funded = 1 AND m.id_no_index IS NOT NULL
 ),
 spread AS (
     SELECT *, min(owner) OVER (PARTITION BY person) < max(owner) OVER (PARTITION BY person) AS several FROM post

@@ -55,9 +55,9 @@ head AS (
     SELECT f.*, r.line, r.engagement, e.record IS NOT NULL AS known, e.owner AS engager,
            coalesce(e.mediator, r.mediator) AS mediator, coalesce(m.id_no_index, e.mediator, r.mediator) AS person,
            e.contract_no, e.provider_uscc, e.channel,
-           -- Suspended (8) and ended (9) later still counts on a day its dates cover.
-           coalesce(e.employment = 1 AND e.state >= 7
-                    AND f.census_on BETWEEN e.starts_on AND coalesce(e.ended_on, e.ends_on), 0) AS in_post
+           -- One that is suspended now still counts on a day its dates cover.
+           EXISTS (SELECT 1 FROM in_post_or_suspended p WHERE p.record = e.record AND p.owner = e.owner
+                   AND p.employment = 1 AND f.census_on BETWEEN p.starts_on AND p.until) AS in_post
     FROM latest f
     LEFT JOIN filing_roster r ON r.record = f.record AND r.owner = f.owner AND r.funded = 1 AND r.employment = 1
     LEFT JOIN engagement e ON e.record = r.engagement

@@ -19,15 +19,15 @@
 -- own, as advice to itself. Ages are full years (周岁): the day of the 66th birthday is the first past 65.
 -- No birthday is written out, since findings travel where dossiers do not: months only.
 WITH
--- Full-time, in post or ended after having been; service counts up to today.
+-- Full-time; service counts up to today.
 service AS MATERIALIZED (
     SELECT e.record, e.owner, e.mediator, e.starts_on, e.consent_until, e.consent_no, m.born,
-           min(coalesce(e.ended_on, e.ends_on), :today) AS until
-    FROM engagement e
+           min(e.until, :today) AS until
+    FROM in_post e
     JOIN region u ON u.code = e.owner
     JOIN mediator m ON m.record = e.mediator
     WHERE (u.parent = :self OR (u.code = :self AND NOT EXISTS (SELECT 1 FROM region c WHERE c.parent = :self AND c.code < 1000000)))
-      AND e.employment = 1 AND e.state IN (7, 9) AND m.born IS NOT NULL
+      AND e.employment = 1 AND m.born IS NOT NULL
       AND (:direct_only = 0 OR e.channel = 1)
 ),
 -- Two breaches, each a case of its own: days between the limits that no consent covers, and days past the second

@@ -3,23 +3,25 @@
 use std::sync::Arc;
 
 use huiliu_proto::{
+    handle::{Declared as _, Reference, Typed as _},
     id::{DeviceId, FeedId, RecordId},
-    kind::kind,
+    measure::{Part, measure as measure_of},
     operation::Operation,
-    period::Day,
     record::Record,
+    records::{enrolment, purge_order, quarantine_ruling, revocation, statement},
+    room::{CountsOnce, UntilNext, parts, room},
     union::{Level, UnionNumber},
+    v1::{Enrolment, KeyGrant, KeyReturn, PurgeOrder, QuarantineRuling, Revocation, Statement},
 };
 
 use super::{Change, Ledger};
 use crate::{
     admission::{self, Reason, Refusal},
-    rollup::{self, Part},
     store::{
         Result, feeds,
         projection::{self, Place},
         quarantine, records,
-        rollups::{self, Rated, Stated},
+        rollups::{self, Holding, Stated},
         trust,
     },
 };
@@ -56,21 +58,25 @@ impl Ledger {
         }
         projection::put_entry(&self.conn, &id, place, record)?;
         self.count_entry(&id, place, record, Turn::In)?;
-        match record.kind.name {
-            "enrolment" | "revocation" => {
+        match record.kind.number {
+            Enrolment::NUMBER | Revocation::NUMBER => {
                 self.keys_may_move(record);
-                if let Some(device) = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok()) {
+                let device = match record.of::<Enrolment>() {
+                    Some(enrolment) => enrolment.get(enrolment::DEVICE),
+                    None => record.read(revocation::DEVICE),
+                };
+                if let Some(device) = device.and_then(|d| DeviceId::try_from(d).ok()) {
                     self.waking.extend(feeds::of_device(&self.conn, &device)?);
                 }
                 self.judge_again()?;
-                if record.kind.name == "enrolment" {
+                if record.is::<Enrolment>() {
                     self.enrolled(place, record);
                     self.take_up_revocations(record)?;
                 }
             }
-            "quarantine_ruling" => self.rule(record)?,
-            "purge_order" => self.ordered(record.bytes("in_feed")),
-            "key_grant" | "key_return" => self.keys_may_move(record),
+            QuarantineRuling::NUMBER => self.rule(record)?,
+            PurgeOrder::NUMBER => self.ordered(record.read(purge_order::IN_FEED)),
+            KeyGrant::NUMBER | KeyReturn::NUMBER => self.keys_may_move(record),
             _ => {}
         }
         Ok(Ok(()))
@@ -79,15 +85,21 @@ impl Ledger {
     /// Takes an entry out of everything it counted in. It stands in its table while this is asked, as when it came in.
     pub(super) fn count_entry(&mut self, id: &RecordId, place: Place, record: &Record, turn: Turn) -> Result<()> {
         let owner = place.owner;
-        let parts = rollup::parts(record, owner);
-        self.count(owner, parts, turn.sign());
-        match record.kind.name {
-            "work_entry" => self.field_day(id, owner, record, turn),
-            "rating" => self.regrade(id, owner, record, turn),
-            "budget" => self.rebudget(id, owner, record, turn),
-            "statement" => self.take_statement(id, owner, record, turn),
-            _ => Ok(()),
+        if record.is::<Statement>() {
+            return self.take_statement(id, owner, record, turn);
         }
+        let Some(room) = room(record.kind.number) else { return Ok(()) };
+        match (room.replaces)() {
+            Some(replaces) => self.replace(id, owner, record, replaces, turn)?,
+            None => self.count(owner, (room.adds)(record, owner), turn.sign()),
+        }
+        if let Some(counts) = (room.counts_once)() {
+            self.count_once(id, owner, record, counts, turn)?;
+        }
+        if let Some(until_next) = (room.until_next)() {
+            self.hold_until_next(id, owner, record, until_next, turn)?;
+        }
+        Ok(())
     }
 
     /// Adds (`sign` 1) or takes away (-1) parts of a union's own figures.
@@ -97,62 +109,76 @@ impl Ledger {
         }
     }
 
-    /// A mediator's day in enterprises counts once for each union that says so, and once for those above them.
-    fn field_day(&mut self, id: &RecordId, owner: UnionNumber, record: &Record, turn: Turn) -> Result<()> {
-        if record.bytes("enterprise").is_none() || record.bytes("corrects").is_some() {
-            return Ok(());
-        }
-        let (Some(mediator), Some(day)) = (record.bytes("mediator"), record.int("done_on")) else { return Ok(()) };
-        let Ok(on) = i32::try_from(day) else { return Ok(()) };
+    /// A day counts once for each union that says so, and once for those above them.
+    fn count_once(
+        &mut self,
+        id: &RecordId,
+        owner: UnionNumber,
+        record: &Record,
+        counts: CountsOnce,
+        turn: Turn,
+    ) -> Result<()> {
+        let Some((of, on)) = counts.says(record) else { return Ok(()) };
+        let day = i64::from(on.0);
         let moved = match turn {
-            Turn::In => rollups::add_field_day(&self.conn, mediator, day, owner)?,
-            Turn::Out => rollups::remove_field_day(&self.conn, mediator, day, owner, id)?,
+            Turn::In => rollups::add_field_day(&self.conn, of, day, owner)?,
+            Turn::Out => rollups::remove_field_day(&self.conn, record.kind, counts, (of, day), owner, id)?,
         };
         if !moved {
             return Ok(());
         }
-        let month = Day(on).month().0;
-        self.count(owner, vec![(rollup::ENTERPRISE_DAYS, month, 1)], turn.sign());
-        let others = rollups::field_day_owners(&self.conn, mediator, day)?;
+        let month = on.month().0;
+        self.count(owner, vec![(counts.measure, month, 1)], turn.sign());
+        let others = rollups::field_day_owners(&self.conn, of, day)?;
         let meets = |within: &UnionNumber| others.iter().any(|other| *other != owner && within.contains(*other));
         // The nearest union that has it from somebody else too: those above it have it from that one.
         if let Some(within) = std::iter::once(owner).chain(owner.ancestors()).find(meets) {
-            let cell = (within, rollup::ENTERPRISE_DAYS, month);
-            self.add_to(cell, Change { own: 0, shared: -turn.sign() });
+            self.add_to((within, counts.measure, month), Change { own: 0, shared: -turn.sign() });
         }
         Ok(())
     }
 
-    /// A union's rating holds until its next one of the enterprise, whatever order they came in. Only its neighbours move.
-    /// What another union says of the enterprise, and when, changes nothing in this one's figures.
-    fn regrade(&mut self, id: &RecordId, owner: UnionNumber, record: &Record, turn: Turn) -> Result<()> {
-        let (Some(enterprise), Some(on), Some(grade)) =
-            (record.bytes("enterprise"), record.int("rated_on"), record.int("grade"))
-        else {
-            return Ok(());
-        };
-        let this = Rated { on, record: *id, owner, grade };
-        let (before, after) = rollups::neighbours(&self.conn, enterprise, &this)?;
+    /// A union's record (a rating) holds until its next one of the subject, whatever order they came in. Only its
+    /// neighbours move. What another union says of the subject, and when, changes nothing in this one's figures.
+    fn hold_until_next(
+        &mut self,
+        id: &RecordId,
+        owner: UnionNumber,
+        record: &Record,
+        until_next: UntilNext,
+        turn: Turn,
+    ) -> Result<()> {
+        let Some((subject, on, says)) = until_next.says(record) else { return Ok(()) };
+        let this = Holding { on, record: *id, owner, says };
+        let (before, after) = rollups::neighbours(&self.conn, record.kind, until_next, subject, &this)?;
         let next = after.map(|after| after.on);
-        self.count(owner, rollup::held(this.grade, this.on, next), turn.sign());
+        self.count(owner, (until_next.parts)(this.says, this.on, next), turn.sign());
         if let Some(before) = before {
-            self.count(owner, rollup::held(before.grade, before.on, Some(this.on)), turn.sign());
-            self.count(owner, rollup::held(before.grade, before.on, next), -turn.sign());
+            self.count(owner, (until_next.parts)(before.says, before.on, Some(this.on)), turn.sign());
+            self.count(owner, (until_next.parts)(before.says, before.on, next), -turn.sign());
         }
         Ok(())
     }
 
-    /// Of a budget and those of its own union that replace it, the last counts.
-    fn rebudget(&mut self, id: &RecordId, owner: UnionNumber, record: &Record, turn: Turn) -> Result<()> {
-        if projection::naming(&self.conn, record.kind, owner, "replaces", id)? == 0 {
-            self.count(owner, rollup::budget(record), turn.sign());
+    /// Of a record (a budget) and those of its own union that replace it, the last counts.
+    fn replace(
+        &mut self,
+        id: &RecordId,
+        owner: UnionNumber,
+        record: &Record,
+        replaces: usize,
+        turn: Turn,
+    ) -> Result<()> {
+        let name = record.kind.fields[replaces].name;
+        if projection::naming(&self.conn, record.kind, owner, name, id)? == 0 {
+            self.count(owner, parts(record, owner), turn.sign());
         }
-        let before = record.bytes("replaces").and_then(|b| RecordId::try_from(b).ok()).filter(|before| before != id);
+        let before = record.values()[replaces].as_ref().and_then(Reference::read).filter(|before| before != id);
         if let Some(before) = before
-            && projection::naming(&self.conn, record.kind, owner, "replaces", &before)? == 1
+            && projection::naming(&self.conn, record.kind, owner, name, &before)? == 1
             && let Some(row) = projection::get_of(&self.conn, record.kind, owner, &before)?
         {
-            self.count(owner, rollup::budget(&row.record), -turn.sign());
+            self.count(owner, parts(&row.record, owner), -turn.sign());
         }
         Ok(())
     }
@@ -160,8 +186,10 @@ impl Ledger {
     /// Figures count only where the records they come from are not seen. Where they are, by the province itself, the
     /// statement is held against them: one that comes back after a disk was lost may say what is no longer so.
     fn take_statement(&mut self, id: &RecordId, owner: UnionNumber, record: &Record, turn: Turn) -> Result<()> {
-        let (Some(union), Some(month)) = (record.int("union"), record.int("month")) else { return Ok(()) };
-        let (Ok(union), Ok(month)) = (UnionNumber::try_from(union), i32::try_from(month)) else { return Ok(()) };
+        let (Some(union), Some(month)) = (record.read(statement::UNION), record.read(statement::MONTH)) else {
+            return Ok(());
+        };
+        let month = month.0;
         if self.me.union.level() == Level::Province && owner == self.me.union {
             return rollups::add_due(&self.conn, union, month);
         }
@@ -175,7 +203,7 @@ impl Ledger {
         for (figures, sign) in [(before, -turn.sign()), (now, turn.sign())] {
             for (measure, Stated { own, shared }) in figures {
                 // What only a newer version knows, it counts when it computes all again.
-                if rollup::measure(measure).is_some() {
+                if measure_of(measure).is_some() {
                     self.add_to((union, measure, month), Change { own: own * sign, shared: shared * sign });
                 }
             }
@@ -186,9 +214,12 @@ impl Ledger {
     /// The union above has ruled on operations of a feed: those that are held are judged again, and if one counts that
     /// was set aside, all is computed again.
     fn rule(&mut self, record: &Record) -> Result<()> {
-        let Some(feed) = record.bytes("in_feed").and_then(|f| FeedId::try_from(f).ok()) else { return Ok(()) };
+        let Some(ruling) = record.of::<QuarantineRuling>() else { return Ok(()) };
+        let feed = ruling.get(quarantine_ruling::IN_FEED).and_then(|f| FeedId::try_from(f).ok());
+        let Some(feed) = feed else { return Ok(()) };
         let Some(no) = self.feed_by_id(&feed)? else { return Ok(()) };
-        let (Some(first), Some(count)) = (record.int("first"), record.int("count")) else { return Ok(()) };
+        let range = ruling.get(quarantine_ruling::FIRST).zip(ruling.get(quarantine_ruling::COUNT));
+        let Some((first, count)) = range else { return Ok(()) };
         let row = self.feed(no)?;
         let (applied, feed) = (row.applied, Arc::clone(&row.feed));
         self.rule_on(no, &feed, first.unsigned_abs(), first.saturating_add(count).unsigned_abs().min(applied))
@@ -197,11 +228,9 @@ impl Ledger {
     /// A device is revoked by the union that enrolled it, for the union it was enrolled for. What else is said of it
     /// waits for such an enrolment.
     pub(super) fn may_revoke(&self, owner: UnionNumber, record: &Record) -> Result<std::result::Result<(), Refusal>> {
-        if record.kind.name != "revocation" {
-            return Ok(Ok(()));
-        }
-        let device = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok());
-        let union = record.int("union").and_then(|number| UnionNumber::try_from(number).ok());
+        let Some(revocation) = record.of::<Revocation>() else { return Ok(Ok(())) };
+        let device = revocation.get(revocation::DEVICE).and_then(|d| DeviceId::try_from(d).ok());
+        let union = revocation.get(revocation::UNION);
         let (Some(device), Some(union)) = (device, union) else { return Ok(Ok(())) };
         if trust::superior(union) == owner && trust::enrolled(&self.conn, &device, union, owner, false)? {
             return Ok(Ok(()));
@@ -211,19 +240,15 @@ impl Ledger {
 
     /// An enrolment came: revocations of the device that came before it are judged again.
     fn take_up_revocations(&mut self, enrolment: &Record) -> Result<()> {
-        let Some(kind) = kind("revocation") else { return Ok(()) };
-        for held in quarantine::of_kind(&self.conn, kind.number)? {
+        for held in quarantine::of_kind(&self.conn, Revocation::NUMBER)? {
             if held.reason != Reason::NotAllowed.word() {
                 continue;
             }
             let Some(operation) = self.operation_near(held.feed, held.seq)? else { continue };
             let feed = Arc::clone(&self.feed(held.feed)?.feed);
-            let Ok(record) = admission::entry(&feed, kind, &operation) else { continue };
-            let same = ["device", "union"].iter().all(|name| {
-                let at = |record: &Record| record.kind.field(name).map(|at| record.values()[at].clone());
-                at(&record) == at(enrolment)
-            });
-            if same {
+            let Ok(record) = admission::entry(&feed, Revocation::kind(), &operation) else { continue };
+            let same_union = record.read(revocation::UNION) == enrolment.read(enrolment::UNION);
+            if same_union && record.read(revocation::DEVICE) == enrolment.read(enrolment::DEVICE) {
                 self.take_up_held(held.feed, held.seq)?;
                 self.apply_alone(held.feed, held.seq, &operation)?;
             }

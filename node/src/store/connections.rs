@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use huiliu_proto::room::rooms;
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 
 use super::{Database, Result, StoreError, View, disk, functions, migrations};
@@ -49,13 +50,13 @@ pub fn reader(path: &Path) -> Result<View> {
 fn open_reader(path: &Path) -> Result<View> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
-    conn.pragma_update(None, "query_only", true)?;
     settle(&conn)?;
+    conn.pragma_update(None, "query_only", true)?;
     assert_setting(&conn, "query_only", "1")?;
     Ok(View::new(conn))
 }
 
-/// Settings of every connection, and the functions that the checks call.
+/// Settings of every connection, the functions that the checks call, and the views of the kinds' rooms.
 pub fn settle(conn: &Connection) -> Result<()> {
     conn.busy_timeout(Duration::from_secs(5))?;
     for (name, value) in [("foreign_keys", "1"), ("mmap_size", "0"), ("temp_store", "2"), ("cell_size_check", "1")] {
@@ -71,6 +72,9 @@ pub fn settle(conn: &Connection) -> Result<()> {
     conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     conn.set_prepared_statement_cache_capacity(256);
     functions::register(conn)?;
+    for view in rooms().flat_map(|room| (room.views)()) {
+        conn.execute_batch(&format!("CREATE TEMP VIEW \"{}\" AS {}", view.name, view.select))?;
+    }
     assert_setting(conn, "foreign_keys", "1")?;
     Ok(())
 }

@@ -14,9 +14,9 @@ use crate::{
     rollup::measures,
 };
 
-/// Rules between the fields of a record (`proto/src/rules.rs`), and limits and formats of values (`proto/src/value.rs`).
+/// Rules between the fields of a record (`proto/src/records`), and limits and formats of values (`proto/src/value.rs`).
 const RULES: u32 = 1;
-/// What records add to which measure (`rollup.rs`, `ledger/entries.rs`).
+/// What records add to which measure (`proto/src/records`, `ledger/entries.rs`).
 const MEASURES: u32 = 2;
 /// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `store/trust.rs`).
 const ADMISSION: u32 = 1;

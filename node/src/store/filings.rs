@@ -1,12 +1,11 @@
 //! What a filing freezes and what became of it: the queries. What they mean is `filing`'s.
 
-use huiliu_proto::{id::RecordId, period::Day, union::UnionNumber};
+use huiliu_proto::{id::RecordId, period::Day, records::engagement::room::IN_POST, union::UnionNumber};
 
 use super::{Result, View, tables};
 
-/// In post (7), or ended (9) since: as the roll-ups count heads.
-const IN_POST: &str =
-    "e.owner = ?1 AND e.state IN (7, 9) AND e.starts_on <= ?2 AND coalesce(e.ended_on, e.ends_on) >= ?2";
+/// In post on a day, as the room of engagements defines it.
+const ON_DAY: &str = "e.owner = ?1 AND e.starts_on <= ?2 AND e.until >= ?2";
 
 /// An engagement that is in post on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub struct Head {
 /// A union's own engagements in post on a day.
 pub fn in_post(conn: &View, owner: UnionNumber, day: Day) -> Result<Vec<Head>> {
     let sql = format!(
-        "SELECT e.record, e.mediator, e.employment, coalesce(e.funded, 0) FROM engagement e WHERE {IN_POST}
+        "SELECT e.record, e.mediator, e.employment, coalesce(e.funded, 0) FROM {IN_POST} e WHERE {ON_DAY}
          ORDER BY e.record"
     );
     let mut statement = conn.prepare_cached(&sql)?;
@@ -38,7 +37,7 @@ pub fn in_post(conn: &View, owner: UnionNumber, day: Day) -> Result<Vec<Head>> {
 /// Of those, the persons with a certificate of appointment (1) that holds on that day and was not revoked (3) by then.
 pub fn certified(conn: &View, owner: UnionNumber, day: Day) -> Result<i64> {
     let sql = format!(
-        "SELECT count(DISTINCT e.mediator) FROM engagement e WHERE {IN_POST} AND EXISTS (
+        "SELECT count(DISTINCT e.mediator) FROM {IN_POST} e WHERE {ON_DAY} AND EXISTS (
             SELECT 1 FROM certificate c WHERE c.mediator = e.mediator AND c.type = 1
             AND c.issued_on <= ?2 AND coalesce(c.expires_on, ?2) >= ?2 AND (c.status <> 3 OR c.revoked_on > ?2))"
     );

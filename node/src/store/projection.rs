@@ -10,6 +10,7 @@ use huiliu_proto::{
     id::{RecordId, unhex},
     kind::{Field, Kind, Privacy, Shape, Type, kinds},
     record::Record,
+    room::room,
     union::UnionNumber,
     value::Value,
 };
@@ -96,10 +97,9 @@ impl Sql {
         create.push_str(", PRIMARY KEY (record, owner)");
         create.push_str(if kind.shape == Shape::Entry { ") STRICT, WITHOUT ROWID;" } else { ") STRICT;" });
         create.push_str(&indexes);
-        let further = ORDERED.iter().filter(|(kind, _)| *kind == name);
-        further.for_each(|(_, columns)| {
+        if let Some(columns) = room(kind.number).and_then(|room| (room.ordered_by)()) {
             let _ = write!(create, "CREATE INDEX \"{name}_in_order\" ON \"{name}\" ({columns});");
-        });
+        }
         let names: Vec<String> = columns.iter().map(|c| format!("\"{c}\"")).collect();
         let places: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
         let insert = format!("INSERT INTO \"{name}\" ({}) VALUES ({})", names.join(", "), places.join(", "));
@@ -146,12 +146,6 @@ fn line_sql(kind: &Kind, at: usize, field: &Field, line: &[Field], create: &mut 
     let select = format!("SELECT {} FROM \"{table}\" WHERE record = ?1 AND owner = ?2 ORDER BY line", names.join(", "));
     (at, insert, select)
 }
-
-/// Kinds of which the record before and after another is asked for, and in which order.
-const ORDERED: [(&str, &str); 2] = [
-    ("rating", "enterprise, rated_on, record, owner"),
-    ("statement", "\"union\", month, coalesce(revision, 0), record"),
-];
 
 /// Names of all projection tables, in the order of the kinds.
 pub fn tables() -> Vec<String> {

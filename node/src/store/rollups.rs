@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use huiliu_proto::{id::RecordId, union::UnionNumber};
+use huiliu_proto::{
+    id::RecordId,
+    kind::Kind,
+    period::Day,
+    room::{CountsOnce, UntilNext},
+    union::UnionNumber,
+};
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::{Database, Result, StoreError, View, feeds, tables};
@@ -107,18 +113,23 @@ pub fn add_field_day(conn: &Database, mediator: &[u8], day: i64, owner: UnionNum
     Ok(conn.prepare_cached(SQL)?.execute((mediator, day, i64::from(owner)))? == 1)
 }
 
-/// The union's work entry `not` is taken out. True where no other one of its says so.
+/// The union's record `not` is taken out. True where no other one of its says so.
 pub fn remove_field_day(
     conn: &Database,
-    mediator: &[u8],
-    day: i64,
+    kind: &Kind,
+    counts: CountsOnce,
+    (of, day): (&[u8], i64),
     owner: UnionNumber,
     not: &RecordId,
 ) -> Result<bool> {
-    const SQL: &str = "DELETE FROM field_day WHERE mediator = ?1 AND day = ?2 AND owner = ?3 AND NOT EXISTS (
-        SELECT 1 FROM work_entry w WHERE w.mediator = ?1 AND w.done_on = ?2 AND w.owner = ?3 AND w.record <> ?4
-        AND w.enterprise IS NOT NULL AND w.corrects IS NULL)";
-    Ok(conn.prepare_cached(SQL)?.execute((mediator, day, i64::from(owner), not.as_bytes()))? == 1)
+    let [whose, on, with, without] = [counts.of, counts.on, counts.with, counts.without].map(|at| kind.fields[at].name);
+    let sql = format!(
+        "DELETE FROM field_day WHERE mediator = ?1 AND day = ?2 AND owner = ?3 AND NOT EXISTS (
+        SELECT 1 FROM \"{}\" w WHERE w.\"{whose}\" = ?1 AND w.\"{on}\" = ?2 AND w.owner = ?3 AND w.record <> ?4
+        AND w.\"{with}\" IS NOT NULL AND w.\"{without}\" IS NULL)",
+        kind.name
+    );
+    Ok(conn.prepare_cached(&sql)?.execute((of, day, i64::from(owner), not.as_bytes()))? == 1)
 }
 
 /// Who says that a mediator was in an enterprise on a day.
@@ -128,29 +139,39 @@ pub fn field_day_owners(conn: &View, mediator: &[u8], day: i64) -> Result<Vec<Un
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// A rating, as far as the order of ratings of its enterprise asks.
+/// A record that holds until the next of its subject, as far as their order asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rated {
-    pub on: i64,
+pub struct Holding {
+    pub on: Day,
     pub record: RecordId,
     pub owner: UnionNumber,
-    pub grade: i64,
+    /// The number of what it says.
+    pub says: i64,
 }
 
-/// The ratings that the same union gave an enterprise right before and right after one, in the order in which they hold.
-pub fn neighbours(conn: &View, enterprise: &[u8], of: &Rated) -> Result<(Option<Rated>, Option<Rated>)> {
-    const BEFORE: &str = "SELECT rated_on, record, owner, grade FROM rating WHERE enterprise = ?1
-        AND owner = ?4 AND (rated_on, record) < (?2, ?3) ORDER BY rated_on DESC, record DESC LIMIT 1";
-    const AFTER: &str = "SELECT rated_on, record, owner, grade FROM rating WHERE enterprise = ?1
-        AND owner = ?4 AND (rated_on, record) > (?2, ?3) ORDER BY rated_on, record LIMIT 1";
-    let one = |sql| -> Result<Option<Rated>> {
-        let row = (enterprise, of.on, of.record.as_bytes(), i64::from(of.owner));
+/// The records of the same union about a subject right before and right after one, in the order in which they hold.
+pub fn neighbours(
+    conn: &View,
+    kind: &Kind,
+    until_next: UntilNext,
+    subject: &[u8],
+    of: &Holding,
+) -> Result<(Option<Holding>, Option<Holding>)> {
+    let [about, on, says] = [until_next.subject, until_next.on, until_next.says].map(|at| kind.fields[at].name);
+    let one = |than, way| -> Result<Option<Holding>> {
+        let sql = format!(
+            "SELECT \"{on}\", record, owner, \"{says}\" FROM \"{}\" WHERE \"{about}\" = ?1
+            AND owner = ?4 AND (\"{on}\", record) {than} (?2, ?3) ORDER BY \"{on}\" {way}, record {way} LIMIT 1",
+            kind.name
+        );
+        let row = (subject, of.on.0, of.record.as_bytes(), i64::from(of.owner));
         let read = |r: &Row<'_>| {
-            Ok(Rated { on: r.get(0)?, record: RecordId(r.get(1)?), owner: tables::union(r.get(2)?)?, grade: r.get(3)? })
+            let owner = tables::union(r.get(2)?)?;
+            Ok(Holding { on: Day(r.get(0)?), record: RecordId(r.get(1)?), owner, says: r.get(3)? })
         };
-        Ok(conn.prepare_cached(sql)?.query_row(row, read).optional()?)
+        Ok(conn.prepare_cached(&sql)?.query_row(row, read).optional()?)
     };
-    Ok((one(BEFORE)?, one(AFTER)?))
+    Ok((one("<", "DESC")?, one(">", "ASC")?))
 }
 
 pub fn add_due(conn: &Database, union: UnionNumber, month: i32) -> Result<()> {

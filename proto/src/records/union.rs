@@ -1,0 +1,30 @@
+//! What is doubtful about a lower union.
+
+use super::*;
+use crate::{
+    ident::Registrar,
+    room::Room,
+    rules::{CHECK, Verdict},
+    v1::{Union, UnionForm},
+};
+
+impl Room for Union {
+    fn rules(v: &mut Verdict<'_, Union>) {
+        let r = v.record;
+        if r.is(FORM, UnionForm::SocialOrganisation) {
+            v.credit_code(
+                USCC,
+                &[Registrar::Social],
+                ("社会组织一般以5开头", "a social organisation's usually starts with 5"),
+            );
+        } else {
+            v.credit_code(
+                USCC,
+                &[Registrar::Union],
+                ("下级工会一般以81或89开头", "a lower union's usually starts with 81 or 89"),
+            );
+        }
+        let more = r.get(MEMBERS).zip(r.get(WORKERS)).is_some_and(|(members, workers)| members > workers);
+        v.warn_if(more, MEMBERS, ("会员多于职工", "more members than workers"), CHECK);
+    }
+}
