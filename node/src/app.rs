@@ -2,3 +2,4 @@
 //! command line: those who call parse before, and render after.
 
 pub mod export;
+pub mod inbox;

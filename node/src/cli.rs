@@ -13,6 +13,7 @@ pub mod desk;
 pub mod error;
 pub mod evidence;
 pub mod filing;
+pub mod inbox;
 pub mod init;
 pub mod invite;
 pub mod join;
@@ -103,6 +104,8 @@ pub enum Verb {
     Serve(serve::Serve),
     /// Show how things stand; ends with code 3 where a person has to look
     Status(status::Status),
+    /// List what waits for a person, by due date; ends with code 3 where anything does
+    Inbox(inbox::Inbox),
     /// Show totals of a union, alone and with all below it
     Rollup(rollup::Rollup),
     /// File with the union above, and decide what was filed here
@@ -154,6 +157,7 @@ impl Verb {
             Verb::Sync(verb) => verb.run(desk),
             Verb::Serve(verb) => verb.run(desk),
             Verb::Status(verb) => verb.run(desk),
+            Verb::Inbox(verb) => verb.run(desk),
             Verb::Rollup(verb) => verb.run(desk),
             Verb::Filing(verb) => verb.run(desk),
             Verb::Check(verb) => verb.run(desk),

@@ -20,6 +20,7 @@ pub mod feeds;
 pub mod filings;
 pub mod frontier;
 pub mod functions;
+pub mod inbox;
 pub mod invitations;
 pub mod kept;
 pub mod mend;

@@ -4,25 +4,27 @@ mod expiry;
 mod standing;
 
 use anyhow::Result;
-use huiliu_proto::{
-    feed::Scope,
-    kind::Reach,
-    lang::{self, Lang},
-    shown,
-};
+use huiliu_proto::{feed::Scope, kind::Reach, lang::Lang, shown};
 use serde_json::{Value as Json, json};
 
 use self::{
     expiry::Expiry,
-    standing::{Need, Own, Standing},
+    standing::{Own, Standing},
 };
 use super::{
     Desk,
     desk::Office,
     error::{Exit, system},
+    inbox,
     table::{Cell, Table},
 };
-use crate::store::evidence::What;
+use crate::app::{
+    self,
+    inbox::{Count, Severity},
+};
+
+/// Entries of the inbox that are shown; `inbox` shows all.
+const SHOWN: usize = 10;
 
 #[derive(Debug, clap::Args)]
 pub struct Status {}
@@ -30,16 +32,51 @@ pub struct Status {}
 impl Status {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let standing = office.look(|conn| Standing::read(conn, office.me.union, &office.home.keys))?;
+        let (standing, todo) = office.look(|conn| {
+            let standing = Standing::read(conn, office.me.union, &office.home.keys)?;
+            let (counts, first) = app::inbox::survey(&inbox::look(desk, &office, conn), SHOWN)?;
+            let lines = inbox::lines(desk, conn, &first.entries)?;
+            Ok((standing, ToDo { counts, first, lines }))
+        })?;
         let expiry = Expiry::read(desk, &office)?;
         let expiry = expiry.as_ref();
-        desk.answer(|| json_of(desk, &office, &standing, expiry), || words(desk, &office, &standing, expiry))?;
-        let needed = !standing.needs().is_empty() || expiry.is_some_and(Expiry::needs_a_person);
-        Ok(if needed { Exit::Attention } else { Exit::Done })
+        desk.answer(|| json_of(desk, &office, &standing, expiry, &todo), || words(desk, &office, &standing, &todo))?;
+        Ok(if todo.needs_a_person() { Exit::Attention } else { Exit::Done })
     }
 }
 
-fn words(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expiry>) -> String {
+/// What waits for a person: how much of what, and the first of it.
+struct ToDo {
+    counts: Vec<Count>,
+    first: app::inbox::Inbox,
+    lines: Vec<String>,
+}
+
+impl ToDo {
+    fn needs_a_person(&self) -> bool {
+        self.counts.iter().any(|count| count.severity < Severity::Notice)
+    }
+
+    /// The first entries, and how many more there are.
+    fn words(&self, desk: &Desk) -> Vec<String> {
+        let mut lines = self.lines.clone();
+        let all: u64 = self.counts.iter().map(|count| count.count).sum();
+        let left = all.saturating_sub(self.first.entries.len() as u64);
+        if left > 0 {
+            let more = self.counts.iter().any(|count| count.more);
+            lines.push(match desk.lang {
+                Lang::Zh => format!("另有{}{left}项待办，用 inbox 查看", if more { "至少" } else { "" }),
+                Lang::En => format!("and {}{left} more, see `inbox`", if more { "at least " } else { "" }),
+            });
+        }
+        if !self.needs_a_person() {
+            lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
+        }
+        lines
+    }
+}
+
+fn words(desk: &Desk, office: &Office, standing: &Standing, todo: &ToDo) -> String {
     let config = &office.home.config;
     let mut lines = vec![format!(
         "{}（{}）  {}{}  {}{}",
@@ -69,27 +106,7 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expi
     if !own.is_empty() {
         lines.push(own.words());
     }
-    let needs = standing.needs();
-    lines.extend(
-        needs.iter().map(|need| format!("{}{}", desk.pick("需要处理：", "to do: "), say(desk, *need, standing))),
-    );
-    lines.extend(expiry.and_then(|expiry| expiry.words(desk)));
-    // What is asked of a person in words of its own; the rest is in `evidence list`.
-    let spoken = [What::Enrolled, What::Withheld, What::Split];
-    for kept in standing.evidence.iter().filter(|kept| spoken.contains(&kept.evidence.what)) {
-        let detail = &kept.evidence.detail;
-        lines.push(format!("  {}. {}", kept.no, shown::line(desk.pick(&detail.zh, &detail.en))));
-    }
-    if standing.unread_numbers > 0 {
-        let text = desk.pick(
-            "身份证号在本级无法解密或不是有效号码、因而未参与核对的人数：",
-            "people whose identity number cannot be opened here or is none, and is compared with nobody's: ",
-        );
-        lines.push(format!("{text}{}", standing.unread_numbers));
-    }
-    if needs.is_empty() && !expiry.is_some_and(Expiry::needs_a_person) {
-        lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
-    }
+    lines.extend(todo.words(desk));
     lines.join("\n")
 }
 
@@ -161,64 +178,7 @@ fn scope(desk: &Desk, own: &Own) -> String {
     }
 }
 
-fn say(desk: &Desk, need: Need, standing: &Standing) -> String {
-    let held: u64 = standing.quarantine.values().sum();
-    let (zh, en) = match need {
-        Need::Line => (
-            "最近一次交换没有成功，见上表；检查网络后运行 sync".to_owned(),
-            "the last exchange did not succeed, see above; check the line and run `sync`".to_owned(),
-        ),
-        Need::Conflicts => (
-            format!("{}处各设备填写不一致；用 record show 查看、record edit 选定", standing.conflicts),
-            format!(
-                "{} on which devices disagree; see `record show`, decide with `record edit`",
-                lang::count(standing.conflicts, "field", "fields")
-            ),
-        ),
-        Need::Quarantine => {
-            (format!("待核区有{held}条；运行 quarantine 查看原因"), format!("{held} in quarantine; see `quarantine`"))
-        }
-        Need::Enrolment => (
-            format!("{}条数据流水的设备尚未登记，内容暂不计入；等待其上级登记", standing.unknown.len()),
-            format!(
-                "{} of devices not enrolled; what is in it counts once their union above enrols them",
-                lang::count(standing.unknown.len() as u64, "feed", "feeds")
-            ),
-        ),
-        Need::Upgrade => (
-            format!("{}条数据流水由较新版本的程序开立，内容暂不计入；请升级本机程序", standing.newer),
-            format!(
-                "{} that a newer version began; what is in it counts once this program is upgraded",
-                lang::count(standing.newer, "feed", "feeds")
-            ),
-        ),
-        Need::Evidence => (
-            format!(
-                "有{}件异常情况待核实（新设备登记、旧备份恢复、硬盘复制、疑似篡改等）；用 evidence list 查看",
-                standing.evidence.len()
-            ),
-            format!(
-                "{} to look into; see `evidence list`",
-                lang::count(standing.evidence.len() as u64, "piece of evidence", "pieces of evidence")
-            ),
-        ),
-        Need::Exposed => {
-            let paths: Vec<String> = standing.exposed.iter().map(|path| path.display().to_string()).collect();
-            let command = format!("chmod go= {}", paths.join(" "));
-            (
-                format!("他人可以读取本机密钥；运行 {command}"),
-                format!("others may read this machine's keys; run `{command}`"),
-            )
-        }
-        Need::HalfSealed => (
-            "密钥的加密或解除没有完成；再运行一次 keys seal 或 keys unseal".to_owned(),
-            "sealing or unsealing the keys broke off; run `keys seal` or `keys unseal` again".to_owned(),
-        ),
-    };
-    desk.pick(&zh, &en).to_owned()
-}
-
-fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expiry>) -> Json {
+fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expiry>, todo: &ToDo) -> Json {
     let config = &office.home.config;
     let links = standing.links.iter().map(|link| {
         json!({
@@ -243,8 +203,12 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
         let evidence = &kept.evidence;
         json!({ "no": kept.no, "feed": evidence.feed.to_string(), "seen_at": evidence.seen_at, "what": evidence.what.word() })
     });
-    let expiring = expiry.is_some_and(Expiry::needs_a_person).then_some("certificate");
-    let attention = standing.needs().into_iter().map(Need::word).chain(expiring);
+    let mut attention: Vec<&str> = vec![];
+    for count in todo.counts.iter().filter(|count| count.severity < Severity::Notice) {
+        if !attention.contains(&count.code) {
+            attention.push(count.code);
+        }
+    }
     json!({
         "program": desk.program.name(), "network": config.network, "union": u64::from(config.union), "hub": config.hub,
         "device": office.me.device().to_string(), "incarnation": office.me.memory.incarnation(),
@@ -255,6 +219,6 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
         "not_enrolled": unknown.collect::<Vec<_>>(), "newer": standing.newer, "evidence": evidence.collect::<Vec<_>>(),
         "unread_numbers": standing.unread_numbers,
         "certificates": expiry.map(Expiry::json),
-        "attention": attention.collect::<Vec<_>>(),
+        "attention": attention, "inbox": inbox::json_of(&todo.first), "counts": inbox::counts(&todo.counts),
     })
 }

@@ -1,6 +1,7 @@
 //! What a filing freezes and what became of it: the queries. What they mean is `filing`'s.
 
 use huiliu_proto::{id::RecordId, period::Day, records::engagement::room::IN_POST, union::UnionNumber};
+use rusqlite::Row;
 
 use super::{Result, View, tables};
 
@@ -69,29 +70,38 @@ pub struct Version {
     pub supersedes: Option<RecordId>,
 }
 
+const VERSIONS: &str =
+    "SELECT record, owner, type, year, month, census_on, full_time, part_time, certified, funded_heads,
+    enterprises, supersedes FROM filing";
+
+fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
+    Ok(Version {
+        id: RecordId(row.get(0)?),
+        owner: tables::union(row.get(1)?)?,
+        type_: row.get(2)?,
+        year: row.get(3)?,
+        month: row.get(4)?,
+        census_on: Day(row.get(5)?),
+        full_time: row.get(6)?,
+        part_time: row.get(7)?,
+        certified: row.get(8)?,
+        funded_heads: row.get(9)?,
+        enterprises: row.get(10)?,
+        supersedes: row.get::<_, Option<[u8; 16]>>(11)?.map(RecordId),
+    })
+}
+
 /// Filings, oldest first: of one union or of all that are seen here.
 pub fn versions(conn: &View, owner: Option<UnionNumber>) -> Result<Vec<Version>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT record, owner, type, year, month, census_on, full_time, part_time, certified, funded_heads,
-         enterprises, supersedes FROM filing WHERE ?1 IS NULL OR owner = ?1 ORDER BY record",
-    )?;
-    let rows = statement.query_map([owner.map(i64::from)], |row| {
-        Ok(Version {
-            id: RecordId(row.get(0)?),
-            owner: tables::union(row.get(1)?)?,
-            type_: row.get(2)?,
-            year: row.get(3)?,
-            month: row.get(4)?,
-            census_on: Day(row.get(5)?),
-            full_time: row.get(6)?,
-            part_time: row.get(7)?,
-            certified: row.get(8)?,
-            funded_heads: row.get(9)?,
-            enterprises: row.get(10)?,
-            supersedes: row.get::<_, Option<[u8; 16]>>(11)?.map(RecordId),
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut statement = conn.prepare_cached(&format!("{VERSIONS} WHERE ?1 IS NULL OR owner = ?1 ORDER BY record"))?;
+    Ok(statement.query_map([owner.map(i64::from)], version)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Filings of the unions directly below one, oldest first.
+pub fn versions_below(conn: &View, parent: UnionNumber) -> Result<Vec<Version>> {
+    let sql = format!("{VERSIONS} WHERE owner IN (SELECT code FROM region WHERE parent = ?1) ORDER BY record");
+    let mut statement = conn.prepare_cached(&sql)?;
+    Ok(statement.query_map([i64::from(parent)], version)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// One step of a review.
@@ -106,21 +116,28 @@ pub struct Review {
     pub reasons: Option<String>,
 }
 
+fn review(row: &Row<'_>) -> rusqlite::Result<Review> {
+    Ok(Review {
+        id: RecordId(row.get(0)?),
+        by: tables::union(row.get(1)?)?,
+        filing: RecordId(row.get(2)?),
+        action: row.get(3)?,
+        register_no: row.get(4)?,
+        reasons: row.get(5)?,
+    })
+}
+
+const REVIEWS: &str = r#"SELECT r.record, r.owner, r.filing, r.action, r.register_no, r.reasons FROM filing_review r
+    JOIN filing f ON f.record = r.filing WHERE r."union" = f.owner"#;
+
 /// All reviews that are seen here, oldest first: only what was said to the union whose filing it is, where it hears it.
 pub fn reviews(conn: &View) -> Result<Vec<Review>> {
-    let mut statement = conn.prepare_cached(
-        r#"SELECT r.record, r.owner, r.filing, r.action, r.register_no, r.reasons FROM filing_review r
-        JOIN filing f ON f.record = r.filing WHERE r."union" = f.owner ORDER BY r.record"#,
-    )?;
-    let rows = statement.query_map([], |row| {
-        Ok(Review {
-            id: RecordId(row.get(0)?),
-            by: tables::union(row.get(1)?)?,
-            filing: RecordId(row.get(2)?),
-            action: row.get(3)?,
-            register_no: row.get(4)?,
-            reasons: row.get(5)?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut statement = conn.prepare_cached(&format!("{REVIEWS} ORDER BY r.record"))?;
+    Ok(statement.query_map([], review)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Of these, those that one union wrote.
+pub fn reviews_by(conn: &View, by: UnionNumber) -> Result<Vec<Review>> {
+    let mut statement = conn.prepare_cached(&format!("{REVIEWS} AND r.owner = ?1 ORDER BY r.record"))?;
+    Ok(statement.query_map([i64::from(by)], review)?.collect::<rusqlite::Result<_>>()?)
 }

@@ -1,6 +1,6 @@
 //! How things stand, gathered: decided here, put into words in `status`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use huiliu_proto::{
@@ -12,14 +12,13 @@ use huiliu_proto::{
 };
 
 use crate::{
-    admission::Reason,
     identity::keys::{Kept as KeysKept, Keys},
     store::{
-        View, documents,
+        View,
         evidence::{self, Kept},
         feeds,
         feeds::FeedRow,
-        quarantine,
+        inbox, quarantine,
         receipts::{self, Link},
         receivers,
     },
@@ -58,40 +57,7 @@ pub struct Standing {
     pub evidence: Vec<Kept>,
     /// At a province: people whose identity number it cannot compare, because it cannot be opened or is none.
     pub unread_numbers: u64,
-    /// Key files that others may read.
-    pub exposed: Vec<PathBuf>,
     pub kept: KeysKept,
-}
-
-/// What a person has to look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    Line,
-    Conflicts,
-    Quarantine,
-    Enrolment,
-    /// A newer version wrote what this one cannot read.
-    Upgrade,
-    Evidence,
-    /// Others may read key files.
-    Exposed,
-    /// Sealing or unsealing of the keys broke off.
-    HalfSealed,
-}
-
-impl Need {
-    pub fn word(self) -> &'static str {
-        match self {
-            Need::Line => "line",
-            Need::Conflicts => "conflicts",
-            Need::Quarantine => "quarantine",
-            Need::Enrolment => "enrolment",
-            Need::Upgrade => "upgrade",
-            Need::Evidence => "evidence",
-            Need::Exposed => "exposed_keys",
-            Need::HalfSealed => "half_sealed_keys",
-        }
-    }
 }
 
 impl Standing {
@@ -103,7 +69,7 @@ impl Standing {
         // The national hub is the level above its union's other machines, which call it.
         let above = union.parent().or_else(|| links.iter().any(|link| link.union == union).then_some(union));
         let own = own.map(|row| read_own(conn, above, row, &receipts)).collect::<Result<_>>()?;
-        let conflicts = documents::conflicts(conn, None)?.iter().filter(|c| c.owner == union).count() as u64;
+        let conflicts = inbox::disputed_fields(conn, union)?;
         let held = quarantine::open_by_reason(conn)?;
         let evidence = evidence::list(conn, false)?;
         // What is not as it was signed is told with the evidence.
@@ -126,7 +92,6 @@ impl Standing {
                 Level::Province => receivers::unread_numbers(conn, union)?,
                 _ => 0,
             },
-            exposed: keys.exposed(),
             kept: keys.kept()?,
         })
     }
@@ -137,23 +102,6 @@ impl Standing {
 
     pub fn oldest(&self) -> Option<i64> {
         self.own.iter().filter_map(|own| own.oldest).min()
-    }
-
-    /// An edit that came before the one it follows is no matter for a person: it is taken up by itself.
-    pub fn needs(&self) -> Vec<Need> {
-        let held = self.quarantine.keys().any(|reason| reason != Reason::Early.word());
-        let open = !self.evidence.is_empty();
-        let needs = [
-            (self.links.iter().any(|link| link.error.is_some()), Need::Line),
-            (self.conflicts > 0, Need::Conflicts),
-            (held, Need::Quarantine),
-            (!self.unknown.is_empty(), Need::Enrolment),
-            (self.newer > 0, Need::Upgrade),
-            (open, Need::Evidence),
-            (!self.exposed.is_empty(), Need::Exposed),
-            (self.kept == KeysKept::Partly, Need::HalfSealed),
-        ];
-        needs.into_iter().filter(|(is, _)| *is).map(|(_, need)| need).collect()
     }
 }
 

@@ -23,6 +23,7 @@ pub const VERBS: Texts = &[
     ("sync", "交换"),
     ("serve", "运行"),
     ("status", "状态"),
+    ("inbox", "待办"),
     ("rollup", "汇总"),
     ("filing", "备案"),
     ("filing submit", "报送"),

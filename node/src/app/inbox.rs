@@ -1,0 +1,344 @@
+//! The inbox (待办): all that waits for a person, in one order, a page at a time.
+//!
+//! One source is one file under `inbox/` and one line in `SOURCES`; nothing here knows what the entries are about. An
+//! entry says what it is with a stable code and typed arguments; the words for it are found where it is shown.
+
+mod conflicts;
+mod ends;
+mod enrolments;
+mod evidence;
+mod filings;
+mod findings;
+mod grades;
+mod keys;
+mod line;
+mod machines;
+mod numbers;
+mod quarantine;
+mod validity;
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use huiliu_proto::{
+    id::{DeviceId, FeedId, RecordId},
+    lang::Label,
+    period::Day,
+    union::UnionNumber,
+};
+
+use crate::{
+    admission::Reason,
+    identity::{Home, IdentityError},
+    store::{StoreError, View, evidence::What, inbox::From},
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum InboxError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+pub type Result<T, E = InboxError> = std::result::Result<T, E>;
+
+/// Of each source as many are counted; what is more is said to be more.
+pub const COUNTED: usize = 1000;
+
+/// Whose inbox it is, and as of when.
+pub struct Look<'a> {
+    pub conn: &'a View,
+    pub home: &'a Home,
+    pub union: UnionNumber,
+    pub hub: bool,
+    pub today: Day,
+    /// Milliseconds since 1970.
+    pub now: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It cannot wait: money, trust or keys are at stake.
+    Urgent,
+    /// A person has to act.
+    Attention,
+    /// Good to know in time.
+    Notice,
+}
+
+impl Severity {
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Urgent => "urgent",
+            Severity::Attention => "attention",
+            Severity::Notice => "notice",
+        }
+    }
+
+    /// What ends within `soon` days, or has ended, a person acts on.
+    fn of_end(day: Day, today: Day, soon: i32) -> Severity {
+        if day <= today.plus_days(soon).unwrap_or(day) { Severity::Attention } else { Severity::Notice }
+    }
+}
+
+/// What an entry points at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Thing {
+    Record {
+        owner: UnionNumber,
+        id: RecordId,
+    },
+    /// Operations of a feed, the first of which has this number.
+    Operations {
+        feed: FeedId,
+        first: u64,
+    },
+    Feed(FeedId),
+    Evidence(i64),
+    Union(UnionNumber),
+    Device(DeviceId),
+    /// This machine.
+    Machine,
+}
+
+impl Thing {
+    /// Tells one from another within a code; sorts as the sources hand them over.
+    fn key(&self) -> String {
+        match self {
+            Thing::Record { owner, id } => format!("{id}-{owner}"),
+            Thing::Operations { feed, first } => format!("{feed}-{first:016x}"),
+            Thing::Feed(feed) => feed.to_string(),
+            Thing::Evidence(no) => format!("{no:016x}"),
+            Thing::Union(union) => union.to_string(),
+            Thing::Device(device) => device.to_string(),
+            Thing::Machine => "-".to_owned(),
+        }
+    }
+}
+
+/// A value that belongs to an entry's sentence.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Argument {
+    Count(u64),
+    /// At least so many: no more were counted.
+    More(u64),
+    /// Days, a year.
+    Number(i64),
+    Day(Day),
+    /// Milliseconds since 1970.
+    Moment(i64),
+    Union(UnionNumber),
+    Device(DeviceId),
+    Record(RecordId),
+    /// The number of a record kind.
+    Kind(u32),
+    /// The id of a check.
+    Rule(String),
+    /// A choice of `v1::Severity`.
+    Grade(i64),
+    Reason(Reason),
+    Evidence(What),
+    Text(String),
+    /// What was kept in both languages.
+    Said(Label),
+    Paths(Vec<PathBuf>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Stable, for programs and for the words.
+    pub code: &'static str,
+    pub severity: Severity,
+    pub due: Option<Day>,
+    pub thing: Thing,
+    pub arguments: Vec<(&'static str, Argument)>,
+}
+
+impl Entry {
+    pub fn new(code: &'static str, severity: Severity, thing: Thing) -> Entry {
+        Entry { code, severity, due: None, thing, arguments: vec![] }
+    }
+
+    #[must_use]
+    pub fn due(mut self, day: Day) -> Entry {
+        self.due = Some(day);
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &'static str, argument: Argument) -> Entry {
+        self.arguments.push((name, argument));
+        self
+    }
+
+    pub fn key(&self) -> Key {
+        Key {
+            due: self.due.map_or(i32::MAX, |day| day.0),
+            rank: self.severity as u8,
+            code: self.code.to_owned(),
+            thing: self.thing.key(),
+        }
+    }
+}
+
+/// Where an entry stands: by due date, what has none last; then the graver first. A page goes on after one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    due: i32,
+    rank: u8,
+    code: String,
+    thing: String,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}.{}", self.due, self.rank, self.code, self.thing)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no place in the inbox")]
+pub struct NoKey;
+
+impl FromStr for Key {
+    type Err = NoKey;
+
+    fn from_str(text: &str) -> Result<Key, NoKey> {
+        let mut parts = text.splitn(4, '.');
+        let mut part = || parts.next().filter(|part| !part.is_empty()).ok_or(NoKey);
+        Ok(Key {
+            due: part()?.parse().map_err(|_| NoKey)?,
+            rank: part()?.parse().map_err(|_| NoKey)?,
+            code: part()?.to_owned(),
+            thing: part()?.to_owned(),
+        })
+    }
+}
+
+/// What is asked of a source: at least the first `most` entries after a key, in the order of keys. More does no harm.
+#[derive(Debug, Clone)]
+pub struct Page<'a> {
+    pub after: Option<&'a Key>,
+    pub most: usize,
+}
+
+impl Page<'_> {
+    /// Where rows of one code go on that are sorted by due date and id; `severity` is that of a day.
+    fn from(&self, code: &str, severity: impl Fn(Day) -> Severity) -> From {
+        let Some(after) = self.after else { return From { day: Day(i32::MIN), id: vec![] } };
+        let (day, rank) = (Day(after.due), severity(Day(after.due)) as u8);
+        let id = match (rank, code).cmp(&(after.rank, after.code.as_str())) {
+            // All of that day stands behind the key, or before it.
+            std::cmp::Ordering::Greater => vec![],
+            std::cmp::Ordering::Less => vec![0xff; 17],
+            std::cmp::Ordering::Equal => self.id(after),
+        };
+        From { day, id }
+    }
+
+    /// The same of a code without due dates and with one severity; nothing is left where all stands before the key.
+    fn id_after(&self, code: &str, severity: Severity) -> Vec<u8> {
+        let Some(after) = self.after.filter(|after| after.due == i32::MAX) else { return vec![] };
+        match (severity as u8, code).cmp(&(after.rank, after.code.as_str())) {
+            std::cmp::Ordering::Greater => vec![],
+            std::cmp::Ordering::Less => vec![0xff; 17],
+            std::cmp::Ordering::Equal => self.id(after),
+        }
+    }
+
+    fn id(&self, after: &Key) -> Vec<u8> {
+        let id = after.thing.split('-').next().and_then(|id| id.parse::<RecordId>().ok());
+        id.map_or(vec![], |id| id.to_vec())
+    }
+}
+
+/// One kind of thing that waits.
+pub trait Source: Sync {
+    /// The codes of its entries.
+    fn codes(&self) -> &'static [&'static str];
+    fn entries(&self, look: &Look<'_>, page: &Page<'_>) -> Result<Vec<Entry>>;
+}
+
+/// Everything that may wait for a person.
+pub const SOURCES: &[&dyn Source] = &[
+    &conflicts::Conflicts,
+    &ends::Ends,
+    &enrolments::Enrolments,
+    &evidence::Open,
+    &filings::Filings,
+    &findings::Findings,
+    &grades::Grades,
+    &keys::Keys,
+    &line::Line,
+    &machines::Machines,
+    &numbers::Numbers,
+    &quarantine::Quarantine,
+    &validity::Certificate,
+];
+
+/// How many entries of a code and severity there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    pub code: &'static str,
+    pub severity: Severity,
+    pub count: u64,
+    /// There may be more than were counted.
+    pub more: bool,
+}
+
+/// A page of the inbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inbox {
+    pub entries: Vec<Entry>,
+    /// Where the next page begins; `None` where this one is the last.
+    pub next: Option<Key>,
+}
+
+/// The first `most` entries after a key.
+pub fn read(look: &Look<'_>, after: Option<&Key>, most: usize) -> Result<Inbox> {
+    read_from(SOURCES, look, after, most)
+}
+
+pub fn read_from(sources: &[&dyn Source], look: &Look<'_>, after: Option<&Key>, most: usize) -> Result<Inbox> {
+    let page = Page { after, most: most.saturating_add(1) };
+    let mut entries: Vec<(Key, Entry)> = vec![];
+    for source in sources {
+        let found = source.entries(look, &page)?.into_iter().map(|entry| (entry.key(), entry));
+        entries.extend(found.filter(|(key, _)| after.is_none_or(|after| key > after)));
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.truncate(page.most);
+    }
+    let more = entries.len() > most;
+    entries.truncate(most);
+    let next = entries.last().filter(|_| more).map(|(key, _)| key.clone());
+    Ok(Inbox { entries: entries.into_iter().map(|(_, entry)| entry).collect(), next })
+}
+
+/// How many entries there are, by code, the graver first; and the first `most` of them.
+pub fn survey(look: &Look<'_>, most: usize) -> Result<(Vec<Count>, Inbox)> {
+    survey_of(SOURCES, look, most)
+}
+
+pub fn survey_of(sources: &[&dyn Source], look: &Look<'_>, most: usize) -> Result<(Vec<Count>, Inbox)> {
+    let page = Page { after: None, most: COUNTED.max(most.saturating_add(1)) };
+    let (mut counts, mut first): (Vec<Count>, Vec<(Key, Entry)>) = (vec![], vec![]);
+    let mut all = 0;
+    for source in sources {
+        let found = source.entries(look, &page)?;
+        let more = found.len() >= page.most;
+        all += found.len();
+        for entry in &found {
+            let same = |count: &&mut Count| (count.code, count.severity) == (entry.code, entry.severity);
+            match counts.iter_mut().find(same) {
+                Some(count) => count.count += 1,
+                None => counts.push(Count { code: entry.code, severity: entry.severity, count: 1, more }),
+            }
+        }
+        first.extend(found.into_iter().map(|entry| (entry.key(), entry)));
+        first.sort_by(|a, b| a.0.cmp(&b.0));
+        first.truncate(most);
+    }
+    counts.sort_by_key(|count| (count.severity, count.code));
+    let next = first.last().filter(|_| all > first.len()).map(|(key, _)| key.clone());
+    Ok((counts, Inbox { entries: first.into_iter().map(|(_, entry)| entry).collect(), next }))
+}

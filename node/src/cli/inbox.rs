@@ -1,0 +1,223 @@
+//! `inbox`: what waits for a person, a page at a time; and the same for `status`, in words and for programs.
+
+mod words;
+
+use anyhow::Result;
+use huiliu_proto::{
+    id::RecordId,
+    kind::{kind, numbered},
+    lang::{Label, Lang},
+    shown,
+    value::Value,
+};
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    Desk,
+    desk::Office,
+    error::{Exit, Mistake, both},
+    record::view,
+    table::{both_languages, brief},
+};
+use crate::{
+    app::inbox::{self, Argument, Count, Entry, Key, Look, Severity, Thing},
+    check,
+    store::{View, projection},
+};
+
+/// As wide as a sentence that somebody else wrote may be in a line.
+const SENTENCE: usize = 120;
+
+#[derive(Debug, clap::Args)]
+pub struct Inbox {
+    /// Go on after this place
+    #[arg(long, value_name = "KEY")]
+    after: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
+}
+
+impl Inbox {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let after = self.after.as_deref().map(key).transpose()?;
+        let (page, lines) = office.look(|conn| {
+            let page = inbox::read(&look(desk, &office, conn), after.as_ref(), usize::from(self.most))?;
+            let lines = lines(desk, conn, &page.entries)?;
+            Ok((page, lines))
+        })?;
+        desk.answer(|| json_of(&page), || lines.join("\n"))?;
+        if !desk.json {
+            match &page.next {
+                Some(next) => {
+                    desk.note(&format!("{}--after {next}", desk.pick("还有更多，接着看：", "there is more: ")));
+                }
+                None if page.entries.is_empty() => desk.note(desk.pick("没有待办事项", "nothing waits")),
+                None => {}
+            }
+        }
+        let needed = page.entries.iter().any(|entry| entry.severity < Severity::Notice);
+        Ok(if needed { Exit::Attention } else { Exit::Done })
+    }
+}
+
+fn key(typed: &str) -> Result<Key> {
+    let wrong = |_| {
+        Mistake::usage(
+            both(format!("“{typed}”不是待办的位置"), format!("“{typed}” is no place in the inbox")),
+            both("位置由上一页给出", "the page before gives it"),
+        )
+    };
+    Ok(typed.parse().map_err(wrong)?)
+}
+
+/// Whose inbox it is.
+pub fn look<'a>(desk: &Desk, office: &'a Office, conn: &'a View) -> Look<'a> {
+    Look {
+        conn,
+        home: &office.home,
+        union: office.me.union,
+        hub: office.home.config.hub,
+        today: desk.today(),
+        now: (desk.clock)(),
+    }
+}
+
+/// A line an entry: how grave, by when, what, and what to do.
+pub fn lines(desk: &Desk, conn: &View, entries: &[Entry]) -> Result<Vec<String>> {
+    entries.iter().map(|entry| line(desk, conn, entry)).collect()
+}
+
+fn line(desk: &Desk, conn: &View, entry: &Entry) -> Result<String> {
+    let grave = match entry.severity {
+        Severity::Urgent => desk.pick("紧急：", "urgent: "),
+        Severity::Attention => desk.pick("需要处理：", "to do: "),
+        Severity::Notice => desk.pick("提醒：", "note: "),
+    };
+    let due = entry.due.map_or_else(String::new, |day| format!("{day} "));
+    let mut arguments = vec![("id", typed(&entry.thing))];
+    for (name, argument) in &entry.arguments {
+        arguments.push((name, said(desk.lang, conn, argument)?));
+        if let Argument::Union(union) = argument {
+            arguments.push(("code", union.to_string()));
+        }
+    }
+    let Some(row) = words::of(entry.code) else {
+        // Of a source that this page has no words for the values are shown.
+        let values: Vec<String> = arguments.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        return Ok(format!("{grave}{due}{}：{}", entry.code, values.join("，")));
+    };
+    let (what, todo) = row.said(desk.lang, &arguments);
+    Ok(format!("{grave}{due}{what}{}{todo}", desk.pick("；", "; ")))
+}
+
+/// What a person types for it.
+fn typed(thing: &Thing) -> String {
+    match thing {
+        Thing::Record { id, .. } => view::short(id),
+        Thing::Operations { feed, first } => format!("{}#{first}", &feed.to_string()[..16]),
+        Thing::Feed(feed) => feed.to_string()[..16].to_owned(),
+        Thing::Evidence(no) => no.to_string(),
+        Thing::Union(union) => union.to_string(),
+        Thing::Device(device) => device.to_string()[..16].to_owned(),
+        Thing::Machine => String::new(),
+    }
+}
+
+fn said(lang: Lang, conn: &View, argument: &Argument) -> Result<String> {
+    Ok(match argument {
+        Argument::Count(n) => n.to_string(),
+        Argument::More(n) => format!("{}{n}", lang.pick("至少", "at least ")),
+        Argument::Number(n) => n.to_string(),
+        Argument::Day(day) => day.to_string(),
+        Argument::Moment(at) => crate::clock::moment(*at),
+        Argument::Union(union) => match lang {
+            Lang::Zh => union.union_name(),
+            Lang::En => format!("{} {union}", union.union_name()),
+        },
+        Argument::Device(device) => device.to_string()[..16].to_owned(),
+        Argument::Record(id) => title(conn, id)?,
+        Argument::Kind(number) => {
+            numbered(*number).map_or_else(|| number.to_string(), |kind| kind.label.get(lang).to_owned())
+        }
+        Argument::Rule(rule) => match check::check(rule) {
+            Some(check) => format!("{rule} {}", check.title.get(lang)),
+            None => shown::line(rule).into_owned(),
+        },
+        Argument::Grade(choice) => grade(*choice, lang),
+        Argument::Reason(reason) => pick(&reason.label(), lang),
+        Argument::Evidence(what) => pick(&what.label(), lang),
+        Argument::Text(text) => brief(text, SENTENCE),
+        Argument::Said(label) => brief(label.get(lang), SENTENCE),
+        Argument::Paths(paths) => paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" "),
+    })
+}
+
+fn pick(label: &Label, lang: Lang) -> String {
+    label.get(lang).to_owned()
+}
+
+fn title(conn: &View, id: &RecordId) -> Result<String> {
+    let title = projection::find(conn, id)?.map(|found| view::title(conn, &found)).transpose()?;
+    Ok(title.filter(|title| !title.is_empty()).unwrap_or_else(|| view::short(id)))
+}
+
+/// A choice of a finding's severity.
+fn grade(choice: i64, lang: Lang) -> String {
+    let field = kind("finding").and_then(|finding| Some(&finding.fields[finding.field("severity")?]));
+    field.map_or_else(|| choice.to_string(), |field| field.show(&Value::Int(choice), lang))
+}
+
+/// An entry for a program.
+fn entry(entry: &Entry) -> Json {
+    let about = match &entry.thing {
+        Thing::Record { owner, id } => json!({ "record": id.to_string(), "owner": u64::from(*owner) }),
+        Thing::Operations { feed, first } => json!({ "feed": feed.to_string(), "first": first }),
+        Thing::Feed(feed) => json!({ "feed": feed.to_string() }),
+        Thing::Evidence(no) => json!({ "evidence": no }),
+        Thing::Union(union) => json!({ "union": u64::from(*union) }),
+        Thing::Device(device) => json!({ "device": device.to_string() }),
+        Thing::Machine => json!({}),
+    };
+    let arguments = entry.arguments.iter().map(|(name, argument)| ((*name).to_owned(), value(argument)));
+    json!({
+        "code": entry.code, "severity": entry.severity.word(), "due": entry.due.map(|day| day.to_string()),
+        "about": about, "arguments": arguments.collect::<Map<_, _>>(), "key": entry.key().to_string(),
+    })
+}
+
+fn value(argument: &Argument) -> Json {
+    match argument {
+        Argument::Count(n) | Argument::More(n) => (*n).into(),
+        Argument::Number(n) | Argument::Moment(n) => (*n).into(),
+        Argument::Day(day) => day.to_string().into(),
+        Argument::Union(union) => u64::from(*union).into(),
+        Argument::Device(device) => device.to_string().into(),
+        Argument::Record(id) => id.to_string().into(),
+        Argument::Kind(number) => numbered(*number).map_or_else(|| (*number).into(), |kind| kind.name.into()),
+        Argument::Rule(text) | Argument::Text(text) => text.as_str().into(),
+        Argument::Grade(choice) => grade(*choice, Lang::En).to_lowercase().into(),
+        Argument::Reason(reason) => reason.word().into(),
+        Argument::Evidence(what) => what.word().into(),
+        Argument::Said(label) => both_languages(label),
+        Argument::Paths(paths) => paths.iter().map(|path| path.display().to_string()).collect(),
+    }
+}
+
+/// A page for a program.
+pub fn json_of(page: &inbox::Inbox) -> Json {
+    json!({
+        "entries": page.entries.iter().map(entry).collect::<Vec<_>>(),
+        "next": page.next.as_ref().map(Key::to_string),
+    })
+}
+
+pub fn counts(counts: &[Count]) -> Json {
+    let one = |count: &Count| {
+        json!({
+            "code": count.code, "severity": count.severity.word(), "count": count.count, "more": count.more,
+        })
+    };
+    counts.iter().map(one).collect()
+}

@@ -1,0 +1,240 @@
+//! What each code of the inbox means, and what settles it. Names in braces are the entry's arguments; `{id}` is what a
+//! person types for the thing it points at.
+
+use huiliu_proto::lang::Lang;
+
+pub struct Words {
+    code: &'static str,
+    what: (&'static str, &'static str),
+    todo: (&'static str, &'static str),
+}
+
+const fn words(code: &'static str, what: (&'static str, &'static str), todo: (&'static str, &'static str)) -> Words {
+    Words { code, what, todo }
+}
+
+const WORDS: &[Words] = &[
+    words(
+        "certificate",
+        ("本机证书还有{days}天到期", "this machine's certificates end in {days} days"),
+        (
+            "与上级连通一次即自动更换，请检查网络并运行 sync",
+            "they renew by themselves in one exchange: check the line and run `sync`",
+        ),
+    ),
+    words(
+        "certificate_ended",
+        (
+            "本机时钟为 {now}，证书有效期为 {from} 至 {to}",
+            "this machine's clock says {now}, its certificates hold from {from} to {to}",
+        ),
+        (
+            "时钟不对请校准，否则请上级用 invite --device 给一个加入码，再运行 join。记录照常，不会丢失",
+            "set the clock, or ask the union above for a token (`invite CODE --device`) and `join`. Records are kept meanwhile",
+        ),
+    ),
+    words(
+        "certificate_ends",
+        (
+            "{mediator}的聘任证书有效期止于该日（还有{days}天）",
+            "the certificate of appointment of {mediator} ends (days left: {days})",
+        ),
+        (
+            "培训考试后用 record add certificate 写新证书，或用 record edit {id} 更正",
+            "add the new one with `record add certificate`, or correct it with `record edit {id}`",
+        ),
+    ),
+    words(
+        "conflicts",
+        ("“{kind}”档案 {id} 有{fields}处各设备填写不一致", "devices disagree on the {kind} {id}, fields: {fields}"),
+        ("用 record show {id} 查看、record edit {id} 选定", "see `record show {id}`, decide with `record edit {id}`"),
+    ),
+    words(
+        "consent_ends",
+        ("{mediator}的延聘同意止于该日（还有{days}天）", "the consent to keep {mediator} ends (days left: {days})"),
+        (
+            "报上一级工会同意后用 record edit {id} 更新，或终止聘任",
+            "ask the union above and update it with `record edit {id}`, or end the engagement",
+        ),
+    ),
+    words(
+        "engagement_ends",
+        (
+            "{mediator}的聘期止于该日（还有{days}天），状态仍为在聘",
+            "the engagement of {mediator}, still in post, ends (days left: {days})",
+        ),
+        ("续聘或终止：record edit {id}", "renew or end it: `record edit {id}`"),
+    ),
+    words(
+        "enrolment",
+        (
+            "{union}的一台机器尚未登记，其{operations}条记录暂不计入",
+            "a machine of {union} is not enrolled; its operations do not count: {operations}",
+        ),
+        (
+            "是该单位的机器则用 invite {code} 给它加入码，否则用 quarantine reject {id}",
+            "if it is theirs give it a token with `invite {code}`, else `quarantine reject {id}`",
+        ),
+    ),
+    words(
+        "enrolment_elsewhere",
+        (
+            "{union}的一台机器尚未经其上级登记，其{operations}条记录暂不计入",
+            "a machine of {union} is not enrolled by the union above it; its operations do not count: {operations}",
+        ),
+        (
+            "等待其上级登记；查看用 quarantine show {id}",
+            "they count once that union enrols it; see `quarantine show {id}`",
+        ),
+    ),
+    words(
+        "evidence",
+        ("异常情况“{what}”：{detail}", "evidence, {what}: {detail}"),
+        (
+            "用 evidence show {id} 查看、evidence settle {id} 办结",
+            "see `evidence show {id}`, settle it with `evidence settle {id}`",
+        ),
+    ),
+    words(
+        "exposed_keys",
+        ("他人可以读取本机密钥", "others may read this machine's keys"),
+        ("运行 chmod go= {paths}", "run `chmod go= {paths}`"),
+    ),
+    words(
+        "filing_returned",
+        ("{year}年的备案被退回：{reasons}", "the filing of {year} was sent back: {reasons}"),
+        (
+            "用 record show {id} 查看，改正后用 filing submit 重报",
+            "see `record show {id}`, correct it and `filing submit` anew",
+        ),
+    ),
+    words(
+        "filing_to_review",
+        ("{union}报送的{year}年备案待审核", "a filing of {union} for {year} waits for a decision"),
+        (
+            "用 record show {id} 查看、filing review {id} 决定",
+            "see `record show {id}`, decide with `filing review {id}`",
+        ),
+    ),
+    words(
+        "finding",
+        (
+            "{by}于{found_on}查出涉及本单位的疑点（{grade}）：{rule}",
+            "a finding ({grade}) against this union, by {by} on {found_on}: {rule}",
+        ),
+        (
+            "用 record show {id} 查看依据，核实后补报或更正",
+            "see what it rests on with `record show {id}`; record what is missing, or correct it",
+        ),
+    ),
+    words(
+        "graded_twice",
+        (
+            "{enterprise}在{rated_on}有两份等级不同的评价，暂以后写的为准",
+            "{enterprise} was given two different grades on {rated_on}; the later sheet counts for now",
+        ),
+        (
+            "用 record show {id} 查看，再写一份当日的评价确定等级",
+            "see `record show {id}`; write another sheet that settles it",
+        ),
+    ),
+    words(
+        "half_sealed_keys",
+        ("密钥的加密或解除没有完成", "sealing or unsealing the keys broke off"),
+        ("再运行一次 keys seal 或 keys unseal", "run `keys seal` or `keys unseal` again"),
+    ),
+    words(
+        "line",
+        (
+            "与{union}的最近一次交换没有成功（{last_try}）",
+            "the last exchange with {union} did not succeed ({last_try})",
+        ),
+        ("原因见 status；检查网络后运行 sync", "see `status` for why; check the line and run `sync`"),
+    ),
+    words(
+        "line_silent",
+        ("自{last_success}起没有与上级交换", "there has been no exchange with the union above since {last_success}"),
+        ("联网后运行 sync", "run `sync` where there is a line"),
+    ),
+    words(
+        "machine_silent",
+        ("{union}的一台机器自{since}起没有消息", "a machine of {union} has been silent since {since}"),
+        ("请联系该单位；不再使用的用 revoke {id} 撤销", "ask that union; if it is no longer used, `revoke {id}`"),
+    ),
+    words(
+        "probation_ends",
+        ("{mediator}的试用期止于该日（还有{days}天）", "the probation of {mediator} ends (days left: {days})"),
+        ("考核后用 record edit {id} 更新", "assess it and update with `record edit {id}`"),
+    ),
+    words(
+        "quarantine",
+        ("{union}有{operations}条记录待核：{reason}", "in quarantine, of {union}: {operations} ({reason})"),
+        (
+            "用 quarantine show {id} 查看，再 release 准予计入或 reject 不计入",
+            "see `quarantine show {id}`, then `quarantine release` or `reject`",
+        ),
+    ),
+    words(
+        "unread_numbers",
+        (
+            "{union}有{people}人的身份证号在本级无法解密或不是有效号码，未参与核对",
+            "people of {union} whose identity number cannot be opened here or is none, and is compared with nobody's: {people}",
+        ),
+        ("请该单位更正号码，或联网后再交换一次", "let that union correct them, or exchange once more"),
+    ),
+    words(
+        "upgrade",
+        (
+            "{union}有{operations}条记录由较新版本的程序写入，暂不计入",
+            "a newer version wrote operations for {union}, which do not count yet: {operations}",
+        ),
+        ("请升级本机程序", "upgrade this program"),
+    ),
+];
+
+pub fn of(code: &str) -> Option<&'static Words> {
+    WORDS.iter().find(|words| words.code == code)
+}
+
+impl Words {
+    /// What it is, and what settles it.
+    pub fn said(&self, lang: Lang, arguments: &[(&str, String)]) -> (String, String) {
+        let fill = |(zh, en): (&str, &str)| filled(lang.pick(zh, en), arguments);
+        (fill(self.what), fill(self.todo))
+    }
+}
+
+/// In one pass: what an argument says is never taken for a place.
+fn filled(template: &str, arguments: &[(&str, String)]) -> String {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        text += before;
+        let Some((name, behind)) = after.split_once('}') else { break };
+        let value = arguments.iter().find(|(known, _)| *known == name);
+        text += value.map_or("-", |(_, value)| value.as_str());
+        rest = behind;
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::inbox::SOURCES;
+
+    #[test]
+    fn every_code_has_words_and_every_words_a_code() {
+        let mut codes: Vec<&str> = SOURCES.iter().flat_map(|source| source.codes()).copied().collect();
+        codes.sort_unstable();
+        let said: Vec<&str> = WORDS.iter().map(|words| words.code).collect();
+        assert_eq!(codes, said, "sorted, each once");
+    }
+
+    #[test]
+    fn what_an_argument_says_is_no_place() {
+        let arguments = [("a", "{b}".to_owned()), ("b", "x".to_owned())];
+        assert_eq!(filled("{a} {b} {c}.", &arguments), "{b} x -.");
+        assert_eq!(filled("open {a", &arguments), "open ");
+    }
+}

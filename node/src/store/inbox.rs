@@ -1,0 +1,222 @@
+//! What waits for a person, asked of the tables: the queries. What they mean is `app::inbox`'s.
+
+use huiliu_proto::{
+    id::{DeviceId, RecordId},
+    period::Day,
+    union::UnionNumber,
+};
+use rusqlite::Row;
+
+use super::{Result, View, quarantine, quarantine::Held, tables};
+
+/// Where a page that is sorted by day goes on: after this day, or on it after this id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct From {
+    pub day: Day,
+    pub id: Vec<u8>,
+}
+
+/// A record that is due on a day, and the person or thing it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    pub id: RecordId,
+    pub day: Day,
+    pub about: Option<RecordId>,
+}
+
+fn due(row: &Row<'_>) -> rusqlite::Result<Due> {
+    Ok(Due {
+        id: RecordId(row.get(0)?),
+        day: Day(row.get(1)?),
+        about: row.get::<_, Option<[u8; 16]>>(2)?.map(RecordId),
+    })
+}
+
+/// Days on which something of an engagement ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Term {
+    Engagement,
+    Probation,
+    Consent,
+}
+
+impl Term {
+    fn column(self) -> &'static str {
+        match self {
+            Term::Engagement => "ends_on",
+            Term::Probation => "probation_until",
+            Term::Consent => "consent_until",
+        }
+    }
+}
+
+/// Engagements of a union that are in post (7) and of which this term ends by a day, the earliest first. A probation that
+/// ended long ago is nobody's business any more.
+pub fn terms(conn: &View, owner: UnionNumber, term: Term, by: Day, from: &From, most: usize) -> Result<Vec<Due>> {
+    let column = term.column();
+    let sql = format!(
+        "SELECT record, {column}, mediator FROM engagement WHERE owner = ?1 AND state = 7 AND {column} <= ?2
+         AND ({column}, record) > (?3, ?4) ORDER BY {column}, record LIMIT ?5"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map((i64::from(owner), by.0, from.day.0, &from.id, most as i64), due)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Certificates of appointment (1) that are valid (1) and end by a day, of people who are in post (7) with a union and
+/// have none that lasts longer; the earliest first.
+pub fn certificates(conn: &View, owner: UnionNumber, by: Day, from: &From, most: usize) -> Result<Vec<Due>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT c.record, c.expires_on, c.mediator FROM (
+            SELECT DISTINCT mediator FROM engagement WHERE owner = ?1 AND state = 7
+        ) e JOIN certificate c ON c.mediator = e.mediator AND c.type = 1 AND c.status = 1
+        WHERE c.expires_on <= ?2 AND (c.expires_on, c.record) > (?3, ?4) AND NOT EXISTS (
+            SELECT 1 FROM certificate l WHERE l.mediator = c.mediator AND l.type = 1 AND l.status = 1
+            AND (l.expires_on IS NULL OR l.expires_on > c.expires_on))
+        ORDER BY c.expires_on, c.record LIMIT ?5",
+    )?;
+    let rows = statement.query_map((i64::from(owner), by.0, from.day.0, &from.id, most as i64), due)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A finding against a union that was not withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Against {
+    pub id: RecordId,
+    pub by: UnionNumber,
+    pub rule: String,
+    /// A choice of `Severity`.
+    pub severity: i64,
+    pub found_on: Day,
+}
+
+pub fn findings(conn: &View, union: UnionNumber) -> Result<Vec<Against>> {
+    let mut statement = conn.prepare_cached(
+        r#"SELECT f.record, f.owner, f.rule, f.severity, f.found_on FROM finding f WHERE f."union" = ?1
+        AND NOT EXISTS (SELECT 1 FROM finding_withdrawal w
+            WHERE w.finding = f.record AND w.owner = f.owner AND w."union" = f."union")
+        ORDER BY f.record"#,
+    )?;
+    let rows = statement.query_map([i64::from(union)], |row| {
+        Ok(Against {
+            id: RecordId(row.get(0)?),
+            by: tables::union(row.get(1)?)?,
+            rule: row.get(2)?,
+            severity: row.get(3)?,
+            found_on: Day(row.get(4)?),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A document of a union on which devices disagree: its kind, and how many fields.
+pub struct Disputed {
+    pub id: RecordId,
+    pub kind: u32,
+    pub fields: u64,
+}
+
+/// The first of them after a record, in the order of their ids.
+pub fn disputed(conn: &View, owner: UnionNumber, after: &[u8], most: usize) -> Result<Vec<Disputed>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT record, min(kind), count(*) FROM conflict WHERE owner = ?1 AND place = 0 AND record > ?2
+         GROUP BY record ORDER BY record LIMIT ?3",
+    )?;
+    let rows = statement.query_map((i64::from(owner), after, most as i64), |row| {
+        Ok(Disputed { id: RecordId(row.get(0)?), kind: row.get(1)?, fields: row.get::<_, i64>(2)?.unsigned_abs() })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many fields of a union's documents devices disagree on.
+pub fn disputed_fields(conn: &View, owner: UnionNumber) -> Result<u64> {
+    const SQL: &str = "SELECT count(*) FROM conflict WHERE owner = ?1 AND place = 0";
+    Ok(conn.prepare_cached(SQL)?.query_row([i64::from(owner)], |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
+/// Two sheets of one enterprise and day with different grades, of which the later decides, and no later day.
+pub struct Graded {
+    pub id: RecordId,
+    pub other: RecordId,
+    pub enterprise: RecordId,
+    pub day: Day,
+}
+
+pub fn graded_twice(conn: &View, owner: UnionNumber, after: &[u8], most: usize) -> Result<Vec<Graded>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT b.record, a.record, b.enterprise, b.rated_on FROM rating b JOIN rating a
+            ON a.enterprise = b.enterprise AND a.rated_on = b.rated_on AND a.owner = b.owner AND a.record < b.record
+        WHERE b.owner = ?1 AND b.record > ?2 AND a.grade <> b.grade AND NOT EXISTS (
+            SELECT 1 FROM rating l WHERE l.enterprise = b.enterprise AND l.owner = b.owner
+            AND (l.rated_on > b.rated_on OR (l.rated_on = b.rated_on AND l.record > b.record)))
+        GROUP BY b.record ORDER BY b.record LIMIT ?3",
+    )?;
+    let rows = statement.query_map((i64::from(owner), after, most as i64), |row| {
+        Ok(Graded {
+            id: RecordId(row.get(0)?),
+            other: RecordId(row.get(1)?),
+            enterprise: RecordId(row.get(2)?),
+            day: Day(row.get(3)?),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A device that a union enrolled for one directly below it and did not revoke: since when, and when it last spoke.
+pub struct Machine {
+    pub device: DeviceId,
+    pub union: UnionNumber,
+    pub since: Option<Day>,
+    /// The last exchange with it that went well, or when it last was heard of; in milliseconds.
+    pub heard: Option<i64>,
+}
+
+pub fn machines(conn: &View, by: UnionNumber) -> Result<Vec<Machine>> {
+    let mut statement = conn.prepare_cached(
+        r#"SELECT e.device, e."union", min(e.from_on), max(l.last_success),
+            (SELECT max(f.heard_at) FROM feed f WHERE f.device = e.device AND f.heard_at > 0)
+        FROM enrolment e LEFT JOIN link l ON l.device = e.device
+        WHERE e.owner = ?1 AND NOT EXISTS (SELECT 1 FROM revocation r
+            WHERE r.device = e.device AND r.owner = e.owner AND r."union" = e."union")
+        GROUP BY e.device, e."union" ORDER BY e."union", e.device"#,
+    )?;
+    let rows = statement.query_map([i64::from(by)], |row| {
+        let (success, heard): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
+        Ok(Machine {
+            device: DeviceId(row.get(0)?),
+            union: tables::union(row.get(1)?)?,
+            since: row.get::<_, Option<i32>>(2)?.map(Day),
+            heard: success.max(heard),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Unions of a branch with people whose identity number has no index here (DQ-01), and how many each.
+pub fn unread_numbers(conn: &View, at: UnionNumber) -> Result<Vec<(UnionNumber, u64)>> {
+    const SQL: &str = "SELECT m.owner, count(*) FROM mediator m JOIN below b ON b.above = ?1 AND b.code = m.owner
+        WHERE m.id_no IS NOT NULL AND m.id_no_index IS NULL GROUP BY m.owner ORDER BY m.owner";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement
+        .query_map([i64::from(at)], |row| Ok((tables::union(row.get(0)?)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Feeds of which operations are held.
+pub fn holding(conn: &View) -> Result<Vec<i64>> {
+    // From one feed to the next, over whatever is held of each.
+    const SQL: &str = "WITH RECURSIVE f(no) AS (SELECT min(feed) FROM quarantine
+        UNION ALL SELECT (SELECT min(feed) FROM quarantine WHERE feed > f.no) FROM f WHERE f.no IS NOT NULL)
+        SELECT no FROM f WHERE no IS NOT NULL";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What is held of a feed from an operation on, as far as `most`.
+pub fn held_from(conn: &View, feed: i64, from: u64, most: usize) -> Result<Vec<Held>> {
+    let before = from.checked_sub(1).map_or((feed - 1, u64::MAX >> 1), |seq| (feed, seq));
+    let mut page = quarantine::page(conn, Some(before), most)?;
+    page.retain(|held| held.feed == feed);
+    Ok(page)
+}
