@@ -210,7 +210,7 @@ fn filled(template: &str, arguments: &[(&str, String)]) -> String {
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         text += before;
-        let Some((name, behind)) = after.split_once('}') else { break };
+        let Some((name, behind)) = after.split_once('}') else { return text };
         let value = arguments.iter().find(|(known, _)| *known == name);
         text += value.map_or("-", |(_, value)| value.as_str());
         rest = behind;
