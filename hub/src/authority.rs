@@ -7,9 +7,8 @@ use huiliu_node::{
     clock::{self, Clock},
     identity::{Asked, Grant, Home, IdentityError, Request, certificates, tls::first},
     ledger::{Ledger, Outcome},
-    store::{
-        Result as StoreResult, Store, StoreError, View, invitations, invitations::Invitation, trust, trust::Enrolled,
-    },
+    store::{Result as StoreResult, StoreError, View, invitations, invitations::Invitation, trust, trust::Enrolled},
+    writer::Store,
 };
 use huiliu_proto::{
     attestation::Attestation,

@@ -14,8 +14,9 @@ use std::{
 use huiliu_node::{
     clock::{Clock, Dice},
     identity::{Home, IdentityError, certificates, tls, validity, validity::Validity},
-    store::{Store, invitations, trust},
+    store::{invitations, trust},
     sync::line::{Line, Listen},
+    writer::Store,
 };
 use huiliu_proto::id::Hash;
 use tokio::{

@@ -12,7 +12,7 @@ use std::{
 use huiliu_node::{
     clock::Clock,
     identity::{Home, IdentityError},
-    store::{Changes, Store, trust},
+    store::{Changes, trust},
     sync::{
         exchange::Speaker,
         join,
@@ -20,6 +20,7 @@ use huiliu_node::{
         session::{self, Ends},
         uplink::MAX_FRAME,
     },
+    writer::Store,
 };
 use huiliu_proto::{
     id::DeviceId,

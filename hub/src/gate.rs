@@ -5,8 +5,9 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use huiliu_node::{
     clock::Clock,
     identity::{Home, IdentityError},
-    store::{Store, trust, trust::Enrolled},
+    store::{trust, trust::Enrolled},
     sync::join::{DEADLINE, MOST_DAYS},
+    writer::Store,
 };
 use huiliu_proto::{
     id::{Hash, hex},

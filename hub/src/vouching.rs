@@ -6,7 +6,8 @@ use std::time::Duration;
 use huiliu_node::{
     clock::{self, Clock},
     standing,
-    store::{Result, Store},
+    store::Result,
+    writer::Store,
 };
 use huiliu_proto::{id::DeviceId, union::UnionNumber};
 

@@ -178,13 +178,14 @@ fn lie(town: &Town, feed: &str) {
     use huiliu_node::{
         clock,
         identity::Home,
-        store::{Threads, receipts},
+        store::receipts,
+        writer::{Store, Threads},
     };
     use huiliu_proto::{id::Hash, signed::Receipt};
     let home = |name: &str| Home::open(Path::new(&town.path(name))).expect("a home");
     let (clock, dice) = (clock::system(), clock::dice());
     let city = home("yancheng").me(clock.clone(), dice.clone()).expect("its keys");
-    let store = home("binhai").store(clock, dice, Threads::Inline).expect("its store");
+    let store = Store::of(&home("binhai"), clock, dice, Threads::Inline).expect("its store");
     let held = store.read(receipts::all).expect("receipts").into_iter().find(|r| r.union == city.union).expect("one");
     let lie = Receipt::sign(&city.key, city.union, held.feed, held.size, Hash([7; 32]), held.received_at + 1);
     store
@@ -207,7 +208,12 @@ fn lie(town: &Town, feed: &str) {
 
 /// What does not count is not proven, however well it is signed.
 fn quarantined(town: &Town) {
-    use huiliu_node::{clock, identity::Home, ledger::Incoming, store::Threads};
+    use huiliu_node::{
+        clock,
+        identity::Home,
+        ledger::Incoming,
+        writer::{Store, Threads},
+    };
     use huiliu_proto::{
         feed::{Feed, Scope},
         id::RecordIds,
@@ -236,7 +242,7 @@ fn quarantined(town: &Town) {
         from: None,
         settled: false,
     };
-    let store = home.store(clock, dice, Threads::Inline).expect("its store");
+    let store = Store::of(&home, clock, dice, Threads::Inline).expect("its store");
     store.write_blocking(move |ledger| ledger.take_in(&batch)).expect("it is taken");
     drop(store);
     let refused = town.run("binhai", &["prove", &id.to_string(), "--out", "held.proof"]);

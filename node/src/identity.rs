@@ -41,7 +41,7 @@ use self::{
 use crate::{
     clock::{Clock, Dice},
     files::sync_dir,
-    store::{Store, StoreError, Threads, disk},
+    store::{self, StoreError, disk},
 };
 
 const DATABASE: &str = "huiliu.db";
@@ -104,6 +104,17 @@ pub enum Role {
     Root,
 }
 
+/// What a home is made of.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    pub dir: &'a Path,
+    pub network: &'a str,
+    pub union: UnionNumber,
+    pub role: Role,
+    /// With which its keys are sealed.
+    pub passphrase: Option<&'a Passphrase>,
+}
+
 /// The union above, and where it listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {
@@ -150,28 +161,14 @@ struct ConfigFile {
 }
 
 impl Home {
-    /// Makes keys, configuration and an empty database.
+    /// Makes keys, configuration and an empty database, which has to open once before this is a home.
     pub fn init(
-        dir: &Path,
-        network: &str,
-        union: UnionNumber,
-        role: Role,
+        setup: &Setup<'_>,
         clock: &Clock,
         dice: &Dice,
+        opens: impl FnOnce(&Home) -> Result<(), IdentityError>,
     ) -> Result<Home, IdentityError> {
-        Home::init_sealed(dir, network, union, role, clock, dice, None)
-    }
-
-    /// The same, with keys that only this passphrase opens.
-    pub fn init_sealed(
-        dir: &Path,
-        network: &str,
-        union: UnionNumber,
-        role: Role,
-        clock: &Clock,
-        dice: &Dice,
-        passphrase: Option<&Passphrase>,
-    ) -> Result<Home, IdentityError> {
+        let &Setup { dir, network, union, role, passphrase } = setup;
         union.as_union().map_err(|_| IdentityError::NoUnion(union))?;
         // The nation has one hub, the network's root; its other machines record, and join that one.
         let national = union.level() == Level::Nation;
@@ -217,11 +214,10 @@ impl Home {
             announce: None,
         };
         let home = Home { dir: dir.to_owned(), config, keys };
-        Store::create(&home.database())?;
+        store::create(&home.database())?;
         let memory = dir.join(MEMORY);
         Memory::create(&memory).map_err(|e| disk_error(&memory, e))?;
-        // Opened once, so that what can fail fails before this is a home.
-        drop(home.store(clock.clone(), dice.clone(), Threads::Inline)?);
+        opens(&home)?;
         // Last, and in one step: a home is one once its configuration is there, and no `init` is under way from then on.
         let begun = dir.join(BEGUN);
         home.write_config(&begun)?;
@@ -303,10 +299,6 @@ impl Home {
             clock,
             dice,
         })
-    }
-
-    pub fn store(&self, clock: Clock, dice: Dice, threads: Threads) -> Result<Store, IdentityError> {
-        Ok(Store::open(&self.database(), self.me(clock, dice)?, threads)?)
     }
 
     /// The national hub's certificate.

@@ -1,7 +1,7 @@
 //! One union's own records: written without a line, synced with the level above when there is one.
 //!
 //! In reading order: what a document is (`document`), what may count (`admission`), what it adds up to (`rollup`),
-//! how it is kept (`ledger` over `store`), how it is checked (`check`), who writes (`identity`), how it
+//! how it is kept (`writer` over `ledger` over `store`), how it is checked (`check`), who writes (`identity`), how it
 //! is proven to others (`proof`), how it travels (`sync`), what can be done with it (`app`), and what a person types (`cli`).
 
 pub mod admission;
@@ -22,3 +22,4 @@ pub mod ruling;
 pub mod standing;
 pub mod store;
 pub mod sync;
+pub mod writer;

@@ -1,15 +1,14 @@
-//! The one SQLite file of a union, and who may touch it.
+//! The one SQLite file of a union, and everything that is said to it.
 //!
-//! One writer owns one connection (`writer`). Work reaches it as closures over the `Ledger`; those that are waiting are run
-//! in one transaction, each in a savepoint of its own, and are answered only after the COMMIT. Readers have connections that
-//! cannot write (`connections`). All SQL is in this module's files and in `check/`.
+//! `view` is how others hold it, `connections` how it is opened; each other file is one noun with its SQL. All SQL is in this
+//! module's files and in `check/`. Who writes, and when it is committed, is the matter of `writer`.
 
 pub mod backup;
 pub mod caches;
 pub mod cases;
 pub(crate) mod changes;
 pub mod claims;
-mod connections;
+pub(crate) mod connections;
 pub mod derivation;
 pub mod disk;
 pub mod documents;
@@ -22,7 +21,6 @@ pub mod frontier;
 pub mod functions;
 pub mod inbox;
 pub mod invitations;
-pub mod kept;
 pub mod mend;
 pub mod migrations;
 pub mod projection;
@@ -35,16 +33,11 @@ pub mod salvage;
 pub mod segments;
 pub mod tables;
 pub mod trust;
-pub mod turns;
 mod view;
-mod writer;
 
 use std::{
-    collections::VecDeque,
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
-    thread::JoinHandle,
     time::Duration,
 };
 
@@ -54,26 +47,18 @@ use huiliu_proto::{
     union::UnionNumber,
 };
 use rusqlite::Connection;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
-use self::{
-    changes::Bell,
-    connections::{READERS, Readers, reader, settle},
-    disk::Trouble,
-    kept::Kept,
-    migrations::{APPLICATION_ID, SCHEMA, VERSION},
-    turns::Turns,
-    writer::{Job, Patience, Writer},
-};
 pub use self::{
     changes::{Changed, Changes},
     fault::{Cause, Fault},
     view::{Database, Part, View},
 };
-use crate::{clock::Clock, files::sync_dir, identity::Me, ledger::Ledger};
-
-/// Interval for noticing commits of other processes.
-const LISTEN: Duration = Duration::from_millis(500);
+use self::{
+    connections::{reader, settle},
+    disk::Trouble,
+    migrations::{APPLICATION_ID, SCHEMA, VERSION},
+};
+use crate::files::sync_dir;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -145,7 +130,7 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 impl StoreError {
     /// The same once more, for others that it concerns.
-    fn repeat(&self) -> StoreError {
+    pub(crate) fn repeat(&self) -> StoreError {
         match self {
             StoreError::Sqlite(fault) => fault.repeat().map_or(StoreError::Undone, StoreError::Sqlite),
             StoreError::Io(error) => StoreError::Io(error.kind().into()),
@@ -161,288 +146,12 @@ impl StoreError {
     }
 }
 
-/// Which thread runs the jobs.
-enum Hands {
-    /// A thread of its own.
-    Thread { queue: Option<mpsc::Sender<Job>>, thread: Option<JoinHandle<()>> },
-    /// The caller: for simulations, where nothing may run on a thread that the simulator does not know, and for verbs that
-    /// are soon over.
-    Inline(Box<Mutex<Writer>>),
+/// Creates a file. It is durable before this returns.
+pub fn create(path: &Path) -> Result<()> {
+    make(path).map_err(|error| disk::judge(error, path))
 }
 
-/// Why the writer's thread has ended, if it could not go on.
-#[derive(Default)]
-struct Ended {
-    error: Mutex<Option<StoreError>>,
-    told: Notify,
-}
-
-/// Where a store runs its writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Threads {
-    Own,
-    Inline,
-}
-
-#[derive(Clone)]
-pub struct Store {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    path: PathBuf,
-    clock: Clock,
-    // Closed before the writer, which is the last to leave and clears the log away.
-    readers: Arc<Readers>,
-    /// Of the looks that run beside the runtime.
-    reading: Arc<Semaphore>,
-    hands: Hands,
-    ended: Arc<Ended>,
-    bell: Bell,
-    turns: Turns,
-    kept: Kept,
-    /// Closed last: as long as it is held, nobody puts another file in the place of this one.
-    _lock: File,
-}
-
-impl Drop for Hands {
-    /// Waits until what was asked for is written and the file closed.
-    fn drop(&mut self) {
-        if let Hands::Thread { queue, thread } = self {
-            drop(queue.take());
-            if let Some(thread) = thread.take() {
-                // A writer that panicked has said so in the log.
-                let _ = thread.join();
-            }
-        }
-    }
-}
-
-impl Store {
-    /// Creates the file. It is durable before this returns.
-    pub fn create(path: &Path) -> Result<()> {
-        create(path).map_err(|error| disk::judge(error, path))
-    }
-
-    /// Opens an existing file; one that is missing, foreign or newer is refused. One of an older version is brought to this
-    /// one first, unless another program has it open.
-    pub fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
-        open(path, me, threads).map_err(|error| disk::judge(error, path))
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.inner.path
-    }
-
-    /// The time on the clock that everything written here is stamped with.
-    pub fn now(&self) -> i64 {
-        (self.inner.clock)()
-    }
-
-    /// Hears of every commit of this process.
-    pub fn changes(&self) -> Changes {
-        self.inner.bell.listen()
-    }
-
-    /// What conversations remember of those before.
-    pub fn kept(&self) -> &Kept {
-        &self.inner.kept
-    }
-
-    /// Jobs that take in batches take turns.
-    pub fn turns(&self) -> &Turns {
-        &self.inner.turns
-    }
-
-    /// Runs `work` in a transaction and answers after its commit. An error undoes all of it.
-    pub async fn write<T, F>(&self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
-    {
-        self.submit(work).await?.answer().await
-    }
-
-    /// As `write`, but does not wait for the commit: whoever has more to hand in may do so, and one COMMIT may carry all of
-    /// it. Waits while the writer has enough to do.
-    pub async fn submit<T, F>(&self, work: F) -> Result<Submitted<T>>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
-    {
-        let (job, answer) = self.job(work, true);
-        match &self.inner.hands {
-            Hands::Thread { queue, .. } => {
-                queue.as_ref().ok_or(StoreError::Closed)?.send(job).await.map_err(|_| StoreError::Closed)?;
-                Ok(Submitted::Queued(answer))
-            }
-            Hands::Inline(writer) => Ok(Submitted::Done(run_here(writer, job, answer))),
-        }
-    }
-
-    /// As `write`, for callers that may block: the command line.
-    pub fn write_blocking<T, F>(&self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
-    {
-        let (job, answer) = self.job(work, true);
-        self.run_blocking(job, answer)
-    }
-
-    /// Runs `work` the whole way and undoes it: what it says is what would have been. Nothing is written or signed.
-    pub fn dry_run<T, F>(&self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
-    {
-        let (job, answer) = self.job(work, false);
-        self.run_blocking(job, answer)
-    }
-
-    fn run_blocking<T>(&self, job: Job, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
-        match &self.inner.hands {
-            Hands::Thread { queue, .. } => {
-                queue.as_ref().ok_or(StoreError::Closed)?.blocking_send(job).map_err(|_| StoreError::Closed)?;
-                answer.blocking_recv().map_err(|_| StoreError::Panicked)?
-            }
-            Hands::Inline(writer) => run_here(writer, job, answer),
-        }
-    }
-
-    /// Work as the writer takes it, and where its answer comes.
-    fn job<T, F>(&self, work: F, keep: bool) -> (Job, oneshot::Receiver<Result<T>>)
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
-    {
-        let (send, receive) = oneshot::channel();
-        let path = self.inner.path.clone();
-        let job: Job = Box::new(move |ledger| {
-            match ledger.and_then(|ledger| work(ledger).map_err(|error| disk::judge(error, &path))) {
-                // The caller no longer waits for the answer, so it is dropped.
-                Ok(value) => (keep, Box::new(move |ended| drop(send.send(ended.map(|()| value))))),
-                Err(error) => (false, Box::new(move |_| drop(send.send(Err(error))))),
-            }
-        });
-        (job, receive)
-    }
-
-    /// Returns, with the reason, when nothing can be written any more; never while all is well.
-    pub async fn failed(&self) -> StoreError {
-        let ended = &self.inner.ended;
-        loop {
-            let told = ended.told.notified();
-            tokio::pin!(told);
-            told.as_mut().enable();
-            let error = ended.error.lock().ok().and_then(|error| error.as_ref().map(StoreError::repeat));
-            if let Some(error) = error {
-                return error;
-            }
-            told.await;
-        }
-    }
-
-    /// Rings for commits of other processes, such as a record written at the command line while this one serves.
-    /// Returns only as `failed` does.
-    pub async fn hear_others(&self) -> Result<()> {
-        let hear = async {
-            let mut seen = None;
-            let mut conn = None;
-            loop {
-                tokio::time::sleep(LISTEN).await;
-                let path = self.inner.path.clone();
-                let kept = conn.take();
-                // The count is a connection's own, so one is kept for it.
-                let looked = tokio::task::spawn_blocking(move || -> Result<(View, i64)> {
-                    let conn = kept.map_or_else(|| reader(&path), Ok)?;
-                    let now = data_version(&conn)?;
-                    Ok((conn, now))
-                });
-                match looked.await {
-                    Ok(Ok((again, now))) => {
-                        conn = Some(again);
-                        if seen.replace(now).is_some_and(|before| before != now) {
-                            // The writer knows whether that was itself; if not, it rings for everything.
-                            self.write(|_| Ok(())).await?;
-                        }
-                    }
-                    Ok(Err(error)) => {
-                        tracing::warn!(%error, "it cannot be seen whether others write; it is tried again");
-                        seen = None;
-                        self.inner.bell.ring(Changed::All, None);
-                    }
-                    Err(error) => tracing::error!(%error, "a look for others' commits failed"),
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            error = self.failed() => Err(error),
-            never = hear => never,
-        }
-    }
-
-    /// Copies the whole file, as one consistent state, while others go on working.
-    pub fn copy_to(&self, path: &Path) -> Result<Database> {
-        copy_of(&self.inner.path, path)
-    }
-
-    /// Runs `look` on a connection that cannot write, on this thread. It sees one consistent state. Not for tasks of a
-    /// runtime, which would hold up all others: those call `look`.
-    pub fn read<T>(&self, look: impl FnOnce(&View) -> Result<T>) -> Result<T> {
-        self.inner.readers.look(look)
-    }
-
-    /// As `read`, beside the runtime: a bounded number at once, the others wait their turn.
-    pub async fn look<T, F>(&self, look: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&View) -> Result<T> + Send + 'static,
-    {
-        if matches!(self.inner.hands, Hands::Inline(_)) {
-            return self.read(look);
-        }
-        let turn = Arc::clone(&self.inner.reading).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        let readers = Arc::clone(&self.inner.readers);
-        let looked = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            readers.look(look)
-        });
-        looked.await.map_err(|_| StoreError::Panicked)?
-    }
-}
-
-/// Work that was handed to the writer.
-pub enum Submitted<T> {
-    Done(Result<T>),
-    Queued(oneshot::Receiver<Result<T>>),
-}
-
-impl<T> Submitted<T> {
-    /// Waits for the commit.
-    pub async fn answer(self) -> Result<T> {
-        match self {
-            Submitted::Done(result) => result,
-            Submitted::Queued(answer) => answer.await.map_err(|_| StoreError::Panicked)?,
-        }
-    }
-}
-
-/// Runs a job on this thread.
-fn run_here<T>(writer: &Mutex<Writer>, job: Job, mut answer: oneshot::Receiver<Result<T>>) -> Result<T> {
-    let mut writer = writer.lock().map_err(|_| StoreError::Panicked)?;
-    if let Err(error) = writer.work(VecDeque::from([job])) {
-        tracing::error!(%error, "the database cannot be opened anew; the next write tries again");
-    }
-    if let Err(error) = writer.finish() {
-        tracing::error!(%error, "the database cannot be opened anew; the next write tries again");
-    }
-    drop(writer);
-    answer.try_recv().map_err(|_| StoreError::Panicked)?
-}
-
-fn create(path: &Path) -> Result<()> {
+fn make(path: &Path) -> Result<()> {
     if path.try_exists()? {
         return Err(StoreError::Exists(path.to_owned()));
     }
@@ -460,67 +169,6 @@ fn create(path: &Path) -> Result<()> {
         sync_dir(dir);
     }
     Ok(())
-}
-
-fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
-    if !path.try_exists()? {
-        return Err(StoreError::Missing(path.to_owned()));
-    }
-    let lock = backup::shared(path)?;
-    let mut conn = connections::writer(path)?;
-    let outdated = migrations::needed(migrations::recognise(&conn, path)?)? || caches::outdated(&conn)?;
-    if outdated {
-        // Another program, of another version perhaps, is not to find other tables under its feet, nor to wait until all
-        // has been computed anew.
-        drop(conn);
-        backup::alone(&lock)?;
-        conn = connections::writer(path)?;
-        migrations::migrate(&conn, path)?;
-    }
-    let clock = me.clock.clone();
-    let ledger = Ledger::open(conn, me)?;
-    if outdated {
-        lock.lock_shared()?;
-    }
-    let (bell, ended) = (Bell::default(), Arc::<Ended>::default());
-    let hands = match threads {
-        Threads::Inline => {
-            let writer = Writer::new(ledger, path.to_owned(), Patience::SHORT, bell.clone());
-            Hands::Inline(Box::new(Mutex::new(writer)))
-        }
-        Threads::Own => {
-            let (send, receive) = mpsc::channel(writer::BATCH);
-            let writer = Writer::new(ledger, path.to_owned(), Patience::LONG, bell.clone());
-            let ended = Arc::clone(&ended);
-            let thread = std::thread::Builder::new().name("store".into());
-            let thread = thread.spawn(move || {
-                if let Err(error) = writer.run(receive) {
-                    tracing::error!(%error, "the database cannot be opened any more; writing ends");
-                    if let Ok(mut why) = ended.error.lock() {
-                        *why = Some(error);
-                    }
-                    ended.told.notify_waiters();
-                }
-            })?;
-            Hands::Thread { queue: Some(send), thread: Some(thread) }
-        }
-    };
-    let (readers, reading) = (Arc::new(Readers::new(path)), Arc::new(Semaphore::new(READERS)));
-    let path = path.to_owned();
-    Ok(Store {
-        inner: Arc::new(Inner {
-            path,
-            clock,
-            readers,
-            reading,
-            hands,
-            ended,
-            bell,
-            turns: Turns::default(),
-            kept: Kept::default(),
-            _lock: lock,
-        }),
-    })
 }
 
 /// Copies a file that may be in use, as one consistent state. What it consists of is not looked into.

@@ -1,7 +1,7 @@
 //! How feeds travel between a union and the union above it.
 //!
 //! `store/frontier` says what two unions share and how far each has it; `exchange` is the conversation, without IO;
-//! `session` carries it over any pair of streams, `store/kept` is what one conversation leaves for the next; `line` is what is
+//! `session` carries it over any pair of streams, `writer/kept` is what one conversation leaves for the next; `line` is what is
 //! under them, `call` how a hub is reached over it; `uplink` calls the union above, `join` before this machine is known there.
 
 pub mod call;

@@ -21,7 +21,8 @@ use huiliu_node::{
     clock,
     identity::{Home, Role},
     ledger::{self, Ledger},
-    store::{self, Store, StoreError, Threads, evidence, projection},
+    store::{self, StoreError, evidence, projection},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{kind::kind, union::UnionNumber};
 use strace::{noted, step, with_fault};
@@ -51,7 +52,7 @@ fn enterprise(ledger: &mut Ledger, name: &str) -> Result<(), StoreError> {
 fn writes_and_says_so() {
     let Ok(dir) = std::env::var(HOME) else { return };
     let home = Home::open(Path::new(&dir)).expect("a home");
-    let store = home.store(clock::system(), clock::dice(), Threads::Inline).expect("it opens");
+    let store = Store::of(&home, clock::system(), clock::dice(), Threads::Inline).expect("it opens");
     for n in 0..RECORDS {
         let written = store.write_blocking(move |ledger| {
             enterprise(ledger, &format!("n{n}"))?;
@@ -75,12 +76,12 @@ fn child(home: &Path) -> Command {
 
 fn new_home(dir: &Path) -> Home {
     let union = UnionNumber::try_from(320_922u64).expect("a union");
-    Home::init(dir, "huiliu", union, Role::Node, &clock::system(), &clock::dice()).expect("a home")
+    huiliu_node::writer::init(dir, "huiliu", union, Role::Node, &clock::system(), &clock::dice()).expect("a home")
 }
 
 fn open(dir: &Path) -> Store {
     let home = Home::open(dir).expect("it is a home");
-    home.store(clock::system(), clock::dice(), Threads::Inline).expect("it opens")
+    Store::of(&home, clock::system(), clock::dice(), Threads::Inline).expect("it opens")
 }
 
 fn names(store: &Store) -> Vec<String> {

@@ -11,7 +11,8 @@ use huiliu_node::{
     clock,
     identity::{Home, Role, memory::Memory},
     ledger::{self, Ledger, Outcome},
-    store::{Cause, Store, StoreError, Submitted, Threads, feeds, projection},
+    store::{Cause, StoreError, feeds, projection},
+    writer::{Store, Submitted, Threads},
 };
 use huiliu_proto::{id::RecordId, kind::kind, union::UnionNumber};
 use rusqlite::Connection;
@@ -29,12 +30,13 @@ impl Machine {
     fn new() -> Machine {
         let dir = TempDir::new().unwrap();
         let union = UnionNumber::try_from(320_922u64).unwrap();
-        let home = Home::init(dir.path(), "huiliu", union, Role::Node, &clock(), &clock::dice()).unwrap();
+        let home =
+            huiliu_node::writer::init(dir.path(), "huiliu", union, Role::Node, &clock(), &clock::dice()).unwrap();
         Machine { dir, home }
     }
 
     fn store(&self, threads: Threads) -> Store {
-        self.home.store(clock(), clock::dice(), threads).unwrap()
+        Store::of(&self.home, clock(), clock::dice(), threads).unwrap()
     }
 
     /// What is remembered outside the database.

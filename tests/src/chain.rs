@@ -10,10 +10,10 @@ use huiliu_node::{
     cli::{Desk, Exit, desk::Program, status::Status},
     identity::{Home, Role},
     store::{
-        Store, Threads,
         evidence::{self, Kept, What},
         projection, quarantine, receipts,
     },
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     id::{DeviceId, RecordId},

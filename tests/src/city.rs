@@ -10,12 +10,12 @@ use huiliu_hub::{
     gate,
 };
 use huiliu_node::{
-    store::{Store, Threads},
     sync::{
         exchange::Speaker,
         session::{self, Ends},
         uplink::MAX_FRAME,
     },
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     id::DeviceId,

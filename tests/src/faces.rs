@@ -11,10 +11,10 @@ use huiliu_node::{
     identity::Role,
     ledger::{Incoming, Intake},
     store::{
-        Store, Threads,
         evidence::{self, What},
         feeds::{self, FeedRow},
     },
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     feed::Scope,

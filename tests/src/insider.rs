@@ -7,7 +7,10 @@ mod hub;
 mod line;
 
 use anyhow::Result;
-use huiliu_node::store::{Store, feeds, projection};
+use huiliu_node::{
+    store::{feeds, projection},
+    writer::Store,
+};
 use huiliu_proto::{
     edit::{Actor, Edit, MAX_COUNTER, Put, PutId, Scalar},
     feed::{Feed, Scope},

@@ -6,11 +6,11 @@ use std::pin::pin;
 use anyhow::Result;
 use bytes::Bytes;
 use huiliu_node::{
-    store::Store,
     sync::{
         exchange::Speaker,
         session::{self, Ends, Report},
     },
+    writer::Store,
 };
 use huiliu_proto::{
     feed::Scope,

@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, fs, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use huiliu_node::store::{Store, Threads, evidence};
+use huiliu_node::{
+    store::evidence,
+    writer::{Store, Threads},
+};
 use huiliu_proto::id::{DeviceId, RecordId};
 
 use crate::{

@@ -10,10 +10,11 @@ use huiliu_node::{
     admission::Reason,
     identity, ledger,
     store::{
-        Store, StoreError, View, dump,
+        StoreError, View, dump,
         evidence::{self, Evidence, What},
         feeds, projection, quarantine,
     },
+    writer::Store,
 };
 use huiliu_proto::{
     feed::Feed,
@@ -249,7 +250,7 @@ pub fn rebuilds_the_same(machine: &Machine, store: &Store) -> Result<()> {
     let before = dump::all(&copied)?;
     drop(copied);
     let me = identity::Me { memory: Default::default(), ..machine.me() };
-    let rebuilt = Store::open(&copy, me, huiliu_node::store::Threads::Inline)?;
+    let rebuilt = Store::open(&copy, me, huiliu_node::writer::Threads::Inline)?;
     rebuilt.write_blocking(|ledger| ledger.rebuild(&mut |_| ()))?;
     let after = rebuilt.read(dump::all)?;
     drop(rebuilt);

@@ -7,10 +7,11 @@ use huiliu_node::{
     document::{Document, Standing},
     identity::{Home, Role},
     store::{
-        Store, Threads, documents,
+        documents,
         evidence::{self, What},
         projection,
     },
+    writer::{Store, Threads},
 };
 use huiliu_proto::{edit::Scalar, id::RecordId, kind::kind};
 

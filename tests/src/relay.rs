@@ -2,7 +2,8 @@
 
 use huiliu_node::{
     ledger::{Incoming, Intake, Ledger},
-    store::{Store, feeds},
+    store::feeds,
+    writer::Store,
 };
 
 /// What a store writes itself, packed: a list of batches for each of its feeds, in order.

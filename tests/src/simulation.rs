@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use huiliu_hub::downlink;
 use huiliu_node::{
     identity::Role,
-    store::{Store, Threads, rollups},
+    store::rollups,
+    writer::{Store, Threads},
 };
 use huiliu_proto::id::{DeviceId, RecordId};
 

@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use huiliu_node::store::{Store, evidence, feeds, quarantine};
+use huiliu_node::{
+    store::{evidence, feeds, quarantine},
+    writer::Store,
+};
 use huiliu_proto::id::Hash;
 use tracing::{
     Event, Level, Metadata, Subscriber,

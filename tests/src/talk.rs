@@ -4,11 +4,11 @@ use std::{pin::pin, time::Duration};
 
 use anyhow::{Result, bail};
 use huiliu_node::{
-    store::Store,
     sync::{
         exchange::{End, Speaker},
         session::{self, Ends, Report},
     },
+    writer::Store,
 };
 use huiliu_proto::v1;
 use tokio::sync::mpsc;

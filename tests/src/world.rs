@@ -13,8 +13,8 @@ use huiliu_hub::authority;
 use huiliu_node::{
     clock::{Clock, Dice},
     identity::{Home, Me, Role},
-    store::{Store, Threads},
     sync::{line::Dial, uplink::Uplink},
+    writer::{Store, Threads},
 };
 use huiliu_proto::union::UnionNumber;
 
@@ -50,7 +50,7 @@ impl Machine {
     }
 
     pub fn store(&self, threads: Threads) -> Store {
-        self.home.store(self.clock.clone(), self.dice.clone(), threads).expect("the store opens")
+        Store::of(&self.home, self.clock.clone(), self.dice.clone(), threads).expect("the store opens")
     }
 
     pub fn uplink(&self, store: &Store, dial: Dial) -> Uplink {
@@ -123,7 +123,7 @@ impl World {
         };
         let dice = dice(self.seed ^ (self.machines.len() as u64 + 1) << 32);
         let dir = self.dir.join(&name);
-        let mut home = Home::init(&dir, "test", union, role, &self.clock, &dice)?;
+        let mut home = huiliu_node::writer::init(&dir, "test", union, role, &self.clock, &dice)?;
         if role != Role::Node {
             home.config.listen = Some(format!("{name}:{}", crate::network::PORT));
             home.save()?;

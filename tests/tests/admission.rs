@@ -4,7 +4,8 @@ use huiliu_node::{
     identity::Role,
     ledger::Intake,
     rollup,
-    store::{Store, Threads, feeds, quarantine, rollups},
+    store::{feeds, quarantine, rollups},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     edit::{Actor, Edit, Put, Scalar},

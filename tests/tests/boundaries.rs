@@ -55,3 +55,50 @@ fn only_the_store_and_the_checks_speak_sql() {
     let spoken = lines_with(&words, &["node/src", "hub/src"], is_store);
     assert_eq!(spoken, [] as [String; 0]);
 }
+
+/// The crate's own modules that a source names: `a` of `crate::a::b`, and `a` and `c` of `crate::{a::{b}, c::d}`.
+fn modules_in(text: &str) -> Vec<String> {
+    let mut found = vec![];
+    for part in text.split("crate::").skip(1) {
+        let Some(list) = part.strip_prefix('{') else {
+            found.push(part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+            continue;
+        };
+        let (mut depth, mut item) = (1, String::new());
+        for c in list.chars() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 || (depth == 1 && c == ',') {
+                found.push(item.split(':').next().unwrap_or_default().trim().to_owned());
+                item.clear();
+            } else {
+                item.push(c);
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// From the bottom up: none of these names one that stands above it.
+#[test]
+fn who_stands_above_whom() {
+    let text = "use crate::{\n    clock,\n    store::{A, b::{C}},\n};\nlet x = crate::sync::line(crate::app::d());";
+    assert_eq!(modules_in(text), ["clock", "store", "sync", "app"]);
+
+    let layers = ["store", "identity", "keyring", "ledger", "writer", "sync", "app", "cli"];
+    let mut wrong = vec![];
+    for (at, layer) in layers.iter().enumerate() {
+        let own = [format!("node/src/{layer}.rs"), format!("node/src/{layer}/")];
+        for (name, text) in sources("node/src").iter().filter(|(name, _)| own.iter().any(|own| name.starts_with(own))) {
+            let above = modules_in(text).into_iter().filter(|module| layers[at + 1..].contains(&module.as_str()));
+            wrong.extend(above.map(|module| format!("{name} names {module}")));
+        }
+    }
+    assert_eq!(wrong, [] as [String; 0]);
+}

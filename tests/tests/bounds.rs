@@ -7,7 +7,8 @@ use huiliu_node::{
     clock,
     identity::Role,
     ledger::{Incoming, Intake, Outcome},
-    store::{Store, Threads, evidence::Neighbour, feeds, projection, quarantine, receivers},
+    store::{evidence::Neighbour, feeds, projection, quarantine, receivers},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     id::RecordId,

@@ -146,8 +146,8 @@ fn a_canary_sings_only_where_it_may() {
     let machine = town.world.machine(county).clone();
     town.kill("hub-320900");
     {
-        let store = machine.store(huiliu_node::store::Threads::Inline);
-        let city = town.world.machine("hub-320900").store(huiliu_node::store::Threads::Inline);
+        let store = machine.store(huiliu_node::writer::Threads::Inline);
+        let city = town.world.machine("hub-320900").store(huiliu_node::writer::Threads::Inline);
         let mut batch = batches(&store).into_iter().flatten().next().expect("the county wrote something");
         let mut segment = batch.segment.to_vec();
         let middle = segment.len() / 2;

@@ -11,7 +11,8 @@ use huiliu_node::{
     identity::Role,
     ledger::Ledger,
     proof::{Made, Maker, ProvingError},
-    store::{Store, Threads, projection, trust},
+    store::{projection, trust},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{id::RecordId, period::Day, proof};
 use huiliu_tests::{

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use huiliu_node::{
     identity::Role,
-    store::{Threads, derivation, projection, quarantine, rollups},
+    store::{derivation, projection, quarantine, rollups},
+    writer::Threads,
 };
 use huiliu_proto::{
     feed::Scope,

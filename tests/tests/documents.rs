@@ -4,7 +4,8 @@
 use huiliu_node::{
     identity::Role,
     ledger::{Incoming, Ledger},
-    store::{Store, Threads, documents, projection, quarantine},
+    store::{documents, projection, quarantine},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{id::RecordId, kind::kind, lang::Lang};
 use huiliu_tests::{

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::atomic::Ordering};
 use homes::{Homes, START, kept};
 use huiliu_node::{
     identity::Role,
-    store::{Store, Threads},
+    writer::{Store, Threads},
 };
 use huiliu_proto::id::{RecordId, hex};
 use huiliu_tests::{

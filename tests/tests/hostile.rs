@@ -5,7 +5,8 @@ use bytes::Bytes;
 use huiliu_node::{
     identity::{Grant, Request, Role},
     ledger::{Incoming, Intake},
-    store::{Threads, documents, quarantine},
+    store::{documents, quarantine},
+    writer::Threads,
 };
 use huiliu_proto::{
     edit::{Actor, Edit},

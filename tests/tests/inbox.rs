@@ -5,7 +5,7 @@ use huiliu_node::{
     cli::Exit,
     filing::{self, Ask},
     identity::Role,
-    store::Threads,
+    writer::Threads,
 };
 use huiliu_proto::{
     id::{RecordId, hex},

@@ -16,7 +16,7 @@ use huiliu_node::{
     clock::{Clock, Dice},
     identity::{Grant, Home, IdentityError, Role, certificates, tls, validity},
     ledger::Outcome,
-    store::{Store, Threads, invitations, trust},
+    store::{invitations, trust},
     sync::{
         call::{Declined, Trouble},
         exchange::End,
@@ -24,6 +24,7 @@ use huiliu_node::{
         line,
         uplink::{Uplink, UplinkError},
     },
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     id::DeviceId,
@@ -67,10 +68,12 @@ impl Nation {
         let dice = dice(1);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let mut home = Home::init(&dir.join("nation"), "test", UnionNumber::NATION, Role::Root, &clock, &dice).unwrap();
+        let mut home =
+            huiliu_node::writer::init(&dir.join("nation"), "test", UnionNumber::NATION, Role::Root, &clock, &dice)
+                .unwrap();
         home.config.listen = Some(address.clone());
         home.save().unwrap();
-        let store = home.store(clock.clone(), dice.clone(), Threads::Own).unwrap();
+        let store = Store::of(&home, clock.clone(), dice.clone(), Threads::Own).unwrap();
         let (stop, mut stopped) = watch::channel(false);
         let (served, kept, time) = (home.clone(), store.clone(), clock.clone());
         let task = tokio::spawn(async move {
@@ -117,7 +120,7 @@ impl Nation {
     fn machine(&self, dir: &Path, union: &str, role: Role, seed: u64) -> Home {
         let union = union.parse().unwrap();
         let dir = dir.join(format!("{union}-{seed}"));
-        Home::init(&dir, "test", union, role, &self.clock, &dice(seed)).unwrap()
+        huiliu_node::writer::init(&dir, "test", union, role, &self.clock, &dice(seed)).unwrap()
     }
 
     /// A device of Jiangsu's is shut out, and nothing of it goes on counting.
@@ -149,7 +152,7 @@ impl Nation {
     }
 
     fn uplink(&self, home: &Home) -> Uplink {
-        let store = home.store(self.clock.clone(), self.dice.clone(), Threads::Own).unwrap();
+        let store = Store::of(&home, self.clock.clone(), self.dice.clone(), Threads::Own).unwrap();
         let (clock, dice) = (self.clock.clone(), self.dice.clone());
         Uplink { home: home.clone(), store, dial: line::tcp(), clock, dice }
     }
@@ -236,7 +239,14 @@ async fn a_second_root_beside_the_true_one_is_not_taken() {
     let dir = tempfile::tempdir().unwrap();
     let nation = Nation::up(dir.path()).await;
     let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
-    let other = Home::init(&dir.path().join("other"), "test", UnionNumber::NATION, Role::Root, &nation.clock, &dice(8));
+    let other = huiliu_node::writer::init(
+        &dir.path().join("other"),
+        "test",
+        UnionNumber::NATION,
+        Role::Root,
+        &nation.clock,
+        &dice(8),
+    );
     let other = other.unwrap().root_certificate().unwrap();
     let request = home.request().unwrap();
     let granted = authority::enrol(&nation.home, &nation.store, &request, &nation.clock).await.unwrap();
@@ -567,7 +577,9 @@ async fn what_intercepts_is_named() {
 
     // N18: a proxy that makes certificates of its own for the name that is asked for.
     let (clock, dice) = (nation.clock.clone(), dice(7));
-    let proxy = Home::init(&dir.path().join("proxy"), "test", UnionNumber::NATION, Role::Root, &clock, &dice).unwrap();
+    let proxy =
+        huiliu_node::writer::init(&dir.path().join("proxy"), "test", UnionNumber::NATION, Role::Root, &clock, &dice)
+            .unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(tls::server(&proxy, &clock, &dice).unwrap());
     let address = impostor(move |stream| {
         let acceptor = acceptor.clone();

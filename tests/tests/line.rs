@@ -7,11 +7,12 @@ use huiliu_hub::downlink;
 use huiliu_node::{
     identity::Role,
     ledger::Incoming,
-    store::{Store, Threads, evidence::Neighbour, feeds, receipts},
+    store::{evidence::Neighbour, feeds, receipts},
     sync::{
         exchange::{Cause, End, Speaker},
         session::{self, Ends, Report},
     },
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     feed::Scope,

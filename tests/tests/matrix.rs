@@ -8,7 +8,8 @@ use huiliu_node::{
     identity::{Role, certificates},
     ledger::{Intake, Outcome},
     rollup, ruling,
-    store::{Store, Threads, feeds, quarantine, rollups, trust},
+    store::{feeds, quarantine, rollups, trust},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     feed::Scope,

@@ -5,7 +5,8 @@ use huiliu_node::{
     identity::Role,
     ledger::{Incoming, Intake},
     rollup,
-    store::{Store, Threads, caches, quarantine, rollups},
+    store::{caches, quarantine, rollups},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     edit::{Actor, Edit, Put, Scalar},

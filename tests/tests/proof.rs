@@ -9,7 +9,8 @@ use huiliu_node::{
         receipts::{self as held, Verdict},
         said::{self, Said},
     },
-    store::{Store, Threads, documents, feeds, projection, receipts},
+    store::{documents, feeds, projection, receipts},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     feed::Scope,

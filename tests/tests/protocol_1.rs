@@ -4,7 +4,10 @@
 mod homes;
 
 use homes::{Homes, START};
-use huiliu_node::store::{Threads, evidence, evidence::What};
+use huiliu_node::{
+    store::{evidence, evidence::What},
+    writer::Threads,
+};
 use huiliu_tests::{oracle, world};
 
 const HOMES: [(&str, &str); 5] =

@@ -1,6 +1,9 @@
 //! What a further conversation with the same neighbour costs: what has changed since the last.
 
-use huiliu_node::store::{Store, Threads, feeds, receipts};
+use huiliu_node::{
+    store::{feeds, receipts},
+    writer::{Store, Threads},
+};
 use huiliu_proto::v1::{self, frame::Frame};
 use huiliu_tests::{
     chain::{Chain, Place},

@@ -15,8 +15,9 @@ use huiliu_hub::{
 use huiliu_node::{
     clock::Clock,
     identity::{Grant, Home, IdentityError, Role, certificates},
-    store::{Store, Threads, invitations, trust},
+    store::{invitations, trust},
     sync::join,
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     id::DeviceId,
@@ -56,7 +57,7 @@ impl Scene {
 
     fn home(&self, union: &str, role: Role, seed: u64) -> Home {
         let dir = self.world.dir.join(format!("{union}-{seed}"));
-        Home::init(&dir, "test", union.parse().unwrap(), role, &self.world.clock, &dice(seed)).unwrap()
+        huiliu_node::writer::init(&dir, "test", union.parse().unwrap(), role, &self.world.clock, &dice(seed)).unwrap()
     }
 
     fn clock(&self) -> Clock {

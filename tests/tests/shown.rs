@@ -10,11 +10,11 @@ use huiliu_node::{
     identity::Role,
     ledger::Intake,
     store::{
-        Store, Threads,
         evidence::{self, Evidence, Neighbour, What},
         quarantine, receipts,
     },
     sync::exchange::End,
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     edit::{Actor, Edit, Put, Scalar},

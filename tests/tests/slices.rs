@@ -9,7 +9,8 @@ use huiliu_node::{
     document::Document,
     identity::{Home, Role},
     ledger::{self, Incoming, Intake},
-    store::{self, Store, Threads, evidence::Neighbour, feeds, quarantine},
+    store::{self, evidence::Neighbour, feeds, quarantine},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     edit::{Actor, Scalar},

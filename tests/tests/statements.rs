@@ -7,7 +7,8 @@ use huiliu_node::{
     identity::Role,
     ledger::statement::Pace,
     rollup,
-    store::{Threads, quarantine, rollups},
+    store::{quarantine, rollups},
+    writer::Threads,
 };
 use huiliu_proto::{
     feed::Scope,
@@ -120,7 +121,7 @@ fn what_is_held_takes_little_and_is_counted_without_being_read() {
     let mut forger = Forger::province(world.machine("node-320922-0"));
     let number = kind("work_entry").unwrap().number;
     let run: Vec<Operation> = (0..HELD).map(|_| Operation::new(number, forger.id(), None, vec![], None)).collect();
-    let pages = |store: &huiliu_node::store::Store| {
+    let pages = |store: &huiliu_node::writer::Store| {
         let used = store.read(|conn| {
             let pages: i64 =
                 conn.raw()

@@ -5,7 +5,8 @@ use huiliu_node::{
     identity::Role,
     ledger::Intake,
     rollup,
-    store::{Store, Threads, documents, quarantine, rollups},
+    store::{documents, quarantine, rollups},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     feed::Scope,

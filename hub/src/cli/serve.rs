@@ -6,7 +6,7 @@ use huiliu_node::{
         error::{Mistake, both, system},
         serve::Serve,
     },
-    store::Threads,
+    writer::Threads,
 };
 use tokio::{net::TcpListener, sync::watch};
 

@@ -21,8 +21,9 @@ use crate::{
     clock::{self, Clock, Dice},
     identity::{Home, Me},
     keyring::Keyring,
-    store::{Store, Threads, View},
+    store::View,
     sync::{line, uplink::Uplink},
+    writer::{Store, Threads},
 };
 
 /// Which of the two programs runs. They have the same verbs; `serve` serves the unions below on one of them only.
@@ -143,7 +144,7 @@ impl Desk {
     /// Opens the store of a home that is here already.
     pub fn enter(&self, home: Home, threads: Threads) -> Result<Office> {
         let me = home.me(self.clock.clone(), self.dice.clone())?;
-        let store = home.store(self.clock.clone(), self.dice.clone(), threads)?;
+        let store = Store::of(&home, self.clock.clone(), self.dice.clone(), threads)?;
         Ok(Office { home, me, store, keys: OnceLock::new() })
     }
 

@@ -4,10 +4,7 @@ use anyhow::Result;
 use huiliu_proto::union::UnionNumber;
 
 use super::{Desk, desk::Program, error::Exit, passphrase, record::union_named};
-use crate::{
-    identity::{Home, Role},
-    store::Threads,
-};
+use crate::{identity::Role, writer::Threads};
 
 #[derive(Debug, clap::Args)]
 pub struct Init {
@@ -42,7 +39,7 @@ impl Init {
             false => None,
         };
         let (network, clock, dice) = (&self.network, &desk.clock, &desk.dice);
-        let home = Home::init_sealed(&desk.dir, network, union, role, clock, dice, chosen.as_ref())?;
+        let home = crate::writer::init_sealed(&desk.dir, network, union, role, clock, dice, chosen.as_ref())?;
         // The database is opened once, so that what can fail fails now.
         let office = desk.enter(home, Threads::Inline)?;
         let home = &office.home;

@@ -18,8 +18,8 @@ use super::{
     outfile,
 };
 use crate::{
-    store::Threads,
     sync::join::{self, DAYS, MOST_DAYS, Minted},
+    writer::Threads,
 };
 
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use super::{
     Desk, desk,
     error::{Exit, Mistake, both},
 };
-use crate::{identity::IdentityError, store::Threads};
+use crate::{identity::IdentityError, writer::Threads};
 
 #[derive(Debug, clap::Args)]
 pub struct Serve {

@@ -9,11 +9,12 @@ use super::{
     error::{Exit, Mistake, both, system},
 };
 use crate::{
-    store::{Threads, evidence},
+    store::evidence,
     sync::{
         exchange::{Cause, End, Refused, Tally},
         session::Report,
     },
+    writer::Threads,
 };
 
 #[derive(Debug, clap::Args)]

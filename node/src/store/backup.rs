@@ -21,7 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 
 pub use self::signature::Origin;
 use super::{
-    Cause, Database, Result, Store, StoreError, View, disk, feeds, meta,
+    Cause, Database, Result, StoreError, View, copy_of, disk, feeds, meta,
     migrations::{self, recognise},
     receipts, set_meta, settle,
 };
@@ -68,7 +68,7 @@ pub fn shared(database: &Path) -> Result<File> {
 }
 
 /// Turns a lock that is shared into one that nobody shares, for as long as a file is brought to another version.
-pub(super) fn alone(lock: &File) -> Result<()> {
+pub(crate) fn alone(lock: &File) -> Result<()> {
     lock.unlock()?;
     match lock.try_lock() {
         Ok(()) => Ok(()),
@@ -116,19 +116,17 @@ impl Contents {
     }
 }
 
-impl Store {
-    /// Copies the whole file, as one consistent state, while others go on working. The copy is one file, whole and on
-    /// the disk when this returns; it remembers when it was made, and is signed.
-    pub fn back_up(&self, to: &Path, key: &SigningKey, now: i64) -> Result<Contents> {
-        let conn = self.copy_to(to)?;
-        set_meta(&conn, TAKEN_AT, now)?;
-        signature::sign(&conn, key)?;
-        fold(&conn)?;
-        let contents = Contents::read(&conn)?;
-        conn.close()?;
-        File::open(to)?.sync_all()?;
-        Ok(contents)
-    }
+/// Copies the whole file, as one consistent state, while others go on working. The copy is one file, whole and on the
+/// disk when this returns; it remembers when it was made, and is signed.
+pub fn back_up(file: &Path, to: &Path, key: &SigningKey, now: i64) -> Result<Contents> {
+    let conn = copy_of(file, to)?;
+    set_meta(&conn, TAKEN_AT, now)?;
+    signature::sign(&conn, key)?;
+    fold(&conn)?;
+    let contents = Contents::read(&conn)?;
+    conn.close()?;
+    File::open(to)?.sync_all()?;
+    Ok(contents)
 }
 
 /// Leaves nothing beside the file: what is in the write-ahead log goes into it. Fails where another has it open.

@@ -155,7 +155,7 @@ mod tests {
     fn rows_that_moved_meanwhile_are_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("huiliu.db");
-        super::super::Store::create(&path).unwrap();
+        super::super::create(&path).unwrap();
         let conn = connections::writer(&path).unwrap();
         let set = |rows: &str| conn.execute_batch(&format!("DELETE FROM region; INSERT INTO region VALUES {rows}"));
         set("(1, 0, NULL, 'a'), (2, 0, NULL, 'b'), (3, 0, NULL, 'c')").unwrap();

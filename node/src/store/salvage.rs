@@ -10,8 +10,7 @@ use huiliu_proto::{id::DeviceId, signed::Receipt};
 use rusqlite::{params_from_iter, types::Value};
 
 use super::{
-    Cause, Fault, Result, Store, StoreError, View, backup::TAKEN_AT, connections, disk, meta, migrations, receipts,
-    set_meta,
+    Cause, Fault, Result, StoreError, View, backup::TAKEN_AT, connections, disk, meta, migrations, receipts, set_meta,
 };
 
 /// What stands before this line in the schema cannot be computed.
@@ -53,7 +52,7 @@ pub fn salvage(from: &View, to: &Path, device: &DeviceId) -> Result<()> {
 }
 
 fn fill(from: &View, to: &Path, device: &DeviceId) -> Result<()> {
-    Store::create(to)?;
+    super::create(to)?;
     let conn = connections::writer(to)?;
     conn.execute_batch("BEGIN IMMEDIATE")?;
     for table in kept() {

@@ -30,8 +30,8 @@ use crate::{
         evidence::Neighbour,
         feeds::SegmentRow,
         frontier::{Delta, Frontier, Order},
-        kept::Told,
     },
+    writer::kept::Told,
 };
 
 /// The protocols that this version speaks: see sync.proto.

@@ -23,10 +23,8 @@ use tokio_stream::StreamExt as _;
 use super::exchange::{Action, Cause, End, Event, Exchange, Refused, Speaker, Tally};
 use crate::{
     ledger::{Incoming, Intake, statement::Pace},
-    store::{
-        Changed, Changes, Result, Store, evidence::Neighbour, frontier::Frontier, kept, receipts, receipts::Link,
-        turns::Turn,
-    },
+    store::{Changed, Changes, Result, evidence::Neighbour, frontier::Frontier, receipts, receipts::Link},
+    writer::{Store, kept, turns::Turn},
 };
 
 /// Time after which an end that owes something and makes no progress is given up.

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     clock::{Clock, Dice},
     identity::{Home, IdentityError, Parent, tls, validity},
-    store::{Store, StoreError, feeds},
+    store::{StoreError, feeds},
+    writer::Store,
 };
 
 /// The largest frame either side sends: see sync.proto.

@@ -3,10 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use huiliu_node::{
-    identity::Role,
-    store::{Threads, projection},
-};
+use huiliu_node::{identity::Role, store::projection, writer::Threads};
 use huiliu_proto::{
     feed::Scope,
     kind::{Reach, kind},

@@ -10,7 +10,8 @@ use huiliu_node::{
     finding,
     identity::Role,
     ledger,
-    store::{Store, Threads, backup, filings},
+    store::{backup, filings},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{id::RecordId, period::Day};
 use huiliu_tests::{

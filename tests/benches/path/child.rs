@@ -16,13 +16,14 @@ use huiliu_hub::downlink;
 use huiliu_node::{
     clock::{self, Clock},
     identity::{Home, certificates, tls},
-    store::{Store, Threads, projection},
+    store::projection,
     sync::{
         exchange::Speaker,
         line::{self, Dial},
         session::{self, Ends},
         uplink::Uplink,
     },
+    writer::{Store, Threads},
 };
 use huiliu_proto::{id::RecordId, kind::kind};
 use huiliu_tests::{
@@ -74,7 +75,7 @@ fn with_process(mut said: Value) -> Value {
 
 fn open(dir: &Path, clock: &Clock) -> Result<(Home, Store)> {
     let home = Home::open(dir)?;
-    let store = home.store(clock.clone(), clock::dice(), Threads::Own)?;
+    let store = Store::of(&home, clock.clone(), clock::dice(), Threads::Own)?;
     Ok((home, store))
 }
 

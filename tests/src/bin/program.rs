@@ -3,7 +3,13 @@
 
 use std::{path::Path, process::ExitCode};
 
-use huiliu_node::{cli::crash, clock, identity::Home, store::Threads, store::projection};
+use huiliu_node::{
+    cli::crash,
+    clock,
+    identity::Home,
+    store::projection,
+    writer::{Store, Threads},
+};
 use huiliu_proto::{kind::kind, lang::Lang, value::Value};
 
 mod hub {
@@ -25,7 +31,7 @@ fn main() -> ExitCode {
 fn panic_with_data(home: &Path, how: &str) -> ExitCode {
     crash::guard(Lang::En);
     let home = Home::open(home).expect("there is a home");
-    let store = home.store(clock::system(), clock::dice(), Threads::Own).expect("the store opens");
+    let store = Store::of(&home, clock::system(), clock::dice(), Threads::Own).expect("the store opens");
     let mediators = kind("mediator").expect("declared");
     let all = store.read(|conn| projection::list(conn, mediators, None, None, 9)).expect("it can be read");
     let phone = all.iter().find_map(|shown| match shown.record.get("phone") {

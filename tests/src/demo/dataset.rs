@@ -12,7 +12,8 @@ use anyhow::{Context as _, anyhow, bail};
 use huiliu_node::{
     clock, filing,
     ledger::{Ledger, Outcome},
-    store::{Result, Store, StoreError},
+    store::{Result, StoreError},
+    writer::Store,
 };
 use huiliu_proto::{
     id::RecordId,
@@ -310,7 +311,8 @@ mod tests {
     use huiliu_node::{
         identity::{Me, memory::Memory},
         rollup,
-        store::{Threads, rollups},
+        store::rollups,
+        writer::Threads,
     };
     use huiliu_proto::{
         feed::Scope,
@@ -346,7 +348,7 @@ mod tests {
 
     fn open(dir: &Path, me: Me) -> Store {
         let path = dir.join(format!("{}.db", me.union));
-        Store::create(&path).unwrap();
+        huiliu_node::store::create(&path).unwrap();
         Store::open(&path, me, Threads::Own).unwrap()
     }
 

@@ -11,8 +11,8 @@ use huiliu_hub::{authority, downlink};
 use huiliu_node::{
     clock::{self, Clock},
     identity::{Home, Role},
-    store::{Store, Threads},
     sync::{exchange::End, line, uplink::Uplink},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     period::Day,
@@ -95,7 +95,7 @@ impl Federation {
     }
 
     async fn join(&mut self, dir: &Path, union: UnionNumber, role: Role) -> anyhow::Result<()> {
-        let mut home = Home::init(dir, NETWORK, union, role, &self.clock, &clock::dice())?;
+        let mut home = huiliu_node::writer::init(dir, NETWORK, union, role, &self.clock, &clock::dice())?;
         let mut address = None;
         if role != Role::Node {
             // A port that is free now; nobody listens on it until the hub starts.
@@ -109,7 +109,7 @@ impl Federation {
             let grant = authority::enrol(&parent.home, &parent.store, &home.request()?, &self.clock).await?;
             home.accept(&grant, None, &self.clock, &clock::dice())?;
         }
-        let store = home.store(self.clock.clone(), clock::dice(), Threads::Own)?;
+        let store = Store::of(&home, self.clock.clone(), clock::dice(), Threads::Own)?;
         self.members.push(Member { union, home, store, address, hub: None, uplink: None });
         Ok(())
     }

@@ -1,11 +1,7 @@
 //! What Binhai writes while the line is gone: some days in enterprises, and a change in one dossier.
 
 use anyhow::{Context as _, bail};
-use huiliu_node::{
-    ledger::Outcome,
-    rollup,
-    store::{Store, projection},
-};
+use huiliu_node::{ledger::Outcome, rollup, store::projection, writer::Store};
 use huiliu_proto::{kind::kind, lang::Lang, union::UnionNumber, value::Value};
 use indicatif::ProgressBar;
 

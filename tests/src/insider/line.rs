@@ -11,12 +11,12 @@ use anyhow::Result;
 use bytes::Bytes;
 use huiliu_node::{
     identity::tls,
-    store::Store,
     sync::{
         call,
         exchange::Speaker,
         session::{self, Ends},
     },
+    writer::Store,
 };
 use huiliu_proto::v1::{self, frame::Frame, sync_client::SyncClient};
 use tokio::sync::mpsc;

@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
-use huiliu_node::store::{
-    Store, documents, dump,
-    evidence::{self, What},
-    feeds::{self, FeedRow},
+use huiliu_node::{
+    store::{
+        documents, dump,
+        evidence::{self, What},
+        feeds::{self, FeedRow},
+    },
+    writer::Store,
 };
 use huiliu_proto::{id::DeviceId, union::UnionNumber};
 

@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result, ensure};
 use huiliu_node::{
     document::{Document, Fields},
     store::{
-        Store,
         documents::{self, Conflict},
         feeds, projection,
     },
+    writer::Store,
 };
 use huiliu_proto::{
     id::{Hash, RecordId},

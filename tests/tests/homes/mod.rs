@@ -9,7 +9,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use huiliu_node::{identity::Home, store::Store};
+use huiliu_node::{identity::Home, writer::Store};
 use huiliu_tests::{
     disk,
     talk::talk,

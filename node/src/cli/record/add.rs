@@ -18,7 +18,8 @@ use crate::{
         table::{Cell, Table, both_languages, wrap},
     },
     ledger::{Ledger, Outcome},
-    store::{Store, View},
+    store::View,
+    writer::Store,
 };
 
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use huiliu_proto::{
 };
 
 use super::{Action, Exchange, PAGE, Phase, opening::pages};
-use crate::store::{frontier::key, kept::Told};
+use crate::{store::frontier::key, writer::kept::Told};
 
 /// Bytes of a signed message, or of its signature.
 const MOST_SIGNED: usize = 512;

@@ -19,7 +19,8 @@ use crate::{
         statement::{Pace, to_write},
         watchful,
     },
-    store::{Result, Store, View, evidence::Neighbour, feeds, feeds::SegmentRow},
+    store::{Result, View, evidence::Neighbour, feeds, feeds::SegmentRow},
+    writer::Store,
 };
 
 /// Segments read in one go.

@@ -14,8 +14,8 @@ use huiliu_proto::{
     union::UnionNumber,
 };
 
-use super::{View, frontier::Frontier};
-use crate::store::{Changed, Changes, Result, Store, stamp};
+use super::Store;
+use crate::store::{Changed, Changes, Result, View, frontier::Frontier, stamp};
 
 /// Neighbours of which something is remembered; with more than that, all is forgotten.
 const MOST: usize = 512;

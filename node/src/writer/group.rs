@@ -14,8 +14,10 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Cause, Result, StoreError, changes::Bell, connections, disk, stamp};
-use crate::ledger::Ledger;
+use crate::{
+    ledger::Ledger,
+    store::{Cause, Result, StoreError, changes::Bell, connections, disk, stamp},
+};
 
 /// Told whether what the job did is in the database; one that failed by itself says so whatever it is told.
 pub type Answer = Box<dyn FnOnce(Result<()>) + Send>;
