@@ -1,4 +1,5 @@
-//! The tour of the README, typed: one process a command, each union in a home of its own, hubs on loopback.
+//! A network comes together: one process a command, each union in a home of its own, hubs on loopback. The pages' own
+//! sessions are typed in `pages`.
 
 mod machine;
 
@@ -12,7 +13,7 @@ fn mediator<'a>(name: &'a str, id_no: &'a str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_network_comes_together_as_the_readme_says() {
+fn the_network_comes_together() {
     let dir = TempDir::new().expect("a temporary directory");
     let nation = Machine::hub(&dir, "nation");
     nation.done(&["init", "--root"]);

@@ -64,7 +64,7 @@ impl Drop for Serving {
 
 /// The other program is built beside this one by `cargo test --workspace`; where only this crate is tested, it is built
 /// here.
-fn node() -> PathBuf {
+pub fn node() -> PathBuf {
     let hub = Path::new(env!("CARGO_BIN_EXE_huiliu-hub"));
     let beside = hub.with_file_name(format!("huiliu-node{}", std::env::consts::EXE_SUFFIX));
     if !beside.exists() {

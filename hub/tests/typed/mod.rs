@@ -1,0 +1,5 @@
+//! What types the pages.
+
+pub mod page;
+pub mod session;
+pub mod shape;
