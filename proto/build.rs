@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // `Debug` as prost writes it would show what people wrote; src/hidden.rs has another for what travels.
     let records = set.file.iter().filter(|file| file.name().starts_with("huiliu/v1/records/"));
     let records = records.flat_map(|file| &file.message_type).map(|message| message.name());
-    let hidden = records.chain(["Operation", "Put", "Batch"]).map(|name| format!(".huiliu.v1.{name}"));
+    let hidden = records.chain(["Operation", "Put", "Batch", "Void"]).map(|name| format!(".huiliu.v1.{name}"));
     config.skip_debug(hidden.collect::<Vec<_>>());
     tonic_prost_build::configure().compile_fds_with_config(set, config)?;
     Ok(())

@@ -10,12 +10,13 @@ use huiliu_proto::{
     edit::{Actor, Edit, EditError},
     feed::{Feed, Scope},
     id::Hash,
-    kind::{self, Kind, Reach, Shape},
+    kind::{self, Kind, Reach, Shape, Voiding},
     lang::{self, Label, Lang},
     operation::{HeaderForm, Operation},
     record::Record,
     union::{Level, UnionNumber},
     value::Value,
+    void::{Void, VoidError},
 };
 
 pub(crate) use self::puts::{puts_allowed, value};
@@ -213,6 +214,27 @@ impl Refusal {
         )
     }
 
+    /// A void that came before what it voids or follows.
+    pub fn early_void(awaited: Hash) -> Refusal {
+        Refusal {
+            awaits: Some(awaited),
+            ..Refusal::new(
+                Reason::Early,
+                "此作废（或恢复）所针对的内容尚未收到；收到后自动处理",
+                "what it voids or restores has not arrived yet; it is taken up by itself when that comes",
+            )
+        }
+    }
+
+    /// A void that travels another way than its record: not every level that sees the one would see the other.
+    pub fn void_elsewhere() -> Refusal {
+        Refusal::new(
+            Reason::NotAllowed,
+            "作废（或恢复）与其所针对的记录报送范围不同",
+            "a void has to travel as its record does, and this one does not",
+        )
+    }
+
     pub fn unreadable(error: &EditError) -> Refusal {
         Refusal::new(Reason::Misfit, "修改内容无法读取", error.to_string())
     }
@@ -227,6 +249,8 @@ pub fn explain(feed: &Feed, operation: Option<&Operation>, reason: Reason, cause
     }
     match (reason, cause.and_then(Cause::misfit)) {
         (Reason::Misfit, Some(misfit)) => Refusal::misfit(&misfit).detail,
+        (Reason::Early, _) if operation.is_some_and(|o| o.void) => Refusal::early_void(Hash([0; 32])).detail,
+        (Reason::NotAllowed, _) if operation.is_some_and(|o| o.void) => Refusal::void_elsewhere().detail,
         (Reason::Early, _) => Refusal::misfit(&Misfit::Early(Hash([0; 32]))).detail,
         (Reason::Id, _) => Refusal::taken().detail,
         (Reason::Revoked, _) => Refusal::revoked().detail,
@@ -246,6 +270,9 @@ fn judged_again(feed: &Feed, operation: &Operation) -> Option<Refusal> {
         Ok(kind) => kind,
         Err(refusal) => return Some(refusal),
     };
+    if operation.void {
+        return void(kind, operation).err();
+    }
     match kind.shape {
         Shape::Entry => entry(feed, kind, operation).err(),
         Shape::Document => {
@@ -296,11 +323,11 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
             "the time at which it says it was written is not between the years 1900 and 2199",
         ));
     }
-    if operation.void {
+    if operation.void && kind.voiding == Voiding::Never {
         return Err(Refusal::new(
-            Reason::Newer,
-            format!("本版本不支持撤销“{}”；升级本机程序后自动处理", kind.label.zh),
-            format!("this version does not know how a {} is withdrawn; upgrade this program", kind.label.en),
+            Reason::NotAllowed,
+            format!("“{}”一经写入不得作废", kind.label.zh),
+            format!("{} is never voided", lang::a(&kind.label.en)),
         ));
     }
     // What all unions below are told changes what is asked of them: the nation's and the provinces' to say.
@@ -313,6 +340,18 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
         format!("{}无权以此方式填写“{}”", feed.union.union_name(), kind.label.zh),
         format!("{} may not write {} here", feed.union, lang::a(&kind.label.en)),
     ))
+}
+
+/// The void, or the taking back, that an operation holds, if it may count.
+pub fn void(kind: &'static Kind, operation: &Operation) -> Result<Void, Refusal> {
+    Void::decode(&operation.payload, kind.shape == Shape::Document).map_err(|error| match error {
+        VoidError::Newer => Refusal::new(
+            Reason::Newer,
+            "由更新的版本写成，有本版本不认识的内容；升级本机程序后自动处理",
+            "a newer version wrote it, with something that this one does not know; upgrade this program",
+        ),
+        VoidError::Malformed(_) => Refusal::new(Reason::Rule, "作废（或恢复）的内容不合规定", error.to_string()),
+    })
 }
 
 /// The entry an operation holds, if it may count.

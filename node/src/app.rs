@@ -3,3 +3,4 @@
 
 pub mod export;
 pub mod inbox;
+pub mod void;

@@ -131,6 +131,11 @@ impl Document {
         }
     }
 
+    /// Whether it holds a change.
+    pub fn knows(&self, change: &Hash) -> bool {
+        self.changes.contains_key(change)
+    }
+
     /// How many changes it has.
     pub fn changes(&self) -> usize {
         self.changes.len()

@@ -3,7 +3,7 @@
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
 //! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories) and
 //! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
-//! `records` (what each shape of record does, and whose id is whose), `isolate` (one that cannot be applied stops
+//! `records` (what each shape of record does, and whose id is whose), `voids` (what does not stand), `isolate` (one that cannot be applied stops
 //! nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the feeds), `mending` (another
 //! device's feed that is not as it was signed, fetched anew), `slices` (what is too much for one job); `witness` (what
 //! others say of a hub, held against what it said here), `confirmation` (what a level above has not confirmed for long),
@@ -26,6 +26,7 @@ mod records;
 mod room;
 mod slices;
 pub mod statement;
+mod voids;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -49,9 +50,11 @@ use crate::{
 
 use allowance::Allowances;
 pub use author::Outcome;
+pub(crate) use edits::shown;
 pub use grants::Return;
 pub use intake::{Incoming, Intake};
 pub use rebuild::{Problem, complete, verify, verify_feeds};
+pub use voids::Saying;
 
 use self::{edits::OpenDocuments, mending::Mending, records::Near, slices::Slices};
 
@@ -134,6 +137,8 @@ pub struct Ledger {
     limits: HashMap<i64, Option<u64>>,
     /// Documents in memory.
     documents: OpenDocuments,
+    /// Whether a void waits for its entry, where it is known.
+    early_voids: Option<bool>,
     /// Each operation is applied under a savepoint of its own.
     careful: bool,
     /// Work done since it was last read.
@@ -200,6 +205,7 @@ impl Ledger {
             changes: 0,
             limits: HashMap::new(),
             documents: OpenDocuments::default(),
+            early_voids: None,
             careful: false,
             cost: Cost::default(),
             allowances: Allowances::default(),
@@ -295,6 +301,7 @@ impl Ledger {
         self.job_marks.clear();
         self.limits.clear();
         self.documents.clear();
+        self.early_voids = None;
         self.careful = false;
         self.stale = false;
         self.others.clear();

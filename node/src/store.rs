@@ -23,6 +23,7 @@ pub mod inbox;
 pub mod invitations;
 pub mod mend;
 pub mod migrations;
+pub mod naming;
 pub mod projection;
 pub mod quarantine;
 pub mod receipts;
@@ -34,6 +35,8 @@ pub mod segments;
 pub mod tables;
 pub mod trust;
 mod view;
+pub mod voids;
+mod writer;
 
 use std::{
     fs::File,

@@ -17,7 +17,7 @@ fn every_answer_has_the_keys_that_are_told() {
     let added = union.json(&[&["record", "add"], &MEDIATOR[..]].concat());
     compare("record add KIND FIELD=VALUE", &added);
     let id = added["record"].as_str().expect("an id").to_owned();
-    union.add(&ENGAGEMENT);
+    let engaged = union.add(&ENGAGEMENT);
     let (request, backup, document) = (union.path("request.json"), union.path("backup.db"), union.path("a.automerge"));
     let (request, backup, document) = (text(&request), text(&backup), text(&document));
     for (verb, ask) in [
@@ -31,6 +31,10 @@ fn every_answer_has_the_keys_that_are_told() {
         ("record show", &["record", "show", &id]),
         ("record history", &["record", "history", &id]),
         ("record export", &["record", "export", &id, "--out", document]),
+        ("record void", &["record", "void", &engaged, "--reason", "重复录入"]),
+        ("record show", &["record", "show", &engaged]),
+        ("record list KIND", &["record", "list", "engagement", "--voided"]),
+        ("record reinstate", &["record", "reinstate", &engaged, "--reason", "作废有误"]),
         ("status", &["status"]),
         ("inbox", &["inbox"]),
         ("rollup", &["rollup"]),
@@ -70,6 +74,9 @@ fn answers_and_errors_are_the_same_in_either_language() {
         &["record", "list", "mediator"],
         &["record", "show", &id],
         &["record", "history", &id],
+        &["record", "void", &id, "--reason", "试", "--dry-run"],
+        &["record", "void", &id, "--reason", ""],
+        &["record", "reinstate", &id, "--reason", "试"],
         &["status"],
         &["inbox"],
         &["inbox", "--after", "1.1.x.y"],

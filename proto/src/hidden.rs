@@ -23,6 +23,12 @@ impl Debug for v1::put::Value {
     }
 }
 
+impl Debug for v1::Void {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "Void(restores {})", self.restores)
+    }
+}
+
 /// A short run is packed as it is, text and all.
 impl Debug for v1::Batch {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

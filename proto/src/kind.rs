@@ -33,10 +33,19 @@ pub struct Kind {
     pub bulk: bool,
     /// Exchanged before anything else.
     pub warning: bool,
+    pub voiding: Voiding,
     /// Some field is personal or sealed: its operations are salted, so that a payload can one day be destroyed.
     pub personal: bool,
     /// In order of their numbers.
     pub fields: Vec<Field>,
+}
+
+/// Whether its owner may void a record: see `options.proto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voiding {
+    Never,
+    Free,
+    Money,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +132,8 @@ pub struct Field {
     pub with: Option<usize>,
     /// A date of something that has happened.
     pub past: bool,
+    /// Part of a number that a voided record keeps.
+    pub stays_used: bool,
     pub index: bool,
     pub help: Option<Label>,
     /// Nought and "not said" are two things: `optional` in the declaration.
@@ -290,6 +301,11 @@ impl Reader {
                 v1::Author::Publisher => Author::Publisher,
                 v1::Author::Unspecified => panic!("{}: no author", message.name()),
             },
+            voiding: match said.voiding() {
+                v1::Voiding::Never => Voiding::Never,
+                v1::Voiding::Free => Voiding::Free,
+                v1::Voiding::Money => Voiding::Money,
+            },
             subject: (!said.subject.is_empty()).then(|| named(&said.subject)),
             natural_key: said.natural_key.iter().map(|name| named(name)).collect(),
             personal: fields
@@ -381,6 +397,7 @@ impl Reader {
             reference: (!said.r#ref.is_empty()).then(|| keep(said.r#ref.clone())),
             with: (!said.with.is_empty()).then(|| position(&said.with)),
             past: said.past,
+            stays_used: said.stays_used,
             index: said.index,
             help: said.help.map(|h| Label::new(h.zh, h.en)),
             presence: field.supports_presence() && !field.is_list(),

@@ -40,6 +40,7 @@ pub mod segment;
 pub mod signed;
 pub mod token;
 pub mod tree;
+pub mod void;
 mod wire;
 
 /// Messages and record kinds as prost generates them from `proto/huiliu/v1`.

@@ -47,7 +47,7 @@ pub struct Operation {
     pub time: i64,
     /// The account of the person who did it; none where the program did it by itself.
     pub operator: Option<[u8; OPERATOR]>,
-    /// Withdraws the record.
+    /// Voids the record, or takes that back (`void`).
     pub void: bool,
     pub form: HeaderForm,
     pub header: Bytes,
@@ -88,7 +88,7 @@ impl Operation {
         self.with(operator, void)
     }
 
-    /// The same, withdrawing the record.
+    /// The same, voiding the record.
     pub fn voiding(self, void: bool) -> Self {
         let operator = self.operator;
         self.with(operator, void)

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod documents;
+mod voids;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +27,7 @@ use huiliu_proto::{
 };
 use prost::Message as _;
 
+use self::voids::Voids;
 pub use self::{bounds::keeps_within_bounds, documents::documents_agree};
 use crate::{
     insider,
@@ -68,8 +70,12 @@ fn is_in(branches: &[UnionNumber], union: UnionNumber) -> bool {
     branches.iter().any(|branch| branch.contains(union))
 }
 
-/// The entries in all feeds that a machine holds, whoever wrote them but these, each record once.
+/// The entries in all feeds that a machine holds, whoever wrote them but these, each record once, voided or not.
 pub fn entries(store: &Store, but: &BTreeSet<DeviceId>) -> Result<BTreeMap<RecordId, Entry>> {
+    Ok(entries_and_voids(store, but)?.0)
+}
+
+fn entries_and_voids(store: &Store, but: &BTreeSet<DeviceId>) -> Result<(BTreeMap<RecordId, Entry>, Voids)> {
     let operations = store.read(|conn| {
         let mut all = vec![];
         for feed in feeds::all(conn)?.into_iter().filter(|f| !but.contains(&f.feed.device)) {
@@ -85,15 +91,19 @@ pub fn entries(store: &Store, but: &BTreeSet<DeviceId>) -> Result<BTreeMap<Recor
         }
         Ok(all)
     })?;
-    let mut entries = BTreeMap::new();
+    let (mut entries, mut voids) = (BTreeMap::new(), Voids::default());
     for (union, operation) in operations {
+        if operation.void {
+            voids.add(union, &operation)?;
+            continue;
+        }
         let Some(entry) = entry(union, &operation)? else { continue };
         // Said again in another feed, a record counts once, and says the same.
         if let Some(before) = entries.insert(operation.record, entry) {
             ensure!(before == entry, "two records under the id {}", operation.record);
         }
     }
-    Ok(entries)
+    Ok((entries, voids))
 }
 
 /// What an operation adds to the sums, if it is one that does.
@@ -123,9 +133,11 @@ fn let_count(store: &Store, of: &dyn Fn(&Feed) -> bool) -> Result<BTreeMap<Recor
         }
         Ok(all)
     })?;
-    let mut entries = BTreeMap::new();
+    let (mut entries, mut voids) = (BTreeMap::new(), Voids::default());
     for (union, operation) in counted {
-        if let Some(entry) = entry(union, &operation)? {
+        if operation.void {
+            voids.add(union, &operation)?;
+        } else if let Some(entry) = entry(union, &operation)? {
             let before = entries.insert(operation.record, entry);
             ensure!(
                 before.is_none_or(|before| before == entry),
@@ -134,6 +146,7 @@ fn let_count(store: &Store, of: &dyn Fn(&Feed) -> bool) -> Result<BTreeMap<Recor
             );
         }
     }
+    entries.retain(|record, entry: &mut Entry| !voids.void(entry.union, record));
     Ok(entries)
 }
 
@@ -181,12 +194,14 @@ pub fn nothing_is_missing(machines: &[(Machine, Store)]) -> Result<()> {
 pub fn sums_agree(machines: &[(Machine, Store)]) -> Result<()> {
     let rogues = rogues(machines.iter().map(|(machine, _)| machine));
     let cut_off = cut_off(machines.iter().map(|(machine, _)| machine));
-    let mut written = BTreeMap::new();
+    let (mut written, mut voids) = (BTreeMap::new(), Voids::default());
     for (_, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
-        written.extend(entries(store, &rogues)?);
+        let (entries, said) = entries_and_voids(store, &rogues)?;
+        written.extend(entries);
+        voids.merge(said);
     }
     // Of what may be missing only that counts which is there.
-    written.retain(|_, entry| !is_in(&cut_off, entry.union));
+    written.retain(|record, entry| !is_in(&cut_off, entry.union) && !voids.void(entry.union, record));
     let apart = |feed: &Feed| rogues.contains(&feed.device) || is_in(&cut_off, feed.union);
     for (machine, store) in machines.iter().filter(|(m, _)| m.is_hub() && !m.is_rogue()) {
         let mut own = Sums::new();
@@ -268,8 +283,9 @@ pub fn rebuilds_the_same(machine: &Machine, store: &Store) -> Result<()> {
     Ok(())
 }
 
-/// Every honest entry that a machine holds is shown there as it was written.
+/// Every honest entry that a machine holds is shown there as it was written, unless it is voided.
 pub fn shows_what_was_written(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<()> {
+    let voids = entries_and_voids(store, rogues)?.1;
     store.read(|conn| {
         for feed in feeds::all(conn)?.into_iter().filter(|f| !rogues.contains(&f.feed.device)) {
             let mut at = 0;
@@ -284,6 +300,16 @@ pub fn shows_what_was_written(machine: &Machine, store: &Store, rogues: &BTreeSe
                         continue;
                     };
                     let shown = projection::get(conn, kind, &operation.record)?;
+                    if operation.void {
+                        continue;
+                    }
+                    if voids.void(feed.feed.union, &operation.record) {
+                        if shown.is_some() {
+                            let said = format!("{} shows the voided {} {}", machine.name, kind.name, operation.record);
+                            return Err(StoreError::Refused(said));
+                        }
+                        continue;
+                    }
                     if shown.is_none_or(|row| row.record.encode() != operation.payload) {
                         let said = format!("{} does not show the {} {}", machine.name, kind.name, operation.record);
                         return Err(StoreError::Refused(said));

@@ -378,6 +378,8 @@ async fn county(machine: Machine, programme: RecordId, seed: u64, written: Rc<Re
                 // A disk that went back may lack what is pointed at until it comes back from above; whoever sits there
                 // is told so.
                 Err(huiliu_node::store::StoreError::Refused(why)) if why.contains("本机没有这条记录") => {}
+                // Another voucher's number, which chance has drawn again.
+                Err(huiliu_node::store::StoreError::Refused(why)) if why.contains("号码不再重用") => {}
                 Err(error) => panic!("a write failed: {error}"),
             }
             if dice.chance(10) {
@@ -414,6 +416,31 @@ fn take_back(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) -> huili
     }
 }
 
+/// A record is voided unless others name it, or one that is voided, or of which it is asked, is reinstated.
+fn void_or_reinstate(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) -> huiliu_node::store::Result<()> {
+    use huiliu_node::{
+        app::void,
+        store::{projection, voids},
+    };
+    let union = Some(ledger.me().union);
+    let kind = huiliu_proto::kind::kind(dice.pick(&["work_entry", "expenditure", "mediator"])).expect("it is declared");
+    if dice.chance(35) {
+        let mut left = voids::page(ledger.conn(), kind, union, None, 100)?;
+        left.extend(voids::disputed(ledger.conn(), ledger.me().union)?);
+        if !left.is_empty() {
+            let id = dice.pick(&left).record;
+            let _ = void::reinstate(ledger, id, "作废有误")?;
+        }
+        return Ok(());
+    }
+    let all = projection::list(ledger.conn(), kind, union, None, 1000)?;
+    if !all.is_empty() {
+        let id = dice.pick(&all).id;
+        let _ = void::void(ledger, id, "重复录入")?;
+    }
+    Ok(())
+}
+
 /// A new dossier, an entry in the log, money spent, or another word in a dossier that is there.
 fn something(
     ledger: &mut huiliu_node::ledger::Ledger,
@@ -431,7 +458,7 @@ fn something(
         return Ok(2);
     }
     let id = dice.pick(&known).id;
-    match dice.below(13) {
+    match dice.below(16) {
         0 => people::mediator(ledger, n).map(drop)?,
         10 => {
             let kind = huiliu_proto::kind::kind("engagement").expect("engagements are declared");
@@ -440,6 +467,7 @@ fn something(
             people::edit(ledger, "engagement", dice.pick(&posts).id, "ends_on", &ends)?;
         }
         11 | 12 => take_back(ledger, dice)?,
+        13..=15 => void_or_reinstate(ledger, dice)?,
         1..=3 => people::edit(ledger, "mediator", id, "name", &format!("测试员{}", n % 5))?,
         4 => people::edit(ledger, "mediator", id, "phone", &format!("1390000{:04}", n % 10_000))?,
         5 | 6 => {

@@ -16,6 +16,7 @@ mod machines;
 mod numbers;
 mod quarantine;
 mod validity;
+mod voids;
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -274,6 +275,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &numbers::Numbers,
     &quarantine::Quarantine,
     &validity::Certificate,
+    &voids::Voids,
 ];
 
 /// How many entries of a code and severity there are.

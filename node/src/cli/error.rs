@@ -20,7 +20,7 @@ use huiliu_proto::{
 use serde_json::{Value as Json, json};
 
 pub use self::code::{code, remark_json};
-use super::Desk;
+use super::{Desk, record::void};
 use crate::{check::CheckError, store::disk::Trouble};
 
 /// How a verb ended.
@@ -116,6 +116,9 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
     for cause in error.chain() {
         if let Some(mistake) = cause.downcast_ref() {
             return tell_mistake(mistake, lang);
+        }
+        if let Some(problem) = cause.downcast_ref() {
+            return void::tell(problem, lang);
         }
         if let Some(error) = cause.downcast_ref() {
             return causes::store(error, lang);

@@ -21,7 +21,12 @@ use super::{
 use crate::{
     ledger::Ledger,
     proof::{Made, Maker, said},
-    store::{View, documents, projection::Shown, quarantine},
+    store::{
+        View, documents,
+        projection::Shown,
+        quarantine,
+        voids::{self, State},
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -85,6 +90,16 @@ pub(super) fn day(typed: &str) -> Result<Day, Mistake> {
 /// The record, if it counts. One that does not is not proven: the file could not say so.
 fn counted(conn: &View, typed: &str) -> Result<Shown> {
     let id = match find::any(conn, typed)? {
+        Ok(shown) if voids::state(conn, shown.place.owner, &shown.id)? == State::Voided => {
+            return Err(Mistake::refused(
+                both(format!("记录 {} 已作废", shown.id), format!("the record {} is voided", shown.id)),
+                both(
+                    "作废的记录不作证明；作废有误的，先用 record reinstate 恢复",
+                    "what is voided is not proven; if that was a mistake, reinstate it with `record reinstate` first",
+                ),
+            )
+            .into());
+        }
         Ok(shown) => return Ok(shown),
         Err(id) => id,
     };

@@ -9,6 +9,7 @@ pub mod list;
 pub mod show;
 pub mod typed;
 pub mod view;
+pub mod void;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -38,6 +39,10 @@ pub enum RecordVerb {
     History(history::History),
     /// Write a document to a file as Automerge's own bytes, for other programs
     Export(export::Export),
+    /// Void a record of this union that was a mistake: it counts nowhere, and can still be shown
+    Void(void::Void),
+    /// Take the void of a record back
+    Reinstate(void::Reinstate),
 }
 
 impl RecordVerb {
@@ -49,6 +54,8 @@ impl RecordVerb {
             RecordVerb::Show(verb) => verb.run(desk),
             RecordVerb::History(verb) => verb.run(desk),
             RecordVerb::Export(verb) => verb.run(desk),
+            RecordVerb::Void(verb) => verb.run(desk),
+            RecordVerb::Reinstate(verb) => verb.run(desk),
         }
     }
 }

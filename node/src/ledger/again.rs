@@ -11,13 +11,14 @@ use huiliu_proto::{
     id::{FeedId, Hash, RecordId},
     kind::{Shape, numbered},
     operation::{Operation, SALT},
+    void::Void,
 };
 
 use super::Ledger;
 use crate::{
     admission::Reason,
     document::{self, Document},
-    store::{Result, StoreError, View, documents, feeds, feeds::FeedRow, quarantine, segments},
+    store::{Result, StoreError, View, documents, feeds, feeds::FeedRow, quarantine, records, segments, voids},
 };
 
 impl Ledger {
@@ -54,6 +55,9 @@ impl Ledger {
             again.learn(&feeds::strays_of(&self.conn, &record)?);
             return Ok(());
         }
+        if operation.void {
+            return self.void_again(row, operation, again);
+        }
         let mut no = self.own_feed(row.feed.scope)?;
         let Some(edit) = edit else { return self.append(no, operation) };
         if !self.may_follow(no, &record, &again.renamed(&edit))? {
@@ -78,6 +82,44 @@ impl Ledger {
             Some(anew) if !document.is_empty() => self.append(no, &again_of(operation, &into, &anew)),
             _ => Ok(()),
         }
+    }
+
+    /// A void names changes and other voids by hashes that may be others now. What it named and is not here under any name
+    /// is left out: then it knows less, and where that matters a person is asked. One that is left with nothing to void or
+    /// take back is not written.
+    fn void_again(&mut self, row: &FeedRow, operation: &Operation, again: &mut Again) -> Result<()> {
+        let record = operation.record;
+        let Some(kind) = numbered(operation.kind) else { return Ok(()) };
+        let document = kind.shape == Shape::Document;
+        let Ok(void) = Void::decode(&operation.payload, document) else { return Ok(()) };
+        let claim = records::get(&self.conn, self.me.union, &record)?.filter(|claim| claim.kind == kind.number);
+        if claim.is_none() {
+            return Ok(());
+        }
+        let mut follows = vec![];
+        for leaf in again.named(&void.follows) {
+            if voids::get(&self.conn, self.me.union, &record, &leaf)?.is_some() {
+                follows.push(leaf);
+            }
+        }
+        let mut heads = again.named(&void.heads);
+        if document {
+            let document = self.document(&record)?;
+            heads.retain(|head| document.knows(head));
+        }
+        let said = Void { follows, heads, ..void };
+        let payload = said.encode();
+        if Void::decode(&payload, document).is_err() {
+            return Ok(());
+        }
+        let no = self.own_feed(row.feed.scope)?;
+        let (into, salt) = (self.feed(no)?.feed.id, <[u8; SALT]>::try_from(&operation.salt[..]).ok());
+        let time = (operation.time != record.time()).then_some(operation.time);
+        let moved = Operation::new(operation.kind, record, time, payload, salt).by(operation.operator).voiding(true);
+        let leaf = moved.leaf();
+        again.hashes.insert(operation.leaf(), leaf);
+        feeds::note_said(&self.conn, &row.feed.id, operation, &into, &leaf)?;
+        self.append(no, &moved)
     }
 
     fn document(&self, record: &RecordId) -> Result<Document> {
@@ -117,6 +159,10 @@ impl Again {
     fn learn(&mut self, strays: &[feeds::Stray]) {
         for stray in strays {
             let record = stray.operation.record;
+            if stray.operation.void {
+                self.hashes.insert(stray.operation.leaf(), stray.said);
+                continue;
+            }
             let (before, after) = (Actor::new(&stray.feed, &record), Actor::new(&stray.into, &record));
             if let Ok(edit) = Edit::decode(&stray.operation.payload, before) {
                 self.hashes.insert(Hash(document::build(before, &edit).hash().0), stray.said);
@@ -133,9 +179,14 @@ impl Again {
 
     /// The changes that an edit follows, by their new hashes.
     fn renamed(&self, edit: &Edit) -> Vec<Hash> {
-        let mut deps: Vec<Hash> = edit.deps.iter().map(|dep| self.hashes.get(dep).copied().unwrap_or(*dep)).collect();
-        deps.sort_unstable();
-        deps
+        self.named(&edit.deps)
+    }
+
+    /// Changes or voids, by their new hashes.
+    fn named(&self, before: &[Hash]) -> Vec<Hash> {
+        let mut now: Vec<Hash> = before.iter().map(|hash| self.hashes.get(hash).copied().unwrap_or(*hash)).collect();
+        now.sort_unstable();
+        now
     }
 
     /// The edit as it is said in `into`. `last`: how many changes to the document the new actor has made.

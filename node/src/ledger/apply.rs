@@ -8,7 +8,7 @@ use super::Ledger;
 use crate::{
     admission::{self, Reason, Refusal},
     store::{
-        Result, StoreError, View,
+        Result, StoreError, View, documents,
         projection::Place,
         quarantine::{self, Held},
         segments, trust,
@@ -32,6 +32,9 @@ impl Ledger {
     pub(super) fn hold(&mut self, no: i64, seq: u64, operation: &Operation, refusal: Refusal) -> Result<()> {
         if refusal.reason == Reason::Early {
             self.waits(no);
+            if operation.void {
+                self.early_voids = Some(true);
+            }
         }
         quarantine::add(
             &self.conn,
@@ -62,6 +65,13 @@ impl Ledger {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let place = Place { owner: feed.union, feed: no, seq };
+        if operation.void {
+            let judged = self.void(feed, kind, place, operation)?;
+            if judged.is_ok() {
+                self.take_up_waiting(place.owner, &operation.record, operation.leaf())?;
+            }
+            return Ok(judged);
+        }
         match kind.shape {
             Shape::Entry => match admission::entry(feed, kind, operation) {
                 Ok(record) => self.entry(place, operation, &record),
@@ -69,8 +79,10 @@ impl Ledger {
             },
             Shape::Document => {
                 let judged = self.edit(feed, kind, place, operation)?;
-                if judged.is_ok() {
-                    self.take_up_waiting(place.owner, &operation.record, no, seq)?;
+                if judged.is_ok()
+                    && let Some(change) = documents::change(&self.conn, place.owner, &operation.record, no, seq)?
+                {
+                    self.take_up_waiting(place.owner, &operation.record, change)?;
                 }
                 Ok(judged)
             }

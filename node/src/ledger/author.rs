@@ -20,7 +20,12 @@ use crate::{
     admission::union_at,
     clock,
     document::Document,
-    store::{Result, StoreError, documents, feeds, projection, records, segments, segments::Growth, trust},
+    store::{
+        Result, StoreError, documents, feeds, projection, records, segments,
+        segments::Growth,
+        trust,
+        voids::{self, State},
+    },
 };
 
 /// Operations that wait unpacked before they are packed without being asked for.
@@ -108,6 +113,12 @@ impl Ledger {
         }
         let document = match id {
             None => Document::default(),
+            Some(id) if voids::state(&self.conn, self.me.union, &id)? == State::Voided => {
+                return Err(StoreError::forbidden(
+                    format!("{id} 已作废；先用 record reinstate 恢复，再修改"),
+                    format!("{id} is voided; reinstate it with `record reinstate`, then edit it"),
+                ));
+            }
             Some(id) => self.own_document(kind, &id)?,
         };
         let record_id = id.unwrap_or_else(|| self.next_id());
@@ -319,7 +330,7 @@ impl Ledger {
         salt
     }
 
-    fn salt(&self, kind: &Kind) -> Option<[u8; SALT]> {
+    pub(super) fn salt(&self, kind: &Kind) -> Option<[u8; SALT]> {
         kind.personal.then(|| {
             let mut salt = [0; SALT];
             (self.me.dice)(&mut salt);
@@ -353,7 +364,13 @@ impl Ledger {
                 _ => false,
             };
             if !found {
-                let rule = Label::new("本机没有这条记录", "there is no such record here");
+                let voided = RecordId::try_from(&id[..]).is_ok_and(|id| {
+                    voids::between(&self.conn, id.as_bytes(), id.as_bytes(), 1).is_ok_and(|found| !found.is_empty())
+                });
+                let rule = match voided {
+                    true => Label::new("该记录已作废", "that record is voided"),
+                    false => Label::new("本机没有这条记录", "there is no such record here"),
+                };
                 let remedy = Label::new(
                     format!("请先填写该记录，或用 record list {target} 查找编号"),
                     format!("write that record first, or find its id with `record list {target}`"),
@@ -361,7 +378,28 @@ impl Ledger {
                 missing.push(field.refuse(value, rule, remedy));
             }
         }
+        missing.extend(self.number_kept(record)?);
         Ok(if missing.is_empty() { Ok(warnings) } else { Err(missing) })
+    }
+
+    /// The number of a paper that was voided is not given again.
+    fn number_kept(&self, record: &Record) -> Result<Option<Refusal>> {
+        let kind = record.kind;
+        let Some(at) = kind.fields.iter().position(|field| field.stays_used) else { return Ok(None) };
+        let (Some(used), Some(value)) = (voids::used(record, self.me.union), &record.values()[at]) else {
+            return Ok(None);
+        };
+        Ok(voids::keeps(&self.conn, &used)?.map(|by| {
+            let rule = Label::new(
+                format!("该号已由作废的记录 {by} 占用，号码不再重用"),
+                format!("the voided record {by} keeps this number: it is not given again"),
+            );
+            let remedy = Label::new(
+                "请改用下一个号；作废有误的，用 record reinstate 恢复原记录",
+                "give the next number; if it was voided by mistake, reinstate it with `record reinstate`",
+            );
+            kind.fields[at].refuse(value, rule, remedy)
+        }))
     }
 
     /// Records that look like the same real thing: shown to the person, never joined.

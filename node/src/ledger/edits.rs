@@ -8,11 +8,12 @@ use std::{
 use huiliu_proto::{
     edit::{Actor, Edit},
     feed::Feed,
-    id::{DeviceId, RecordId},
+    id::{DeviceId, Hash, RecordId},
     kind::{Kind, Merge, Privacy},
     operation::Operation,
     record::Record,
     union::UnionNumber,
+    void::Void,
 };
 
 use super::Ledger;
@@ -24,7 +25,8 @@ use crate::{
         Result, StoreError,
         documents::{self, Conflict, DocumentRow, Made},
         projection::{self, Place},
-        records,
+        records::{self, Claim},
+        voids::{self, State},
     },
 };
 
@@ -36,8 +38,19 @@ pub(super) struct Open {
     document: Document,
     /// What its page shows.
     shown: Record,
+    /// Somebody has voided it, or taken that back.
+    voids: bool,
+    /// What that comes to.
+    state: State,
     /// Changed since it was saved.
     dirty: bool,
+}
+
+/// A document before a change.
+struct Before {
+    shown: Record,
+    voids: bool,
+    state: State,
 }
 
 /// Documents kept in memory, so that a run of edits does not read and save the whole document for each.
@@ -123,7 +136,8 @@ impl Ledger {
                 open.document
                     .apply(fitting)
                     .map_err(|_| StoreError::Damaged("a document that takes no change it was compared with"))?;
-                self.grown(kind, &id, place, &made, Some(open.shown), open.document).map(Ok)
+                let before = Before { shown: open.shown, voids: open.voids, state: open.state };
+                self.grown(kind, &id, place, &made, Some(before), open.document).map(Ok)
             }
             Err(misfit) => {
                 self.documents.put(owner, &id, open);
@@ -142,12 +156,32 @@ impl Ledger {
         id: &RecordId,
         place: Place,
         made: &Made,
-        before: Option<Record>,
+        before: Option<Before>,
         document: Document,
     ) -> Result<()> {
-        documents::add_edit(&self.conn, place.owner, id, made)?;
-        let shown = self.show(kind, id, place, &document, before)?;
-        self.documents.put(place.owner, id, Open { kind: kind.number, document, shown, dirty: true });
+        let owner = place.owner;
+        documents::add_edit(&self.conn, owner, id, made)?;
+        let (voids, was) = before.as_ref().map_or((false, State::Stands), |before| (before.voids, before.state));
+        let state = if voids { self.weigh_document(owner, id, &document)? } else { State::Stands };
+        let before = before.map(|before| before.shown).filter(|_| was.stands());
+        let shown = match (was.stands(), state.stands()) {
+            (true, true) => self.show(kind, id, place, &document, before)?,
+            // A document stands where it was created.
+            (false, true) => {
+                let created = records::get(&self.conn, owner, id)?.map_or(place, |claim| claim.place);
+                self.show(kind, id, created, &document, None)?
+            }
+            (stood, false) => {
+                if let Some(before) = before.filter(|_| stood) {
+                    self.hide(kind, id, owner, &before)?;
+                }
+                shown(kind, &document.fields())
+            }
+        };
+        if state != was {
+            self.note_voided(&shown, owner, id, state)?;
+        }
+        self.documents.put(owner, id, Open { kind: kind.number, document, shown, voids, state, dirty: true });
         while self.documents.bytes > MAX_OPEN
             && let Some((_, (owner, id))) = self.documents.order.first_key_value().map(|(turn, key)| (*turn, *key))
             && let Some(open) = self.documents.take(owner, &id)
@@ -155,6 +189,49 @@ impl Ledger {
             self.save_document(owner, &id, &open)?;
         }
         Ok(())
+    }
+
+    /// A void of a document, or its taking back, has come. Says which change it names that is not here yet; then nothing
+    /// is done.
+    pub(super) fn void_document(
+        &mut self,
+        kind: &'static Kind,
+        id: &RecordId,
+        claim: Claim,
+        place: Place,
+        leaf: &Hash,
+        void: &Void,
+    ) -> Result<Option<Hash>> {
+        let owner = place.owner;
+        let Some(mut open) = self.open_document(owner, id)? else {
+            return Err(StoreError::Damaged("a document without its snapshot; run `rebuild`"));
+        };
+        if let Some(missing) = void.heads.iter().find(|head| !open.document.knows(head)).copied() {
+            self.documents.put(owner, id, open);
+            return Ok(Some(missing));
+        }
+        voids::add(&self.conn, id, leaf, place, void)?;
+        let state = self.weigh_document(owner, id, &open.document)?;
+        match (open.state.stands(), state.stands()) {
+            (true, false) => self.hide(kind, id, owner, &open.shown)?,
+            (false, true) => {
+                self.show(kind, id, claim.place, &open.document, None)?;
+            }
+            _ => {}
+        }
+        if state != open.state {
+            self.note_voided(&open.shown, owner, id, state)?;
+        }
+        (open.voids, open.state) = (true, state);
+        self.documents.put(owner, id, open);
+        Ok(None)
+    }
+
+    /// A document leaves its page and the totals; what it holds stays.
+    fn hide(&mut self, kind: &'static Kind, id: &RecordId, owner: UnionNumber, shown: &Record) -> Result<()> {
+        self.count(owner, rollup::parts(shown, owner), -1);
+        documents::clear_conflicts(&self.conn, owner, id)?;
+        projection::remove(&self.conn, kind, owner, id)
     }
 
     /// Takes a document out of the open ones, or reads it.
@@ -170,7 +247,9 @@ impl Ledger {
         let made = documents::edits(&self.conn, owner, id)?;
         let document = document.weighed(made.into_iter().map(|made| (made.hash, made.weight)));
         let shown = shown(kind, &document.fields());
-        Ok(Some(Open { kind: row.kind, document, shown, dirty: false }))
+        let voids = voids::any(&self.conn, owner, id)?;
+        let state = if voids { voids::state(&self.conn, owner, id)? } else { State::Stands };
+        Ok(Some(Open { kind: row.kind, document, shown, voids, state, dirty: false }))
     }
 
     fn save_document(&mut self, owner: UnionNumber, id: &RecordId, open: &Open) -> Result<()> {

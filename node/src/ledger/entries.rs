@@ -22,7 +22,7 @@ use crate::{
         projection::{self, Place},
         quarantine, records,
         rollups::{self, Holding, Stated},
-        trust,
+        trust, voids,
     },
 };
 
@@ -78,6 +78,9 @@ impl Ledger {
             PurgeOrder::NUMBER => self.ordered(record.read(purge_order::IN_FEED)),
             KeyGrant::NUMBER | KeyReturn::NUMBER => self.keys_may_move(record),
             _ => {}
+        }
+        if self.void_may_wait()? {
+            self.take_up_waiting(place.owner, &id, voids::awaited(&id))?;
         }
         Ok(Ok(()))
     }

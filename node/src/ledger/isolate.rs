@@ -59,6 +59,7 @@ impl Ledger {
         self.stale = stale;
         self.limits.clear();
         self.documents.clear();
+        self.early_voids = None;
         self.slices.forget_counts();
         Ok(Err(failure))
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use huiliu_proto::{
-    id::RecordId,
+    id::{Hash, RecordId},
     kind::{self, Shape},
     operation::Operation,
     record::Record,
@@ -16,9 +16,9 @@ use crate::{
     admission::Refusal,
     rollup,
     store::{
-        Result, StoreError,
+        Result, StoreError, documents,
         projection::{self, Place},
-        quarantine, records,
+        quarantine, records, voids,
     },
 };
 
@@ -40,10 +40,9 @@ impl Ledger {
             return Err(StoreError::Damaged("a record id that is taken by nobody; run `rebuild`"));
         };
         let first = self.precedes(place, there.place)?;
+        // One that is voided is not in its table.
         let same = match entry.filter(|record| record.kind.number == there.kind) {
-            Some(record) => {
-                projection::get_of(&self.conn, record.kind, place.owner, &id)?.is_some_and(|row| row.record == *record)
-            }
+            Some(record) => self.entry_said(record.kind, &id, there.place)?.is_some_and(|said| said == *record),
             None => false,
         };
         match (same, first) {
@@ -110,30 +109,31 @@ impl Ledger {
         records::forget(&self.conn, owner, id)
     }
 
-    /// An edit was applied: those that waited for it are judged again, and those that waited for them.
-    pub(super) fn take_up_waiting(&mut self, owner: UnionNumber, id: &RecordId, no: i64, seq: u64) -> Result<()> {
-        let mut applied = vec![(no, seq)];
-        while let Some((no, seq)) = applied.pop() {
-            let change = crate::store::documents::change(&self.conn, owner, id, no, seq)?;
-            let Some(change) = change else { continue };
-            for held in quarantine::waiting(&self.conn, owner, id, &change)? {
+    /// An edit, a void or an entry was applied: what waited for it (`arrived`) is judged again, and what waited for that.
+    pub(super) fn take_up_waiting(&mut self, owner: UnionNumber, id: &RecordId, arrived: Hash) -> Result<()> {
+        let mut arrived = vec![arrived];
+        while let Some(hash) = arrived.pop() {
+            for held in quarantine::waiting(&self.conn, owner, id, &hash)? {
                 let Some(operation) = self.operation_near(held.feed, held.seq)? else { continue };
                 self.take_up_held(held.feed, held.seq)?;
                 self.take_up(held.feed, held.seq, &operation)?;
-                if crate::store::documents::change(&self.conn, owner, id, held.feed, held.seq)?.is_some() {
-                    applied.push((held.feed, held.seq));
+                let leaf = operation.leaf();
+                match operation.void {
+                    true => arrived.extend(voids::get(&self.conn, owner, id, &leaf)?.map(|_| leaf)),
+                    false => arrived.extend(documents::change(&self.conn, owner, id, held.feed, held.seq)?),
                 }
             }
         }
         Ok(())
     }
 
-    /// Judges an edit that waited; those that wait for it are the caller's.
+    /// Judges an edit or a void that waited; those that wait for it are the caller's.
     fn take_up(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
         let feed = Arc::clone(&self.feed(no)?.feed);
         let place = Place { owner: feed.union, feed: no, seq };
         self.alone(no, seq, operation, |ledger| {
             let judged = match crate::admission::kind_in(&feed, operation) {
+                Ok(kind) if operation.void => ledger.void(&feed, kind, place, operation)?,
                 Ok(kind) => ledger.edit(&feed, kind, place, operation)?,
                 Err(refusal) => Err(refusal),
             };

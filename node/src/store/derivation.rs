@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use huiliu_proto::{algorithms::SUITE, feed::HEADER_FORM, id::Hash, kind::kinds, union::UnionNumber};
 
-use super::projection;
+use super::{projection, voids};
 use crate::{
     document::{MAX_CHANGES, MAX_WEIGHT},
     rollup::measures,
@@ -18,8 +18,8 @@ use crate::{
 const RULES: u32 = 1;
 /// What records add to which measure (`proto/src/records`, `ledger/entries.rs`).
 const MEASURES: u32 = 2;
-/// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `store/trust.rs`).
-const ADMISSION: u32 = 1;
+/// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `voids.rs`, `store/trust.rs`).
+const ADMISSION: u32 = 2;
 
 /// It is the same for as long as the program runs.
 pub fn version() -> Hash {
@@ -33,6 +33,7 @@ fn compute() -> Hash {
         all.push(format!("{kind:?}").into_bytes());
         all.push(projection::declared(kind).as_bytes().to_vec());
     }
+    all.push(voids::CREATE.as_bytes().to_vec());
     all.push(format!("{:?}", measures()).into_bytes());
     for union in UnionNumber::all() {
         let parent = union.parent().map(u64::from);

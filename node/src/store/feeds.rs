@@ -401,7 +401,8 @@ pub fn has_strays(conn: &View, feed: &FeedId) -> Result<bool> {
     Ok(statement.query_row([feed.as_bytes()], |r| r.get(0))?)
 }
 
-/// An edit that was cut off, and as what it was said again: the feed, and the hash of the change there.
+/// An edit that was cut off, and as what it was said again: the feed, and the hash of the change there. Of a void, the leaf
+/// of its operation there.
 pub struct Stray {
     pub feed: FeedId,
     pub operation: Operation,

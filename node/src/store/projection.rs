@@ -16,7 +16,7 @@ use huiliu_proto::{
 };
 use rusqlite::{OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
 
-use super::{Database, Result, View, records, tables};
+use super::{Database, Result, View, records, tables, voids};
 
 /// Whose record it is, and which operation said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Sql {
 }
 
 /// A line's field has its own name, unless the table's own columns are called that: a finding's evidence names a record.
-fn line_column(field: &Field) -> String {
+pub(super) fn line_column(field: &Field) -> String {
     match field.name {
         "record" | "owner" | "line" => format!("{}_named", field.name),
         name => name.to_owned(),
@@ -147,7 +147,7 @@ fn line_sql(kind: &Kind, at: usize, field: &Field, line: &[Field], create: &mut 
     (at, insert, select)
 }
 
-/// Names of all projection tables, in the order of the kinds.
+/// Names of all projection tables, in the order of the kinds; then those of what does not stand in them.
 pub fn tables() -> Vec<String> {
     let mut names = vec![];
     for kind in kinds() {
@@ -155,6 +155,7 @@ pub fn tables() -> Vec<String> {
         let lines = kind.fields.iter().filter(|f| is_lines(f));
         names.extend(lines.map(|f| format!("{}_{}", kind.name, f.name)));
     }
+    names.extend(voids::TABLES.map(str::to_owned));
     names
 }
 
@@ -162,7 +163,7 @@ pub fn create(conn: &Database) -> Result<()> {
     for kind in kinds() {
         conn.execute_batch(&sql(kind).create)?;
     }
-    Ok(())
+    Ok(conn.execute_batch(voids::CREATE)?)
 }
 
 /// Drops what is there, also tables of kinds that an earlier version declared.

@@ -90,6 +90,18 @@ pub fn early(conn: &View, feed: i64) -> Result<u64> {
     Ok(conn.prepare_cached(SQL)?.query_row(row, |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
+/// Whether anything of these kinds waits for what it follows.
+pub fn any_early(conn: &Connection, kinds: impl Iterator<Item = u32>) -> Result<bool> {
+    let mut statement =
+        conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine WHERE kind = ?1 AND reason = ?2)")?;
+    for kind in kinds {
+        if statement.query_row((kind, Reason::Early.number()), |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether an operation about a record is held in a feed.
 pub fn holds(conn: &View, feed: i64, record: &RecordId) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM quarantine WHERE record = ?1 AND +feed = ?2)";

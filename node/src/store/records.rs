@@ -3,7 +3,7 @@
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Database, Result, View, projection::Place, tables};
+use super::{Database, Result, View, projection::Place, tables, voids};
 
 /// Who has an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,7 @@ pub fn operations(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Vec<
     const SQL: &str = r#"SELECT feed, seq FROM record WHERE id = ?1 AND owner = ?2
         UNION SELECT feed, seq FROM repeat WHERE id = ?1 AND owner = ?2
         UNION SELECT feed, seq FROM edit WHERE record = ?1 AND owner = ?2
+        UNION SELECT feed, seq FROM void WHERE record = ?1 AND owner = ?2
         UNION SELECT q.feed, q.seq FROM quarantine q JOIN feed f ON f.no = q.feed
             WHERE q.record = ?1 AND f."union" = ?2"#;
     let mut statement = conn.prepare_cached(SQL)?;
@@ -87,5 +88,5 @@ pub fn forget(conn: &Database, owner: UnionNumber, id: &RecordId) -> Result<()> 
     ] {
         conn.prepare_cached(sql)?.execute((id.as_bytes(), i64::from(owner)))?;
     }
-    Ok(())
+    voids::forget(conn, owner, id)
 }

@@ -312,7 +312,8 @@ fn record(proven: &Proven, id: RecordId) -> Result<(), ProofError> {
 
 fn payload(kind: &'static Kind, feed: &Feed, proven: &ProvenOperation) -> Result<(), ProofError> {
     let (id, at, operation) = (feed.id, proven.position, &proven.operation);
-    if !feed.scope.holds(kind) {
+    // A void says nothing of what the record holds.
+    if !feed.scope.holds(kind) || operation.void {
         return Err(ProofError::Kind(id, at));
     }
     if operation.destroyed.is_some() {

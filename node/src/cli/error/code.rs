@@ -5,8 +5,9 @@ use serde_json::{Value as Json, json};
 
 use super::{Exit, Mistake};
 use crate::{
+    app::void::Problem,
     check::CheckError,
-    cli::table::both_languages,
+    cli::{record::void, table::both_languages},
     identity::{IdentityError, keys::KeyError},
     proof::said::WouldNotCount,
     store::StoreError,
@@ -36,6 +37,9 @@ pub fn code(error: &anyhow::Error) -> (&'static str, Json) {
                 }
                 Mistake::NeedsYes => ("needs_yes", Json::Null),
             };
+        }
+        if let Some(problem) = cause.downcast_ref::<Problem>() {
+            return (problem.code(), void::about(problem));
         }
         if let Some(error) = cause.downcast_ref::<StoreError>() {
             return (store_code(error), Json::Null);

@@ -190,6 +190,17 @@ const WORDS: &[Words] = &[
         ),
         ("请升级本机程序", "upgrade this program"),
     ),
+    words(
+        "void_disputed",
+        (
+            "“{kind}”{id} 作废时不知道另有修改或恢复，暂按有效计入",
+            "the {kind} {id} was voided by somebody who did not know all of it; it counts meanwhile",
+        ),
+        (
+            "用 record show {id} 查看，用 record void {id} 作废或 record reinstate {id} 恢复",
+            "see `record show {id}`, decide with `record void {id}` or `record reinstate {id}`",
+        ),
+    ),
 ];
 
 pub fn of(code: &str) -> Option<&'static Words> {

@@ -2,18 +2,19 @@
 
 use anyhow::Result;
 use huiliu_proto::{
-    id::RecordId,
+    id::{RecordId, unhex},
     kind::{Field, Kind, Type, kinds},
     value::Value,
 };
 
 use super::view;
 use crate::{
+    app::void,
     cli::error::{Mistake, both},
     store::{
         View,
         projection::{self, Shown},
-        quarantine,
+        quarantine, voids,
     },
 };
 
@@ -36,12 +37,23 @@ fn by_id(conn: &View, digits: &str) -> Result<Vec<Shown>> {
     }
 }
 
+/// Voided records whose id begins so, as they were.
+fn voided(conn: &View, digits: &str) -> Result<Vec<Shown>> {
+    let fill = |digit: &str| unhex(&format!("{digits}{}", digit.repeat(32usize.saturating_sub(digits.len()))));
+    let (Some(low), Some(high)) = (fill("0"), fill("f")) else { return Ok(vec![]) };
+    let mut found = vec![];
+    for voided in voids::between(conn, &low, &high, MOST)? {
+        found.extend(void::voided(conn, voided.owner, &voided.record)?);
+    }
+    Ok(found)
+}
+
 fn ambiguous(conn: &View, typed: &str, found: &[Shown]) -> Result<Mistake> {
     let entry = |shown: &Shown| Ok((shown.id, shown.record.kind.label.clone(), view::title(conn, shown)?));
     Ok(Mistake::Ambiguous { typed: typed.to_owned(), found: found.iter().map(entry).collect::<Result<_>>()? })
 }
 
-/// The one record whose id this is, or begins so. A record that is only in quarantine is `Err` of its id.
+/// The one record whose id this is, or begins so, also one that is voided. A record that is only in quarantine is `Err` of its id.
 pub fn any(conn: &View, typed: &str) -> Result<Result<Shown, RecordId>> {
     let missing = || {
         Mistake::failed(
@@ -54,6 +66,9 @@ pub fn any(conn: &View, typed: &str) -> Result<Result<Shown, RecordId>> {
         Some(digits) => by_id(conn, digits)?,
         None => vec![],
     };
+    if let (true, Some(digits)) = (found.is_empty(), &digits) {
+        found = voided(conn, digits)?;
+    }
     if let (true, Some(digits)) = (found.is_empty(), &digits)
         && let Some(held) = quarantine::of_prefix(conn, digits)?
     {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{find, kind_named, union_named, view};
 use crate::{
+    app,
     cli::{
         Desk,
         error::Exit,
@@ -32,6 +33,9 @@ pub struct List {
     /// Only records of this union: its code or name
     #[arg(long, value_name = "UNION")]
     union: Option<String>,
+    /// Only voided records
+    #[arg(long, requires = "kind")]
+    voided: bool,
     /// Go on after this record
     #[arg(long, value_name = "ID")]
     after: Option<String>,
@@ -55,7 +59,10 @@ impl List {
         let ((rows, next), table) = office.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
-            let mut rows = projection::list(conn, kind, union, after, most + 1)?;
+            let mut rows = match self.voided {
+                true => app::void::page(conn, kind, union, after, most + 1)?,
+                false => projection::list(conn, kind, union, after, most + 1)?,
+            };
             let more = rows.len() > most;
             rows.truncate(most);
             let table = table(desk, conn, kind, &rows)?;

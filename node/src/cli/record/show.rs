@@ -10,8 +10,9 @@ use huiliu_proto::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{find, view};
+use super::{find, view, void};
 use crate::{
+    app::{self, void::Word},
     check::argument,
     cli::{
         Desk,
@@ -24,6 +25,7 @@ use crate::{
         feeds,
         projection::Shown,
         quarantine::{self, Held},
+        voids::{self, State},
     },
 };
 
@@ -43,6 +45,9 @@ struct Known {
     edits: usize,
     conflicts: Vec<Conflict>,
     held: Vec<(Label, Held)>,
+    standing: State,
+    /// What was said of whether it stands.
+    voids: Vec<Word>,
 }
 
 impl Show {
@@ -67,11 +72,20 @@ impl Show {
             let conflicts = documents::conflicts(conn, Some(&id))?;
             let held = quarantine::of_record(conn, &id)?.into_iter();
             let held = held.map(|held| Ok((quarantine::explain(conn, &held)?, held))).collect::<Result<_>>()?;
-            Ok(Known { id, shown, origin, edits, conflicts, held })
+            let (standing, voids) = match &shown {
+                Some(shown) => {
+                    let owner = shown.place.owner;
+                    (voids::state(conn, owner, &id)?, app::void::words(conn, owner, &id)?)
+                }
+                None => (State::Stands, vec![]),
+            };
+            Ok(Known { id, shown, origin, edits, conflicts, held, standing, voids })
         })?;
         let words = words(desk, &office, &known)?;
-        desk.answer(|| json(&office, &known), || words)?;
-        Ok(if known.conflicts.is_empty() && known.held.is_empty() { Exit::Done } else { Exit::Attention })
+        let voids = void::history_json(&office, &known.voids)?;
+        desk.answer(|| json(&office, &known, voids), || words)?;
+        let settled = known.conflicts.is_empty() && known.held.is_empty() && known.standing != State::Disputed;
+        Ok(if settled { Exit::Done } else { Exit::Attention })
     }
 }
 
@@ -101,6 +115,9 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
         if known.edits > 0 {
             let since = desk.pick("此后的修改：{}次，见 record history", "edits since: {}, see `record history`");
             text += &format!("{}\n", since.replace("{}", &known.edits.to_string()));
+        }
+        for line in void::history(desk, office, known.standing, &known.voids)? {
+            text += &format!("{line}\n");
         }
         if kind.name == "finding" {
             text += &format!("{}\n", argument::sentence(&shown.record, desk.lang));
@@ -193,7 +210,7 @@ fn lines_of(desk: &Desk, office: &Office, field: &Field, lines: &[Vec<Option<Val
     Ok(Cell::lines(&rows))
 }
 
-fn json(office: &Office, known: &Known) -> Json {
+fn json(office: &Office, known: &Known, voids: Json) -> Json {
     let mut object = match &known.shown {
         Some(shown) => view::record(shown),
         None => json!({ "record": known.id.to_string() }),
@@ -217,6 +234,8 @@ fn json(office: &Office, known: &Known) -> Json {
     object["conflicts"] = fields.map(conflict).collect();
     let held = known.held.iter().map(|(why, h)| json!({ "seq": h.seq, "reason": h.reason, "detail": why.en }));
     object["quarantined"] = held.collect();
+    object["standing"] = void::state_word(known.standing).into();
+    object["voids"] = voids;
     object
 }
 

@@ -20,6 +20,8 @@ pub const VERBS: Texts = &[
     ("record show", "查看"),
     ("record history", "历史"),
     ("record export", "导出"),
+    ("record void", "作废"),
+    ("record reinstate", "恢复"),
     ("sync", "交换"),
     ("serve", "运行"),
     ("status", "状态"),

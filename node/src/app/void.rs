@@ -1,0 +1,270 @@
+//! Voiding a record of this union (作废), and reinstating it (恢复).
+//!
+//! What every level would refuse is refused by `admission`. What is asked here as well depends on what this machine has
+//! heard: that nothing that stands names the record, and, of money, that no level has acted on it.
+
+use std::collections::BTreeSet;
+
+use huiliu_proto::{
+    id::RecordId,
+    ident::contains_resident_id,
+    kind::{Kind, Shape, Voiding, kinds, numbered},
+    record::Record,
+    union::UnionNumber,
+    void::{MAX_REASON, Void, reason_allowed},
+};
+use rusqlite::Connection;
+
+use crate::{
+    document::Document,
+    ledger::{Ledger, Saying, shown},
+    store::{
+        Result, StoreError, documents, feeds,
+        naming::{self, Naming},
+        projection::{Place, Shown},
+        records,
+        voids::{self, Said, State},
+    },
+};
+
+/// As many of what stands in the way are told.
+const MOST: usize = 20;
+/// As many voids of one record are told.
+const MOST_SAID: usize = 200;
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Done {
+    pub kind: &'static Kind,
+    pub record: RecordId,
+    pub state: State,
+}
+
+/// Why a record is not voided or reinstated. Nothing was written.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}", self.code())]
+pub enum Problem {
+    /// This union has no such record.
+    Missing(RecordId),
+    /// Only the union whose record it is may do it.
+    Owner { kind: &'static Kind, owner: UnionNumber },
+    /// Records of the kind are never voided.
+    Never(&'static Kind),
+    Already(&'static Kind),
+    NotVoided(&'static Kind),
+    /// The reason is missing, too long, or holds what cannot be seen.
+    Reason { most: usize },
+    /// The reason holds an identity number, and it is not sealed.
+    Personal,
+    /// Records that stand name it. Money that somebody else has acted on can only be reversed.
+    Named { kind: &'static Kind, by: Vec<Naming>, acted_on: bool },
+}
+
+impl Problem {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Problem::Missing(_) => "missing",
+            Problem::Owner { .. } => "owner",
+            Problem::Never(_) => "never_voided",
+            Problem::Already(_) => "already_voided",
+            Problem::NotVoided(_) => "not_voided",
+            Problem::Reason { .. } => "reason",
+            Problem::Personal => "personal",
+            Problem::Named { acted_on: false, .. } => "named",
+            Problem::Named { acted_on: true, .. } => "acted_on",
+        }
+    }
+}
+
+/// Takes a record of this union out of everything, at every level that has it.
+pub fn void(ledger: &mut Ledger, record: RecordId, reason: &str) -> Result<Result<Done, Problem>> {
+    let kind = match may_void(ledger, &record, reason)? {
+        Ok(kind) => kind,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    say(ledger, kind, record, reason, false)
+}
+
+/// Takes the void of a record back; where people or devices disagreed about it, that is settled: it stands.
+pub fn reinstate(ledger: &mut Ledger, record: RecordId, reason: &str) -> Result<Result<Done, Problem>> {
+    let union = ledger.me().union;
+    let kind = match own(ledger.conn(), union, &record)? {
+        Ok(kind) => kind,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    if let Err(problem) = reason_fits(reason) {
+        return Ok(Err(problem));
+    }
+    if voids::state(ledger.conn(), union, &record)? == State::Stands {
+        return Ok(Err(Problem::NotVoided(kind)));
+    }
+    say(ledger, kind, record, reason, true)
+}
+
+fn say(
+    ledger: &mut Ledger,
+    kind: &'static Kind,
+    record: RecordId,
+    reason: &str,
+    restores: bool,
+) -> Result<Result<Done, Problem>> {
+    ledger.write_void(kind, &Saying { record, restores, reason: reason.to_owned() })?;
+    let state = voids::state(ledger.conn(), ledger.me().union, &record)?;
+    Ok(Ok(Done { kind, record, state }))
+}
+
+fn may_void(ledger: &Ledger, record: &RecordId, reason: &str) -> Result<Result<&'static Kind, Problem>> {
+    let (conn, union) = (ledger.conn(), ledger.me().union);
+    let kind = match own(conn, union, record)? {
+        Ok(kind) => kind,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    if let Err(problem) = reason_fits(reason) {
+        return Ok(Err(problem));
+    }
+    if voids::state(conn, union, record)? == State::Voided {
+        return Ok(Err(Problem::Already(kind)));
+    }
+    let standing_in_the_way = in_the_way(conn, union, kind, &BTreeSet::from([*record]))?;
+    Ok(match standing_in_the_way {
+        Some(problem) => Err(problem),
+        None => Ok(kind),
+    })
+}
+
+/// What stands in the way of voiding these records of one kind together: others that name them.
+pub fn in_the_way(
+    conn: &Connection,
+    union: UnionNumber,
+    kind: &'static Kind,
+    records: &BTreeSet<RecordId>,
+) -> Result<Option<Problem>> {
+    let by = naming::naming(conn, kind, records, MOST)?;
+    if by.is_empty() {
+        return Ok(None);
+    }
+    let acted_on = kind.voiding == Voiding::Money && by.iter().any(|naming| naming.owner != union);
+    Ok(Some(Problem::Named { kind, by, acted_on }))
+}
+
+/// The kind of a record of this union that may be voided at all.
+fn own(conn: &Connection, union: UnionNumber, record: &RecordId) -> Result<Result<&'static Kind, Problem>> {
+    let claims = records::of_id(conn, record)?;
+    let own = claims.iter().find(|claim| claim.place.owner == union);
+    let Some(claim) = own.or(claims.first()) else { return Ok(Err(Problem::Missing(*record))) };
+    let Some(kind) = numbered(claim.kind) else { return Ok(Err(Problem::Missing(*record))) };
+    Ok(match (claim.place.owner, kind.voiding) {
+        (owner, _) if owner != union => Err(Problem::Owner { kind, owner }),
+        (_, Voiding::Never) => Err(Problem::Never(kind)),
+        _ => Ok(kind),
+    })
+}
+
+pub fn reason_fits(reason: &str) -> Result<(), Problem> {
+    if !reason_allowed(reason) {
+        return Err(Problem::Reason { most: MAX_REASON });
+    }
+    if contains_resident_id(reason) {
+        return Err(Problem::Personal);
+    }
+    Ok(())
+}
+
+/// Something that was said of whether a record stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    pub said: Said,
+    /// When the device says it wrote it.
+    pub claimed: i64,
+    pub void: Void,
+}
+
+/// What has been said of whether a record stands, in the order in which each was written, as far as devices say.
+pub fn words(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Vec<Word>> {
+    let mut words = vec![];
+    for said in voids::of_record(conn, owner, record, MOST_SAID)? {
+        let Some(operation) = feeds::operation(conn, said.feed, said.seq)? else { continue };
+        let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
+        let Ok(void) = Void::decode(&operation.payload, document) else { continue };
+        words.push(Word { said, claimed: operation.time, void });
+    }
+    words.sort_by_key(|word| (word.claimed, word.said.leaf));
+    Ok(words)
+}
+
+/// A record that is voided, as it was: it is in no table, and in its feed or its document still.
+pub fn voided(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<Option<Shown>> {
+    if voids::state(conn, owner, id)? != State::Voided {
+        return Ok(None);
+    }
+    let Some(claim) = records::get(conn, owner, id)? else { return Ok(None) };
+    let Some(kind) = numbered(claim.kind) else { return Ok(None) };
+    let record = match kind.shape {
+        Shape::Document => {
+            let document = documents::load(conn, owner, id)?;
+            let document: Document = document
+                .ok_or(StoreError::Damaged("a document without its snapshot"))?
+                .map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))?;
+            shown(kind, &document.fields())
+        }
+        Shape::Entry => {
+            let operation = feeds::operation(conn, claim.place.feed, claim.place.seq)?;
+            let record = operation.and_then(|operation| Record::decode(kind, &operation.payload).ok());
+            record.ok_or(StoreError::Damaged("an entry that is voided; run `rebuild`"))?
+        }
+    };
+    let place = Place { owner, ..claim.place };
+    Ok(Some(Shown { id: *id, place, record }))
+}
+
+/// A page of voided records of one kind, as they were, in the order they were made.
+pub fn page(
+    conn: &Connection,
+    kind: &'static Kind,
+    owner: Option<UnionNumber>,
+    after: Option<RecordId>,
+    most: usize,
+) -> Result<Vec<Shown>> {
+    let mut rows = vec![];
+    for found in voids::page(conn, kind, owner, after, most)? {
+        rows.extend(voided(conn, found.owner, &found.record)?);
+    }
+    Ok(rows)
+}
+
+/// Kinds of which a record may be voided.
+pub fn voidable() -> impl Iterator<Item = &'static Kind> {
+    kinds().iter().filter(|kind| kind.voiding != Voiding::Never)
+}
+
+#[cfg(test)]
+mod tests {
+    use huiliu_proto::kind::kind;
+
+    use super::*;
+
+    /// What decides about others, and what the system itself writes, stands for ever.
+    #[test]
+    fn what_decides_is_never_voided() {
+        for name in [
+            "enrolment", "revocation", "quarantine_ruling", "filing_review", "finding", "finding_withdrawal", "key_grant",
+            "key_return", "statement", "vouching", "purge_order", "filing",
+        ] {
+            assert_eq!(kind(name).expect(name).voiding, Voiding::Never, "{name}");
+        }
+        assert!(voidable().all(|kind| !kind.automatic));
+        for name in ["budget", "allocation", "fund_receipt", "expenditure", "matching", "programme"] {
+            assert_eq!(kind(name).expect(name).voiding, Voiding::Money, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_a_line_without_an_identity_number() {
+        assert_eq!(reason_fits("重复录入"), Ok(()));
+        for reason in ["", " ", "一\n二", &"长".repeat(201)] {
+            assert_eq!(reason_fits(reason), Err(Problem::Reason { most: 200 }), "{reason:?}");
+        }
+        assert_eq!(reason_fits("误填11010519491231002X"), Err(Problem::Personal));
+    }
+}

@@ -1,0 +1,237 @@
+//! `record void` and `record reinstate`: a record of this union that was a mistake, and one that was not.
+
+use anyhow::Result;
+use huiliu_proto::{
+    kind::Kind,
+    lang::{Label, Lang},
+};
+use serde_json::{Value as Json, json};
+
+use super::{find, view};
+use crate::{
+    app::void::{self, Done, Problem},
+    cli::{
+        Desk,
+        desk::Office,
+        error::{Exit, Told, both},
+        table::both_languages,
+    },
+    store::voids::State,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Void {
+    /// The record's id, or the beginning of it
+    id: String,
+    /// Why, in a sentence; it travels with the record
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Ask whether it may be voided, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Reinstate {
+    /// The record's id, or the beginning of it
+    id: String,
+    /// Why, in a sentence; it travels with the record
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Ask whether it may be reinstated, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Void {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        say(desk, &self.id, self.reason, false, self.dry_run)
+    }
+}
+
+impl Reinstate {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        say(desk, &self.id, self.reason, true, self.dry_run)
+    }
+}
+
+fn say(desk: &Desk, typed: &str, reason: String, restores: bool, dry: bool) -> Result<Exit> {
+    let office = desk.open()?;
+    let id = office.look(|conn| Ok(find::any(conn, typed)?.map_err(|id| find::held(&id))?.id))?;
+    let work = move |ledger: &mut crate::ledger::Ledger| match restores {
+        true => void::reinstate(ledger, id, &reason),
+        false => void::void(ledger, id, &reason),
+    };
+    let done = match dry {
+        true => office.store.dry_run(work)?,
+        false => office.store.write_blocking(work)?,
+    }?;
+    desk.answer(|| json_of(&done, dry), || words(desk, &done, dry))?;
+    Ok(Exit::Done)
+}
+
+pub fn state_word(state: State) -> &'static str {
+    match state {
+        State::Stands => "stands",
+        State::Voided => "voided",
+        State::Disputed => "disputed",
+    }
+}
+
+fn json_of(done: &Done, dry: bool) -> Json {
+    json!({
+        "record": done.record.to_string(), "kind": done.kind.name, "written": !dry, "standing": state_word(done.state),
+    })
+}
+
+fn words(desk: &Desk, done: &Done, dry: bool) -> String {
+    let label = desk.label(&done.kind.label);
+    match (dry, done.state) {
+        (true, State::Voided) => desk.pick("可以作废，未写入", "it may be voided; nothing was written").to_owned(),
+        (true, _) => desk.pick("可以恢复，未写入", "it may be reinstated; nothing was written").to_owned(),
+        (false, State::Voided) => format!("{}{label} {}", desk.pick("已作废：", "voided: "), done.record),
+        (false, _) => format!("{}{label} {}", desk.pick("已恢复：", "reinstated: "), done.record),
+    }
+}
+
+/// What has been said of whether a record stands, for people; nothing where nobody voided it.
+pub fn history(desk: &Desk, office: &Office, state: State, said: &[void::Word]) -> Result<Vec<String>> {
+    let mut lines = vec![];
+    match state {
+        State::Voided => lines.push(desk.pick("已作废，不计入任何统计", "voided: it is in no total").to_owned()),
+        State::Disputed => lines.push(
+            desk.pick(
+                "作废待定：作废时不知道另有修改或恢复，暂按有效计入；请核对后用 record void 作废或 record reinstate 恢复",
+                "voided by somebody who did not know all of it: it counts until a person says whether it stands, with \
+                 `record void` or `record reinstate`",
+            )
+            .to_owned(),
+        ),
+        State::Stands => {}
+    }
+    for word in said {
+        let what = match word.void.restores {
+            true => desk.pick("恢复", "reinstated"),
+            false => desk.pick("作废", "voided"),
+        };
+        let device = office.look(|conn| Ok(crate::store::feeds::by_no(conn, word.said.feed)?.feed.device))?.to_string();
+        let reason = huiliu_proto::shown::line(&word.void.reason);
+        lines.push(match desk.lang {
+            Lang::Zh => format!("  {what}于{}，设备 {}：{reason}", desk.moment(word.claimed), &device[..16]),
+            Lang::En => format!("  {what} at {}, by device {}: {reason}", desk.moment(word.claimed), &device[..16]),
+        });
+    }
+    Ok(lines)
+}
+
+pub fn history_json(office: &Office, said: &[void::Word]) -> Result<Json> {
+    let mut all = vec![];
+    for word in said {
+        let feed = office.look(|conn| Ok(crate::store::feeds::by_no(conn, word.said.feed)?.feed))?;
+        all.push(json!({
+            "restores": word.void.restores, "reason": word.void.reason, "claimed_at": word.claimed,
+            "device": feed.device.to_string(), "feed": feed.id.to_string(), "seq": word.said.seq,
+            "last": word.said.last,
+        }));
+    }
+    Ok(all.into())
+}
+
+/// A problem in words.
+pub fn tell(problem: &Problem, lang: Lang) -> Told {
+    let (what, hint) = match problem {
+        Problem::Missing(id) => (
+            both(format!("本单位没有记录 {id}"), format!("this union has no record {id}")),
+            both("用 record list 种类 查找编号", "find its id with `record list KIND`"),
+        ),
+        Problem::Owner { kind, owner } => (
+            both(
+                format!("这条“{}”属于{}，只有该单位可以作废或恢复", kind.label.zh, owner.union_name()),
+                format!("the {} belongs to {owner}; only that union voids or reinstates it", kind.label.en),
+            ),
+            both("请由该单位处理", "let that union do it"),
+        ),
+        Problem::Never(kind) => (
+            both(
+                format!("“{}”一经写入不得作废", kind.label.zh),
+                format!("{} is never voided", huiliu_proto::lang::a(&kind.label.en)),
+            ),
+            both("需要更正的，请另写一条新的记录", "where it is wrong, write a new one that says what is right"),
+        ),
+        Problem::Already(kind) => (
+            both(format!("这条“{}”已经作废", kind.label.zh), format!("the {} is voided already", kind.label.en)),
+            both("用 record show 查看何时、为何作废", "see when and why with `record show`"),
+        ),
+        Problem::NotVoided(kind) => (
+            both(format!("这条“{}”没有作废", kind.label.zh), format!("the {} is not voided", kind.label.en)),
+            both("不需要恢复", "there is nothing to reinstate"),
+        ),
+        Problem::Reason { most } => (
+            both(
+                format!("理由须为一行文字，1至{most}个字"),
+                format!("the reason is one line of 1 to {most} characters"),
+            ),
+            both("请用一句话说明为什么", "say why in a sentence"),
+        ),
+        Problem::Personal => (
+            both("理由中含有身份证号，而这里不加密", "the reason holds an identity number, and it is not sealed"),
+            both("请删去号码", "take the number out"),
+        ),
+        Problem::Named { kind, by, acted_on } => named(kind, by, *acted_on),
+    };
+    Told { exit: Exit::Refused, what: pick(what, lang), hint: pick(hint, lang) }
+}
+
+fn pick((zh, en): (String, String), lang: Lang) -> String {
+    Label::new(zh, en).get(lang).to_owned()
+}
+
+type Both = (String, String);
+
+fn named(kind: &Kind, by: &[crate::store::naming::Naming], acted_on: bool) -> (Both, Both) {
+    let line = |label: &str, by: &crate::store::naming::Naming, owner: &str| {
+        format!("\n  {label} {}（{owner}）", view::short(&by.by))
+    };
+    let zh: String = by.iter().map(|by| line(&by.kind.label.zh, by, &by.owner.union_name())).collect();
+    let en: String = by.iter().map(|by| line(&by.kind.label.en, by, &by.owner.to_string())).collect();
+    let what = both(
+        format!("下列记录引用了这条“{}”，不能作废：{zh}", kind.label.zh),
+        format!("it is not voided, because other records name this {}:{en}", kind.label.en),
+    );
+    let hint = match (acted_on, kind.voiding) {
+        (true, _) => both(
+            "其他单位已据此办理；请写红冲：record add 种类 reverses=编号 amount=负数 reason=理由 …",
+            "other unions have acted on it: write a reversal, `record add KIND reverses=ID amount=-… reason=… …`",
+        ),
+        (false, huiliu_proto::kind::Voiding::Money) => both(
+            "先作废引用它的记录；不能作废的，请写红冲：record add 种类 reverses=编号 amount=负数 reason=理由 …",
+            "void those first; where they cannot be, write a reversal: `record add KIND reverses=ID amount=-… reason=… …`",
+        ),
+        (false, _) => both("先作废或修改引用它的记录", "void those first, or let them name another"),
+    };
+    (what, hint)
+}
+
+/// What a problem is about, for programs.
+pub fn about(problem: &Problem) -> Json {
+    let kind = |kind: &Kind| json!({ "kind": kind.name, "label": both_languages(&kind.label) });
+    match problem {
+        Problem::Missing(id) => json!({ "record": id.to_string() }),
+        Problem::Owner { kind: of, owner } => {
+            let mut about = kind(of);
+            about["owner"] = u64::from(*owner).into();
+            about
+        }
+        Problem::Never(of) | Problem::Already(of) | Problem::NotVoided(of) => kind(of),
+        Problem::Reason { most } => json!({ "most": most }),
+        Problem::Personal => Json::Null,
+        Problem::Named { kind: of, by, .. } => {
+            let mut about = kind(of);
+            let one = |by: &crate::store::naming::Naming| {
+                json!({ "record": by.by.to_string(), "kind": by.kind.name, "owner": u64::from(by.owner), "field": by.field })
+            };
+            about["named_by"] = by.iter().map(one).collect();
+            about
+        }
+    }
+}
