@@ -18,7 +18,7 @@ use crate::{
     store::{
         Result, StoreError, View,
         feeds::{self, FeedRow},
-        projection, quarantine, trust,
+        projection, quarantine, trust, voids,
     },
 };
 
@@ -34,12 +34,12 @@ pub struct Vouched {
     /// Feeds, and operations in them, that count.
     pub feeds: usize,
     pub operations: u64,
-    /// Of these, those that are held in quarantine.
+    /// Of these, those that are held in quarantine, and those of voided records.
     pub held: u64,
     pub refused: Option<Vec<Refusal>>,
 }
 
-/// What counts of one feed, and what of it is held: ranges of first and count.
+/// What counts of one feed, and what of it does not, because it is held or voided: ranges of first and count.
 struct Counted {
     row: FeedRow,
     size: u64,
@@ -138,19 +138,23 @@ fn counted(conn: &View, union: UnionNumber, device: &DeviceId) -> Result<Vec<Cou
     all.truncate(FEEDS);
     let mut left = HELD;
     for counted in &mut all {
-        for held in quarantine::of_feed(conn, counted.row.no)? {
-            if held.seq >= counted.size {
+        let held = quarantine::of_feed(conn, counted.row.no)?.into_iter().map(|held| held.seq);
+        // What was voided counts no more either.
+        let mut out: BTreeSet<u64> = held.collect();
+        out.extend(voids::operations(conn, counted.row.no)?);
+        for seq in out {
+            if seq >= counted.size {
                 break;
             }
             match counted.held.last_mut() {
-                Some((first, count)) if *first + *count == held.seq => *count += 1,
+                Some((first, count)) if *first + *count == seq => *count += 1,
                 // More than can be named: nothing is said to count from there on.
                 _ if left == 0 => {
-                    counted.size = held.seq;
+                    counted.size = seq;
                     break;
                 }
                 _ => {
-                    counted.held.push((held.seq, 1));
+                    counted.held.push((seq, 1));
                     left -= 1;
                 }
             }

@@ -423,7 +423,8 @@ fn void_or_reinstate(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) 
         store::{projection, voids},
     };
     let union = Some(ledger.me().union);
-    let kind = huiliu_proto::kind::kind(dice.pick(&["work_entry", "expenditure", "mediator"])).expect("it is declared");
+    let name: &str = dice.pick::<&str>(&["work_entry", "expenditure", "mediator"]);
+    let kind = huiliu_proto::kind::kind(name).expect("it is declared");
     if dice.chance(35) {
         let mut left = voids::page(ledger.conn(), kind, union, None, 100)?;
         left.extend(voids::disputed(ledger.conn(), ledger.me().union)?);

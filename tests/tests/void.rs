@@ -26,6 +26,7 @@ use huiliu_tests::{
     forger::Forger,
     oracle,
     people::{self, Dice},
+    place::{Story, back_to, save},
     relay::{batches, give, take},
     world::{Machine, World, hand_clock},
 };
@@ -340,6 +341,42 @@ fn a_voided_document_asks_nobody_about_its_fields() {
     assert_eq!(disputes(&a), 1);
     assert_eq!(place(), created, "it stands where it was created");
     rebuilds_the_same(&a);
+}
+
+/// A disk went back, and its machine voided before it asked anybody: what it said is said again, under the names that what
+/// it voids has now, and nothing is lost on either side.
+#[test]
+fn a_void_that_was_cut_off_is_said_again() {
+    let mut story = Story::new();
+    let [first, second, third] = [1, 2, 3].map(|n| story.county.mediator(n));
+    let works: Vec<RecordId> = (0..3).map(|n| story.county.work(first, n)).collect();
+    story.settle(&[]);
+    save(&mut story.county);
+    story.county.work(first, 7);
+    story.county.rename(third, "甲");
+    story.settle(&[]);
+    back_to(&mut story.county);
+    // An edit and the void of what it makes are cut off together; the third dossier has another name above.
+    story.county.rename(second, "乙");
+    let store = story.county.store().clone();
+    assert_eq!(void(&store, second), Ok(State::Voided));
+    assert_eq!(reinstate(&store, second), Ok(State::Stands));
+    assert_eq!(void(&store, second), Ok(State::Voided));
+    assert_eq!(void(&store, third), Ok(State::Voided));
+    assert_eq!(void(&store, works[0]), Ok(State::Voided));
+    assert_eq!(void(&store, works[1]), Ok(State::Voided));
+    assert_eq!(reinstate(&store, works[1]), Ok(State::Stands));
+    drop(store);
+    story.settle(&[]);
+    for place in [&story.county, &story.city, &story.province] {
+        let store = place.store();
+        let states = [second, third, works[0], works[1], works[2]].map(|id| state(store, id));
+        let expected = [State::Voided, State::Disputed, State::Voided, State::Stands, State::Stands];
+        assert_eq!(states, expected, "{}", place.machine.name);
+        assert_eq!(place.name(third), "甲");
+        rebuilds_the_same(store);
+    }
+    story.holds(&[]);
 }
 
 /// What a device writes that keeps no rule is held at every level, in every order: a void of another kind's or another

@@ -13,13 +13,11 @@ use huiliu_proto::{
     union::UnionNumber,
     void::{MAX_REASON, Void, reason_allowed},
 };
-use rusqlite::Connection;
-
 use crate::{
     document::Document,
     ledger::{Ledger, Saying, shown},
     store::{
-        Result, StoreError, documents, feeds,
+        Result, StoreError, View, documents, feeds,
         naming::{self, Naming},
         projection::{Place, Shown},
         records,
@@ -135,7 +133,7 @@ fn may_void(ledger: &Ledger, record: &RecordId, reason: &str) -> Result<Result<&
 
 /// What stands in the way of voiding these records of one kind together: others that name them.
 pub fn in_the_way(
-    conn: &Connection,
+    conn: &View,
     union: UnionNumber,
     kind: &'static Kind,
     records: &BTreeSet<RecordId>,
@@ -149,7 +147,7 @@ pub fn in_the_way(
 }
 
 /// The kind of a record of this union that may be voided at all.
-fn own(conn: &Connection, union: UnionNumber, record: &RecordId) -> Result<Result<&'static Kind, Problem>> {
+fn own(conn: &View, union: UnionNumber, record: &RecordId) -> Result<Result<&'static Kind, Problem>> {
     let claims = records::of_id(conn, record)?;
     let own = claims.iter().find(|claim| claim.place.owner == union);
     let Some(claim) = own.or(claims.first()) else { return Ok(Err(Problem::Missing(*record))) };
@@ -181,7 +179,7 @@ pub struct Word {
 }
 
 /// What has been said of whether a record stands, in the order in which each was written, as far as devices say.
-pub fn words(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Vec<Word>> {
+pub fn words(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Vec<Word>> {
     let mut words = vec![];
     for said in voids::of_record(conn, owner, record, MOST_SAID)? {
         let Some(operation) = feeds::operation(conn, said.feed, said.seq)? else { continue };
@@ -194,7 +192,7 @@ pub fn words(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result
 }
 
 /// A record that is voided, as it was: it is in no table, and in its feed or its document still.
-pub fn voided(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<Option<Shown>> {
+pub fn voided(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Option<Shown>> {
     if voids::state(conn, owner, id)? != State::Voided {
         return Ok(None);
     }
@@ -220,7 +218,7 @@ pub fn voided(conn: &Connection, owner: UnionNumber, id: &RecordId) -> Result<Op
 
 /// A page of voided records of one kind, as they were, in the order they were made.
 pub fn page(
-    conn: &Connection,
+    conn: &View,
     kind: &'static Kind,
     owner: Option<UnionNumber>,
     after: Option<RecordId>,

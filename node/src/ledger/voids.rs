@@ -28,6 +28,9 @@ use crate::{
     },
 };
 
+/// What the voiding of an entry takes, in entries.
+const ENTRY: u64 = 4;
+
 impl Ledger {
     /// A void, or a taking back, has come.
     pub(super) fn void(
@@ -42,7 +45,10 @@ impl Ledger {
             Ok(void) => void,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.slices.edited(0);
+        match kind.shape {
+            Shape::Entry => self.slices.worked(ENTRY),
+            Shape::Document => self.slices.edited(0),
+        }
         // Nothing of that kind is here for it to void, whatever else goes by that id.
         let claim = records::get(&self.conn, owner, &id)?.filter(|claim| claim.kind == kind.number);
         let Some(claim) = claim else {

@@ -7,9 +7,9 @@ use huiliu_proto::{
     kind::{Field, Format, Kind, Type, kinds},
     union::UnionNumber,
 };
-use rusqlite::{Connection, Row};
+use rusqlite::Row;
 
-use super::{Result, projection, tables};
+use super::{Result, View, projection, tables};
 
 /// A record that names another, and where.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,7 +63,7 @@ fn is_id(field: &Field) -> bool {
 }
 
 /// Records that stand and name one of these, but for those among them that name each other; at most so many.
-pub fn naming(conn: &Connection, of: &Kind, ids: &BTreeSet<RecordId>, most: usize) -> Result<Vec<Naming>> {
+pub fn naming(conn: &View, of: &Kind, ids: &BTreeSet<RecordId>, most: usize) -> Result<Vec<Naming>> {
     let mut found = vec![];
     for source in sources(of) {
         let kind = if source.any_kind { "AND kind = ?2" } else { "AND ?2 = ?2" };

@@ -91,7 +91,7 @@ pub fn early(conn: &View, feed: i64) -> Result<u64> {
 }
 
 /// Whether anything of these kinds waits for what it follows.
-pub fn any_early(conn: &Connection, kinds: impl Iterator<Item = u32>) -> Result<bool> {
+pub fn any_early(conn: &View, kinds: impl Iterator<Item = u32>) -> Result<bool> {
     let mut statement =
         conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine WHERE kind = ?1 AND reason = ?2)")?;
     for kind in kinds {

@@ -11,9 +11,9 @@ use huiliu_proto::{
     value::Value,
     void::{MAX_FOLLOWS, Void},
 };
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::OptionalExtension as _;
 
-use super::{Result, projection::Place, tables};
+use super::{Database, Result, View, projection::Place, tables};
 
 /// Names of the tables, as `CREATE` makes them.
 pub const TABLES: [&str; 3] = ["void", "void_head", "voided"];
@@ -80,33 +80,33 @@ fn said(row: &rusqlite::Row<'_>) -> rusqlite::Result<Said> {
     Ok(Said { leaf: Hash(row.get(0)?), feed: row.get(1)?, seq, restores: row.get(3)?, last: row.get(4)? })
 }
 
-pub fn get(conn: &Connection, owner: UnionNumber, record: &RecordId, leaf: &Hash) -> Result<Option<Said>> {
+pub fn get(conn: &View, owner: UnionNumber, record: &RecordId, leaf: &Hash) -> Result<Option<Said>> {
     let mut statement = conn.prepare_cached(&format!("{SAID} AND leaf = ?3"))?;
     Ok(statement.query_row((record.as_bytes(), i64::from(owner), leaf.as_bytes()), said).optional()?)
 }
 
 /// Of one record, in the order of their leaves; no more than so many.
-pub fn of_record(conn: &Connection, owner: UnionNumber, record: &RecordId, most: usize) -> Result<Vec<Said>> {
+pub fn of_record(conn: &View, owner: UnionNumber, record: &RecordId, most: usize) -> Result<Vec<Said>> {
     let mut statement = conn.prepare_cached(&format!("{SAID} ORDER BY leaf LIMIT ?3"))?;
     let rows = statement.query_map((record.as_bytes(), i64::from(owner), most as i64), said)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Those that no other follows, in the order of their leaves: what the next one follows.
-pub fn last(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<Vec<Said>> {
+pub fn last(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Vec<Said>> {
     let mut statement = conn.prepare_cached(&format!("{SAID} AND last = 1 ORDER BY leaf LIMIT ?3"))?;
     let rows = statement.query_map((record.as_bytes(), i64::from(owner), MAX_FOLLOWS as i64), said)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Whether anybody ever voided it.
-pub fn any(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<bool> {
+pub fn any(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<bool> {
     let mut statement = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM void WHERE record = ?1 AND owner = ?2)")?;
     Ok(statement.query_row((record.as_bytes(), i64::from(owner)), |row| row.get(0))?)
 }
 
 /// Adds one; those that it follows are no longer the last, and what they name counts no more.
-pub fn add(conn: &Connection, record: &RecordId, leaf: &Hash, place: Place, void: &Void) -> Result<()> {
+pub fn add(conn: &Database, record: &RecordId, leaf: &Hash, place: Place, void: &Void) -> Result<()> {
     let (record, owner) = (record.as_bytes(), i64::from(place.owner));
     for follows in &void.follows {
         for sql in [
@@ -127,7 +127,7 @@ pub fn add(conn: &Connection, record: &RecordId, leaf: &Hash, place: Place, void
 }
 
 /// One that was said twice stands where it comes first.
-pub fn move_to(conn: &Connection, record: &RecordId, leaf: &Hash, place: Place) -> Result<()> {
+pub fn move_to(conn: &Database, record: &RecordId, leaf: &Hash, place: Place) -> Result<()> {
     const SQL: &str = "UPDATE void SET feed = ?4, seq = ?5 WHERE record = ?1 AND owner = ?2 AND leaf = ?3";
     let row = (record.as_bytes(), i64::from(place.owner), leaf.as_bytes(), place.feed, place.seq as i64);
     conn.prepare_cached(SQL)?.execute(row)?;
@@ -135,7 +135,7 @@ pub fn move_to(conn: &Connection, record: &RecordId, leaf: &Hash, place: Place) 
 }
 
 /// What the voids of a record come to. `heads`: of a document, the changes that no other follows.
-pub fn outcome(conn: &Connection, owner: UnionNumber, record: &RecordId, heads: &[Hash]) -> Result<State> {
+pub fn outcome(conn: &View, owner: UnionNumber, record: &RecordId, heads: &[Hash]) -> Result<State> {
     const LAST: &str = "SELECT EXISTS (SELECT 1 FROM void WHERE record = ?1 AND owner = ?2 AND last = 1 AND restores = ?3)";
     let key = (record.as_bytes(), i64::from(owner));
     let says =
@@ -158,7 +158,7 @@ pub fn outcome(conn: &Connection, owner: UnionNumber, record: &RecordId, heads: 
 }
 
 /// What is noted of a record.
-pub fn state(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<State> {
+pub fn state(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<State> {
     let mut statement = conn.prepare_cached("SELECT disputed FROM voided WHERE record = ?1 AND owner = ?2")?;
     let disputed = statement.query_row((record.as_bytes(), i64::from(owner)), |row| row.get(0)).optional()?;
     Ok(match disputed {
@@ -169,7 +169,7 @@ pub fn state(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result
 }
 
 /// Notes it. `used`: the number that the record keeps.
-pub fn note(conn: &Connection, voided: &Voided, used: Option<&Hash>) -> Result<()> {
+pub fn note(conn: &Database, voided: &Voided, used: Option<&Hash>) -> Result<()> {
     let (record, owner) = (voided.record.as_bytes(), i64::from(voided.owner));
     match voided.state {
         State::Stands => {
@@ -187,7 +187,7 @@ pub fn note(conn: &Connection, voided: &Voided, used: Option<&Hash>) -> Result<(
 }
 
 /// Forgets all that is known of a record's voids.
-pub fn forget(conn: &Connection, owner: UnionNumber, record: &RecordId) -> Result<()> {
+pub fn forget(conn: &Database, owner: UnionNumber, record: &RecordId) -> Result<()> {
     for table in TABLES {
         let sql = format!("DELETE FROM {table} WHERE record = ?1 AND owner = ?2");
         conn.prepare_cached(&sql)?.execute((record.as_bytes(), i64::from(owner)))?;
@@ -203,7 +203,7 @@ fn voided(row: &rusqlite::Row<'_>) -> rusqlite::Result<Voided> {
 const COLUMNS: &str = "SELECT record, owner, kind, disputed FROM voided";
 
 /// The voided records among these ids: between the two, both included.
-pub fn between(conn: &Connection, low: &[u8], high: &[u8], most: usize) -> Result<Vec<Voided>> {
+pub fn between(conn: &View, low: &[u8], high: &[u8], most: usize) -> Result<Vec<Voided>> {
     let sql = format!("{COLUMNS} WHERE record BETWEEN ?1 AND ?2 AND disputed = 0 ORDER BY record, owner LIMIT ?3");
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map((low, high, most as i64), voided)?;
@@ -212,7 +212,7 @@ pub fn between(conn: &Connection, low: &[u8], high: &[u8], most: usize) -> Resul
 
 /// Voided records of a kind after one, in the order they were made; of one owner or of all.
 pub fn page(
-    conn: &Connection,
+    conn: &View,
     kind: &Kind,
     owner: Option<UnionNumber>,
     after: Option<RecordId>,
@@ -228,9 +228,23 @@ pub fn page(
 }
 
 /// Records of a union of which a person has to say whether they stand.
-pub fn disputed(conn: &Connection, owner: UnionNumber) -> Result<Vec<Voided>> {
+pub fn disputed(conn: &View, owner: UnionNumber) -> Result<Vec<Voided>> {
     let mut statement = conn.prepare_cached(&format!("{COLUMNS} WHERE owner = ?1 AND disputed = 1 ORDER BY record"))?;
     let rows = statement.query_map([i64::from(owner)], voided)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Operations of a feed that say what voided records are: they count no more. In their order.
+pub fn operations(conn: &View, feed: i64) -> Result<Vec<u64>> {
+    const SQL: &str = "SELECT r.seq FROM voided v JOIN record r ON r.id = v.record AND r.owner = v.owner
+            WHERE v.disputed = 0 AND r.feed = ?1
+        UNION SELECT e.seq FROM voided v JOIN edit e ON e.record = v.record AND e.owner = v.owner
+            WHERE v.disputed = 0 AND e.feed = ?1
+        UNION SELECT r.seq FROM voided v JOIN repeat r ON r.id = v.record AND r.owner = v.owner
+            WHERE v.disputed = 0 AND r.feed = ?1
+        ORDER BY 1";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement.query_map([feed], |row| row.get::<_, i64>(0).map(i64::unsigned_abs))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -260,7 +274,7 @@ pub fn used(record: &Record, owner: UnionNumber) -> Option<Hash> {
 }
 
 /// The voided record that keeps this number, if there is one.
-pub fn keeps(conn: &Connection, used: &Hash) -> Result<Option<RecordId>> {
+pub fn keeps(conn: &View, used: &Hash) -> Result<Option<RecordId>> {
     const SQL: &str = "SELECT record FROM voided WHERE used = ?1 AND disputed = 0 ORDER BY record LIMIT 1";
     let found = conn.prepare_cached(SQL)?.query_row([used.as_bytes()], |row| Ok(RecordId(row.get(0)?)));
     Ok(found.optional()?)

@@ -277,15 +277,15 @@ pub fn counts(desk: &Desk, proven: &Proven) -> Option<String> {
 fn limits(desk: &Desk, proven: &Proven) -> Vec<String> {
     let what = match (&proven.subject, proven.counts()) {
         (Subject::Record(_), Some(Counts { as_of: Some(day), .. })) => match desk.lang {
-            Lang::Zh => format!("不能证明：{day} 之后没有更正、红冲或设备注销；所填内容与事实相符（填写人可能填错）"),
+            Lang::Zh => format!("不能证明：{day} 之后没有更正、红冲、作废或设备注销；所填内容与事实相符（填写人可能填错）"),
             Lang::En => format!(
-                "not proven: that no correction, reversal or revocation came after {day}; that what people wrote is true"
+                "not proven: that no correction, reversal, void or revocation came after {day}; that what people wrote is true"
             ),
         },
         (Subject::Record(_), _) => desk
             .pick(
-                "不能证明：此前没有设备注销，此后没有更正、红冲或设备注销；所填内容与事实相符（填写人可能填错）",
-                "not proven: that no revocation came before, and no correction, reversal or revocation later; that what people wrote is true",
+                "不能证明：此前没有设备注销，此后没有更正、红冲、作废或设备注销；所填内容与事实相符（填写人可能填错）",
+                "not proven: that no revocation came before, and no correction, reversal, void or revocation later; that what people wrote is true",
             )
             .to_owned(),
         _ => desk
