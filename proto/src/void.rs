@@ -100,7 +100,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn void() -> Void {
-        Void { follows: vec![Hash([1; 32])], heads: vec![Hash([2; 32])], restores: false, reason: "重复录入".into() }
+        Void {
+            follows: vec![Hash([1; 32])], heads: vec![Hash([2; 32])], restores: false, reason: "重复录入".into()
+        }
     }
 
     #[test]

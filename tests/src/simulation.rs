@@ -427,7 +427,7 @@ fn void_or_reinstate(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) 
     let kind = huiliu_proto::kind::kind(name).expect("it is declared");
     if dice.chance(35) {
         let mut left = voids::page(ledger.conn(), kind, union, None, 100)?;
-        left.extend(voids::disputed(ledger.conn(), ledger.me().union)?);
+        left.extend(voids::disputed(ledger.conn(), ledger.me().union, &[], 100)?);
         if !left.is_empty() {
             let id = dice.pick(&left).record;
             let _ = void::reinstate(ledger, id, "作废有误")?;

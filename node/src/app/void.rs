@@ -5,14 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use huiliu_proto::{
-    id::RecordId,
-    ident::contains_resident_id,
-    kind::{Kind, Shape, Voiding, kinds, numbered},
-    record::Record,
-    union::UnionNumber,
-    void::{MAX_REASON, Void, reason_allowed},
-};
 use crate::{
     document::Document,
     ledger::{Ledger, Saying, shown},
@@ -23,6 +15,14 @@ use crate::{
         records,
         voids::{self, Said, State},
     },
+};
+use huiliu_proto::{
+    id::RecordId,
+    ident::contains_resident_id,
+    kind::{Kind, Shape, Voiding, kinds, numbered},
+    record::Record,
+    union::UnionNumber,
+    void::{MAX_REASON, Void, reason_allowed},
 };
 
 /// As many of what stands in the way are told.
@@ -45,17 +45,26 @@ pub enum Problem {
     /// This union has no such record.
     Missing(RecordId),
     /// Only the union whose record it is may do it.
-    Owner { kind: &'static Kind, owner: UnionNumber },
+    Owner {
+        kind: &'static Kind,
+        owner: UnionNumber,
+    },
     /// Records of the kind are never voided.
     Never(&'static Kind),
     Already(&'static Kind),
     NotVoided(&'static Kind),
     /// The reason is missing, too long, or holds what cannot be seen.
-    Reason { most: usize },
+    Reason {
+        most: usize,
+    },
     /// The reason holds an identity number, and it is not sealed.
     Personal,
     /// Records that stand name it. Money that somebody else has acted on can only be reversed.
-    Named { kind: &'static Kind, by: Vec<Naming>, acted_on: bool },
+    Named {
+        kind: &'static Kind,
+        by: Vec<Naming>,
+        acted_on: bool,
+    },
 }
 
 impl Problem {
@@ -246,8 +255,18 @@ mod tests {
     #[test]
     fn what_decides_is_never_voided() {
         for name in [
-            "enrolment", "revocation", "quarantine_ruling", "filing_review", "finding", "finding_withdrawal", "key_grant",
-            "key_return", "statement", "vouching", "purge_order", "filing",
+            "enrolment",
+            "revocation",
+            "quarantine_ruling",
+            "filing_review",
+            "finding",
+            "finding_withdrawal",
+            "key_grant",
+            "key_return",
+            "statement",
+            "vouching",
+            "purge_order",
+            "filing",
         ] {
             assert_eq!(kind(name).expect(name).voiding, Voiding::Never, "{name}");
         }

@@ -116,7 +116,8 @@ pub fn add(conn: &Database, record: &RecordId, leaf: &Hash, place: Place, void: 
             conn.prepare_cached(sql)?.execute((record, owner, follows.as_bytes()))?;
         }
     }
-    const SQL: &str = "INSERT INTO void (record, owner, leaf, feed, seq, restores, last) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)";
+    const SQL: &str =
+        "INSERT INTO void (record, owner, leaf, feed, seq, restores, last) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)";
     let row = (record, owner, leaf.as_bytes(), place.feed, place.seq as i64, void.restores);
     conn.prepare_cached(SQL)?.execute(row)?;
     for change in &void.heads {
@@ -136,10 +137,12 @@ pub fn move_to(conn: &Database, record: &RecordId, leaf: &Hash, place: Place) ->
 
 /// What the voids of a record come to. `heads`: of a document, the changes that no other follows.
 pub fn outcome(conn: &View, owner: UnionNumber, record: &RecordId, heads: &[Hash]) -> Result<State> {
-    const LAST: &str = "SELECT EXISTS (SELECT 1 FROM void WHERE record = ?1 AND owner = ?2 AND last = 1 AND restores = ?3)";
+    const LAST: &str =
+        "SELECT EXISTS (SELECT 1 FROM void WHERE record = ?1 AND owner = ?2 AND last = 1 AND restores = ?3)";
     let key = (record.as_bytes(), i64::from(owner));
-    let says =
-        |restores: bool| -> Result<bool> { Ok(conn.prepare_cached(LAST)?.query_row((key.0, key.1, restores), |r| r.get(0))?) };
+    let says = |restores: bool| -> Result<bool> {
+        Ok(conn.prepare_cached(LAST)?.query_row((key.0, key.1, restores), |r| r.get(0))?)
+    };
     if !says(false)? {
         return Ok(State::Stands);
     }
@@ -227,10 +230,11 @@ pub fn page(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Records of a union of which a person has to say whether they stand.
-pub fn disputed(conn: &View, owner: UnionNumber) -> Result<Vec<Voided>> {
-    let mut statement = conn.prepare_cached(&format!("{COLUMNS} WHERE owner = ?1 AND disputed = 1 ORDER BY record"))?;
-    let rows = statement.query_map([i64::from(owner)], voided)?;
+/// Records of a union of which a person has to say whether they stand: the first after one, in the order of their ids.
+pub fn disputed(conn: &View, owner: UnionNumber, after: &[u8], most: usize) -> Result<Vec<Voided>> {
+    let sql = format!("{COLUMNS} WHERE owner = ?1 AND disputed = 1 AND record > ?2 ORDER BY record LIMIT ?3");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map((i64::from(owner), after, most as i64), voided)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

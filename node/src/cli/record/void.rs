@@ -227,9 +227,7 @@ pub fn about(problem: &Problem) -> Json {
         Problem::Personal => Json::Null,
         Problem::Named { kind: of, by, .. } => {
             let mut about = kind(of);
-            let one = |by: &crate::store::naming::Naming| {
-                json!({ "record": by.by.to_string(), "kind": by.kind.name, "owner": u64::from(by.owner), "field": by.field })
-            };
+            let one = |by: &crate::store::naming::Naming| json!({ "record": by.by.to_string(), "kind": by.kind.name, "owner": u64::from(by.owner), "field": by.field });
             about["named_by"] = by.iter().map(one).collect();
             about
         }
