@@ -36,7 +36,6 @@ pub mod tables;
 pub mod trust;
 mod view;
 pub mod voids;
-mod writer;
 
 use std::{
     fs::File,

@@ -10,9 +10,10 @@ use huiliu_node::{
     ledger::{Incoming, Intake, Ledger},
     rollup,
     store::{
-        Store, StoreError, Threads, caches, documents, projection, quarantine, rollups,
+        StoreError, caches, documents, projection, quarantine, rollups,
         voids::{self, State},
     },
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     feed::Scope,
