@@ -28,7 +28,11 @@ fn the_network_comes_together() {
     let jiangsu = Machine::hub(&dir, "jiangsu");
     let token = nation.invite(&["320000"]);
     assert!(jiangsu.done(&["join", &token]).contains(&nation_up.address));
-    assert_eq!(jiangsu.json(&["status"])["hub"], true);
+    let status = jiangsu.json(&["status"]);
+    assert_eq!(status["hub"], true);
+    // By which a machine that joins with a file is told to compare networks.
+    let root = status["root"].as_str().expect("a fingerprint");
+    assert!(nation.done(&["status"]).contains(root), "the levels know the network by one name");
     let jiangsu_up = jiangsu.serve();
 
     let yancheng = Machine::hub(&dir, "yancheng");

@@ -96,6 +96,9 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, todo: &ToDo) -> Stri
             desk.pick("尚未加入上级：记录照常，暂不报送", "not joined yet: records are kept and not sent").to_owned()
         }
     });
+    if let Some(root) = root(office) {
+        lines.push(format!("{}{root}", desk.pick("全网校验码：", "the network's fingerprint: ")));
+    }
     if config.parent.is_some() {
         lines.push(waiting(desk, standing));
     }
@@ -108,6 +111,11 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, todo: &ToDo) -> Stri
     }
     lines.extend(todo.words(desk));
     lines.join("\n")
+}
+
+/// By which people know the network, once this machine belongs to one. How things stand is told without it too.
+fn root(office: &Office) -> Option<String> {
+    office.home.fingerprint().ok().flatten().map(|root| root.to_string())
 }
 
 fn waiting(desk: &Desk, standing: &Standing) -> String {
@@ -213,6 +221,7 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
         "program": desk.program.name(), "network": config.network, "union": u64::from(config.union), "hub": config.hub,
         "device": office.me.device().to_string(), "incarnation": office.me.memory.incarnation(),
         "parent": config.parent.as_ref().map(|p| json!({ "union": u64::from(p.union), "address": p.address })),
+        "root": root(office),
         "waiting": standing.waiting(), "oldest_waiting": standing.oldest(),
         "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),
         "keys": standing.kept.word(), "conflicts": standing.conflicts, "quarantine": standing.quarantine,
