@@ -2,5 +2,34 @@
 //! command line: those who call parse before, and render after.
 
 pub mod export;
+pub mod find;
+pub mod history;
 pub mod inbox;
+pub mod list;
+pub mod show;
+pub mod values;
 pub mod void;
+pub mod write;
+
+use crate::{ledger::Ledger, store::Result, writer::Store};
+
+/// Whether a use case that writes does so, or goes the whole way and is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Write,
+    DryRun,
+}
+
+impl Mode {
+    /// Runs a job of the writer's. What a dry run says is what would have been; nothing is signed.
+    pub fn run<T, F>(self, store: &Store, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
+    {
+        match self {
+            Mode::Write => store.write_blocking(work),
+            Mode::DryRun => store.dry_run(work),
+        }
+    }
+}

@@ -82,6 +82,7 @@ fn modules_in(text: &str) -> Vec<String> {
             }
         }
     }
+    found.retain(|name| !name.is_empty());
     found
 }
 

@@ -7,7 +7,8 @@ use huiliu_proto::{
 
 use crate::{
     document::Misfit,
-    store::{StoreError, View, documents, projection::Shown},
+    store::{StoreError, documents, projection::Shown},
+    writer::Store,
 };
 
 /// A document, and what tells two copies of it apart.
@@ -25,18 +26,18 @@ pub struct Exported {
 pub enum ExportError {
     #[error("{} is an entry, which is said once: only documents have a history of changes", .0.name)]
     Entry(&'static Kind),
-    #[error(transparent)]
+    #[error("the document cannot be read")]
     Store(#[from] StoreError),
-    #[error(transparent)]
+    #[error("the document's snapshot cannot be read")]
     Document(#[from] Misfit),
 }
 
-pub fn document(conn: &View, shown: &Shown) -> Result<Exported, ExportError> {
-    let (kind, record) = (shown.record.kind, shown.id);
+pub fn document(store: &Store, record: &Shown) -> Result<Exported, ExportError> {
+    let (kind, record, owner) = (record.record.kind, record.id, record.place.owner);
     if kind.shape == Shape::Entry {
         return Err(ExportError::Entry(kind));
     }
-    let document = documents::load(conn, shown.place.owner, &record)?;
+    let document = store.read(|conn| documents::load(conn, owner, &record))?;
     let document = document.transpose()?.ok_or(StoreError::Damaged("a document without its snapshot"))?;
     let mut heads = document.heads();
     heads.sort_unstable();

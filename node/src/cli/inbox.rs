@@ -20,6 +20,7 @@ use super::{
     table::{both_languages, brief},
 };
 use crate::{
+    app::find,
     app::inbox::{self, Argument, Count, Entry, Key, Look, Severity, Thing},
     check,
     store::{View, projection},
@@ -159,7 +160,7 @@ fn pick(label: &Label, lang: Lang) -> String {
 }
 
 fn title(conn: &View, id: &RecordId) -> Result<String> {
-    let title = projection::find(conn, id)?.map(|found| view::title(conn, &found)).transpose()?;
+    let title = projection::find(conn, id)?.map(|found| find::title(conn, &found)).transpose()?;
     Ok(title.filter(|title| !title.is_empty()).unwrap_or_else(|| view::short(id)))
 }
 

@@ -9,6 +9,7 @@ use huiliu_proto::{
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
+    app::values,
     cli::{
         Desk,
         record::view,
@@ -63,7 +64,7 @@ pub fn document(desk: &Desk, proven: &Proven, kind: &'static Kind, fields: &Fiel
         let standing = fields.get(&field.number).map_or(&[][..], Vec::as_slice);
         let several = standing.iter().any(|s| s.value != standing[0].value);
         for standing in standing.iter().take(if several { usize::MAX } else { 1 }) {
-            let value = view::value_of(field, &standing.value);
+            let value = values::value_of(field, &standing.value);
             let mut shown = value.map(|value| one(desk, field, &value)).unwrap_or_default();
             if several {
                 let device = device_of(proven, &standing.put.actor);
@@ -85,7 +86,7 @@ pub fn document_json(kind: &'static Kind, fields: &Fields) -> (Json, Json) {
     for field in &kind.fields {
         let Some(standing) = fields.get(&field.number) else { continue };
         let values: Vec<Json> =
-            standing.iter().filter_map(|s| Some(view::json(field, &view::value_of(field, &s.value)?))).collect();
+            standing.iter().filter_map(|s| Some(view::json(field, &values::value_of(field, &s.value)?))).collect();
         if let Some(first) = values.first() {
             said.insert(field.name.to_owned(), first.clone());
         }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     admission::Reason,
+    app::values,
     cli::{
         Desk,
         error::{Exit, Mistake, both},
@@ -202,7 +203,7 @@ fn contents(desk: &Desk, conn: &View, row: &FeedRow, operation: &Operation) -> R
                     said.push((put.field.to_string(), put.field.to_string(), newer, Json::Null));
                     continue;
                 };
-                let (shown, json) = match view::value_of(field, &put.value) {
+                let (shown, json) = match values::value_of(field, &put.value) {
                     Some(value) => (view::words(conn, field, &value, desk.lang)?, view::json(field, &value)),
                     None => (desk.pick("（清空）", "(emptied)").to_owned(), Json::Null),
                 };

@@ -3,23 +3,22 @@
 use std::io::IsTerminal as _;
 
 use anyhow::Result;
-use huiliu_proto::{
-    kind::{Author, Choice, Field, Kind, Shape, Type, kinds},
-    lang,
-    record::Record,
-};
+use huiliu_proto::kind::{Author, Choice, Field, Kind, Shape, Type, kinds};
 use serde_json::{Value as Json, json};
 
-use super::{answer, kind_named, typed};
+use super::{answer, edit::told, kind_named, typed};
 use crate::{
+    app::{
+        Mode,
+        write::{self, WriteError},
+    },
     cli::{
         Desk,
         error::{Exit, Mistake, both},
         table::{Cell, Table, both_languages, wrap},
     },
-    ledger::{Ledger, Outcome},
+    ledger::Outcome,
     store::View,
-    writer::Store,
 };
 
 #[derive(Debug, clap::Args)]
@@ -42,12 +41,7 @@ impl Add {
         let Some(kind) = &self.kind else { return show_kinds(desk) };
         let kind = kind_named(kind)?;
         if kind.automatic {
-            let what = both(
-                format!("“{}”由系统自动填写", kind.label.zh),
-                format!("{} is written by the system itself", lang::a(&kind.label.en)),
-            );
-            let hint = both("不需要手工填写", "there is no need to write it");
-            return Err(Mistake::refused(what, hint).into());
+            return Err(told(WriteError::Automatic(kind)));
         }
         if self.fields.is_empty() && self.lines.is_empty() {
             return match std::io::stdout().is_terminal() || desk.json {
@@ -57,7 +51,8 @@ impl Add {
         }
         let office = desk.open()?;
         let values = office.look(|conn| self.values(desk, conn, kind))?;
-        let outcome = write(&office.store, kind, values.clone(), self.dry_run)?;
+        let mode = if self.dry_run { Mode::DryRun } else { Mode::Write };
+        let outcome = write::add(&office.store, kind, values.clone(), mode).map_err(told)?;
         if self.dry_run && matches!(outcome, Outcome::Written { .. }) && !desk.json {
             let mut table =
                 Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
@@ -78,19 +73,6 @@ impl Add {
         values.retain(|(_, value)| value.is_some());
         Ok(values)
     }
-}
-
-/// A trial goes the whole way and is undone: what it says is what would have been.
-fn write(store: &Store, kind: &'static Kind, values: Vec<typed::Typed>, dry: bool) -> Result<Outcome> {
-    let work = move |ledger: &mut Ledger| match kind.shape {
-        Shape::Document => ledger.write_document(kind, None, values),
-        Shape::Entry => {
-            let mut record = Record::new(kind);
-            values.into_iter().for_each(|(at, value)| record.put(at, value));
-            ledger.write_entry(&record)
-        }
-    };
-    Ok(if dry { store.dry_run(work) } else { store.write_blocking(work) }?)
 }
 
 fn no_fields(kind: &Kind) -> Mistake {

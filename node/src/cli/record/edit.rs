@@ -1,16 +1,19 @@
 //! `record edit`: fields of a document of this union. An entry is never edited; the refusal says how to correct it.
 
 use anyhow::Result;
-use huiliu_proto::{id::RecordId, kind::Kind, kind::Shape, lang};
+use huiliu_proto::{id::RecordId, kind::Kind, lang};
 
 use super::{answer, find, typed};
-use crate::cli::{
-    Desk,
-    error::{Exit, Mistake, both},
+use crate::{
+    app::{
+        Mode,
+        write::{self, WriteError},
+    },
+    cli::{
+        Desk,
+        error::{Exit, Mistake, both},
+    },
 };
-
-/// Fields with which a later entry points back at the one it puts right.
-pub const CORRECTIONS: [&str; 4] = ["reverses", "corrects", "replaces", "supersedes"];
 
 #[derive(Debug, clap::Args)]
 pub struct Edit {
@@ -25,31 +28,42 @@ impl Edit {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let me = office.me.union;
-        let (kind, id, values) = office.look(|conn| {
+        let (shown, values) = office.look(|conn| {
             let shown = find::any(conn, &self.id)?.map_err(|id| find::held(&id))?;
-            let kind = shown.record.kind;
-            if kind.shape == Shape::Entry {
-                return Err(entry(kind, &shown.id).into());
-            }
-            if shown.place.owner != me {
-                let owner = shown.place.owner;
-                let what = both(
-                    format!("此档案属于{}，其他单位不得修改", owner.union_name()),
-                    format!("the document belongs to {owner}; only its own devices edit it"),
-                );
-                let hint = both("请由该单位修改", "let that union change it");
-                return Err(Mistake::refused(what, hint).into());
-            }
-            Ok((kind, shown.id, typed::fields(desk, conn, kind, &self.fields)?))
+            write::may_edit(me, &shown).map_err(told)?;
+            let values = typed::fields(desk, conn, shown.record.kind, &self.fields)?;
+            Ok((shown, values))
         })?;
-        let outcome = office.store.write_blocking(move |ledger| ledger.write_document(kind, Some(id), values))?;
-        answer(desk, kind, outcome, false)
+        let outcome = write::edit(&office.store, me, &shown, values, Mode::Write).map_err(told)?;
+        answer(desk, shown.record.kind, outcome, false)
     }
 }
 
+/// Why nothing was written.
+pub(super) fn told(error: WriteError) -> anyhow::Error {
+    let mistake = match error {
+        WriteError::Automatic(kind) => Mistake::refused(
+            both(
+                format!("“{}”由系统自动填写", kind.label.zh),
+                format!("{} is written by the system itself", lang::a(&kind.label.en)),
+            ),
+            both("不需要手工填写", "there is no need to write it"),
+        ),
+        WriteError::Entry { kind, record, corrected_by } => entry(kind, &record, corrected_by),
+        WriteError::Owner(owner) => Mistake::refused(
+            both(
+                format!("此档案属于{}，其他单位不得修改", owner.union_name()),
+                format!("the document belongs to {owner}; only its own devices edit it"),
+            ),
+            both("请由该单位修改", "let that union change it"),
+        ),
+        WriteError::Store(error) => return error.into(),
+    };
+    mistake.into()
+}
+
 /// How an entry of this kind is put right.
-fn entry(kind: &Kind, id: &RecordId) -> Mistake {
-    let back = kind.fields.iter().find(|f| f.reference == Some(kind.name) && CORRECTIONS.contains(&f.name));
+fn entry(kind: &Kind, id: &RecordId, back: Option<&str>) -> Mistake {
     let what = both(
         format!("“{}”写入后不修改", kind.label.zh),
         format!("{} is said once and not edited", lang::a(&kind.label.en)),
@@ -58,7 +72,7 @@ fn entry(kind: &Kind, id: &RecordId) -> Mistake {
         let hint = both("请另写一条新的记录说明更正", "write a new record that says what is right");
         return Mistake::refused(what, hint);
     };
-    let mut example = format!("record add {} {}={id}", kind.name, back.name);
+    let mut example = format!("record add {} {}={id}", kind.name, back);
     for (name, typed) in [("amount", "-…"), ("reason", "…")] {
         if kind.field(name).is_some() {
             example += &format!(" {name}={typed}");

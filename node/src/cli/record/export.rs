@@ -31,12 +31,10 @@ pub struct Export {
 impl Export {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let exported = office.look(|conn| {
-            let shown = find::any(conn, &self.id)?.map_err(|id| find::held(&id))?;
-            export::document(conn, &shown).map_err(|error| match error {
-                ExportError::Entry(kind) => entry(&kind.label.zh, &kind.label.en).into(),
-                error => anyhow::Error::from(error),
-            })
+        let shown = office.look(|conn| Ok(find::any(conn, &self.id)?.map_err(|id| find::held(&id))?))?;
+        let exported = export::document(&office.store, &shown).map_err(|error| match error {
+            ExportError::Entry(kind) => entry(&kind.label.zh, &kind.label.en).into(),
+            error => anyhow::Error::from(error),
         })?;
         let (kind, id) = (exported.kind, exported.record);
         let out = self.out.unwrap_or_else(|| format!("{}-{}.automerge", kind.name, &id.to_string()[..16]).into());

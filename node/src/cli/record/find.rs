@@ -1,107 +1,38 @@
-//! Which record a person means: by id, by the beginning of an id, or by name.
+//! Which record a person means, and what to say where that is none, or several.
 
 use anyhow::Result;
-use huiliu_proto::{
-    id::{RecordId, unhex},
-    kind::{Field, Kind, Type, kinds},
-    value::Value,
-};
+use huiliu_proto::{id::RecordId, kind::Kind};
 
-use super::view;
 use crate::{
-    app::void,
+    app::find::{self, FindError},
     cli::error::{Mistake, both},
-    store::{
-        View,
-        projection::{self, Shown},
-        quarantine, voids,
-    },
+    store::{View, projection::Shown},
 };
 
-/// Fewer digits would only ever say when a record was made.
-const SHORTEST: usize = 4;
-/// As many are listed where several fit.
-const MOST: usize = 20;
-
-/// Digits of an id, without the hyphens; `None` for what is no beginning of an id.
-fn digits(typed: &str) -> Option<String> {
-    let digits = typed.replace('-', "").to_lowercase();
-    let fits = (SHORTEST..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    fits.then_some(digits)
-}
-
-fn by_id(conn: &View, digits: &str) -> Result<Vec<Shown>> {
-    match digits.parse::<RecordId>() {
-        Ok(id) => Ok(projection::find(conn, &id)?.into_iter().collect()),
-        Err(_) => Ok(projection::find_prefix(conn, digits, MOST)?),
-    }
-}
-
-/// Voided records whose id begins so, as they were.
-fn voided(conn: &View, digits: &str) -> Result<Vec<Shown>> {
-    let fill = |digit: &str| unhex(&format!("{digits}{}", digit.repeat(32usize.saturating_sub(digits.len()))));
-    let (Some(low), Some(high)) = (fill("0"), fill("f")) else { return Ok(vec![]) };
-    let mut found = vec![];
-    for voided in voids::between(conn, &low, &high, MOST)? {
-        found.extend(void::voided(conn, voided.owner, &voided.record)?);
-    }
-    Ok(found)
-}
-
-fn ambiguous(conn: &View, typed: &str, found: &[Shown]) -> Result<Mistake> {
-    let entry = |shown: &Shown| Ok((shown.id, shown.record.kind.label.clone(), view::title(conn, shown)?));
-    Ok(Mistake::Ambiguous { typed: typed.to_owned(), found: found.iter().map(entry).collect::<Result<_>>()? })
-}
-
-/// The one record whose id this is, or begins so, also one that is voided. A record that is only in quarantine is `Err` of its id.
+/// The one record whose id this is, or begins so, or that goes by this name. One that is only in quarantine is `Err` of its
+/// id.
 pub fn any(conn: &View, typed: &str) -> Result<Result<Shown, RecordId>> {
-    let missing = || {
-        Mistake::failed(
+    find::any(conn, typed).map_err(told)
+}
+
+/// The one record of a kind that is meant; `None` where there is none.
+pub fn of_kind(conn: &View, kind: &'static Kind, typed: &str) -> Result<Option<RecordId>> {
+    find::of_kind(conn, kind, typed).map_err(told)
+}
+
+fn told(error: FindError) -> anyhow::Error {
+    let mistake = match error {
+        FindError::Missing(typed) => Mistake::failed(
             both(format!("没有编号为“{typed}”的记录"), format!("there is no record “{typed}” here")),
             both("用 record list 种类 查找编号", "find its id with `record list KIND`"),
-        )
+        ),
+        FindError::Ambiguous { typed, found } => {
+            let found = found.into_iter().map(|one| (one.id, one.kind.label.clone(), one.title)).collect();
+            Mistake::Ambiguous { typed, found }
+        }
+        FindError::Store(error) => return error.into(),
     };
-    let digits = digits(typed);
-    let mut found = match &digits {
-        Some(digits) => by_id(conn, digits)?,
-        None => vec![],
-    };
-    if let (true, Some(digits)) = (found.is_empty(), &digits) {
-        found = voided(conn, digits)?;
-    }
-    if let (true, Some(digits)) = (found.is_empty(), &digits)
-        && let Some(held) = quarantine::of_prefix(conn, digits)?
-    {
-        return Ok(Err(held.record));
-    }
-    if found.is_empty() {
-        for kind in kinds() {
-            found.extend(named(conn, kind, typed)?);
-        }
-    }
-    match found.len() {
-        0 => Err(missing().into()),
-        1 => Ok(Ok(found.remove(0))),
-        _ => {
-            found.truncate(MOST);
-            Err(ambiguous(conn, typed, &found)?.into())
-        }
-    }
-}
-
-/// Records of a kind that a person would call so.
-fn named(conn: &View, kind: &'static Kind, typed: &str) -> Result<Vec<Shown>> {
-    let mut found: Vec<Shown> = vec![];
-    for field in name_fields(kind) {
-        if let Ok(value @ Value::Text(_)) = field.parse(typed) {
-            for shown in projection::list_where(conn, kind, field.name, &value)? {
-                if !found.iter().any(|other| other.id == shown.id) {
-                    found.push(shown);
-                }
-            }
-        }
-    }
-    Ok(found)
+    mistake.into()
 }
 
 /// What is held can be looked at and nothing else.
@@ -113,35 +44,4 @@ pub fn held(id: &RecordId) -> Mistake {
         ),
         both("用 record show 查看原因", "see why with `record show`"),
     )
-}
-
-/// The one record of a kind that is meant; `None` where there is none.
-pub fn of_kind(conn: &View, kind: &'static Kind, typed: &str) -> Result<Option<RecordId>> {
-    let mut found = match digits(typed) {
-        Some(digits) => by_id(conn, &digits)?,
-        None => vec![],
-    };
-    found.retain(|shown| shown.record.kind == kind);
-    if found.is_empty() {
-        found = named(conn, kind, typed)?;
-    }
-    match &found[..] {
-        [] => Ok(None),
-        [one] => Ok(Some(one.id)),
-        several => Err(ambiguous(conn, typed, several)?.into()),
-    }
-}
-
-/// The fields a record of this kind goes by: its code or number, and its name.
-fn name_fields(kind: &Kind) -> impl Iterator<Item = &Field> {
-    let first = name_field(kind);
-    let named = move |(at, field): &(usize, &Field)| {
-        Some(*at) == first || (field.name == "name" && matches!(field.ty, Type::Text) && !field.sealed())
-    };
-    kind.fields.iter().enumerate().filter(named).map(|(_, field)| field)
-}
-
-/// The field a person would call a record of this kind by: the first text it must have.
-pub fn name_field(kind: &Kind) -> Option<usize> {
-    kind.fields.iter().position(|f| f.required && matches!(f.ty, Type::Text) && !f.sealed())
 }

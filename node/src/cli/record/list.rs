@@ -3,23 +3,20 @@
 use anyhow::Result;
 use huiliu_proto::{
     id::RecordId,
-    kind::{Kind, Type, kinds},
+    kind::{Kind, Type},
     union::UnionNumber,
 };
 use serde_json::json;
 
 use super::{find, kind_named, union_named, view};
 use crate::{
-    app,
+    app::list::{self, Ask, Page},
     cli::{
         Desk,
         error::Exit,
         table::{Cell, Table, brief},
     },
-    store::{
-        View,
-        projection::{self, Shown},
-    },
+    store::{View, projection::Shown},
 };
 
 /// Columns beside id and union; a terminal is not wider.
@@ -55,21 +52,15 @@ impl List {
 
     fn page(&self, desk: &Desk, kind: &'static Kind, union: Option<UnionNumber>) -> Result<Exit> {
         let office = desk.open()?;
-        let most = usize::from(self.most);
-        let ((rows, next), table) = office.look(|conn| {
+        let (page, table) = office.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
-            let mut rows = match self.voided {
-                true => app::void::page(conn, kind, union, after, most + 1)?,
-                false => projection::list(conn, kind, union, after, most + 1)?,
-            };
-            let more = rows.len() > most;
-            rows.truncate(most);
-            let table = table(desk, conn, kind, &rows)?;
-            let next = rows.last().filter(|_| more).map(|row| row.id);
-            Ok(((rows, next), table))
+            let page =
+                list::page(conn, &Ask { kind, union, after, most: usize::from(self.most), voided: self.voided })?;
+            let table = table(desk, conn, kind, &page.rows)?;
+            Ok((page, table))
         })?;
-        let rows: Vec<Shown> = rows.iter().map(|row| view::opened_record(&office, row)).collect();
+        let Page { rows, next } = page.opened(office.keys());
         desk.answer(|| page_json(&rows, next), || table.words())?;
         if !desk.json {
             if let Some(next) = next {
@@ -93,13 +84,9 @@ fn count(desk: &Desk, union: Option<UnionNumber>) -> Result<Exit> {
         .column("kind", desk.pick("种类", "kind"))
         .column("label", desk.pick("名称", "label"))
         .number("records", desk.pick("条数", "records"));
-    office.look(|conn| {
-        for kind in kinds() {
-            let count = projection::count(conn, kind, union)?;
-            table.row(vec![Cell::same(kind.name), Cell::label(desk, &kind.label), Cell::count(count)]);
-        }
-        Ok(())
-    })?;
+    for (kind, count) in office.look(|conn| Ok(list::counts(conn, union)?))? {
+        table.row(vec![Cell::same(kind.name), Cell::label(desk, &kind.label), Cell::count(count)]);
+    }
     desk.answer(|| table.json(), || table.words())?;
     Ok(Exit::Done)
 }

@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 use huiliu_proto::{
-    id::{DeviceId, FeedId, RecordId},
     kind::{Field, kind, numbered},
-    lang::{Label, Lang},
+    lang::Lang,
     shown,
     value::Value,
 };
@@ -12,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::{find, view, void};
 use crate::{
-    app::{self, void::Word},
+    app::show::{self, Known},
     check::argument,
     cli::{
         Desk,
@@ -20,13 +19,7 @@ use crate::{
         error::Exit,
         table::{Cell, Table},
     },
-    store::{
-        documents::{self, Conflict},
-        feeds,
-        projection::Shown,
-        quarantine::{self, Held},
-        voids::{self, State},
-    },
+    store::voids::State,
 };
 
 #[derive(Debug, clap::Args)]
@@ -35,71 +28,18 @@ pub struct Show {
     id: String,
 }
 
-/// Everything known about a record.
-struct Known {
-    id: RecordId,
-    shown: Option<Shown>,
-    /// Of the operation that said it; of a document, the one that created it.
-    origin: Option<(DeviceId, FeedId, u64)>,
-    /// Edits of a document since then.
-    edits: usize,
-    conflicts: Vec<Conflict>,
-    held: Vec<(Label, Held)>,
-    standing: State,
-    /// What was said of whether it stands.
-    voids: Vec<Word>,
-}
-
 impl Show {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let known = office.look(|conn| {
-            let (id, shown) = match find::any(conn, &self.id)? {
-                Ok(shown) => (shown.id, Some(view::opened_record(&office, &shown))),
-                Err(id) => (id, None),
-            };
-            let origin = match &shown {
-                Some(shown) => {
-                    let feed = feeds::by_no(conn, shown.place.feed)?.feed;
-                    Some((feed.device, feed.id, shown.place.seq))
-                }
-                None => None,
-            };
-            let edits = match &shown {
-                Some(shown) => documents::edits(conn, shown.place.owner, &id)?.len().saturating_sub(1),
-                None => 0,
-            };
-            let conflicts = documents::conflicts(conn, Some(&id))?;
-            let held = quarantine::of_record(conn, &id)?.into_iter();
-            let held = held.map(|held| Ok((quarantine::explain(conn, &held)?, held))).collect::<Result<_>>()?;
-            let (standing, voids) = match &shown {
-                Some(shown) => {
-                    let owner = shown.place.owner;
-                    (voids::state(conn, owner, &id)?, app::void::words(conn, owner, &id)?)
-                }
-                None => (State::Stands, vec![]),
-            };
-            Ok(Known { id, shown, origin, edits, conflicts, held, standing, voids })
+            let found = find::any(conn, &self.id)?;
+            Ok(show::known(conn, office.keys(), found)?)
         })?;
         let words = words(desk, &office, &known)?;
         let voids = void::history_json(&office, &known.voids)?;
         desk.answer(|| json(&office, &known, voids), || words)?;
         let settled = known.conflicts.is_empty() && known.held.is_empty() && known.standing != State::Disputed;
         Ok(if settled { Exit::Done } else { Exit::Attention })
-    }
-}
-
-impl Known {
-    fn conflict(&self, field: &Field) -> Option<&Conflict> {
-        self.conflicts.iter().find(|c| c.field == field.number)
-    }
-
-    /// The values of a field on which devices disagree, with who wrote each.
-    fn standing(&self, office: &Office, field: &Field) -> Vec<(Option<Value>, Option<DeviceId>)> {
-        let Some(conflict) = self.conflict(field) else { return vec![] };
-        let opened = |value: Value| view::opened(office, &self.id, field, &value);
-        let values = conflict.values.iter();
-        values.map(|(value, device)| (view::value_of(field, value).map(opened), *device)).collect()
     }
 }
 
@@ -129,7 +69,7 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
                 continue;
             }
             let label = desk.label(&field.label);
-            let standing = known.standing(office, field);
+            let standing = known.standing(office.keys(), field);
             if !standing.is_empty() {
                 for (value, device) in standing {
                     let value = one(desk, office, field, value.as_ref())?;
@@ -222,7 +162,7 @@ fn json(office: &Office, known: &Known, voids: Json) -> Json {
     }
     object["edits"] = known.edits.into();
     let conflict = |field: &Field| {
-        let values = known.standing(office, field).into_iter().map(|(value, device)| {
+        let values = known.standing(office.keys(), field).into_iter().map(|(value, device)| {
             json!({
                 "value": value.map(|v| view::json(field, &v)),
                 "device": device.map(|d| d.to_string()),

@@ -16,8 +16,7 @@ use crate::cli::{
 };
 use crate::store::View;
 
-/// A field's place and its value; `None` empties it.
-pub type Typed = (usize, Option<Value>);
+pub use crate::app::write::Put as Typed;
 
 /// The equals sign may be full-width, as a Chinese keyboard makes it.
 fn pair(text: &str) -> Result<(&str, &str), Mistake> {

@@ -1,0 +1,83 @@
+//! Everything that is known here about one record.
+
+use huiliu_proto::{
+    id::{DeviceId, FeedId, RecordId},
+    kind::Field,
+    lang::Label,
+    value::Value,
+};
+
+use super::{
+    values,
+    void::{self, Word},
+};
+use crate::{
+    keyring::Keyring,
+    store::{
+        Result, View,
+        documents::{self, Conflict},
+        feeds,
+        projection::Shown,
+        quarantine::{self, Held},
+        voids::{self, State},
+    },
+};
+
+/// Everything known about a record.
+pub struct Known {
+    pub id: RecordId,
+    pub shown: Option<Shown>,
+    /// Of the operation that said it; of a document, the one that created it.
+    pub origin: Option<(DeviceId, FeedId, u64)>,
+    /// Edits of a document since then.
+    pub edits: usize,
+    pub conflicts: Vec<Conflict>,
+    pub held: Vec<(Label, Held)>,
+    pub standing: State,
+    /// What was said of whether it stands.
+    pub voids: Vec<Word>,
+}
+
+/// Of a record that counts here, or of one that is only in quarantine, by its id.
+pub fn known(conn: &View, keys: &Keyring, found: std::result::Result<Shown, RecordId>) -> Result<Known> {
+    let (id, shown) = match found {
+        Ok(shown) => (shown.id, Some(values::opened_record(keys, &shown))),
+        Err(id) => (id, None),
+    };
+    let origin = match &shown {
+        Some(shown) => {
+            let feed = feeds::by_no(conn, shown.place.feed)?.feed;
+            Some((feed.device, feed.id, shown.place.seq))
+        }
+        None => None,
+    };
+    let edits = match &shown {
+        Some(shown) => documents::edits(conn, shown.place.owner, &id)?.len().saturating_sub(1),
+        None => 0,
+    };
+    let conflicts = documents::conflicts(conn, Some(&id))?;
+    let held = quarantine::of_record(conn, &id)?.into_iter();
+    let held = held.map(|held| Ok((quarantine::explain(conn, &held)?, held))).collect::<Result<_>>()?;
+    let (standing, voids) = match &shown {
+        Some(shown) => {
+            let owner = shown.place.owner;
+            (voids::state(conn, owner, &id)?, void::words(conn, owner, &id)?)
+        }
+        None => (State::Stands, vec![]),
+    };
+    Ok(Known { id, shown, origin, edits, conflicts, held, standing, voids })
+}
+
+impl Known {
+    pub fn conflict(&self, field: &Field) -> Option<&Conflict> {
+        self.conflicts.iter().find(|c| c.field == field.number)
+    }
+
+    /// The values of a field on which devices disagree, with who wrote each.
+    pub fn standing(&self, keys: &Keyring, field: &Field) -> Vec<(Option<Value>, Option<DeviceId>)> {
+        let Some(conflict) = self.conflict(field) else { return vec![] };
+        let opened = |value: Value| values::opened(keys, &self.id, field, &value);
+        let values = conflict.values.iter();
+        values.map(|(value, device)| (values::value_of(field, value).map(opened), *device)).collect()
+    }
+}

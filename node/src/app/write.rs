@@ -1,0 +1,79 @@
+//! Writing a record of this union, and editing a document of its own.
+
+use huiliu_proto::{
+    id::RecordId,
+    kind::{Kind, Shape},
+    record::Record,
+    union::UnionNumber,
+    value::Value,
+};
+
+use super::Mode;
+use crate::{
+    ledger::{Ledger, Outcome},
+    store::{Result, StoreError, projection::Shown},
+    writer::Store,
+};
+
+/// Fields with which a later entry points back at the one it puts right.
+pub const CORRECTIONS: [&str; 4] = ["reverses", "corrects", "replaces", "supersedes"];
+
+/// A field's place and its value; `None` empties it.
+pub type Put = (usize, Option<Value>);
+
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Nobody writes records of this kind: the system does.
+    #[error("{} is written by the system itself", .0.name)]
+    Automatic(&'static Kind),
+    /// What was said once is not edited; another entry points back at it with this field, where the kind has one.
+    #[error("{} is said once and not edited", .kind.name)]
+    Entry { kind: &'static Kind, record: RecordId, corrected_by: Option<&'static str> },
+    /// Only the union whose document it is edits it.
+    #[error("the document belongs to {0}")]
+    Owner(UnionNumber),
+    #[error("it cannot be written")]
+    Store(#[from] StoreError),
+}
+
+/// A new record of a kind. What is said of the outcome of a dry run is what would have been.
+pub fn add(store: &Store, kind: &'static Kind, values: Vec<Put>, mode: Mode) -> Result<Outcome, WriteError> {
+    if kind.automatic {
+        return Err(WriteError::Automatic(kind));
+    }
+    let work = move |ledger: &mut Ledger| match kind.shape {
+        Shape::Document => ledger.write_document(kind, None, values),
+        Shape::Entry => {
+            let mut record = Record::new(kind);
+            values.into_iter().for_each(|(at, value)| record.put(at, value));
+            ledger.write_entry(&record)
+        }
+    };
+    Ok(mode.run(store, work)?)
+}
+
+/// Whether a record can be edited by this union: asked before a person is asked for values.
+pub fn may_edit(union: UnionNumber, shown: &Shown) -> Result<(), WriteError> {
+    let kind = shown.record.kind;
+    if kind.shape == Shape::Entry {
+        let back = kind.fields.iter().find(|f| f.reference == Some(kind.name) && CORRECTIONS.contains(&f.name));
+        return Err(WriteError::Entry { kind, record: shown.id, corrected_by: back.map(|field| field.name) });
+    }
+    if shown.place.owner != union {
+        return Err(WriteError::Owner(shown.place.owner));
+    }
+    Ok(())
+}
+
+/// Changes fields of a document.
+pub fn edit(
+    store: &Store,
+    union: UnionNumber,
+    shown: &Shown,
+    values: Vec<Put>,
+    mode: Mode,
+) -> Result<Outcome, WriteError> {
+    may_edit(union, shown)?;
+    let (kind, id) = (shown.record.kind, shown.id);
+    Ok(mode.run(store, move |ledger| ledger.write_document(kind, Some(id), values))?)
+}
