@@ -1,11 +1,13 @@
 //! Use cases: what a person or a program can do, typed in and typed out. No words for people and no arguments of a
 //! command line: those who call parse before, and render after.
 
+pub mod calendar;
 pub mod export;
 pub mod find;
 pub mod history;
 pub mod inbox;
 pub mod list;
+pub mod parameters;
 pub mod show;
 pub mod values;
 pub mod void;

@@ -4,6 +4,7 @@
 //! and a test sees to it that nothing is missing in either.
 
 pub mod backup;
+pub mod calendar;
 pub mod check;
 pub mod check_proof;
 pub mod completions;
@@ -114,6 +115,9 @@ pub enum Verb {
     /// Run the fund checks
     #[command(subcommand)]
     Check(check::CheckVerb),
+    /// The days off and the working weekends of each year
+    #[command(subcommand)]
+    Calendar(calendar::CalendarVerb),
     /// Compute tables and totals again from what was written
     Rebuild(repair::Rebuild),
     /// Write a record to a file that proves itself to whoever knows the root fingerprint
@@ -161,6 +165,7 @@ impl Verb {
             Verb::Rollup(verb) => verb.run(desk),
             Verb::Filing(verb) => verb.run(desk),
             Verb::Check(verb) => verb.run(desk),
+            Verb::Calendar(verb) => verb.run(desk),
             Verb::Rebuild(verb) => verb.run(desk),
             Verb::Verify(verb) => verb.run(desk),
             Verb::Prove(verb) => verb.run(desk),

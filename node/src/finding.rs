@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use huiliu_proto::{id::Hash, kind::kind, period::Day, record::Record, union::UnionNumber, value::Value};
 
 use crate::{
-    check::{self, Check, CheckError, Found, Outcome, Parameters},
+    check::{self, Check, CheckError, Found, Outcome, Patience},
     ledger::{self, Ledger},
     store::{Result, View, projection, projection::Shown},
 };
@@ -22,16 +22,10 @@ pub struct Run {
 }
 
 /// What the checks find in what this union sees. Writes nothing, and nothing that fails stops the rest.
-pub fn look(
-    conn: &View,
-    union: UnionNumber,
-    checks: &[&'static Check],
-    today: Day,
-    parameters: &Parameters,
-) -> Outcome {
+pub fn look(conn: &View, union: UnionNumber, checks: &[&'static Check], today: Day, patience: Patience) -> Outcome {
     let mut outcome = Outcome::default();
     for check in checks {
-        let one = check::run(conn, check, union, today, parameters);
+        let one = check::run(conn, check, union, today, patience);
         outcome.found.extend(one.found);
         outcome.waiting.extend(one.waiting);
         outcome.silent.extend(one.silent);
@@ -146,6 +140,7 @@ mod tests {
         Found {
             rule: check.id,
             version: 1,
+            variant: "absent",
             subject: 320_900u64.try_into().expect("a code"),
             fingerprint: Hash([key; 32]),
             severity: check.severity,
@@ -170,8 +165,7 @@ mod tests {
         let mut many = found(1);
         let kind = "expenditure".to_owned();
         let line = |n: u32| RecordId(std::array::from_fn(|at| n.to_be_bytes()[at % 4]));
-        let note = || Label::new("凭证".repeat(500), "voucher ".repeat(500));
-        many.evidence = (0..5_000).map(|n| Evidence { kind: kind.clone(), record: line(n), note: note() }).collect();
+        many.evidence = (0..5_000).map(|n| Evidence { kind: kind.clone(), record: line(n), role: "paid" }).collect();
         many.horizons = (0..2_000).map(|_| (many.subject, Some(Day(20_000)))).collect();
         let record = many.to_record(Day(20_000)).expect("it can be recorded");
         assert!(record.validate().is_ok() && record.encode().len() < huiliu_proto::record::MAX_BYTES);

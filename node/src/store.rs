@@ -24,6 +24,7 @@ pub mod invitations;
 pub mod mend;
 pub mod migrations;
 pub mod naming;
+pub mod parameters;
 pub mod projection;
 pub mod quarantine;
 pub mod receipts;

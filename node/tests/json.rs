@@ -46,6 +46,10 @@ fn every_answer_has_the_keys_that_are_told() {
         ("check run", &["check", "run", "--today", "2026-03-31"]),
         ("check list", &["check", "list"]),
         ("check explain", &["check", "explain", "FC-05"]),
+        (
+            "check set",
+            &["check", "set", "FC-09", "limit", "45", "--from", "2026-01-01", "--doc-no", "滨工发〔2026〕1号"],
+        ),
         ("rebuild", &["rebuild"]),
         ("verify", &["verify"]),
         ("receipts list", &["receipts", "list"]),
@@ -57,6 +61,30 @@ fn every_answer_has_the_keys_that_are_told() {
     ] {
         compare(verb, &union.json(ask));
     }
+}
+
+#[test]
+fn the_nation_publishes_days_off_and_numbers_of_checks() {
+    let nation = Union::empty();
+    nation.json(&["init", "--root", "--network", "演示"]);
+    compare("calendar publish", &nation.json(&["calendar", "publish", "2026"]));
+    let notice = nation.path("2027.txt");
+    std::fs::write(&notice, "year 2027\ndoc_no 演发明电〔2026〕1号\noff 2027-01-01\n").expect("written");
+    nation.json(&["calendar", "publish", "--file", text(&notice)]);
+    let listed = nation.json(&["calendar", "list"]);
+    compare("calendar list", &listed);
+    let told: Vec<_> =
+        (0..2).map(|n| (&listed[n]["year"], &listed[n]["days_off"], &listed[n]["make_up_days"])).collect();
+    assert_eq!(told[0], (&Json::from(2026), &Json::from(33), &Json::from(6)));
+    assert_eq!(told[1], (&Json::from(2027), &Json::from(1), &Json::from(0)));
+    let set = ["check", "set", "FC-01", "grace", "15", "--from", "2026-01-01", "--doc-no", "演工发〔2026〕1号"];
+    compare("check set", &nation.json(&set));
+    let run = nation.json(&["check", "run", "FC-01", "--today", "2026-03-31"]);
+    compare("check run", &run);
+    let setting = &run["settings"][0];
+    assert_eq!((&setting["value"], &setting["set_by"]), (&Json::from(15), &Json::from(100_000)));
+    let words = nation.run(&["--lang", "zh", "check", "run", "FC-01", "--today", "2026-03-31"]).out;
+    assert!(words.contains("= 15（中华全国总工会，演工发〔2026〕1号，自2026-01-01）"), "{words}");
 }
 
 #[test]
@@ -96,6 +124,10 @@ fn answers_and_errors_are_the_same_in_either_language() {
         &["record", "list", "--most", "0"],
         &["inbox", "--after", "nonsense"],
         &["check", "explain", "FC-99"],
+        &["check", "set", "FC-01", "grace", "30", "--from", "2026-01-01", "--doc-no", "1"],
+        &["calendar", "publish", "2026"],
+        &["calendar", "publish", "1999"],
+        &["calendar", "list"],
         &["restore", "/nothing/here", "--yes"],
         &["sync"],
     ] {

@@ -501,6 +501,7 @@ mod tests {
                 (31, "filing_review"),
                 (32, "finding"),
                 (33, "finding_withdrawal"),
+                (34, "parameter"),
                 (40, "statement"),
                 (50, "enrolment"),
                 (51, "revocation"),
@@ -511,6 +512,8 @@ mod tests {
                 (56, "vouching"),
                 (104, "payer_share"),
                 (107, "qualification"),
+                (134, "calendar"),
+                (234, "local_parameter"),
             ]
         );
         for k in kinds() {

@@ -13,6 +13,9 @@ use huiliu_proto::{
 };
 use serde_json::Value as Json;
 
+use super::{Check, message};
+use crate::store::cases::Value as Column;
+
 /// How many lines of a list did not fit into the finding.
 pub const EVIDENCE_LEFT_OUT: &str = "evidence_left_out";
 pub const HORIZONS_LEFT_OUT: &str = "horizons_left_out";
@@ -58,12 +61,15 @@ impl Argument {
         })
     }
 
-    /// A check's row gives numbers as numbers, ids in hexadecimal.
-    pub fn read(kind: ArgumentKind, json: &Json) -> Option<Argument> {
-        match (kind, json) {
-            (ArgumentKind::ARecord, Json::String(text)) => Some(Argument::Record(text.parse().ok()?)),
-            (ArgumentKind::AText, Json::String(text)) => Some(Argument::Text(text.clone())),
-            (_, json) => Argument::number(kind, json.as_i64()?),
+    /// From a column of a check.
+    pub fn read(kind: ArgumentKind, value: &Column) -> Option<Argument> {
+        match (kind, value) {
+            (ArgumentKind::ARecord, Column::Bytes(bytes)) => {
+                Some(Argument::Record(RecordId::try_from(&bytes[..]).ok()?))
+            }
+            (ArgumentKind::AText, Column::Text(text)) => Some(Argument::Text(text.clone())),
+            (_, Column::Number(n)) => Argument::number(kind, *n),
+            _ => None,
         }
     }
 
@@ -124,7 +130,8 @@ impl Argument {
     }
 }
 
-/// What a code means, by the rule's own words where the rule is known here.
+/// What a code means, by the rule's own words where the rule is known here. A code never changes its meaning, so that those
+/// of an earlier version mean what they do now.
 fn meaning(rule: &str, name: &str, lang: Lang) -> Option<String> {
     let left_out = match name {
         EVIDENCE_LEFT_OUT => Some(Label::new("另有未列出的依据记录", "records not listed here")),
@@ -135,32 +142,90 @@ fn meaning(rule: &str, name: &str, lang: Lang) -> Option<String> {
         return Some(label.get(lang).to_owned());
     }
     let check = super::check(rule)?;
-    let result = check.results.iter().find(|(n, ..)| *n == name).map(|(.., label)| label);
+    let result = check.results.iter().find(|r| r.name == name).map(|r| &r.label);
     let parameter = check.parameters.iter().find(|p| p.name == name).map(|p| &p.label);
     Some(result.or(parameter)?.get(lang).to_owned())
 }
 
-/// The values of a recorded finding's list, `parameters` or `results`, a line each.
-pub fn lines(finding: &Record, list: &str, lang: Lang) -> Vec<String> {
-    let rule = finding.text("rule").unwrap_or_default();
-    let all = finding.lines(list).filter_map(|line| {
-        let (name, argument) = Argument::recorded(&line)?;
+/// What a record is to a case, in words where the rule is known here.
+pub fn role(rule: &str, role: &str, lang: Lang) -> String {
+    let check = super::check(rule);
+    let known = check.and_then(|check| check.roles.iter().find(|(name, _)| *name == role));
+    known.map_or_else(|| shown::line(role).into_owned(), |(_, label)| label.get(lang).to_owned())
+}
+
+fn recorded<'r>(finding: &'r Record, list: &'r str) -> Vec<(&'r str, Argument)> {
+    finding.lines(list).filter_map(|line| Argument::recorded(&line)).collect()
+}
+
+fn listed(rule: &str, values: &[(&str, Argument)], lang: Lang) -> Vec<String> {
+    let all = values.iter().map(|(name, argument)| {
         let name = meaning(rule, name, lang).unwrap_or_else(|| shown::line(name).into_owned());
-        Some(format!("{name}{}{}", lang.pick("：", ": "), argument.show(lang)))
+        format!("{name}{}{}", lang.pick("：", ": "), argument.show(lang))
     });
     all.collect()
 }
 
-/// A recorded finding in one sentence: what the rule asks, and the values it found.
-pub fn sentence(finding: &Record, lang: Lang) -> String {
-    let rule = finding.text("rule").unwrap_or_default();
-    let title = super::check(rule).map(|check| check.title.get(lang).to_owned());
-    let title = title.unwrap_or_else(|| shown::line(rule).into_owned());
-    let values = lines(finding, "results", lang).join(lang.pick("；", "; "));
+/// The values of a recorded finding's list, `parameters` or `results`, a line each.
+pub fn lines(finding: &Record, list: &str, lang: Lang) -> Vec<String> {
+    listed(finding.text("rule").unwrap_or_default(), &recorded(finding, list), lang)
+}
+
+/// The union as it is written over the door, with the regions above it, since many counties share a name:
+/// 江苏省盐城市滨海县总工会.
+fn full_name(union: UnionNumber) -> String {
+    let above: Vec<_> = union.ancestors().filter(|a| *a != UnionNumber::NATION).map(UnionNumber::name).collect();
+    above.into_iter().rev().collect::<String>() + &union.union_name()
+}
+
+/// A case in one sentence: by the template of its version; where that is not known, what the rule asks and the plain
+/// values.
+pub fn said(
+    check: &Check,
+    version: i32,
+    variant: &str,
+    subject: UnionNumber,
+    results: &[(&str, Argument)],
+    parameters: &[(&str, i64)],
+    lang: Lang,
+) -> String {
+    let template = check.messages.iter().find(|m| m.version == version && m.variant == variant);
+    let value = |name: &str| {
+        let result = results.iter().find(|(n, _)| *n == name).map(|(_, argument)| match argument {
+            Argument::Union(union) => full_name(*union),
+            other => other.show(lang),
+        });
+        let parameter = || parameters.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string());
+        if name == "subject" { Some(full_name(subject)) } else { result.or_else(parameter) }
+    };
+    let filled = template.and_then(|m| message::fill(lang.pick(m.zh, m.en), &value));
+    filled.unwrap_or_else(|| plain(check.id, check.title.get(lang), results, lang))
+}
+
+fn plain(rule: &str, title: &str, results: &[(&str, Argument)], lang: Lang) -> String {
+    let values = listed(rule, results, lang).join(lang.pick("；", "; "));
     match values.is_empty() {
-        true => title,
+        true => title.to_owned(),
         false => format!("{title}{}{values}", lang.pick("：", ": ")),
     }
+}
+
+/// A recorded finding in one sentence.
+pub fn sentence(finding: &Record, lang: Lang) -> String {
+    let rule = finding.text("rule").unwrap_or_default();
+    let results = recorded(finding, "results");
+    let version = finding.int("version").and_then(|n| i32::try_from(n).ok());
+    let subject = finding.int("union").and_then(|n| UnionNumber::try_from(n).ok());
+    let (Some(check), Some(version), Some(subject)) = (super::check(rule), version, subject) else {
+        let title = super::check(rule).map_or_else(|| shown::line(rule).into_owned(), |c| c.title.get(lang).to_owned());
+        return plain(rule, &title, &results, lang);
+    };
+    let whole = |(name, argument)| match argument {
+        Argument::Number(n) => Some((name, n)),
+        _ => None,
+    };
+    let parameters: Vec<(&str, i64)> = recorded(finding, "parameters").into_iter().filter_map(whole).collect();
+    said(check, version, finding.text("variant").unwrap_or_default(), subject, &results, &parameters, lang)
 }
 
 #[cfg(test)]
@@ -181,9 +246,32 @@ mod tests {
             || vec![Argument::Amount(Fen(300_000)).to_wire("paid"), Argument::Day(Day(20_454)).to_wire("due")];
         assert_eq!(
             sentence(&finding("FC-01", results()), Lang::Zh),
-            "拨付与到账不符：拨付净额（元）：3,000.00；应到账日期：2026-01-01"
+            "拨付与到账不符：拨付净额（元）：3,000.00；最迟到账日期：2026-01-01"
         );
         assert_eq!(sentence(&finding("FC-99", results()), Lang::En), "FC-99: paid: 3,000.00; due: 2026-01-01");
+    }
+
+    #[test]
+    fn a_finding_speaks_by_the_template_of_its_version() {
+        let check = super::super::check("FC-02").expect("it is there");
+        let of = |version: i32, results: Vec<v1::FindingArgument>| {
+            let finding = v1::Finding { rule: "FC-02".into(), version, union: 320_922, results, ..Default::default() };
+            Record::decode(kind("finding").expect("declared"), &finding.encode_to_vec()).expect("a record")
+        };
+        let results = || {
+            vec![
+                Argument::Amount(Fen(300_000)).to_wire("received"),
+                Argument::Day(Day(20_454)).to_wire("received_on"),
+                Argument::Number(0).to_wire("named"),
+            ]
+        };
+        let now = sentence(&of(check.version, results()), Lang::Zh);
+        assert!(now.starts_with("江苏省盐城市滨海县总工会于2026-01-01记录"), "{now}");
+        // An earlier version's, and one of this version that lacks a value: the plain values.
+        let before = sentence(&of(2, results()), Lang::Zh);
+        assert!(before.starts_with("到账无对应拨款：到账净额（元）：3,000.00；到账日期：2026-01-01"), "{before}");
+        let short = sentence(&of(check.version, results()[..1].to_vec()), Lang::En);
+        assert_eq!(short, "Received without an allocation: received, net (yuan): 3,000.00");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 -- id: FC-05
--- version: 2
+-- version: 3
 -- title_zh: 一人多处计入
 -- title_en: One person counted by several unions
 -- clause_zh: 总工发〔2019〕19号 七（四）：“虚报聘用专职集体协商指导员人数的，全国总工会将停拨该专项经费”
@@ -7,128 +7,132 @@
 -- severity: red
 -- family: B2
 -- levels: province
--- parameter: days = 15 : 允许的聘期重叠天数 | days that two engagements may overlap
+-- parameter: days = 15 less : 允许的聘期重叠天数 | days that two engagements may overlap
 -- result: overlap_from day : 重叠起 | overlap from
 -- result: overlap_to day : 重叠止（不晚于检查日） | overlap to (not after the day of the check)
 -- result: overlap_days number : 重叠天数 | days of overlap
--- result: census_on day : 双方均在聘的核定日 | census on which both count
+-- result: census_on day? : 双方均在聘的核定日 | census on which both count
 -- result: months_paid number : 双方均发薪的月数 | months in which both paid
+-- result: first_union union : 先聘任的工会 | union that engaged first
+-- result: second_union union : 后聘任的工会 | union that engaged later
+-- variant: counted
+-- variant: paid
+-- variant: both
+-- variant: paid_twice red A
+-- role: first : 先聘任 | engaged first
+-- role: second : 后聘任 | engaged later
+-- role: dossier : 档案 | dossier
+-- role: pay : 双方均发薪的首月薪酬 | pay of the first month that both paid
+-- message counted zh: 同一人（身份证号检索值相同）同时由{first_union}和{second_union}（或其下级工会）聘为计入补助人数的专职指导员，自{overlap_from}起重叠{overlap_days}天[，{census_on}核定时双方均在聘]。
+-- message counted en: One person (same keyed index) is full-time and counted for the fund at both {first_union} and {second_union} (or a lower union of theirs), overlapping from {overlap_from}, days: {overlap_days}[, in service at both on the census of {census_on}].
+-- message paid zh: 同一人（身份证号检索值相同）同时由{first_union}和{second_union}（或其下级工会）聘为计入补助人数的专职指导员，自{overlap_from}起重叠{overlap_days}天，有{months_paid}个月双方都发放薪酬。
+-- message paid en: One person (same keyed index) is full-time and counted for the fund at both {first_union} and {second_union} (or a lower union of theirs), overlapping from {overlap_from}, days: {overlap_days}; months paid by both: {months_paid}.
+-- message both zh: 同一人（身份证号检索值相同）同时由{first_union}和{second_union}（或其下级工会）聘为计入补助人数的专职指导员，自{overlap_from}起重叠{overlap_days}天[，{census_on}核定时双方均在聘]，有{months_paid}个月双方都发放薪酬。
+-- message both en: One person (same keyed index) is full-time and counted for the fund at both {first_union} and {second_union} (or a lower union of theirs), overlapping from {overlap_from}, days: {overlap_days}[, in service at both on the census of {census_on}]; months paid by both: {months_paid}.
+-- message paid_twice zh: 同一人（身份证号检索值相同）同时由{first_union}和{second_union}聘为专职指导员，自{overlap_from}起重叠{overlap_days}天；虽未在双方都计入补助人数，但有{months_paid}个月双方都从专项经费发放薪酬。
+-- message paid_twice en: One person (same keyed index) is full-time at both {first_union} and {second_union}, overlapping from {overlap_from}, days: {overlap_days}; not counted for the fund by both, and yet paid from it by both, months: {months_paid}.
 -- innocent_zh: 月中调动；分派误录为重新聘任；身份证号录入错误；一方的终止尚未录入
 -- innocent_en: a transfer within the month; a posting entered as a new engagement; a mistyped number; an ending not entered yet
 
--- Persons are compared by the keyed index of the identity number, which only the province holds for the whole
--- province; numbers that it cannot read are a finding of their own (DQ-01). One finding for each pair of engagements, addressed to the union that engaged later; both are involved.
+-- Persons are compared by the keyed index of the identity number, which only the province holds for the whole province;
+-- numbers that it cannot read are a finding of their own (DQ-01). One finding for each pair of engagements, addressed to
+-- the union that engaged later; both are involved. A lower union without a number of its own (`employer`) is another
+-- employer than the union that keeps its records.
 -- A + before a column keeps SQLite off its index, which would narrow nothing here.
-WITH
--- Full-time, counted for the fund: up to today at the most.
+
+-- with
+-- Full-time: up to today at the most.
 post AS (
-    SELECT e.record, e.owner, e.mediator, m.id_no_index AS person, e.starts_on,
-           min(e.until, :today) AS until
+    SELECT e.record, e.owner, e.employer, e.mediator, m.id_no_index AS person, e.starts_on, coalesce(e.funded, 0) AS funded,
+           least(e.until, :today) AS until,
+           count(*) OVER (PARTITION BY m.id_no_index) AS posts
     FROM in_post e
-    JOIN below b ON b.above = :self AND b.code = e.owner
+    JOIN branch b ON b.code = e.owner
     JOIN mediator m ON m.record = e.mediator
-    WHERE e.employment = 1 AND e.funded = 1 AND m.id_no_index IS NOT NULL
-),
-spread AS (
-    SELECT *, min(owner) OVER (PARTITION BY person) < max(owner) OVER (PARTITION BY person) AS several FROM post
+    WHERE e.employment = 1 AND m.id_no_index IS NOT NULL
 ),
 shared AS MATERIALIZED (
-    SELECT * FROM spread WHERE several
+    SELECT * FROM post WHERE posts > 1
 ),
 pair AS MATERIALIZED (
-    SELECT f.record AS first, f.owner AS first_union, f.mediator AS first_mediator, f.starts_on AS first_from,
-           f.until AS first_until,
-           s.record AS second, s.owner AS second_union, s.mediator AS second_mediator, s.until AS second_until,
-           s.starts_on AS since, min(f.until, s.until) AS until
-    FROM shared f JOIN shared s ON s.person = f.person
-    WHERE s.owner <> f.owner AND (f.starts_on, f.record) < (s.starts_on, s.record)
-      AND min(f.until, s.until) - s.starts_on + 1 > :days
+    SELECT f.record AS first, f.owner AS first_union, f.mediator AS first_mediator,
+           s.record AS second, s.owner AS second_union, s.mediator AS second_mediator,
+           CASE WHEN f.funded = 1 AND s.funded = 1 THEN 1 ELSE 0 END AS funded,
+           s.starts_on AS since, least(f.until, s.until) AS until, g.value AS days
+    FROM shared f
+    JOIN shared s ON s.person = f.person
+    JOIN setting g ON g.name = 'days' AND s.starts_on BETWEEN g.since AND g.until
+    WHERE (s.owner <> f.owner OR s.employer IS DISTINCT FROM f.employer)
+      AND (f.starts_on, f.record) < (s.starts_on, s.record)
+      AND least(f.until, s.until) - s.starts_on + 1 > g.value
 ),
--- Paid twice: a live line of pay (category 1) from both unions for the same month.
-paid AS (
-    SELECT p.first, p.second, x.service_month AS month, min(x.record) AS first_line, min(y.record) AS second_line
+-- Paid twice: a live line of pay (category 1) from both for the same month. Two lines of one union for one dossier may be
+-- parts of one pay.
+paid AS MATERIALIZED (
+    SELECT p.first, p.second, x.service_month AS month, x.record AS first_line, y.record AS second_line,
+           row_number() OVER (PARTITION BY p.first, p.second, x.service_month ORDER BY x.record, y.record) AS n
     FROM pair p
     JOIN expenditure x ON x.payee_mediator = p.first_mediator AND +x.owner = p.first_union
     JOIN expenditure y ON y.payee_mediator = p.second_mediator AND +y.owner = p.second_union
         AND y.service_month = x.service_month
-    WHERE x.category = 1 AND +x.reverses IS NULL AND y.category = 1 AND +y.reverses IS NULL
+    WHERE (p.first_union <> p.second_union OR p.first_mediator <> p.second_mediator)
+      AND x.category = 1 AND x.reverses IS NULL AND y.category = 1 AND y.reverses IS NULL
       AND x.service_month BETWEEN month_of(p.since) AND month_of(p.until)
       AND x.amount + coalesce((SELECT sum(r.amount) FROM expenditure r
                                WHERE r.reverses = x.record AND +r.owner = x.owner), 0) > 0
       AND y.amount + coalesce((SELECT sum(r.amount) FROM expenditure r
                                WHERE r.reverses = y.record AND +r.owner = y.owner), 0) > 0
-    GROUP BY p.first, p.second, x.service_month
 ),
--- The first such month, with its lines, and how many there are.
 month AS (
-    SELECT first, second, min(month) AS month, first_line, second_line, count(*) AS months
-    FROM paid
-    GROUP BY first, second
+    SELECT first, second, min(month) AS month, count(*) AS months FROM paid WHERE n = 1 GROUP BY first, second
 ),
--- Counted twice: both in service on one census, which is the end of a year, the day a programme names, or the day a
--- filing of either union or of one above it speaks for. The first such day is enough.
+-- Counted twice: both counted for the fund and in service on one census, which is the end of a year, the day a programme
+-- names, or the day a filing of either union or of one above it speaks for. The first such day is enough.
 counted AS (
-    SELECT p.*, m.month, m.first_line, m.second_line, coalesce(m.months, 0) AS months,
-           (SELECT min(day) FROM (
-               SELECT year_end(year_of(p.since)) AS day
-               UNION ALL
-               SELECT g.census_on FROM programme g WHERE g.census_on >= p.since
-               UNION ALL
-               SELECT f.census_on FROM filing f
-               WHERE f.census_on >= p.since
-                 AND f.owner IN (SELECT above FROM below WHERE code IN (p.first_union, p.second_union))))
+    SELECT p.*, m.month, coalesce(m.months, 0) AS months,
+           CASE WHEN p.funded = 1 THEN least(
+               year_end(year_of(p.since)),
+               (SELECT min(g.census_on) FROM programme g WHERE g.census_on >= p.since),
+               (SELECT min(f.census_on) FROM filing f
+                WHERE f.census_on >= p.since
+                  AND f.owner IN (SELECT t.above FROM tree t WHERE t.below IN (p.first_union, p.second_union)))) END
                AS next_census
     FROM pair p LEFT JOIN month m ON m.first = p.first AND m.second = p.second
 ),
 -- Judged by the first day on which the overlap was too long and the person had counted or been paid twice: whoever
 -- knew of an ending then has entered it once the data reaches that day.
-verdict AS (
-    SELECT *, iif(next_census <= until, next_census, NULL) AS census_on,
-           max(since + :days, min(next_census, until, coalesce(month_end(month), until))) AS judge_by
-    FROM counted
-    WHERE next_census <= until OR month IS NOT NULL
+verdict AS MATERIALIZED (
+    SELECT c.*, CASE WHEN c.next_census <= c.until THEN c.next_census END AS census_on,
+           greatest(c.since + c.days, least(c.next_census, c.until, month_end(c.month))) AS judge_by,
+           CASE WHEN c.first < c.second THEN c.first ELSE c.second END AS one,
+           CASE WHEN c.first < c.second THEN c.second ELSE c.first END AS other
+    FROM counted c
+    WHERE c.next_census <= c.until OR c.month IS NOT NULL
 )
-SELECT iif(second_union = :self, first_union, second_union) AS subject,
-       hex(min(first, second)) || '/' || hex(max(first, second)) AS case_key,
-       NULL AS severity,
-       NULL AS family,
-       judge_by AS judge_by,
-       json_array(min(first_union, second_union), max(first_union, second_union)) AS involved,
-       (SELECT json_group_array(json_object('kind', kind, 'record', lower(hex(record)), 'zh', zh, 'en', en)
-                                ORDER BY place)
-        FROM (
-            SELECT 1 AS place, 'engagement' AS kind, first AS record,
-                   union_name(first_union) || '聘任，' || day_text(first_from) || '至' || day_text(first_until) AS zh,
-                   'engaged by ' || union_name(first_union) || ', ' || day_text(first_from) || ' to '
-                       || day_text(first_until) AS en
-            UNION ALL
-            SELECT 2, 'engagement', second,
-                   union_name(second_union) || '聘任，' || day_text(since) || '至' || day_text(second_until),
-                   'engaged by ' || union_name(second_union) || ', ' || day_text(since) || ' to ' || day_text(second_until)
-            UNION ALL
-            SELECT 3, 'mediator', first_mediator, '档案', 'dossier'
-            UNION ALL
-            SELECT 4, 'mediator', second_mediator, '档案', 'dossier' WHERE second_mediator <> first_mediator
-            UNION ALL
-            SELECT 5, 'expenditure', first_line, union_name(first_union) || '发放' || month_text(month) || '薪酬',
-                   'pay of ' || month_text(month) || ' from ' || union_name(first_union)
-            WHERE month IS NOT NULL
-            UNION ALL
-            SELECT 6, 'expenditure', second_line, union_name(second_union) || '发放' || month_text(month) || '薪酬',
-                   'pay of ' || month_text(month) || ' from ' || union_name(second_union)
-            WHERE month IS NOT NULL)) AS evidence,
-       json_object('overlap_from', since, 'overlap_to', until, 'overlap_days', until - since + 1,
-                   'census_on', census_on, 'months_paid', months) AS results,
-       '同一人（身份证号检索值相同，聘任记录' || substr(lower(hex(first)), 1, 16) || '、' || substr(lower(hex(second)), 1, 16)
-           || '）同时由' || union_name(first_union) || '和' || union_name(second_union)
-           || '聘为计入补助人数的专职指导员，自' || day_text(since) || '起重叠' || (until - since + 1) || '天'
-           || iif(census_on IS NULL, '', '，' || day_text(census_on) || '核定时双方均在聘')
-           || iif(months = 0, '', '，有' || months || '个月双方都发放薪酬') || '。' AS zh,
-       'One person (same keyed index; engagements ' || substr(lower(hex(first)), 1, 16) || ' and '
-           || substr(lower(hex(second)), 1, 16) || ') is full-time and counted for the fund at both '
-           || union_name(first_union) || ' and ' || union_name(second_union) || ', overlapping '
-           || (until - since + 1) || ' days from ' || day_text(since)
-           || iif(census_on IS NULL, '', ', in service at both on the census of ' || day_text(census_on))
-           || iif(months = 0, '', ', paid by both for ' || months || ' months') || '.' AS en
+
+-- cases
+SELECT one AS key1, other AS key2, CASE WHEN second_union = :self THEN first_union ELSE second_union END AS subject, judge_by,
+       CASE WHEN months = 0 THEN 'counted' WHEN census_on IS NOT NULL THEN 'both' WHEN funded = 1 THEN 'paid'
+            ELSE 'paid_twice' END AS variant,
+       since AS overlap_from, until AS overlap_to, until - since + 1 AS overlap_days, census_on, months AS months_paid,
+       first_union, second_union, days
 FROM verdict
-ORDER BY first, second;
+ORDER BY first, second
+
+-- records
+SELECT one AS key1, other AS key2, 1 AS place, 'first' AS role, 'engagement' AS kind, first AS record, first_union AS involved
+FROM verdict
+UNION ALL
+SELECT one, other, 2, 'second', 'engagement', second, second_union FROM verdict
+UNION ALL
+SELECT one, other, 3, 'dossier', 'mediator', first_mediator, first_union FROM verdict
+UNION ALL
+SELECT one, other, 4, 'dossier', 'mediator', second_mediator, second_union FROM verdict
+WHERE second_mediator <> first_mediator
+UNION ALL
+SELECT v.one, v.other, 5, 'pay', 'expenditure', p.first_line, v.first_union
+FROM verdict v JOIN paid p ON p.first = v.first AND p.second = v.second AND p.month = v.month AND p.n = 1
+UNION ALL
+SELECT v.one, v.other, 6, 'pay', 'expenditure', p.second_line, v.second_union
+FROM verdict v JOIN paid p ON p.first = v.first AND p.second = v.second AND p.month = v.month AND p.n = 1
+ORDER BY 1, 2, 3

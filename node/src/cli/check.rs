@@ -1,9 +1,11 @@
 //! `check`: run the fund checks, and read what each of them asks.
 
 mod run;
+mod set;
 
 use anyhow::Result;
 use clap::Subcommand;
+use huiliu_proto::period::Day;
 use serde_json::json;
 
 use super::{
@@ -17,6 +19,8 @@ use crate::check::{self, Check};
 pub enum CheckVerb {
     /// Run the checks over what is seen here; a hub records what they find
     Run(run::Run),
+    /// Set a number that a check uses, from a day on
+    Set(set::Set),
     /// List the checks
     List(List),
     /// Say what a check asks, on which clause it rests, and what its numbers mean
@@ -36,10 +40,20 @@ impl CheckVerb {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         match self {
             CheckVerb::Run(verb) => verb.run(desk),
+            CheckVerb::Set(verb) => verb.run(desk),
             CheckVerb::List(verb) => verb.run(desk),
             CheckVerb::Explain(verb) => verb.run(desk),
         }
     }
+}
+
+fn day(typed: &str) -> Result<Day, Mistake> {
+    typed.parse().map_err(|_| {
+        Mistake::usage(
+            both(format!("“{typed}”不是日期"), format!("“{typed}” is not a date")),
+            both("请按 2026-03-31 填写", "write it as 2026-03-31"),
+        )
+    })
 }
 
 /// `fc-1` is FC-01.
@@ -81,8 +95,15 @@ impl Explain {
         desk.answer(
             || {
                 let parameters = check.parameters.iter();
-                let parameters = parameters
-                    .map(|p| json!({ "name": p.name, "default": p.default, "label": both_languages(&p.label) }));
+                let parameters = parameters.map(|p| {
+                    json!({
+                        "name": p.name, "default": p.default, "label": both_languages(&p.label),
+                        "stricter": match p.stricter {
+                            check::Stricter::Less => "less",
+                            check::Stricter::More => "more",
+                        },
+                    })
+                });
                 json!({
                     "rule": check.id, "version": check.version, "title": both_languages(&check.title),
                     "clause": both_languages(&check.clause), "innocent": both_languages(&check.innocent),

@@ -87,7 +87,13 @@ impl Sql {
                 let _ = write!(indexes, "CREATE INDEX \"{name}_{0}_index\" ON \"{name}\" (\"{0}_index\");", field.name);
             }
             if field.index {
-                let _ = write!(indexes, "CREATE INDEX \"{name}_by_{0}\" ON \"{name}\" (\"{0}\");", field.name);
+                let _ = write!(indexes, "CREATE INDEX \"{name}_by_{0}\" ON \"{name}\" (\"{0}\")", field.name);
+                // Nobody looks for what is empty: hardly any payment is a reversal.
+                indexes.push_str(&if field.required {
+                    ";".into()
+                } else {
+                    format!(" WHERE \"{}\" IS NOT NULL;", field.name)
+                });
             }
         }
         if !kind.bulk {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use huiliu_node::{
-    check::{Parameters, checks},
+    check::{Patience, checks},
     clock,
     filing::standings,
     finding,
@@ -150,7 +150,7 @@ fn all_checks(people: u64) -> Result<f64> {
     let all: Vec<_> = checks().iter().collect();
     let at = machine.union();
     best(|| {
-        let outcome = store.read(|conn| Ok(finding::look(conn, at, &all, today, &Parameters::default())))?;
+        let outcome = store.read(|conn| Ok(finding::look(conn, at, &all, today, Patience::default())))?;
         anyhow::ensure!(outcome.failed.is_empty(), "a check failed");
         Ok(())
     })

@@ -23,7 +23,7 @@ pub struct Finding {
 pub async fn run(hub: &Member, today: Day) -> anyhow::Result<(Vec<Finding>, Vec<Waiting>)> {
     let checks: Vec<&'static Check> = check::checks().iter().collect();
     let outcome =
-        hub.store.read(|conn| Ok(finding::look(conn, hub.union, &checks, today, &check::Parameters::default())))?;
+        hub.store.read(|conn| Ok(finding::look(conn, hub.union, &checks, today, check::Patience::default())))?;
     let run = hub.store.write(move |ledger| ledger.record_findings(outcome, &checks, today, true)).await?;
     if let Some(error) = run.outcome.failed.into_iter().next() {
         return Err(error.into());

@@ -102,7 +102,7 @@ fn finding(finding: &Finding, arrived: bool, keys: &Keys) -> Json {
     let evidence = found.evidence.iter().map(|e| {
         json!({
             "kind": e.kind, "record": e.record.to_string(), "key": keys.key(&e.record),
-            "note_zh": e.note.zh, "note_en": e.note.en,
+            "role": e.role,
         })
     });
     let as_of = found.horizons.iter().map(|(union, day)| (union.to_string(), json!(day.map(|d| d.to_string()))));

@@ -6,12 +6,15 @@ use anyhow::Result;
 use huiliu_proto::{kind::kind, lang::Lang, period::Day};
 use serde_json::{Value as Json, json};
 
-use super::rule_named;
+use super::{day, rule_named};
 use crate::{
-    check::{self, Check, CheckError, Found, Outcome, Parameters, Waiting},
+    check::{
+        self, Check, CheckError, Found, Outcome, Patience, Waiting,
+        setting::{Setting, Source},
+    },
     cli::{
         Desk,
-        error::{self, Exit, Mistake, both},
+        error::{self, Exit},
         table::{Cell, Table},
     },
     finding,
@@ -43,9 +46,14 @@ impl Run {
         let office = desk.open()?;
         let union = office.me.union;
         let bar = desk.bar(desk.pick("检查", "checking"), None);
-        let mut parameters = Parameters::default();
-        parameters.set_patience(self.patience.into());
-        let outcome = office.look(|conn| Ok(finding::look(conn, union, &checks, today, &parameters)))?;
+        let patience = Patience(self.patience.into());
+        let outcome = office.look(|conn| Ok(finding::look(conn, union, &checks, today, patience)))?;
+        let mut settings = vec![];
+        for check in &checks {
+            // Where they could not be read, the check has failed with it.
+            let all = office.look(|conn| Ok(check::settings(conn, check, union).unwrap_or_default()))?;
+            settings.extend(all.into_iter().filter(|s| s.holds(today)).map(|s| (*check, s)));
+        }
         let run = if self.dry_run || !office.me.hub {
             finding::Run { outcome, ..Default::default() }
         } else {
@@ -53,7 +61,7 @@ impl Run {
             office.store.write_blocking(move |ledger| ledger.record_findings(outcome, &checks, today, withdraw))?
         };
         bar.finish_and_clear();
-        let shown = Shown { run, today, patience: parameters.patience() };
+        let shown = Shown { run, today, patience: patience.0, settings };
         desk.answer(|| shown.json(), || shown.words(desk))?;
         let mut failed = shown.run.outcome.failed.iter().cloned();
         // What went wrong with each but the first; that one is told as the error this ends with.
@@ -74,15 +82,8 @@ struct Shown {
     run: finding::Run,
     today: Day,
     patience: i64,
-}
-
-fn day(typed: &str) -> Result<Day, Mistake> {
-    typed.parse().map_err(|_| {
-        Mistake::usage(
-            both(format!("“{typed}”不是日期"), format!("“{typed}” is not a date")),
-            both("请按 2026-03-31 填写", "write it as 2026-03-31"),
-        )
-    })
+    /// What holds that day.
+    settings: Vec<(&'static Check, Setting)>,
 }
 
 /// The word for a choice of a finding's field; its name for programs.
@@ -134,6 +135,18 @@ impl Shown {
             let text = desk.pick("没有运行完的规则：", "checks that did not run to their end: ");
             lines.push(format!("{text}{rules}"));
         }
+        let set: Vec<String> =
+            self.settings.iter().filter_map(|(check, setting)| source_words(desk, check, setting)).collect();
+        if !set.is_empty() {
+            lines.push(
+                desk.pick(
+                    "所用参数（其余为各规则自带的数值）：",
+                    "parameters that were set (all others are the checks' own):",
+                )
+                .into(),
+            );
+            lines.extend(set);
+        }
         lines.join("\n")
     }
 
@@ -145,9 +158,36 @@ impl Shown {
         json["silent"] = silent.collect();
         json["overdue"] = self.overdue().count().into();
         let failed = self.outcome().failed.iter();
+        let settings = self.settings.iter().map(|(check, setting)| setting_json(check, setting));
+        json["settings"] = settings.collect();
         json["failed"] = failed.map(|e| json!({ "rule": e.rule(), "error": e.to_string() })).collect();
         json
     }
+}
+
+/// A number that somebody has set, and who; `None` for the check's own.
+fn source_words(desk: &Desk, check: &Check, setting: &Setting) -> Option<String> {
+    let Source::Set { by, doc_no, .. } = &setting.source else { return None };
+    let label = check.parameters.iter().find(|p| p.name == setting.name).map(|p| desk.label(&p.label))?;
+    let (rule, value, by, since) = (check.id, setting.value, by.union_name(), setting.since);
+    let doc_no = huiliu_proto::shown::line(doc_no);
+    Some(match desk.lang {
+        Lang::Zh => format!("{rule} {label} = {value}（{by}，{doc_no}，自{since}）"),
+        Lang::En => format!("{rule} {label} = {value} ({by}, {doc_no}, from {since})"),
+    })
+}
+
+pub(super) fn setting_json(check: &Check, setting: &Setting) -> Json {
+    let mut json = json!({
+        "rule": check.id, "name": setting.name, "value": setting.value, "since": setting.since.to_string(),
+        "until": setting.until.to_string(), "set_by": null, "record": null, "doc_no": null,
+    });
+    if let Source::Set { by, record, doc_no } = &setting.source {
+        json["set_by"] = u64::from(*by).into();
+        json["record"] = record.to_string().into();
+        json["doc_no"] = doc_no.as_str().into();
+    }
+    json
 }
 
 fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> Vec<String> {
@@ -190,16 +230,18 @@ fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> Vec<
 
 fn json_of(today: Day, outcome: &Outcome, (new, cleared): (usize, usize)) -> Json {
     let found = |f: &Found| {
-        let evidence = f.evidence.iter().map(|e| json!({ "kind": e.kind, "record": e.record.to_string() }));
+        let evidence =
+            f.evidence.iter().map(|e| json!({ "kind": e.kind, "record": e.record.to_string(), "role": e.role }));
         let horizons = f
             .horizons
             .iter()
             .map(|(union, day)| json!({ "union": u64::from(*union), "day": day.map(|d| d.to_string()) }));
         json!({
-            "rule": f.rule, "union": u64::from(f.subject), "severity": f.severity.as_str_name().to_lowercase(),
+            "rule": f.rule, "version": f.version, "variant": f.variant, "union": u64::from(f.subject), "severity": f.severity.as_str_name().to_lowercase(),
             "family": f.family.as_str_name().to_lowercase(), "advisory": f.advisory,
             "fingerprint": f.fingerprint.to_string(), "summary_zh": f.summary.zh, "summary_en": f.summary.en,
             "evidence": evidence.collect::<Vec<_>>(), "horizons": horizons.collect::<Vec<_>>(),
+            "parameters": f.parameters.iter().copied().collect::<BTreeMap<_, _>>(),
             "results": f.results.iter().map(|(name, value)| (*name, value.json())).collect::<BTreeMap<_, _>>(),
         })
     };

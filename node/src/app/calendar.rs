@@ -1,0 +1,150 @@
+//! The days off and the working weekends of a year, as they were proclaimed: published by the national union for all, and
+//! by a provincial union for its own region.
+//!
+//! A notice is a short text: `year 2025`, `doc_no …`, then `off DAY`, `off FROM TO` and `works DAY`; a line that begins
+//! with # is a remark. Those that this program brings along lie in `node/data`.
+
+use huiliu_proto::{
+    kind::kind,
+    period::Day,
+    record::Record,
+    union::{Level, UnionNumber},
+    v1::DayKind,
+    value::Value,
+};
+
+const BUILT_IN: [(i32, &str); 3] = [
+    (2024, include_str!("../../data/calendar-2024.txt")),
+    (2025, include_str!("../../data/calendar-2025.txt")),
+    (2026, include_str!("../../data/calendar-2026.txt")),
+];
+
+/// A run of days off is no longer than this: a year mistyped would make a long one.
+const LONGEST: i32 = 30;
+/// A notice is no longer than this.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub year: i32,
+    pub doc_no: String,
+    pub days: Vec<(Day, DayKind)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoticeError {
+    #[error("there is no notice of {0} in this program")]
+    NotBuiltIn(i32),
+    #[error("line {0} of the notice cannot be read")]
+    Line(usize),
+    #[error("the notice names no year or no document number")]
+    Incomplete,
+    #[error("only the national and the provincial unions publish days off")]
+    NotAPublisher,
+}
+
+/// The years that this program has the notices of.
+pub fn built_in() -> impl Iterator<Item = i32> {
+    BUILT_IN.iter().map(|(year, _)| *year)
+}
+
+impl Notice {
+    /// The one of a year that this program brings along.
+    pub fn of_year(year: i32) -> Result<Notice, NoticeError> {
+        let known = BUILT_IN.iter().find(|(known, _)| *known == year);
+        known.map_or(Err(NoticeError::NotBuiltIn(year)), |(_, text)| Notice::parse(text))
+    }
+
+    pub fn parse(text: &str) -> Result<Notice, NoticeError> {
+        let (mut year, mut doc_no, mut days) = (None, None, vec![]);
+        for (at, line) in text.lines().enumerate() {
+            let wrong = || NoticeError::Line(at + 1);
+            let line = line.trim().trim_start_matches('\u{feff}');
+            let Some((word, rest)) = line.split_once(char::is_whitespace) else {
+                if line.is_empty() || line.starts_with('#') {
+                    continue;
+                }
+                return Err(wrong());
+            };
+            let rest = rest.trim();
+            let day = |text: &str| text.parse::<Day>().map_err(|_| wrong());
+            match word {
+                _ if word.starts_with('#') => {}
+                "year" => year = Some(rest.parse::<i32>().map_err(|_| wrong())?),
+                "doc_no" => doc_no = Some(rest.to_owned()),
+                "works" => days.push((day(rest)?, DayKind::MakeUpDay)),
+                "off" => {
+                    let (from, to) = rest.split_once(char::is_whitespace).unwrap_or((rest, rest));
+                    let (from, to) = (day(from)?, day(to.trim())?);
+                    if !(0..LONGEST).contains(&to.0.saturating_sub(from.0)) {
+                        return Err(wrong());
+                    }
+                    days.extend((from.0..=to.0).map(|day| (Day(day), DayKind::DayOff)));
+                }
+                _ => return Err(wrong()),
+            }
+        }
+        let (Some(year), Some(doc_no)) = (year, doc_no) else { return Err(NoticeError::Incomplete) };
+        days.sort_by_key(|(day, _)| *day);
+        Ok(Notice { year, doc_no, days })
+    }
+
+    /// The entry that publishes it.
+    pub fn to_record(&self, by: UnionNumber) -> Result<Record, NoticeError> {
+        if by.level() > Level::Province {
+            return Err(NoticeError::NotAPublisher);
+        }
+        let mut record = Record::new(kind("calendar").ok_or(NoticeError::NotAPublisher)?);
+        record.set("year", Value::Int(self.year.into()));
+        record.set("doc_no", Value::Text(self.doc_no.clone()));
+        let line = |(day, kind): &(Day, DayKind)| vec![Some(Value::Int(day.0.into())), Some(Value::Int(*kind as i64))];
+        record.set("days", Value::Lines(self.days.iter().map(line).collect()));
+        Ok(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_come_along_can_be_published() {
+        let counts: Vec<(i32, usize, usize)> = built_in()
+            .map(|year| {
+                let notice = Notice::of_year(year).expect("it can be read");
+                assert_eq!(notice.year, year);
+                let record = notice.to_record(UnionNumber::NATION).expect("a record");
+                assert!(record.validate().is_ok(), "{:?}", record.validate());
+                let off = notice.days.iter().filter(|(_, kind)| *kind == DayKind::DayOff).count();
+                (year, off, notice.days.len() - off)
+            })
+            .collect();
+        // As the notices count them themselves; of 1 January and 10 June 2024 and 1 January 2025 one day each.
+        assert_eq!(
+            counts,
+            [
+                (2024, 1 + 8 + 3 + 5 + 1 + 3 + 7, 8),
+                (2025, 1 + 8 + 3 + 5 + 3 + 8, 5),
+                (2026, 3 + 9 + 3 + 5 + 3 + 3 + 7, 6)
+            ]
+        );
+        assert_eq!(Notice::of_year(1999), Err(NoticeError::NotBuiltIn(1999)));
+    }
+
+    #[test]
+    fn a_notice_that_cannot_be_read_says_where() {
+        for (text, expected) in [
+            ("", NoticeError::Incomplete),
+            ("year 2027", NoticeError::Incomplete),
+            ("# 春节\n\nyear 2027\noff yesterday", NoticeError::Line(4)),
+            ("off 2027-02-06 2028-02-12", NoticeError::Line(1)),
+            ("off 2027-02-06 2027-02-05", NoticeError::Line(1)),
+            ("rest 2027-02-06", NoticeError::Line(1)),
+        ] {
+            assert_eq!(Notice::parse(text), Err(expected), "{text}");
+        }
+        let county: UnionNumber = 320_922u64.try_into().expect("a union");
+        let notice = Notice::of_year(2026).expect("built in");
+        assert!(matches!(notice.to_record(county), Err(NoticeError::NotAPublisher)));
+    }
+}

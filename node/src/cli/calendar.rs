@@ -1,0 +1,156 @@
+//! `calendar`: the days off and the working weekends of each year, which working days are counted by.
+
+use std::{fs::File, io::Read as _, path::PathBuf};
+
+use anyhow::Result;
+use clap::Subcommand;
+use huiliu_proto::{kind::kind, record::Record, union::UnionNumber, v1::DayKind};
+use serde_json::json;
+
+use super::{
+    Desk,
+    error::{Exit, Mistake, both},
+    record,
+    table::{Cell, Table},
+};
+use crate::{
+    app::calendar::{self, MAX_BYTES, Notice, NoticeError},
+    store::projection,
+};
+
+#[derive(Debug, Subcommand)]
+pub enum CalendarVerb {
+    /// Publish the days off of a year for all unions below
+    Publish(Publish),
+    /// List the years of which the days off are known here
+    List(List),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Publish {
+    /// A year whose notice this program brings along
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    year: Option<i32>,
+    /// A notice in a file: `year`, `doc_no`, then lines of `off DAY`, `off FROM TO` and `works DAY`
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct List {}
+
+impl CalendarVerb {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        match self {
+            CalendarVerb::Publish(verb) => verb.run(desk),
+            CalendarVerb::List(verb) => verb.run(desk),
+        }
+    }
+}
+
+fn told(error: &NoticeError) -> Mistake {
+    match error {
+        NoticeError::NotBuiltIn(year) => {
+            let known: Vec<String> = calendar::built_in().map(|year| year.to_string()).collect();
+            let (zh, en) = (known.join("、"), known.join(", "));
+            Mistake::usage(
+                both(format!("程序未自带{year}年的节假日安排"), format!("this program has no notice of {year}")),
+                both(
+                    format!("自带的年度有{zh}；其他年度请用 --file 给出通知文件"),
+                    format!("it has those of {en}; give any other with --file"),
+                ),
+            )
+        }
+        NoticeError::Line(line) => Mistake::usage(
+            both(format!("通知文件第{line}行无法识别"), format!("line {line} of the notice cannot be read")),
+            both(
+                "每行写 off 2026-02-15 2026-02-23 或 works 2026-02-14",
+                "write lines such as `off 2026-02-15 2026-02-23` and `works 2026-02-14`",
+            ),
+        ),
+        NoticeError::Incomplete => Mistake::usage(
+            both("通知文件缺少年度或文号", "the notice names no year or no document number"),
+            both("加上 year 2026 和 doc_no 文号 两行", "add the lines `year 2026` and `doc_no NUMBER`"),
+        ),
+        NoticeError::NotAPublisher => Mistake::refused(
+            both("节假日安排由全国总工会和省级总工会发布", "the national and the provincial unions publish days off"),
+            both(
+                "已发布的会自动下达，用 calendar list 查看",
+                "what they publish comes down by itself: see `calendar list`",
+            ),
+        ),
+    }
+}
+
+impl Publish {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let notice = match (&self.file, self.year) {
+            (Some(file), _) => {
+                let mut text = String::new();
+                File::open(file)?.take(MAX_BYTES as u64).read_to_string(&mut text)?;
+                Notice::parse(&text)
+            }
+            (None, year) => Notice::of_year(year.unwrap_or_default()),
+        };
+        let notice = notice.map_err(|error| told(&error))?;
+        let office = desk.open()?;
+        let entry = notice.to_record(office.me.union).map_err(|error| told(&error))?;
+        let kind = entry.kind;
+        let work = move |ledger: &mut crate::ledger::Ledger| ledger.write_entry(&entry);
+        let outcome = if self.dry_run { office.store.dry_run(work) } else { office.store.write_blocking(work) }?;
+        record::answer(desk, kind, outcome, self.dry_run)
+    }
+}
+
+/// How many days of a kind a notice names.
+fn count(entry: &Record, kind: DayKind) -> usize {
+    entry.lines("days").filter(|line| line.int("kind") == Some(kind as i64)).count()
+}
+
+impl List {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let me = office.me.union;
+        let mut known = match kind("calendar") {
+            Some(kind) => office.look(|conn| Ok(projection::list(conn, kind, None, None, usize::MAX >> 1)?))?,
+            None => vec![],
+        };
+        // Of each publisher and year the latest.
+        known.retain(|row| row.place.owner.contains(me));
+        let key = |row: &projection::Shown| (row.record.int("year"), row.place.owner);
+        known.sort_by_key(|row| (key(row), std::cmp::Reverse(row.id)));
+        known.dedup_by_key(|row| key(row));
+        let mut table = Table::new()
+            .column("year", desk.pick("年度", "year"))
+            .column("union", desk.pick("发布工会", "published by"))
+            .column("doc_no", desk.pick("文号", "document no."))
+            .column("days_off", desk.pick("放假天数", "days off"))
+            .column("make_up_days", desk.pick("补班天数", "make-up days"));
+        for row in &known {
+            let owner: UnionNumber = row.place.owner;
+            let year = row.record.int("year").unwrap_or_default();
+            let (off, works) = (count(&row.record, DayKind::DayOff), count(&row.record, DayKind::MakeUpDay));
+            table.row(vec![
+                Cell::new(year.to_string(), year),
+                Cell::new(owner.union_name(), u64::from(owner)),
+                Cell::same(huiliu_proto::shown::line(row.record.text("doc_no").unwrap_or_default()).into_owned()),
+                Cell::new(off.to_string(), off),
+                Cell::new(works.to_string(), works),
+            ]);
+        }
+        let none = || {
+            desk.pick(
+                "尚未收到节假日安排，工作日仅扣除周末",
+                "none is known here: only weekends are taken out of working days",
+            )
+        };
+        desk.answer(
+            || if known.is_empty() { json!([]) } else { table.json() },
+            || if known.is_empty() { none().to_owned() } else { table.words() },
+        )?;
+        Ok(Exit::Done)
+    }
+}

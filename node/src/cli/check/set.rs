@@ -1,0 +1,101 @@
+//! `check set`: a number that a check uses, from a day on.
+
+use anyhow::Result;
+use huiliu_proto::period::Day;
+
+use super::{day, rule_named};
+use crate::{
+    app::parameters::{self, Proposed, SetError},
+    check::Stricter,
+    cli::{
+        Desk,
+        error::{Exit, Mistake, both},
+        record,
+    },
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Set {
+    /// The check's id, such as FC-01
+    rule: String,
+    /// The parameter's name, as `check explain` says it
+    name: String,
+    /// A whole number
+    value: i64,
+    /// First day on which it holds
+    #[arg(long, value_name = "DATE")]
+    from: String,
+    /// Last day on which it holds; without it, until something else is said
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+    /// Number of the document that says so
+    #[arg(long, value_name = "NO")]
+    doc_no: String,
+    /// What else there is to say
+    #[arg(long, value_name = "TEXT")]
+    remarks: Option<String>,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Set {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let check = rule_named(&self.rule)?;
+        let (from, until): (Day, Option<Day>) = (day(&self.from)?, self.until.as_deref().map(day).transpose()?);
+        let office = desk.open()?;
+        let (union, dry) = (office.me.union, self.dry_run);
+        let work = move |ledger: &mut crate::ledger::Ledger| {
+            let proposed = Proposed {
+                check,
+                name: &self.name,
+                value: self.value,
+                from,
+                until,
+                doc_no: &self.doc_no,
+                remarks: self.remarks.as_deref(),
+            };
+            match parameters::compose(ledger.conn(), union, &proposed) {
+                Ok(record) => Ok(Ok((record.kind, ledger.write_entry(&record)?))),
+                Err(SetError::Store(error)) => Err(error),
+                Err(error) => Ok(Err(error)),
+            }
+        };
+        let written = if dry { office.store.dry_run(work) } else { office.store.write_blocking(work) }?;
+        match written {
+            Ok((kind, outcome)) => record::answer(desk, kind, outcome, dry),
+            Err(error) => Err(told(error)),
+        }
+    }
+}
+
+fn told(error: SetError) -> anyhow::Error {
+    let mistake = match error {
+        SetError::Unknown { rule } => Mistake::usage(
+            both(format!("{rule} 没有这个参数"), format!("{rule} has no parameter of that name")),
+            both(
+                format!("运行 check explain {rule} 查看参数名"),
+                format!("run `check explain {rule}` to see their names"),
+            ),
+        ),
+        SetError::Range => Mistake::usage(
+            both("数值超出范围", "the value is out of range"),
+            both("请填0到100000之间的整数", "type a whole number from 0 to 100000"),
+        ),
+        SetError::Laxer { holds, on, stricter } => {
+            let (zh, en) = match stricter {
+                Stricter::Less => (format!("请填不大于{holds}的数"), format!("type at most {holds}")),
+                Stricter::More => (format!("请填不小于{holds}的数"), format!("type at least {holds}")),
+            };
+            Mistake::refused(
+                both(
+                    format!("{on}适用的数值是{holds}，只能更严，不能放宽"),
+                    format!("{holds} holds on {on}: it can only be made stricter"),
+                ),
+                both(zh, en),
+            )
+        }
+        SetError::Undeclared | SetError::Store(_) => return error.into(),
+    };
+    mistake.into()
+}

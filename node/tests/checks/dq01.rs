@@ -1,0 +1,30 @@
+//! DQ-01.
+
+use huiliu_proto::v1::Severity;
+
+use crate::hub::*;
+#[test]
+fn dq01_a_number_that_cannot_be_compared() {
+    let hub = Hub::new();
+    hub.heard(BINHAI, "2026-03-31");
+    hub.heard(FUNING, "2026-03-31");
+    let [m1, _, e1, _] = crate::fc05::two_posts(&hub, "2026-12-31");
+    hub.clear("DQ-01", JIANGSU, "2026-03-31");
+    hub.found("FC-05", JIANGSU, "2026-03-31");
+    // A blank behind the number, or a key that was never granted: FC-05 has nothing to compare, and that is said.
+    hub.conn.execute("UPDATE mediator SET id_no_index = NULL WHERE record = ?1", [&m1]).unwrap();
+    hub.clear("FC-05", JIANGSU, "2026-03-31");
+    let found = hub.found("DQ-01", JIANGSU, "2026-03-31");
+    assert_eq!((i64::from(found.subject), found.severity), (BINHAI, Severity::Yellow));
+    assert_eq!(result(&found, "people"), "1");
+    assert_eq!(evidence(&found), ids(&[&m1]));
+    hub.only_at("DQ-01", &[JIANGSU], "2026-03-31");
+    // Two who share no index are no pair either, and one who is not counted for the fund is nobody's matter.
+    hub.conn.execute("UPDATE mediator SET id_no_index = NULL", ()).unwrap();
+    hub.clear("FC-05", JIANGSU, "2026-03-31");
+    hub.change("engagement", &e1, "funded", &0);
+    assert_eq!(hub.run("DQ-01", JIANGSU, "2026-03-31").found.len(), 1);
+    // The near miss: it has only just begun.
+    hub.conn.execute("UPDATE engagement SET starts_on = ?1", [day("2026-03-10")]).unwrap();
+    hub.clear("DQ-01", JIANGSU, "2026-03-31");
+}
