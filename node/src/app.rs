@@ -1,6 +1,7 @@
 //! Use cases: what a person or a program can do, typed in and typed out. No words for people and no arguments of a
 //! command line: those who call parse before, and render after.
 
+pub mod bulk;
 pub mod calendar;
 pub mod export;
 pub mod find;

@@ -19,6 +19,7 @@ pub mod feeds;
 pub mod filings;
 pub mod frontier;
 pub mod functions;
+pub mod imports;
 pub mod inbox;
 pub mod invitations;
 pub mod mend;

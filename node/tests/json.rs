@@ -20,6 +20,14 @@ fn every_answer_has_the_keys_that_are_told() {
     let engaged = union.add(&ENGAGEMENT);
     let (request, backup, document) = (union.path("request.json"), union.path("backup.db"), union.path("a.automerge"));
     let (request, backup, document) = (text(&request), text(&backup), text(&document));
+    let (list, one) = (union.path("list.csv"), union.path("one.jsonl"));
+    std::fs::write(&list, "名称,uscc,region,industry,ownership\n甲厂,91350100M000100Y43,320922,制造业,私营\n")
+        .expect("written");
+    std::fs::write(&one, "{\"name\":\"乙厂\"}\n").expect("written");
+    let (list, one) = (text(&list), text(&one));
+    let imported = union.json(&["record", "import", "enterprise", list]);
+    compare("record import", &imported);
+    let import = imported["import"].as_str().expect("an import").to_owned();
     for (verb, ask) in [
         ("request", &["request", request][..]),
         ("record add", &["record", "add"]),
@@ -31,6 +39,10 @@ fn every_answer_has_the_keys_that_are_told() {
         ("record show", &["record", "show", &id]),
         ("record history", &["record", "history", &id]),
         ("record export", &["record", "export", &id, "--out", document]),
+        ("record import", &["record", "import", "enterprise", one, "--dry-run"]),
+        ("record imports", &["record", "imports"]),
+        ("record undo-import", &["record", "undo-import", &import, "--reason", "导错了", "--dry-run"]),
+        ("record undo-import", &["record", "undo-import", &import, "--reason", "导错了"]),
         ("record void", &["record", "void", &engaged, "--reason", "重复录入"]),
         ("record show", &["record", "show", &engaged]),
         ("record list KIND", &["record", "list", "engagement", "--voided"]),

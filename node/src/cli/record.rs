@@ -5,6 +5,7 @@ pub mod edit;
 pub mod export;
 pub mod find;
 pub mod history;
+pub mod import;
 pub mod list;
 pub mod show;
 pub mod typed;
@@ -39,6 +40,12 @@ pub enum RecordVerb {
     History(history::History),
     /// Write a document to a file as Automerge's own bytes, for other programs
     Export(export::Export),
+    /// Write many records of one kind from a file
+    Import(import::Import),
+    /// List the imports of this machine
+    Imports(import::Imports),
+    /// Take an import back: void each of its records
+    UndoImport(import::UndoImport),
     /// Void a record of this union that was a mistake: it counts nowhere, and can still be shown
     Void(void::Void),
     /// Take the void of a record back
@@ -54,6 +61,9 @@ impl RecordVerb {
             RecordVerb::Show(verb) => verb.run(desk),
             RecordVerb::History(verb) => verb.run(desk),
             RecordVerb::Export(verb) => verb.run(desk),
+            RecordVerb::Import(verb) => verb.run(desk),
+            RecordVerb::Imports(verb) => verb.run(desk),
+            RecordVerb::UndoImport(verb) => verb.run(desk),
             RecordVerb::Void(verb) => verb.run(desk),
             RecordVerb::Reinstate(verb) => verb.run(desk),
         }

@@ -15,7 +15,7 @@ use crate::{
     store::{
         self, StoreError, View,
         backup::{self, Place},
-        caches, feeds, invitations, mend, migrations,
+        caches, feeds, imports, invitations, mend, migrations,
         salvage::{broken_pages, inspect, salvage},
         segments,
     },
@@ -128,7 +128,10 @@ pub(super) fn make(desk: &Desk, from: &View, to: &Path, me: &Me, total: u64, res
     salvage(from, to, &me.device())?;
     let revoked = match restored {
         true => invitations::revoke_open(&store::own(to)?, (desk.clock)())?,
-        false => 0,
+        false => {
+            imports::copy(from, &store::own(to)?)?;
+            0
+        }
     };
     ledger::complete(to, me.clone(), &mut |done| bar.inc(done))?;
     bar.finish_and_clear();

@@ -1,5 +1,7 @@
 //! What this device writes: into its own feeds, judged and applied like anything else.
 
+use std::collections::BTreeMap;
+
 use huiliu_proto::{
     edit::{self, Actor, Scalar},
     feed::{Feed, Scope},
@@ -95,6 +97,54 @@ impl Ledger {
         Ok(Ok(warnings))
     }
 
+    /// Writes records that are new and of one kind, in one run. Each was looked at before (`refusals`): one that breaks a rule
+    /// after all ends all. Returns their ids, which follow one another.
+    pub(crate) fn write_batch(&mut self, kind: &'static Kind, records: &[Record]) -> Result<Vec<RecordId>> {
+        if self.revoked()? {
+            return Err(StoreError::Revoked);
+        }
+        let mut ids = Vec::with_capacity(records.len());
+        let mut runs: BTreeMap<i64, Vec<Operation>> = BTreeMap::new();
+        for record in records {
+            if let Err(refusals) = self.allowed(record)? {
+                let said = refusals.iter().map(|r| r.say(lang::Lang::Zh)).collect::<Vec<_>>().join(" ");
+                return Err(StoreError::Refused(said));
+            }
+            let id = self.next_id();
+            let (salt, time) = (self.salt(kind), self.time_beside(&id));
+            let (no, payload) = match kind.shape {
+                Shape::Entry => {
+                    let scope = self.scope(record)?;
+                    (self.own_feed(scope)?, record.encode())
+                }
+                Shape::Document => {
+                    let no = self.own_feed(own(kind))?;
+                    let author = Actor::new(&self.feed(no)?.feed.id, &id);
+                    let mut puts = vec![];
+                    for (at, value) in record.values().iter().enumerate() {
+                        if let Some(value) = value {
+                            puts.push((kind.fields[at].number, self.scalar(kind, at, Some(value.clone()), &id)?));
+                        }
+                    }
+                    let edit = Document::default().compose(author, puts, self.edit_salt());
+                    let Some(edit) = edit else { return Err(StoreError::Refused("a record of nothing".into())) };
+                    (no, edit.encode(author))
+                }
+            };
+            runs.entry(no).or_default().push(Operation::new(kind.number, id, time, payload, salt));
+            ids.push(id);
+        }
+        for (no, run) in runs {
+            self.append_run(no, &run)?;
+        }
+        Ok(ids)
+    }
+
+    /// Whether another record here seems to be the same real thing.
+    pub(crate) fn is_alike(&self, record: &Record) -> Result<bool> {
+        Ok(!projection::same_thing(&self.conn, record, &RecordId([0; RecordId::LEN]))?.is_empty())
+    }
+
     /// Creates a document, or changes the fields named; `None` empties a field.
     pub fn write_document(
         &mut self,
@@ -166,6 +216,28 @@ impl Ledger {
         row.applied = seq + 1;
         if row.size() - row.packed >= TAIL {
             // A segment; of large operations the rest waits for the next.
+            self.pack(no, &mut 1)?;
+        }
+        Ok(())
+    }
+
+    /// The same with many, of which none rests on another.
+    fn append_run(&mut self, no: i64, operations: &[Operation]) -> Result<()> {
+        let from = self.feed(no)?.size();
+        for (seq, operation) in (from..).zip(operations) {
+            if let Some(root) = self.feed(no)?.edge.push(operation.leaf()) {
+                feeds::add_block(&self.conn, no, seq / huiliu_proto::tree::RUN, &root)?;
+            }
+            feeds::add_tail(&self.conn, no, seq, operation)?;
+        }
+        self.touched.insert(no);
+        self.apply_run(no, from, operations)?;
+        let row = self.feed(no)?;
+        row.applied = row.size();
+        while {
+            let row = self.feed(no)?;
+            row.size() - row.packed >= TAIL
+        } {
             self.pack(no, &mut 1)?;
         }
         Ok(())

@@ -1,0 +1,255 @@
+//! Many records of one kind at once, from a file or a stream: read, looked at line by line, written in batches; and an
+//! import taken back, one void a record.
+//!
+//! In reading order: `source` (lines of a file as records' values), this file (all of it looked at before anything is written),
+//! `undo`.
+
+mod source;
+mod undo;
+
+use std::collections::HashSet;
+
+use huiliu_proto::{
+    id::{Hash, RecordId},
+    kind::Kind,
+    record::{Record, Refusal},
+    value::Value,
+};
+
+use crate::{
+    store::{
+        StoreError,
+        imports::{self, Import},
+    },
+    writer::Store,
+};
+
+pub use self::{
+    source::{Format, Source},
+    undo::{InTheWay, Undone, undo},
+};
+
+/// Records of one transaction. A segment is packed of as many.
+const BATCH: usize = 1024;
+/// As many problems are told; all are counted.
+const MOST_PROBLEMS: usize = 1000;
+
+/// Long work says how far it is.
+pub trait Progress {
+    /// So many are done since this was last called.
+    fn done(&mut self, count: u64);
+}
+
+/// Nobody looks.
+impl Progress for () {
+    fn done(&mut self, _: u64) {}
+}
+
+/// What is wrong with a line; nothing of it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// A field breaks a rule, or names what is not here.
+    Field(Refusal),
+    /// The heading or a key names no field that can be read from a file.
+    NoField(String),
+    /// The same field twice.
+    Twice(String),
+    /// Another number of cells than the heading has.
+    Cells { expected: usize, found: usize },
+    /// Not UTF-8, not CSV, not a JSON object, or longer than a line may be.
+    Unreadable,
+    /// Several records go by that name.
+    Ambiguous { field: &'static str, typed: String },
+}
+
+impl What {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            What::Field(_) => "rule",
+            What::NoField(_) => "no_field",
+            What::Twice(_) => "twice",
+            What::Cells { .. } => "cells",
+            What::Unreadable => "unreadable",
+            What::Ambiguous { .. } => "ambiguous",
+        }
+    }
+}
+
+/// A line of the file, counted from 1 with the heading, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    pub line: u64,
+    pub what: What,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    /// By what it is taken back; none where nothing was written.
+    pub import: Option<RecordId>,
+    /// Records in the file, good or not.
+    pub read: u64,
+    pub written: u64,
+    /// Lines that are not as they should be.
+    pub wrong: u64,
+    /// The first of what is wrong with them.
+    pub problems: Vec<Problem>,
+    /// Lines that say what an earlier line says, or a record that is here: perhaps the same thing. They are written.
+    pub alike: Vec<u64>,
+}
+
+/// How an import is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Look at all, write nothing.
+    Try,
+    /// Write all, or nothing where a line is wrong.
+    Whole,
+    /// Write the lines that are good.
+    Good,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BulkError {
+    #[error("records of the kind {} are not imported", .0.name)]
+    Kind(&'static Kind),
+    /// Before the first record.
+    #[error("the file has no heading")]
+    Heading,
+    #[error("the file changed while it was read")]
+    Changed,
+    #[error("reading the file: {0}")]
+    Reading(#[from] std::io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A record as it was read, and where.
+struct Line {
+    line: u64,
+    record: Record,
+}
+
+/// Imports records of one kind. `open` gives the file from its beginning: it is read once to look at all of it, and, unless it
+/// is a trial, once more to write. `name` is what the import is listed by.
+pub fn import(
+    store: &Store,
+    kind: &'static Kind,
+    name: &str,
+    mode: Mode,
+    open: &mut dyn FnMut() -> std::io::Result<Source>,
+    progress: &mut dyn Progress,
+) -> Result<Report, BulkError> {
+    if kind.automatic || kind.fields.iter().any(|field| field.required && !field.lines().is_empty()) {
+        return Err(BulkError::Kind(kind));
+    }
+    let mut report = look(store, kind, &mut open()?, progress)?;
+    if mode == Mode::Try || report.read == report.wrong || (mode == Mode::Whole && report.wrong > 0) {
+        return Ok(report);
+    }
+    let mut source = open()?;
+    let mut import: Option<Import> = None;
+    loop {
+        let batch = source.batch(store, kind, BATCH)?;
+        let (read, lines) = (batch.read, batch.lines);
+        if read == 0 {
+            break;
+        }
+        if (mode == Mode::Whole && !batch.problems.is_empty()) || report.written + lines.len() as u64 > report.read {
+            return Err(BulkError::Changed);
+        }
+        progress.done(read);
+        if lines.is_empty() {
+            continue;
+        }
+        let records: Vec<Record> = lines.into_iter().map(|line| line.record).collect();
+        let good = mode == Mode::Good;
+        let (so_far, name) = (import.take(), name.to_owned());
+        let (after, count) = store.write_blocking(move |ledger| {
+            let mut records = records;
+            if good {
+                // What is wrong was told of when all was looked at.
+                let mut kept = vec![];
+                for record in records {
+                    if ledger.refusals(&record)?.is_empty() {
+                        kept.push(record);
+                    }
+                }
+                records = kept;
+            }
+            let written = ledger.write_batch(kind, &records)?;
+            let (Some(first), Some(last)) = (written.first(), written.last()) else { return Ok((so_far, 0)) };
+            let mut import = so_far.unwrap_or_else(|| Import::new(*first, kind, ledger.now(), &name));
+            import.add(*first, *last, written.len() as u64);
+            imports::put(ledger.conn(), &import)?;
+            Ok((Some(import), written.len() as u64))
+        })?;
+        import = after;
+        report.written += count;
+    }
+    report.import = import.map(|import| import.id);
+    Ok(report)
+}
+
+/// Looks at every line and writes nothing.
+fn look(
+    store: &Store,
+    kind: &'static Kind,
+    source: &mut Source,
+    progress: &mut dyn Progress,
+) -> Result<Report, BulkError> {
+    let mut report = Report::default();
+    let mut seen: HashSet<Hash> = HashSet::new();
+    loop {
+        let batch = source.batch(store, kind, BATCH)?;
+        if batch.read == 0 {
+            return Ok(report);
+        }
+        report.read += batch.read;
+        let mut wrong: HashSet<u64> = batch.problems.iter().map(|problem| problem.line).collect();
+        let mut problems = batch.problems;
+        let lines = batch.lines;
+        let judged = store.dry_run(move |ledger| {
+            let mut judged = vec![];
+            for line in lines {
+                let refusals = ledger.refusals(&line.record)?;
+                let alike = refusals.is_empty() && ledger.is_alike(&line.record)?;
+                judged.push((line, refusals, alike));
+            }
+            Ok(judged)
+        })?;
+        for (line, refusals, alike) in judged {
+            if !refusals.is_empty() {
+                wrong.insert(line.line);
+                problems.extend(refusals.into_iter().map(|r| Problem { line: line.line, what: What::Field(r) }));
+            } else if alike || natural_key(&line.record).is_some_and(|key| !seen.insert(key)) {
+                report.alike.push(line.line);
+            }
+        }
+        report.alike.truncate(MOST_PROBLEMS);
+        report.wrong += wrong.len() as u64;
+        problems.sort_by_key(|problem| problem.line);
+        report.problems.extend(problems);
+        report.problems.truncate(MOST_PROBLEMS);
+        progress.done(batch.read);
+    }
+}
+
+/// What tells two records of one thing, also where a part of it is sealed: what was typed is here.
+fn natural_key(record: &Record) -> Option<Hash> {
+    let key = &record.kind.natural_key;
+    let mut parts = vec![];
+    for at in key {
+        let value = match record.values()[*at].as_ref()? {
+            Value::Text(text) => text.as_bytes().to_vec(),
+            Value::Int(n) => n.to_be_bytes().to_vec(),
+            Value::Bytes(bytes) => bytes.clone(),
+            Value::Bool(_) | Value::Lines(_) => return None,
+        };
+        parts.push((value.len() as u64).to_be_bytes().to_vec());
+        parts.push(value);
+    }
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    (!key.is_empty()).then(|| Hash::of(&parts))
+}

@@ -1,0 +1,361 @@
+//! Lines of a file as records: CSV with a heading of field names or labels, or a JSON object a line. What is read of one line
+//! is bounded, whatever the file is.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead as _, BufReader, Read},
+};
+
+use huiliu_proto::{
+    id::RecordId,
+    kind::{Field, Kind, Type, kind},
+    lang::Label,
+    record::{Record, Refusal},
+    value::Value,
+};
+use serde_json::{Map, Value as Json};
+
+use super::{BulkError, Line, Problem, What};
+use crate::{
+    store::{self, View, projection},
+    writer::Store,
+};
+
+/// Bytes of one line.
+const LINE: usize = 1 << 20;
+/// Names that were looked up, kept until there are so many.
+const NAMES: usize = 100_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Csv,
+    JsonLines,
+}
+
+/// A file that is being read.
+pub struct Source {
+    reader: BufReader<Box<dyn Read>>,
+    format: Format,
+    /// The field of each column.
+    columns: Option<Vec<usize>>,
+    /// Lines that have been read.
+    line: u64,
+    names: HashMap<(&'static str, String), Found>,
+    /// What was read cannot be gone on from.
+    ended: bool,
+}
+
+/// A record's text and the number of its first line; no text where it is not UTF-8 or too long.
+type Raw = (u64, Option<String>);
+
+/// Which record a name means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    None,
+    One(RecordId),
+    Several,
+}
+
+/// So many records, good or not.
+pub(super) struct Batch {
+    pub read: u64,
+    pub lines: Vec<Line>,
+    pub problems: Vec<Problem>,
+}
+
+/// What a field was given, as text.
+type Cells = Vec<(usize, String)>;
+
+/// Whether a cell in quotes is open, which may go on behind the end of a line.
+#[derive(Default)]
+struct Quotes {
+    open: bool,
+    /// The byte before closed them: another one right behind it is a quotation mark that is meant.
+    closed: bool,
+    /// The byte before is not the end of a cell.
+    within: bool,
+}
+
+impl Quotes {
+    fn read(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let mark = *byte == b'"';
+            if self.open {
+                (self.open, self.closed) = (!mark, mark);
+            } else {
+                self.open = mark && (self.closed || !self.within);
+                self.closed = false;
+            }
+            self.within = self.open || !matches!(byte, b',' | b'\n');
+        }
+    }
+}
+
+impl Source {
+    pub fn new(inner: Box<dyn Read>, format: Format) -> Source {
+        let reader = BufReader::new(inner);
+        Source { reader, format, columns: None, line: 0, names: HashMap::new(), ended: false }
+    }
+
+    /// The next records, at most so many.
+    pub(super) fn batch(&mut self, store: &Store, kind: &'static Kind, most: usize) -> Result<Batch, BulkError> {
+        let mut batch = Batch { read: 0, lines: vec![], problems: vec![] };
+        let mut read: Vec<(u64, Cells)> = vec![];
+        while (batch.read as usize) < most && !self.ended {
+            match self.next(kind)? {
+                None => break,
+                Some((line, Ok(cells))) => {
+                    batch.read += 1;
+                    read.push((line, cells));
+                }
+                Some((line, Err(what))) => {
+                    batch.read += 1;
+                    batch.problems.push(Problem { line, what });
+                }
+            }
+        }
+        let names = &mut self.names;
+        if names.len() > NAMES {
+            names.clear();
+        }
+        let parsed = store.read(|conn| {
+            read.into_iter()
+                .map(|(line, cells)| Ok((line, record(conn, names, kind, &cells)?)))
+                .collect::<store::Result<Vec<_>>>()
+        })?;
+        for (line, (record, wrong)) in parsed {
+            match wrong.is_empty() {
+                true => batch.lines.push(Line { line, record }),
+                false => batch.problems.extend(wrong.into_iter().map(|what| Problem { line, what })),
+            }
+        }
+        Ok(batch)
+    }
+
+    /// The next record's text: a line that is not empty, or several where a cell in quotes goes on.
+    fn raw(&mut self) -> Result<Option<Raw>, BulkError> {
+        let (mut bytes, mut quotes, mut first) = (vec![], Quotes::default(), 0);
+        if self.ended {
+            return Ok(None);
+        }
+        loop {
+            let before = bytes.len();
+            let left = (LINE + 1 - before) as u64;
+            let count = self.reader.by_ref().take(left).read_until(b'\n', &mut bytes)?;
+            if count == 0 && before == 0 {
+                return Ok(None);
+            }
+            if count > 0 {
+                self.line += 1;
+                first = if before == 0 { self.line } else { first };
+            }
+            if bytes.len() > LINE {
+                self.ended = true;
+                return Ok(Some((first, None)));
+            }
+            if self.format == Format::Csv {
+                quotes.read(&bytes[before..]);
+                if quotes.open && count > 0 {
+                    continue;
+                }
+            }
+            match std::str::from_utf8(&bytes).map(|text| text.trim_start_matches('\u{feff}')) {
+                Ok(text) if text.trim().is_empty() => bytes.clear(),
+                Ok(text) => return Ok(Some((first, Some(text.to_owned())))),
+                Err(_) => return Ok(Some((first, None))),
+            }
+        }
+    }
+
+    /// What the next record's fields are given, and the number of its line.
+    fn next(&mut self, kind: &'static Kind) -> Result<Option<(u64, Result<Cells, What>)>, BulkError> {
+        loop {
+            let Some((line, text)) = self.raw()? else {
+                return match (self.format, &self.columns) {
+                    (Format::Csv, None) => Err(BulkError::Heading),
+                    _ => Ok(None),
+                };
+            };
+            let Some(text) = text else {
+                return match (self.format, &self.columns) {
+                    (Format::Csv, None) => Err(BulkError::Heading),
+                    _ => Ok(Some((line, Err(What::Unreadable)))),
+                };
+            };
+            if self.format == Format::JsonLines {
+                return Ok(Some((line, object(kind, text.trim()))));
+            }
+            let cells = cells(&text);
+            let Some(columns) = &self.columns else {
+                match heading(kind, &cells) {
+                    Ok(columns) => self.columns = Some(columns),
+                    Err(what) => {
+                        self.ended = true;
+                        return Ok(Some((line, Err(what))));
+                    }
+                }
+                continue;
+            };
+            if cells.iter().all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
+            if cells.len() != columns.len() {
+                let what = What::Cells { expected: columns.len(), found: cells.len() };
+                return Ok(Some((line, Err(what))));
+            }
+            let given = columns.iter().zip(&cells).filter(|(_, cell)| !cell.trim().is_empty());
+            return Ok(Some((line, Ok(given.map(|(at, cell)| (*at, cell.to_owned())).collect()))));
+        }
+    }
+}
+
+/// The cells of one record of CSV.
+fn cells(text: &str) -> csv::StringRecord {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(text.len().clamp(64, 8192))
+        .from_reader(text.as_bytes());
+    let mut record = csv::StringRecord::new();
+    // It is UTF-8, and rows may be of any length: there is nothing to fail.
+    let _ = reader.read_record(&mut record);
+    record
+}
+
+/// A field of a file's heading: its name, or its label in either language. A table in a record is not read from a file.
+fn field_named(kind: &Kind, name: &str) -> Result<usize, What> {
+    let name = name.trim_start_matches('\u{feff}').trim();
+    let fields = &kind.fields;
+    let by_label = || fields.iter().position(|f| f.label.zh == name || f.label.en.eq_ignore_ascii_case(name));
+    let at = fields.iter().position(|f| f.name == name).or_else(by_label);
+    at.filter(|at| fields[*at].lines().is_empty()).ok_or_else(|| What::NoField(name.to_owned()))
+}
+
+fn heading(kind: &Kind, record: &csv::StringRecord) -> Result<Vec<usize>, What> {
+    let mut columns = vec![];
+    for name in record {
+        let at = field_named(kind, name)?;
+        if columns.contains(&at) {
+            return Err(What::Twice(name.to_owned()));
+        }
+        columns.push(at);
+    }
+    Ok(columns)
+}
+
+fn object(kind: &Kind, text: &str) -> Result<Cells, What> {
+    let object: Map<String, Json> = serde_json::from_str(text).map_err(|_| What::Unreadable)?;
+    let mut cells: Cells = vec![];
+    for (name, value) in object {
+        let at = field_named(kind, &name)?;
+        if cells.iter().any(|(other, _)| *other == at) {
+            return Err(What::Twice(name));
+        }
+        let text = match value {
+            Json::Null => continue,
+            Json::String(text) if text.trim().is_empty() => continue,
+            Json::String(text) => text,
+            Json::Bool(flag) => if flag { "yes" } else { "no" }.to_owned(),
+            // As it is typed: money in yuan.
+            Json::Number(number) => number.to_string(),
+            Json::Array(choices) if choices.iter().all(Json::is_string) => {
+                choices.iter().filter_map(Json::as_str).collect::<Vec<_>>().join("、")
+            }
+            Json::Array(_) | Json::Object(_) => return Err(What::Unreadable),
+        };
+        cells.push((at, text));
+    }
+    Ok(cells)
+}
+
+fn record(
+    conn: &View,
+    names: &mut HashMap<(&'static str, String), Found>,
+    of: &'static Kind,
+    cells: &Cells,
+) -> store::Result<(Record, Vec<What>)> {
+    let (mut record, mut wrong) = (Record::new(of), vec![]);
+    for (at, text) in cells {
+        let field = &of.fields[*at];
+        match field.reference.and_then(kind).filter(|_| matches!(field.ty, Type::Reference)) {
+            None => match field.parse(text) {
+                Ok(value) => record.put(*at, Some(value)),
+                Err(refusal) => wrong.push(What::Field(refusal)),
+            },
+            Some(target) => match referred(conn, names, target, text.trim())? {
+                Found::One(id) => record.put(*at, Some(Value::Bytes(id.to_vec()))),
+                Found::Several => wrong.push(What::Ambiguous { field: field.name, typed: text.clone() }),
+                Found::None => wrong.push(What::Field(missing(field, target, text))),
+            },
+        }
+    }
+    Ok((record, wrong))
+}
+
+fn missing(field: &Field, target: &Kind, text: &str) -> Refusal {
+    let rule = Label::new("本机没有这条记录", "there is no such record here");
+    let remedy = Label::new(
+        format!("请先填写该记录，或用 record list {} 查找编号", target.name),
+        format!("write that record first, or find its id with `record list {}`", target.name),
+    );
+    field.refuse(&Value::Text(text.trim().to_owned()), rule, remedy)
+}
+
+/// The record that is meant: by its whole id, or by its name or number.
+fn referred(
+    conn: &View,
+    names: &mut HashMap<(&'static str, String), Found>,
+    target: &'static Kind,
+    typed: &str,
+) -> store::Result<Found> {
+    if let Ok(id) = typed.parse::<RecordId>() {
+        // Whether it is here is asked with the other rules.
+        return Ok(Found::One(id));
+    }
+    let key = (target.name, typed.to_owned());
+    if let Some(found) = names.get(&key) {
+        return Ok(*found);
+    }
+    let first = target.fields.iter().position(|f| f.required && matches!(f.ty, Type::Text) && !f.sealed());
+    let mut ids: Vec<RecordId> = vec![];
+    for (at, field) in target.fields.iter().enumerate() {
+        let named = Some(at) == first || (field.name == "name" && matches!(field.ty, Type::Text) && !field.sealed());
+        if let (true, Ok(value @ Value::Text(_))) = (named, field.parse(typed)) {
+            ids.extend(projection::list_where(conn, target, field.name, &value)?.into_iter().map(|row| row.id));
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let found = match ids[..] {
+        [] => Found::None,
+        [one] => Found::One(one),
+        _ => Found::Several,
+    };
+    names.insert(key, found);
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raws(text: &str) -> Vec<Raw> {
+        let mut source = Source::new(Box::new(std::io::Cursor::new(text.as_bytes().to_vec())), Format::Csv);
+        std::iter::from_fn(|| source.raw().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_cell_in_quotes_goes_on_and_lines_are_counted() {
+        let lines: Vec<u64> =
+            raws("a,b\r\n\r\n1,\"x\r\ny\"\r\n2,5\" pipe\n\n3,\"a \"\"b\"\"\n,\"\n4,\"\"").iter().map(|r| r.0).collect();
+        assert_eq!(lines, [1, 3, 5, 7, 9]);
+        assert_eq!(cells("1,\"x\ny\",\"a\"\"b\"\n").iter().collect::<Vec<_>>(), ["1", "x\ny", "a\"b"]);
+    }
+
+    #[test]
+    fn what_is_read_of_a_line_is_bounded() {
+        let read = raws(&format!("a\n\"{}", "x\n".repeat(LINE)));
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[1], (2, None));
+    }
+}

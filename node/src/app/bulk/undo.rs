@@ -1,0 +1,108 @@
+//! An import taken back: each of its records is voided, the last first.
+
+use std::collections::BTreeSet;
+
+use huiliu_proto::{
+    id::RecordId,
+    kind::{Kind, Voiding, numbered},
+    union::UnionNumber,
+};
+
+use super::Progress;
+use crate::{
+    app::void,
+    ledger::Saying,
+    store::{
+        StoreError, documents, imports,
+        naming::{self, Naming},
+        voids::{self, State},
+    },
+    writer::Store,
+};
+
+/// Records of one transaction.
+const BATCH: usize = 1024;
+/// As many of what stands in the way are told.
+const MOST: usize = 200;
+
+/// Why an import is not taken back. Nothing was written.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InTheWay {
+    #[error("this machine made no import {0}")]
+    Missing(RecordId),
+    #[error("the reason does not fit")]
+    Reason(void::Problem),
+    /// Records that stand, and are not of the import, name some of it.
+    #[error("other records name it")]
+    Named { kind: &'static Kind, by: Vec<Naming> },
+    #[error("its kind is never voided")]
+    Never(&'static Kind),
+}
+
+/// What was, or would be, voided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undone {
+    pub kind: &'static Kind,
+    pub voided: u64,
+    /// Those that were voided already, or are not here any more.
+    pub before: u64,
+    /// Of those voided, the ones that people have edited since.
+    pub edited: u64,
+}
+
+/// Takes an import back, or only looks whether it could be.
+pub fn undo(
+    store: &Store,
+    union: UnionNumber,
+    import: RecordId,
+    reason: &str,
+    dry: bool,
+    progress: &mut dyn Progress,
+) -> Result<Result<Undone, InTheWay>, StoreError> {
+    if let Err(problem) = void::reason_fits(reason) {
+        return Ok(Err(InTheWay::Reason(problem)));
+    }
+    let Some(noted) = store.read(|conn| imports::get(conn, &import))? else {
+        return Ok(Err(InTheWay::Missing(import)));
+    };
+    let Some(kind) = numbered(noted.kind) else { return Ok(Err(InTheWay::Missing(import))) };
+    if kind.voiding == Voiding::Never {
+        return Ok(Err(InTheWay::Never(kind)));
+    }
+    // What stands, and of it what people have edited.
+    let (mut standing, mut edited) = (BTreeSet::new(), 0);
+    for batch in &noted.batches {
+        let (stands, changed) = store.read(|conn| {
+            let (mut stands, mut changed) = (vec![], 0);
+            for id in imports::records(conn, union, *batch)? {
+                if voids::state(conn, union, &id)? != State::Voided {
+                    changed += u64::from(documents::edits(conn, union, &id)?.len() > 1);
+                    stands.push(id);
+                }
+            }
+            Ok((stands, changed))
+        })?;
+        standing.extend(stands);
+        edited += changed;
+    }
+    let by = store.read(|conn| naming::naming(conn, kind, &standing, MOST))?;
+    if !by.is_empty() {
+        return Ok(Err(InTheWay::Named { kind, by }));
+    }
+    let all = standing.len() as u64;
+    if !dry {
+        let standing: Vec<RecordId> = standing.into_iter().rev().collect();
+        for batch in standing.chunks(BATCH) {
+            let (batch, reason) = (batch.to_vec(), reason.to_owned());
+            let count = batch.len() as u64;
+            store.write_blocking(move |ledger| {
+                for record in batch {
+                    ledger.write_void(kind, &Saying { record, restores: false, reason: reason.clone() })?;
+                }
+                Ok(())
+            })?;
+            progress.done(count);
+        }
+    }
+    Ok(Ok(Undone { kind, voided: all, before: noted.count.saturating_sub(all), edited }))
+}

@@ -1,0 +1,329 @@
+//! `record import`, `record imports`, `record undo-import`: many records of one kind from a file, and all of them taken back.
+
+use std::{
+    fs::File,
+    io::{self, Cursor, Read as _},
+    path::PathBuf,
+};
+
+use anyhow::Result;
+use huiliu_proto::{
+    id::RecordId,
+    kind::{Kind, numbered},
+    lang::Lang,
+    shown,
+};
+use indicatif::ProgressBar;
+use serde_json::{Value as Json, json};
+
+use super::{kind_named, view};
+use crate::{
+    app::bulk::{self, BulkError, Format, InTheWay, Mode, Problem, Progress, Report, Source, Undone, What},
+    cli::{
+        Desk,
+        error::{Exit, Mistake, both, remark_json},
+        table::{Cell, Table, both_languages},
+    },
+    store::imports,
+};
+
+/// Bytes that are taken from standard input; a file may be larger.
+const STREAM: u64 = 256 << 20;
+/// Problems that a person is shown.
+const SHOWN: usize = 20;
+
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// Kind of record
+    kind: String,
+    /// CSV with a heading of field names or labels, or JSON objects line by line; - reads from standard input
+    file: PathBuf,
+    /// Format of the file; without it told from its name
+    #[arg(long, value_enum)]
+    format: Option<Typed>,
+    /// Look at every line, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write the lines that are good, though others are wrong
+    #[arg(long, conflicts_with = "dry_run")]
+    partial: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Typed {
+    Csv,
+    Jsonl,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Imports {}
+
+#[derive(Debug, clap::Args)]
+pub struct UndoImport {
+    /// The import's id, or the beginning of it
+    id: String,
+    /// Why, in a sentence; it travels with the records
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Show what would be voided and what stands in the way, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A bar as what long work tells of itself.
+struct Bar(ProgressBar);
+
+impl Progress for Bar {
+    fn done(&mut self, count: u64) {
+        self.0.inc(count);
+    }
+}
+
+impl Import {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let kind = kind_named(&self.kind)?;
+        let stream = self.file.as_os_str() == "-";
+        let jsonl = self.file.extension().is_some_and(|e| e == "jsonl" || e == "ndjson" || e == "json");
+        let format = match self.format {
+            Some(Typed::Jsonl) => Format::JsonLines,
+            Some(Typed::Csv) => Format::Csv,
+            None if jsonl => Format::JsonLines,
+            None => Format::Csv,
+        };
+        let taken = if stream { Some(from_stream()?) } else { None };
+        let file = self.file.clone();
+        let mut open = || -> io::Result<Source> {
+            Ok(match &taken {
+                Some(bytes) => Source::new(Box::new(Cursor::new(bytes.clone())), format),
+                None => Source::new(Box::new(File::open(&file)?), format),
+            })
+        };
+        let mode = match (self.dry_run, self.partial) {
+            (true, _) => Mode::Try,
+            (_, true) => Mode::Good,
+            _ => Mode::Whole,
+        };
+        let name = match self.file.file_name() {
+            Some(name) if !stream => name.to_string_lossy().into_owned(),
+            _ => "-".to_owned(),
+        };
+        let office = desk.open()?;
+        let mut bar = Bar(desk.bar(desk.pick("导入", "importing"), None));
+        let report = bulk::import(&office.store, kind, &name, mode, &mut open, &mut bar);
+        bar.0.finish_and_clear();
+        let report = report.map_err(mistake)?;
+        desk.answer(|| report_json(kind, &report), || report_words(desk, kind, &report, mode))?;
+        Ok(match (report.wrong, report.written) {
+            (0, _) => Exit::Done,
+            (_, 0) => Exit::Refused,
+            _ => Exit::Attention,
+        })
+    }
+}
+
+fn from_stream() -> Result<bytes::Bytes> {
+    let mut bytes = vec![];
+    io::stdin().lock().take(STREAM + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > STREAM {
+        return Err(Mistake::failed(
+            both("标准输入的内容超过256 MiB", "more than 256 MiB came on standard input"),
+            both("请存为文件再导入", "write it to a file and import that"),
+        )
+        .into());
+    }
+    Ok(bytes.into())
+}
+
+fn mistake(error: BulkError) -> anyhow::Error {
+    match error {
+        BulkError::Kind(kind) => Mistake::refused(
+            both(format!("“{}”不能成批导入", kind.label.zh), format!("{} is not imported", kind.label.en)),
+            both("请逐条填写", "write such records one by one"),
+        )
+        .into(),
+        BulkError::Heading => Mistake::failed(
+            both("文件没有标题行，或不是 UTF-8 编码", "the file has no heading, or is not UTF-8"),
+            both(
+                "第一行写字段名，逗号分隔；用表格软件另存为“CSV UTF-8”",
+                "put the fields' names on the first line, with commas between; save it as CSV UTF-8",
+            ),
+        )
+        .into(),
+        BulkError::Changed => Mistake::failed(
+            both("导入期间文件内容有变化，未写完", "the file changed while it was imported; it was not written whole"),
+            both(
+                "用 record imports 查看已写入的部分，可用 record undo-import 撤销",
+                "see what was written with `record imports`; `record undo-import` takes it back",
+            ),
+        )
+        .into(),
+        BulkError::Reading(error) => error.into(),
+        BulkError::Store(error) => error.into(),
+    }
+}
+
+fn problem_words(problem: &Problem, lang: Lang) -> String {
+    let what = match (&problem.what, lang) {
+        (What::Field(refusal), lang) => refusal.say(lang),
+        (What::NoField(name), Lang::Zh) => format!("没有字段“{}”", shown::line(name)),
+        (What::NoField(name), Lang::En) => format!("there is no field “{}”", shown::line(name)),
+        (What::Twice(name), Lang::Zh) => format!("字段“{}”写了两次", shown::line(name)),
+        (What::Twice(name), Lang::En) => format!("the field “{}” is given twice", shown::line(name)),
+        (What::Cells { expected, found }, Lang::Zh) => format!("应有{expected}格，实有{found}格"),
+        (What::Cells { expected, found }, Lang::En) => format!("it has {found} cells, the heading {expected}"),
+        (What::Unreadable, Lang::Zh) => "无法读取，或太长".to_owned(),
+        (What::Unreadable, Lang::En) => "it cannot be read, or is too long".to_owned(),
+        (What::Ambiguous { typed, .. }, Lang::Zh) => format!("有多条记录叫“{}”，请填编号", shown::line(typed)),
+        (What::Ambiguous { typed, .. }, Lang::En) => {
+            format!("several records go by “{}”; give the id", shown::line(typed))
+        }
+    };
+    match lang {
+        Lang::Zh => format!("第{}行：{what}", problem.line),
+        Lang::En => format!("line {}: {what}", problem.line),
+    }
+}
+
+fn problem_json(problem: &Problem) -> Json {
+    let about = match &problem.what {
+        What::Field(r) => remark_json(&r.field_name, &r.value, &r.rule, &r.remedy),
+        What::NoField(name) | What::Twice(name) => json!({ "field": name }),
+        What::Cells { expected, found } => json!({ "expected": expected, "found": found }),
+        What::Unreadable => Json::Null,
+        What::Ambiguous { field, typed } => json!({ "field": field, "value": typed }),
+    };
+    json!({ "line": problem.line, "code": problem.what.code(), "about": about })
+}
+
+fn report_json(kind: &Kind, report: &Report) -> Json {
+    json!({
+        "kind": kind.name, "import": report.import.map(|id| id.to_string()), "read": report.read,
+        "written": report.written, "wrong": report.wrong,
+        "problems": report.problems.iter().map(problem_json).collect::<Vec<_>>(), "alike": report.alike,
+    })
+}
+
+fn report_words(desk: &Desk, kind: &Kind, report: &Report, mode: Mode) -> String {
+    let label = desk.label(&kind.label);
+    let (read, wrong, written) = (report.read, report.wrong, report.written);
+    let mut lines: Vec<String> = report.problems.iter().take(SHOWN).map(|p| problem_words(p, desk.lang)).collect();
+    if report.problems.len() > SHOWN {
+        lines.push(desk.pick("……其余见 --json", "… the rest with --json").to_owned());
+    }
+    if !report.alike.is_empty() {
+        let some: Vec<String> = report.alike.iter().take(SHOWN).map(u64::to_string).collect();
+        let what = desk
+            .pick("可能与已有记录或前面的行重复，行号：", "perhaps the same as a record or an earlier line: lines ");
+        lines.push(format!("{what}{}", some.join(desk.pick("、", ", "))));
+    }
+    lines.push(match (desk.lang, report.import) {
+        (Lang::Zh, Some(id)) => {
+            format!("已导入{label}{written}条（共{read}条，{wrong}条有误未写入）；导入编号 {id}，可用 record undo-import 撤销")
+        }
+        (Lang::En, Some(id)) => format!(
+            "imported {written} of {read} {label} records, {wrong} wrong; import {id}: `record undo-import` takes it back"
+        ),
+        (Lang::Zh, None) if mode == Mode::Try && wrong == 0 => format!("共{read}条，均可导入；未写入"),
+        (Lang::En, None) if mode == Mode::Try && wrong == 0 => format!("all {read} may be imported; nothing was written"),
+        (Lang::Zh, None) => format!("共{read}条，{wrong}条有误；未写入"),
+        (Lang::En, None) => format!("{wrong} of {read} are wrong; nothing was written"),
+    });
+    lines.join("\n")
+}
+
+impl Imports {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let all = office.look(|conn| Ok(imports::all(conn)?))?;
+        let mut table = Table::new()
+            .column("import", desk.pick("导入编号", "import"))
+            .column("kind", desk.pick("种类", "kind"))
+            .column("at", desk.pick("时间", "at"))
+            .column("name", desk.pick("文件", "file"))
+            .number("records", desk.pick("条数", "records"));
+        for import in &all {
+            let kind = numbered(import.kind);
+            table.row(vec![
+                Cell::same(view::short(&import.id)),
+                Cell::same(kind.map_or_else(String::new, |kind| desk.label(&kind.label).to_owned())),
+                Cell::same(desk.moment(import.at)),
+                Cell::same(shown::line(&import.name)),
+                Cell::count(import.count),
+            ]);
+        }
+        let one = |import: &imports::Import| {
+            json!({
+                "import": import.id.to_string(), "kind": numbered(import.kind).map(|kind| kind.name), "at": import.at,
+                "name": import.name, "records": import.count,
+            })
+        };
+        desk.answer(|| all.iter().map(one).collect(), || table.words())?;
+        Ok(Exit::Done)
+    }
+}
+
+impl UndoImport {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let typed = self.id.replace('-', "").to_lowercase();
+        let found: Vec<RecordId> = office.look(|conn| {
+            let all = imports::all(conn)?.into_iter().map(|import| import.id);
+            Ok(all.filter(|id| typed.len() >= 4 && id.to_string().starts_with(&typed)).collect())
+        })?;
+        let [import] = found[..] else {
+            return Err(Mistake::usage(
+                both(
+                    format!("没有编号为“{}”的导入，或不止一次", self.id),
+                    format!("there is no import “{}”, or more than one", self.id),
+                ),
+                both("用 record imports 查看", "see `record imports`"),
+            )
+            .into());
+        };
+        let mut bar = Bar(desk.bar(desk.pick("作废", "voiding"), None));
+        let undone = bulk::undo(&office.store, office.me.union, import, &self.reason, self.dry_run, &mut bar);
+        bar.0.finish_and_clear();
+        let undone = undone?.map_err(in_the_way)?;
+        desk.answer(|| undone_json(&undone, import, self.dry_run), || undone_words(desk, &undone, self.dry_run))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn in_the_way(problem: InTheWay) -> anyhow::Error {
+    match problem {
+        InTheWay::Missing(id) => Mistake::failed(
+            both(format!("本机没有导入 {id}"), format!("this machine made no import {id}")),
+            both("用 record imports 查看", "see `record imports`"),
+        )
+        .into(),
+        InTheWay::Reason(problem) => problem.into(),
+        InTheWay::Never(kind) => crate::app::void::Problem::Never(kind).into(),
+        InTheWay::Named { kind, by } => crate::app::void::Problem::Named { kind, by, acted_on: false }.into(),
+    }
+}
+
+fn undone_json(undone: &Undone, import: RecordId, dry: bool) -> Json {
+    json!({
+        "import": import.to_string(), "kind": undone.kind.name, "label": both_languages(&undone.kind.label),
+        "written": !dry, "voided": undone.voided, "before": undone.before, "edited": undone.edited,
+    })
+}
+
+fn undone_words(desk: &Desk, undone: &Undone, dry: bool) -> String {
+    let label = desk.label(&undone.kind.label);
+    let Undone { voided, before, edited, .. } = undone;
+    match (desk.lang, dry) {
+        (Lang::Zh, false) => {
+            format!("已作废{label}{voided}条（其中{edited}条导入后修改过），另有{before}条此前已不在册")
+        }
+        (Lang::Zh, true) => format!("可以撤销：将作废{label}{voided}条（其中{edited}条导入后修改过）；未写入"),
+        (Lang::En, false) => {
+            format!("voided {voided} {label} records ({edited} of them edited since); {before} did not stand before")
+        }
+        (Lang::En, true) => {
+            format!(
+                "it may be undone: {voided} {label} records would be voided ({edited} edited since); nothing was written"
+            )
+        }
+    }
+}
