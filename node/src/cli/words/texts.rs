@@ -209,6 +209,7 @@ pub const VALUES: Texts = &[
     ("FILE", "文件"),
     ("FILING", "备案"),
     ("FINGERPRINT", "全网校验码"),
+    ("FORMAT", "格式"),
     ("GRANT", "批复文件"),
     ("HOST:PORT", "地址:端口"),
     ("ID", "编号"),
