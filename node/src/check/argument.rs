@@ -255,15 +255,14 @@ mod tests {
     fn a_finding_speaks_by_the_template_of_its_version() {
         let check = super::super::check("FC-02").expect("it is there");
         let of = |version: i32, results: Vec<v1::FindingArgument>| {
-            let finding = v1::Finding { rule: "FC-02".into(), version, union: 320_922, results, ..Default::default() };
+            let (rule, variant, parameters) =
+                ("FC-02".into(), "unnamed".into(), vec![Argument::Number(30).to_wire("days")]);
+            let finding =
+                v1::Finding { rule, version, variant, union: 320_922, parameters, results, ..Default::default() };
             Record::decode(kind("finding").expect("declared"), &finding.encode_to_vec()).expect("a record")
         };
         let results = || {
-            vec![
-                Argument::Amount(Fen(300_000)).to_wire("received"),
-                Argument::Day(Day(20_454)).to_wire("received_on"),
-                Argument::Number(0).to_wire("named"),
-            ]
+            vec![Argument::Amount(Fen(300_000)).to_wire("received"), Argument::Day(Day(20_454)).to_wire("received_on")]
         };
         let now = sentence(&of(check.version, results()), Lang::Zh);
         assert!(now.starts_with("江苏省盐城市滨海县总工会于2026-01-01记录"), "{now}");
