@@ -13,6 +13,7 @@ mod again;
 mod allowance;
 mod apply;
 mod author;
+mod beside;
 mod confirmation;
 mod edits;
 mod entries;
@@ -133,6 +134,8 @@ pub struct Ledger {
     stamp_before: Option<Vec<u8>>,
     /// SQLite's count of changed rows when the transaction began.
     changes: u64,
+    /// People of this union, to find who is entered twice.
+    own_numbers: beside::Numbers,
     /// How much of the feeds of revoked devices counts.
     limits: HashMap<i64, Option<u64>>,
     /// Documents in memory.
@@ -203,6 +206,7 @@ impl Ledger {
             stamps: 0,
             stamp_before: None,
             changes: 0,
+            own_numbers: beside::Numbers::default(),
             limits: HashMap::new(),
             documents: OpenDocuments::default(),
             early_voids: None,
@@ -300,6 +304,7 @@ impl Ledger {
         self.waking.clear();
         self.job_marks.clear();
         self.limits.clear();
+        self.own_numbers.forget();
         self.documents.clear();
         self.early_voids = None;
         self.careful = false;

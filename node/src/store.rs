@@ -4,6 +4,7 @@
 //! module's files and in `check/`. Who writes, and when it is committed, is the matter of `writer`.
 
 pub mod backup;
+pub mod beside;
 pub mod caches;
 pub mod cases;
 pub(crate) mod changes;

@@ -385,3 +385,30 @@ fn a_source_is_added_without_touching_the_frame() {
     let training = Count { code: "training_due", severity: Severity::Notice, count: 2, more: false };
     assert!(counts.contains(&training), "{counts:?}");
 }
+
+#[test]
+fn what_two_machines_reverse_is_told() {
+    let mut chain = Chain::new(59);
+    let second = chain.world.add("320922", Role::Node).unwrap().clone();
+    let second = Place { store: second.store(Threads::Inline), machine: second };
+    let programme = chain.nation.store.write_blocking(huiliu_tests::people::programme).unwrap();
+    for _ in 0..2 {
+        chain.settle().unwrap();
+        talk(second.ends(), chain.city.ends()).unwrap();
+    }
+    let person = chain.county.mediator(1);
+    let spent = chain
+        .county
+        .store
+        .write_blocking(move |ledger| huiliu_tests::people::expenditure(ledger, programme, person, 1))
+        .unwrap();
+    chain.settle().unwrap();
+    talk(second.ends(), chain.city.ends()).unwrap();
+    for place in [&chain.county, &second] {
+        place.store.write_blocking(move |ledger| huiliu_tests::people::reversal(ledger, spent)).unwrap();
+        assert_eq!(codes(place), [""; 0], "each is right by itself");
+    }
+    talk(second.ends(), chain.city.ends()).unwrap();
+    chain.settle().unwrap();
+    assert_eq!(codes(&chain.county), ["reversed_twice"]);
+}

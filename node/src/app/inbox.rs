@@ -15,6 +15,7 @@ mod line;
 mod machines;
 mod numbers;
 mod quarantine;
+mod reversals;
 mod validity;
 mod voids;
 
@@ -274,6 +275,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &machines::Machines,
     &numbers::Numbers,
     &quarantine::Quarantine,
+    &reversals::Reversals,
     &validity::Certificate,
     &voids::Voids,
 ];

@@ -10,11 +10,12 @@ use huiliu_proto::{
 use super::{
     values,
     void::{self, Word},
+    write::CORRECTIONS,
 };
 use crate::{
     keyring::Keyring,
     store::{
-        Result, View,
+        Result, View, beside,
         documents::{self, Conflict},
         feeds,
         projection::Shown,
@@ -36,6 +37,8 @@ pub struct Known {
     pub standing: State,
     /// What was said of whether it stands.
     pub voids: Vec<Word>,
+    /// Entries that put it right, as far as they are here.
+    pub corrected_by: Vec<RecordId>,
 }
 
 /// Of a record that counts here, or of one that is only in quarantine, by its id.
@@ -65,7 +68,20 @@ pub fn known(conn: &View, keys: &Keyring, found: std::result::Result<Shown, Reco
         }
         None => (State::Stands, vec![]),
     };
-    Ok(Known { id, shown, origin, edits, conflicts, held, standing, voids })
+    let corrected_by = shown.as_ref().map_or(Ok(vec![]), |shown| corrections(conn, shown))?;
+    Ok(Known { id, shown, origin, edits, conflicts, held, standing, voids, corrected_by })
+}
+
+/// Entries of the same union that point back at this one.
+fn corrections(conn: &View, shown: &Shown) -> Result<Vec<RecordId>> {
+    let kind = shown.record.kind;
+    let back = kind.fields.iter().filter(|f| CORRECTIONS.contains(&f.name) && f.reference == Some(kind.name));
+    let mut found = vec![];
+    for field in back {
+        let pointing = beside::pointing(conn, kind, shown.place.owner, field.name, &shown.id)?;
+        found.extend(pointing.into_iter().map(|row| row.id));
+    }
+    Ok(found)
 }
 
 impl Known {

@@ -380,8 +380,11 @@ impl Ledger {
                 branch.map(if personal { Scope::PersonalBranch } else { Scope::Branch }).ok_or_else(|| {
                     let me = self.me.union;
                     StoreError::forbidden(
-                        format!("“{}”须为{}的下级工会填写", kind.label.zh, me.union_name()),
-                        format!("{} is written for a union below {me}", lang::a(&kind.label.en)),
+                        format!("“{}”由上级工会对其下级填写，所填的工会不在{}之下", kind.label.zh, me.union_name()),
+                        format!(
+                            "{} is written by a union for one below it, and the union named is not below {me}",
+                            lang::a(&kind.label.en)
+                        ),
                     )
                 })
             }
@@ -412,7 +415,7 @@ impl Ledger {
 
     /// The rules of the kind, and that what the record points at is here.
     fn check(&self, record: &Record) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
-        let warnings = match record.validate() {
+        let mut warnings = match record.validate() {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Err(refusals)),
         };
@@ -451,6 +454,10 @@ impl Ledger {
             }
         }
         missing.extend(self.number_kept(record)?);
+        missing.extend(self.taken_back(record)?);
+        let (refusals, doubts) = self.doubts(record)?;
+        missing.extend(refusals);
+        warnings.extend(doubts);
         Ok(if missing.is_empty() { Ok(warnings) } else { Err(missing) })
     }
 
@@ -472,11 +479,6 @@ impl Ledger {
             );
             kind.fields[at].refuse(value, rule, remedy)
         }))
-    }
-
-    /// Records that look like the same real thing: shown to the person, never joined.
-    fn alike(&self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
-        Ok(projection::same_thing(&self.conn, record, id)?.into_iter().map(|row| row.id).collect())
     }
 
     fn own_document(&self, kind: &Kind, id: &RecordId) -> Result<Document> {

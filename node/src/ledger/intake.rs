@@ -127,6 +127,8 @@ impl Ledger {
     }
 
     fn take_in_now(&mut self, batch: &Incoming) -> Result<Intake> {
+        // It may be of another machine of this union.
+        self.own_numbers.forget();
         let rows = self.conn.total_changes();
         let intake = self.consider(batch);
         self.cost.rows += self.conn.total_changes().saturating_sub(rows);

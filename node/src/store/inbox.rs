@@ -4,10 +4,18 @@ use huiliu_proto::{
     id::{DeviceId, RecordId},
     period::Day,
     union::UnionNumber,
+    v1::{CertificateStatus, CertificateType, EngagementState},
 };
 use rusqlite::Row;
 
 use super::{Result, View, quarantine, quarantine::Held, tables};
+
+const IN_POST: i32 = EngagementState::InPost as i32;
+const APPOINTMENT: i32 = CertificateType::Appointment as i32;
+const VALID: i32 = CertificateStatus::Valid as i32;
+
+/// Amounts are added up no farther than this: sums of them cannot overflow.
+const FAR: i64 = 1 << 40;
 
 /// Where a page that is sorted by day goes on: after this day, or on it after this id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +58,12 @@ impl Term {
     }
 }
 
-/// Engagements of a union that are in post (7) and of which this term ends by a day, the earliest first. A probation that
+/// Engagements of a union that are in post and of which this term ends by a day, the earliest first. A probation that
 /// ended long ago is nobody's business any more.
 pub fn terms(conn: &View, owner: UnionNumber, term: Term, by: Day, from: &From, most: usize) -> Result<Vec<Due>> {
     let column = term.column();
     let sql = format!(
-        "SELECT record, {column}, mediator FROM engagement WHERE owner = ?1 AND state = 7 AND {column} <= ?2
+        "SELECT record, {column}, mediator FROM engagement WHERE owner = ?1 AND state = {IN_POST} AND {column} <= ?2
          AND ({column}, record) > (?3, ?4) ORDER BY {column}, record LIMIT ?5"
     );
     let mut statement = conn.prepare_cached(&sql)?;
@@ -63,18 +71,19 @@ pub fn terms(conn: &View, owner: UnionNumber, term: Term, by: Day, from: &From, 
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Certificates of appointment (1) that are valid (1) and end by a day, of people who are in post (7) with a union and
+/// Certificates of appointment that are valid and end by a day, of people who are in post with a union and
 /// have none that lasts longer; the earliest first.
 pub fn certificates(conn: &View, owner: UnionNumber, by: Day, from: &From, most: usize) -> Result<Vec<Due>> {
-    let mut statement = conn.prepare_cached(
+    let sql = format!(
         "SELECT c.record, c.expires_on, c.mediator FROM (
-            SELECT DISTINCT mediator FROM engagement WHERE owner = ?1 AND state = 7
-        ) e JOIN certificate c ON c.mediator = e.mediator AND c.type = 1 AND c.status = 1
+            SELECT DISTINCT mediator FROM engagement WHERE owner = ?1 AND state = {IN_POST}
+        ) e JOIN certificate c ON c.mediator = e.mediator AND c.type = {APPOINTMENT} AND c.status = {VALID}
         WHERE c.expires_on <= ?2 AND (c.expires_on, c.record) > (?3, ?4) AND NOT EXISTS (
-            SELECT 1 FROM certificate l WHERE l.mediator = c.mediator AND l.type = 1 AND l.status = 1
+            SELECT 1 FROM certificate l WHERE l.mediator = c.mediator AND l.type = {APPOINTMENT} AND l.status = {VALID}
             AND (l.expires_on IS NULL OR l.expires_on > c.expires_on))
-        ORDER BY c.expires_on, c.record LIMIT ?5",
-    )?;
+        ORDER BY c.expires_on, c.record LIMIT ?5"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map((i64::from(owner), by.0, from.day.0, &from.id, most as i64), due)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -159,6 +168,19 @@ pub fn graded_twice(conn: &View, owner: UnionNumber, after: &[u8], most: usize) 
             day: Day(row.get(3)?),
         })
     })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Entries of a union of which more was taken back than they said, as two machines may that do not hear each other.
+pub fn taken_back_twice(conn: &View, owner: UnionNumber, table: &str) -> Result<Vec<RecordId>> {
+    let sql = format!(
+        "SELECT o.record FROM (SELECT reverses, sum(max(amount, -{FAR})) AS back FROM \"{table}\"
+            WHERE reverses IS NOT NULL AND owner = ?1 AND amount < 0 GROUP BY reverses) r
+        JOIN \"{table}\" o ON o.record = r.reverses AND o.owner = ?1 WHERE o.amount > 0 AND o.amount + r.back < 0
+        ORDER BY o.record"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map([i64::from(owner)], |row| Ok(RecordId(row.get(0)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

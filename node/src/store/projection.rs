@@ -372,13 +372,16 @@ pub fn set_index(conn: &Database, kind: &Kind, field: &str, row: &Shown, index: 
 pub fn same_thing(conn: &View, record: &Record, not: &RecordId) -> Result<Vec<Shown>> {
     let kind = record.kind;
     let key = &kind.natural_key;
-    if key.is_empty()
-        || key.iter().any(|at| record.values()[*at].is_none() || kind.fields[*at].privacy == Privacy::Sealed)
-    {
+    if key.iter().any(|at| kind.fields[*at].privacy == Privacy::Sealed) {
+        return Ok(vec![]);
+    }
+    // Of alternatives only one is said (a payer's number or name): the first and one more are enough, and all that there are.
+    let said = key.iter().filter(|at| record.values()[**at].is_some()).count();
+    if key.first().is_none_or(|at| record.values()[*at].is_none()) || said < key.len().min(2) {
         return Ok(vec![]);
     }
     let tests: Vec<String> =
-        key.iter().enumerate().map(|(n, at)| format!("\"{}\" = ?{}", kind.fields[*at].name, n + 2)).collect();
+        key.iter().enumerate().map(|(n, at)| format!("\"{}\" IS ?{}", kind.fields[*at].name, n + 2)).collect();
     let text = format!("{} WHERE record <> ?1 AND {} ORDER BY record LIMIT 20", sql(kind).select, tests.join(" AND "));
     let mut statement = conn.prepare_cached(&text)?;
     statement.raw_bind_parameter(1, not.as_bytes())?;

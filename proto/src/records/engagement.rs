@@ -40,6 +40,9 @@ pub fn in_post(record: View<'_, Engagement>) -> Option<(Day, Option<Day>)> {
     Some((record.get(STARTS_ON)?, record.get(ENDED_ON).or(record.get(ENDS_ON))))
 }
 
+/// Days of a term that nobody asks about: ten years.
+const LONGEST: i64 = 3653;
+
 fn view(name: &'static str, states: impl IntoIterator<Item = EngagementState>) -> SqlView {
     let (table, ended, ends) = (Engagement::NAME, ENDED_ON.name(), ENDS_ON.name());
     let states = one_of(STATE, states);
@@ -78,6 +81,8 @@ impl Room for Engagement {
         v.in_order(STARTS_ON, ENDED_ON);
         v.in_order(STARTS_ON, PROBATION_UNTIL);
         v.in_order(STARTS_ON, CONSENT_UNTIL);
+        let days = r.number(STARTS_ON).zip(r.number(ENDS_ON)).map_or(0, |(from, to)| to.saturating_sub(from));
+        v.warn_if(days > LONGEST, ENDS_ON, ("聘期超过10年", "an engagement of more than ten years"), CHECK);
         let (ended, has_ended) = (r.is(STATE, EngagementState::Ended), r.number(ENDED_ON).is_some());
         v.refuse_if(
             ended && !has_ended,

@@ -147,7 +147,13 @@ impl Federation {
         let (home, store) = (member.home.clone(), member.store.clone());
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
-            if let Err(error) = downlink::serve(&home, &store, listener, &clock, asked_to_stop(stopped)).await {
+            let serving = downlink::serve(&home, &store, listener, &clock, asked_to_stop(stopped));
+            // What is written from another terminal is sent on at once, as by any program that serves.
+            let ended = tokio::select! {
+                ended = serving => ended.map_err(anyhow::Error::from),
+                ended = store.hear_others() => ended.map_err(anyhow::Error::from),
+            };
+            if let Err(error) = ended {
                 tracing::error!(%error, "a hub of the demo could not serve");
             }
         });
@@ -189,8 +195,25 @@ impl Federation {
         let clock = self.clock.clone();
         let member = self.member_mut(union)?;
         let uplink = member.uplink(clock);
+        let others = (!member.is_hub()).then(|| member.store.clone());
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(async move { uplink.stay(asked_to_stop(stopped)).await });
+        let task = tokio::spawn(async move {
+            let hear = async {
+                match others {
+                    Some(store) => store.hear_others().await,
+                    // A hub hears them where it serves.
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = uplink.stay(asked_to_stop(stopped)) => {}
+                ended = hear => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "what others write cannot be heard");
+                    }
+                }
+            }
+        });
         member.uplink = Some(Running { stop, task });
         Ok(())
     }
@@ -285,6 +308,36 @@ mod tests {
         let programmes = &years[0].rows[..1];
         dataset::record(nation, programmes, &mut keys, &ProgressBar::hidden()).await.unwrap();
         streams::converge(&federation, Duration::from_secs(60), &|_| ()).await.unwrap();
+        federation.stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_written_from_another_terminal_travels_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let unions = [UnionNumber::NATION, 320_000u64.try_into().unwrap()];
+        let mut federation =
+            Federation::found(dir.path(), &unions, clock::system(), &ProgressBar::hidden()).await.unwrap();
+        federation.start_hubs().await.unwrap();
+        federation.connect_all().unwrap();
+        streams::converge(&federation, Duration::from_secs(60), &|_| ()).await.unwrap();
+        // Another program opens the same homes.
+        let counts = |member: &Member| {
+            let kind = huiliu_proto::kind::kind("programme").unwrap();
+            member.store.read(|conn| huiliu_node::store::projection::count(conn, kind, None)).unwrap()
+        };
+        for at in [0, 1] {
+            let home = federation.members[at].home.clone();
+            let written = tokio::task::spawn_blocking(move || {
+                let store = home.store(clock::system(), clock::dice(), huiliu_node::store::Threads::Inline).unwrap();
+                store.write_blocking(crate::people::programme).unwrap();
+            });
+            written.await.unwrap();
+            let began = std::time::Instant::now();
+            while federation.members.iter().any(|member| counts(member) != at as u64 + 1) {
+                assert!(began.elapsed() < Duration::from_secs(60), "it has not arrived");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
         federation.stop().await;
     }
 

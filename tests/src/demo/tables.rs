@@ -118,8 +118,8 @@ impl Screen {
             .iter()
             .map(|e| {
                 let kind = kind(&e.kind).map_or(e.kind.as_str(), |kind| kind.label.get(self.lang));
-                let name = keys.key(&e.record).map_or_else(|| e.record.to_string()[..16].to_owned(), str::to_owned);
-                format!("{kind} {name}")
+                // As it can be opened: `record show` with the beginning of its id.
+                format!("{kind} {}", &e.record.to_string()[..16])
             })
             .collect();
         let rests = some(&rests, 6);

@@ -56,6 +56,8 @@ fn row(desk: &Desk, Standing { version, state, holds }: &Standing) -> Vec<Cell> 
         State::Submitted | State::TakenIn => Cell::none(),
     };
     let number = |n: i64| Cell::new(n.to_string(), n);
+    // What was sent back counts for nothing until it is submitted anew.
+    let holds = *holds && !matches!(state, State::Returned { .. });
     vec![
         Cell::new(view::short(&version.id), version.id.to_string()),
         Cell::new(version.owner.name(), u64::from(version.owner)),
@@ -67,6 +69,6 @@ fn row(desk: &Desk, Standing { version, state, holds }: &Standing) -> Vec<Cell> 
         number(version.funded_heads),
         Cell::new(desk.label(&state.label()), state.word()),
         detail,
-        Cell::new(if *holds { desk.pick("是", "yes") } else { "" }, *holds),
+        Cell::new(if holds { desk.pick("是", "yes") } else { "" }, holds),
     ]
 }

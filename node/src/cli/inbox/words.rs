@@ -175,6 +175,14 @@ const WORDS: &[Words] = &[
         ),
     ),
     words(
+        "reversed_twice",
+        ("“{kind}”{id} 被冲销的金额超过原金额", "more was taken back of the {kind} {id} than it says"),
+        (
+            "用 record show {id} 查看，将多冲的部分重新入账",
+            "see `record show {id}`, enter again what was taken back too much",
+        ),
+    ),
+    words(
         "unread_numbers",
         (
             "{union}有{people}人的身份证号在本级无法解密或不是有效号码，未参与核对",

@@ -95,7 +95,8 @@ fn count(desk: &Desk, union: Option<UnionNumber>) -> Result<Exit> {
 fn table(desk: &Desk, conn: &View, kind: &'static Kind, rows: &[Shown]) -> Result<Table> {
     let fits = |f: &huiliu_proto::kind::Field| f.required && !f.sealed() && !matches!(f.ty, Type::Lines(_));
     let columns: Vec<usize> = (0..kind.fields.len()).filter(|at| fits(&kind.fields[*at])).take(COLUMNS).collect();
-    let mut table = Table::new().column("record", desk.pick("编号", "id")).column("owner", desk.pick("单位", "union"));
+    let mut table =
+        Table::new().column("record", desk.pick("编号", "id")).column("owner", desk.pick("填报单位", "written by"));
     for at in &columns {
         let field = &kind.fields[*at];
         let heading = desk.label(&field.label);

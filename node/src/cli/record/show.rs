@@ -59,6 +59,11 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
         for line in void::history(desk, office, known.standing, &known.voids)? {
             text += &format!("{line}\n");
         }
+        if !known.corrected_by.is_empty() {
+            let by: Vec<String> = known.corrected_by.iter().map(view::short).collect();
+            let by = by.join(desk.pick("、", ", "));
+            text += &format!("{}{by}\n", desk.pick("已有更正（红冲）：", "put right by: "));
+        }
         if kind.name == "finding" {
             text += &format!("{}\n", argument::sentence(&shown.record, desk.lang));
         }
@@ -161,6 +166,7 @@ fn json(office: &Office, known: &Known, voids: Json) -> Json {
         object["seq"] = (*seq).into();
     }
     object["edits"] = known.edits.into();
+    object["corrected_by"] = known.corrected_by.iter().map(ToString::to_string).collect();
     let conflict = |field: &Field| {
         let values = known.standing(office.keys(), field).into_iter().map(|(value, device)| {
             json!({

@@ -1,0 +1,269 @@
+//! What a new record says beside those that are here already: whether it may put right the one it points back at, what is
+//! doubtful about it, and what looks like the same real thing. Asked where a person writes; what others wrote is judged by
+//! itself alone, because two machines without a line cannot know of each other.
+
+use std::collections::HashMap;
+
+use huiliu_proto::{
+    id::RecordId,
+    ident::ResidentId,
+    kind::{Field, Format, Kind, Privacy, Type, kind},
+    lang::Label,
+    period::{Day, age_on},
+    record::{Record, Refusal, Warning},
+    seal,
+    union::UnionNumber,
+    v1::EngagementState,
+    value::Value,
+};
+
+use super::Ledger;
+use crate::store::{Result, beside, projection};
+
+/// Fields with which an entry takes back part of another of its kind.
+const BACK: [&str; 2] = ["reverses", "corrects"];
+/// What it has to say as the other did, where the kind has it: so that it comes off the same figures.
+const SAME: [&str; 10] = [
+    "programme",
+    "category",
+    "to_union",
+    "payee_mediator",
+    "allocation",
+    "from_allocation",
+    "source",
+    "mediator",
+    "duty",
+    "subtype",
+];
+/// When money moved.
+const MOVED: [&str; 3] = ["paid_on", "received_on", "booked_on"];
+/// When somebody worked.
+const DONE: [&str; 2] = ["done_on", "starts_on"];
+/// Nobody younger works.
+const WORKING_AGE: i32 = 16;
+/// Of papers that no index finds, as many of the newest are compared.
+const NEWEST: usize = 1000;
+
+/// Papers that are perhaps entered twice: the kind, by which fields the others are found, and what is the same in both.
+const PAPERS: &[(&str, &[&str], &[&str])] = &[
+    (
+        "expenditure",
+        &["invoice_no", "payee_mediator", "programme"],
+        &["voucher_no", "voucher_line", "year", "amount", "category"],
+    ),
+    ("fund_receipt", &["allocation", "programme"], &["bank_serial", "received_on", "amount"]),
+    ("matching", &["programme"], &["voucher_no", "year", "amount"]),
+];
+
+/// This union's people by identity number, for as long as nobody else writes; nothing outside this memory sees the index.
+#[derive(Default)]
+pub(super) struct Numbers(Option<HashMap<[u8; 17], Vec<RecordId>>>);
+
+impl Numbers {
+    /// Another machine has written.
+    pub(super) fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
+fn field<'k>(kind: &'k Kind, name: &str) -> Option<&'k Field> {
+    kind.field(name).map(|at| &kind.fields[at])
+}
+
+fn back(record: &Record) -> Option<(&'static Field, RecordId)> {
+    let kind = record.kind;
+    let field = kind.fields.iter().find(|f| BACK.contains(&f.name) && f.reference == Some(kind.name))?;
+    Some((field, RecordId::try_from(record.bytes(field.name)?).ok()?))
+}
+
+/// What of it is a quantity that may be taken back.
+fn quantities(kind: &Kind) -> impl Iterator<Item = &Field> {
+    let counts =
+        |f: &&Field| matches!((&f.ty, f.format), (Type::Int, Format::None | Format::Fen)) && f.name != "invoice_total";
+    kind.fields.iter().filter(counts).filter(|f| f.name != "voucher_line")
+}
+
+impl Ledger {
+    /// Why an entry may not take back what it points at: another union's, itself a correction, something else, earlier, or
+    /// more than is left of it.
+    pub(super) fn taken_back(&self, record: &Record) -> Result<Vec<Refusal>> {
+        let Some((field_back, id)) = back(record) else { return Ok(vec![]) };
+        let kind = record.kind;
+        let refuse = |field: &Field, rule: Label, remedy: (&str, &str)| {
+            let empty = Value::Text(String::new());
+            let value = kind.field(field.name).and_then(|at| record.values()[at].clone()).unwrap_or(empty);
+            field.refuse(&value, rule, Label::new(remedy.0, remedy.1))
+        };
+        let Some(other) = projection::get_of(&self.conn, kind, self.me.union, &id)? else {
+            // That it is not here at all is said already.
+            if projection::get(&self.conn, kind, &id)?.is_none() {
+                return Ok(vec![]);
+            }
+            let rule = Label::new("所指的记录属于其他工会", "the record it points at is another union's");
+            return Ok(vec![refuse(field_back, rule, ("请由该工会更正", "let that union correct it"))]);
+        };
+        let mut refusals = vec![];
+        if back(&other.record).is_some() {
+            let rule = Label::new("所指的记录本身就是一次更正", "the record it points at is itself a correction");
+            refusals.push(refuse(field_back, rule, ("请指向最初的记录", "point at the original")));
+        }
+        for name in SAME {
+            if let Some(field) = field(kind, name)
+                && record.get(name) != other.record.get(name)
+            {
+                let rule = Label::new("与所更正的记录不一致", "not what the corrected record says");
+                refusals.push(refuse(field, rule, ("请照原记录填写", "say it as that one does")));
+            }
+        }
+        for field in MOVED.iter().filter_map(|name| field(kind, name)) {
+            if record.int(field.name).zip(other.record.int(field.name)).is_some_and(|(now, then)| now < then) {
+                let rule = Label::new("早于所冲销的记录", "before the record it reverses");
+                refusals.push(refuse(field, rule, ("请核对日期", "check the date")));
+            }
+        }
+        let before = beside::pointing(&self.conn, kind, self.me.union, field_back.name, &id)?;
+        for field in quantities(kind) {
+            let said = |record: &Record| i128::from(record.int(field.name).unwrap_or(0));
+            let left = said(&other.record) + before.iter().map(|row| said(&row.record)).sum::<i128>();
+            if said(record) < 0 && left + said(record) < 0 {
+                let left = field.show(&Value::Int(i64::try_from(left).unwrap_or(i64::MAX)), Default::default());
+                let rule = Label::new(
+                    format!("超过所更正记录的余数{left}"),
+                    format!("more than is left of the corrected record, {left}"),
+                );
+                refusals.push(refuse(
+                    field,
+                    rule,
+                    ("用 record history 查看此前的更正", "see what was taken back before with `record history`"),
+                ));
+            }
+        }
+        Ok(refusals)
+    }
+
+    /// What is doubtful beside other records, or cannot be.
+    pub(super) fn doubts(&self, record: &Record) -> Result<(Vec<Refusal>, Vec<Warning>)> {
+        let (mut refusals, mut warnings) = (vec![], vec![]);
+        let kind = record.kind;
+        let mediator = record.bytes("mediator").and_then(|id| RecordId::try_from(id).ok());
+        let dated = |name: &&str| field(kind, name);
+        if let Some(id) = mediator.filter(|_| DONE.iter().any(|name| dated(name).is_some()))
+            && let Some(born) = beside::born(&self.conn, &id)?
+        {
+            for field in DONE.iter().filter_map(dated) {
+                let Some(day) = record.int(field.name).and_then(|day| i32::try_from(day).ok()) else { continue };
+                let value = Value::Int(day.into());
+                let remedy = Label::new("请核对日期和人员", "check the date and the person");
+                if Day(day) < born {
+                    let rule = Label::new("这时该指导员还没有出生", "that mediator was not born then");
+                    refusals.push(field.refuse(&value, rule, remedy));
+                } else if age_on(born, Day(day)) < WORKING_AGE {
+                    let rule = Label::new("这时该指导员未满16周岁", "that mediator was not sixteen then");
+                    warnings.push(warning(field.refuse(&value, rule, remedy)));
+                }
+            }
+        }
+        if let (Some(field), Some(union)) = (field(kind, "to_union"), record.int("to_union"))
+            && UnionNumber::try_from(union).is_ok_and(|union| union.parent() != Some(self.me.union))
+        {
+            let rule = Label::new("不是直接下级，属于越级拨付", "not directly below: a level is passed over");
+            let remedy = Label::new("请确认", "please confirm");
+            warnings.push(warning(field.refuse(&Value::Int(union), rule, remedy)));
+        }
+        Ok((refusals, warnings))
+    }
+
+    /// Records that look like the same real thing: shown to the person, never joined.
+    pub(super) fn alike(&mut self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
+        if back(record).is_some() {
+            return Ok(vec![]);
+        }
+        let mut alike: Vec<RecordId> =
+            projection::same_thing(&self.conn, record, id)?.into_iter().map(|row| row.id).collect();
+        alike.extend(self.same_number(record, id)?);
+        alike.extend(self.same_term(record, id)?);
+        alike.extend(self.same_paper(record, id)?);
+        alike.sort_unstable();
+        alike.dedup();
+        Ok(alike)
+    }
+
+    /// People of this union with the same identity number, which is sealed in every table.
+    fn same_number(&mut self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
+        let kind = record.kind;
+        let sealed = kind.natural_key.iter().copied().find(|at| kind.fields[*at].privacy == Privacy::Sealed);
+        let Some((at, Some(Value::Text(number)))) = sealed.map(|at| (at, &record.values()[at])) else {
+            return Ok(vec![]);
+        };
+        let Ok(number) = number.parse::<ResidentId>() else { return Ok(vec![]) };
+        let index = |number: &ResidentId| seal::blind_index(&[0; 32], number.as_str());
+        let mut known = match self.own_numbers.0.take() {
+            Some(known) => known,
+            None => {
+                let mut known: HashMap<[u8; 17], Vec<RecordId>> = HashMap::new();
+                for (other, sealed) in beside::sealed(&self.conn, kind, self.me.union, kind.fields[at].name)? {
+                    let open = self.keys.open(&sealed, &other, kind.fields[at].number);
+                    if let Some(number) = open.ok().and_then(|text| text.parse::<ResidentId>().ok()) {
+                        known.entry(index(&number)).or_default().push(other);
+                    }
+                }
+                known
+            }
+        };
+        let same = known.entry(index(&number)).or_default();
+        let others: Vec<RecordId> = same.iter().copied().filter(|other| other != id).collect();
+        if !same.contains(id) {
+            same.push(*id);
+        }
+        self.own_numbers.0 = Some(known);
+        // What was written in a job that was undone, or says another number by now, is no double.
+        let mut alike = vec![];
+        for other in others {
+            let row = projection::get_of(&self.conn, kind, self.me.union, &other)?;
+            let sealed = row.and_then(|row| row.record.bytes(kind.fields[at].name).map(<[u8]>::to_vec));
+            let open = sealed.and_then(|sealed| self.keys.open(&sealed, &other, kind.fields[at].number).ok());
+            if open
+                .and_then(|text| text.parse::<ResidentId>().ok())
+                .is_some_and(|same| same.as_str() == number.as_str())
+            {
+                alike.push(other);
+            }
+        }
+        Ok(alike)
+    }
+
+    /// Engagements of the same person by this union whose terms overlap: one head would count twice.
+    fn same_term(&self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
+        let (Some(engagement), Some(mediator)) = (kind("engagement"), record.bytes("mediator")) else {
+            return Ok(vec![]);
+        };
+        if record.kind != engagement {
+            return Ok(vec![]);
+        }
+        let ended = i64::from(i32::from(EngagementState::Ended));
+        let term = |record: &Record| {
+            let last = record.int("ended_on").or_else(|| record.int("ends_on"));
+            record.int("starts_on").zip(last).filter(|_| record.int("state") != Some(ended))
+        };
+        let Some((from, to)) = term(record) else { return Ok(vec![]) };
+        let others = projection::list_where(&self.conn, engagement, "mediator", &Value::Bytes(mediator.to_vec()))?;
+        let same = others.into_iter().filter(|row| row.id != *id && row.place.owner == self.me.union);
+        let overlaps = same.filter(|row| term(&row.record).is_some_and(|(begins, ends)| begins <= to && from <= ends));
+        Ok(overlaps.map(|row| row.id).collect())
+    }
+
+    fn same_paper(&self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
+        let Some((_, by, same)) = PAPERS.iter().find(|(name, ..)| *name == record.kind.name) else { return Ok(vec![]) };
+        let Some(by) = by.iter().find(|name| record.get(name).is_some()) else { return Ok(vec![]) };
+        // Without the paper's own number nothing tells one from another.
+        if record.get(same[0]).is_none() {
+            return Ok(vec![]);
+        }
+        beside::same(&self.conn, record, self.me.union, by, same, id, NEWEST)
+    }
+}
+
+fn warning(refusal: Refusal) -> Warning {
+    let Refusal { field, field_name, value, private, rule, remedy } = refusal;
+    Warning { field, field_name, value, private, rule, remedy }
+}
