@@ -412,7 +412,7 @@ impl Story {
         }
         findings.sort_by_key(|(f, _)| (f.found.rule, f.found.subject));
         for (finding, arrived) in &findings {
-            self.screen.finding(finding, &self.keys, *arrived);
+            self.screen.finding(finding, *arrived);
         }
         let time = started.elapsed();
         let all: Vec<Finding> = findings.iter().map(|(f, _)| f.clone()).collect();

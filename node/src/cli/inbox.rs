@@ -6,7 +6,7 @@ use anyhow::Result;
 use huiliu_proto::{
     id::RecordId,
     kind::{kind, numbered},
-    lang::{Label, Lang},
+    lang::{Label, Lang, count},
     shown,
     value::Value,
 };
@@ -100,6 +100,9 @@ fn line(desk: &Desk, conn: &View, entry: &Entry) -> Result<String> {
     let mut arguments = vec![("id", typed(&entry.thing))];
     for (name, argument) in &entry.arguments {
         arguments.push((name, said(desk.lang, conn, argument)?));
+        if let ("days", Argument::Number(days)) = (*name, argument) {
+            arguments.push(("left", left(desk.lang, *days)));
+        }
         if let Argument::Union(union) = argument {
             arguments.push(("code", union.to_string()));
         }
@@ -111,6 +114,17 @@ fn line(desk: &Desk, conn: &View, entry: &Entry) -> Result<String> {
     };
     let (what, todo) = row.said(desk.lang, &arguments);
     Ok(format!("{grave}{due}{what}{}{todo}", desk.pick("；", "; ")))
+}
+
+/// How many days are left, or have gone by.
+fn left(lang: Lang, days: i64) -> String {
+    let n = days.unsigned_abs();
+    match (lang, days < 0) {
+        (Lang::Zh, false) => format!("还有{n}天"),
+        (Lang::Zh, true) => format!("已过{n}天"),
+        (Lang::En, false) => format!("{} left", count(n, "day", "days")),
+        (Lang::En, true) => format!("{} ago", count(n, "day", "days")),
+    }
 }
 
 /// What a person types for it.

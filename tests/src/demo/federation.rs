@@ -328,11 +328,11 @@ mod tests {
         for at in [0, 1] {
             let home = federation.members[at].home.clone();
             let written = tokio::task::spawn_blocking(move || {
-                let store = home.store(clock::system(), clock::dice(), huiliu_node::store::Threads::Inline).unwrap();
+                let store = Store::of(&home, clock::system(), clock::dice(), Threads::Inline).unwrap();
                 store.write_blocking(crate::people::programme).unwrap();
             });
             written.await.unwrap();
-            let began = std::time::Instant::now();
+            let began = Instant::now();
             while federation.members.iter().any(|member| counts(member) != at as u64 + 1) {
                 assert!(began.elapsed() < Duration::from_secs(60), "it has not arrived");
                 tokio::time::sleep(Duration::from_millis(50)).await;

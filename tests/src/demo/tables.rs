@@ -96,7 +96,7 @@ impl Screen {
         }
     }
 
-    pub fn finding(&self, finding: &Finding, keys: &Keys, arrived: bool) {
+    pub fn finding(&self, finding: &Finding, arrived: bool) {
         let found = &finding.found;
         let (by, to) = (self.short(finding.by), self.short(found.subject));
         println!();

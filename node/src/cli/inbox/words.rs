@@ -16,7 +16,7 @@ const fn words(code: &'static str, what: (&'static str, &'static str), todo: (&'
 const WORDS: &[Words] = &[
     words(
         "certificate",
-        ("本机证书还有{days}天到期", "this machine's certificates end in {days} days"),
+        ("本机证书{left}到期", "this machine's certificates end in {days} days"),
         (
             "与上级连通一次即自动更换，请检查网络并运行 sync",
             "they renew by themselves in one exchange: check the line and run `sync`",
@@ -36,8 +36,8 @@ const WORDS: &[Words] = &[
     words(
         "certificate_ends",
         (
-            "{mediator}的聘任证书有效期止于该日（还有{days}天）",
-            "the certificate of appointment of {mediator} ends (days left: {days})",
+            "{mediator}的聘任证书有效期止于该日（{left}）",
+            "the certificate of appointment of {mediator} ends ({left})",
         ),
         (
             "培训考试后用 record add certificate 写新证书，或用 record edit {id} 更正",
@@ -51,7 +51,7 @@ const WORDS: &[Words] = &[
     ),
     words(
         "consent_ends",
-        ("{mediator}的延聘同意止于该日（还有{days}天）", "the consent to keep {mediator} ends (days left: {days})"),
+        ("{mediator}的延聘同意止于该日（{left}）", "the consent to keep {mediator} ends ({left})"),
         (
             "报上一级工会同意后用 record edit {id} 更新，或终止聘任",
             "ask the union above and update it with `record edit {id}`, or end the engagement",
@@ -60,8 +60,8 @@ const WORDS: &[Words] = &[
     words(
         "engagement_ends",
         (
-            "{mediator}的聘期止于该日（还有{days}天），状态仍为在聘",
-            "the engagement of {mediator}, still in post, ends (days left: {days})",
+            "{mediator}的聘期止于该日（{left}），状态仍为在聘",
+            "the engagement of {mediator}, still in post, ends ({left})",
         ),
         ("续聘或终止：record edit {id}", "renew or end it: `record edit {id}`"),
     ),
@@ -163,7 +163,7 @@ const WORDS: &[Words] = &[
     ),
     words(
         "probation_ends",
-        ("{mediator}的试用期止于该日（还有{days}天）", "the probation of {mediator} ends (days left: {days})"),
+        ("{mediator}的试用期止于该日（{left}）", "the probation of {mediator} ends ({left})"),
         ("考核后用 record edit {id} 更新", "assess it and update with `record edit {id}`"),
     ),
     words(
