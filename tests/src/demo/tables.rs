@@ -13,7 +13,6 @@ use huiliu_proto::{
 
 use super::{
     compare::Figures,
-    dataset::Keys,
     findings::{Finding, Verdict},
     screen::{Screen, amount},
     streams::{Standing, Stream, scope_word},

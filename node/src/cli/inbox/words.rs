@@ -35,10 +35,7 @@ const WORDS: &[Words] = &[
     ),
     words(
         "certificate_ends",
-        (
-            "{mediator}的聘任证书有效期止于该日（{left}）",
-            "the certificate of appointment of {mediator} ends ({left})",
-        ),
+        ("{mediator}的聘任证书有效期止于该日（{left}）", "the certificate of appointment of {mediator} ends ({left})"),
         (
             "培训考试后用 record add certificate 写新证书，或用 record edit {id} 更正",
             "add the new one with `record add certificate`, or correct it with `record edit {id}`",
