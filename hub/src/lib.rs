@@ -1,5 +1,6 @@
 //! What a hub adds to a node: it serves the levels below.
 
+pub mod app;
 pub mod authority;
 pub mod cli;
 pub mod door;

@@ -3,7 +3,9 @@
 
 pub mod bulk;
 pub mod calendar;
+pub mod evidence;
 pub mod export;
+pub mod filing;
 pub mod find;
 pub mod history;
 pub mod inbox;

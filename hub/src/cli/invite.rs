@@ -1,6 +1,7 @@
 //! `invite` on a hub: tokens for unions directly below, which were given, and taking one back.
 
 use huiliu_node::{
+    app::Mode,
     cli::{
         Desk, Exit,
         desk::Office,
@@ -9,22 +10,12 @@ use huiliu_node::{
         record::union_named,
         table::{Cell, Table},
     },
-    identity::{IdentityError, vouchers},
-    store::{
-        StoreError,
-        invitations::{self, Invitation},
-    },
-    sync::join::{self, Minted},
 };
-use huiliu_proto::{
-    lang::Lang,
-    token::{Pin, Token, TokenId, pass_hash},
-    union::UnionNumber,
-};
+use huiliu_proto::{lang::Lang, token::TokenId, union::UnionNumber};
 use serde_json::json;
 
 use super::enrol::{announce, told};
-use crate::authority::{self, AuthorityError};
+use crate::app::invite::{self, Ask, Given, InviteError};
 
 pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
     let mut office = desk.open()?;
@@ -47,8 +38,12 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
                 None => return verb.run(desk),
             };
             let as_hub = union.may_have_hub() && union != UnionNumber::NATION && !verb.machine;
-            let minted = mint(desk, &office, union, verb.device, as_hub, verb.days)?;
-            verb.show(desk, &minted)
+            let ask = Ask { union, further: verb.device, as_hub, days: verb.days };
+            let world = (&desk.clock, &desk.dice);
+            match invite::invite(&office.home, &office.store, world, ask, Mode::Write).map_err(said)? {
+                Some(minted) => verb.show(desk, &minted),
+                None => Ok(Exit::Done),
+            }
         }
     }
 }
@@ -57,70 +52,44 @@ fn root(office: &Office) -> bool {
     office.home.config.root == Some(office.me.device())
 }
 
-fn mint(
-    desk: &Desk,
-    office: &Office,
-    union: UnionNumber,
-    further: bool,
-    as_hub: bool,
-    days: u32,
-) -> anyhow::Result<Minted> {
-    let config = &office.home.config;
-    if union.enroller() != config.union {
-        return Err(told(AuthorityError::NotBelow(union.to_string())));
-    }
-    let address = authority::address(&office.home).map_err(told)?;
-    if !Token::fits(&config.network, &address) {
-        let what =
-            both("网络名称或地址太长，加入码容纳不下", "the network's name or the address is too long for a token");
-        return Err(
-            Mistake::usage(what, both("请用 --address 写一个较短的地址", "give a shorter one with --address")).into()
-        );
-    }
-    let root = office.home.fingerprint()?.ok_or(IdentityError::NotJoined)?;
-    let occupied = office.store.read(|conn| authority::occupied(conn, union, None))?;
-    if occupied && !further {
-        let name = union.union_name();
-        let what = both(format!("{name}已有机器加入"), format!("{name} ({union}) has a machine that has joined"));
-        let hint = both(
-            format!(
-                "增加或更换机器、证书过期的机器重新加入，请用 invite {union} --device；该单位自己也可在已加入的机器上运行 invite --device"
+/// Why nobody was invited, or no invitation taken back.
+fn said(error: InviteError) -> anyhow::Error {
+    let mistake = match error {
+        InviteError::Authority(error) => return told(error),
+        InviteError::Identity(error) => return error.into(),
+        InviteError::Store(error) => return error.into(),
+        InviteError::TooLong => Mistake::usage(
+            both("网络名称或地址太长，加入码容纳不下", "the network's name or the address is too long for a token"),
+            both("请用 --address 写一个较短的地址", "give a shorter one with --address"),
+        ),
+        InviteError::Occupied(union) => {
+            let name = union.union_name();
+            Mistake::refused(
+                both(format!("{name}已有机器加入"), format!("{name} ({union}) has a machine that has joined")),
+                both(
+                    format!(
+                        "增加或更换机器、证书过期的机器重新加入，请用 invite {union} --device；该单位自己也可在已加入的机器上运行 invite --device"
+                    ),
+                    format!(
+                        "for a further or replacing machine, or one whose certificate expired, run `invite {union} --device`; that union can also run `invite --device` on the machine it has"
+                    ),
+                ),
+            )
+        }
+        InviteError::NotOpen(id) => Mistake::failed(
+            both(format!("没有编号为 {id} 且未使用的邀请"), format!("there is no unused invitation {id}")),
+            both(
+                "用 invite list 查看；已使用的邀请撤回不了，请改为注销设备",
+                "see `invite list`; one that was used cannot be taken back: shut the device out instead",
             ),
-            format!(
-                "for a further or replacing machine, or one whose certificate expired, run `invite {union} --device`; that union can also run `invite --device` on the machine it has"
-            ),
-        );
-        return Err(Mistake::refused(what, hint).into());
-    }
-    let (id, secret) = join::draw(&desk.dice);
-    let hash = pass_hash(&*secret.pass(&id));
-    let expires_at = office.store.write_blocking(move |ledger| {
-        let now = ledger.now();
-        let expires_at = now + i64::from(days) * 86_400_000;
-        let new = authority::new_invitation(id, union, hash, now, expires_at);
-        invitations::add(ledger.conn(), &Invitation { further, as_hub, ..new })?;
-        Ok(expires_at)
-    })?;
-    let pin = Pin::of(&office.home.authority_key()?);
-    let (network, hub) = (config.network.clone(), config.union);
-    // A further machine of this union itself: this one vouches for it, and is known to it by an enrolment of its own.
-    let vouched = union == hub;
-    if vouched {
-        let (key, now) = (secret.voucher_key(&id), (desk.clock)());
-        vouchers::remember(&office.home, &id, &key, Some(expires_at), now, &desk.dice)?;
-        let itself = office.home.request()?.asked()?;
-        office.store.write_blocking(move |ledger| authority::enrol_itself(ledger, &itself))?;
-    }
-    let token = Token { network, root, hub, address, pin, union, as_hub, vouched, id, secret };
-    Ok(Minted { token, expires_at })
+        ),
+    };
+    mistake.into()
 }
 
 fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
     let now = (desk.clock)();
-    let all = office.store.read(|conn| {
-        let with_void = |one| Ok((invitations::void(conn, &one)?, one));
-        invitations::all(conn)?.into_iter().map(with_void).collect::<Result<Vec<_>, StoreError>>()
-    })?;
+    let all = invite::given(&office.store).map_err(said)?;
     let mut table = Table::new()
         .column("id", desk.pick("编号", "id"))
         .column("union", desk.pick("受邀工会", "union"))
@@ -130,7 +99,7 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
         .column("expires_at", desk.pick("有效至", "expires"))
         .column("state", desk.pick("状态", "state"))
         .column("by", desk.pick("使用的设备", "used by device"));
-    for (void, one) in &all {
+    for Given { void, invitation: one } in &all {
         let state = match one.state(now) {
             "open" if *void => "void",
             state => state,
@@ -168,15 +137,7 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
 
 fn take_back(desk: &Desk, office: &Office, id: &str) -> anyhow::Result<Exit> {
     let id: TokenId = id.parse()?;
-    let revoked = office.store.write_blocking(move |ledger| invitations::revoke(ledger.conn(), &id, ledger.now()))?;
-    if !revoked {
-        let what = both(format!("没有编号为 {id} 且未使用的邀请"), format!("there is no unused invitation {id}"));
-        let hint = both(
-            "用 invite list 查看；已使用的邀请撤回不了，请改为注销设备",
-            "see `invite list`; one that was used cannot be taken back: shut the device out instead",
-        );
-        return Err(Mistake::failed(what, hint).into());
-    }
+    invite::take_back(&office.store, id, Mode::Write).map_err(said)?;
     desk.answer(
         || json!({ "id": id.to_string(), "revoked": true }),
         || match desk.lang {

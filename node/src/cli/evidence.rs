@@ -16,10 +16,12 @@ use super::{
     error::{Exit, Mistake, both},
     table::{Cell, Table, both_languages, brief},
 };
-use crate::store::{
-    View,
-    evidence::{self, Kept},
-    feeds,
+use crate::{
+    app::{
+        Mode,
+        evidence::{self, Piece, SettleError},
+    },
+    store::evidence::Kept,
 };
 
 #[derive(Debug, Subcommand)]
@@ -64,11 +66,6 @@ impl EvidenceVerb {
     }
 }
 
-/// Whose feed it is about, as far as that is known here.
-fn about(conn: &View, kept: &Kept) -> Result<Option<UnionNumber>> {
-    Ok(feeds::by_id(conn, &kept.evidence.feed)?.map(|row| row.feed.union))
-}
-
 fn named(union: Option<UnionNumber>) -> String {
     union.map_or_else(String::new, UnionNumber::union_name)
 }
@@ -97,22 +94,19 @@ impl List {
             .column("seen_at", desk.pick("发现时间", "seen"))
             .column("detail", desk.pick("说明", "what it means"));
         let mut open = false;
-        office.look(|conn| {
-            for kept in evidence::list(conn, self.all)? {
-                open |= kept.settled_at.is_none();
-                let (detail, about) = (&kept.evidence.detail, about(conn, &kept)?);
-                let label = kept.evidence.what.label();
-                table.row(vec![
-                    Cell::count(kept.no.unsigned_abs()),
-                    Cell::new(desk.label(&label), kept.evidence.what.word()),
-                    Cell::new(named(about), number(about)),
-                    Cell::new(from(&kept), from_json(&kept)),
-                    Cell::new(desk.moment(kept.evidence.seen_at), kept.evidence.seen_at),
-                    Cell::new(brief(desk.label(detail), 80), both_languages(detail)),
-                ]);
-            }
-            Ok(())
-        })?;
+        for Piece { kept, about } in evidence::list(&office.store, self.all)? {
+            open |= kept.settled_at.is_none();
+            let detail = &kept.evidence.detail;
+            let label = kept.evidence.what.label();
+            table.row(vec![
+                Cell::count(kept.no.unsigned_abs()),
+                Cell::new(desk.label(&label), kept.evidence.what.word()),
+                Cell::new(named(about), number(about)),
+                Cell::new(from(&kept), from_json(&kept)),
+                Cell::new(desk.moment(kept.evidence.seen_at), kept.evidence.seen_at),
+                Cell::new(brief(desk.label(detail), 80), both_languages(detail)),
+            ]);
+        }
         let nothing = desk.pick("没有待办结的异常情况", "there is nothing to look into");
         desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
         Ok(if open { Exit::Attention } else { Exit::Done })
@@ -122,11 +116,7 @@ impl List {
 impl Show {
     fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let (kept, about) = office.look(|conn| {
-            let kept = evidence::get(conn, self.no)?.ok_or_else(|| missing(self.no))?;
-            let about = about(conn, &kept)?;
-            Ok((kept, about))
-        })?;
+        let Piece { kept, about } = evidence::get(&office.store, self.no)?.ok_or_else(|| missing(self.no))?;
         let evidence = &kept.evidence;
         let mut lines: Vec<(Label, String)> = vec![
             (Label::new("类别", "what"), desk.label(&evidence.what.label()).to_owned()),
@@ -201,21 +191,26 @@ fn signed_json(kept: &Kept, signed: Option<&v1::Signed>) -> Json {
 impl Settle {
     fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let (no, note, now) = (self.no, self.note, (desk.clock)());
-        if note.trim().is_empty() {
-            let what = both("要写明查明的情况", "what was found out is missing");
-            return Err(Mistake::usage(what, both("用 --note 写明", "give it with --note")).into());
-        }
-        let settled = office.store.write_blocking(move |ledger| evidence::settle(ledger.conn(), no, now, &note))?;
-        if !settled {
-            return Err(missing(no).into());
-        }
+        let no = self.no;
+        let now = evidence::settle(&office.store, no, &self.note, Mode::Write).map_err(told)?;
         desk.answer(
             || json!({ "no": no, "settled_at": now }),
             || format!("{}{no}", desk.pick("已办结：", "settled: ")),
         )?;
         Ok(Exit::Done)
     }
+}
+
+fn told(error: SettleError) -> anyhow::Error {
+    let mistake = match error {
+        SettleError::NoNote => Mistake::usage(
+            both("要写明查明的情况", "what was found out is missing"),
+            both("用 --note 写明", "give it with --note"),
+        ),
+        SettleError::NotOpen(no) => missing(no),
+        SettleError::Store(error) => return error.into(),
+    };
+    mistake.into()
 }
 
 fn missing(no: i64) -> Mistake {

@@ -395,6 +395,12 @@ impl Ledger {
         }
         Ok(())
     }
+
+    /// A person has found out what happened. Says when; `None` where no such piece is open.
+    pub fn settle_evidence(&mut self, no: i64, note: &str) -> Result<Option<i64>> {
+        let now = self.now();
+        Ok(evidence::settle(&self.conn, no, now, note)?.then_some(now))
+    }
 }
 
 /// The neighbour through which the feeds of a union come here, and what is said of them: of one's own union, what the

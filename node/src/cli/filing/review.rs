@@ -5,12 +5,12 @@ use clap::ValueEnum;
 use huiliu_proto::v1::ReviewAction;
 
 use crate::{
+    app::{Mode, filing},
     cli::{
         Desk,
         error::Exit,
         record::{self, find},
     },
-    filing::{self, FilingError},
 };
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -47,16 +47,8 @@ impl Review {
             Answer::Return => ReviewAction::SentBack,
         };
         let (union, hub) = (office.me.union, office.me.hub);
-        // Looked up and written in one transaction, so that two desks of one hub do not decide twice.
-        let written = office.store.write_blocking(move |ledger| {
-            let (no, reasons) = (self.register_no.as_deref(), self.reasons.as_deref());
-            match filing::review(ledger.conn(), union, hub, id, action, no, reasons) {
-                Ok(record) => Ok(Ok((record.kind, ledger.write_entry(&record)?))),
-                Err(FilingError::Store(error)) => Err(error),
-                Err(error) => Ok(Err(error)),
-            }
-        })?;
-        let (kind, outcome) = written?;
+        let answer = filing::Answer { filing: id, action, register_no: self.register_no, reasons: self.reasons };
+        let (kind, outcome) = filing::review(&office.store, union, hub, answer, Mode::Write)?;
         record::answer(desk, kind, outcome, false)
     }
 }

@@ -11,14 +11,17 @@ use serde_json::{Value as Json, json};
 
 use super::type_label;
 use crate::{
+    app::{
+        Mode,
+        filing::{self, SubmitError},
+    },
     cli::{
         Desk,
         error::{Exit, Mistake, both},
         record::view,
         table::{Cell, Table},
     },
-    filing::{self, Ask, Draft},
-    ledger::Outcome,
+    filing::{Ask, Draft},
     store::StoreError,
 };
 
@@ -52,8 +55,7 @@ impl Submit {
         let ask = self.ask()?;
         let office = desk.open()?;
         let (union, today) = (office.me.union, desk.today());
-        let draft = office.look(|conn| Ok(filing::draft(conn, union, today, &ask)?))?;
-        let warnings = draft.record.validate().map_err(Mistake::Refused)?;
+        let (draft, warnings) = filing::draft(&office.store, union, today, &ask).map_err(told)?;
         if !desk.json {
             desk.print(&preview(desk, union, &draft))?;
             warnings
@@ -66,22 +68,7 @@ impl Submit {
             desk.note(desk.pick("没有报送", "nothing was submitted"));
             return Ok(Exit::Done);
         }
-        let shown = draft.clone();
-        let outcome = office.store.write_blocking(move |ledger| {
-            let now = match filing::draft(ledger.conn(), union, today, &ask) {
-                Err(filing::FilingError::Store(error)) => return Err(error),
-                now => now.ok(),
-            };
-            if now.as_ref() != Some(&shown) {
-                let (zh, en) = ("核对期间记录有变化", "the records changed while the numbers were looked at");
-                return Err(StoreError::forbidden(zh, en));
-            }
-            ledger.write_entry(&shown.record)
-        })?;
-        let id = match outcome {
-            Outcome::Written { id, .. } | Outcome::Unchanged(id) => id,
-            Outcome::Refused(refusals) => return Err(Mistake::Refused(refusals).into()),
-        };
+        let id = filing::submit(&office.store, union, today, ask, &draft, Mode::Write).map_err(told)?;
         desk.answer(
             || preview_json(&draft, Some(id.to_string())),
             || format!("{}{id}", desk.pick("已报送：备案 ", "submitted: filing ")),
@@ -113,6 +100,19 @@ impl Submit {
         let census_on = Day(i32::try_from(read("census_on", &self.census)?).unwrap_or_default());
         let declared = self.declare_funded.map(i64::from);
         Ok(Ask { type_, year: read("year", &self.year)?, census_on, declared, note: self.note.clone() })
+    }
+}
+
+/// Why nothing was submitted.
+fn told(error: SubmitError) -> anyhow::Error {
+    match error {
+        SubmitError::Changed => {
+            let (zh, en) = ("核对期间记录有变化", "the records changed while the numbers were looked at");
+            StoreError::forbidden(zh, en).into()
+        }
+        SubmitError::Refused(refusals) => Mistake::Refused(refusals).into(),
+        SubmitError::Filing(error) => error.into(),
+        SubmitError::Store(error) => error.into(),
     }
 }
 

@@ -1,0 +1,119 @@
+//! Inviting a machine of a union directly below: a token, which were given, and taking one back.
+
+use huiliu_node::{
+    app::Mode,
+    clock::{Clock, Dice},
+    identity::{Home, IdentityError, vouchers},
+    store::{
+        StoreError,
+        invitations::{self, Invitation},
+    },
+    sync::join::{self, Minted},
+    writer::Store,
+};
+use huiliu_proto::{
+    token::{Pin, Token, TokenId, pass_hash},
+    union::UnionNumber,
+};
+
+use crate::authority::{self, AuthorityError};
+
+/// Whom a token lets in.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask {
+    pub union: UnionNumber,
+    /// Beside machines of that union that have joined.
+    pub further: bool,
+    pub as_hub: bool,
+    pub days: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InviteError {
+    #[error("{0} has a machine that has joined")]
+    Occupied(UnionNumber),
+    #[error("the network's name or the address is too long for a token")]
+    TooLong,
+    /// No invitation with this id is open.
+    #[error("there is no unused invitation {0}")]
+    NotOpen(TokenId),
+    #[error("it cannot be invited")]
+    Authority(#[from] AuthorityError),
+    #[error("this machine's keys cannot be used")]
+    Identity(#[from] IdentityError),
+    #[error("the invitation cannot be stored")]
+    Store(#[from] StoreError),
+}
+
+/// Makes a token; `None` where that was a dry run, and nothing stands in the way.
+pub fn invite(
+    home: &Home,
+    store: &Store,
+    (clock, dice): (&Clock, &Dice),
+    ask: Ask,
+    mode: Mode,
+) -> Result<Option<Minted>, InviteError> {
+    let config = &home.config;
+    let Ask { union, further, as_hub, days } = ask;
+    if union.enroller() != config.union {
+        return Err(AuthorityError::NotBelow(union.to_string()).into());
+    }
+    let address = authority::address(home)?;
+    if !Token::fits(&config.network, &address) {
+        return Err(InviteError::TooLong);
+    }
+    let root = home.fingerprint()?.ok_or(IdentityError::NotJoined)?;
+    let (id, secret) = join::draw(dice);
+    let hash = pass_hash(&*secret.pass(&id));
+    // Asked in the job that stores it: of two who invite at once, one is told that the other has let somebody in.
+    let stored = mode.run(store, move |ledger| {
+        if !further && authority::occupied(ledger.conn(), union, None)? {
+            return Ok(None);
+        }
+        let now = ledger.now();
+        let expires_at = now + i64::from(days) * 86_400_000;
+        let new = authority::new_invitation(id, union, hash, now, expires_at);
+        invitations::add(ledger.conn(), &Invitation { further, as_hub, ..new })?;
+        Ok(Some(expires_at))
+    })?;
+    let expires_at = stored.ok_or(InviteError::Occupied(union))?;
+    if mode == Mode::DryRun {
+        return Ok(None);
+    }
+    let pin = Pin::of(&home.authority_key()?);
+    let (network, hub) = (config.network.clone(), config.union);
+    // A further machine of this union itself: this one vouches for it, and is known to it by an enrolment of its own.
+    let vouched = union == hub;
+    if vouched {
+        let key = secret.voucher_key(&id);
+        vouchers::remember(home, &id, &key, Some(expires_at), clock(), dice)?;
+        let itself = home.request()?.asked()?;
+        store.write_blocking(move |ledger| authority::enrol_itself(ledger, &itself))?;
+    }
+    let token = Token { network, root, hub, address, pin, union, as_hub, vouched, id, secret };
+    Ok(Some(Minted { token, expires_at }))
+}
+
+/// An invitation that was given, and whether the machine that asked for it has been revoked since.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub invitation: Invitation,
+    pub void: bool,
+}
+
+/// All that were given, open or not.
+pub fn given(store: &Store) -> Result<Vec<Given>, InviteError> {
+    let all = store.read(|conn| {
+        let given = |one| Ok(Given { void: invitations::void(conn, &one)?, invitation: one });
+        invitations::all(conn)?.into_iter().map(given).collect()
+    })?;
+    Ok(all)
+}
+
+/// Nobody joins with it from now on.
+pub fn take_back(store: &Store, id: TokenId, mode: Mode) -> Result<(), InviteError> {
+    match mode.run(store, move |ledger| invitations::revoke(ledger.conn(), &id, ledger.now()))? {
+        true => Ok(()),
+        false => Err(InviteError::NotOpen(id)),
+    }
+}

@@ -1,0 +1,54 @@
+//! Signs that somebody's memory, disk or word cannot be trusted: looked into, and settled by a person.
+
+use huiliu_proto::union::UnionNumber;
+
+use super::Mode;
+use crate::{
+    store::{
+        Result, StoreError, View,
+        evidence::{self, Kept},
+        feeds,
+    },
+    writer::Store,
+};
+
+/// A piece, and whose feed it is about, as far as that is known here.
+#[derive(Debug)]
+pub struct Piece {
+    pub kept: Kept,
+    pub about: Option<UnionNumber>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// What was found out has to be said.
+    #[error("what was found out is missing")]
+    NoNote,
+    #[error("there is no open piece of evidence number {0}")]
+    NotOpen(i64),
+    #[error("it cannot be settled")]
+    Store(#[from] StoreError),
+}
+
+/// What nobody has settled; with `all`, the rest too. At most 16 open pieces of a kind are kept from one machine.
+pub fn list(store: &Store, all: bool) -> Result<Vec<Piece>> {
+    store.read(|conn| evidence::list(conn, all)?.into_iter().map(|kept| piece(conn, kept)).collect())
+}
+
+pub fn get(store: &Store, no: i64) -> Result<Option<Piece>> {
+    store.read(|conn| evidence::get(conn, no)?.map(|kept| piece(conn, kept)).transpose())
+}
+
+fn piece(conn: &View, kept: Kept) -> Result<Piece> {
+    let about = feeds::by_id(conn, &kept.evidence.feed)?.map(|row| row.feed.union);
+    Ok(Piece { kept, about })
+}
+
+/// It is known what happened. Says when it was settled.
+pub fn settle(store: &Store, no: i64, note: &str, mode: Mode) -> Result<i64, SettleError> {
+    if note.trim().is_empty() {
+        return Err(SettleError::NoNote);
+    }
+    let note = note.to_owned();
+    mode.run(store, move |ledger| ledger.settle_evidence(no, &note))?.ok_or(SettleError::NotOpen(no))
+}
