@@ -14,9 +14,9 @@ use huiliu_proto::{
     attestation::Attestation,
     id::{DeviceId, Hash},
     joining::{Entering, Reason},
+    records::enrolment,
     token::TokenId,
     union::UnionNumber,
-    value::Value,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -273,14 +273,14 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant, invited_by: Option<DeviceId
     if trust::enrolled_since(conn, me, said.union, today)? >= A_DAY {
         return Ok(Err(Reason::Busy));
     }
-    let mut record = said.enrolment(&applicant.asked.entering.attestation, today);
+    let mut enrolment = said.draft(&applicant.asked.entering.attestation, today);
     if let Some(voucher) = applicant.voucher {
-        record.set("voucher", Value::Bytes(voucher.to_vec()));
+        enrolment.set(enrolment::VOUCHER, voucher.to_vec());
     }
     if let Some(by) = invited_by {
-        record.set("invited_by", Value::Bytes(by.to_vec()));
+        enrolment.set(enrolment::INVITED_BY, by.to_vec());
     }
-    match ledger.write_entry(&record)? {
+    match ledger.write_entry(&enrolment.into_record())? {
         Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(Ok(())),
         Outcome::Refused(refusals) => {
             tracing::warn!(?refusals, "an enrolment was refused");

@@ -8,12 +8,7 @@ use huiliu_node::{
         quarantine, trust,
     },
 };
-use huiliu_proto::{
-    kind::kind,
-    record::{Record, Refusal},
-    union::UnionNumber,
-    value::Value,
-};
+use huiliu_proto::{handle::Draft, record::Refusal, records::purge_order, union::UnionNumber, v1::PurgeOrder};
 
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
@@ -62,12 +57,10 @@ pub fn plan(conn: &View, union: UnionNumber, digits: &str) -> std::result::Resul
 
 /// Writes the order. With its commit the feed is deleted here, and wherever the order arrives.
 pub fn purge(ledger: &mut Ledger, plan: &Plan, reason: &str) -> Result<std::result::Result<(), Vec<Refusal>>> {
-    let kind = kind("purge_order").ok_or(StoreError::Damaged("the kind of purge orders is not declared"))?;
-    let mut record = Record::new(kind);
-    record.set("union", Value::Int(i64::from(plan.to)));
-    record.set("in_feed", Value::Bytes(plan.row.feed.id.to_vec()));
-    record.set("reason", Value::Text(reason.to_owned()));
-    Ok(match ledger.write_entry(&record)? {
+    let mut order = Draft::<PurgeOrder>::new();
+    order.set(purge_order::UNION, plan.to).set(purge_order::IN_FEED, plan.row.feed.id.to_vec());
+    order.set(purge_order::REASON, reason);
+    Ok(match ledger.write_entry(&order.into_record())? {
         Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(()),
         Outcome::Refused(refusals) => Err(refusals),
     })

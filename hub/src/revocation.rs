@@ -13,12 +13,13 @@ use huiliu_node::{
     },
 };
 use huiliu_proto::{
+    handle::{Draft, Row},
     id::DeviceId,
-    kind::kind,
     period::Day,
     record::{Record, Refusal},
+    records::{revocation, revocation_last},
     union::UnionNumber,
-    value::Value,
+    v1::Revocation,
 };
 
 /// Feeds one revocation can name (revocation.proto).
@@ -187,22 +188,19 @@ pub fn revoke_all(ledger: &mut Ledger, plans: &[Plan], reason: &str) -> Result<s
 }
 
 fn revocations(plan: &Plan, today: Day, reason: &str) -> Result<Vec<Record>> {
-    let kind = kind("revocation").ok_or(StoreError::Damaged("the kind of revocations is not declared"))?;
     let line = |(row, size): &(FeedRow, u64)| {
         let size = i64::try_from(*size).unwrap_or(i64::MAX);
-        vec![Some(Value::Bytes(row.feed.id.to_vec())), Some(Value::Int(size))]
+        Row::default().with(revocation_last::FEED, row.feed.id.to_vec()).with(revocation_last::SIZE, size)
     };
     let revocation = |union: &UnionNumber| {
-        let mut record = Record::new(kind);
-        record.set("union", Value::Int(i64::from(*union)));
-        record.set("device", Value::Bytes(plan.device.to_vec()));
-        record.set("revoked_on", Value::Int(today.0.into()));
-        record.set("reason", Value::Text(reason.to_owned()));
+        let mut said = Draft::<Revocation>::new();
+        said.set(revocation::UNION, *union).set(revocation::DEVICE, plan.device.to_vec());
+        said.set(revocation::REVOKED_ON, today).set(revocation::REASON, reason);
         let last: Vec<_> = plan.feeds.iter().filter(|(row, _)| row.feed.union == *union).map(line).collect();
         if !last.is_empty() {
-            record.set("last", Value::Lines(last));
+            said.set(revocation::LAST, last);
         }
-        record
+        said.into_record()
     };
     Ok(plan.unions.iter().map(revocation).collect())
 }

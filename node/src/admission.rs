@@ -9,12 +9,15 @@ use huiliu_proto::{
     attestation,
     edit::{Actor, Edit, EditError},
     feed::{Feed, Scope},
+    handle::{Declared as _, View},
     id::Hash,
     kind::{self, Kind, Reach, Shape, Voiding},
     lang::{self, Label, Lang},
     operation::{HeaderForm, Operation},
     record::Record,
+    records::{statement, statement_figure},
     union::{Level, UnionNumber},
+    v1::{Enrolment, Revocation, Statement},
     value::Value,
     void::{Void, VoidError},
 };
@@ -255,9 +258,7 @@ pub fn explain(feed: &Feed, operation: Option<&Operation>, reason: Reason, cause
         (Reason::Id, _) => Refusal::taken().detail,
         (Reason::Revoked, _) => Refusal::revoked().detail,
         (Reason::Failed, _) => Refusal::failed().detail,
-        (Reason::NotAllowed, _)
-            if operation.and_then(|o| kind::numbered(o.kind)).is_some_and(|k| k.name == "revocation") =>
-        {
+        (Reason::NotAllowed, _) if operation.is_some_and(|o| o.kind == Revocation::NUMBER) => {
             Refusal::not_its_own().detail
         }
         (reason, _) => reason.label(),
@@ -370,19 +371,20 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
         let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
         return Err(Refusal::new(Reason::Rule, say(Lang::Zh), say(Lang::En)));
     }
-    if kind.name == "enrolment"
+    if record.is::<Enrolment>()
         && let Err(Label { zh, en }) = attestation::stands(&record, &feed.network)
     {
         return Err(Refusal::new(Reason::Rule, zh, en));
     }
-    if kind.name == "statement" && !speaks_for(feed.union, &record) {
+    let statement = record.of::<Statement>();
+    if statement.is_some_and(|statement| !speaks_for(feed.union, statement)) {
         return Err(Refusal::new(
             Reason::NotAllowed,
             "汇总报表只由省级总工会为本省各工会填写",
             "a statement is written by the provincial union, about unions of its province",
         ));
     }
-    if kind.name == "statement" && states_what_travels(&record) {
+    if statement.is_some_and(states_what_travels) {
         return Err(Refusal::new(
             Reason::NotAllowed,
             "汇总报表含有由各工会自行上报的指标，不得代报",
@@ -403,14 +405,15 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
 }
 
 /// Whether a statement is the provincial union's, about a union of its province.
-fn speaks_for(author: UnionNumber, record: &Record) -> bool {
-    let about = record.kind.field("union").and_then(|at| union_at(record, at));
+fn speaks_for(author: UnionNumber, statement: View<'_, Statement>) -> bool {
+    let about = statement.get(statement::UNION);
     author.level() == Level::Province && about.is_some_and(|union| author.contains(union))
 }
 
 /// Whether a statement has a figure that the nation counts from the records themselves.
-fn states_what_travels(record: &Record) -> bool {
-    let measures = record.lines("figures").filter_map(|line| u32::try_from(line.int("measure")?).ok());
+fn states_what_travels(statement: View<'_, Statement>) -> bool {
+    let figures = statement.lines(statement::FIGURES);
+    let measures = figures.filter_map(|line| u32::try_from(line.get(statement_figure::MEASURE)?).ok());
     measures.filter_map(rollup::measure).any(|measure| measure.reach == Reach::Nation)
 }
 

@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 
 use huiliu_proto::{
+    handle::{self, Row},
     id::RecordId,
-    kind::kind,
     lang::Label,
     period::Day,
     record::Record,
+    records::{filing, filing_review, roster_line},
     union::UnionNumber,
-    v1::{Employment, ReviewAction},
-    value::Value,
+    v1::{Employment, Filing, FilingReview, ReviewAction},
 };
 
 use crate::store::{
@@ -74,19 +74,15 @@ pub fn draft(conn: &View, union: UnionNumber, today: Day, ask: &Ask) -> Result<D
     if heads.len() > MOST {
         return Err(FilingError::TooMany(heads.len()));
     }
-    let kind = kind("filing").ok_or(StoreError::Damaged("filings are not declared"))?;
-    let mut record = Record::new(kind);
+    let mut filing = handle::Draft::<Filing>::new();
     let mut roster = Vec::with_capacity(heads.len());
     for head in &heads {
         let document = documents::load(conn, union, &head.engagement)?;
         let document = document.and_then(Result::ok).ok_or(FilingError::Damaged(head.engagement))?;
-        roster.push(vec![
-            Some(Value::Bytes(head.engagement.to_vec())),
-            Some(Value::Bytes(head.mediator.to_vec())),
-            Some(Value::Bytes(document.state().0.to_vec())),
-            Some(Value::Int(head.employment)),
-            head.funded.then_some(Value::Bool(true)),
-        ]);
+        let line = Row::default().with(roster_line::ENGAGEMENT, head.engagement);
+        let line = line.with(roster_line::MEDIATOR, head.mediator).with(roster_line::HEADS, document.state().0);
+        let line = line.with_number(roster_line::EMPLOYMENT, head.employment);
+        roster.push(line.with_some(roster_line::FUNDED, head.funded.then_some(true)));
     }
     let full = i64::from(i32::from(Employment::FullTime));
     let full_time = heads.iter().filter(|h| h.employment == full).count() as i64;
@@ -94,29 +90,21 @@ pub fn draft(conn: &View, union: UnionNumber, today: Day, ask: &Ask) -> Result<D
     let (year, ..) = ask.census_on.ymd();
     let from = Day::from_ymd(year, 1, 1).unwrap_or(ask.census_on);
     let before = last(filings::versions(conn, Some(union))?, ask);
-    let numbers = [
-        ("type", ask.type_),
-        ("year", ask.year),
-        ("census_on", i64::from(ask.census_on.0)),
-        ("full_time", full_time),
-        ("part_time", heads.len() as i64 - full_time),
-        ("certified", filings::certified(conn, union, ask.census_on)?),
-        ("funded_heads", ask.declared.unwrap_or(funded)),
-        ("enterprises", filings::enterprises(conn, union, from, ask.census_on)?),
-    ];
-    for (name, n) in numbers {
-        record.set(name, Value::Int(n));
-    }
+    filing.set_number(filing::TYPE, ask.type_).set(filing::YEAR, ask.year).set(filing::CENSUS_ON, ask.census_on);
+    filing.set(filing::FULL_TIME, full_time).set(filing::PART_TIME, heads.len() as i64 - full_time);
+    filing.set(filing::CERTIFIED, filings::certified(conn, union, ask.census_on)?);
+    filing.set(filing::FUNDED_HEADS, ask.declared.unwrap_or(funded));
+    filing.set(filing::ENTERPRISES, filings::enterprises(conn, union, from, ask.census_on)?);
     if !roster.is_empty() {
-        record.set("roster", Value::Lines(roster));
+        filing.set(filing::ROSTER, roster);
     }
     if let Some(before) = &before {
-        record.set("supersedes", Value::Bytes(before.id.to_vec()));
+        filing.set(filing::SUPERSEDES, before.id);
     }
     if let Some(note) = ask.note.clone().filter(|note| !note.trim().is_empty()) {
-        record.set("note", Value::Text(note));
+        filing.set(filing::NOTE, note);
     }
-    Ok(Draft { record, before })
+    Ok(Draft { record: filing.into_record(), before })
 }
 
 fn last(versions: Vec<Version>, ask: &Ask) -> Option<Version> {
@@ -251,17 +239,14 @@ pub fn review(
     if state.after(&next).is_none() {
         return Err(FilingError::Closed(state));
     }
-    let kind = kind("filing_review").ok_or(StoreError::Damaged("reviews are not declared"))?;
-    let mut record = Record::new(kind);
-    record.set("union", Value::Int(i64::from(version.owner)));
-    record.set("filing", Value::Bytes(filing.to_vec()));
-    record.set("action", Value::Int(number));
-    for (name, text) in [("register_no", register_no), ("reasons", reasons)] {
+    let mut said = handle::Draft::<FilingReview>::new();
+    said.set(filing_review::UNION, version.owner).set(filing_review::FILING, filing).set(filing_review::ACTION, action);
+    for (field, text) in [(filing_review::REGISTER_NO, register_no), (filing_review::REASONS, reasons)] {
         if let Some(text) = text {
-            record.set(name, Value::Text(text));
+            said.set(field, text);
         }
     }
-    Ok(record)
+    Ok(said.into_record())
 }
 
 #[cfg(test)]

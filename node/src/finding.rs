@@ -5,7 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use huiliu_proto::{id::Hash, kind::kind, period::Day, record::Record, union::UnionNumber, value::Value};
+use huiliu_proto::{
+    handle::{Declared as _, Draft},
+    id::{Hash, RecordId},
+    period::Day,
+    record::Record,
+    records::{finding, finding_withdrawal},
+    union::UnionNumber,
+    v1::{Finding, FindingWithdrawal},
+};
 
 use crate::{
     check::{self, Check, CheckError, Found, Outcome, Patience},
@@ -65,7 +73,7 @@ impl Ledger {
             }
         }
         for row in cleared {
-            let known = row.record.text("rule").and_then(check::check).map_or("-", |check| check.id);
+            let known = row.record.read(finding::RULE).and_then(check::check).map_or("-", |check| check.id);
             let Some(record) = withdrawal(row, today) else { continue };
             match self.finding_written(known, &record)? {
                 Ok(()) => withdrawn += 1,
@@ -88,20 +96,21 @@ impl Ledger {
 
 /// Findings this union recorded and has not withdrawn.
 pub fn open(conn: &View, union: UnionNumber) -> Result<Vec<Shown>> {
-    let (Some(finding), Some(withdrawal)) = (kind("finding"), kind("finding_withdrawal")) else { return Ok(vec![]) };
     let all = usize::MAX >> 1;
+    let rows = projection::list(conn, FindingWithdrawal::kind(), Some(union), None, all)?;
     // Said to the union concerned, as the finding was.
-    let withdrawn: BTreeSet<(Vec<u8>, Option<i64>)> = projection::list(conn, withdrawal, Some(union), None, all)?
-        .iter()
-        .filter_map(|row| Some((row.record.bytes("finding")?.to_vec(), row.record.int("union"))))
-        .collect();
-    let mut open = projection::list(conn, finding, Some(union), None, all)?;
-    open.retain(|row| !withdrawn.contains(&(row.id.as_bytes().to_vec(), row.record.int("union"))));
+    let about = |row: &Shown| {
+        let said = row.record.of::<FindingWithdrawal>()?;
+        Some((said.get(finding_withdrawal::FINDING)?, said.get(finding_withdrawal::UNION)))
+    };
+    let withdrawn: BTreeSet<(RecordId, Option<UnionNumber>)> = rows.iter().filter_map(about).collect();
+    let mut open = projection::list(conn, Finding::kind(), Some(union), None, all)?;
+    open.retain(|row| !withdrawn.contains(&(row.id, row.record.read(finding::UNION))));
     Ok(open)
 }
 
 fn fingerprint(row: &Shown) -> Option<Hash> {
-    Hash::try_from(row.record.bytes("fingerprint")?).ok()
+    Hash::try_from(row.record.read(finding::FINGERPRINT)?).ok()
 }
 
 /// Cases found now that are not recorded yet. A union's reading of its own records is advice and never recorded.
@@ -114,26 +123,25 @@ fn new<'a>(outcome: &'a Outcome, open: &[Shown]) -> Vec<&'a Found> {
 fn cleared<'a>(outcome: &Outcome, rules: &[&str], open: &'a [Shown]) -> Vec<&'a Shown> {
     let found = outcome.found.iter().map(|f| f.fingerprint);
     let still: BTreeSet<Hash> = found.chain(outcome.waiting.iter().map(|w| w.fingerprint)).collect();
-    let ran = |row: &&Shown| row.record.text("rule").is_some_and(|rule| rules.contains(&rule));
+    let ran = |row: &&Shown| row.record.read(finding::RULE).is_some_and(|rule| rules.contains(&rule));
     open.iter().filter(ran).filter(|row| fingerprint(row).is_some_and(|f| !still.contains(&f))).collect()
 }
 
 /// The entry that takes a finding back because later data has cleared it.
 fn withdrawal(row: &Shown, today: Day) -> Option<Record> {
-    let mut record = Record::new(kind("finding_withdrawal")?);
-    record.set("union", Value::Int(row.record.int("union")?));
-    record.set("finding", Value::Bytes(row.id.to_vec()));
-    record.set("withdrawn_on", Value::Int(i64::from(today.0)));
-    record.set("reason_zh", Value::Text("后到的数据已消除该疑点".into()));
-    record.set("reason_en", Value::Text("later data has cleared it".into()));
-    Some(record)
+    let mut said = Draft::<FindingWithdrawal>::new();
+    said.set(finding_withdrawal::UNION, row.record.read(finding::UNION)?);
+    said.set(finding_withdrawal::FINDING, row.id).set(finding_withdrawal::WITHDRAWN_ON, today);
+    said.set(finding_withdrawal::REASON_ZH, "后到的数据已消除该疑点");
+    said.set(finding_withdrawal::REASON_EN, "later data has cleared it");
+    Some(said.into_record())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{check::Evidence, store::projection::Place};
-    use huiliu_proto::{id::RecordId, lang::Label};
+    use huiliu_proto::{lang::Label, v1::Expenditure};
 
     fn found(key: u8) -> Found {
         let check = check::check("FC-01").expect("it is there");
@@ -163,15 +171,18 @@ mod tests {
     #[test]
     fn evidence_without_end_is_cut_and_counted() {
         let mut many = found(1);
-        let kind = "expenditure".to_owned();
+        let kind = Expenditure::NAME.to_owned();
         let line = |n: u32| RecordId(std::array::from_fn(|at| n.to_be_bytes()[at % 4]));
         many.evidence = (0..5_000).map(|n| Evidence { kind: kind.clone(), record: line(n), role: "paid" }).collect();
         many.horizons = (0..2_000).map(|_| (many.subject, Some(Day(20_000)))).collect();
         let record = many.to_record(Day(20_000)).expect("it can be recorded");
         assert!(record.validate().is_ok() && record.encode().len() < huiliu_proto::record::MAX_BYTES);
-        let said = check::argument::lines(&record, "results", huiliu_proto::lang::Lang::En);
+        let said = check::argument::lines(&record, finding::RESULTS, huiliu_proto::lang::Lang::En);
         assert_eq!(said, ["records not listed here: 4000", "unions not listed here: 1000"]);
-        assert!(record.text("summary_zh").is_none() && record.text("summary_en").is_none(), "no sentence travels");
+        assert!(
+            record.read(finding::SUMMARY_ZH).is_none() && record.read(finding::SUMMARY_EN).is_none(),
+            "no sentence travels"
+        );
     }
 
     #[test]

@@ -8,12 +8,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use huiliu_proto::{
+    handle::Declared as _,
     id::{DeviceId, RecordId},
-    kind::kind,
-    record::Record,
+    records::{key_return, returned_key},
     seal::{self, SealError, SealKey},
     token::VoucherKey,
     union::UnionNumber,
+    v1::KeyReturn,
     value::Value,
 };
 use zeroize::Zeroizing;
@@ -97,12 +98,15 @@ impl Keyring {
     }
 
     fn look_for_returned(&mut self, conn: &View, me: &Me, new: &mut BTreeSet<UnionNumber>) -> Result<()> {
-        let (Some(kind), Some(province)) = (kind("key_return"), me.union.province()) else { return Ok(()) };
-        for row in projection::list_where(conn, kind, "device", &Value::Bytes(me.device().to_vec()))? {
-            if row.place.owner != province || row.record.int("union") != Some(i64::from(me.union)) {
+        let Some(province) = me.union.province() else { return Ok(()) };
+        let device = Value::Bytes(me.device().to_vec());
+        for row in projection::list_where(conn, KeyReturn::kind(), key_return::DEVICE.name(), &device)? {
+            if row.place.owner != province || row.record.read(key_return::UNION) != Some(me.union) {
                 continue;
             }
-            for (id, sealed) in returned(&row.record) {
+            for line in row.record.of::<KeyReturn>().into_iter().flat_map(|keys| keys.lines(key_return::KEYS)) {
+                let key = line.get(returned_key::KEY_ID).zip(line.get(returned_key::SEALED));
+                let Some((id, sealed)) = key else { continue };
                 if id.try_into().is_ok_and(|id: KeyId| self.keys.contains_key(&id)) {
                     continue;
                 }
@@ -162,9 +166,4 @@ impl Keyring {
         }
         Ok(self.keys.get(&best.1).unwrap_or(&me.seal).clone())
     }
-}
-
-/// The keys in a return.
-fn returned(record: &Record) -> impl Iterator<Item = (&[u8], &[u8])> {
-    record.lines("keys").filter_map(|line| Some((line.bytes("key_id")?, line.bytes("sealed")?)))
 }

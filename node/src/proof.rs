@@ -10,15 +10,16 @@ pub mod said;
 use std::collections::{BTreeMap, BTreeSet};
 
 use huiliu_proto::{
+    handle::Declared as _,
     id::{DeviceId, FeedId, Hash, RecordId},
-    kind::kind,
     period::Day,
     proof::{self, MAX_FILE, ProofError, Proven},
+    records::{enrolment, vouching, vouching_feed, vouching_held},
     root::Root,
     signed::Receipt,
     tree,
     union::UnionNumber,
-    v1,
+    v1::{self, Enrolment, Vouching},
     value::Value,
 };
 
@@ -173,34 +174,37 @@ impl<'a> Maker<'a> {
 
     /// The latest word of the union above, of that day or a later one, by which these operations of a feed count.
     fn stated(&self, row: &FeedRow, positions: &[u64], day: Day) -> Result<Option<Stated>, ProvingError> {
-        let Some(kind) = kind("vouching") else { return Ok(None) };
         let parent = trust::superior(row.feed.union);
         let device = Value::Bytes(row.feed.device.to_vec());
-        let mut rows = projection::list_where(self.conn, kind, "device", &device)?;
+        let mut rows = projection::list_where(self.conn, Vouching::kind(), vouching::DEVICE.name(), &device)?;
         rows.retain(|s| {
-            let as_of = s.record.int("as_of");
+            let as_of = s.record.read(vouching::AS_OF);
             s.place.owner == parent
-                && s.record.int("union") == Some(i64::from(row.feed.union))
-                && as_of.is_some_and(|as_of| as_of >= i64::from(day.0))
+                && s.record.read(vouching::UNION) == Some(row.feed.union)
+                && as_of.is_some_and(|as_of| as_of >= day)
         });
-        rows.sort_by_key(|s| std::cmp::Reverse((s.record.int("as_of"), s.id)));
+        rows.sort_by_key(|s| std::cmp::Reverse((s.record.read(vouching::AS_OF), s.id)));
         let id = row.feed.id;
         let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok());
         for found in rows {
-            let record = &found.record;
-            let Some(line) = record.lines("feeds").find(|line| line.bytes("feed") == Some(id.as_bytes())) else {
-                continue;
-            };
-            let Some(size) = number(line.int("size")) else { continue };
+            let Some(said) = found.record.of::<Vouching>() else { continue };
+            let of_it = Some(id.as_bytes());
+            let line = said.lines(vouching::FEEDS).find(|line| line.get(vouching_feed::FEED) == of_it);
+            let Some(line) = line else { continue };
+            let Some(size) = number(line.get(vouching_feed::SIZE)) else { continue };
             let held = |position: u64| {
-                record.lines("held").filter(|line| line.bytes("feed") == Some(id.as_bytes())).any(|line| {
-                    let first = number(line.int("first")).unwrap_or(0);
-                    position >= first && position - first < number(line.int("count")).unwrap_or(u64::MAX)
+                said.lines(vouching::HELD).filter(|line| line.get(vouching_held::FEED) == of_it).any(|line| {
+                    let first = number(line.get(vouching_held::FIRST)).unwrap_or(0);
+                    let count = number(line.get(vouching_held::COUNT)).unwrap_or(u64::MAX);
+                    position >= first && position - first < count
                 })
             };
             let within = row.head.as_ref().is_some_and(|head| head.size >= size);
             let counts = positions.iter().all(|at| *at < size && !held(*at));
-            if within && counts && line.bytes("root") == Some(feeds::root_at(self.conn, row, size)?.as_bytes()) {
+            if within
+                && counts
+                && line.get(vouching_feed::ROOT) == Some(feeds::root_at(self.conn, row, size)?.as_bytes())
+            {
                 let place = (found.place.feed, found.place.seq);
                 return Ok(Some(Stated { record: found.id, size, place }));
             }
@@ -274,14 +278,14 @@ impl<'a> Maker<'a> {
             return Ok(());
         }
         let missing = ProvingError::NotEnrolled { device, union };
-        let (Some(kind), parent) = (kind("enrolment"), trust::superior(union)) else { return Err(missing) };
-        let rows = projection::list_where(self.conn, kind, "device", &Value::Bytes(device.to_vec()))?;
+        let parent = trust::superior(union);
+        let rows = self.enrolments(device)?;
         let mut rows: Vec<_> = rows
             .into_iter()
-            .filter(|row| row.place.owner == parent && row.record.int("union") == Some(i64::from(union)))
+            .filter(|row| row.place.owner == parent && row.record.read(enrolment::UNION) == Some(union))
             .collect();
         // The sort is stable: of equals the first that was written.
-        rows.sort_by_key(|row| !row.record.flag("hub"));
+        rows.sort_by_key(|row| row.record.read(enrolment::HUB) != Some(true));
         let Some(found) = rows.first() else { return Err(missing) };
         let row = feeds::by_no(self.conn, found.place.feed)?;
         self.show(row, found.place.seq)
@@ -312,12 +316,15 @@ impl<'a> Maker<'a> {
 
     /// Whether the receipt is dated before every enrolment of its hub that is here.
     fn before_hub(&self, receipt: &Receipt) -> Result<bool, ProvingError> {
-        let Some(kind) = kind("enrolment") else { return Ok(false) };
-        let rows = projection::list_where(self.conn, kind, "device", &Value::Bytes(receipt.device.to_vec()))?;
-        let of_it = rows.iter().filter(|row| row.record.int("union") == Some(i64::from(receipt.union)));
-        let from: Vec<i64> = of_it.filter_map(|row| row.record.int("from_on")).collect();
-        let early = |from: &i64| i32::try_from(*from).is_ok_and(|day| proof::before_day(receipt.received_at, Day(day)));
-        Ok(!from.is_empty() && from.iter().all(early))
+        let rows = self.enrolments(receipt.device)?;
+        let of_it = rows.iter().filter(|row| row.record.read(enrolment::UNION) == Some(receipt.union));
+        let from: Vec<Day> = of_it.filter_map(|row| row.record.read(enrolment::FROM_ON)).collect();
+        Ok(!from.is_empty() && from.iter().all(|day| proof::before_day(receipt.received_at, *day)))
+    }
+
+    fn enrolments(&self, device: DeviceId) -> Result<Vec<projection::Shown>, ProvingError> {
+        let device = Value::Bytes(device.to_vec());
+        Ok(projection::list_where(self.conn, Enrolment::kind(), enrolment::DEVICE.name(), &device)?)
     }
 
     fn finish(self, subject: v1::proof::Subject) -> Result<Made, ProvingError> {

@@ -3,7 +3,13 @@
 //! A ruling is an entry in the feed of that branch, so that every level comes to the same. Only what is held because its
 //! device was revoked can be released: anything else could not be applied, or its author may not say it.
 
-use huiliu_proto::{kind::kind, record::Record, union::UnionNumber, v1::Ruling, value::Value};
+use huiliu_proto::{
+    handle::Draft,
+    record::Record,
+    records::quarantine_ruling,
+    union::UnionNumber,
+    v1::{QuarantineRuling, Ruling},
+};
 
 use crate::{
     admission::Reason,
@@ -83,15 +89,11 @@ pub fn rule(
     if case.held.is_empty() && !stranger {
         return Err(RulingError::Nothing);
     }
-    let kind = kind("quarantine_ruling").ok_or(StoreError::Damaged("the kind of rulings is not declared"))?;
-    let mut record = Record::new(kind);
-    let number = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
-    record.set("union", Value::Int(i64::from(concerned)));
-    record.set("in_feed", Value::Bytes(case.feed.feed.id.to_vec()));
-    record.set("first", number(case.first));
-    record.set("count", number(case.count));
-    record.set("ruling", Value::Int(i64::from(ruling as i32)));
-    record.set("reason", Value::Text(reason.to_owned()));
-    record.set("revision", Value::Int(trust::next_revision(conn, &case.feed.feed.id, union)?));
-    Ok(record)
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut said = Draft::<QuarantineRuling>::new();
+    said.set(quarantine_ruling::UNION, concerned).set(quarantine_ruling::IN_FEED, case.feed.feed.id.to_vec());
+    said.set(quarantine_ruling::FIRST, number(case.first)).set(quarantine_ruling::COUNT, number(case.count));
+    said.set(quarantine_ruling::RULING, ruling).set(quarantine_ruling::REASON, reason);
+    said.set(quarantine_ruling::REVISION, trust::next_revision(conn, &case.feed.feed.id, union)?);
+    Ok(said.into_record())
 }

@@ -4,12 +4,13 @@
 use std::{cmp::Reverse, collections::BTreeSet};
 
 use huiliu_proto::{
+    handle::{Declared as _, Draft, Row},
     id::DeviceId,
-    kind::kind,
     period::Day,
     record::{Record, Refusal},
+    records::{vouching, vouching_feed, vouching_held},
     union::UnionNumber,
-    value::Value,
+    v1::Vouching,
 };
 
 use crate::{
@@ -107,9 +108,9 @@ pub fn due(conn: &View, me: UnionNumber, own: &DeviceId, today: Day) -> Result<V
         if counted.is_empty() {
             continue;
         }
-        let said = match (last, kind("vouching")) {
-            (Some((id, as_of)), Some(kind)) => projection::get_of(conn, kind, me, &id)?.map(|shown| (shown, as_of)),
-            _ => None,
+        let said = match last {
+            Some((id, as_of)) => projection::get_of(conn, Vouching::kind(), me, &id)?.map(|shown| (shown, as_of)),
+            None => None,
         };
         let same = match said {
             Some((shown, as_of)) => record(conn, union, &device, as_of, &counted)? == shown.record,
@@ -165,24 +166,23 @@ fn counted(conn: &View, union: UnionNumber, device: &DeviceId) -> Result<Vec<Cou
 }
 
 fn record(conn: &View, union: UnionNumber, device: &DeviceId, today: Day, all: &[Counted]) -> Result<Record> {
-    let number = |n: u64| Some(Value::Int(i64::try_from(n).unwrap_or(i64::MAX)));
-    let bytes = |bytes: &[u8]| Some(Value::Bytes(bytes.to_vec()));
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let (mut lines, mut held) = (vec![], vec![]);
     for counted in all {
         let feed = counted.row.feed.id;
         let root = feeds::root_at(conn, &counted.row, counted.size)?;
-        lines.push(vec![bytes(feed.as_bytes()), number(counted.size), bytes(root.as_bytes())]);
-        let ranges = counted.held.iter();
-        held.extend(ranges.map(|(first, count)| vec![bytes(feed.as_bytes()), number(*first), number(*count)]));
+        let line = Row::default().with(vouching_feed::FEED, feed.to_vec());
+        lines.push(line.with(vouching_feed::SIZE, number(counted.size)).with(vouching_feed::ROOT, root.to_vec()));
+        held.extend(counted.held.iter().map(|(first, count)| {
+            let line = Row::default().with(vouching_held::FEED, feed.to_vec());
+            line.with(vouching_held::FIRST, number(*first)).with(vouching_held::COUNT, number(*count))
+        }));
     }
-    let kind = kind("vouching").ok_or(StoreError::Damaged("the kind of vouchings is not declared"))?;
-    let mut record = Record::new(kind);
-    record.set("union", Value::Int(i64::from(union)));
-    record.set("device", Value::Bytes(device.to_vec()));
-    record.set("as_of", Value::Int(i64::from(today.0)));
-    record.set("feeds", Value::Lines(lines));
+    let mut said = Draft::<Vouching>::new();
+    said.set(vouching::UNION, union).set(vouching::DEVICE, device.to_vec()).set(vouching::AS_OF, today);
+    said.set(vouching::FEEDS, lines);
     if !held.is_empty() {
-        record.set("held", Value::Lines(held));
+        said.set(vouching::HELD, held);
     }
-    Ok(record)
+    Ok(said.into_record())
 }

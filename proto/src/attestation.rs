@@ -7,15 +7,16 @@
 
 use crate::{
     algorithms::SUITE,
+    handle::Draft,
     id::{DeviceId, Hash},
-    kind::kind,
     lang::Label,
     period::Day,
     record::Record,
+    records::enrolment,
     signed::{SignatureError, SigningKey, verify_bytes},
     token::TokenId,
     union::{Level, UnionNumber},
-    value::Value,
+    v1::Enrolment,
 };
 
 const DOMAIN: &[u8] = b"huiliu/device-keys/1";
@@ -67,44 +68,47 @@ impl Attestation {
 
     /// The enrolment that says so, from a day on.
     pub fn enrolment(&self, signature: &[u8; SIGNATURE], from: Day) -> Record {
-        let mut record = Record::new(kind("enrolment").expect("enrolments are declared"));
-        record.set("union", Value::Int(i64::from(self.union)));
-        record.set("device", Value::Bytes(self.device.to_vec()));
-        record.set("hub", Value::Bool(self.hub));
-        record.set("from_on", Value::Int(from.0.into()));
-        record.set("seal_key", Value::Bytes(self.seal_key.to_vec()));
-        record.set("tls_key_hash", Value::Bytes(self.tls_key.to_vec()));
+        self.draft(signature, from).into_record()
+    }
+
+    /// The same, for who has more to say in it.
+    pub fn draft(&self, signature: &[u8; SIGNATURE], from: Day) -> Draft<Enrolment> {
+        let mut enrolment = Draft::new();
+        enrolment.set(enrolment::UNION, self.union).set(enrolment::DEVICE, self.device.to_vec());
+        enrolment.set(enrolment::HUB, self.hub).set(enrolment::FROM_ON, from);
+        enrolment.set(enrolment::SEAL_KEY, self.seal_key).set(enrolment::TLS_KEY_HASH, self.tls_key.to_vec());
         if let Some(key) = self.authority_key {
-            record.set("authority_key_hash", Value::Bytes(key.to_vec()));
+            enrolment.set(enrolment::AUTHORITY_KEY_HASH, key.to_vec());
         }
         if let Some(token) = self.token {
-            record.set("token", Value::Bytes(token.0.to_vec()));
+            enrolment.set(enrolment::TOKEN, token.0);
         }
-        record.set("attestation", Value::Bytes(signature.to_vec()));
-        record
+        enrolment.set(enrolment::ATTESTATION, *signature);
+        enrolment
     }
 
     /// What the device of an enrolment said of itself, if it said what stands there.
     pub fn of(record: &Record, network: &str) -> Option<Attestation> {
-        let array = |field: &str| record.bytes(field).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        let token = match record.bytes("token") {
+        let enrolment = record.of::<Enrolment>()?;
+        let array = |field| enrolment.get(field).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let token = match enrolment.get(enrolment::TOKEN) {
             None => None,
             Some(bytes) => Some(TokenId(bytes.try_into().ok()?)),
         };
         let said = Attestation {
             network: network.to_owned(),
-            union: UnionNumber::try_from(record.int("union")?).ok()?,
-            device: DeviceId(array("device")?),
-            hub: record.flag("hub"),
-            seal_key: array("seal_key")?,
-            tls_key: Hash(array("tls_key_hash")?),
-            authority_key: match record.bytes("authority_key_hash") {
+            union: enrolment.get(enrolment::UNION)?,
+            device: DeviceId(array(enrolment::DEVICE)?),
+            hub: enrolment.flag(enrolment::HUB),
+            seal_key: array(enrolment::SEAL_KEY)?,
+            tls_key: Hash(array(enrolment::TLS_KEY_HASH)?),
+            authority_key: match enrolment.get(enrolment::AUTHORITY_KEY_HASH) {
                 None => None,
-                Some(_) => Some(Hash(array("authority_key_hash")?)),
+                Some(_) => Some(Hash(array(enrolment::AUTHORITY_KEY_HASH)?)),
             },
             token,
         };
-        said.verify(record.bytes("attestation")?).ok()?;
+        said.verify(enrolment.get(enrolment::ATTESTATION)?).ok()?;
         Some(said)
     }
 }
@@ -115,9 +119,11 @@ impl Attestation {
 /// `None` of one that was written before protocol 2 and has no attestation: its device's feeds count as they did, and
 /// none of the keys in it is believed. With its first new certificates the device is enrolled anew.
 pub fn stands(record: &Record, network: &str) -> Result<Option<Attestation>, Label> {
-    let of_protocol_2 = ["attestation", "token", "authority_key_hash", "invited_by"];
-    if of_protocol_2.iter().all(|field| record.get(field).is_none()) {
-        let union = record.int("union").and_then(|union| UnionNumber::try_from(union).ok());
+    let of_protocol_2 =
+        [enrolment::ATTESTATION, enrolment::TOKEN, enrolment::AUTHORITY_KEY_HASH, enrolment::INVITED_BY];
+    let enrolment = record.of::<Enrolment>().ok_or_else(nobody_there)?;
+    if of_protocol_2.into_iter().all(|field| enrolment.value(field).is_none()) {
+        let union = enrolment.get(enrolment::UNION);
         let there = union.is_some_and(|union| union.has_union() && union.serial().is_none());
         return if there { Ok(None) } else { Err(nobody_there()) };
     }

@@ -337,6 +337,25 @@ impl<L: Columns> Row<L> {
         self.values[field.at] = Some(T::value(written));
         self
     }
+
+    #[must_use]
+    pub fn with_some<V, T: Takes<V>>(self, field: Field<L, T>, written: Option<V>) -> Row<L> {
+        match written {
+            Some(written) => self.with(field, written),
+            None => self,
+        }
+    }
+
+    /// A number as it is on the wire.
+    #[must_use]
+    pub fn with_number<T: Number>(mut self, field: Field<L, T>, number: i64) -> Row<L> {
+        self.values[field.at] = Some(Value::Int(number));
+        self
+    }
+
+    pub fn view(&self) -> View<'_, L> {
+        View::new(&self.values)
+    }
 }
 
 /// A record of `K` that is being written.

@@ -2,14 +2,16 @@
 //! what its codes mean; of any other the codes and values are shown as they are.
 
 use huiliu_proto::{
+    handle::{Field, Lines, View},
     id::RecordId,
     lang::{Label, Lang},
     money::Fen,
     period::{Day, Month},
-    record::{Line, Record},
+    record::Record,
+    records::{finding, finding_argument},
     shown,
     union::UnionNumber,
-    v1::{self, ArgumentKind},
+    v1::{self, ArgumentKind, Finding},
 };
 use serde_json::Value as Json;
 
@@ -90,14 +92,13 @@ impl Argument {
     }
 
     /// From a line of a recorded finding; `None` where it says nothing that can be read here.
-    fn recorded<'r>(line: &Line<'r>) -> Option<(&'r str, Argument)> {
-        let kind = ArgumentKind::try_from(i32::try_from(line.int("kind")?).ok()?).ok()?;
-        let argument = match kind {
-            ArgumentKind::ARecord => Argument::Record(RecordId::try_from(line.bytes("record")?).ok()?),
-            ArgumentKind::AText => Argument::Text(line.text("text").unwrap_or_default().to_owned()),
-            kind => Argument::number(kind, line.int("number")?)?,
+    fn recorded(line: View<'_, v1::FindingArgument>) -> Option<(&str, Argument)> {
+        let argument = match line.choice(finding_argument::KIND)? {
+            ArgumentKind::ARecord => Argument::Record(RecordId::try_from(line.bytes(finding_argument::RECORD)?).ok()?),
+            ArgumentKind::AText => Argument::Text(line.get(finding_argument::TEXT).unwrap_or_default().to_owned()),
+            kind => Argument::number(kind, line.get(finding_argument::NUMBER)?)?,
         };
-        Some((line.text("name")?, argument))
+        Some((line.get(finding_argument::NAME)?, argument))
     }
 
     /// As a person reads it.
@@ -154,8 +155,12 @@ pub fn role(rule: &str, role: &str, lang: Lang) -> String {
     known.map_or_else(|| shown::line(role).into_owned(), |(_, label)| label.get(lang).to_owned())
 }
 
-fn recorded<'r>(finding: &'r Record, list: &'r str) -> Vec<(&'r str, Argument)> {
-    finding.lines(list).filter_map(|line| Argument::recorded(&line)).collect()
+/// A table of values inside a finding, `PARAMETERS` or `RESULTS`.
+pub type List = Field<Finding, Lines<v1::FindingArgument>>;
+
+fn recorded(finding: &Record, list: List) -> Vec<(&str, Argument)> {
+    let lines = finding.of::<Finding>().into_iter().flat_map(|finding| finding.lines(list));
+    lines.filter_map(Argument::recorded).collect()
 }
 
 fn listed(rule: &str, values: &[(&str, Argument)], lang: Lang) -> Vec<String> {
@@ -166,9 +171,9 @@ fn listed(rule: &str, values: &[(&str, Argument)], lang: Lang) -> Vec<String> {
     all.collect()
 }
 
-/// The values of a recorded finding's list, `parameters` or `results`, a line each.
-pub fn lines(finding: &Record, list: &str, lang: Lang) -> Vec<String> {
-    listed(finding.text("rule").unwrap_or_default(), &recorded(finding, list), lang)
+/// The values of a recorded finding's list, a line each.
+pub fn lines(finding: &Record, list: List, lang: Lang) -> Vec<String> {
+    listed(finding.read(finding::RULE).unwrap_or_default(), &recorded(finding, list), lang)
 }
 
 /// The union as it is written over the door, with the regions above it, since many counties share a name:
@@ -212,10 +217,10 @@ fn plain(rule: &str, title: &str, results: &[(&str, Argument)], lang: Lang) -> S
 
 /// A recorded finding in one sentence.
 pub fn sentence(finding: &Record, lang: Lang) -> String {
-    let rule = finding.text("rule").unwrap_or_default();
-    let results = recorded(finding, "results");
-    let version = finding.int("version").and_then(|n| i32::try_from(n).ok());
-    let subject = finding.int("union").and_then(|n| UnionNumber::try_from(n).ok());
+    let rule = finding.read(finding::RULE).unwrap_or_default();
+    let results = recorded(finding, finding::RESULTS);
+    let version = finding.read(finding::VERSION).and_then(|n| i32::try_from(n).ok());
+    let subject = finding.read(finding::UNION);
     let (Some(check), Some(version), Some(subject)) = (super::check(rule), version, subject) else {
         let title = super::check(rule).map_or_else(|| shown::line(rule).into_owned(), |c| c.title.get(lang).to_owned());
         return plain(rule, &title, &results, lang);
@@ -224,20 +229,20 @@ pub fn sentence(finding: &Record, lang: Lang) -> String {
         Argument::Number(n) => Some((name, n)),
         _ => None,
     };
-    let parameters: Vec<(&str, i64)> = recorded(finding, "parameters").into_iter().filter_map(whole).collect();
-    said(check, version, finding.text("variant").unwrap_or_default(), subject, &results, &parameters, lang)
+    let parameters: Vec<(&str, i64)> = recorded(finding, finding::PARAMETERS).into_iter().filter_map(whole).collect();
+    said(check, version, finding.read(finding::VARIANT).unwrap_or_default(), subject, &results, &parameters, lang)
 }
 
 #[cfg(test)]
 mod tests {
-    use huiliu_proto::kind::kind;
+    use huiliu_proto::handle::Declared as _;
     use prost::Message as _;
 
     use super::*;
 
     fn finding(rule: &str, results: Vec<v1::FindingArgument>) -> Record {
-        let finding = v1::Finding { rule: rule.into(), results, ..Default::default() };
-        Record::decode(kind("finding").expect("declared"), &finding.encode_to_vec()).expect("a record")
+        let finding = Finding { rule: rule.into(), results, ..Default::default() };
+        Record::decode(Finding::kind(), &finding.encode_to_vec()).expect("a record")
     }
 
     #[test]
@@ -258,8 +263,8 @@ mod tests {
             let (rule, variant, parameters) =
                 ("FC-02".into(), "unnamed".into(), vec![Argument::Number(30).to_wire("days")]);
             let finding =
-                v1::Finding { rule, version, variant, union: 320_922, parameters, results, ..Default::default() };
-            Record::decode(kind("finding").expect("declared"), &finding.encode_to_vec()).expect("a record")
+                Finding { rule, version, variant, union: 320_922, parameters, results, ..Default::default() };
+            Record::decode(Finding::kind(), &finding.encode_to_vec()).expect("a record")
         };
         let results = || {
             vec![Argument::Amount(Fen(300_000)).to_wire("received"), Argument::Day(Day(20_454)).to_wire("received_on")]

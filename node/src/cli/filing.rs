@@ -6,10 +6,7 @@ mod submit;
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::{
-    kind::{Choice, kind},
-    lang::Lang,
-};
+use huiliu_proto::{kind::Choice, lang::Lang, records::filing};
 
 use super::{Desk, error::Exit};
 
@@ -44,6 +41,5 @@ fn type_label(number: i64, lang: Lang) -> String {
 }
 
 fn type_of(number: i64) -> Option<&'static Choice> {
-    let kind = kind("filing")?;
-    kind.fields[kind.field("type")?].choices().iter().find(|choice| i64::from(choice.number) == number)
+    filing::TYPE.declared().choices().iter().find(|choice| i64::from(choice.number) == number)
 }

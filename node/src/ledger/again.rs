@@ -254,7 +254,8 @@ pub(super) fn anything(conn: &View) -> Result<bool> {
 mod tests {
     use huiliu_proto::{
         edit::{Put, Scalar},
-        kind::kind,
+        handle::Declared as _,
+        v1::Mediator,
     };
 
     use super::*;
@@ -268,7 +269,7 @@ mod tests {
     fn edits_said_again_change_the_same_values() {
         let (from, into, record) = (FeedId([1; 16]), FeedId([2; 16]), RecordId([3; 16]));
         let (before, after) = (Actor::new(&from, &record), Actor::new(&into, &record));
-        let number = kind("mediator").unwrap().number;
+        let number = Mediator::NUMBER;
         let operation = |edit: &Edit| Operation::new(number, record, None, edit.encode(before), None);
 
         let mut here = Document::default();

@@ -10,10 +10,12 @@ use huiliu_proto::{
     lang::{self, Label},
     operation::{Operation, SALT},
     record::{Record, Refusal, Warning},
+    records::revocation,
     seal::SealError,
     segment,
     signed::{Seen, TreeHead},
     union::{Level, UnionNumber},
+    v1::Revocation,
     value::Value,
 };
 
@@ -88,11 +90,11 @@ impl Ledger {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Err(refusals)),
         };
-        if let (Err(refusal), Some(at)) = (self.may_revoke(self.me.union, record)?, record.kind.field("device"))
-            && let Some(value) = &record.values()[at]
+        if let Err(refusal) = self.may_revoke(self.me.union, record)?
+            && let Some(value) = record.of::<Revocation>().and_then(|said| said.value(revocation::DEVICE))
         {
             let remedy = Label::new("请由登记该设备的工会注销", "the union that enrolled it revokes it");
-            return Ok(Err(vec![record.kind.fields[at].refuse(value, refusal.detail, remedy)]));
+            return Ok(Err(vec![revocation::DEVICE.declared().refuse(value, refusal.detail, remedy)]));
         }
         Ok(Ok(warnings))
     }

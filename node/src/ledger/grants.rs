@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use huiliu_proto::{
+    handle::{Declared as _, Draft, Row},
     id::{DeviceId, RecordId},
     ident::ResidentId,
-    kind::{Privacy, Shape, kind, kinds},
+    kind::{Privacy, Shape, kinds},
     record::{Record, Refusal},
+    records::{enrolment, key_grant, key_return, returned_key},
     seal::{self, SealKey},
     union::UnionNumber,
+    v1::{Enrolment, KeyGrant, KeyReturn},
     value::Value,
 };
 
@@ -42,11 +45,14 @@ impl Ledger {
     /// An enrolment, or a key, arrived that may let this machine grant or take keys.
     pub(super) fn keys_may_move(&mut self, record: &Record) {
         let (me, province) = (self.me.union, self.me.union.province());
-        let about = record.int("union").and_then(|number| UnionNumber::try_from(number).ok());
-        let concerns_us = match record.kind.name {
-            "enrolment" => about == Some(me) || (about.is_some() && about == province),
-            "key_grant" => record.bytes("to_device") == Some(self.me.device().as_bytes()),
-            "key_return" => record.bytes("device") == Some(self.me.device().as_bytes()),
+        let my_device = Some(&self.me.device().0[..]);
+        let concerns_us = match record.kind.number {
+            Enrolment::NUMBER => {
+                let about = record.read(enrolment::UNION);
+                about == Some(me) || (about.is_some() && about == province)
+            }
+            KeyGrant::NUMBER => record.read(key_grant::TO_DEVICE) == my_device,
+            KeyReturn::NUMBER => record.read(key_return::DEVICE) == my_device,
             _ => false,
         };
         self.moving |= concerns_us;
@@ -84,7 +90,6 @@ impl Ledger {
     }
 
     fn grant(&mut self, key: &SealKey, union: UnionNumber, to: &Receiver, voucher: Option<[u8; 32]>) -> Result<()> {
-        let Some(kind) = kind("key_grant") else { return Ok(()) };
         let id = key.id();
         if receivers::granted(&self.conn, &to.device, &id)? {
             return Ok(());
@@ -95,15 +100,13 @@ impl Ledger {
             tracing::warn!(device = ?to.device, "the key a device receives with cannot be used");
             return Ok(());
         };
-        let mut record = Record::new(kind);
-        record.set("to_union", Value::Int(i64::from(union)));
-        record.set("key_id", Value::Bytes(id.to_vec()));
-        record.set("sealed", Value::Bytes(wrapped));
-        record.set("to_device", Value::Bytes(to.device.to_vec()));
+        let mut grant = Draft::<KeyGrant>::new();
+        grant.set(key_grant::TO_UNION, union).set(key_grant::KEY_ID, id).set(key_grant::SEALED, wrapped);
+        grant.set(key_grant::TO_DEVICE, to.device.to_vec());
         if let Some(voucher) = voucher {
-            record.set("voucher", Value::Bytes(voucher.to_vec()));
+            grant.set(key_grant::VOUCHER, voucher);
         }
-        if let Outcome::Refused(refusals) = self.write_entry(&record)? {
+        if let Outcome::Refused(refusals) = self.write_entry(&grant.into_record())? {
             tracing::error!(?refusals, "a key could not be granted");
         }
         Ok(())
@@ -122,16 +125,16 @@ impl Ledger {
         let mut lines = vec![];
         for key in ids.into_iter().filter_map(|id| self.keys.get(id)) {
             if let Ok(wrapped) = key.grant(&to.key) {
-                lines.push(vec![Some(Value::Bytes(key.id().to_vec())), Some(Value::Bytes(wrapped))]);
+                lines.push(Row::default().with(returned_key::KEY_ID, key.id()).with(returned_key::SEALED, wrapped));
             }
         }
-        let (Some(kind), false) = (kind("key_return"), lines.is_empty()) else { return Ok(Return::NoKeys(union)) };
+        if lines.is_empty() {
+            return Ok(Return::NoKeys(union));
+        }
         let keys = lines.len();
-        let mut record = Record::new(kind);
-        record.set("union", Value::Int(i64::from(union)));
-        record.set("device", Value::Bytes(device.to_vec()));
-        record.set("keys", Value::Lines(lines));
-        match self.write_entry(&record)? {
+        let mut given = Draft::<KeyReturn>::new();
+        given.set(key_return::UNION, union).set(key_return::DEVICE, device.to_vec()).set(key_return::KEYS, lines);
+        match self.write_entry(&given.into_record())? {
             Outcome::Refused(refusals) => Ok(Return::Refused(refusals)),
             _ => Ok(Return::Written { union, keys }),
         }

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use huiliu_proto::{
+    handle::Declared as _,
     id::{Hash, RecordId},
     kind::{self, Shape},
     operation::Operation,
     record::Record,
     union::UnionNumber,
+    v1::{Enrolment, KeyGrant, KeyReturn, QuarantineRuling, Revocation},
 };
 
 use super::{Ledger, entries::Turn};
@@ -24,7 +26,8 @@ use crate::{
 
 /// Kinds that decide about other operations: where one of them has to be taken back, all is computed again. Only hubs
 /// write them.
-const DECIDING: [&str; 5] = ["enrolment", "revocation", "quarantine_ruling", "key_grant", "key_return"];
+const DECIDING: [u32; 5] =
+    [Enrolment::NUMBER, Revocation::NUMBER, QuarantineRuling::NUMBER, KeyGrant::NUMBER, KeyReturn::NUMBER];
 
 impl Ledger {
     /// An operation whose id is taken. Said again by its own union after a restored backup, an entry counts once, where
@@ -102,7 +105,7 @@ impl Ledger {
                 Shape::Document => self.count(owner, rollup::parts(&row.record, owner), -1),
             }
             projection::remove(&self.conn, kind, owner, id)?;
-            self.stale |= DECIDING.contains(&kind.name);
+            self.stale |= DECIDING.contains(&kind.number);
         }
         self.documents.forget(owner, id);
         self.slices.forget_counts();

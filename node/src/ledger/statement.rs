@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 
 use huiliu_proto::{
+    handle::{Draft, Row},
     id::Hash,
-    kind::{Reach, kind},
+    kind::Reach,
+    period::Month,
     record::Record,
+    records::{statement, statement_basis, statement_figure},
     union::{Level, UnionNumber},
-    value::Value,
+    v1::{Statement, StatementFigure},
 };
 
 use super::Ledger;
 use crate::{
     rollup,
     store::{
-        Result, StoreError, View, feeds,
+        Result, View, feeds,
         rollups::{self, CARRY, Figure, MOST_CARRIED, Stated},
     },
 };
@@ -117,13 +120,12 @@ impl Ledger {
     }
 
     fn statement(&self, union: UnionNumber, month: i32) -> Result<Record> {
-        let kind = kind("statement").ok_or(StoreError::Damaged("the kind of statements is not declared"))?;
-        let mut record = Record::new(kind);
-        record.set("union", Value::Int(i64::from(union)));
-        record.set("month", Value::Int(i64::from(month)));
-        record.set("revision", Value::Int(rollups::next_revision(self.conn(), union, month)?));
+        let mut statement = Draft::<Statement>::new();
+        statement.set(statement::UNION, union).set(statement::MONTH, Month(month));
+        statement.set(statement::REVISION, rollups::next_revision(self.conn(), union, month)?);
         let figures = self.figures(union, month)?.into_iter();
-        record.set("figures", Value::Lines(figures.map(|(measure, stated)| line(measure, stated)).collect()));
+        let figures: Vec<_> = figures.map(|(measure, stated)| line(measure, stated)).collect();
+        statement.set(statement::FIGURES, figures);
         let mut rows = feeds::of_union(self.conn(), union)?;
         rows.retain(|row| row.applied > 0);
         rows.sort_by_key(|row| row.feed.id);
@@ -138,18 +140,14 @@ impl Ledger {
             digest.extend_from_slice(row.feed.id.as_bytes());
             digest.extend_from_slice(&row.applied.to_be_bytes());
             digest.extend_from_slice(root.as_bytes());
-            basis.push(vec![
-                Some(Value::Bytes(row.feed.id.to_vec())),
-                Some(Value::Int(row.applied as i64)),
-                Some(Value::Bytes(root.to_vec())),
-            ]);
+            let line = Row::default().with(statement_basis::FEED, row.feed.id.to_vec());
+            basis.push(line.with(statement_basis::SIZE, row.applied as i64).with(statement_basis::ROOT, root.to_vec()));
         }
-        record.set("feeds", Value::Int(rows.len() as i64));
-        record.set("digest", Value::Bytes(Hash::of(&[&digest]).to_vec()));
+        statement.set(statement::FEEDS, rows.len() as i64).set(statement::DIGEST, Hash::of(&[&digest]).to_vec());
         if (1..=MOST_LISTED).contains(&basis.len()) {
-            record.set("basis", Value::Lines(basis));
+            statement.set(statement::BASIS, basis);
         }
-        Ok(record)
+        Ok(statement.into_record())
     }
 }
 
@@ -159,16 +157,20 @@ fn sayable(own: i128) -> bool {
 }
 
 /// A figure as it is stated; a part that is nought is left out.
-fn line(measure: u32, stated: Stated) -> Vec<Option<Value>> {
-    let some = |n: i128| i64::try_from(n).ok().filter(|n| *n != 0).map(Value::Int);
-    let (value, carried) = (Value::Int(stated.own.rem_euclid(CARRY) as i64), stated.own.div_euclid(CARRY));
+fn line(measure: u32, stated: Stated) -> Row<StatementFigure> {
+    let some = |n: i128| i64::try_from(n).ok().filter(|n| *n != 0);
+    let (value, carried) = (stated.own.rem_euclid(CARRY) as i64, stated.own.div_euclid(CARRY));
     // Most figures are small, also those below nought: only what does not fit is carried.
     let (value, carry) = match i64::try_from(stated.own) {
-        Ok(n) if i128::from(n.unsigned_abs()) < CARRY => (Some(Value::Int(n)), None),
+        Ok(n) if i128::from(n.unsigned_abs()) < CARRY => (Some(n), None),
         _ if !sayable(stated.own) => (None, None),
         _ => (Some(value), some(carried)),
     };
-    vec![Some(Value::Int(i64::from(measure))), value, carry, some(stated.shared)]
+    Row::default()
+        .with(statement_figure::MEASURE, i64::from(measure))
+        .with_some(statement_figure::VALUE, value)
+        .with_some(statement_figure::CARRY, carry)
+        .with_some(statement_figure::SHARED, some(stated.shared))
 }
 
 #[cfg(test)]
@@ -178,13 +180,13 @@ mod tests {
     #[test]
     fn what_is_too_large_to_be_stated_is_not_known() {
         let most = (i128::from(MOST_CARRIED) + 1) * CARRY - 1;
-        let said = |own| line(1, Stated { own, shared: 0 })[1..3].to_vec();
-        assert_eq!(said(most), [Some(Value::Int((CARRY - 1) as i64)), Some(Value::Int(MOST_CARRIED as i64))]);
-        assert_eq!(
-            said(-i128::from(MOST_CARRIED) * CARRY),
-            [Some(Value::Int(0)), Some(Value::Int(-(MOST_CARRIED as i64)))]
-        );
-        assert_eq!(said(most + 1), [None, None]);
-        assert_eq!(said(7), [Some(Value::Int(7)), None]);
+        let said = |own| {
+            let line = line(1, Stated { own, shared: 0 });
+            (line.view().get(statement_figure::VALUE), line.view().get(statement_figure::CARRY))
+        };
+        assert_eq!(said(most), (Some((CARRY - 1) as i64), Some(MOST_CARRIED as i64)));
+        assert_eq!(said(-i128::from(MOST_CARRIED) * CARRY), (Some(0), Some(-(MOST_CARRIED as i64))));
+        assert_eq!(said(most + 1), (None, None));
+        assert_eq!(said(7), (Some(7), None));
     }
 }

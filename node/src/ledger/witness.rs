@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use huiliu_proto::{
     feed::{Feed, Scope},
+    handle::Declared as _,
     id::{DeviceId, FeedId},
-    kind::kind,
     lang::Label,
     record::Record,
+    records::enrolment,
     signed::{Receipt, Seen, TreeHead},
     union::UnionNumber,
-    v1,
+    v1::{self, Enrolment},
 };
 
 use super::Ledger;
@@ -293,8 +294,8 @@ impl Ledger {
     /// An enrolment came: where it is for this union, it is looked at when the job ends.
     pub(super) fn enrolled(&mut self, place: Place, record: &Record) {
         let me = self.me.union;
-        let device = record.bytes("device").and_then(|d| DeviceId::try_from(d).ok());
-        if record.int("union") == Some(i64::from(me))
+        let device = record.read(enrolment::DEVICE).and_then(|d| DeviceId::try_from(d).ok());
+        if record.read(enrolment::UNION) == Some(me)
             && me.parent() == Some(place.owner)
             && let Some(device) = device
         {
@@ -334,16 +335,15 @@ impl Ledger {
     /// The devices that the union above has enrolled for this one, and by which device and where each was.
     fn enrolments_by(&mut self, parent: UnionNumber) -> Result<Vec<Enrolled>> {
         const PAGE: usize = 1024;
-        let Some(kind) = kind("enrolment") else { return Ok(vec![]) };
         let (mut all, mut after) = (vec![], None);
         loop {
-            let page = projection::list(&self.conn, kind, Some(parent), after, PAGE)?;
+            let page = projection::list(&self.conn, Enrolment::kind(), Some(parent), after, PAGE)?;
             let last = page.len() < PAGE;
             after = page.last().map(|shown| shown.id);
             for shown in page {
-                let device = shown.record.bytes("device").and_then(|d| DeviceId::try_from(d).ok());
-                let Some(device) = device.filter(|_| shown.record.int("union") == Some(i64::from(self.me.union)))
-                else {
+                let device = shown.record.read(enrolment::DEVICE).and_then(|d| DeviceId::try_from(d).ok());
+                let about = shown.record.read(enrolment::UNION);
+                let Some(device) = device.filter(|_| about == Some(self.me.union)) else {
                     continue;
                 };
                 let feed = &self.feed(shown.place.feed)?.feed;
@@ -372,7 +372,7 @@ impl Ledger {
         let row = self.feed(place.feed)?;
         let (feed, by) = (row.feed.id, row.feed.device);
         let (short, who) = (&device.to_string()[..16], place.owner.union_name());
-        let day = record.int("from_on").and_then(|day| i32::try_from(day).ok()).map(huiliu_proto::period::Day);
+        let day = record.read(enrolment::FROM_ON);
         let day = day.map(|day| day.to_string()).unwrap_or_default();
         let evidence = Evidence {
             what: What::Enrolled,

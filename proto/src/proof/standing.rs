@@ -8,13 +8,15 @@ use super::{
 };
 use crate::{
     feed::Scope,
+    handle::Declared as _,
     id::{DeviceId, FeedId, Hash, RecordId},
     kind,
     period::Day,
     record::Record,
+    records::{vouching, vouching_feed, vouching_held},
     tree,
     union::UnionNumber,
-    v1,
+    v1::{self, Vouching},
 };
 
 /// A standing where it was found: its place, who wrote it, and what it says.
@@ -61,7 +63,7 @@ pub fn take(
 fn find(feeds: &[ProvenFeed], id: RecordId) -> Option<Found> {
     let mut all = feeds.iter().enumerate().flat_map(|(at, feed)| feed.operations.iter().map(move |o| (at, o)));
     let (at, proven) = all.find(|(_, o)| o.operation.record == id)?;
-    let kind = kind::numbered(proven.operation.kind).filter(|kind| kind.name == "vouching")?;
+    let kind = kind::numbered(proven.operation.kind).filter(|kind| kind.number == Vouching::NUMBER)?;
     let record = Record::decode(kind, &proven.operation.payload).ok()?;
     record.validate().ok()?;
     (proven.operation.destroyed.is_none()).then_some(Found { at: (at, proven.position), record })
@@ -76,7 +78,7 @@ fn check(
     positions: &[u64],
     root: DeviceId,
 ) -> Result<Standing, &'static str> {
-    let record = &found.record;
+    let said = found.record.of::<Vouching>().ok_or("it is of another kind")?;
     let operation = above.operations.iter().find(|o| o.position == found.at.1).map(|o| &o.operation);
     let operation = operation.ok_or("it is not in the file")?;
     let union = feed.feed.union;
@@ -86,29 +88,32 @@ fn check(
     if !speaks || !operation.record.made_by(&above.feed.device) {
         return Err("it does not stand where the union above speaks");
     }
-    let about = record.int("union") == Some(i64::from(feed.feed.union))
-        && record.bytes("device") == Some(feed.feed.device.as_bytes());
+    let device: &[u8] = feed.feed.device.as_bytes();
+    let about = said.get(vouching::UNION) == Some(feed.feed.union) && said.get(vouching::DEVICE) == Some(device);
     if !about {
         return Err("it is about another device");
     }
-    let as_of = record.int("as_of").and_then(|day| i32::try_from(day).ok()).map(Day).ok_or("it has no day")?;
+    let as_of = said.get(vouching::AS_OF).ok_or("it has no day")?;
     if i64::from(as_of.0) > day(operation.time) + SLACK {
         return Err("it is dated after the day on which it was written");
     }
-    let id = feed.feed.id.as_bytes();
+    let id: &[u8] = feed.feed.id.as_bytes();
     let head = feed.head.as_ref().ok_or("there is no head")?;
-    let line = record.lines("feeds").find(|line| line.bytes("feed") == Some(id)).ok_or("it does not name the feed")?;
+    let line = said.lines(vouching::FEEDS).find(|line| line.get(vouching_feed::FEED) == Some(id));
+    let line = line.ok_or("it does not name the feed")?;
     let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok());
-    let size = number(line.int("size")).ok_or("it has no size")?;
-    let root = line.bytes("root").and_then(|root| Hash::try_from(root).ok()).ok_or("it has no root")?;
+    let size = number(line.get(vouching_feed::SIZE)).ok_or("it has no size")?;
+    let root = line.get(vouching_feed::ROOT).and_then(|root| Hash::try_from(root).ok()).ok_or("it has no root")?;
     if !tree::consistent(size, root, head.size, head.root, path) {
         return Err("it is about another history");
     }
     let held = |position: u64| {
-        let mut lines = record.lines("held").filter(|line| line.bytes("feed") == Some(id));
+        let mut lines = said.lines(vouching::HELD).filter(|line| line.get(vouching_held::FEED) == Some(id));
         lines.any(|line| {
-            let (first, count) =
-                (number(line.int("first")).unwrap_or(0), number(line.int("count")).unwrap_or(u64::MAX));
+            let (first, count) = (
+                number(line.get(vouching_held::FIRST)).unwrap_or(0),
+                number(line.get(vouching_held::COUNT)).unwrap_or(u64::MAX),
+            );
             position >= first && position - first < count
         })
     };

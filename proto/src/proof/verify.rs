@@ -8,16 +8,17 @@ use crate::{
     attestation,
     edit::{Actor, Edit},
     feed::{Feed, Scope},
+    handle::Declared as _,
     id::{DeviceId, FeedId, Hash, RecordId},
     kind::{self, Kind, Shape},
     operation::Operation,
-    period::Day,
     record::Record,
+    records::enrolment,
     root::{Fingerprint, Root},
     signed::{Receipt, TreeHead, Verified},
     tree,
     union::UnionNumber,
-    v1,
+    v1::{self, Enrolment},
 };
 
 pub fn verify(mut proof: v1::Proof, expected: Fingerprint) -> Result<Proven, ProofError> {
@@ -227,15 +228,18 @@ pub fn link(feeds: &[ProvenFeed], device: &DeviceId, union: UnionNumber) -> Opti
 /// one directly below it, about a device of that one.
 fn enrolment(feed: &Feed, proven: &ProvenOperation) -> Option<Link> {
     let operation = &proven.operation;
-    let kind = kind::numbered(operation.kind).filter(|k| k.name == "enrolment")?;
+    if operation.kind != Enrolment::NUMBER {
+        return None;
+    }
     let Scope::Branch(branch) = feed.scope else { return None };
     if operation.destroyed.is_some() || !operation.record.made_by(&feed.device) {
         return None;
     }
-    let record = Record::decode(kind, &operation.payload).ok()?;
+    let record = Record::decode(Enrolment::kind(), &operation.payload).ok()?;
     record.validate().ok()?;
     attestation::stands(&record, &feed.network).ok()?;
-    let union = UnionNumber::try_from(record.int("union")?).ok()?;
+    let said = record.of::<Enrolment>()?;
+    let union = said.get(enrolment::UNION)?;
     if union != branch || union.parent().unwrap_or(UnionNumber::NATION) != feed.union {
         return None;
     }
@@ -245,9 +249,9 @@ fn enrolment(feed: &Feed, proven: &ProvenOperation) -> Option<Link> {
         feed: feed.id,
         position: proven.position,
         union,
-        device: DeviceId::try_from(record.bytes("device")?).ok()?,
-        hub: record.flag("hub"),
-        from: record.int("from_on").and_then(|day| i32::try_from(day).ok()).map(Day),
+        device: DeviceId::try_from(said.get(enrolment::DEVICE)?).ok()?,
+        hub: said.flag(enrolment::HUB),
+        from: said.get(enrolment::FROM_ON),
     })
 }
 

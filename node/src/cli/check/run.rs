@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use huiliu_proto::{kind::kind, lang::Lang, period::Day};
+use huiliu_proto::{handle::Declared as _, lang::Lang, period::Day, v1::Finding};
 use serde_json::{Value as Json, json};
 
 use super::{day, rule_named};
@@ -88,8 +88,9 @@ struct Shown {
 
 /// The word for a choice of a finding's field; its name for programs.
 pub(super) fn choice(desk: &Desk, field: &str, number: i32) -> Cell {
-    let finding = kind("finding").and_then(|k| k.field(field).map(|at| k.fields[at].choices()));
-    match finding.and_then(|choices| choices.iter().find(|c| c.number == number)) {
+    let finding = Finding::kind();
+    let choices = finding.field(field).map(|at| finding.fields[at].choices());
+    match choices.and_then(|choices| choices.iter().find(|c| c.number == number)) {
         Some(choice) => Cell::new(desk.label(&choice.label), choice.name.to_lowercase()),
         None => Cell::new(number.to_string(), number),
     }

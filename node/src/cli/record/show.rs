@@ -4,7 +4,9 @@ use anyhow::Result;
 use huiliu_proto::{
     kind::{Field, kind, numbered},
     lang::Lang,
+    records::finding,
     shown,
+    v1::Finding,
     value::Value,
 };
 use serde_json::{Value as Json, json};
@@ -64,12 +66,12 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
             let by = by.join(desk.pick("、", ", "));
             text += &format!("{}{by}\n", desk.pick("已有更正（红冲）：", "put right by: "));
         }
-        if kind.name == "finding" {
+        if shown.record.is::<Finding>() {
             text += &format!("{}\n", argument::sentence(&shown.record, desk.lang));
         }
         let mut table =
             Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
-        for (field, value) in kind.fields.iter().zip(shown.record.values()) {
+        for (at, (field, value)) in kind.fields.iter().zip(shown.record.values()).enumerate() {
             if other_language(field, desk.lang) {
                 continue;
             }
@@ -85,10 +87,13 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
                 }
             } else if let Some(value) = value {
                 let value = match value {
-                    Value::Lines(_) if kind.name == "finding" && matches!(field.name, "parameters" | "results") => {
-                        Cell::lines(&argument::lines(&shown.record, field.name, desk.lang))
+                    Value::Lines(lines) => {
+                        let arguments = [finding::PARAMETERS, finding::RESULTS].into_iter();
+                        match arguments.filter(|_| shown.record.is::<Finding>()).find(|list| list.position() == at) {
+                            Some(list) => Cell::lines(&argument::lines(&shown.record, list, desk.lang)),
+                            None => lines_of(desk, office, field, lines)?,
+                        }
                     }
-                    Value::Lines(lines) => lines_of(desk, office, field, lines)?,
                     value => Cell::same(one(desk, office, field, Some(value))?),
                 };
                 table.row(vec![Cell::same(label), value]);
@@ -187,11 +192,13 @@ fn json(office: &Office, known: &Known, voids: Json) -> Json {
 
 #[cfg(test)]
 mod tests {
+    use huiliu_proto::handle::Declared as _;
+
     use super::*;
 
     #[test]
     fn a_reader_meets_sentences_in_one_language() {
-        let finding = kind("finding").expect("declared");
+        let finding = Finding::kind();
         let shown = |lang| {
             let kept = finding.fields.iter().filter(move |field| !other_language(field, lang));
             kept.map(|field| field.name).filter(|name| name.starts_with("summary")).collect::<Vec<_>>()

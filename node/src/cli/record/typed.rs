@@ -142,6 +142,12 @@ fn value(conn: &View, field: &Field, typed: &str) -> Result<Result<Option<Value>
 
 #[cfg(test)]
 mod tests {
+    use huiliu_proto::{
+        handle::Declared as _,
+        records::{budget, mediator},
+        v1::Mediator,
+    };
+
     use super::*;
 
     #[test]
@@ -149,19 +155,18 @@ mod tests {
         assert_eq!(pair("name=a=b").ok(), Some(("name", "a=b")));
         assert_eq!(pair("姓名＝杨海好").ok(), Some(("姓名", "杨海好")));
         assert!(pair("name").is_err());
-        let budget = kind("budget").expect("declared");
-        let columns = budget.fields[budget.field("lines").expect("a budget has lines")].lines();
+        let columns = budget::LINES.declared().lines();
         let cells = cells_of(columns, "category=薪酬或补贴,subject=50504,amount=3,000");
         assert_eq!(cells, ["category=薪酬或补贴", "subject=50504", "amount=3,000"]);
     }
 
     #[test]
     fn names_in_either_language() {
-        let mediator = kind("mediator").expect("declared");
+        let fields = &Mediator::kind().fields;
         for name in ["name", "姓名"] {
-            assert_eq!(field_named(&mediator.fields, name), mediator.field("name"));
+            assert_eq!(field_named(fields, name), Some(mediator::NAME.position()));
         }
-        assert_eq!(field_named(&mediator.fields, "Resident Identity Number"), mediator.field("id_no"));
-        assert_eq!(field_named(&mediator.fields, "nothing"), None);
+        assert_eq!(field_named(fields, "Resident Identity Number"), Some(mediator::ID_NO.position()));
+        assert_eq!(field_named(fields, "nothing"), None);
     }
 }
