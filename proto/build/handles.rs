@@ -67,6 +67,13 @@ pub fn write(
         )?;
         fields(pool, message, rooms, &mut made, &mut out)?;
     }
+    writeln!(out, "/// The same bytes through the struct of the kind.\n#[cfg(test)] #[allow(dead_code)]")?;
+    writeln!(out, "pub(crate) fn through_struct(number: u32, bytes: &[u8]) -> Option<Vec<u8>> {{ match number {{")?;
+    for (number, message) in kinds {
+        let message = format!("<v1::{} as prost::Message>", message.name());
+        writeln!(out, "{number} => Some(prost::Message::encode_to_vec(&{message}::decode(bytes).ok()?)),")?;
+    }
+    writeln!(out, "_ => None }} }}")?;
     writeln!(out, "/// Number, name and number of fields of each kind.")?;
     writeln!(out, "pub const DECLARED: &[(u32, &str, usize)] = &[")?;
     for (number, message) in kinds {

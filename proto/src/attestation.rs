@@ -155,6 +155,7 @@ fn nobody_there() -> Label {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Value;
 
     fn said(key: &SigningKey) -> Attestation {
         Attestation {

@@ -10,7 +10,7 @@ use prost_reflect::{
     MessageDescriptor,
 };
 
-use crate::{lang::Label, v1};
+use crate::{lang::Label, room::AnyRoom, v1};
 
 /// A kind of record: a mediator, an engagement, an expenditure.
 #[derive(Debug)]
@@ -166,8 +166,28 @@ pub struct Choice {
 
 /// All kinds, in order of their numbers.
 pub fn kinds() -> &'static [Kind] {
-    static KINDS: OnceLock<Vec<Kind>> = OnceLock::new();
-    KINDS.get_or_init(|| Reader::new().kinds())
+    KINDS.get_or_init(|| {
+        let mut kinds = Reader::new(crate::DESCRIPTORS).kinds();
+        if let Some((descriptors, _)) = ADDED.get() {
+            kinds.extend(Reader::new(descriptors).kinds());
+            kinds.sort_by_key(|kind| kind.number);
+        }
+        kinds
+    })
+}
+
+static KINDS: OnceLock<Vec<Kind>> = OnceLock::new();
+static ADDED: OnceLock<(&[u8], &[AnyRoom])> = OnceLock::new();
+
+/// Adds kinds that are not built in, with their rooms: for a test that shows that a kind is its room alone. False where
+/// that is too late, because somebody has asked for a kind.
+#[doc(hidden)]
+pub fn add(descriptors: &'static [u8], rooms: &'static [AnyRoom]) -> bool {
+    KINDS.get().is_none() && ADDED.set((descriptors, rooms)).is_ok()
+}
+
+pub(crate) fn added_rooms() -> &'static [AnyRoom] {
+    ADDED.get().map_or(&[], |(_, rooms)| rooms)
 }
 
 pub fn kind(name: &str) -> Option<&'static Kind> {
@@ -255,8 +275,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn new() -> Reader {
-        let pool = DescriptorPool::decode(crate::DESCRIPTORS).expect("build.rs wrote the descriptors");
+    fn new(descriptors: &[u8]) -> Reader {
+        let pool = DescriptorPool::decode(descriptors).expect("build.rs wrote the descriptors");
         let extension = |name| pool.get_extension_by_name(name).expect("options.proto declares its extensions");
         Reader {
             kind: extension("huiliu.v1.kind"),
@@ -478,10 +498,9 @@ mod tests {
     }
 
     #[test]
-    fn the_kinds_are_those_of_the_catalogue() {
+    fn a_kind_keeps_its_number() {
         let found: Vec<(u32, &str)> = kinds().iter().map(|k| (k.number, k.name)).collect();
-        assert_eq!(
-            found,
+        let kept = found.iter().filter(|kind| {
             [
                 (1, "union"),
                 (2, "mediator"),
@@ -515,7 +534,9 @@ mod tests {
                 (134, "calendar"),
                 (234, "local_parameter"),
             ]
-        );
+            .contains(kind)
+        });
+        assert_eq!(kept.count(), 28, "{found:?}");
         for k in kinds() {
             assert_eq!(numbered(k.number).map(|k| k.name), Some(k.name));
             assert_eq!(kind(k.name).map(|k| k.number), Some(k.number));

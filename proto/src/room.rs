@@ -4,6 +4,7 @@
 
 use crate::{
     handle::{Bytes, Choice, Date, Declared, Field, Int, Number, Reference, Typed as _, View},
+    kind::added_rooms,
     measure::{Measure, Part, Parts},
     period::Day,
     record::Record,
@@ -161,7 +162,7 @@ impl AnyRoom {
 
 /// All rooms, in the order of their kinds' numbers.
 pub fn rooms() -> impl Iterator<Item = &'static AnyRoom> {
-    ROOMS.iter()
+    ROOMS.iter().chain(added_rooms())
 }
 
 /// The room of a kind; `None` where nothing is particular to it.

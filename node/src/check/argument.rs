@@ -290,7 +290,7 @@ mod tests {
             Argument::Text("凭证12".into()),
         ];
         let record = finding("X", all.iter().map(|a| a.to_wire("n")).collect());
-        let read: Vec<_> = record.lines("results").filter_map(|line| Some(Argument::recorded(&line)?.1)).collect();
+        let read: Vec<_> = recorded(&record, finding::RESULTS).into_iter().map(|(_, argument)| argument).collect();
         assert_eq!(read, all);
         for text in ["\u{1b}[2J".repeat(100), "长".repeat(1000), "a\nb".into()] {
             let wire = Argument::Text(text).to_wire("n");

@@ -1,7 +1,7 @@
 //! What a person should know before she reads the findings of a check.
 
 use huiliu_proto::{
-    kind::kind,
+    handle::Declared as _,
     lang::{Label, Lang},
     union::Level,
     v1,
@@ -46,7 +46,7 @@ pub fn explain(check: &Check, lang: Lang) -> String {
 
 /// The word for one choice of a finding's field, as `finding.proto` gives it.
 fn choice_label(field: &str, number: i32) -> Label {
-    let finding = kind("finding").expect("finding.proto declares it");
+    let finding = v1::Finding::kind();
     let choices = finding.field(field).map_or(&[][..], |at| finding.fields[at].choices());
     choices.iter().find(|c| c.number == number).map(|c| c.label.clone()).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! A case as it is written into the branch of the union concerned.
 
-use huiliu_proto::{kind::kind, period::Day, record::Record, v1};
+use huiliu_proto::{handle::Declared as _, period::Day, record::Record, v1};
 use prost::Message as _;
 
 use super::{
@@ -55,8 +55,7 @@ impl Found {
     /// The same, as a record of kind `finding`.
     pub fn to_record(&self, found_on: Day) -> Result<Record, CheckError> {
         let wrong = |why: String| CheckError::Record { rule: self.rule, why };
-        let finding = kind("finding").ok_or_else(|| wrong("findings are not declared".into()))?;
-        let record = Record::decode(finding, &self.to_finding(found_on).encode_to_vec());
+        let record = Record::decode(v1::Finding::kind(), &self.to_finding(found_on).encode_to_vec());
         record.map_err(|error| wrong(error.to_string()))
     }
 }

@@ -1,0 +1,163 @@
+//! The programs name kinds and fields by their handles. This reads the sources of node and hub and fails where a kind's
+//! name stands as a string, where a record's field is read by a string, or where a table of a kind is named in SQL
+//! outside the store and the checks.
+
+use std::{fs, path::Path, path::PathBuf};
+
+use huiliu_proto::kind::{kind, kinds};
+
+/// Words that are names of kinds and mean something else there.
+const OTHERWISE: &[(&str, &str, &str)] = &[
+    ("node/src/check/argument.rs", "union", "a type that the header of a check gives a parameter or a result"),
+    ("node/src/cli/quarantine/show.rs", "union", "a key of the answer to programs"),
+    ("node/src/cli/status.rs", "certificate", "what a person has to see to, in the answer to programs"),
+    ("node/src/cli/status/standing.rs", "enrolment", "what a person has to see to, in the answer to programs"),
+    ("node/src/cli/words/texts.rs", "filing", "the verb"),
+    ("node/src/cli/words/verbs.rs", "filing", "the verb"),
+    ("node/src/cli/words/verbs.rs", "union", "the option"),
+    ("node/src/identity.rs", "union", "a key of the home's configuration"),
+];
+
+/// A string literal: its text, and the source right before and after it.
+struct Literal<'s> {
+    before: &'s str,
+    text: String,
+    after: &'s str,
+    line: usize,
+}
+
+/// The string literals of a Rust source; comments and characters are passed over.
+fn literals(source: &str) -> Vec<Literal<'_>> {
+    let bytes = source.as_bytes();
+    let (mut found, mut at) = (vec![], 0);
+    while at < bytes.len() {
+        let rest = &source[at..];
+        let raw = rest.starts_with("r#") || rest.starts_with("r\"");
+        let word = at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
+        if rest.starts_with("//") {
+            at += rest.find('\n').unwrap_or(rest.len());
+        } else if rest.starts_with("'\"'") || rest.starts_with("'\\\"'") {
+            at += rest[1..].find('\'').map_or(1, |end| end + 2);
+        } else if raw && !word {
+            let hashes = rest[1..].bytes().take_while(|b| *b == b'#').count();
+            let start = 1 + hashes;
+            if !rest[start..].starts_with('"') {
+                at += start;
+                continue;
+            }
+            let end = format!("\"{}", "#".repeat(hashes));
+            let length = rest[start + 1..].find(&end).expect("a raw string ends");
+            push(&mut found, source, at, at + start + 1, length, end.len());
+            at += start + 1 + length + end.len();
+        } else if rest.starts_with('"') {
+            let (mut length, inner) = (0, &bytes[at + 1..]);
+            while inner[length] != b'"' {
+                length += if inner[length] == b'\\' { 2 } else { 1 };
+            }
+            push(&mut found, source, at, at + 1, length, 1);
+            at += length + 2;
+        } else {
+            at += rest.chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    found
+}
+
+fn push<'s>(found: &mut Vec<Literal<'s>>, source: &'s str, begin: usize, start: usize, length: usize, close: usize) {
+    found.push(Literal {
+        before: source[..begin].trim_end(),
+        text: source[start..start + length].to_owned(),
+        after: source[start + length + close..].trim_start(),
+        line: source[..begin].matches('\n').count() + 1,
+    });
+}
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("the sources are here") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Why a literal should not stand where it does.
+fn wrong(file: &str, literal: &Literal<'_>) -> Option<String> {
+    let text = literal.text.as_str();
+    if kind(text).is_some() {
+        // A key of an answer to programs, or a column of one.
+        let key = literal.after.starts_with(':') || literal.before.ends_with(".column(");
+        // A word in English after the same in Chinese.
+        let word = literal.before.strip_suffix("\",").is_some_and(|said| !said.ends_with(|c: char| c.is_ascii()));
+        let otherwise = OTHERWISE.iter().any(|(known, word, _)| *known == file && *word == text);
+        if !key && !word && !otherwise {
+            return Some(format!("the kind {text} is named by a string; use its handle in `records`"));
+        }
+    }
+    let reads = [".int(", ".text(", ".bytes(", ".flag(", ".lines(", ".set("];
+    // The row of a query has columns.
+    let column = literal.before.ends_with("row.text(") || literal.before.ends_with("row.int(");
+    if !column && reads.iter().any(|read| literal.before.ends_with(read)) {
+        return Some(format!("the field {text} is named by a string; use its handle in `records`"));
+    }
+    if !file.starts_with("node/src/store") {
+        let words: Vec<&str> = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+        let table = words.windows(2).find(|pair| {
+            ["FROM", "JOIN", "INTO", "UPDATE"].contains(&pair[0]) && kinds().iter().any(|kind| kind.name == pair[1])
+        });
+        return table.map(|pair| format!("SQL on the table {} stands outside the store", pair[1]));
+    }
+    None
+}
+
+#[test]
+fn kinds_and_fields_are_named_by_handles() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut files = vec![];
+    for dir in ["node/src", "hub/src"] {
+        sources(&root.join(dir), &mut files);
+    }
+    assert!(files.len() > 100, "all sources are read");
+    let mut found = vec![];
+    for path in files {
+        let source = fs::read_to_string(&path).expect("it can be read");
+        let file = path.strip_prefix(root).expect("inside the workspace").to_string_lossy().replace('\\', "/");
+        for literal in literals(&source) {
+            if let Some(why) = wrong(&file, &literal) {
+                found.push(format!("{file}:{}: {why}", literal.line));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_scan_sees_what_it_is_for() {
+    let all = |source: &str| -> Vec<String> {
+        literals(source).iter().filter_map(|literal| wrong("node/src/x.rs", literal)).collect()
+    };
+    for bad in [
+        r#"let kind = kind("enrolment");"#,
+        r#"if record.kind.name == "statement" {"#,
+        r#"match kind.name { "rating" => {} }"#,
+        r#"record.int("minutes")"#,
+        r#"record.set( "minutes", 1)"#,
+        "conn.prepare(\"SELECT 1 FROM work_entry\")",
+        "conn.prepare(r#\"SELECT 1 FROM x JOIN filing f\"#)",
+    ] {
+        assert_eq!(all(bad).len(), 1, "{bad}");
+    }
+    for good in [
+        r#"json!({ "union": 1 })"#,
+        r#"table.column("union", x)"#,
+        r#"desk.pick("单位", "union")"#,
+        r#"// kind("enrolment")"#,
+        r#"let c = '"'; let d = "engagements";"#,
+        r##"conn.prepare(r#"SELECT "union" FROM feed"#)"##,
+        r#"record.read(enrolment::UNION)"#,
+    ] {
+        assert_eq!(all(good), [""; 0], "{good}");
+    }
+}
