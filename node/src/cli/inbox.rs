@@ -5,8 +5,9 @@ mod words;
 use anyhow::Result;
 use huiliu_proto::{
     id::RecordId,
-    kind::{kind, numbered},
+    kind::numbered,
     lang::{Label, Lang, count},
+    records::finding,
     shown,
     value::Value,
 };
@@ -180,8 +181,7 @@ fn title(conn: &View, id: &RecordId) -> Result<String> {
 
 /// A choice of a finding's severity.
 fn grade(choice: i64, lang: Lang) -> String {
-    let field = kind("finding").and_then(|finding| Some(&finding.fields[finding.field("severity")?]));
-    field.map_or_else(|| choice.to_string(), |field| field.show(&Value::Int(choice), lang))
+    finding::SEVERITY.declared().show(&Value::Int(choice), lang)
 }
 
 /// An entry for a program.

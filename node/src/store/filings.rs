@@ -141,3 +141,55 @@ pub fn reviews_by(conn: &View, by: UnionNumber) -> Result<Vec<Review>> {
     let mut statement = conn.prepare_cached(&format!("{REVIEWS} AND r.owner = ?1 ORDER BY r.record"))?;
     Ok(statement.query_map([i64::from(by)], review)?.collect::<rusqlite::Result<_>>()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use huiliu_proto::{
+        handle::Draft,
+        records::engagement::{self, room},
+        v1::Engagement,
+    };
+
+    use super::*;
+    use crate::store::{Database, connections, projection};
+
+    /// Totals ask the room in Rust, filings and checks its views: of every state and end they must say the same.
+    #[test]
+    fn in_post_is_one_thing_in_totals_and_in_queries() {
+        let conn = Database::in_memory().unwrap();
+        connections::settle(&conn).unwrap();
+        projection::create(&conn).unwrap();
+        let mut id = 0i64;
+        for state in 0..=10 {
+            for ended in [None, Some(Day(150))] {
+                id += 1;
+                let mut draft = Draft::<Engagement>::new();
+                draft.set_number(engagement::STATE, state);
+                draft.set(engagement::STARTS_ON, Day(100)).set(engagement::ENDS_ON, Day(200));
+                if let Some(ended) = ended {
+                    draft.set(engagement::ENDED_ON, ended);
+                }
+                let record = draft.into_record();
+                let row = (id.to_be_bytes(), state, 100, 200, ended.map(|day| day.0));
+                conn.prepare_cached(
+                    "INSERT INTO engagement (record, owner, feed, seq, state, starts_on, ends_on, ended_on)
+                    VALUES (?1, 320922, 1, 1, ?2, ?3, ?4, ?5)",
+                )
+                .unwrap()
+                .execute(row)
+                .unwrap();
+                let asked = |view: &str| -> Vec<(i32, Option<i32>)> {
+                    let sql = format!("SELECT starts_on, until FROM {view} WHERE record = ?1");
+                    let mut statement = conn.prepare_cached(&sql).unwrap();
+                    let rows = statement.query_map([id.to_be_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+                    rows.collect::<rusqlite::Result<_>>().unwrap()
+                };
+                let said = room::in_post(record.of::<Engagement>().unwrap());
+                let said: Vec<_> = said.map(|(from, last)| (from.0, last.map(|day| day.0))).into_iter().collect();
+                assert_eq!(asked(IN_POST), said, "state {state}");
+                assert_eq!(asked(room::IN_POST_OR_SUSPENDED).len(), usize::from(state == 8) + said.len(), "{state}");
+                assert_eq!(asked(room::STILL_IN_POST).len(), usize::from(state == 7), "{state}");
+            }
+        }
+    }
+}

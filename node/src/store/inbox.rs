@@ -3,6 +3,7 @@
 use huiliu_proto::{
     id::{DeviceId, RecordId},
     period::Day,
+    records::engagement::{self, room::STILL_IN_POST},
     union::UnionNumber,
     v1::{CertificateStatus, CertificateType, EngagementState},
 };
@@ -51,19 +52,19 @@ pub enum Term {
 impl Term {
     fn column(self) -> &'static str {
         match self {
-            Term::Engagement => "ends_on",
-            Term::Probation => "probation_until",
-            Term::Consent => "consent_until",
+            Term::Engagement => engagement::ENDS_ON.name(),
+            Term::Probation => engagement::PROBATION_UNTIL.name(),
+            Term::Consent => engagement::CONSENT_UNTIL.name(),
         }
     }
 }
 
-/// Engagements of a union that are in post and of which this term ends by a day, the earliest first. A probation that
+/// Engagements of a union that go on and of which this term ends by a day, the earliest first. A probation that
 /// ended long ago is nobody's business any more.
 pub fn terms(conn: &View, owner: UnionNumber, term: Term, by: Day, from: &From, most: usize) -> Result<Vec<Due>> {
     let column = term.column();
     let sql = format!(
-        "SELECT record, {column}, mediator FROM engagement WHERE owner = ?1 AND state = {IN_POST} AND {column} <= ?2
+        "SELECT record, {column}, mediator FROM {STILL_IN_POST} WHERE owner = ?1 AND {column} <= ?2
          AND ({column}, record) > (?3, ?4) ORDER BY {column}, record LIMIT ?5"
     );
     let mut statement = conn.prepare_cached(&sql)?;
@@ -76,7 +77,7 @@ pub fn terms(conn: &View, owner: UnionNumber, term: Term, by: Day, from: &From, 
 pub fn certificates(conn: &View, owner: UnionNumber, by: Day, from: &From, most: usize) -> Result<Vec<Due>> {
     let sql = format!(
         "SELECT c.record, c.expires_on, c.mediator FROM (
-            SELECT DISTINCT mediator FROM engagement WHERE owner = ?1 AND state = {IN_POST}
+            SELECT DISTINCT mediator FROM {STILL_IN_POST} WHERE owner = ?1
         ) e JOIN certificate c ON c.mediator = e.mediator AND c.type = {APPOINTMENT} AND c.status = {VALID}
         WHERE c.expires_on <= ?2 AND (c.expires_on, c.record) > (?3, ?4) AND NOT EXISTS (
             SELECT 1 FROM certificate l WHERE l.mediator = c.mediator AND l.type = {APPOINTMENT} AND l.status = {VALID}

@@ -1,6 +1,6 @@
 //! An engagement: when somebody is in post, what cannot be true of it, and the heads it adds.
 //!
-//! **In post is defined here and nowhere else**: totals and filings, and the checks through the views, all ask this.
+//! **In post is defined here and nowhere else**: totals ask it in Rust; filings, checks and the inbox ask the views.
 
 use super::*;
 use crate::{
@@ -27,10 +27,15 @@ pub const SERVED: [EngagementState; 2] = [EngagementState::InPost, EngagementSta
 pub const SERVED_OR_SUSPENDED: [EngagementState; 3] =
     [EngagementState::InPost, EngagementState::Suspended, EngagementState::Ended];
 
+/// Only one that goes on: where an end is asked about that is still to come, or was let pass.
+pub const GOES_ON: [EngagementState; 1] = [EngagementState::InPost];
+
 /// The view with the engagements that served, and `until`, the last day that each covers.
 pub const IN_POST: &str = "in_post";
 /// The same with those that are suspended.
 pub const IN_POST_OR_SUSPENDED: &str = "in_post_or_suspended";
+/// Those that go on.
+pub const STILL_IN_POST: &str = "still_in_post";
 
 /// The first and the last day in post.
 pub fn in_post(record: View<'_, Engagement>) -> Option<(Day, Option<Day>)> {
@@ -72,7 +77,7 @@ impl Room for Engagement {
     }
 
     fn views() -> Vec<SqlView> {
-        vec![view(IN_POST, SERVED), view(IN_POST_OR_SUSPENDED, SERVED_OR_SUSPENDED)]
+        vec![view(IN_POST, SERVED), view(IN_POST_OR_SUSPENDED, SERVED_OR_SUSPENDED), view(STILL_IN_POST, GOES_ON)]
     }
 
     fn rules(v: &mut Verdict<'_, Engagement>) {
