@@ -156,8 +156,9 @@ mod tests {
     /// Totals ask the room in Rust, filings and checks its views: of every state and end they must say the same.
     #[test]
     fn in_post_is_one_thing_in_totals_and_in_queries() {
-        let conn = Database::in_memory().unwrap();
+        let conn = rusqlite::Connection::open_in_memory().unwrap();
         connections::settle(&conn).unwrap();
+        let conn = Database::from(conn);
         projection::create(&conn).unwrap();
         let mut id = 0i64;
         for state in 0..=10 {
