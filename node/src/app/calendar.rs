@@ -5,12 +5,12 @@
 //! with # is a remark. Those that this program brings along lie in `node/data`.
 
 use huiliu_proto::{
-    kind::kind,
+    handle::{Draft, Row},
     period::Day,
     record::Record,
+    records::{calendar, calendar_day},
     union::{Level, UnionNumber},
-    v1::DayKind,
-    value::Value,
+    v1::{Calendar, DayKind},
 };
 
 const BUILT_IN: [(i32, &str); 3] = [
@@ -94,12 +94,12 @@ impl Notice {
         if by.level() > Level::Province {
             return Err(NoticeError::NotAPublisher);
         }
-        let mut record = Record::new(kind("calendar").ok_or(NoticeError::NotAPublisher)?);
-        record.set("year", Value::Int(self.year.into()));
-        record.set("doc_no", Value::Text(self.doc_no.clone()));
-        let line = |(day, kind): &(Day, DayKind)| vec![Some(Value::Int(day.0.into())), Some(Value::Int(*kind as i64))];
-        record.set("days", Value::Lines(self.days.iter().map(line).collect()));
-        Ok(record)
+        let mut said = Draft::<Calendar>::new();
+        said.set(calendar::YEAR, self.year.into()).set(calendar::DOC_NO, self.doc_no.as_str());
+        let line =
+            |(day, kind): &(Day, DayKind)| Row::default().with(calendar_day::DAY, *day).with(calendar_day::KIND, *kind);
+        said.set(calendar::DAYS, self.days.iter().map(line).collect::<Vec<_>>());
+        Ok(said.into_record())
     }
 }
 

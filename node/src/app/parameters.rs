@@ -2,12 +2,13 @@
 //! checks that it runs itself, and there never laxer than what holds.
 
 use huiliu_proto::{
+    handle::Draft,
     id::RecordId,
-    kind::kind,
     period::Day,
     record::Record,
+    records::{local_parameter, parameter as parameter_field},
     union::{Level, UnionNumber},
-    value::Value,
+    v1::{LocalParameter, Parameter},
 };
 
 use crate::{
@@ -44,8 +45,6 @@ pub enum SetError {
     /// What holds that day is stricter, and was set above.
     #[error("laxer than {holds}, which holds on {on}")]
     Laxer { holds: i64, on: Day, stricter: Stricter },
-    #[error("parameters are not declared")]
-    Undeclared,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -73,18 +72,20 @@ pub fn compose(conn: &View, by: UnionNumber, proposed: &Proposed<'_>) -> Result<
     if let Some(stands) = unheard {
         return Err(SetError::Laxer { holds: stands.value, on: stands.since.max(from), stricter: parameter.stricter });
     }
-    let kind = kind(if downwards { "parameter" } else { "local_parameter" }).ok_or(SetError::Undeclared)?;
-    let mut record = Record::new(kind);
-    record.set("rule", Value::Text(check.id.to_owned()));
-    record.set("name", Value::Text(parameter.name.to_owned()));
-    record.set("value", Value::Int(value));
-    record.set("effective_from", Value::Int(from.0.into()));
-    if let Some(until) = until {
-        record.set("effective_until", Value::Int(until.0.into()));
+    // Two kinds that say the same to others.
+    macro_rules! said {
+        ($kind:ty, $field:ident) => {{
+            let mut said = Draft::<$kind>::new();
+            said.set($field::RULE, check.id).set($field::NAME, parameter.name).set($field::VALUE, value);
+            said.set($field::EFFECTIVE_FROM, from).set($field::DOC_NO, proposed.doc_no);
+            if let Some(until) = until {
+                said.set($field::EFFECTIVE_UNTIL, until);
+            }
+            if let Some(remarks) = proposed.remarks {
+                said.set($field::REMARKS, remarks);
+            }
+            said.into_record()
+        }};
     }
-    record.set("doc_no", Value::Text(proposed.doc_no.to_owned()));
-    if let Some(remarks) = proposed.remarks {
-        record.set("remarks", Value::Text(remarks.to_owned()));
-    }
-    Ok(record)
+    Ok(if downwards { said!(Parameter, parameter_field) } else { said!(LocalParameter, local_parameter) })
 }

@@ -4,7 +4,13 @@ use std::{fs::File, io::Read as _, path::PathBuf};
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::{kind::kind, record::Record, union::UnionNumber, v1::DayKind};
+use huiliu_proto::{
+    handle::Declared as _,
+    record::Record,
+    records::{calendar as calendar_fields, calendar_day},
+    union::UnionNumber,
+    v1::{Calendar, DayKind},
+};
 use serde_json::json;
 
 use super::{
@@ -107,20 +113,19 @@ impl Publish {
 
 /// How many days of a kind a notice names.
 fn count(entry: &Record, kind: DayKind) -> usize {
-    entry.lines("days").filter(|line| line.int("kind") == Some(kind as i64)).count()
+    let days = entry.of::<Calendar>().into_iter().flat_map(|said| said.lines(calendar_fields::DAYS));
+    days.filter(|line| line.is(calendar_day::KIND, kind)).count()
 }
 
 impl List {
     fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let me = office.me.union;
-        let mut known = match kind("calendar") {
-            Some(kind) => office.look(|conn| Ok(projection::list(conn, kind, None, None, usize::MAX >> 1)?))?,
-            None => vec![],
-        };
+        let all = usize::MAX >> 1;
+        let mut known = office.look(|conn| Ok(projection::list(conn, Calendar::kind(), None, None, all)?))?;
         // Of each publisher and year the latest.
         known.retain(|row| row.place.owner.contains(me));
-        let key = |row: &projection::Shown| (row.record.int("year"), row.place.owner);
+        let key = |row: &projection::Shown| (row.record.read(calendar_fields::YEAR), row.place.owner);
         known.sort_by_key(|row| (key(row), std::cmp::Reverse(row.id)));
         known.dedup_by_key(|row| key(row));
         let mut table = Table::new()
@@ -131,12 +136,15 @@ impl List {
             .column("make_up_days", desk.pick("补班天数", "make-up days"));
         for row in &known {
             let owner: UnionNumber = row.place.owner;
-            let year = row.record.int("year").unwrap_or_default();
+            let year = row.record.read(calendar_fields::YEAR).unwrap_or_default();
             let (off, works) = (count(&row.record, DayKind::DayOff), count(&row.record, DayKind::MakeUpDay));
             table.row(vec![
                 Cell::new(year.to_string(), year),
                 Cell::new(owner.union_name(), u64::from(owner)),
-                Cell::same(huiliu_proto::shown::line(row.record.text("doc_no").unwrap_or_default()).into_owned()),
+                Cell::same(
+                    huiliu_proto::shown::line(row.record.read(calendar_fields::DOC_NO).unwrap_or_default())
+                        .into_owned(),
+                ),
                 Cell::new(off.to_string(), off),
                 Cell::new(works.to_string(), works),
             ]);

@@ -95,7 +95,7 @@ fn told(error: SetError) -> anyhow::Error {
                 both(zh, en),
             )
         }
-        SetError::Undeclared | SetError::Store(_) => return error.into(),
+        SetError::Store(_) => return error.into(),
     };
     mistake.into()
 }
