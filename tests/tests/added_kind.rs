@@ -8,7 +8,8 @@ use std::{fs, path::Path};
 
 use huiliu_node::{
     identity::Role,
-    store::{Threads, projection, rollups},
+    store::{projection, rollups},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     handle::{Declared as _, Draft, Row},
@@ -29,6 +30,7 @@ mod v1 {
     include!(concat!(env!("OUT_DIR"), "/huiliu.v1.rs"));
 }
 
+#[allow(dead_code)]
 mod records {
     use huiliu_proto::{handle, room};
 
@@ -84,7 +86,7 @@ fn a_kind_is_its_room_alone() {
     county.write_blocking(move |ledger| ledger.write_entry(&written)).unwrap();
     batches(&county).iter().flatten().for_each(|batch| give(&city, batch));
 
-    let figures = |store: &huiliu_node::store::Store| {
+    let figures = |store: &Store| {
         let own = "320922".parse().unwrap();
         let sums = store.read(|c| rollups::sums(c, own, i32::MIN, i32::MAX)).unwrap();
         let rows = store.read(|c| projection::list(c, v1::Patrol::kind(), None, None, 10)).unwrap();
