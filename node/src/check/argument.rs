@@ -262,8 +262,7 @@ mod tests {
         let of = |version: i32, results: Vec<v1::FindingArgument>| {
             let (rule, variant, parameters) =
                 ("FC-02".into(), "unnamed".into(), vec![Argument::Number(30).to_wire("days")]);
-            let finding =
-                Finding { rule, version, variant, union: 320_922, parameters, results, ..Default::default() };
+            let finding = Finding { rule, version, variant, union: 320_922, parameters, results, ..Default::default() };
             Record::decode(Finding::kind(), &finding.encode_to_vec()).expect("a record")
         };
         let results = || {

@@ -5,13 +5,12 @@ use huiliu_proto::{
     period::Day,
     records::engagement::{self, room::STILL_IN_POST},
     union::UnionNumber,
-    v1::{CertificateStatus, CertificateType, EngagementState},
+    v1::{CertificateStatus, CertificateType},
 };
 use rusqlite::Row;
 
 use super::{Result, View, quarantine, quarantine::Held, tables};
 
-const IN_POST: i32 = EngagementState::InPost as i32;
 const APPOINTMENT: i32 = CertificateType::Appointment as i32;
 const VALID: i32 = CertificateStatus::Valid as i32;
 

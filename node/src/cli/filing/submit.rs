@@ -2,9 +2,12 @@
 
 use anyhow::Result;
 use huiliu_proto::{
-    kind::{Kind, kind},
+    handle::{Field, Int},
+    kind,
     period::Day,
+    records::filing as fields,
     union::UnionNumber,
+    v1::Filing,
     value::Value,
 };
 use serde_json::{Value as Json, json};
@@ -17,16 +20,24 @@ use crate::{
     },
     cli::{
         Desk,
-        error::{Exit, Mistake, both},
+        error::{Exit, Mistake},
         record::view,
         table::{Cell, Table},
     },
     filing::{Ask, Draft},
-    store::StoreError,
+    store::{StoreError, filings::Version},
 };
 
-/// The numbers of a filing, in the order in which they are shown.
-const NUMBERS: [&str; 5] = ["full_time", "part_time", "certified", "funded_heads", "enterprises"];
+type Count = fn(&Version) -> Option<i64>;
+
+/// The numbers of a filing, in the order in which they are shown, and where the one before has them.
+const NUMBERS: [(Field<Filing, Int>, Count); 5] = [
+    (fields::FULL_TIME, |before| Some(before.full_time)),
+    (fields::PART_TIME, |before| Some(before.part_time)),
+    (fields::CERTIFIED, |before| before.certified),
+    (fields::FUNDED_HEADS, |before| Some(before.funded_heads)),
+    (fields::ENTERPRISES, |before| before.enterprises),
+];
 
 #[derive(Debug, clap::Args)]
 pub struct Submit {
@@ -83,10 +94,8 @@ impl Submit {
     }
 
     fn ask(&self) -> Result<Ask, Mistake> {
-        let filing = filing_kind()?;
-        let read = |name: &str, typed: &str| -> Result<i64, Mistake> {
-            let at = filing.field(name).ok_or(Mistake::NeedsYes)?;
-            match filing.fields[at].parse(typed) {
+        let read = |field: &kind::Field, typed: &str| -> Result<i64, Mistake> {
+            match field.parse(typed) {
                 Ok(Value::Int(n)) => Ok(n),
                 Ok(_) => Err(Mistake::Refused(vec![])),
                 Err(refusal) => Err(Mistake::Refused(vec![refusal])),
@@ -96,10 +105,17 @@ impl Submit {
         let named = format!("{}_FILING", self.type_.to_uppercase());
         // 年度 for 年度备案.
         let short = format!("{}备案", self.type_);
-        let type_ = read("type", &named).or_else(|_| read("type", &short)).or_else(|_| read("type", &self.type_))?;
-        let census_on = Day(i32::try_from(read("census_on", &self.census)?).unwrap_or_default());
+        let of_type = |typed| read(fields::TYPE.declared(), typed);
+        let type_ = of_type(&named).or_else(|_| of_type(&short)).or_else(|_| of_type(&self.type_))?;
+        let census_on = Day(i32::try_from(read(fields::CENSUS_ON.declared(), &self.census)?).unwrap_or_default());
         let declared = self.declare_funded.map(i64::from);
-        Ok(Ask { type_, year: read("year", &self.year)?, census_on, declared, note: self.note.clone() })
+        Ok(Ask {
+            type_,
+            year: read(fields::YEAR.declared(), &self.year)?,
+            census_on,
+            declared,
+            note: self.note.clone(),
+        })
     }
 }
 
@@ -116,43 +132,27 @@ fn told(error: SubmitError) -> anyhow::Error {
     }
 }
 
-fn filing_kind() -> Result<&'static Kind, Mistake> {
-    kind("filing").ok_or_else(|| {
-        Mistake::failed(
-            both("没有备案这种记录", "filings are not declared"),
-            both("请升级本程序", "upgrade this program"),
-        )
-    })
-}
-
 fn preview(desk: &Desk, union: UnionNumber, draft: &Draft) -> String {
     let record = &draft.record;
     let mut table = Table::new().column("field", desk.pick("项目", "item")).number("now", desk.pick("本次", "now"));
     if draft.before.is_some() {
         table = table.number("before", desk.pick("上一版", "before"));
     }
-    for name in NUMBERS {
-        let Some(at) = record.kind.field(name) else { continue };
+    for (field, before) in NUMBERS {
         let number = |n: Option<i64>| n.map_or_else(Cell::none, |n| Cell::same(n.to_string()));
-        let mut cells = vec![Cell::same(desk.label(&record.kind.fields[at].label)), number(record.int(name))];
-        if let Some(before) = &draft.before {
-            cells.push(number(match name {
-                "full_time" => Some(before.full_time),
-                "part_time" => Some(before.part_time),
-                "certified" => before.certified,
-                "funded_heads" => Some(before.funded_heads),
-                _ => before.enterprises,
-            }));
+        let mut cells = vec![Cell::same(desk.label(&field.declared().label)), number(record.read(field))];
+        if let Some(version) = &draft.before {
+            cells.push(number(before(version)));
         }
         table.row(cells);
     }
-    let type_ = type_label(record.int("type").unwrap_or_default(), desk.lang);
-    let census = Day(i32::try_from(record.int("census_on").unwrap_or_default()).unwrap_or_default());
-    let lines = record.lines("roster").count();
+    let type_ = type_label(record.read(fields::TYPE).unwrap_or_default(), desk.lang);
+    let census = record.read(fields::CENSUS_ON).unwrap_or(Day(0));
+    let lines = record.read(fields::ROSTER).map_or(0, <[_]>::len);
     let mut heading = format!(
         "{} {type_} {}  {}{census}  {}{lines}",
         union.union_name(),
-        record.int("year").unwrap_or_default(),
+        record.read(fields::YEAR).unwrap_or_default(),
         desk.pick("截止", "as of "),
         desk.pick("名册人数", "on the roster: "),
     );
