@@ -1,6 +1,5 @@
 //! Backups, as a person makes them and puts them back.
 
-#[allow(dead_code)]
 mod program;
 
 use std::{

@@ -1,7 +1,6 @@
 //! A database in which bytes were flipped: `verify` and `backup` say the same of it, and `rebuild` mends what can be computed.
 //! `HUILIU_FLIPS=100` tries more places.
 
-#[allow(dead_code)]
 mod program;
 
 use std::{fs, path::Path};

@@ -3,7 +3,6 @@
 //!
 //! What a power loss leaves is another test's matter (`powerloss`).
 
-#[allow(dead_code)]
 mod program;
 #[allow(dead_code)]
 mod strace;

@@ -1,6 +1,5 @@
 //! Keys at rest, as a person meets them.
 
-#[allow(dead_code)]
 mod program;
 
 use std::{fs, path::PathBuf};

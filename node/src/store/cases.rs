@@ -43,7 +43,7 @@ pub fn query(conn: &View, sql: &str, parameters: &[(&str, i64)], mut each: impl 
             statement.raw_bind_parameter(place, value)?;
         }
     }
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
         each(&Line { row, columns: &columns });

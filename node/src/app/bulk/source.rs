@@ -65,6 +65,8 @@ pub(super) struct Batch {
 
 /// What a field was given, as text.
 type Cells = Vec<(usize, String)>;
+/// The number of a record's line, and what its fields are given, or why it cannot be read.
+type Typed = (u64, Result<Cells, What>);
 
 /// Whether a cell in quotes is open, which may go on behind the end of a line.
 #[derive(Default)]
@@ -167,8 +169,8 @@ impl Source {
         }
     }
 
-    /// What the next record's fields are given, and the number of its line.
-    fn next(&mut self, kind: &'static Kind) -> Result<Option<(u64, Result<Cells, What>)>, BulkError> {
+    /// The next record.
+    fn next(&mut self, kind: &'static Kind) -> Result<Option<Typed>, BulkError> {
         loop {
             let Some((line, text)) = self.raw()? else {
                 return match (self.format, &self.columns) {

@@ -20,7 +20,7 @@ impl Source for Keys {
             let entry = Entry::new(EXPOSED, Severity::Urgent, Thing::Machine);
             entries.push(entry.with("paths", Argument::Paths(exposed)));
         }
-        if look.home.keys.kept().map_err(crate::identity::IdentityError::from)? == Kept::Partly {
+        if look.home.keys.kept()? == Kept::Partly {
             entries.push(Entry::new(HALF_SEALED, Severity::Attention, Thing::Machine));
         }
         Ok(entries)
