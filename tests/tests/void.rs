@@ -190,7 +190,7 @@ fn what_is_voided_counts_nowhere_at_any_level_and_comes_back() {
     tell();
     everywhere(false);
     // What was voided can still be looked at, with who said why and when.
-    let words = levels[1].read(|conn| Ok(void::words(conn, county(), &engaged)?)).unwrap();
+    let words = levels[1].read(|conn| void::words(conn, county(), &engaged)).unwrap();
     assert_eq!(words.len(), 1);
     assert_eq!(words[0].void.reason, "重复录入");
     let shown = levels[1].read(|conn| void::voided(conn, county(), &engaged)).unwrap().unwrap();

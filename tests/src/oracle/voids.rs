@@ -13,7 +13,10 @@ use prost::Message as _;
 
 /// Voids of entries, each by its leaf: what it follows, and whether it takes that back.
 #[derive(Default)]
-pub struct Voids(BTreeMap<(UnionNumber, RecordId), BTreeMap<Hash, (Vec<Hash>, bool)>>);
+pub struct Voids(BTreeMap<(UnionNumber, RecordId), BTreeMap<Hash, Word>>);
+
+/// What a void follows, and whether it takes that back.
+type Word = (Vec<Hash>, bool);
 
 impl Voids {
     pub fn add(&mut self, union: UnionNumber, operation: &Operation) -> Result<()> {
