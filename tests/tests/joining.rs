@@ -152,7 +152,7 @@ impl Nation {
     }
 
     fn uplink(&self, home: &Home) -> Uplink {
-        let store = Store::of(&home, self.clock.clone(), self.dice.clone(), Threads::Own).unwrap();
+        let store = Store::of(home, self.clock.clone(), self.dice.clone(), Threads::Own).unwrap();
         let (clock, dice) = (self.clock.clone(), self.dice.clone());
         Uplink { home: home.clone(), store, dial: line::tcp(), clock, dice }
     }
