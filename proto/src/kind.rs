@@ -500,43 +500,42 @@ mod tests {
     #[test]
     fn a_kind_keeps_its_number() {
         let found: Vec<(u32, &str)> = kinds().iter().map(|k| (k.number, k.name)).collect();
-        let kept = found.iter().filter(|kind| {
-            [
-                (1, "union"),
-                (2, "mediator"),
-                (4, "engagement"),
-                (5, "assignment"),
-                (7, "certificate"),
-                (9, "work_entry"),
-                (10, "enterprise"),
-                (11, "rating"),
-                (23, "programme"),
-                (24, "budget"),
-                (25, "allocation"),
-                (26, "fund_receipt"),
-                (27, "expenditure"),
-                (28, "matching"),
-                (30, "filing"),
-                (31, "filing_review"),
-                (32, "finding"),
-                (33, "finding_withdrawal"),
-                (34, "parameter"),
-                (40, "statement"),
-                (50, "enrolment"),
-                (51, "revocation"),
-                (52, "key_grant"),
-                (53, "quarantine_ruling"),
-                (54, "key_return"),
-                (55, "purge_order"),
-                (56, "vouching"),
-                (104, "payer_share"),
-                (107, "qualification"),
-                (134, "calendar"),
-                (234, "local_parameter"),
-            ]
-            .contains(kind)
-        });
-        assert_eq!(kept.count(), 28, "{found:?}");
+        let kept = [
+            (1, "union"),
+            (2, "mediator"),
+            (4, "engagement"),
+            (5, "assignment"),
+            (7, "certificate"),
+            (9, "work_entry"),
+            (10, "enterprise"),
+            (11, "rating"),
+            (23, "programme"),
+            (24, "budget"),
+            (25, "allocation"),
+            (26, "fund_receipt"),
+            (27, "expenditure"),
+            (28, "matching"),
+            (30, "filing"),
+            (31, "filing_review"),
+            (32, "finding"),
+            (33, "finding_withdrawal"),
+            (34, "parameter"),
+            (40, "statement"),
+            (50, "enrolment"),
+            (51, "revocation"),
+            (52, "key_grant"),
+            (53, "quarantine_ruling"),
+            (54, "key_return"),
+            (55, "purge_order"),
+            (56, "vouching"),
+            (104, "payer_share"),
+            (107, "qualification"),
+            (134, "calendar"),
+            (234, "local_parameter"),
+        ];
+        for known in kept {
+            assert!(found.contains(&known), "{known:?} is on the wire for ever: {found:?}");
+        }
         for k in kinds() {
             assert_eq!(numbered(k.number).map(|k| k.name), Some(k.name));
             assert_eq!(kind(k.name).map(|k| k.number), Some(k.number));
