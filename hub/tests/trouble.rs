@@ -147,7 +147,7 @@ fn a_backup_is_restored_and_says_so() {
     assert_eq!(town.county.count("work_entry"), 1);
     // It shows before anybody asks, and what is written now cannot clash with what was signed before.
     let status = town.county.run(&["status"]);
-    assert!(status.code == 3 && status.out.contains("evidence list"), "{status:?}");
+    assert!(status.code == 3 && status.out.contains("evidence show 1"), "{status:?}");
     assert_eq!(kinds_of_evidence(&town.county), ["restored"]);
     work(&town.county, 5);
     town.come_together(&town.county);

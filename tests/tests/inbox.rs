@@ -406,9 +406,10 @@ fn what_two_machines_reverse_is_told() {
     talk(second.ends(), chain.city.ends()).unwrap();
     for place in [&chain.county, &second] {
         place.store.write_blocking(move |ledger| huiliu_tests::people::reversal(ledger, spent)).unwrap();
-        assert_eq!(codes(place), [""; 0], "each is right by itself");
+        // That the other machine was enrolled is told, too.
+        assert_eq!(codes(place), ["evidence"], "each is right by itself");
     }
     talk(second.ends(), chain.city.ends()).unwrap();
     chain.settle().unwrap();
-    assert_eq!(codes(&chain.county), ["reversed_twice"]);
+    assert!(codes(&chain.county).contains(&"reversed_twice"), "{:?}", codes(&chain.county));
 }

@@ -75,5 +75,5 @@ fn checks_ask_the_directory_who_has_a_level_below() {
         .flat_map(|sql| sql.lines().map(str::to_owned).collect::<Vec<_>>())
         .filter(|l| l.contains("region c "))
         .collect();
-    assert!(asks.len() >= 5 && asks.iter().all(|line| line.contains("c.code < 1000000")), "{asks:#?}");
+    assert!(!asks.is_empty() && asks.iter().all(|line| line.contains("c.code < 1000000")), "{asks:#?}");
 }

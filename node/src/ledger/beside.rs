@@ -5,15 +5,16 @@
 use std::collections::HashMap;
 
 use huiliu_proto::{
+    handle::Declared as _,
     id::RecordId,
     ident::ResidentId,
-    kind::{Field, Format, Kind, Privacy, Type, kind},
+    kind::{Field, Format, Kind, Privacy, Type},
     lang::Label,
-    period::{Day, age_on},
+    period::age_on,
     record::{Record, Refusal, Warning},
+    records::{allocation, engagement, expenditure, fund_receipt, matching, work_entry},
     seal,
-    union::UnionNumber,
-    v1::EngagementState,
+    v1::{self, EngagementState},
     value::Value,
 };
 
@@ -22,37 +23,69 @@ use crate::store::{Result, beside, projection};
 
 /// Fields with which an entry takes back part of another of its kind.
 const BACK: [&str; 2] = ["reverses", "corrects"];
-/// What it has to say as the other did, where the kind has it: so that it comes off the same figures.
-const SAME: [&str; 10] = [
-    "programme",
-    "category",
-    "to_union",
-    "payee_mediator",
-    "allocation",
-    "from_allocation",
-    "source",
-    "mediator",
-    "duty",
-    "subtype",
+/// What it has to say as the other did, so that it comes off the same figures: kinds, and positions of their fields.
+const RESTATED: &[(u32, &[usize])] = &[
+    (
+        v1::Allocation::NUMBER,
+        &[allocation::PROGRAMME.position(), allocation::TO_UNION.position(), allocation::FROM_ALLOCATION.position()],
+    ),
+    (
+        v1::Expenditure::NUMBER,
+        &[expenditure::PROGRAMME.position(), expenditure::CATEGORY.position(), expenditure::PAYEE_MEDIATOR.position()],
+    ),
+    (v1::FundReceipt::NUMBER, &[fund_receipt::PROGRAMME.position(), fund_receipt::ALLOCATION.position()]),
+    (v1::Matching::NUMBER, &[matching::PROGRAMME.position(), matching::SOURCE.position()]),
+    (
+        v1::WorkEntry::NUMBER,
+        &[work_entry::MEDIATOR.position(), work_entry::DUTY.position(), work_entry::SUBTYPE.position()],
+    ),
 ];
 /// When money moved.
 const MOVED: [&str; 3] = ["paid_on", "received_on", "booked_on"];
-/// When somebody worked.
-const DONE: [&str; 2] = ["done_on", "starts_on"];
 /// Nobody younger works.
 const WORKING_AGE: i32 = 16;
 /// Of papers that no index finds, as many of the newest are compared.
 const NEWEST: usize = 1000;
 
-/// Papers that are perhaps entered twice: the kind, by which fields the others are found, and what is the same in both.
-const PAPERS: &[(&str, &[&str], &[&str])] = &[
-    (
-        "expenditure",
-        &["invoice_no", "payee_mediator", "programme"],
-        &["voucher_no", "voucher_line", "year", "amount", "category"],
-    ),
-    ("fund_receipt", &["allocation", "programme"], &["bank_serial", "received_on", "amount"]),
-    ("matching", &["programme"], &["voucher_no", "year", "amount"]),
+/// A paper that is perhaps entered twice. Fields are given by their positions.
+struct Paper {
+    kind: u32,
+    /// By the first of these that is there, others are found.
+    by: &'static [usize],
+    /// What is the same in both; the first is the paper's own number.
+    same: &'static [usize],
+}
+
+const PAPERS: [Paper; 3] = [
+    Paper {
+        kind: v1::Expenditure::NUMBER,
+        by: &[
+            expenditure::INVOICE_NO.position(),
+            expenditure::PAYEE_MEDIATOR.position(),
+            expenditure::PROGRAMME.position(),
+        ],
+        same: &[
+            expenditure::VOUCHER_NO.position(),
+            expenditure::VOUCHER_LINE.position(),
+            expenditure::YEAR.position(),
+            expenditure::AMOUNT.position(),
+            expenditure::CATEGORY.position(),
+        ],
+    },
+    Paper {
+        kind: v1::FundReceipt::NUMBER,
+        by: &[fund_receipt::ALLOCATION.position(), fund_receipt::PROGRAMME.position()],
+        same: &[
+            fund_receipt::BANK_SERIAL.position(),
+            fund_receipt::RECEIVED_ON.position(),
+            fund_receipt::AMOUNT.position(),
+        ],
+    },
+    Paper {
+        kind: v1::Matching::NUMBER,
+        by: &[matching::PROGRAMME.position()],
+        same: &[matching::VOUCHER_NO.position(), matching::YEAR.position(), matching::AMOUNT.position()],
+    },
 ];
 
 /// This union's people by identity number, for as long as nobody else writes; nothing outside this memory sees the index.
@@ -107,10 +140,10 @@ impl Ledger {
             let rule = Label::new("所指的记录本身就是一次更正", "the record it points at is itself a correction");
             refusals.push(refuse(field_back, rule, ("请指向最初的记录", "point at the original")));
         }
-        for name in SAME {
-            if let Some(field) = field(kind, name)
-                && record.get(name) != other.record.get(name)
-            {
+        let restated = RESTATED.iter().find(|(number, _)| *number == kind.number).map_or(&[][..], |(_, at)| at);
+        for at in restated {
+            if record.values()[*at] != other.record.values()[*at] {
+                let field = &kind.fields[*at];
                 let rule = Label::new("与所更正的记录不一致", "not what the corrected record says");
                 refusals.push(refuse(field, rule, ("请照原记录填写", "say it as that one does")));
             }
@@ -144,31 +177,32 @@ impl Ledger {
     /// What is doubtful beside other records, or cannot be.
     pub(super) fn doubts(&self, record: &Record) -> Result<(Vec<Refusal>, Vec<Warning>)> {
         let (mut refusals, mut warnings) = (vec![], vec![]);
-        let kind = record.kind;
-        let mediator = record.bytes("mediator").and_then(|id| RecordId::try_from(id).ok());
-        let dated = |name: &&str| field(kind, name);
-        if let Some(id) = mediator.filter(|_| DONE.iter().any(|name| dated(name).is_some()))
-            && let Some(born) = beside::born(&self.conn, &id)?
+        let engaged = record.of::<v1::Engagement>().map(|view| {
+            (view.get(engagement::MEDIATOR), view.get(engagement::STARTS_ON), engagement::STARTS_ON.declared())
+        });
+        let worked = record.of::<v1::WorkEntry>().map(|view| {
+            (view.get(work_entry::MEDIATOR), view.get(work_entry::DONE_ON), work_entry::DONE_ON.declared())
+        });
+        if let Some((Some(mediator), Some(day), field)) = engaged.or(worked)
+            && let Some(born) = beside::born(&self.conn, &mediator)?
         {
-            for field in DONE.iter().filter_map(dated) {
-                let Some(day) = record.int(field.name).and_then(|day| i32::try_from(day).ok()) else { continue };
-                let value = Value::Int(day.into());
-                let remedy = Label::new("请核对日期和人员", "check the date and the person");
-                if Day(day) < born {
-                    let rule = Label::new("这时该指导员还没有出生", "that mediator was not born then");
-                    refusals.push(field.refuse(&value, rule, remedy));
-                } else if age_on(born, Day(day)) < WORKING_AGE {
-                    let rule = Label::new("这时该指导员未满16周岁", "that mediator was not sixteen then");
-                    warnings.push(warning(field.refuse(&value, rule, remedy)));
-                }
+            let value = Value::Int(day.0.into());
+            let remedy = Label::new("请核对日期和人员", "check the date and the person");
+            if day < born {
+                let rule = Label::new("这时该指导员还没有出生", "that mediator was not born then");
+                refusals.push(field.refuse(&value, rule, remedy));
+            } else if age_on(born, day) < WORKING_AGE {
+                let rule = Label::new("这时该指导员未满16周岁", "that mediator was not sixteen then");
+                warnings.push(warning(field.refuse(&value, rule, remedy)));
             }
         }
-        if let (Some(field), Some(union)) = (field(kind, "to_union"), record.int("to_union"))
-            && UnionNumber::try_from(union).is_ok_and(|union| union.parent() != Some(self.me.union))
+        if let Some(union) = record.read(allocation::TO_UNION)
+            && union.parent() != Some(self.me.union)
         {
             let rule = Label::new("不是直接下级，属于越级拨付", "not directly below: a level is passed over");
             let remedy = Label::new("请确认", "please confirm");
-            warnings.push(warning(field.refuse(&Value::Int(union), rule, remedy)));
+            let field = allocation::TO_UNION.declared();
+            warnings.push(warning(field.refuse(&Value::Int(i64::from(union)), rule, remedy)));
         }
         Ok((refusals, warnings))
     }
@@ -234,32 +268,33 @@ impl Ledger {
 
     /// Engagements of the same person by this union whose terms overlap: one head would count twice.
     fn same_term(&self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
-        let (Some(engagement), Some(mediator)) = (kind("engagement"), record.bytes("mediator")) else {
-            return Ok(vec![]);
-        };
-        if record.kind != engagement {
-            return Ok(vec![]);
-        }
-        let ended = i64::from(i32::from(EngagementState::Ended));
+        let Some(mediator) = record.read(engagement::MEDIATOR) else { return Ok(vec![]) };
         let term = |record: &Record| {
-            let last = record.int("ended_on").or_else(|| record.int("ends_on"));
-            record.int("starts_on").zip(last).filter(|_| record.int("state") != Some(ended))
+            let view = record.of::<v1::Engagement>()?;
+            let last = view.get(engagement::ENDED_ON).or_else(|| view.get(engagement::ENDS_ON));
+            let ended = view.is(engagement::STATE, EngagementState::Ended);
+            view.get(engagement::STARTS_ON).zip(last).filter(|_| !ended)
         };
         let Some((from, to)) = term(record) else { return Ok(vec![]) };
-        let others = projection::list_where(&self.conn, engagement, "mediator", &Value::Bytes(mediator.to_vec()))?;
+        let (kind, name) = (v1::Engagement::kind(), engagement::MEDIATOR.name());
+        let others = projection::list_where(&self.conn, kind, name, &Value::Bytes(mediator.to_vec()))?;
         let same = others.into_iter().filter(|row| row.id != *id && row.place.owner == self.me.union);
         let overlaps = same.filter(|row| term(&row.record).is_some_and(|(begins, ends)| begins <= to && from <= ends));
         Ok(overlaps.map(|row| row.id).collect())
     }
 
     fn same_paper(&self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
-        let Some((_, by, same)) = PAPERS.iter().find(|(name, ..)| *name == record.kind.name) else { return Ok(vec![]) };
-        let Some(by) = by.iter().find(|name| record.get(name).is_some()) else { return Ok(vec![]) };
+        let Some(paper) = PAPERS.iter().find(|paper| paper.kind == record.kind.number) else { return Ok(vec![]) };
+        let says = |at: &&usize| record.values()[**at].as_ref().is_some_and(|value| !value.is_empty());
+        let Some(by) = paper.by.iter().find(says) else { return Ok(vec![]) };
         // Without the paper's own number nothing tells one from another.
-        if record.get(same[0]).is_none() {
+        if !paper.same.first().is_some_and(|at| says(&at)) {
             return Ok(vec![]);
         }
-        beside::same(&self.conn, record, self.me.union, by, same, id, NEWEST)
+        let name = |at: &usize| record.kind.fields[*at].name;
+        let same: Vec<&str> = paper.same.iter().map(name).collect();
+        let by = name(by);
+        beside::same(&self.conn, record, self.me.union, by, &same, id, NEWEST)
     }
 }
 

@@ -334,7 +334,8 @@ mod tests {
             written.await.unwrap();
             let began = Instant::now();
             while federation.members.iter().any(|member| counts(member) != at as u64 + 1) {
-                assert!(began.elapsed() < Duration::from_secs(60), "it has not arrived");
+                let had: Vec<_> = federation.members.iter().map(counts).collect();
+                assert!(began.elapsed() < Duration::from_secs(60), "{at}: it has not arrived: {had:?}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }

@@ -135,7 +135,7 @@ impl Source {
     }
 
     /// The next record's text: a line that is not empty, or several where a cell in quotes goes on.
-    fn raw(&mut self) -> Result<Option<Raw>, BulkError> {
+    fn text(&mut self) -> Result<Option<Raw>, BulkError> {
         let (mut bytes, mut quotes, mut first) = (vec![], Quotes::default(), 0);
         if self.ended {
             return Ok(None);
@@ -172,7 +172,7 @@ impl Source {
     /// The next record.
     fn next(&mut self, kind: &'static Kind) -> Result<Option<Typed>, BulkError> {
         loop {
-            let Some((line, text)) = self.raw()? else {
+            let Some((line, text)) = self.text()? else {
                 return match (self.format, &self.columns) {
                     (Format::Csv, None) => Err(BulkError::Heading),
                     _ => Ok(None),
@@ -343,7 +343,7 @@ mod tests {
 
     fn raws(text: &str) -> Vec<Raw> {
         let mut source = Source::new(Box::new(std::io::Cursor::new(text.as_bytes().to_vec())), Format::Csv);
-        std::iter::from_fn(|| source.raw().unwrap()).collect()
+        std::iter::from_fn(|| source.text().unwrap()).collect()
     }
 
     #[test]

@@ -232,6 +232,7 @@ pub const VALUES: Texts = &[
     ("TOKEN", "加入码"),
     ("TYPE", "类型"),
     ("UNION", "工会"),
+    ("VALUE", "数值"),
     ("WHICH", "哪些"),
     ("YEAR", "年度"),
 ];
