@@ -10,7 +10,7 @@ use huiliu_proto::{
 
 use super::void;
 use crate::store::{
-    StoreError, View,
+    self, StoreError, View,
     projection::{self, Shown},
     quarantine, voids,
 };
@@ -101,7 +101,7 @@ pub fn any(conn: &View, typed: &str) -> Result<Result<Shown, RecordId>> {
 }
 
 /// Records of a kind that a person would call so.
-fn named(conn: &View, kind: &'static Kind, typed: &str) -> Result<Vec<Shown>> {
+pub(super) fn named(conn: &View, kind: &'static Kind, typed: &str) -> store::Result<Vec<Shown>> {
     let mut found: Vec<Shown> = vec![];
     for field in name_fields(kind) {
         if let Ok(value @ Value::Text(_)) = field.parse(typed) {

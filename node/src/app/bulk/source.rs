@@ -17,7 +17,8 @@ use serde_json::{Map, Value as Json};
 
 use super::{BulkError, Line, Problem, What};
 use crate::{
-    store::{self, View, projection},
+    app::find,
+    store::{self, View},
     writer::Store,
 };
 
@@ -318,19 +319,9 @@ fn referred(
     if let Some(found) = names.get(&key) {
         return Ok(*found);
     }
-    let first = target.fields.iter().position(|f| f.required && matches!(f.ty, Type::Text) && !f.sealed());
-    let mut ids: Vec<RecordId> = vec![];
-    for (at, field) in target.fields.iter().enumerate() {
-        let named = Some(at) == first || (field.name == "name" && matches!(field.ty, Type::Text) && !field.sealed());
-        if let (true, Ok(value @ Value::Text(_))) = (named, field.parse(typed)) {
-            ids.extend(projection::list_where(conn, target, field.name, &value)?.into_iter().map(|row| row.id));
-        }
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    let found = match ids[..] {
+    let found = match &find::named(conn, target, typed)?[..] {
         [] => Found::None,
-        [one] => Found::One(one),
+        [one] => Found::One(one.id),
         _ => Found::Several,
     };
     names.insert(key, found);
