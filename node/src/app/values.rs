@@ -7,18 +7,14 @@ use huiliu_proto::{
     value::Value,
 };
 
-use crate::{keyring::Keyring, store::projection::Shown};
+use crate::{admission, keyring::Keyring, store::projection::Shown};
 
 /// A document's value. SQL keeps a flag as a number, and so may a conflict.
 pub fn value_of(field: &Field, scalar: &Scalar) -> Option<Value> {
-    Some(match scalar {
-        Scalar::Cleared => return None,
-        Scalar::Flag(flag) => Value::Bool(*flag),
-        Scalar::Number(n) if matches!(field.ty, Type::Bool) => Value::Bool(*n != 0),
-        Scalar::Number(n) => Value::Int(*n),
-        Scalar::Text(text) => Value::Text(text.clone()),
-        Scalar::Octets(bytes) => Value::Bytes(bytes.clone()),
-    })
+    match admission::value(scalar)? {
+        Value::Int(n) if matches!(field.ty, Type::Bool) => Some(Value::Bool(n != 0)),
+        value => Some(value),
+    }
 }
 
 /// Opens a sealed value, where this union wrote it or was granted the key: what is shown of it are its last characters.
