@@ -10,10 +10,11 @@ use huiliu_proto::{
     value::Value,
 };
 
-use super::{values, write::CORRECTIONS};
+use super::values;
 use crate::{
     document::{Document, Fields, Misfit},
     keyring::Keyring,
+    ledger::corrections,
     store::{
         StoreError, View, documents, feeds,
         projection::{self, Shown},
@@ -91,7 +92,7 @@ fn changes(keys: &Keyring, shown: &Shown, kind: &Kind, document: &Document, edit
 fn said(conn: &View, shown: &Shown) -> Result<Vec<Step>> {
     let kind = shown.record.kind;
     let mut all = vec![shown.clone()];
-    for field in kind.fields.iter().filter(|f| f.reference == Some(kind.name) && CORRECTIONS.contains(&f.name)) {
+    for field in corrections(kind) {
         all.extend(projection::list_where(conn, kind, field.name, &Value::Bytes(shown.id.to_vec()))?);
     }
     let step = |entry: Shown| -> Result<Step> {

@@ -10,10 +10,10 @@ use huiliu_proto::{
 use super::{
     values,
     void::{self, Word},
-    write::CORRECTIONS,
 };
 use crate::{
     keyring::Keyring,
+    ledger::corrections,
     store::{
         Result, View, beside,
         documents::{self, Conflict},
@@ -68,16 +68,15 @@ pub fn known(conn: &View, keys: &Keyring, found: std::result::Result<Shown, Reco
         }
         None => (State::Stands, vec![]),
     };
-    let corrected_by = shown.as_ref().map_or(Ok(vec![]), |shown| corrections(conn, shown))?;
+    let corrected_by = shown.as_ref().map_or(Ok(vec![]), |shown| corrected_by(conn, shown))?;
     Ok(Known { id, shown, origin, edits, conflicts, held, standing, voids, corrected_by })
 }
 
 /// Entries of the same union that point back at this one.
-fn corrections(conn: &View, shown: &Shown) -> Result<Vec<RecordId>> {
+fn corrected_by(conn: &View, shown: &Shown) -> Result<Vec<RecordId>> {
     let kind = shown.record.kind;
-    let back = kind.fields.iter().filter(|f| CORRECTIONS.contains(&f.name) && f.reference == Some(kind.name));
     let mut found = vec![];
-    for field in back {
+    for field in corrections(kind) {
         let pointing = beside::pointing(conn, kind, shown.place.owner, field.name, &shown.id)?;
         found.extend(pointing.into_iter().map(|row| row.id));
     }

@@ -10,13 +10,10 @@ use huiliu_proto::{
 
 use super::Mode;
 use crate::{
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, Outcome, corrections},
     store::{Result, StoreError, projection::Shown},
     writer::Store,
 };
-
-/// Fields with which a later entry points back at the one it puts right.
-pub const CORRECTIONS: [&str; 4] = ["reverses", "corrects", "replaces", "supersedes"];
 
 /// A field's place and its value; `None` empties it.
 pub type Put = (usize, Option<Value>);
@@ -56,8 +53,8 @@ pub fn add(store: &Store, kind: &'static Kind, values: Vec<Put>, mode: Mode) -> 
 pub fn may_edit(union: UnionNumber, shown: &Shown) -> Result<(), WriteError> {
     let kind = shown.record.kind;
     if kind.shape == Shape::Entry {
-        let back = kind.fields.iter().find(|f| f.reference == Some(kind.name) && CORRECTIONS.contains(&f.name));
-        return Err(WriteError::Entry { kind, record: shown.id, corrected_by: back.map(|field| field.name) });
+        let corrected_by = corrections(kind).next().map(|field| field.name);
+        return Err(WriteError::Entry { kind, record: shown.id, corrected_by });
     }
     if shown.place.owner != union {
         return Err(WriteError::Owner(shown.place.owner));

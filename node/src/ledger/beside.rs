@@ -21,8 +21,9 @@ use huiliu_proto::{
 use super::Ledger;
 use crate::store::{Result, beside, projection};
 
-/// Fields with which an entry takes back part of another of its kind.
-const BACK: [&str; 2] = ["reverses", "corrects"];
+/// Fields with which an entry points back at one of its kind: to take back a part of it, or to say it again.
+const TAKES_BACK: [&str; 2] = ["reverses", "corrects"];
+const SAYS_AGAIN: [&str; 2] = ["replaces", "supersedes"];
 /// What it has to say as the other did, so that it comes off the same figures: kinds, and positions of their fields.
 const RESTATED: &[(u32, &[usize])] = &[
     (
@@ -103,9 +104,15 @@ fn field<'k>(kind: &'k Kind, name: &str) -> Option<&'k Field> {
     kind.field(name).map(|at| &kind.fields[at])
 }
 
+/// The fields of a kind with which a later entry points back at the one it puts right.
+pub fn corrections(kind: &Kind) -> impl Iterator<Item = &Field> {
+    let back = |field: &&Field| TAKES_BACK.contains(&field.name) || SAYS_AGAIN.contains(&field.name);
+    kind.fields.iter().filter(|field| field.reference == Some(kind.name)).filter(back)
+}
+
 fn back(record: &Record) -> Option<(&'static Field, RecordId)> {
     let kind = record.kind;
-    let field = kind.fields.iter().find(|f| BACK.contains(&f.name) && f.reference == Some(kind.name))?;
+    let field = corrections(kind).find(|field| TAKES_BACK.contains(&field.name))?;
     Some((field, RecordId::try_from(record.bytes(field.name)?).ok()?))
 }
 
