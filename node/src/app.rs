@@ -26,6 +26,11 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// As a person asked for it.
+    pub fn of(dry_run: bool) -> Mode {
+        if dry_run { Mode::DryRun } else { Mode::Write }
+    }
+
     /// Runs a job of the writer's. What a dry run says is what would have been; nothing is signed.
     pub fn run<T, F>(self, store: &Store, work: F) -> Result<T>
     where

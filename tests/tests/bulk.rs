@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use huiliu_node::{
     app::{
-        bulk::{self, Format, InTheWay, Mode, Report, Source, What},
+        Mode,
+        bulk::{self, Format, InTheWay, Lines, Report, Source, What},
         void,
     },
     identity::Role,
@@ -45,9 +46,9 @@ fn county() -> UnionNumber {
     "320922".parse().unwrap()
 }
 
-fn import(store: &Store, name: &str, text: &str, format: Format, mode: Mode) -> Report {
+fn import(store: &Store, name: &str, text: &str, format: Format, lines: Lines) -> Report {
     let mut open = || Ok(Source::new(Box::new(Cursor::new(text.to_owned().into_bytes())), format));
-    bulk::import(store, kind(name).unwrap(), "名单.csv", mode, &mut open, &mut ()).unwrap()
+    bulk::import(store, kind(name).unwrap(), "名单.csv", lines, &mut open, &mut ()).unwrap()
 }
 
 fn count(store: &Store, name: &str) -> u64 {
@@ -77,10 +78,10 @@ fn a_log_is_imported_and_taken_back() {
     let own = node.write_blocking(move |ledger| people::work_entry(ledger, mediator, 0)).unwrap();
     let before = guided(&node);
     let text = log(2_500);
-    let tried = import(&node, "work_entry", &text, Format::Csv, Mode::Try);
+    let tried = import(&node, "work_entry", &text, Format::Csv, Lines::None);
     assert_eq!((tried.read, tried.wrong, tried.written, tried.import), (2_500, 0, 0, None));
     assert_eq!(count(&node, "work_entry"), 1);
-    let done = import(&node, "work_entry", &text, Format::Csv, Mode::Whole);
+    let done = import(&node, "work_entry", &text, Format::Csv, Lines::AllOrNone);
     assert_eq!((done.read, done.wrong, done.written), (2_500, 0, 2_500));
     assert_eq!(guided(&node), before + 2_500);
     let (city, province) = (told(&world, "hub-320900"), told(&world, "hub-320000"));
@@ -96,20 +97,20 @@ fn a_log_is_imported_and_taken_back() {
     assert_eq!((noted.len(), noted[0].id, noted[0].count, noted[0].name.as_str()), (1, id, 2_500, "名单.csv"));
     // Written between its batches, or by anybody else: not part of it.
     assert!(id > own);
-    let undo = |dry| bulk::undo(&node, county(), id, "导错了文件", dry, &mut ()).unwrap();
+    let undo = |mode| bulk::undo(&node, county(), id, "导错了文件", mode, &mut ()).unwrap();
     // A correction names one line of it.
     let line = node.read(|conn| projection::list(conn, kind("work_entry").unwrap(), None, Some(id), 1)).unwrap()[0].id;
     node.write_blocking(move |ledger| people::correction(ledger, line)).unwrap();
-    let Err(InTheWay::Named { by, .. }) = undo(true) else { panic!("a correction stands in the way") };
+    let Err(InTheWay::Named { by, .. }) = undo(Mode::DryRun) else { panic!("a correction stands in the way") };
     assert_eq!((by.len(), by[0].record), (1, line));
-    assert!(undo(false).is_err());
+    assert!(undo(Mode::Write).is_err());
     assert_eq!(count(&node, "work_entry"), 2_502, "nothing was written");
     let correction = by[0].by;
     node.write_blocking(move |ledger| void::void(ledger, correction, "随导入撤销")).unwrap().unwrap();
-    let preview = undo(true).unwrap();
+    let preview = undo(Mode::DryRun).unwrap();
     assert_eq!((preview.voided, preview.before, preview.edited), (2_500, 0, 0));
     assert_eq!(count(&node, "work_entry"), 2_501);
-    assert_eq!(undo(false).unwrap().voided, 2_500);
+    assert_eq!(undo(Mode::Write).unwrap().voided, 2_500);
     assert_eq!((count(&node, "work_entry"), guided(&node)), (1, before));
     tell();
     for store in [&city, &province, &node] {
@@ -118,7 +119,7 @@ fn a_log_is_imported_and_taken_back() {
         store.write_blocking(|ledger| ledger.rebuild(&mut |_| ())).unwrap();
         assert_eq!(digest, store.read(caches::digest).unwrap());
     }
-    assert_eq!(undo(false).unwrap().voided, 0, "once is enough");
+    assert_eq!(undo(Mode::Write).unwrap().voided, 0, "once is enough");
 }
 
 #[test]
@@ -136,29 +137,29 @@ fn every_problem_is_told_by_its_line() {
         code(3),
         code(3)
     );
-    let whole = import(&node, "enterprise", &text, Format::Csv, Mode::Whole);
+    let whole = import(&node, "enterprise", &text, Format::Csv, Lines::AllOrNone);
     let told: Vec<(u64, &str)> = whole.problems.iter().map(|p| (p.line, p.what.code())).collect();
     assert_eq!(told, [(3, "cells"), (4, "rule")], "{:?}", whole.problems);
     assert_eq!((whole.read, whole.wrong, whole.written), (5, 2, 0), "nothing where a line is wrong");
     assert_eq!(whole.alike, [7], "the same code twice");
-    let good = import(&node, "enterprise", &text, Format::Csv, Mode::Good);
+    let good = import(&node, "enterprise", &text, Format::Csv, Lines::Good);
     assert_eq!((good.written, count(&node, "enterprise")), (3, 3));
-    let again = import(&node, "enterprise", &text, Format::Csv, Mode::Try);
+    let again = import(&node, "enterprise", &text, Format::Csv, Lines::None);
     assert_eq!(again.alike, [2, 6, 7], "they are here already");
     for (wrong, says) in [("name,nonsense\nx,y\n", "no_field"), ("name,名称\nx,y\n", "twice"), ("name\n\"x\n", "rule")]
     {
-        let report = import(&node, "enterprise", wrong, Format::Csv, Mode::Whole);
+        let report = import(&node, "enterprise", wrong, Format::Csv, Lines::AllOrNone);
         assert!(report.problems.iter().any(|p| p.what.code() == says) && report.written == 0, "{wrong}: {report:?}");
     }
     let long = format!("name\n\"{}\n", "x".repeat(3 << 20));
-    let report = import(&node, "enterprise", &long, Format::Csv, Mode::Whole);
+    let report = import(&node, "enterprise", &long, Format::Csv, Lines::AllOrNone);
     assert_eq!(report.problems.last().map(|p| p.what.clone()), Some(What::Unreadable));
     // Lines of JSON, one of them none.
     let lines = format!(
         "{{\"name\":\"戊厂\",\"uscc\":\"{}\",\"region\":320922,\"industry\":\"制造业\",\"ownership\":\"私营\"}}\n\n[1]\n{{\"name\":7,\"名称\":\"x\"}}\n",
         code(9)
     );
-    let report = import(&node, "enterprise", &lines, Format::JsonLines, Mode::Good);
+    let report = import(&node, "enterprise", &lines, Format::JsonLines, Lines::Good);
     let told: Vec<(u64, &str)> = report.problems.iter().map(|p| (p.line, p.what.code())).collect();
     assert_eq!((report.read, report.written, told), (3, 1, vec![(3, "unreadable"), (4, "twice")]));
 }
@@ -173,14 +174,14 @@ fn dossiers_are_imported_whole_and_edits_since_are_told() {
         let id = people::identity_number(n);
         text += &format!("导入{n},{id},男,{}-{}-{},大专,13900000000\n", &id[6..10], &id[10..12], &id[12..14]);
     }
-    let done = import(&node, "mediator", &text, Format::Csv, Mode::Whole);
+    let done = import(&node, "mediator", &text, Format::Csv, Lines::AllOrNone);
     assert_eq!((done.wrong, done.written), (0, 300), "{:?}", done.problems.first());
     let first = done.import.unwrap();
     node.write_blocking(move |ledger| people::edit(ledger, "mediator", first, "phone", "13900000001")).unwrap();
     let province = told(&world, "hub-320000");
     batches(&node).iter().flatten().for_each(|batch| give(&province, batch));
     assert_eq!(count(&province, "mediator"), 300);
-    let undone = bulk::undo(&node, county(), first, "名单有误", false, &mut ()).unwrap().unwrap();
+    let undone = bulk::undo(&node, county(), first, "名单有误", Mode::Write, &mut ()).unwrap().unwrap();
     assert_eq!((undone.voided, undone.edited), (300, 1));
     batches(&node).iter().flatten().for_each(|batch| give(&province, batch));
     assert_eq!((count(&node, "mediator"), count(&province, "mediator")), (0, 0));

@@ -99,14 +99,13 @@ pub struct Report {
     pub alike: Vec<u64>,
 }
 
-/// How an import is to be done.
+/// Which lines of a file are written; all are looked at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Look at all, write nothing.
-    Try,
-    /// Write all, or nothing where a line is wrong.
-    Whole,
-    /// Write the lines that are good.
+pub enum Lines {
+    None,
+    /// Nothing where a line is wrong.
+    AllOrNone,
+    /// Those that are good, though others are wrong.
     Good,
 }
 
@@ -137,7 +136,7 @@ pub fn import(
     store: &Store,
     kind: &'static Kind,
     name: &str,
-    mode: Mode,
+    lines: Lines,
     open: &mut dyn FnMut() -> std::io::Result<Source>,
     progress: &mut dyn Progress,
 ) -> Result<Report, BulkError> {
@@ -145,26 +144,27 @@ pub fn import(
         return Err(BulkError::Kind(kind));
     }
     let mut report = look(store, kind, &mut open()?, progress)?;
-    if mode == Mode::Try || report.read == report.wrong || (mode == Mode::Whole && report.wrong > 0) {
+    if lines == Lines::None || report.read == report.wrong || (lines == Lines::AllOrNone && report.wrong > 0) {
         return Ok(report);
     }
     let mut source = open()?;
     let mut import: Option<Import> = None;
     loop {
         let batch = source.batch(store, kind, BATCH)?;
-        let (read, lines) = (batch.read, batch.lines);
+        let read = batch.read;
         if read == 0 {
             break;
         }
-        if (mode == Mode::Whole && !batch.problems.is_empty()) || report.written + lines.len() as u64 > report.read {
+        let more = report.written + batch.lines.len() as u64 > report.read;
+        if more || (lines == Lines::AllOrNone && !batch.problems.is_empty()) {
             return Err(BulkError::Changed);
         }
         progress.done(read);
-        if lines.is_empty() {
+        if batch.lines.is_empty() {
             continue;
         }
-        let records: Vec<Record> = lines.into_iter().map(|line| line.record).collect();
-        let good = mode == Mode::Good;
+        let records: Vec<Record> = batch.lines.into_iter().map(|line| line.record).collect();
+        let good = lines == Lines::Good;
         let (so_far, name) = (import.take(), name.to_owned());
         let (after, count) = store.write_blocking(move |ledger| {
             let mut records = records;

@@ -20,7 +20,10 @@ use super::{
     table::{Cell, Table},
 };
 use crate::{
-    app::calendar::{self, MAX_BYTES, Notice, NoticeError},
+    app::{
+        Mode,
+        calendar::{self, MAX_BYTES, Notice, NoticeError},
+    },
     store::projection,
 };
 
@@ -106,7 +109,7 @@ impl Publish {
         let entry = notice.to_record(office.me.union).map_err(|error| told(&error))?;
         let kind = entry.kind;
         let work = move |ledger: &mut crate::ledger::Ledger| ledger.write_entry(&entry);
-        let outcome = if self.dry_run { office.store.dry_run(work) } else { office.store.write_blocking(work) }?;
+        let outcome = Mode::of(self.dry_run).run(&office.store, work)?;
         record::answer(desk, kind, outcome, self.dry_run)
     }
 }

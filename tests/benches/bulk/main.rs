@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use huiliu_node::{
-    app::bulk::{self, Format, Mode, Source},
+    app::bulk::{self, Format, Lines, Source},
     identity::Role,
     writer::{Store, Threads},
 };
@@ -70,11 +70,11 @@ fn run(store: &Store, name: &str, path: &Path, count: u64) -> Result<()> {
     let kind = kind(name).context("it is declared")?;
     let mut open = || Ok(Source::new(Box::new(File::open(path)?), Format::Csv));
     let start = Instant::now();
-    let tried = bulk::import(store, kind, name, Mode::Try, &mut open, &mut ())?;
+    let tried = bulk::import(store, kind, name, Lines::None, &mut open, &mut ())?;
     let looked = start.elapsed();
     ensure!(tried.wrong == 0, "{:?}", tried.problems.first());
     let start = Instant::now();
-    let report = bulk::import(store, kind, name, Mode::Whole, &mut open, &mut ())?;
+    let report = bulk::import(store, kind, name, Lines::AllOrNone, &mut open, &mut ())?;
     let took = start.elapsed();
     ensure!(report.written == count, "{} of {count} were written", report.written);
     let rate = |took: std::time::Duration| u128::from(count) * 1000 / took.as_millis().max(1);

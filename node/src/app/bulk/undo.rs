@@ -10,7 +10,7 @@ use huiliu_proto::{
 
 use super::Progress;
 use crate::{
-    app::void,
+    app::{Mode, void},
     ledger::Saying,
     store::{
         StoreError, documents, imports,
@@ -56,7 +56,7 @@ pub fn undo(
     union: UnionNumber,
     import: RecordId,
     reason: &str,
-    dry: bool,
+    mode: Mode,
     progress: &mut dyn Progress,
 ) -> Result<Result<Undone, InTheWay>, StoreError> {
     if let Err(problem) = void::reason_fits(reason) {
@@ -90,7 +90,7 @@ pub fn undo(
         return Ok(Err(InTheWay::Named { kind, by }));
     }
     let all = standing.len() as u64;
-    if !dry {
+    if mode == Mode::Write {
         let standing: Vec<RecordId> = standing.into_iter().rev().collect();
         for batch in standing.chunks(BATCH) {
             let (batch, reason) = (batch.to_vec(), reason.to_owned());

@@ -5,7 +5,10 @@ use huiliu_proto::period::Day;
 
 use super::{day, rule_named};
 use crate::{
-    app::parameters::{self, Proposed, SetError},
+    app::{
+        Mode,
+        parameters::{self, Proposed, SetError},
+    },
     check::Stricter,
     cli::{
         Desk,
@@ -61,8 +64,7 @@ impl Set {
                 Err(error) => Ok(Err(error)),
             }
         };
-        let written = if dry { office.store.dry_run(work) } else { office.store.write_blocking(work) }?;
-        match written {
+        match Mode::of(dry).run(&office.store, work)? {
             Ok((kind, outcome)) => record::answer(desk, kind, outcome, dry),
             Err(error) => Err(told(error)),
         }

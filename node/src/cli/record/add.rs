@@ -51,8 +51,7 @@ impl Add {
         }
         let office = desk.open()?;
         let values = office.look(|conn| self.values(desk, conn, kind))?;
-        let mode = if self.dry_run { Mode::DryRun } else { Mode::Write };
-        let outcome = write::add(&office.store, kind, values.clone(), mode).map_err(told)?;
+        let outcome = write::add(&office.store, kind, values.clone(), Mode::of(self.dry_run)).map_err(told)?;
         if self.dry_run && matches!(outcome, Outcome::Written { .. }) && !desk.json {
             let mut table =
                 Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));

@@ -18,7 +18,10 @@ use serde_json::{Value as Json, json};
 
 use super::{kind_named, view};
 use crate::{
-    app::bulk::{self, BulkError, Format, InTheWay, Mode, Problem, Progress, Report, Source, Undone, What},
+    app::{
+        Mode,
+        bulk::{self, BulkError, Format, InTheWay, Lines, Problem, Progress, Report, Source, Undone, What},
+    },
     cli::{
         Desk,
         error::{Exit, Mistake, both, remark_json},
@@ -98,10 +101,10 @@ impl Import {
                 None => Source::new(Box::new(File::open(&file)?), format),
             })
         };
-        let mode = match (self.dry_run, self.partial) {
-            (true, _) => Mode::Try,
-            (_, true) => Mode::Good,
-            _ => Mode::Whole,
+        let lines = match (self.dry_run, self.partial) {
+            (true, _) => Lines::None,
+            (_, true) => Lines::Good,
+            _ => Lines::AllOrNone,
         };
         let name = match self.file.file_name() {
             Some(name) if !stream => name.to_string_lossy().into_owned(),
@@ -109,10 +112,10 @@ impl Import {
         };
         let office = desk.open()?;
         let mut bar = Bar(desk.bar(desk.pick("导入", "importing"), None));
-        let report = bulk::import(&office.store, kind, &name, mode, &mut open, &mut bar);
+        let report = bulk::import(&office.store, kind, &name, lines, &mut open, &mut bar);
         bar.0.finish_and_clear();
         let report = report.map_err(mistake)?;
-        desk.answer(|| report_json(kind, &report), || report_words(desk, kind, &report, mode))?;
+        desk.answer(|| report_json(kind, &report), || report_words(desk, kind, &report, self.dry_run))?;
         Ok(match (report.wrong, report.written) {
             (0, _) => Exit::Done,
             (_, 0) => Exit::Refused,
@@ -203,7 +206,7 @@ fn report_json(kind: &Kind, report: &Report) -> Json {
     })
 }
 
-fn report_words(desk: &Desk, kind: &Kind, report: &Report, mode: Mode) -> String {
+fn report_words(desk: &Desk, kind: &Kind, report: &Report, dry: bool) -> String {
     let label = desk.label(&kind.label);
     let (read, wrong, written) = (report.read, report.wrong, report.written);
     let mut lines: Vec<String> = report.problems.iter().take(SHOWN).map(|p| problem_words(p, desk.lang)).collect();
@@ -223,8 +226,8 @@ fn report_words(desk: &Desk, kind: &Kind, report: &Report, mode: Mode) -> String
         (Lang::En, Some(id)) => format!(
             "imported {written} of {read} {label} records, {wrong} wrong; import {id}: `record undo-import` takes it back"
         ),
-        (Lang::Zh, None) if mode == Mode::Try && wrong == 0 => format!("共{read}条，均可导入；未写入"),
-        (Lang::En, None) if mode == Mode::Try && wrong == 0 => format!("all {read} may be imported; nothing was written"),
+        (Lang::Zh, None) if dry && wrong == 0 => format!("共{read}条，均可导入；未写入"),
+        (Lang::En, None) if dry && wrong == 0 => format!("all {read} may be imported; nothing was written"),
         (Lang::Zh, None) => format!("共{read}条，{wrong}条有误；未写入"),
         (Lang::En, None) => format!("{wrong} of {read} are wrong; nothing was written"),
     });
@@ -281,7 +284,7 @@ impl UndoImport {
             .into());
         };
         let mut bar = Bar(desk.bar(desk.pick("作废", "voiding"), None));
-        let undone = bulk::undo(&office.store, office.me.union, import, &self.reason, self.dry_run, &mut bar);
+        let undone = bulk::undo(&office.store, office.me.union, import, &self.reason, Mode::of(self.dry_run), &mut bar);
         bar.0.finish_and_clear();
         let undone = undone?.map_err(in_the_way)?;
         desk.answer(|| undone_json(&undone, import, self.dry_run), || undone_words(desk, &undone, self.dry_run))?;

@@ -9,7 +9,10 @@ use serde_json::{Value as Json, json};
 
 use super::{find, view};
 use crate::{
-    app::void::{self, Done, Problem},
+    app::{
+        Mode,
+        void::{self, Done, Problem},
+    },
     cli::{
         Desk,
         desk::Office,
@@ -62,10 +65,7 @@ fn say(desk: &Desk, typed: &str, reason: String, restores: bool, dry: bool) -> R
         true => void::reinstate(ledger, id, &reason),
         false => void::void(ledger, id, &reason),
     };
-    let done = match dry {
-        true => office.store.dry_run(work)?,
-        false => office.store.write_blocking(work)?,
-    }?;
+    let done = Mode::of(dry).run(&office.store, work)??;
     desk.answer(|| json_of(&done, dry), || words(desk, &done, dry))?;
     Ok(Exit::Done)
 }
