@@ -94,10 +94,10 @@ impl Place {
         self.store.read(|c| projection::list(c, kind, None, None, 100_000)).expect("the store can be read").len()
     }
 
-    /// How `status` ends.
-    pub fn status(&self) -> Exit {
+    /// At which its clerk types.
+    pub fn desk(&self) -> Desk {
         let machine = &self.machine;
-        let desk = Desk {
+        Desk {
             program: Program::Node,
             passphrase_file: None,
             lang: Lang::Zh,
@@ -105,8 +105,12 @@ impl Place {
             dir: machine.home.dir.clone(),
             clock: machine.clock.clone(),
             dice: machine.dice.clone(),
-        };
-        Status {}.run(&desk).expect("status can always be told")
+        }
+    }
+
+    /// How `status` ends.
+    pub fn status(&self) -> Exit {
+        Status {}.run(&self.desk()).expect("status can always be told")
     }
 
     /// Another machine with the same disk.

@@ -70,7 +70,7 @@ pub fn write(ledger: &mut Ledger, name: &str, fields: &[(&str, &str)]) -> Result
             ledger.write_entry(&record)?
         }
     };
-    expect_written(outcome)
+    written(outcome)
 }
 
 /// Changes one field of a document; nothing is written where it says so already.
@@ -80,11 +80,12 @@ pub fn edit(ledger: &mut Ledger, name: &str, id: RecordId, field: &str, text: &s
     let value = kind.fields[at].parse(text).unwrap_or_else(|refusal| panic!("{}", refusal.say(Default::default())));
     match ledger.write_document(kind, Some(id), vec![(at, Some(value))])? {
         Outcome::Unchanged(_) => Ok(()),
-        other => expect_written(other).map(|_| ()),
+        other => written(other).map(|_| ()),
     }
 }
 
-fn expect_written(outcome: Outcome) -> Result<RecordId> {
+/// The id of what was written; an error where it was refused.
+pub fn written(outcome: Outcome) -> Result<RecordId> {
     match outcome {
         Outcome::Written { id, .. } | Outcome::Unchanged(id) => Ok(id),
         Outcome::Refused(refusals) => {
@@ -177,17 +178,17 @@ pub fn expenditure(ledger: &mut Ledger, programme: RecordId, mediator: RecordId,
 
 /// Takes a line of the log back: another one carries the difference.
 pub fn correction(ledger: &mut Ledger, line: RecordId) -> Result<()> {
-    take_back(ledger, line, "work_entry", "corrects", &["guided", "workers_helped"])
+    take_back(ledger, line, "work_entry", "corrects", &["guided", "workers_helped"]).map(drop)
 }
 
-/// Takes an expenditure back.
-pub fn reversal(ledger: &mut Ledger, spent: RecordId) -> Result<()> {
+/// Takes an expenditure back, where it is here.
+pub fn reversal(ledger: &mut Ledger, spent: RecordId) -> Result<Option<RecordId>> {
     take_back(ledger, spent, "expenditure", "reverses", &["amount"])
 }
 
-fn take_back(ledger: &mut Ledger, id: RecordId, name: &str, by: &str, numbers: &[&str]) -> Result<()> {
+fn take_back(ledger: &mut Ledger, id: RecordId, name: &str, by: &str, numbers: &[&str]) -> Result<Option<RecordId>> {
     let kind = kind(name).unwrap_or_else(|| panic!("no kind {name}"));
-    let Some(said) = projection::get(ledger.conn(), kind, &id)? else { return Ok(()) };
+    let Some(said) = projection::get(ledger.conn(), kind, &id)? else { return Ok(None) };
     let mut back = said.record.clone();
     back.set(by, Value::Bytes(id.to_vec()));
     if kind.field("reason").is_some() {
@@ -196,7 +197,7 @@ fn take_back(ledger: &mut Ledger, id: RecordId, name: &str, by: &str, numbers: &
     for field in numbers {
         back.set(field, Value::Int(-int(&said.record, field)));
     }
-    expect_written(ledger.write_entry(&back)?).map(drop)
+    written(ledger.write_entry(&back)?).map(Some)
 }
 
 pub fn programme(ledger: &mut Ledger) -> Result<RecordId> {
@@ -222,7 +223,7 @@ pub fn ruling(ledger: &mut Ledger, branch: UnionNumber) -> Result<RecordId> {
     record.set("count", Value::Int(1));
     record.set("ruling", Value::Int(2));
     record.set("reason", Value::Text("测试".into()));
-    expect_written(ledger.write_entry(&record)?)
+    written(ledger.write_entry(&record)?)
 }
 
 /// A value of a record's field, as a number.

@@ -411,7 +411,7 @@ fn take_back(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) -> huili
         .collect();
     match left.is_empty() {
         true => Ok(()),
-        false if spent => people::reversal(ledger, *dice.pick(&left)),
+        false if spent => people::reversal(ledger, *dice.pick(&left)).map(drop),
         false => people::correction(ledger, *dice.pick(&left)),
     }
 }

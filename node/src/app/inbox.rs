@@ -175,7 +175,11 @@ impl Entry {
 
     pub fn key(&self) -> Key {
         Key {
-            due: self.due.map_or(i32::MAX, |day| day.0),
+            due: match (self.severity, self.due) {
+                (Severity::Urgent, _) => URGENT,
+                (_, Some(day)) => day.0,
+                (_, None) => i32::MAX,
+            },
             rank: self.severity as u8,
             code: self.code.to_owned(),
             thing: self.thing.key(),
@@ -183,7 +187,11 @@ impl Entry {
     }
 }
 
-/// Where an entry stands: by due date, what has none last; then the graver first. A page goes on after one.
+/// Where the urgent stand: before every day of these times.
+const URGENT: i32 = 0;
+
+/// Where an entry stands: the urgent first; then by due date, what has none last; then the graver first. A page goes on
+/// after one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     due: i32,
@@ -316,6 +324,12 @@ pub fn read_from(sources: &[&dyn Source], look: &Look<'_>, after: Option<&Key>, 
     entries.truncate(most);
     let next = entries.last().filter(|_| more).map(|(key, _)| key.clone());
     Ok(Inbox { entries: entries.into_iter().map(|(_, entry)| entry).collect(), next })
+}
+
+/// Whether anything of it all needs a person, and not only what a page shows.
+pub fn needs_a_person(look: &Look<'_>) -> Result<bool> {
+    let (counts, _) = survey(look, 0)?;
+    Ok(counts.iter().any(|count| count.severity < Severity::Notice))
 }
 
 /// How many entries there are, by code, the graver first; and the first `most` of them.

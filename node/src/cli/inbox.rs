@@ -33,7 +33,7 @@ const SENTENCE: usize = 120;
 #[derive(Debug, clap::Args)]
 pub struct Inbox {
     /// Go on after this place
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     after: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
@@ -44,10 +44,11 @@ impl Inbox {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let after = self.after.as_deref().map(key).transpose()?;
-        let (page, lines) = office.look(|conn| {
-            let page = inbox::read(&look(desk, &office, conn), after.as_ref(), usize::from(self.most))?;
+        let (page, lines, needed) = office.look(|conn| {
+            let look = look(desk, &office, conn);
+            let page = inbox::read(&look, after.as_ref(), usize::from(self.most))?;
             let lines = lines(desk, conn, &page.entries)?;
-            Ok((page, lines))
+            Ok((page, lines, inbox::needs_a_person(&look)?))
         })?;
         desk.answer(|| json_of(&page), || lines.join("\n"))?;
         if !desk.json {
@@ -59,7 +60,6 @@ impl Inbox {
                 None => {}
             }
         }
-        let needed = page.entries.iter().any(|entry| entry.severity < Severity::Notice);
         Ok(if needed { Exit::Attention } else { Exit::Done })
     }
 }

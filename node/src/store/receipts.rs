@@ -8,7 +8,7 @@ use huiliu_proto::{
 };
 use rusqlite::Row;
 
-use super::{Database, Result, View, tables};
+use super::{Database, Result, View, tables, trust};
 
 /// Keeps a receipt if it covers more than the one before.
 pub fn put(conn: &Database, receipt: &Receipt) -> Result<()> {
@@ -121,4 +121,15 @@ pub fn links(conn: &View) -> Result<Vec<Link>> {
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Those with devices that the union above them has not revoked.
+pub fn standing_links(conn: &View) -> Result<Vec<Link>> {
+    let mut standing = vec![];
+    for link in links(conn)? {
+        if !trust::revoked(conn, &link.device, link.union)? {
+            standing.push(link);
+        }
+    }
+    Ok(standing)
 }

@@ -69,8 +69,8 @@ const WORDS: &[Words] = &[
             "a machine of {union} is not enrolled; its operations do not count: {operations}",
         ),
         (
-            "是该单位的机器则用 invite {code} 给它加入码，否则用 quarantine reject {id}",
-            "if it is theirs give it a token with `invite {code}`, else `quarantine reject {id}`",
+            "是该单位的机器则用 invite {code} 给它加入码（已有机器的加 --device），否则用 quarantine reject {id}",
+            "if it is theirs give it a token with `invite {code}` (`--device` where it has one), else `quarantine reject {id}`",
         ),
     ),
     words(
@@ -131,8 +131,8 @@ const WORDS: &[Words] = &[
             "{enterprise} was given two different grades on {rated_on}; the later sheet counts for now",
         ),
         (
-            "用 record show {id} 查看，再写一份当日的评价确定等级",
-            "see `record show {id}`; write another sheet that settles it",
+            "用 record show {id} 查看，用 record void 作废有误的一份，或另写一份日期在后的评价",
+            "see `record show {id}`; void the wrong one with `record void`, or write a sheet of a later day",
         ),
     ),
     words(
@@ -149,6 +149,14 @@ const WORDS: &[Words] = &[
         ("原因见 status；检查网络后运行 sync", "see `status` for why; check the line and run `sync`"),
     ),
     words(
+        "line_below",
+        (
+            "{union}的机器最近一次来连（{last_try}）没有成功",
+            "the last call of a machine of {union} ({last_try}) did not succeed",
+        ),
+        ("对方联网后会自动再连，长期如此请联系该单位", "it calls again by itself; if it goes on, ask that union"),
+    ),
+    words(
         "line_silent",
         ("自{last_success}起没有与上级交换", "there has been no exchange with the union above since {last_success}"),
         ("联网后运行 sync", "run `sync` where there is a line"),
@@ -156,7 +164,7 @@ const WORDS: &[Words] = &[
     words(
         "machine_silent",
         ("{union}的一台机器自{since}起没有消息", "a machine of {union} has been silent since {since}"),
-        ("请联系该单位；不再使用的用 revoke {id} 撤销", "ask that union; if it is no longer used, `revoke {id}`"),
+        ("请联系该单位；不再使用的用 revoke {id} 注销", "ask that union; if it is no longer used, `revoke {id}`"),
     ),
     words(
         "probation_ends",
@@ -175,8 +183,8 @@ const WORDS: &[Words] = &[
         "reversed_twice",
         ("“{kind}”{id} 被冲销的金额超过原金额", "more was taken back of the {kind} {id} than it says"),
         (
-            "用 record show {id} 查看，将多冲的部分重新入账",
-            "see `record show {id}`, enter again what was taken back too much",
+            "用 record show {id} 查看，用 record void 作废多写的那次红冲",
+            "see `record show {id}`, void the surplus reversal with `record void`",
         ),
     ),
     words(

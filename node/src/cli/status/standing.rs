@@ -65,7 +65,7 @@ impl Standing {
         let all = feeds::all(conn)?;
         let receipts = receipts::all(conn)?;
         let own = all.iter().filter(|f| f.own && f.size() > 0);
-        let links = receipts::links(conn)?;
+        let links = receipts::standing_links(conn)?;
         // The national hub is the level above its union's other machines, which call it.
         let above = union.parent().or_else(|| links.iter().any(|link| link.union == union).then_some(union));
         let own = own.map(|row| read_own(conn, above, row, &receipts)).collect::<Result<_>>()?;

@@ -1,0 +1,62 @@
+//! The line to the union above, and calls from below.
+
+use huiliu_hub::revocation;
+use huiliu_node::{
+    app::inbox::{Argument, Severity, Thing},
+    cli::Exit,
+    store::receipts::{self, Link},
+};
+use huiliu_tests::chain::{Chain, Place};
+
+use crate::{argument, codes, entries, of_code};
+
+#[test]
+fn who_is_silent_is_asked_for() {
+    let chain = Chain::new(55);
+    chain.days(20);
+    assert_eq!((codes(&chain.city), codes(&chain.county)), (vec![], vec![]));
+    chain.days(20);
+    let silent = of_code(&chain.city, "machine_silent");
+    assert_eq!(silent.len(), 1, "{silent:?}");
+    assert_eq!(silent[0].thing, Thing::Device(chain.county.device()));
+    assert_eq!(argument(&silent[0], "union"), &Argument::Union("320922".parse().unwrap()));
+    assert!(codes(&chain.county).contains(&"line_silent"));
+    chain.settle().unwrap();
+    assert_eq!((codes(&chain.city), codes(&chain.county)), (vec![], vec![]));
+}
+
+/// What the last exchange with a neighbour left behind.
+fn fails(place: &Place, with: &Place) {
+    let link = Link {
+        device: with.device(),
+        union: with.machine.union(),
+        last_try: (place.machine.clock)(),
+        last_success: None,
+        error: Some("deadline has elapsed".into()),
+    };
+    place.store.write_blocking(move |ledger| receipts::put_link(ledger.conn(), &link)).unwrap();
+}
+
+#[test]
+fn a_call_that_broke_off_is_the_callers_to_repeat() {
+    let chain = Chain::new(61);
+    let (city, county) = (&chain.city, &chain.county);
+    fails(county, city);
+    fails(city, county);
+    fails(city, &chain.province);
+    let told = |place: &Place| entries(place).iter().map(|entry| (entry.code, entry.severity)).collect::<Vec<_>>();
+    assert_eq!(told(county), [("line", Severity::Attention)]);
+    assert_eq!(told(city), [("line", Severity::Attention), ("line_below", Severity::Notice)]);
+    chain.settle().unwrap();
+    assert_eq!((codes(city), codes(county)), (vec![], vec![]));
+    fails(city, county);
+    assert_eq!(city.status(), Exit::Done, "a hub waits for the call");
+    // A machine that is revoked never calls again.
+    let device = county.device().to_string();
+    let plan =
+        city.store.read(|conn| Ok(revocation::plan(conn, city.machine.union(), &device, None))).unwrap().unwrap();
+    city.store.write_blocking(move |ledger| revocation::revoke(ledger, &plan, "丢失")).unwrap().unwrap();
+    assert_eq!(codes(city), [""; 0]);
+    let links = city.store.read(receipts::standing_links).unwrap();
+    assert!(links.iter().all(|link| link.device != county.device()), "{links:?}");
+}
