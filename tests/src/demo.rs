@@ -139,7 +139,7 @@ impl Story {
         Ok(story)
     }
 
-    /// The network is set up; the nation publishes its programmes; everyone hears of them; the hubs stop.
+    /// The network is set up; what each level says to those below goes down; the hubs stop.
     async fn begin(lang: Lang, dir: &Path) -> anyhow::Result<Story> {
         let screen = Screen { lang };
         screen.say(
@@ -158,30 +158,22 @@ impl Story {
         let time = federation::not_before(today, clock::system());
         let mut federation = Federation::found(dir, &unions, time, &bar).await?;
         let mut keys = Keys::default();
-        let nation = years.first_mut().context("the nation comes first")?;
-        let (programmes, rest) = std::mem::take(&mut nation.rows).into_iter().partition(|r| r.kind.name == "programme");
-        nation.rows = rest;
-        let programmes: Vec<dataset::Row> = programmes;
-        let nation = &federation.member(UnionNumber::NATION)?.store;
-        dataset::record(nation, &programmes, &mut keys, &ProgressBar::hidden()).await?;
-        federation.start_hubs().await?;
-        federation.exchange_once(&bar).await?;
-        federation.stop().await;
+        let said = dataset::say_downwards(&mut federation, &mut years, &mut keys, &bar).await?;
         bar.finish_and_clear();
         let time = started.elapsed();
         let hubs = federation.hubs().count();
         screen.say(
             format!(
-                "{}个工会各有自己的密钥、证书和数据库，其中{hubs}个为上级平台；全国发布{}个项目，各级已收到。上级平台全部关闭。（{}秒）",
-                unions.len(), programmes.len(), screen::seconds(time)
+                "{}个工会各有自己的密钥、证书和数据库，其中{hubs}个为上级平台；全国发布2025年、2026年放假安排和{}个项目，各级逐级下拨{}笔，下级均已收到。上级平台全部关闭。（{}秒）",
+                unions.len(), said.programmes, said.allocations, screen::seconds(time)
             ),
             format!(
-                "{} unions, each with keys, certificate and database of its own; {hubs} of them are hubs. The nation published {} programmes and everyone has heard of them. All hubs are stopped. ({} s)",
-                unions.len(), programmes.len(), screen::seconds(time)
+                "{} unions, each with keys, certificate and database of its own; {hubs} of them are hubs. The nation published the days off of 2025 and 2026 and {} programmes, each level passed money on in {} allocations, and those below have heard of them. All hubs are stopped. ({} s)",
+                unions.len(), said.programmes, said.allocations, screen::seconds(time)
             ),
         );
         screen.say(format!("目录：{}", dir.display()), format!("directory: {}", dir.display()));
-        let mut report = Report { recorded: programmes.len() as u64, ..Report::default() };
+        let mut report = Report { recorded: said.all(), ..Report::default() };
         report.phases.push(Phase::new("set_up", "组网", time, json!({ "unions": unions.len(), "hubs": hubs })));
         Ok(Story { screen, federation, years, planted, keys, today, span, report })
     }

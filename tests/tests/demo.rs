@@ -1,5 +1,19 @@
 //! The demo comes out as it must, and says so to programs too.
 
+use std::path::Path;
+
+use huiliu_node::{
+    app::find,
+    clock,
+    identity::Home,
+    store::projection,
+    writer::{Store, Threads},
+};
+use huiliu_proto::{
+    handle::Declared as _,
+    records::{allocation, fund_receipt},
+    v1::{Allocation, FundReceipt},
+};
 use huiliu_tests::demo::{DemoOptions, run};
 use serde_json::Value as Json;
 
@@ -31,7 +45,34 @@ fn the_story_is_told_to_its_end() {
     }
     for finding in report["findings"].as_array().expect("a list") {
         assert_eq!(finding["arrived"], true, "{finding}");
+        // As the screen names them, the hub that found it opens what it rests on.
+        let hub = store(dir.path(), finding["found_by"].as_u64().expect("a number"));
+        for evidence in finding["evidence"].as_array().expect("a list") {
+            let id = &evidence["record"].as_str().expect("an id")[..24];
+            let found = hub.read(|conn| Ok(find::any(conn, id))).expect("it can be read");
+            assert!(matches!(found, Ok(Ok(_))), "{id}: {found:?}");
+        }
     }
+
+    // What a county received leads back to what the nation paid.
+    let county = store(dir.path(), 320_922);
+    let receipts = county.read(|conn| projection::list(conn, FundReceipt::kind(), None, None, 100)).expect("a list");
+    assert_eq!(receipts.len(), 4, "two instalments of one programme, the second in two parts, and one of the other");
+    for receipt in receipts {
+        let paid = |id| county.read(|conn| projection::get(conn, Allocation::kind(), &id)).expect("it can be read");
+        let mut step = receipt.record.read(fund_receipt::ALLOCATION).and_then(paid).expect("the city's allocation");
+        for owner in [320_900, 320_000, 100_000] {
+            assert_eq!(u64::from(step.place.owner), owner);
+            let Some(from) = step.record.read(allocation::FROM_ALLOCATION) else { break };
+            step = paid(from).expect("it is here");
+        }
+        assert_eq!(u64::from(step.place.owner), 100_000, "it ends at the nation");
+    }
+}
+
+fn store(dir: &Path, union: u64) -> Store {
+    let home = Home::open(&dir.join("unions").join(union.to_string())).expect("a home");
+    Store::of(&home, clock::system(), clock::dice(), Threads::Inline).expect("its store")
 }
 
 #[test]

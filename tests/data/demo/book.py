@@ -37,14 +37,14 @@ KINDS = {
                          "topics_collected cases workers_helped topics summary mandate"),
     "budget": ("11", "key programme year approved_on doc_no"),
     "budget.lines": ("11", "of category subject amount"),
-    "fund_receipt": ("12", "key programme year amount received_on bank_serial subject remitter"),
+    "fund_receipt": ("12", "key programme year amount received_on bank_serial subject allocation remitter"),
     "matching": ("13", "key programme year amount booked_on source doc_no voucher_no"),
     "expenditure": ("14", "key programme year category subject amount paid_on service_month payee_mediator payee_name "
                           "payee_uscc method voucher_no voucher_line invoice_type invoice_code invoice_no "
                           "invoice_total invoice_on memo reverses reason"),
     "expenditure.shares": ("14", "of payer share amount"),
-    "allocation": ("15", "key to_union no programme year amount basis_heads basis_factor doc_no paid_on bank_serial "
-                         "subject reverses reason"),
+    "allocation": ("15", "key to_union no programme year amount from_allocation basis_heads basis_factor doc_no paid_on "
+                         "bank_serial subject reverses reason"),
     "filing": ("16", "key type year census_on note declare_funded"),
 }
 PLANTED = "rule role union level keys why_zh why_en"

@@ -16,11 +16,19 @@ def numbered(union, kind, letter):
     return "%s-%s-%02d" % (prefix(union), letter, len(data[union][kind]) + 1)
 
 
+def source(payer, programme, on):
+    """What is passed on: the last that came to the payer of that programme by then."""
+    come = [row for rows in data.values() for row in rows["allocation"]
+            if row["to_union"] == payer and row["programme"] == programme and row["paid_on"] <= on and "reverses" not in row]
+    return "@" + max(come, key=lambda row: row["paid_on"])["key"] if come else ""
+
+
 def allocate(payer, payee, programme, amount, paid_on, heads="", factor=""):
     n = len(data[payer]["allocation"]) + 1
     row = dict(
         key=numbered(payer, "allocation", "a"), to_union=payee, no="%s拨演%d-%03d" % (UNIONS[payer][1], 2025, n),
-        programme=programme, year=2025, amount=yuan(amount), basis_heads=heads, basis_factor=factor,
+        programme=programme, year=2025, amount=yuan(amount), from_allocation=source(payer, programme, paid_on),
+        basis_heads=heads, basis_factor=factor,
         doc_no="%s工财演〔%s〕%d号" % (UNIONS[payer][1], paid_on[:4], n), paid_on=paid_on, bank_serial=bank_serial(paid_on),
         subject="50802")
     add(payer, "allocation", **row)
@@ -35,15 +43,16 @@ def call_back(payer, allocation, paid_on, reason):
     return back
 
 
-def receive(union, programme, amount, received_on, serial, remitter):
+def receive(union, programme, amount, received_on, serial, remitter, allocation=""):
     return add(union, "fund_receipt", key=numbered(union, "fund_receipt", "f"), programme=programme, year=2025,
-               amount=yuan(amount), received_on=received_on, bank_serial=serial, subject="40302", remitter=remitter)
+               amount=yuan(amount), received_on=received_on, bank_serial=serial, subject="40302", remitter=remitter,
+               allocation="@" + allocation if allocation else "")
 
 
 def pass_on(payer, payee, programme, amount, paid_on, received_on, heads="", factor=""):
     """An allocation and the receipt that answers it."""
     a = allocate(payer, payee, programme, amount, paid_on, heads, factor)
-    f = receive(payee, programme, amount, received_on, a["bank_serial"], UNIONS[payer][2])
+    f = receive(payee, programme, amount, received_on, a["bank_serial"], UNIONS[payer][2], a["key"])
     return a["key"], f
 
 

@@ -26,7 +26,7 @@ def transfers(pay_budget, yancheng_budget, used, jiangsu_budget, beijing_budget,
     down.append(instalment("100000", "320000", 38, "2025-02-17", "2025-02-18"))
     instalment("100000", "110000", 33, "2025-02-17", "2025-02-18")
     down.append(instalment("320000", "320900", 35, "2025-03-03", "2025-03-04"))
-    late = instalment("110000", "110102", 18, "2025-03-11", "2025-04-07")
+    late = instalment("110000", "110102", 18, "2025-03-11", "2025-04-08")
     instalment("110000", "110117", 12, "2025-03-11", "2025-03-13")
     kept += [instalment("320900", "320922", 22, "2025-03-14", "2025-03-17")[0],
              instalment("320900", "320923", 10, "2025-03-14", "2025-03-18")[0]]
@@ -52,7 +52,7 @@ def transfers(pay_budget, yancheng_budget, used, jiangsu_budget, beijing_budget,
     instalment("110000", "110117", 12, "2025-08-28", "2025-08-29")
     instalment("110000", "110102", 18, "2025-08-28", "2025-08-29")
     a = allocate("320900", "320922", PAY_PROGRAMME, 22 * STANDARD // 2, "2025-09-04", 22, factor % (22, STANDARD))
-    credits = [receive("320922", PAY_PROGRAMME, part, day, a["bank_serial"], "盐城市总工会")
+    credits = [receive("320922", PAY_PROGRAMME, part, day, a["bank_serial"], "盐城市总工会", a["key"])
                for part, day in ((118000, "2025-09-05"), (80000, "2025-09-09"))]
     kept += [a["key"], instalment("320900", "320923", 10, "2025-09-04", "2025-09-05")[0]]
     case("FC-01", "look-alike", "320922", "100000", [a["key"]] + credits, "一笔拨款分两次到账，流水号相同，合计相等。",

@@ -10,21 +10,26 @@ use std::{
 
 use anyhow::{Context as _, anyhow, bail};
 use huiliu_node::{
+    app::calendar::Notice,
     clock, filing,
     ledger::{Ledger, Outcome},
     store::{Result, StoreError},
     writer::Store,
 };
 use huiliu_proto::{
+    handle::Declared as _,
     id::RecordId,
     kind::{Field, Kind, Shape, kind},
     lang::Lang,
     period::Day,
     record::Record,
     union::UnionNumber,
+    v1::{Allocation, Programme},
     value::Value,
 };
 use indicatif::ProgressBar;
+
+use super::federation::Federation;
 
 /// Records that share a transaction: few enough that a progress bar moves, many enough that commits cost nothing.
 const TOGETHER: usize = 400;
@@ -227,6 +232,51 @@ pub fn planted() -> anyhow::Result<Vec<Planted>> {
     Ok(all)
 }
 
+/// What the levels above said before anybody below booked it.
+pub struct Said {
+    pub calendars: u64,
+    pub programmes: u64,
+    pub allocations: u64,
+}
+
+impl Said {
+    pub fn all(&self) -> u64 {
+        self.calendars + self.programmes + self.allocations
+    }
+}
+
+/// Days off, programmes and allocations, from the top down: what is booked below points at them, so they have to be there
+/// before. Their rows are taken out of the years; the hubs do not serve any more in the end.
+pub async fn say_downwards(
+    federation: &mut Federation,
+    years: &mut [Year],
+    keys: &mut Keys,
+    bar: &ProgressBar,
+) -> anyhow::Result<Said> {
+    let mut said = Said { calendars: 0, programmes: 0, allocations: 0 };
+    for year in [2025, 2026] {
+        let notice = Notice::of_year(year)?.to_record(UnionNumber::NATION)?;
+        federation.member(UnionNumber::NATION)?.store.write(move |ledger| ledger.write_entry(&notice)).await?;
+        said.calendars += 1;
+    }
+    federation.start_hubs().await?;
+    for year in years {
+        if year.union.parent().is_some() {
+            federation.call(year.union).await?;
+            bar.inc(1);
+        }
+        let downwards = |row: &Row| matches!(row.kind.number, Programme::NUMBER | Allocation::NUMBER);
+        let (early, rest): (Vec<Row>, _) = std::mem::take(&mut year.rows).into_iter().partition(downwards);
+        year.rows = rest;
+        let programmes = early.iter().filter(|row| row.kind.number == Programme::NUMBER).count() as u64;
+        said.programmes += programmes;
+        said.allocations += early.len() as u64 - programmes;
+        record(&federation.member(year.union)?.store, &early, keys, &ProgressBar::hidden()).await?;
+    }
+    federation.stop().await;
+    Ok(said)
+}
+
 /// Records rows in this union's store, some hundreds a transaction. `keys` must know what the rows point at and learns
 /// what they became; `bar` moves on.
 pub async fn record(store: &Store, rows: &[Row], keys: &mut Keys, bar: &ProgressBar) -> anyhow::Result<()> {
@@ -308,49 +358,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use huiliu_node::{
-        identity::{Me, memory::Memory},
-        rollup,
-        store::rollups,
-        writer::Threads,
-    };
-    use huiliu_proto::{
-        feed::Scope,
-        period::Month,
-        seal::{GrantKey, SealKey},
-        signed::SigningKey,
-    };
+    use huiliu_node::{rollup, store::rollups};
+    use huiliu_proto::period::Month;
 
-    use crate::relay;
-
-    fn me(union: UnionNumber, root: Option<huiliu_proto::id::DeviceId>) -> Me {
-        let dice = clock::dice();
-        let random = || {
-            let mut bytes = [0; 32];
-            dice(&mut bytes);
-            bytes
-        };
-        Me {
-            network: "demo".into(),
-            union,
-            key: SigningKey::from_seed(&random()),
-            memory: Memory::default(),
-            hub: false,
-            root,
-            seal: SealKey::from_bytes(random()),
-            grant: GrantKey::from_seed(&random()),
-            index: None,
-            vouchers: huiliu_node::identity::vouchers::none(),
-            clock: clock::system(),
-            dice: clock::dice(),
-        }
-    }
-
-    fn open(dir: &Path, me: Me) -> Store {
-        let path = dir.join(format!("{}.db", me.union));
-        huiliu_node::store::create(&path).unwrap();
-        Store::open(&path, me, Threads::Own).unwrap()
-    }
+    use crate::demo::federation;
 
     #[test]
     fn all_files_are_built_in() {
@@ -396,21 +407,17 @@ mod tests {
     #[tokio::test]
     async fn every_row_passes_and_the_totals_are_those_of_the_readme() {
         let dir = tempfile::tempdir().unwrap();
-        let years = years().unwrap();
-        let nation_me = me(UnionNumber::NATION, None);
-        let root = nation_me.device();
-        let nation = open(dir.path(), nation_me);
-        let mut common = Keys::default();
+        let mut years = years().unwrap();
+        let unions: Vec<UnionNumber> = years.iter().map(|year| year.union).collect();
         let bar = ProgressBar::hidden();
-        record(&nation, &years[0].rows, &mut common, &bar).await.unwrap();
-        nation.write(Ledger::pack_all).await.unwrap();
+        let time = federation::not_before("2026-03-31".parse().unwrap(), clock::system());
+        let mut federation = Federation::found(dir.path(), &unions, time, &bar).await.unwrap();
+        let mut common = Keys::default();
+        let said = say_downwards(&mut federation, &mut years, &mut common, &bar).await.unwrap();
+        assert_eq!((said.calendars, said.programmes), (2, 2));
         let month = |text: &str| text.parse::<Month>().unwrap().0;
         for year in &years[1..] {
-            let store = open(dir.path(), me(year.union, Some(root)));
-            // What the nation says to everyone, as it would come down the line.
-            for batch in relay::lacking(&nation, &store, |feed| feed.feed.scope == Scope::Everyone) {
-                store.write(move |ledger| ledger.take_in(&batch)).await.unwrap();
-            }
+            let store = federation.member(year.union).unwrap().store.clone();
             let mut keys = common.clone();
             record(&store, &year.rows, &mut keys, &bar).await.unwrap();
             let sums = store.read(|conn| rollups::sums(conn, year.union, 0, month("2025-12"))).unwrap();
@@ -422,8 +429,8 @@ mod tests {
                 "{}",
                 year.union
             );
-            let ever = year.rows.iter().filter(|r| r.kind.name == "engagement").count() as i128;
             let gone = if year.union.get() == 320_922 { 11 } else { i128::from(year.union.get() == 320_923) };
+            let ever = year.rows.iter().filter(|row| row.kind.name == "engagement").count() as i128;
             assert_eq!(ever, full + part + gone, "{}", year.union);
             let grades = [rollup::GRADE_A, rollup::GRADE_B, rollup::GRADE_C].map(total);
             assert_eq!(grades, if year.union.get() == 320_922 { [136, 178, 116] } else { [0; 3] }, "{}", year.union);

@@ -243,15 +243,6 @@ impl Federation {
         }
     }
 
-    /// One exchange of each union with the one above it, from the top down: what is said to everyone arrives.
-    pub async fn exchange_once(&self, bar: &ProgressBar) -> anyhow::Result<()> {
-        for member in self.members.iter().filter(|m| m.union.parent().is_some()) {
-            self.call(member.union).await?;
-            bar.inc(1);
-        }
-        Ok(())
-    }
-
     /// One exchange of a union with the one above it.
     pub async fn call(&self, union: UnionNumber) -> anyhow::Result<()> {
         let report = self.member(union)?.uplink(self.clock.clone()).exchange(false, &|_| ()).await?;

@@ -24,11 +24,12 @@ impl Place {
             return Ok(Place { dir, own: true });
         };
         fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-        if fs::read_dir(dir)?.next().is_some() {
+        let dir = std::path::absolute(dir)?;
+        if fs::read_dir(&dir)?.next().is_some() {
             let why = options.lang.pick("不是空目录；请换一个", "is not empty; choose another directory");
             bail!("{} {why}", dir.display());
         }
-        Ok(Place { dir: dir.clone(), own: false })
+        Ok(Place { dir, own: false })
     }
 
     /// Clears up. The stores' threads may still be closing their files.

@@ -117,8 +117,8 @@ impl Screen {
             .iter()
             .map(|e| {
                 let kind = kind(&e.kind).map_or(e.kind.as_str(), |kind| kind.label.get(self.lang));
-                // As it can be opened: `record show` with the beginning of its id.
-                format!("{kind} {}", &e.record.to_string()[..16])
+                // As it can be opened, `record show` with the beginning of its id: time, counter and the device's tag.
+                format!("{kind} {}", &e.record.to_string()[..24])
             })
             .collect();
         let rests = some(&rests, 6);
