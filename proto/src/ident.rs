@@ -85,6 +85,15 @@ pub fn mask(text: &str) -> String {
 
 /// Whether a text contains a resident identity number, so that it stood readable where it is not looked for.
 pub fn contains_resident_id(text: &str) -> bool {
+    // At most so many digits of each character: one of compatibility may stand for several.
+    let digits = |c: char| match c {
+        '0'..='9' | '\u{ff00}'..='\u{ffef}' => 1,
+        '\0'..='\u{7f}' | '\u{3000}'..='\u{303f}' | '\u{4e00}'..='\u{9fff}' => 0,
+        _ => 4,
+    };
+    if text.chars().map(digits).sum::<usize>() < 17 {
+        return false;
+    }
     let plain: Vec<char> = text.nfkc().collect();
     let part_of_number = |c: &char| c.is_ascii_alphanumeric();
     plain.split(|c| !part_of_number(c)).any(|word| {

@@ -581,6 +581,10 @@ fn phone(text: &str) -> bool {
 /// By label in either language, by the code or the words of a label such as `2a 购买岗位`, by name, or by number. A
 /// number is not taken where labels carry codes of their own: 3 would not be the third.
 fn choice<'a>(choices: &'a [Choice], typed: &str) -> Option<&'a Choice> {
+    // As it stands on the form.
+    if let Some(whole) = choices.iter().find(|c| c.label.zh == typed || c.label.en == typed) {
+        return Some(whole);
+    }
     let plain = |s: &str| s.nfkc().collect::<String>().to_lowercase();
     let typed = plain(typed);
     let coded = choices.iter().any(|c| c.label.zh.starts_with(|c: char| c.is_ascii_digit()));
