@@ -46,8 +46,8 @@ fn county() -> UnionNumber {
     "320922".parse().unwrap()
 }
 
-fn import(store: &Store, name: &str, text: &str, format: Format, lines: Lines) -> Report {
-    let mut open = || Ok(Source::new(Box::new(Cursor::new(text.to_owned().into_bytes())), format));
+fn import(store: &Store, name: &str, text: impl AsRef<[u8]>, format: Format, lines: Lines) -> Report {
+    let mut open = || Ok(Source::new(Box::new(Cursor::new(text.as_ref().to_vec())), format));
     bulk::import(store, kind(name).unwrap(), "名单.csv", lines, &mut open, &mut ()).unwrap()
 }
 
@@ -153,7 +153,13 @@ fn every_problem_is_told_by_its_line() {
     }
     let long = format!("name\n\"{}\n", "x".repeat(3 << 20));
     let report = import(&node, "enterprise", &long, Format::Csv, Lines::AllOrNone);
-    assert_eq!(report.problems.last().map(|p| p.what.clone()), Some(What::Unreadable));
+    assert_eq!(report.problems.last().map(|p| p.what.clone()), Some(What::CutOff));
+    let good =
+        format!("name,uscc,所在区划,行业,ownership\n己厂,{},320922,制造业,私营\n\"{}\n", code(8), "x".repeat(3 << 20));
+    let report = import(&node, "enterprise", &good, Format::Csv, Lines::Good);
+    assert_eq!((report.wrong, report.written), (1, 0), "half a file is not written");
+    let gbk = import(&node, "enterprise", b"name\n\xbc\xd7\xb3\xa7\n", Format::Csv, Lines::None);
+    assert_eq!(gbk.problems[0].what, What::Unreadable);
     // Lines of JSON, one of them none.
     let lines = format!(
         "{{\"name\":\"戊厂\",\"uscc\":\"{}\",\"region\":320922,\"industry\":\"制造业\",\"ownership\":\"私营\"}}\n\n[1]\n{{\"name\":7,\"名称\":\"x\"}}\n",

@@ -56,8 +56,10 @@ pub enum What {
     Twice(String),
     /// Another number of cells than the heading has.
     Cells { expected: usize, found: usize },
-    /// Not UTF-8, not CSV, not a JSON object, or longer than a line may be.
+    /// Not UTF-8, not CSV, not a JSON object.
     Unreadable,
+    /// Longer than a record may be, so that nothing is read from here on: a quotation mark is perhaps not closed.
+    CutOff,
     /// Several records go by that name.
     Ambiguous { field: &'static str, typed: String },
 }
@@ -71,6 +73,7 @@ impl What {
             What::Twice(_) => "twice",
             What::Cells { .. } => "cells",
             What::Unreadable => "unreadable",
+            What::CutOff => "cut_off",
             What::Ambiguous { .. } => "ambiguous",
         }
     }
@@ -143,11 +146,14 @@ pub fn import(
     if kind.automatic || kind.fields.iter().any(|field| field.required && !field.lines().is_empty()) {
         return Err(BulkError::Kind(kind));
     }
-    let mut report = look(store, kind, &mut open()?, progress)?;
-    if lines == Lines::None || report.read == report.wrong || (lines == Lines::AllOrNone && report.wrong > 0) {
+    let mut source = open()?;
+    let mut report = look(store, kind, &mut source, progress)?;
+    // Of a file of which the end is not known, nothing is written.
+    let nothing = lines == Lines::None || source.broke_off();
+    if nothing || report.read == report.wrong || (lines == Lines::AllOrNone && report.wrong > 0) {
         return Ok(report);
     }
-    let mut source = open()?;
+    source = open()?;
     let mut import: Option<Import> = None;
     loop {
         let batch = source.batch(store, kind, BATCH)?;

@@ -24,6 +24,8 @@ use crate::{
 
 /// Bytes of one line.
 const LINE: usize = 1 << 20;
+/// Some programs begin a file of UTF-8 with it.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 /// Names that were looked up, kept until there are so many.
 const NAMES: usize = 100_000;
 
@@ -37,6 +39,7 @@ pub enum Format {
 pub struct Source {
     reader: BufReader<Box<dyn Read>>,
     format: Format,
+    splitter: Splitter,
     /// The field of each column.
     columns: Option<Vec<usize>>,
     /// Lines that have been read.
@@ -46,8 +49,8 @@ pub struct Source {
     ended: bool,
 }
 
-/// A record's text and the number of its first line; no text where it is not UTF-8 or too long.
-type Raw = (u64, Option<String>);
+/// The number of a record's first line, and its text, or why there is none.
+type Raw = (u64, Result<String, What>);
 
 /// Which record a name means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +100,20 @@ impl Quotes {
 impl Source {
     pub fn new(inner: Box<dyn Read>, format: Format) -> Source {
         let reader = BufReader::new(inner);
-        Source { reader, format, columns: None, line: 0, names: HashMap::new(), ended: false }
+        Source {
+            reader,
+            format,
+            splitter: Splitter::new(),
+            columns: None,
+            line: 0,
+            names: HashMap::new(),
+            ended: false,
+        }
+    }
+
+    /// Whether there was no going on before the end.
+    pub(super) fn broke_off(&self) -> bool {
+        self.ended
     }
 
     /// The next records, at most so many.
@@ -154,7 +170,10 @@ impl Source {
             }
             if bytes.len() > LINE {
                 self.ended = true;
-                return Ok(Some((first, None)));
+                return Ok(Some((first, Err(What::CutOff))));
+            }
+            if self.line == 1 && bytes.starts_with(BOM) {
+                bytes.drain(..BOM.len());
             }
             if self.format == Format::Csv {
                 quotes.read(&bytes[before..]);
@@ -162,10 +181,10 @@ impl Source {
                     continue;
                 }
             }
-            match std::str::from_utf8(&bytes).map(|text| text.trim_start_matches('\u{feff}')) {
-                Ok(text) if text.trim().is_empty() => bytes.clear(),
-                Ok(text) => return Ok(Some((first, Some(text.to_owned())))),
-                Err(_) => return Ok(Some((first, None))),
+            match String::from_utf8(std::mem::take(&mut bytes)) {
+                Ok(text) if text.trim().is_empty() => {}
+                Ok(text) => return Ok(Some((first, Ok(text)))),
+                Err(_) => return Ok(Some((first, Err(What::Unreadable)))),
             }
         }
     }
@@ -179,16 +198,15 @@ impl Source {
                     _ => Ok(None),
                 };
             };
-            let Some(text) = text else {
-                return match (self.format, &self.columns) {
-                    (Format::Csv, None) => Err(BulkError::Heading),
-                    _ => Ok(Some((line, Err(What::Unreadable)))),
-                };
+            let text = match (text, self.format, &self.columns) {
+                (Ok(text), ..) => text,
+                (Err(_), Format::Csv, None) => return Err(BulkError::Heading),
+                (Err(what), ..) => return Ok(Some((line, Err(what)))),
             };
             if self.format == Format::JsonLines {
                 return Ok(Some((line, object(kind, text.trim()))));
             }
-            let cells = cells(&text);
+            let cells = self.splitter.cells(&text);
             let Some(columns) = &self.columns else {
                 match heading(kind, &cells) {
                     Ok(columns) => self.columns = Some(columns),
@@ -212,17 +230,32 @@ impl Source {
     }
 }
 
-/// The cells of one record of CSV.
-fn cells(text: &str) -> csv::StringRecord {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(text.len().clamp(64, 8192))
-        .from_reader(text.as_bytes());
-    let mut record = csv::StringRecord::new();
-    // It is UTF-8, and rows may be of any length: there is nothing to fail.
-    let _ = reader.read_record(&mut record);
-    record
+/// Takes records of CSV apart. It is made once for a file: making one costs more than a record.
+struct Splitter(csv_core::Reader);
+
+impl Splitter {
+    fn new() -> Splitter {
+        // An old Mac's line ends are part of a cell, whose rules refuse them: nothing behind them is left out.
+        Splitter(csv_core::ReaderBuilder::new().terminator(csv_core::Terminator::Any(b'\n')).build())
+    }
+
+    /// The cells of one record.
+    fn cells(&mut self, text: &str) -> Vec<String> {
+        let text = text.trim_end_matches(['\r', '\n']);
+        self.0.reset();
+        // Cells are no longer than what they are read from, and there is one more than there are commas, or fewer.
+        let mut out = vec![0; text.len()];
+        let mut ends = vec![0; text.bytes().filter(|byte| *byte == b',').count() + 1];
+        let (_, _, written, read) = self.0.read_record(text.as_bytes(), &mut out, &mut ends);
+        let (_, _, _, last) = self.0.read_record(&[], &mut out[written..], &mut ends[read..]);
+        let mut start = 0;
+        let cell = |end: &usize| {
+            let cell = String::from_utf8_lossy(&out[start..*end]).into_owned();
+            start = *end;
+            cell
+        };
+        ends[..read + last].iter().map(cell).collect()
+    }
 }
 
 /// A field of a file's heading: its name, or its label in either language. A table in a record is not read from a file.
@@ -234,12 +267,12 @@ fn field_named(kind: &Kind, name: &str) -> Result<usize, What> {
     at.filter(|at| fields[*at].lines().is_empty()).ok_or_else(|| What::NoField(name.to_owned()))
 }
 
-fn heading(kind: &Kind, record: &csv::StringRecord) -> Result<Vec<usize>, What> {
+fn heading(kind: &Kind, record: &[String]) -> Result<Vec<usize>, What> {
     let mut columns = vec![];
     for name in record {
         let at = field_named(kind, name)?;
         if columns.contains(&at) {
-            return Err(What::Twice(name.to_owned()));
+            return Err(What::Twice(name.clone()));
         }
         columns.push(at);
     }
@@ -342,13 +375,24 @@ mod tests {
         let lines: Vec<u64> =
             raws("a,b\r\n\r\n1,\"x\r\ny\"\r\n2,5\" pipe\n\n3,\"a \"\"b\"\"\n,\"\n4,\"\"").iter().map(|r| r.0).collect();
         assert_eq!(lines, [1, 3, 5, 7, 9]);
-        assert_eq!(cells("1,\"x\ny\",\"a\"\"b\"\n").iter().collect::<Vec<_>>(), ["1", "x\ny", "a\"b"]);
+        let mut splitter = Splitter::new();
+        for (text, cells) in [
+            ("1,\"x\ny\",\"a\"\"b\"\n", &["1", "x\ny", "a\"b"][..]),
+            ("1,2\r\n", &["1", "2"]),
+            ("张三,男\r李四,女\n", &["张三", "男\r李四", "女"]),
+            ("\"open, 2\n", &["open, 2"]),
+            (",", &["", ""]),
+        ] {
+            assert_eq!(splitter.cells(text), cells, "{text:?}");
+        }
+        let quoted = "\u{feff}\"a\nb\",c\n1,2\n";
+        assert_eq!(raws(quoted).iter().map(|r| r.0).collect::<Vec<_>>(), [1, 3], "a mark before the first quote");
     }
 
     #[test]
     fn what_is_read_of_a_line_is_bounded() {
         let read = raws(&format!("a\n\"{}", "x\n".repeat(LINE)));
         assert_eq!(read.len(), 2);
-        assert_eq!(read[1], (2, None));
+        assert_eq!(read[1], (2, Err(What::CutOff)), "what follows it is not read");
     }
 }

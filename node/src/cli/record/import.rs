@@ -174,8 +174,12 @@ fn problem_words(problem: &Problem, lang: Lang) -> String {
         (What::Twice(name), Lang::En) => format!("the field “{}” is given twice", shown::line(name)),
         (What::Cells { expected, found }, Lang::Zh) => format!("应有{expected}格，实有{found}格"),
         (What::Cells { expected, found }, Lang::En) => format!("it has {found} cells, the heading {expected}"),
-        (What::Unreadable, Lang::Zh) => "无法读取，或太长".to_owned(),
-        (What::Unreadable, Lang::En) => "it cannot be read, or is too long".to_owned(),
+        (What::Unreadable, Lang::Zh) => "无法读取".to_owned(),
+        (What::Unreadable, Lang::En) => "it cannot be read".to_owned(),
+        (What::CutOff, Lang::Zh) => "太长，此后各行未读；可能有引号没有成对".to_owned(),
+        (What::CutOff, Lang::En) => {
+            "too long, so nothing is read from here on; is a quotation mark not closed?".to_owned()
+        }
         (What::Ambiguous { typed, .. }, Lang::Zh) => format!("有多条记录叫“{}”，请填编号", shown::line(typed)),
         (What::Ambiguous { typed, .. }, Lang::En) => {
             format!("several records go by “{}”; give the id", shown::line(typed))
@@ -192,7 +196,7 @@ fn problem_json(problem: &Problem) -> Json {
         What::Field(r) => remark_json(&r.field_name, &r.value, &r.rule, &r.remedy),
         What::NoField(name) | What::Twice(name) => json!({ "field": name }),
         What::Cells { expected, found } => json!({ "expected": expected, "found": found }),
-        What::Unreadable => Json::Null,
+        What::Unreadable | What::CutOff => Json::Null,
         What::Ambiguous { field, typed } => json!({ "field": field, "value": typed }),
     };
     json!({ "line": problem.line, "code": problem.what.code(), "about": about })
