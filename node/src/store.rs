@@ -29,6 +29,7 @@ pub mod naming;
 pub mod parameters;
 pub mod projection;
 pub mod quarantine;
+pub mod ranges;
 pub mod receipts;
 pub mod receivers;
 pub mod records;

@@ -14,7 +14,9 @@ use huiliu_proto::{
     signed::{SigningKey, TreeHead},
     tree::Edge,
     union::UnionNumber,
+    v1,
 };
+use prost::Message as _;
 
 use crate::world::{Machine, START};
 
@@ -122,7 +124,20 @@ impl Forger {
     }
 
     /// A head for whatever is claimed, signed.
-    pub fn head(&self, size: u64, root: Hash) -> huiliu_proto::v1::Signed {
+    pub fn head(&self, size: u64, root: Hash) -> v1::Signed {
         TreeHead::sign(&self.key, self.feed.id, size, root, START, None).signed
     }
+}
+
+/// A feed that a newer version began, of a machine's device: as far as this version can tell, by its six digits.
+pub fn newer(machine: &Machine) -> Incoming {
+    let key = machine.me().key;
+    let plain = Feed::new("test", machine.union(), key.device(), 99, Scope::Own(Reach::Nation), None);
+    let plain = plain.expect("the scope is the union's");
+    let mut header = v1::FeedHeader::decode(plain.header).expect("it was encoded right now");
+    header.scope = Some(v1::feed_header::Scope::Reach(9));
+    let feed = Feed::parse(header.encode_to_vec().into()).expect("what is newer can be read so far");
+    assert!(feed.newer.is_some());
+    let mut forger = Forger { ids: RecordIds::new(&key.device(), [9; 4], None), edge: Edge::default(), feed, key };
+    forger.say(&[Operation::new(9, RecordId([1; 16]), None, vec![1], None)])
 }

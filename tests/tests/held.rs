@@ -4,22 +4,15 @@ use std::process::{Command, Stdio};
 
 use huiliu_node::store::feeds;
 use huiliu_proto::{
-    feed::{Feed, Scope},
-    id::RecordId,
+    feed::Scope,
     kind::{Reach, kind},
     operation::Operation,
-    segment,
-    signed::{SigningKey, TreeHead},
-    tree::Edge,
-    v1,
 };
 use huiliu_tests::{
     chain::{Chain, Place},
-    forger::Forger,
+    forger::{Forger, newer},
     relay::give,
-    world::START,
 };
-use prost::Message as _;
 use serde_json::Value as Json;
 
 fn listed(place: &Place, arguments: &[&str]) -> Vec<Json> {
@@ -34,31 +27,6 @@ fn words(lines: &[Json], column: &str) -> Vec<String> {
     lines.iter().map(|line| line[column].as_str().unwrap().to_owned()).collect()
 }
 
-/// A feed that a newer version began, of a device that is enrolled: as far as this version can tell, by its six digits.
-fn newer(chain: &Chain) -> huiliu_node::ledger::Incoming {
-    let key: SigningKey = chain.county.machine.me().key;
-    let plain = Feed::new("test", chain.county.machine.union(), key.device(), 99, Scope::Own(Reach::Nation), None);
-    let mut header = v1::FeedHeader::decode(plain.unwrap().header).unwrap();
-    header.scope = Some(v1::feed_header::Scope::Reach(9));
-    let feed = Feed::parse(header.encode_to_vec().into()).unwrap();
-    assert!(feed.newer.is_some());
-    let operation = Operation::new(9, RecordId([1; 16]), None, vec![1], None);
-    let mut edge = Edge::default();
-    edge.push(operation.leaf());
-    let head = TreeHead::sign(&key, feed.id, 1, edge.root(), START, None).signed;
-    let segment = segment::pack(&[operation]).unwrap().into();
-    huiliu_node::ledger::Incoming {
-        feed: feed.id,
-        header: feed.header,
-        first: 0,
-        count: 1,
-        segment,
-        head,
-        from: None,
-        settled: false,
-    }
-}
-
 #[test]
 fn what_is_held_is_listed_page_by_page() {
     let chain = Chain::new(71);
@@ -71,7 +39,7 @@ fn what_is_held_is_listed_page_by_page() {
         give(&chain.city.store, &forger.say(&[Operation::new(number, id, None, vec![1], None)]));
         waiting.push(forger.feed.id);
     }
-    let later = newer(&chain);
+    let later = newer(&chain.county.machine);
     give(&chain.city.store, &later);
     // Entries that break a rule of their kind.
     let mut known = Forger::new(&chain.county.machine, Scope::Own(Reach::Province));

@@ -1,13 +1,14 @@
 //! A province's statements: none fails to appear because a union has many feeds, and what stands in quarantine costs little.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use huiliu_node::{
+    admission::Reason,
     clock::Clock,
     identity::Role,
     ledger::statement::Pace,
     rollup,
-    store::{quarantine, rollups},
+    store::{feeds, inbox, quarantine, rollups},
     writer::Threads,
 };
 use huiliu_proto::{
@@ -17,6 +18,7 @@ use huiliu_proto::{
     operation::Operation,
     record::Record,
     union::UnionNumber,
+    v1::Ruling,
     value::Value,
 };
 use huiliu_tests::{
@@ -146,6 +148,34 @@ fn what_is_held_takes_little_and_is_counted_without_being_read() {
         }
     }
     assert_eq!(seen, HELD);
+    // What was rejected is no matter any more, however much it is; the last ruling on each holds.
+    let open = || {
+        city.read(|conn| {
+            let row = feeds::by_id(conn, &forger.feed.id)?.expect("the feed is here");
+            assert!(inbox::held_open(conn, row.no, &row.feed, 7)?.len() <= 7);
+            let open = inbox::held_open(conn, row.no, &row.feed, 10_000)?;
+            assert!(open.iter().all(|(_, reason)| *reason == Reason::Rule));
+            Ok((open.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), quarantine::open_by_reason(conn)?))
+        })
+        .unwrap()
+    };
+    let everything: Vec<u64> = (0..HELD).collect();
+    assert_eq!(open().0, everything);
+    for (revision, (range, ruling)) in
+        (1..).zip([(0..HELD, Ruling::Rejected), (50..90, Ruling::Released), (60..70, Ruling::Rejected)])
+    {
+        let mut said = record("quarantine_ruling", &[("union", "320922"), ("reason", "不实")]);
+        said.set("in_feed", Value::Bytes(forger.feed.id.to_vec()));
+        let number = |n: u64| Value::Int(n.try_into().unwrap());
+        said.set("first", number(range.start));
+        said.set("count", number(range.end - range.start));
+        said.set("ruling", Value::Int(i32::from(ruling).into()));
+        said.set("revision", Value::Int(revision));
+        city.write_blocking(move |ledger| ledger.write_entry(&said)).unwrap();
+    }
+    let (seqs, by_reason) = open();
+    assert_eq!(seqs, (50..60).chain(70..90).collect::<Vec<u64>>());
+    assert_eq!(by_reason, BTreeMap::from([("rule".to_owned(), 30)]));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! entry says what it is with a stable code and typed arguments; the words for it are found where it is shown.
 
 mod conflicts;
+mod days_off;
 mod ends;
 mod enrolments;
 mod evidence;
@@ -15,6 +16,7 @@ mod line;
 mod machines;
 mod numbers;
 mod quarantine;
+mod returns;
 mod reversals;
 mod validity;
 mod voids;
@@ -52,6 +54,7 @@ pub struct Look<'a> {
     pub conn: &'a View,
     pub home: &'a Home,
     pub union: UnionNumber,
+    pub device: DeviceId,
     pub hub: bool,
     pub today: Day,
     /// Milliseconds since 1970.
@@ -272,6 +275,7 @@ pub trait Source: Sync {
 /// Everything that may wait for a person.
 pub const SOURCES: &[&dyn Source] = &[
     &conflicts::Conflicts,
+    &days_off::DaysOff,
     &ends::Ends,
     &enrolments::Enrolments,
     &evidence::Open,
@@ -283,6 +287,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &machines::Machines,
     &numbers::Numbers,
     &quarantine::Quarantine,
+    &returns::Returns,
     &reversals::Reversals,
     &validity::Certificate,
     &voids::Voids,
@@ -294,7 +299,7 @@ pub struct Count {
     pub code: &'static str,
     pub severity: Severity,
     pub count: u64,
-    /// There may be more than were counted.
+    /// There are more of its source than were counted.
     pub more: bool,
 }
 
@@ -326,37 +331,62 @@ pub fn read_from(sources: &[&dyn Source], look: &Look<'_>, after: Option<&Key>, 
     Ok(Inbox { entries: entries.into_iter().map(|(_, entry)| entry).collect(), next })
 }
 
-/// Whether anything of it all needs a person, and not only what a page shows.
-pub fn needs_a_person(look: &Look<'_>) -> Result<bool> {
-    let (counts, _) = survey(look, 0)?;
-    Ok(counts.iter().any(|count| count.severity < Severity::Notice))
+/// All that waits, as far as it is counted: of each source the first `COUNTED`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Survey {
+    /// In their order.
+    pub entries: Vec<Entry>,
+    /// By code, the graver first.
+    pub counts: Vec<Count>,
 }
 
-/// How many entries there are, by code, the graver first; and the first `most` of them.
-pub fn survey(look: &Look<'_>, most: usize) -> Result<(Vec<Count>, Inbox)> {
-    survey_of(SOURCES, look, most)
+impl Survey {
+    /// Whether anything of it needs a person, and not only what a page shows.
+    pub fn needs_a_person(&self) -> bool {
+        self.counts.iter().any(|count| count.severity < Severity::Notice)
+    }
+
+    /// The first `most`.
+    pub fn first(&self, most: usize) -> Inbox {
+        let entries: Vec<Entry> = self.entries.iter().take(most).cloned().collect();
+        let next = entries.last().filter(|_| self.entries.len() > entries.len()).map(Entry::key);
+        Inbox { entries, next }
+    }
+
+    /// What a code's entries come to, of an argument that is a count.
+    pub fn sum(&self, code: &str, argument: &str) -> u64 {
+        let of_code = self.entries.iter().filter(|entry| entry.code == code);
+        let arguments = of_code.flat_map(|entry| &entry.arguments).filter(|(name, _)| *name == argument);
+        let counted = arguments.filter_map(|(_, value)| match value {
+            Argument::Count(n) | Argument::More(n) => Some(*n),
+            _ => None,
+        });
+        counted.fold(0, u64::saturating_add)
+    }
 }
 
-pub fn survey_of(sources: &[&dyn Source], look: &Look<'_>, most: usize) -> Result<(Vec<Count>, Inbox)> {
-    let page = Page { after: None, most: COUNTED.max(most.saturating_add(1)) };
-    let (mut counts, mut first): (Vec<Count>, Vec<(Key, Entry)>) = (vec![], vec![]);
-    let mut all = 0;
+pub fn survey(look: &Look<'_>) -> Result<Survey> {
+    survey_of(SOURCES, look)
+}
+
+pub fn survey_of(sources: &[&dyn Source], look: &Look<'_>) -> Result<Survey> {
+    let page = Page { after: None, most: COUNTED + 1 };
+    let (mut counts, mut all): (Vec<Count>, Vec<(Key, Entry)>) = (vec![], vec![]);
     for source in sources {
-        let found = source.entries(look, &page)?;
-        let more = found.len() >= page.most;
-        all += found.len();
-        for entry in &found {
+        let mut found: Vec<_> = source.entries(look, &page)?.into_iter().map(|entry| (entry.key(), entry)).collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        let more = found.len() > COUNTED;
+        found.truncate(COUNTED);
+        for (_, entry) in &found {
             let same = |count: &&mut Count| (count.code, count.severity) == (entry.code, entry.severity);
             match counts.iter_mut().find(same) {
                 Some(count) => count.count += 1,
                 None => counts.push(Count { code: entry.code, severity: entry.severity, count: 1, more }),
             }
         }
-        first.extend(found.into_iter().map(|entry| (entry.key(), entry)));
-        first.sort_by(|a, b| a.0.cmp(&b.0));
-        first.truncate(most);
+        all.extend(found);
     }
     counts.sort_by_key(|count| (count.severity, count.code));
-    let next = first.last().filter(|_| all > first.len()).map(|(key, _)| key.clone());
-    Ok((counts, Inbox { entries: first.into_iter().map(|(_, entry)| entry).collect(), next }))
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(Survey { entries: all.into_iter().map(|(_, entry)| entry).collect(), counts })
 }

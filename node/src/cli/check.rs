@@ -5,7 +5,7 @@ mod set;
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::period::Day;
+use huiliu_proto::{period::Day, records::finding};
 use serde_json::json;
 
 use super::{
@@ -80,8 +80,8 @@ impl List {
             table.row(vec![
                 Cell::same(check.id),
                 Cell::label(desk, &check.title),
-                run::choice(desk, "severity", check.severity.into()),
-                run::choice(desk, "family", check.family.into()),
+                Cell::choice(desk, finding::SEVERITY.declared(), i32::from(check.severity).into()),
+                Cell::choice(desk, finding::FAMILY.declared(), i32::from(check.family).into()),
             ]);
         }
         desk.answer(|| table.json(), || table.words())?;

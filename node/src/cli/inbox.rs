@@ -18,7 +18,7 @@ use super::{
     desk::Office,
     error::{Exit, Mistake, both},
     record::view,
-    table::{both_languages, brief},
+    table::{both_languages, brief, choice_name},
 };
 use crate::{
     app::find,
@@ -48,7 +48,7 @@ impl Inbox {
             let look = look(desk, &office, conn);
             let page = inbox::read(&look, after.as_ref(), usize::from(self.most))?;
             let lines = lines(desk, conn, &page.entries)?;
-            Ok((page, lines, inbox::needs_a_person(&look)?))
+            Ok((page, lines, inbox::survey(&look)?.needs_a_person()))
         })?;
         desk.answer(|| json_of(&page), || lines.join("\n"))?;
         if !desk.json {
@@ -80,6 +80,7 @@ pub fn look<'a>(desk: &Desk, office: &'a Office, conn: &'a View) -> Look<'a> {
         conn,
         home: &office.home,
         union: office.me.union,
+        device: office.me.device(),
         hub: office.home.config.hub,
         today: desk.today(),
         now: (desk.clock)(),
@@ -212,7 +213,7 @@ fn value(argument: &Argument) -> Json {
         Argument::Record(id) => id.to_string().into(),
         Argument::Kind(number) => numbered(*number).map_or_else(|| (*number).into(), |kind| kind.name.into()),
         Argument::Rule(text) | Argument::Text(text) => text.as_str().into(),
-        Argument::Grade(choice) => grade(*choice, Lang::En).to_lowercase().into(),
+        Argument::Grade(choice) => choice_name(finding::SEVERITY.declared(), *choice),
         Argument::Reason(reason) => reason.word().into(),
         Argument::Evidence(what) => what.word().into(),
         Argument::Said(label) => both_languages(label),

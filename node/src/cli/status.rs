@@ -20,7 +20,7 @@ use super::{
 };
 use crate::app::{
     self,
-    inbox::{Count, Severity},
+    inbox::{Severity, Survey},
 };
 
 /// Entries of the inbox that are shown; `inbox` shows all.
@@ -33,43 +33,39 @@ impl Status {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let (standing, todo) = office.look(|conn| {
-            let standing = Standing::read(conn, office.me.union, &office.home.keys)?;
-            let (counts, first) = app::inbox::survey(&inbox::look(desk, &office, conn), SHOWN)?;
+            let survey = app::inbox::survey(&inbox::look(desk, &office, conn))?;
+            let standing = Standing::read(conn, office.me.union, &office.home.keys, &survey)?;
+            let first = survey.first(SHOWN);
             let lines = inbox::lines(desk, conn, &first.entries)?;
-            Ok((standing, ToDo { counts, first, lines }))
+            Ok((standing, ToDo { survey, first, lines }))
         })?;
         let expiry = Expiry::read(desk, &office)?;
         let expiry = expiry.as_ref();
         desk.answer(|| json_of(desk, &office, &standing, expiry, &todo), || words(desk, &office, &standing, &todo))?;
-        Ok(if todo.needs_a_person() { Exit::Attention } else { Exit::Done })
+        Ok(if todo.survey.needs_a_person() { Exit::Attention } else { Exit::Done })
     }
 }
 
 /// What waits for a person: how much of what, and the first of it.
 struct ToDo {
-    counts: Vec<Count>,
+    survey: Survey,
     first: app::inbox::Inbox,
     lines: Vec<String>,
 }
 
 impl ToDo {
-    fn needs_a_person(&self) -> bool {
-        self.counts.iter().any(|count| count.severity < Severity::Notice)
-    }
-
     /// The first entries, and how many more there are.
     fn words(&self, desk: &Desk) -> Vec<String> {
         let mut lines = self.lines.clone();
-        let all: u64 = self.counts.iter().map(|count| count.count).sum();
-        let left = all.saturating_sub(self.first.entries.len() as u64);
+        let left = self.survey.entries.len() - self.first.entries.len();
         if left > 0 {
-            let more = self.counts.iter().any(|count| count.more);
+            let more = self.survey.counts.iter().any(|count| count.more);
             lines.push(match desk.lang {
                 Lang::Zh => format!("另有{}{left}项待办，用 inbox 查看", if more { "至少" } else { "" }),
                 Lang::En => format!("and {}{left} more, see `inbox`", if more { "at least " } else { "" }),
             });
         }
-        if !self.needs_a_person() {
+        if !self.survey.needs_a_person() {
             lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
         }
         lines
@@ -212,7 +208,7 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
         json!({ "no": kept.no, "feed": evidence.feed.to_string(), "seen_at": evidence.seen_at, "what": evidence.what.word() })
     });
     let mut attention: Vec<&str> = vec![];
-    for count in todo.counts.iter().filter(|count| count.severity < Severity::Notice) {
+    for count in todo.survey.counts.iter().filter(|count| count.severity < Severity::Notice) {
         if !attention.contains(&count.code) {
             attention.push(count.code);
         }
@@ -228,6 +224,6 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
         "not_enrolled": unknown.collect::<Vec<_>>(), "newer": standing.newer, "evidence": evidence.collect::<Vec<_>>(),
         "unread_numbers": standing.unread_numbers,
         "certificates": expiry.map(Expiry::json),
-        "attention": attention, "inbox": inbox::json_of(&todo.first), "counts": inbox::counts(&todo.counts),
+        "attention": attention, "inbox": inbox::json_of(&todo.first), "counts": inbox::counts(&todo.survey.counts),
     })
 }

@@ -1,6 +1,6 @@
 //! Rows under headings, for people and for programs: one list of cells gives the table and the JSON.
 
-use huiliu_proto::{lang::Label, shown};
+use huiliu_proto::{kind::Field, lang::Label, shown};
 use serde_json::{Map, Value as Json, json};
 
 use super::Desk;
@@ -8,6 +8,12 @@ use super::Desk;
 /// A label for programs: what depends on the language is given in both.
 pub fn both_languages(label: &Label) -> Json {
     json!({ "zh": label.zh, "en": label.en })
+}
+
+/// A choice of a field for programs: its declared name, or the number of one that only a newer version knows.
+pub fn choice_name(field: &Field, number: i64) -> Json {
+    let choice = field.choices().iter().find(|choice| i64::from(choice.number) == number);
+    choice.map_or_else(|| number.into(), |choice| choice.name.to_lowercase().into())
 }
 
 /// A cell: as it is shown, and as a program reads it. Whatever a peer wrote stands on one line and obeys nobody.
@@ -41,6 +47,14 @@ impl Cell {
     /// Text of several lines; programs get the values behind it.
     pub fn wrapped(lines: &[String], json: impl Into<Json>) -> Cell {
         Cell { json: json.into(), ..Cell::lines(lines) }
+    }
+
+    /// A choice of a field; programs get its name.
+    pub fn choice(desk: &Desk, field: &Field, number: i64) -> Cell {
+        match field.choices().iter().find(|choice| i64::from(choice.number) == number) {
+            Some(choice) => Cell::new(desk.label(&choice.label), choice_name(field, number)),
+            None => Cell::new(number.to_string(), number),
+        }
     }
 
     pub fn count(n: u64) -> Cell {

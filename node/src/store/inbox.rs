@@ -1,6 +1,9 @@
 //! What waits for a person, asked of the tables: the queries. What they mean is `app::inbox`'s.
 
+use std::collections::BTreeMap;
+
 use huiliu_proto::{
+    feed::Feed,
     id::{DeviceId, RecordId},
     period::Day,
     records::engagement::{self, room::STILL_IN_POST},
@@ -9,7 +12,8 @@ use huiliu_proto::{
 };
 use rusqlite::Row;
 
-use super::{Result, View, quarantine, quarantine::Held, tables};
+use super::{Result, View, receivers, tables, trust};
+use crate::admission::Reason;
 
 const APPOINTMENT: i32 = CertificateType::Appointment as i32;
 const VALID: i32 = CertificateStatus::Valid as i32;
@@ -71,13 +75,13 @@ pub fn terms(conn: &View, owner: UnionNumber, term: Term, by: Day, from: &From, 
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Certificates of appointment that are valid and end by a day, of people who are in post with a union and
-/// have none that lasts longer; the earliest first.
+/// A union's certificates of appointment that are valid and end by a day, of people who are in post with it and have
+/// none, of whatever union, that lasts longer; the earliest first.
 pub fn certificates(conn: &View, owner: UnionNumber, by: Day, from: &From, most: usize) -> Result<Vec<Due>> {
     let sql = format!(
         "SELECT c.record, c.expires_on, c.mediator FROM (
             SELECT DISTINCT mediator FROM {STILL_IN_POST} WHERE owner = ?1
-        ) e JOIN certificate c ON c.mediator = e.mediator AND c.type = {APPOINTMENT} AND c.status = {VALID}
+        ) e JOIN certificate c ON c.mediator = e.mediator AND c.owner = ?1 AND c.type = {APPOINTMENT} AND c.status = {VALID}
         WHERE c.expires_on <= ?2 AND (c.expires_on, c.record) > (?3, ?4) AND NOT EXISTS (
             SELECT 1 FROM certificate l WHERE l.mediator = c.mediator AND l.type = {APPOINTMENT} AND l.status = {VALID}
             AND (l.expires_on IS NULL OR l.expires_on > c.expires_on))
@@ -135,12 +139,6 @@ pub fn disputed(conn: &View, owner: UnionNumber, after: &[u8], most: usize) -> R
         Ok(Disputed { id: RecordId(row.get(0)?), kind: row.get(1)?, fields: row.get::<_, i64>(2)?.unsigned_abs() })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// How many fields of a union's documents devices disagree on.
-pub fn disputed_fields(conn: &View, owner: UnionNumber) -> Result<u64> {
-    const SQL: &str = "SELECT count(*) FROM conflict WHERE owner = ?1 AND place = 0";
-    Ok(conn.prepare_cached(SQL)?.query_row([i64::from(owner)], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
 /// Two sheets of one enterprise and day with different grades, of which the later decides, and no later day.
@@ -235,10 +233,55 @@ pub fn holding(conn: &View) -> Result<Vec<i64>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// What is held of a feed from an operation on, as far as `most`.
-pub fn held_from(conn: &View, feed: i64, from: u64, most: usize) -> Result<Vec<Held>> {
-    let before = from.checked_sub(1).map_or((feed - 1, u64::MAX >> 1), |seq| (feed, seq));
-    let mut page = quarantine::page(conn, Some(before), most)?;
-    page.retain(|held| held.feed == feed);
-    Ok(page)
+/// What of a feed is held and waits for a person, as far as `most`: number and reason. Edits that came before the one they
+/// follow are taken up by themselves; what was rejected is settled.
+pub fn held_open(conn: &View, no: i64, feed: &Feed, most: usize) -> Result<Vec<(u64, Reason)>> {
+    const SQL: &str = "SELECT seq, reason FROM quarantine WHERE feed = ?1 AND seq >= ?2 AND seq < ?3 AND reason <> ?4
+        ORDER BY seq LIMIT ?5";
+    let rejected = trust::rejected(conn, feed)?;
+    let mut statement = conn.prepare_cached(SQL)?;
+    let mut open = vec![];
+    for gap in rejected.gaps() {
+        let left = most - open.len();
+        let row = (no, gap.start as i64, gap.end as i64, Reason::Early.number(), left as i64);
+        let mut rows = statement.query(row)?;
+        while let Some(row) = rows.next()? {
+            let reason = Reason::numbered(row.get(1)?).unwrap_or(Reason::Failed);
+            open.push((row.get::<_, i64>(0)?.unsigned_abs(), reason));
+        }
+        if open.len() >= most {
+            break;
+        }
+    }
+    Ok(open)
+}
+
+/// Unions of a province that granted this hub keys by machines that are gone, and whose only machine has none of them:
+/// with that machine.
+pub fn without_keys(conn: &View, province: UnionNumber, hub: &DeviceId) -> Result<Vec<(UnionNumber, DeviceId)>> {
+    const RETURNED: &str = "SELECT EXISTS (SELECT 1 FROM key_return WHERE device = ?1 AND owner = ?2)";
+    let mut granters: BTreeMap<UnionNumber, Vec<DeviceId>> = BTreeMap::new();
+    for given in receivers::given(conn, hub)? {
+        granters.entry(given.owner).or_default().push(given.by);
+    }
+    let mut without = vec![];
+    for (union, by) in granters.into_iter().filter(|(union, _)| *union != province) {
+        let [only] = &receivers::of_union(conn, union)?[..] else { continue };
+        let device = only.device;
+        if by.iter().all(|by| *by == device) {
+            continue;
+        }
+        let from_its_own = receivers::given(conn, &device)?.iter().any(|given| given.owner == union);
+        let row = (device.as_bytes(), i64::from(province));
+        if !from_its_own && !conn.prepare_cached(RETURNED)?.query_row(row, |row| row.get(0))? {
+            without.push((union, device));
+        }
+    }
+    Ok(without)
+}
+
+/// Whether a union has published the days off of a year.
+pub fn has_days_off(conn: &View, owner: UnionNumber, year: i32) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM calendar WHERE owner = ?1 AND year = ?2)";
+    Ok(conn.prepare_cached(SQL)?.query_row((i64::from(owner), year), |row| row.get(0))?)
 }

@@ -164,6 +164,8 @@ pub fn of_prefix(conn: &View, digits: &str) -> Result<Option<Held>> {
 /// What nobody has rejected yet, as many for each reason. Only feeds that somebody has ruled on are looked through.
 pub fn open_by_reason(conn: &View) -> Result<BTreeMap<String, u64>> {
     const COUNTS: &str = "SELECT reason, count(*) FROM quarantine GROUP BY reason";
+    const OF_RANGE: &str =
+        "SELECT reason, count(*) FROM quarantine WHERE feed = ?1 AND seq >= ?2 AND seq < ?3 GROUP BY reason";
     const RULED: &str =
         "SELECT f.no FROM feed f WHERE EXISTS (SELECT 1 FROM quarantine_ruling r WHERE r.in_feed = f.id)";
     let mut counts = BTreeMap::new();
@@ -175,13 +177,16 @@ pub fn open_by_reason(conn: &View) -> Result<BTreeMap<String, u64>> {
     }
     let mut statement = conn.prepare_cached(RULED)?;
     let ruled = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let mut of_range = conn.prepare_cached(OF_RANGE)?;
     for no in ruled {
-        let feed = feeds::by_no(conn, no)?.feed;
-        for held in of_feed(conn, no)? {
-            if trust::ruling(conn, &feed, held.seq)? == Some(Ruling::Rejected)
-                && let Some(count) = counts.get_mut(&held.reason)
-            {
-                *count = count.saturating_sub(1);
+        let rejected = trust::rejected(conn, &feeds::by_no(conn, no)?.feed)?;
+        for range in rejected.iter() {
+            let mut rows = of_range.query((no, range.start as i64, range.end as i64))?;
+            while let Some(row) = rows.next()? {
+                let reason = Reason::numbered(row.get(0)?).unwrap_or(Reason::Failed);
+                if let Some(count) = counts.get_mut(reason.word()) {
+                    *count = count.saturating_sub(row.get::<_, i64>(1)?.unsigned_abs());
+                }
             }
         }
     }

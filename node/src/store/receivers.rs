@@ -83,11 +83,3 @@ pub fn origin(conn: &View, union: UnionNumber, key_id: &[u8]) -> Result<Option<D
     let mut statement = conn.prepare_cached(SQL)?;
     Ok(statement.query_row((i64::from(union), key_id), |r| r.get(0)).optional()?.map(DeviceId))
 }
-
-/// People of a union's branch whose identity number has no index here: it cannot be opened, or is no number (DQ-01).
-pub fn unread_numbers(conn: &View, at: UnionNumber) -> Result<u64> {
-    const SQL: &str = "SELECT count(*) FROM mediator m JOIN below b ON b.above = ?1 AND b.code = m.owner
-        WHERE m.id_no IS NOT NULL AND m.id_no_index IS NULL";
-    let count: i64 = conn.prepare_cached(SQL)?.query_row([i64::from(at)], |row| row.get(0))?;
-    Ok(count.unsigned_abs())
-}

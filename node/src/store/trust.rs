@@ -10,7 +10,7 @@ use huiliu_proto::{
 };
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Result, View, tables};
+use super::{Result, View, ranges::Ranges, tables};
 
 /// The union whose word about the devices of `union` counts: the one directly above, and of the nation the nation's own,
 /// because only the network's root may write into the branch of the whole country (`Ledger::admitted`). What is said of a
@@ -185,6 +185,21 @@ pub fn ruling(conn: &View, feed: &Feed, seq: u64) -> Result<Option<Ruling>> {
     let row = (feed.id.as_bytes(), i64::from(superior(feed.union)), seq as i64, i64::from(feed.union));
     let number: Option<i32> = conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0)).optional()?;
     Ok(number.and_then(|number| Ruling::try_from(number).ok()))
+}
+
+/// Which operations of a feed the union above rejected, by what it ruled last of each.
+pub fn rejected(conn: &View, feed: &Feed) -> Result<Ranges> {
+    const SQL: &str = r#"SELECT first, count, ruling FROM quarantine_ruling WHERE in_feed = ?1 AND owner = ?2
+        AND "union" = ?3 ORDER BY coalesce(revision, 0), record"#;
+    let mut statement = conn.prepare_cached(SQL)?;
+    let mut rows = statement.query((feed.id.as_bytes(), i64::from(superior(feed.union)), i64::from(feed.union)))?;
+    let mut rejected = Ranges::default();
+    while let Some(row) = rows.next()? {
+        let (first, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let end = first.saturating_add(count).max(0).unsigned_abs();
+        rejected.set(first.max(0).unsigned_abs()..end, row.get::<_, i32>(2)? == i32::from(Ruling::Rejected));
+    }
+    Ok(rejected)
 }
 
 /// The number that a union's next ruling on a feed has.

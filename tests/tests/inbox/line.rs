@@ -26,7 +26,7 @@ fn who_is_silent_is_asked_for() {
 }
 
 /// What the last exchange with a neighbour left behind.
-fn fails(place: &Place, with: &Place) {
+pub fn fails(place: &Place, with: &Place) {
     let link = Link {
         device: with.device(),
         union: with.machine.union(),

@@ -3,6 +3,7 @@
 mod line;
 mod order;
 mod settled;
+mod sources;
 
 use huiliu_node::{
     app::inbox::{self, Argument, Entry, InboxError, Look, Severity, Thing},
@@ -31,7 +32,8 @@ fn ask<T>(place: &Place, ask: impl FnOnce(&Look<'_>) -> Result<T, InboxError>) -
         .store
         .read(|conn| {
             let (union, hub) = (machine.union(), machine.is_hub());
-            let look = Look { conn, home: &machine.home, union, hub, today: huiliu_node::clock::day(now), now };
+            let (device, today) = (place.device(), huiliu_node::clock::day(now));
+            let look = Look { conn, home: &machine.home, union, device, hub, today, now };
             Ok(ask(&look).expect("the inbox can be read"))
         })
         .expect("the store can be read")
@@ -48,6 +50,8 @@ fn of_code(place: &Place, code: &str) -> Vec<Entry> {
 fn codes(place: &Place) -> Vec<&'static str> {
     let mut codes: Vec<_> = entries(place).iter().map(|entry| entry.code).collect();
     codes.dedup();
+    // The nation has published no days off: it is told so all the while.
+    codes.retain(|code| *code != "days_off_missing");
     codes
 }
 
@@ -200,6 +204,10 @@ fn what_ends_is_told_in_time_and_by_its_day() {
     let told: Vec<_> = told.iter().map(|entry| (entry.due.unwrap().to_string(), entry.code)).collect();
     assert_eq!(told, [("2025-12-20".into(), "certificate_ends"), ("2026-01-20".into(), "engagement_ends")]);
     assert_eq!(chain.county.status(), Exit::Attention);
+    // Where another union engages her too, the certificate is not its own to renew.
+    chain.settle().unwrap();
+    chain.city.store.write_blocking(move |ledger| engagement(ledger, person, 9)).unwrap();
+    assert_eq!(codes(&chain.city), [""; 0]);
     // A new certificate, and an engagement that was renewed, are settled.
     certificate("2", "2028-12-31");
     edits(&chain.county, "engagement", engaged, "ends_on", "2027-12-31");

@@ -50,10 +50,12 @@ fn pages_hold_everything_once_and_in_order() {
     for most in [1, 3, 7, 54, 55] {
         assert_eq!(paged(&chain.county, SOURCES, most), whole, "{most} a page");
     }
-    let (counts, first) = ask(&chain.county, |look| inbox::survey(look, 10));
+    let survey = ask(&chain.county, inbox::survey);
+    let first = survey.first(10);
     assert_eq!(first.entries, whole[..10]);
     assert_eq!(first.next, Some(whole[9].key()));
-    let all: u64 = counts.iter().map(|count| count.count).sum();
+    assert_eq!(survey.first(54).next, None);
+    let all: u64 = survey.counts.iter().map(|count| count.count).sum();
     assert_eq!(all, 54);
     assert!("nonsense".parse::<Key>().is_err() && "1.1.x.".parse::<Key>().is_err());
 }
@@ -86,9 +88,9 @@ fn a_source_is_added_without_touching_the_frame() {
     let all = paged(&chain.county, &sources, 1);
     let said: Vec<_> = all.iter().map(|entry| entry.code).collect();
     assert_eq!(said, ["training_due", "engagement_ends", "training_due"]);
-    let (counts, _) = ask(&chain.county, |look| inbox::survey_of(&sources, look, 10));
+    let survey = ask(&chain.county, |look| inbox::survey_of(&sources, look));
     let training = Count { code: "training_due", severity: Severity::Notice, count: 2, more: false };
-    assert!(counts.contains(&training), "{counts:?}");
+    assert!(survey.counts.contains(&training), "{:?}", survey.counts);
 }
 
 #[derive(Parser)]
@@ -117,7 +119,7 @@ fn a_red_finding_stands_before_what_has_a_date() {
     finds(&chain.city, "FC-16", "red");
     finds(&chain.city, "FC-02", "blue");
     chain.settle().unwrap();
-    let (_, first) = ask(county, |look| inbox::survey(look, 10));
+    let first = ask(county, inbox::survey).first(10);
     assert_eq!((first.entries[0].code, first.entries[0].severity), ("finding", Severity::Urgent));
     assert_eq!(first.entries[1].code, "engagement_ends");
     let whole = entries(county);

@@ -14,12 +14,12 @@ use huiliu_tests::{
 
 use crate::codes;
 
-fn voids(place: &Place, id: RecordId) {
+pub fn voids(place: &Place, id: RecordId) {
     place.store.write_blocking(move |ledger| void::void(ledger, id, "重复录入")).unwrap().unwrap();
 }
 
 /// A sheet of an enterprise.
-fn rates(place: &Place, enterprise: RecordId, day: &str, grade: &str, total: &str) -> RecordId {
+pub fn rates(place: &Place, enterprise: RecordId, day: &str, grade: &str, total: &str) -> RecordId {
     let enterprise = hex(enterprise.as_bytes());
     let fields = [
         ("enterprise", enterprise.as_str()),

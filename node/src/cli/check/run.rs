@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use huiliu_proto::{handle::Declared as _, lang::Lang, period::Day, v1::Finding};
+use huiliu_proto::{lang::Lang, period::Day, records::finding as fields};
 use serde_json::{Value as Json, json};
 
 use super::{day, rule_named};
@@ -84,16 +84,6 @@ struct Shown {
     patience: i64,
     /// What holds that day.
     settings: Vec<(&'static Check, Setting)>,
-}
-
-/// The word for a choice of a finding's field; its name for programs.
-pub(super) fn choice(desk: &Desk, field: &str, number: i32) -> Cell {
-    let finding = Finding::kind();
-    let choices = finding.field(field).map(|at| finding.fields[at].choices());
-    match choices.and_then(|choices| choices.iter().find(|c| c.number == number)) {
-        Some(choice) => Cell::new(desk.label(&choice.label), choice.name.to_lowercase()),
-        None => Cell::new(number.to_string(), number),
-    }
 }
 
 impl Shown {
@@ -200,7 +190,7 @@ fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> Vec<
     for found in &outcome.found {
         table.row(vec![
             Cell::same(found.rule),
-            choice(desk, "severity", found.severity.into()),
+            Cell::choice(desk, fields::SEVERITY.declared(), i32::from(found.severity).into()),
             Cell::same(found.subject.union_name()),
             Cell::same(desk.label(&found.summary)),
         ]);

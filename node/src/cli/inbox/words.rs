@@ -55,6 +55,14 @@ const WORDS: &[Words] = &[
         ),
     ),
     words(
+        "days_off_missing",
+        (
+            "{year}年的节假日安排尚未发布，未发布的年度计算工作日时仅扣除周末",
+            "the days off of {year} are not published; without them only weekends are taken out of working days",
+        ),
+        ("运行 calendar publish {year}", "run `calendar publish {year}`"),
+    ),
+    words(
         "engagement_ends",
         (
             "{mediator}的聘期止于该日（{left}），状态仍为在聘",
@@ -139,6 +147,17 @@ const WORDS: &[Words] = &[
         "half_sealed_keys",
         ("密钥的加密或解除没有完成", "sealing or unsealing the keys broke off"),
         ("再运行一次 keys seal 或 keys unseal", "run `keys seal` or `keys unseal` again"),
+    ),
+    words(
+        "keys_to_return",
+        (
+            "{union}现有的唯一一台机器是新的，读不出以前加密的身份证号",
+            "the only machine of {union} is new and cannot read what was sealed before",
+        ),
+        (
+            "与该单位电话核对设备公钥后运行 return-keys {id}",
+            "compare the device key with that union over the telephone, then `return-keys {id}`",
+        ),
     ),
     words(
         "line",

@@ -3,24 +3,18 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use huiliu_proto::{
-    feed::Scope,
-    id::FeedId,
-    kind::Reach,
-    signed::Receipt,
-    union::{Level, UnionNumber},
-};
+use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, signed::Receipt, union::UnionNumber};
 
 use crate::{
+    app::inbox::Survey,
     identity::keys::{Kept as KeysKept, Keys},
     store::{
         View,
         evidence::{self, Kept},
         feeds,
         feeds::FeedRow,
-        inbox, quarantine,
+        quarantine,
         receipts::{self, Link},
-        receivers,
     },
 };
 
@@ -61,7 +55,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    pub fn read(conn: &View, union: UnionNumber, keys: &Keys) -> Result<Standing> {
+    pub fn read(conn: &View, union: UnionNumber, keys: &Keys, waits: &Survey) -> Result<Standing> {
         let all = feeds::all(conn)?;
         let receipts = receipts::all(conn)?;
         let own = all.iter().filter(|f| f.own && f.size() > 0);
@@ -69,7 +63,6 @@ impl Standing {
         // The national hub is the level above its union's other machines, which call it.
         let above = union.parent().or_else(|| links.iter().any(|link| link.union == union).then_some(union));
         let own = own.map(|row| read_own(conn, above, row, &receipts)).collect::<Result<_>>()?;
-        let conflicts = inbox::disputed_fields(conn, union)?;
         let held = quarantine::open_by_reason(conn)?;
         let evidence = evidence::list(conn, false)?;
         // What is not as it was signed is told with the evidence.
@@ -83,15 +76,12 @@ impl Standing {
         Ok(Standing {
             links,
             own,
-            conflicts,
+            conflicts: waits.sum("conflicts", "fields"),
             quarantine: held,
             unknown: unknown.collect(),
             newer: newer.len() as u64,
             evidence,
-            unread_numbers: match union.level() {
-                Level::Province => receivers::unread_numbers(conn, union)?,
-                _ => 0,
-            },
+            unread_numbers: waits.sum("unread_numbers", "people"),
             kept: keys.kept()?,
         })
     }
