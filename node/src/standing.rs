@@ -142,7 +142,7 @@ fn counted(conn: &View, union: UnionNumber, device: &DeviceId) -> Result<Vec<Cou
         let held = quarantine::of_feed(conn, counted.row.no)?.into_iter().map(|held| held.seq);
         // What was voided counts no more either.
         let mut out: BTreeSet<u64> = held.collect();
-        out.extend(voids::operations(conn, counted.row.no)?);
+        out.extend(voids::operations(conn, union, counted.row.no)?);
         for seq in out {
             if seq >= counted.size {
                 break;

@@ -5,7 +5,7 @@
 
 use huiliu_proto::{
     id::{Hash, RecordId},
-    kind::Kind,
+    kind::{Format, Kind},
     record::Record,
     union::UnionNumber,
     value::Value,
@@ -23,12 +23,15 @@ pub const TABLES: [&str; 3] = ["void", "void_head", "voided"];
 pub const CREATE: &str = "CREATE TABLE void (record BLOB NOT NULL, owner INTEGER NOT NULL, leaf BLOB NOT NULL,
     feed INTEGER NOT NULL, seq INTEGER NOT NULL, restores INTEGER NOT NULL, last INTEGER NOT NULL,
     PRIMARY KEY (record, owner, leaf)) STRICT, WITHOUT ROWID;
+    CREATE INDEX void_by_last ON void (record, owner, last, restores);
     CREATE TABLE void_head (record BLOB NOT NULL, owner INTEGER NOT NULL, leaf BLOB NOT NULL, change BLOB NOT NULL,
     PRIMARY KEY (record, owner, leaf, change)) STRICT, WITHOUT ROWID;
     CREATE INDEX void_head_by_change ON void_head (record, owner, change);
     CREATE TABLE voided (record BLOB NOT NULL, owner INTEGER NOT NULL, kind INTEGER NOT NULL, disputed INTEGER NOT NULL,
     used BLOB, PRIMARY KEY (record, owner)) STRICT, WITHOUT ROWID;
     CREATE INDEX voided_by_kind ON voided (kind, record);
+    CREATE INDEX voided_by_owner ON voided (owner, record) WHERE disputed = 0;
+    CREATE INDEX voided_disputed ON voided (owner, record) WHERE disputed = 1;
     CREATE INDEX voided_by_used ON voided (used) WHERE used IS NOT NULL;";
 
 /// What a record's voids come to.
@@ -85,9 +88,9 @@ pub fn get(conn: &View, owner: UnionNumber, record: &RecordId, leaf: &Hash) -> R
     Ok(statement.query_row((record.as_bytes(), i64::from(owner), leaf.as_bytes()), said).optional()?)
 }
 
-/// Of one record, in the order of their leaves; no more than so many.
+/// Of one record, those first that no other follows; no more than so many.
 pub fn of_record(conn: &View, owner: UnionNumber, record: &RecordId, most: usize) -> Result<Vec<Said>> {
-    let mut statement = conn.prepare_cached(&format!("{SAID} ORDER BY leaf LIMIT ?3"))?;
+    let mut statement = conn.prepare_cached(&format!("{SAID} ORDER BY last DESC, leaf LIMIT ?3"))?;
     let rows = statement.query_map((record.as_bytes(), i64::from(owner), most as i64), said)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -135,10 +138,11 @@ pub fn move_to(conn: &Database, record: &RecordId, leaf: &Hash, place: Place) ->
     Ok(())
 }
 
+/// Any device of the owner may void a record as often as it likes: this is found without reading the voids that others follow.
+const LAST: &str = "SELECT EXISTS (SELECT 1 FROM void WHERE record = ?1 AND owner = ?2 AND last = 1 AND restores = ?3)";
+
 /// What the voids of a record come to. `heads`: of a document, the changes that no other follows.
 pub fn outcome(conn: &View, owner: UnionNumber, record: &RecordId, heads: &[Hash]) -> Result<State> {
-    const LAST: &str =
-        "SELECT EXISTS (SELECT 1 FROM void WHERE record = ?1 AND owner = ?2 AND last = 1 AND restores = ?3)";
     let key = (record.as_bytes(), i64::from(owner));
     let says = |restores: bool| -> Result<bool> {
         Ok(conn.prepare_cached(LAST)?.query_row((key.0, key.1, restores), |r| r.get(0))?)
@@ -230,25 +234,28 @@ pub fn page(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+const DISPUTED: &str = "SELECT record, owner, kind, disputed FROM voided
+    WHERE owner = ?1 AND disputed = 1 AND record > ?2 ORDER BY record LIMIT ?3";
+
 /// Records of a union of which a person has to say whether they stand: the first after one, in the order of their ids.
 pub fn disputed(conn: &View, owner: UnionNumber, after: &[u8], most: usize) -> Result<Vec<Voided>> {
-    let sql = format!("{COLUMNS} WHERE owner = ?1 AND disputed = 1 AND record > ?2 ORDER BY record LIMIT ?3");
-    let mut statement = conn.prepare_cached(&sql)?;
+    let mut statement = conn.prepare_cached(DISPUTED)?;
     let rows = statement.query_map((i64::from(owner), after, most as i64), voided)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Operations of a feed that say what voided records are: they count no more. In their order.
-pub fn operations(conn: &View, feed: i64) -> Result<Vec<u64>> {
-    const SQL: &str = "SELECT r.seq FROM voided v JOIN record r ON r.id = v.record AND r.owner = v.owner
-            WHERE v.disputed = 0 AND r.feed = ?1
-        UNION SELECT e.seq FROM voided v JOIN edit e ON e.record = v.record AND e.owner = v.owner
-            WHERE v.disputed = 0 AND e.feed = ?1
-        UNION SELECT r.seq FROM voided v JOIN repeat r ON r.id = v.record AND r.owner = v.owner
-            WHERE v.disputed = 0 AND r.feed = ?1
-        ORDER BY 1";
-    let mut statement = conn.prepare_cached(SQL)?;
-    let rows = statement.query_map([feed], |row| row.get::<_, i64>(0).map(i64::unsigned_abs))?;
+const OPERATIONS: &str = "SELECT r.seq FROM voided v JOIN record r ON r.id = v.record AND r.owner = v.owner
+        WHERE v.owner = ?2 AND v.disputed = 0 AND r.feed = ?1
+    UNION SELECT e.seq FROM voided v JOIN edit e ON e.record = v.record AND e.owner = v.owner
+        WHERE v.owner = ?2 AND v.disputed = 0 AND e.feed = ?1
+    UNION SELECT r.seq FROM voided v JOIN repeat r ON r.id = v.record AND r.owner = v.owner
+        WHERE v.owner = ?2 AND v.disputed = 0 AND r.feed = ?1
+    ORDER BY 1";
+
+/// Operations of a feed that say what its union's voided records are: they count no more. In their order.
+pub fn operations(conn: &View, owner: UnionNumber, feed: i64) -> Result<Vec<u64>> {
+    let mut statement = conn.prepare_cached(OPERATIONS)?;
+    let rows = statement.query_map((feed, i64::from(owner)), |row| row.get::<_, i64>(0).map(i64::unsigned_abs))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -258,7 +265,7 @@ pub fn used(record: &Record, owner: UnionNumber) -> Option<Hash> {
     let mut parts = vec![kind.number.to_be_bytes().to_vec(), i64::from(owner).to_be_bytes().to_vec()];
     let mut given = false;
     for (field, value) in kind.fields.iter().zip(record.values()) {
-        if !field.stays_used && field.name != "year" {
+        if !field.stays_used && field.format != Format::Year {
             continue;
         }
         given |= field.stays_used && value.is_some();
@@ -282,4 +289,63 @@ pub fn keeps(conn: &View, used: &Hash) -> Result<Option<RecordId>> {
     const SQL: &str = "SELECT record FROM voided WHERE used = ?1 AND disputed = 0 ORDER BY record LIMIT 1";
     let found = conn.prepare_cached(SQL)?.query_row([used.as_bytes()], |row| Ok(RecordId(row.get(0)?)));
     Ok(found.optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{migrations::SCHEMA, projection};
+
+    fn database() -> Database {
+        let conn = Database::in_memory().unwrap();
+        conn.execute_batch(SCHEMA).unwrap();
+        projection::create(&conn).unwrap();
+        conn
+    }
+
+    /// How SQLite goes about it.
+    fn plan(conn: &View, sql: &str) -> Vec<String> {
+        let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        for n in 1..=statement.parameter_count() {
+            statement.raw_bind_parameter(n, 1).unwrap();
+        }
+        let mut rows = statement.raw_query();
+        let mut plan = vec![];
+        while let Some(row) = rows.next().unwrap() {
+            plan.push(row.get::<_, String>(3).unwrap());
+        }
+        plan
+    }
+
+    #[test]
+    fn no_question_reads_more_than_it_is_about() {
+        let conn = database();
+        let last = plan(&conn, LAST);
+        let all = "void_by_last (record=? AND owner=? AND last=? AND restores=?)";
+        assert!(last.iter().any(|step| step.contains(all)), "{last:?}");
+        let disputed = plan(&conn, DISPUTED);
+        assert!(disputed[0].contains("voided_disputed (owner=? AND record>?)"), "{disputed:?}");
+        assert!(!disputed.iter().any(|step| step.contains("TEMP B-TREE")), "{disputed:?}");
+        let operations = plan(&conn, OPERATIONS);
+        let owners =
+            operations.iter().filter(|step| step.contains("v USING") && step.contains("voided_by_owner (owner=?)"));
+        assert_eq!(owners.count(), 3, "{operations:?}");
+        assert!(!operations.iter().any(|step| step.starts_with("SCAN v")), "{operations:?}");
+    }
+
+    #[test]
+    fn the_last_word_is_told_however_many_came_before() {
+        let (conn, owner) = (database(), UnionNumber::NATION);
+        let (record, before) =
+            (RecordId([1; 16]), Void { follows: vec![], heads: vec![], restores: false, reason: "误".into() });
+        for n in 0..5 {
+            add(&conn, &record, &Hash([n; 32]), Place { owner, feed: 1, seq: n.into() }, &before).unwrap();
+        }
+        let follows = (0..5).map(|n| Hash([n; 32])).collect();
+        let back = Void { follows, restores: true, ..before };
+        add(&conn, &record, &Hash([9; 32]), Place { owner, feed: 1, seq: 5 }, &back).unwrap();
+        let told: Vec<Hash> = of_record(&conn, owner, &record, 2).unwrap().iter().map(|said| said.leaf).collect();
+        assert_eq!(told, [Hash([9; 32]), Hash([0; 32])]);
+        assert_eq!(outcome(&conn, owner, &record, &[]).unwrap(), State::Stands);
+    }
 }
