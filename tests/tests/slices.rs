@@ -18,11 +18,12 @@ use huiliu_proto::{
     id::FeedId,
     kind::{Reach, kind},
     operation::Operation,
+    void::Void,
 };
 use huiliu_tests::{
     disk,
     forger::Forger,
-    oracle,
+    oracle, people,
     relay::{batches, give, take},
     world::{Machine, World, hand_clock},
 };
@@ -132,6 +133,44 @@ fn a_batch_of_edits_is_applied_in_parts_and_answered_when_it_is() {
     });
     let most = store.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
     assert!((SLICE..SLICE * BEYOND).contains(&most), "one job did the work of {most} operations");
+    assert_eq!(store.read(quarantine::count).unwrap(), 0);
+    oracle::verifies(&machine, &store).unwrap();
+}
+
+/// A line of the log, and so many voids of it that do not know of each other.
+fn voids(forger: &mut Forger, many: u64) -> [Vec<Operation>; 2] {
+    let said = people::record(
+        "work_entry",
+        &[
+            ("mediator", &huiliu_proto::id::hex(&[6; 16])),
+            ("duty", "参加协商"),
+            ("subtype", "现场指导协商"),
+            ("done_on", "2025-03-04"),
+            ("place", "测试企业"),
+            ("guided", "1"),
+            ("summary", "指导集体协商"),
+            ("mandate", "企业工会委托"),
+        ],
+    );
+    let (kind, id, salt) = (said.kind.number, forger.id(), said.kind.personal.then_some([3; 16]));
+    let void = |n: u64| {
+        let void = Void { follows: vec![], heads: vec![], restores: false, reason: format!("误{n}") };
+        Operation::new(kind, id, Some(5), void.encode(), salt).voiding(true)
+    };
+    [vec![Operation::new(kind, id, None, said.encode(), salt)], (0..many).map(void).collect()]
+}
+
+#[test]
+fn a_batch_of_voids_is_applied_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(CITY).clone();
+    let store = machine.store(Threads::Inline);
+    let mut forger = Forger::new(world.machine("node-320922-0"), Scope::Own(Reach::Province));
+    voids(&mut forger, 4000).iter().for_each(|run| give(&store, &forger.say(run)));
+    assert_eq!(standing(&store, forger.feed.id), (4001, 4001));
+    let most = store.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
+    assert!(most < SLICE * BEYOND, "one job did the work of {most} operations");
     assert_eq!(store.read(quarantine::count).unwrap(), 0);
     oracle::verifies(&machine, &store).unwrap();
 }

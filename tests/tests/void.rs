@@ -501,6 +501,79 @@ fn picture(store: &Store, records: &[RecordId]) -> Vec<String> {
     all
 }
 
+/// A level's own allocation to a county, said in two branches that see the same.
+struct Copies {
+    feeds: [Forger; 2],
+    record: Operation,
+    said: Vec<Hash>,
+}
+
+impl Copies {
+    fn new(line: &Line) -> Copies {
+        let province = line.world.machine("hub-320000");
+        let branch = |union: &str| Forger::new(province, Scope::Branch(union.parse().unwrap()));
+        let mut feeds = [branch("320900"), branch("320922")];
+        let fields = [
+            ("to_union", "320922"),
+            ("no", "拨1"),
+            ("programme", &huiliu_proto::id::hex(&[6; 16])),
+            ("year", "2025"),
+            ("amount", "100.00"),
+            ("doc_no", "文1"),
+            ("paid_on", "2025-03-04"),
+        ];
+        let said = people::record("allocation", &fields);
+        let record = Operation::new(said.kind.number, feeds[0].id(), None, said.encode(), None);
+        Copies { feeds, record, said: vec![] }
+    }
+
+    /// The record itself, in one of the branches.
+    fn record(&mut self, at: usize) -> Incoming {
+        let record = self.record.clone();
+        self.feeds[at].say(&[record])
+    }
+
+    /// A void in one of the branches, or a taking back, that knows those before it or none of them.
+    fn void(&mut self, at: usize, knows: bool, restores: bool) -> Incoming {
+        let mut follows = if knows || restores { self.said.clone() } else { vec![] };
+        follows.sort_unstable();
+        follows.dedup();
+        let restores = restores && !follows.is_empty();
+        let void = Void { follows, heads: vec![], restores, reason: "误".into() };
+        let Operation { kind, record, .. } = self.record;
+        let void = Operation::new(kind, record, Some(5), void.encode(), None).voiding(true);
+        self.said.push(void.leaf());
+        self.feeds[at].say(&[void])
+    }
+}
+
+/// What the nation makes of it: whether the allocation stands, and what is held for which reason.
+fn allocated(store: &Store, id: RecordId) -> String {
+    let state = store.read(|conn| voids::state(conn, "320000".parse().unwrap(), &id)).unwrap();
+    let mut held = held(store);
+    held.sort();
+    format!("{state:?} {} {held:?}", is_shown(store, "allocation", id))
+}
+
+/// One record in two scopes stands where it comes first, and so do its voids, whichever of them came first here.
+#[test]
+fn a_record_in_two_branches_is_voided_where_it_stands() {
+    let line = Line::new(18);
+    for void_in in [0, 1] {
+        let mut copies = Copies::new(&line);
+        let id = copies.record.record;
+        let mut feeds = [vec![copies.record(0)], vec![copies.record(1)]];
+        feeds[void_in].push(copies.void(void_in, false, false));
+        let seen = [[0, 1], [1, 0]].map(|order| {
+            let (_, store, _dir) = line.fresh("hub-100000");
+            order.iter().flat_map(|at| &feeds[*at]).for_each(|batch| give(&store, batch));
+            rebuilds_the_same(&store);
+            allocated(&store, id)
+        });
+        assert_eq!(seen[0], seen[1], "a void in branch {void_in}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
@@ -557,5 +630,27 @@ proptest! {
         for device in &devices {
             rebuilds_the_same(device);
         }
+    }
+
+    #[test]
+    fn voids_of_a_record_in_two_branches_come_to_the_same(
+        said in proptest::collection::vec((0..2usize, any::<bool>(), any::<bool>()), 1..7),
+        order in any::<u64>(),
+    ) {
+        let line = Line::new(4);
+        let mut copies = Copies::new(&line);
+        let mut feeds = [vec![copies.record(0)], vec![copies.record(1)]];
+        for (at, knows, restores) in said {
+            feeds[at].push(copies.void(at, knows, restores));
+        }
+        let (id, mut dice) = (copies.record.record, Dice(order));
+        let seen = [feeds.concat(), shuffled(&feeds, &mut dice), shuffled(&feeds, &mut dice)].map(|batches| {
+            let (_, store, _dir) = line.fresh("hub-100000");
+            batches.iter().for_each(|batch| give(&store, batch));
+            rebuilds_the_same(&store);
+            allocated(&store, id)
+        });
+        prop_assert_eq!(&seen[0], &seen[1]);
+        prop_assert_eq!(&seen[0], &seen[2]);
     }
 }

@@ -122,7 +122,8 @@ impl Ledger {
             let mut document = Document::default();
             let made = Made { feed: place.feed, seq: place.seq, hash: begun.hash(), weight: begun.weight() };
             document.apply(begun).map_err(|_| StoreError::Damaged("a document that takes no first change"))?;
-            return self.grown(kind, &id, place, &made, None, document).map(Ok);
+            self.grown(kind, &id, place, &made, None, document)?;
+            return self.take_up_waiting(owner, &id, voids::awaited(&id)).map(Ok);
         }
         let Some(mut open) = self.open_document(owner, &id)?.filter(|open| open.kind == kind.number) else {
             // Nothing of that kind is here for it to follow, whatever else goes by that id.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use huiliu_proto::{
     handle::Declared as _,
     id::{Hash, RecordId},
-    kind::{self, Shape},
+    kind::{self, Shape, Voiding},
     operation::Operation,
     record::Record,
     union::UnionNumber,
@@ -48,7 +48,12 @@ impl Ledger {
             Some(record) => self.entry_said(record.kind, &id, there.place)?.is_some_and(|said| said == *record),
             None => false,
         };
-        match (same, first) {
+        // Voids stand where the record does. Where it moves to another scope, those that were judged by the one before are
+        // judged again.
+        let voidable = entry.is_some_and(|record| record.kind.voiding != Voiding::Never);
+        let scope = self.feed(there.place.feed)?.feed.scope;
+        let moves = voidable && self.feed(place.feed)?.feed.scope != scope;
+        match (same && !(first && moves), first) {
             (true, false) => records::add_repeat(&self.conn, &id, place)?,
             (true, true) => {
                 records::add_repeat(&self.conn, &id, there.place)?;

@@ -255,7 +255,8 @@ fn run_of(operations: &[Operation]) -> usize {
     let mut work = 0;
     let costs = operations.iter().map(|operation| {
         let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
-        if document { 1 + EDIT } else { 1 }
+        // A void names others, and one that is taken back has its entry read again.
+        if document || operation.void { 1 + EDIT } else { 1 }
     });
     let fits = costs.take_while(|cost| {
         work += cost;

@@ -28,8 +28,9 @@ use crate::{
     },
 };
 
-/// What the voiding of an entry takes, in entries.
+/// What the voiding of an entry takes, in entries, and each void or change that a void names.
 const ENTRY: u64 = 4;
+const NAMED: u64 = 3;
 
 impl Ledger {
     /// A void, or a taking back, has come.
@@ -49,12 +50,11 @@ impl Ledger {
             Shape::Entry => self.slices.worked(ENTRY),
             Shape::Document => self.slices.edited(0),
         }
+        self.slices.worked(NAMED * (void.follows.len() + void.heads.len()) as u64);
         // Nothing of that kind is here for it to void, whatever else goes by that id.
         let claim = records::get(&self.conn, owner, &id)?.filter(|claim| claim.kind == kind.number);
-        let Some(claim) = claim else {
-            let awaited = void.heads.first().or(void.follows.first()).copied();
-            return Ok(Err(Refusal::early_void(awaited.unwrap_or_else(|| voids::awaited(&id)))));
-        };
+        // Whether it stands where its record does is asked first of all, so it waits for that.
+        let Some(claim) = claim else { return Ok(Err(Refusal::early_void(voids::awaited(&id)))) };
         if self.feed(claim.place.feed)?.feed.scope != feed.scope {
             return Ok(Err(Refusal::void_elsewhere()));
         }

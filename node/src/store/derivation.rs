@@ -19,7 +19,7 @@ const RULES: u32 = 1;
 /// What records add to which measure (`proto/src/records`, `ledger/entries.rs`).
 const MEASURES: u32 = 2;
 /// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `voids.rs`, `store/trust.rs`).
-const ADMISSION: u32 = 2;
+const ADMISSION: u32 = 3;
 
 /// It is the same for as long as the program runs.
 pub fn version() -> Hash {
