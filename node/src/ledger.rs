@@ -133,8 +133,10 @@ pub struct Ledger {
     stamps: u64,
     /// The stamp of the transaction before.
     stamp_before: Option<Vec<u8>>,
-    /// SQLite's count of changed rows when the transaction began.
+    /// SQLite's count of changed rows when the transaction began, and those of jobs that were undone since.
     changes: u64,
+    /// The same count when the job began.
+    job_changes: u64,
     /// People of this union, to find who is entered twice.
     own_numbers: beside::Numbers,
     /// How much of the feeds of revoked devices counts.
@@ -207,6 +209,7 @@ impl Ledger {
             stamps: 0,
             stamp_before: None,
             changes: 0,
+            job_changes: 0,
             own_numbers: beside::Numbers::default(),
             limits: HashMap::new(),
             documents: OpenDocuments::default(),
@@ -451,6 +454,7 @@ impl Ledger {
     /// A job's own savepoint: what it does can be undone without the rest of the transaction.
     pub(crate) fn begin_job(&mut self) -> Result<()> {
         self.took = false;
+        self.job_changes = self.conn.total_changes();
         self.slices.begin_job();
         self.conn.begin_part(Part::Job)
     }
@@ -468,12 +472,20 @@ impl Ledger {
             }
             return Ok(());
         }
+        // What was only looked at leaves nothing behind that is not so.
+        let undone = self.conn.total_changes().saturating_sub(self.job_changes);
+        let numbers = std::mem::take(&mut self.own_numbers);
         self.forget();
+        if undone == 0 {
+            self.own_numbers = numbers;
+        }
         if self.conn.is_autocommit() {
             // SQLite has given up the whole transaction: the disk is full, or failed.
             return Err(flushed.err().unwrap_or(StoreError::Undone));
         }
         self.conn.undo_part(Part::Job)?;
+        // SQLite goes on counting what was undone.
+        self.changes += undone;
         if self.took {
             self.look_anew()?;
         }

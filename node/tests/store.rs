@@ -179,6 +179,14 @@ fn a_trial_writes_and_signs_nothing() {
         store.write_blocking(|ledger| signed(ledger, "甲一公司")).unwrap();
         store.dry_run(|ledger| signed(ledger, "甲二公司")).unwrap();
         assert_eq!((names(&store), machine.signed()), (1, vec![1]), "{threads:?}");
+        // Nor does it tell others that the file has changed.
+        let outside = Connection::open(machine.home.database()).unwrap();
+        let version = || outside.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).unwrap();
+        let before = version();
+        store.dry_run(|ledger| signed(ledger, "甲二公司")).unwrap();
+        assert_eq!(version(), before, "{threads:?}");
+        store.write_blocking(|ledger| signed(ledger, "甲二公司")).unwrap();
+        assert_ne!(version(), before, "{threads:?}");
     }
 }
 
