@@ -321,6 +321,11 @@ fn standing((value, id): (Value<'_>, ObjId)) -> Option<Standing> {
     Some(Standing { value, put: PutId { counter, actor: Actor(actor.to_bytes().try_into().ok()?) } })
 }
 
+/// The hash of the change that an edit stands for.
+pub fn change(author: Actor, edit: &Edit) -> Hash {
+    Hash(build(author, edit).hash().0)
+}
+
 /// The Automerge change an edit stands for: the same bytes wherever it is built.
 pub fn build(author: Actor, edit: &Edit) -> Change {
     let operations = edit.puts.iter().map(|put| Op {

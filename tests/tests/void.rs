@@ -27,7 +27,7 @@ use huiliu_tests::{
     forger::Forger,
     oracle,
     people::{self, Dice},
-    place::{Story, back_to, save},
+    place::{Place, Story, back_to, save},
     relay::{batches, give, take},
     world::{Machine, World, hand_clock},
 };
@@ -379,6 +379,35 @@ fn a_void_that_was_cut_off_is_said_again() {
         rebuilds_the_same(store);
     }
     story.holds(&[]);
+}
+
+/// An edit that is put anew, because what it followed is cut off, is voided under its new name.
+#[test]
+fn a_void_of_an_edit_that_is_put_anew_is_said_again() {
+    let mut story = Story::new();
+    story.world.add("320922", Role::Node).unwrap();
+    let second = Place::new(story.world.machine("node-320922-1"));
+    let (mediator, other) = (story.county.mediator(1), story.county.mediator(2));
+    story.settle(&[&second]);
+    save(&mut story.city);
+    save(&mut story.county);
+    story.county.work(other, 1);
+    story.settle(&[]);
+    back_to(&mut story.city);
+    back_to(&mut story.county);
+    story.county.rename(mediator, "甲");
+    story.county.talk(&story.city);
+    second.talk(&story.city);
+    second.rename(mediator, "乙");
+    assert_eq!(void(second.store(), mediator), Ok(State::Voided));
+    story.settle(&[&second]);
+    for place in [&story.county, &second, &story.city, &story.province] {
+        // It did not know what the county said again.
+        assert_eq!(state(place.store(), mediator), State::Disputed, "{}", place.machine.name);
+        let words = place.store().read(|conn| void::words(conn, county(), &mediator)).unwrap();
+        assert_eq!(words.len(), 1, "{}", place.machine.name);
+    }
+    story.holds(&[&second]);
 }
 
 /// What a device writes that keeps no rule is held at every level, in every order: a void of another kind's or another

@@ -77,9 +77,17 @@ impl Ledger {
         }
         // What it follows is not here under any name, as where another device wrote it: the same values are put as things
         // stand now, and stand beside what that device says again.
+        let (before, after) = (Actor::new(&from, &record), Actor::new(&into, &record));
+        let known_as = document::change(before, &edit);
         let puts = edit.puts.into_iter().map(|put| (put.field, put.value)).collect();
-        match document.compose(Actor::new(&into, &record), puts, self.edit_salt()) {
-            Some(anew) if !document.is_empty() => self.append(no, &again_of(operation, &into, &anew)),
+        match document.compose(after, puts, self.edit_salt()) {
+            Some(anew) if !document.is_empty() => {
+                // A void of what it makes is to name it as it is now.
+                let said = document::change(after, &anew);
+                again.hashes.insert(known_as, said);
+                feeds::note_said(&self.conn, &from, operation, &into, &said)?;
+                self.append(no, &again_of(operation, &into, &anew))
+            }
             _ => Ok(()),
         }
     }
@@ -110,6 +118,7 @@ impl Ledger {
         let said = Void { follows, heads, ..void };
         let payload = said.encode();
         if Void::decode(&payload, document).is_err() {
+            tracing::warn!(%record, feed = %row.feed.id, "a void that was cut off names nothing that is here, and is not said again");
             return Ok(());
         }
         let no = self.own_feed(row.feed.scope)?;
@@ -165,7 +174,7 @@ impl Again {
             }
             let (before, after) = (Actor::new(&stray.feed, &record), Actor::new(&stray.into, &record));
             if let Ok(edit) = Edit::decode(&stray.operation.payload, before) {
-                self.hashes.insert(Hash(document::build(before, &edit).hash().0), stray.said);
+                self.hashes.insert(document::change(before, &edit), stray.said);
                 self.rename(&edit, before, after);
             }
         }
@@ -207,8 +216,8 @@ impl Again {
     fn note(&mut self, from: &FeedId, into: &FeedId, record: &RecordId, edit: &Edit, moved: &Edit) -> Hash {
         let (before, after) = (Actor::new(from, record), Actor::new(into, record));
         self.rename(edit, before, after);
-        let said = Hash(document::build(after, moved).hash().0);
-        self.hashes.insert(Hash(document::build(before, edit).hash().0), said);
+        let said = document::change(after, moved);
+        self.hashes.insert(document::change(before, edit), said);
         said
     }
 }
