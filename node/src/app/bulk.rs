@@ -58,7 +58,7 @@ pub enum What {
     Cells { expected: usize, found: usize },
     /// Not UTF-8, not CSV, not a JSON object.
     Unreadable,
-    /// Longer than a record may be, so that nothing is read from here on: a quotation mark is perhaps not closed.
+    /// A cell in quotes or a line that does not end, so that nothing is read from here on.
     CutOff,
     /// Several records go by that name.
     Ambiguous { field: &'static str, typed: String },

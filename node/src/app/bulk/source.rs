@@ -2,7 +2,7 @@
 //! is bounded, whatever the file is.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{BufRead as _, BufReader, Read},
 };
 
@@ -13,7 +13,8 @@ use huiliu_proto::{
     record::{Record, Refusal},
     value::Value,
 };
-use serde_json::{Map, Value as Json};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value as Json;
 
 use super::{BulkError, Line, Problem, What};
 use crate::{
@@ -180,6 +181,11 @@ impl Source {
                 if quotes.open && count > 0 {
                     continue;
                 }
+                // The file's end is no cell's end: the lines in between are in it.
+                if quotes.open {
+                    self.ended = true;
+                    return Ok(Some((first, Err(What::CutOff))));
+                }
             }
             match String::from_utf8(std::mem::take(&mut bytes)) {
                 Ok(text) if text.trim().is_empty() => {}
@@ -279,12 +285,37 @@ fn heading(kind: &Kind, record: &[String]) -> Result<Vec<usize>, What> {
     Ok(columns)
 }
 
+/// A JSON object with all that it says, also where it says one name twice.
+struct Members(Vec<(String, Json)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Members, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = vec![];
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        from.deserialize_map(Object)
+    }
+}
+
 fn object(kind: &Kind, text: &str) -> Result<Cells, What> {
-    let object: Map<String, Json> = serde_json::from_str(text).map_err(|_| What::Unreadable)?;
-    let mut cells: Cells = vec![];
-    for (name, value) in object {
+    let Members(members) = serde_json::from_str(text).map_err(|_| What::Unreadable)?;
+    let (mut cells, mut named): (Cells, HashSet<usize>) = (vec![], HashSet::new());
+    for (name, value) in members {
         let at = field_named(kind, &name)?;
-        if cells.iter().any(|(other, _)| *other == at) {
+        if !named.insert(at) {
             return Err(What::Twice(name));
         }
         let text = match value {
@@ -394,5 +425,7 @@ mod tests {
         let read = raws(&format!("a\n\"{}", "x\n".repeat(LINE)));
         assert_eq!(read.len(), 2);
         assert_eq!(read[1], (2, Err(What::CutOff)), "what follows it is not read");
+        let read = raws("a,b\n1,2\n3,\"4\n5,6\n");
+        assert_eq!(read[2..], [(3, Err(What::CutOff))], "nor what is within it");
     }
 }

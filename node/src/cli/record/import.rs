@@ -176,9 +176,9 @@ fn problem_words(problem: &Problem, lang: Lang) -> String {
         (What::Cells { expected, found }, Lang::En) => format!("it has {found} cells, the heading {expected}"),
         (What::Unreadable, Lang::Zh) => "无法读取".to_owned(),
         (What::Unreadable, Lang::En) => "it cannot be read".to_owned(),
-        (What::CutOff, Lang::Zh) => "太长，此后各行未读；可能有引号没有成对".to_owned(),
+        (What::CutOff, Lang::Zh) => "此后各行未读：太长，或有引号没有成对".to_owned(),
         (What::CutOff, Lang::En) => {
-            "too long, so nothing is read from here on; is a quotation mark not closed?".to_owned()
+            "nothing is read from here on: it is too long, or a quotation mark is not closed".to_owned()
         }
         (What::Ambiguous { typed, .. }, Lang::Zh) => format!("有多条记录叫“{}”，请填编号", shown::line(typed)),
         (What::Ambiguous { typed, .. }, Lang::En) => {
