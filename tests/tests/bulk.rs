@@ -94,7 +94,7 @@ fn a_log_is_imported_and_taken_back() {
     assert_eq!(guided(&province), before + 2_500);
     let id = done.import.unwrap();
     let noted = node.read(imports::all).unwrap();
-    assert_eq!((noted.len(), noted[0].id, noted[0].count, noted[0].name.as_str()), (1, id, 2_500, "名单.csv"));
+    assert_eq!((noted.len(), noted[0].id, noted[0].count(), noted[0].name.as_str()), (1, id, 2_500, "名单.csv"));
     // Written between its batches, or by anybody else: not part of it.
     assert!(id > own);
     let undo = |mode| bulk::undo(&node, county(), id, "导错了文件", mode, &mut ()).unwrap();

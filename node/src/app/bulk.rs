@@ -19,7 +19,7 @@ use huiliu_proto::{
 use crate::{
     store::{
         StoreError,
-        imports::{self, Import},
+        imports::{self, Batch},
     },
     writer::Store,
 };
@@ -154,7 +154,7 @@ pub fn import(
         return Ok(report);
     }
     source = open()?;
-    let mut import: Option<Import> = None;
+    let mut import: Option<RecordId> = None;
     loop {
         let batch = source.batch(store, kind, BATCH)?;
         let read = batch.read;
@@ -186,15 +186,18 @@ pub fn import(
             }
             let written = ledger.write_batch(kind, &records)?;
             let (Some(first), Some(last)) = (written.first(), written.last()) else { return Ok((so_far, 0)) };
-            let mut import = so_far.unwrap_or_else(|| Import::new(*first, kind, ledger.now(), &name));
-            import.add(*first, *last, written.len() as u64);
-            imports::put(ledger.conn(), &import)?;
-            Ok((Some(import), written.len() as u64))
+            let import = match so_far {
+                Some(import) => import,
+                None => imports::begin(ledger.conn(), *first, kind, ledger.now(), &name)?,
+            };
+            let count = written.len() as u64;
+            imports::add(ledger.conn(), &import, Batch { first: *first, last: *last, count })?;
+            Ok((Some(import), count))
         })?;
         import = after;
         report.written += count;
     }
-    report.import = import.map(|import| import.id);
+    report.import = import;
     Ok(report)
 }
 

@@ -104,5 +104,5 @@ pub fn undo(
             progress.done(count);
         }
     }
-    Ok(Ok(Undone { kind, voided: all, before: noted.count.saturating_sub(all), edited }))
+    Ok(Ok(Undone { kind, voided: all, before: noted.count().saturating_sub(all), edited }))
 }

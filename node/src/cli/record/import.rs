@@ -255,13 +255,13 @@ impl Imports {
                 Cell::same(kind.map_or_else(String::new, |kind| desk.label(&kind.label).to_owned())),
                 Cell::same(desk.moment(import.at)),
                 Cell::same(shown::line(&import.name)),
-                Cell::count(import.count),
+                Cell::count(import.count()),
             ]);
         }
         let one = |import: &imports::Import| {
             json!({
                 "import": import.id.to_string(), "kind": numbered(import.kind).map(|kind| kind.name), "at": import.at,
-                "name": import.name, "records": import.count,
+                "name": import.name, "records": import.count(),
             })
         };
         desk.answer(|| all.iter().map(one).collect(), || table.words())?;
