@@ -51,6 +51,7 @@ use crate::{
 
 use allowance::Allowances;
 pub use author::Outcome;
+pub(crate) use beside::TakenBack;
 pub use beside::corrections;
 pub(crate) use edits::shown;
 pub use grants::Return;

@@ -1,11 +1,11 @@
 //! Many records from a file: every problem by its line, all or nothing unless asked otherwise, and all of it taken back.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 
 use huiliu_node::{
     app::{
         Mode,
-        bulk::{self, Format, InTheWay, Lines, Report, Source, What},
+        bulk::{self, BulkError, Format, InTheWay, Lines, Report, Source, What},
         void,
     },
     identity::Role,
@@ -47,8 +47,23 @@ fn county() -> UnionNumber {
 }
 
 fn import(store: &Store, name: &str, text: impl AsRef<[u8]>, format: Format, lines: Lines) -> Report {
+    try_import(store, name, text, format, lines).unwrap()
+}
+
+fn try_import(
+    store: &Store,
+    name: &str,
+    text: impl AsRef<[u8]>,
+    format: Format,
+    lines: Lines,
+) -> Result<Report, BulkError> {
     let mut open = || Ok(Source::new(Box::new(Cursor::new(text.as_ref().to_vec())), format));
-    bulk::import(store, kind(name).unwrap(), "名单.csv", lines, &mut open, &mut ()).unwrap()
+    bulk::import(store, kind(name).unwrap(), "名单.csv", lines, &mut open, &mut ())
+}
+
+/// Lines and the codes of what is wrong with them.
+fn wrong(report: &Report) -> Vec<(u64, &'static str)> {
+    report.problems.iter().map(|problem| (problem.line, problem.what.code())).collect()
 }
 
 fn count(store: &Store, name: &str) -> u64 {
@@ -146,7 +161,8 @@ fn every_problem_is_told_by_its_line() {
     assert_eq!((good.written, count(&node, "enterprise")), (3, 3));
     let again = import(&node, "enterprise", &text, Format::Csv, Lines::None);
     assert_eq!(again.alike, [2, 6, 7], "they are here already");
-    for (wrong, says) in [("name,nonsense\nx,y\n", "no_field"), ("name,名称\nx,y\n", "twice"), ("name\n\"x\n", "rule")]
+    for (wrong, says) in
+        [("name,nonsense\nx,y\n", "no_field"), ("name,名称\nx,y\n", "twice"), ("name\n\"x\n", "cut_off")]
     {
         let report = import(&node, "enterprise", wrong, Format::Csv, Lines::AllOrNone);
         assert!(report.problems.iter().any(|p| p.what.code() == says) && report.written == 0, "{wrong}: {report:?}");
@@ -162,12 +178,13 @@ fn every_problem_is_told_by_its_line() {
     assert_eq!(gbk.problems[0].what, What::Unreadable);
     // Lines of JSON, one of them none.
     let lines = format!(
-        "{{\"name\":\"戊厂\",\"uscc\":\"{}\",\"region\":320922,\"industry\":\"制造业\",\"ownership\":\"私营\"}}\n\n[1]\n{{\"name\":7,\"名称\":\"x\"}}\n",
+        "{{\"name\":\"戊厂\",\"uscc\":\"{}\",\"region\":320922,\"industry\":\"制造业\",\"ownership\":\"私营\"}}\n\n[1]\n{{\"name\":7,\"名称\":\"x\"}}\n{{\"name\":null,\"name\":\"x\"}}\n",
         code(9)
     );
     let report = import(&node, "enterprise", &lines, Format::JsonLines, Lines::Good);
     let told: Vec<(u64, &str)> = report.problems.iter().map(|p| (p.line, p.what.code())).collect();
-    assert_eq!((report.read, report.written, told), (3, 1, vec![(3, "unreadable"), (4, "twice")]));
+    let wrong = vec![(3, "unreadable"), (4, "twice"), (5, "twice")];
+    assert_eq!((report.read, report.written, told), (4, 1, wrong));
 }
 
 #[test]
@@ -191,4 +208,153 @@ fn dossiers_are_imported_whole_and_edits_since_are_told() {
     assert_eq!((undone.voided, undone.edited), (300, 1));
     batches(&node).iter().flatten().for_each(|batch| give(&province, batch));
     assert_eq!((count(&node, "mediator"), count(&province, "mediator")), (0, 0));
+}
+
+#[test]
+fn what_is_no_line_of_its_own_is_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let node = told(&world, "node-320922-0");
+    let code = worklog::credit_code;
+    let heading = "name,uscc,所在区划,行业,ownership";
+    let line = |name: &str, n: u64| format!("{name},{},320922,制造业,私营", code(n));
+    // A carriage return alone ends no line: what follows it is not passed over.
+    let returns = format!("{heading}\n{}\r{}\n", line("甲厂", 1), line("乙厂", 2));
+    let report = import(&node, "enterprise", &returns, Format::Csv, Lines::Good);
+    assert_eq!((report.written, wrong(&report)), (0, vec![(2, "cells")]));
+    let one = import(&node, "mediator", "姓名\n张三\r李四\n", Format::Csv, Lines::Good);
+    assert!(one.written == 0 && wrong(&one).iter().all(|(line, code)| (*line, *code) == (2, "rule")), "{one:?}");
+    let old = format!("{heading}\r{}\r", line("甲厂", 1));
+    let report = import(&node, "enterprise", &old, Format::Csv, Lines::Good);
+    assert_eq!((report.written, wrong(&report)), (0, vec![(1, "no_field")]));
+    // A quotation mark that is missing swallows all behind it.
+    let open = format!("{heading}\n{}\n\"{}\n{}\n", line("甲厂", 1), line("乙厂", 2), line("丙厂", 3));
+    for lines in [Lines::Good, Lines::AllOrNone] {
+        let report = import(&node, "enterprise", &open, Format::Csv, lines);
+        assert_eq!((report.written, report.import, wrong(&report)), (0, None, vec![(3, "cut_off")]));
+    }
+    // Another encoding, in the heading or in one line: GBK.
+    let gbk = [heading.as_bytes(), b"\n\xbc\xd7\xb3\xa7,1,2,3,4\n", line("甲厂", 1).as_bytes(), b"\n"].concat();
+    let report = import(&node, "enterprise", &gbk, Format::Csv, Lines::Good);
+    assert_eq!((report.written, wrong(&report)), (1, vec![(2, "unreadable")]));
+    let heading = try_import(&node, "enterprise", b"\xc3\xfb\xb3\xc6\n1\n", Format::Csv, Lines::Good);
+    assert!(matches!(heading, Err(BulkError::Heading)), "{heading:?}");
+}
+
+#[test]
+fn lines_of_one_file_take_back_no_more_than_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let nation = world.machine("hub-100000").store(Threads::Inline);
+    let programme = nation.write_blocking(people::programme).unwrap();
+    let node = told(&world, "node-320922-0");
+    let mediator = node.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    let spent = node.write_blocking(move |ledger| people::expenditure(ledger, programme, mediator, 0)).unwrap();
+    let file = |amounts: &[&str]| {
+        let mut text =
+            "programme,year,category,subject,amount,paid_on,service_month,payee_mediator,method,voucher_no,reverses,reason\n"
+                .to_owned();
+        for (n, amount) in amounts.iter().enumerate() {
+            text += &format!(
+                "CS-2025,2025,薪酬或补贴,50504,{amount},2025-02-15,2025-01,测试员1,转账,红-{n},{spent},重复\n"
+            );
+        }
+        text
+    };
+    let all = import(&node, "expenditure", &file(&["-2000", "-1000.01", "-999", "-1.01"]), Format::Csv, Lines::None);
+    assert_eq!(wrong(&all), [(3, "rule"), (5, "rule")], "{:?}", all.problems);
+    let done = import(&node, "expenditure", &file(&["-2000", "-1000.01", "-999", "-1"]), Format::Csv, Lines::Good);
+    assert_eq!((done.written, wrong(&done)), (3, vec![(3, "rule")]));
+    let sums = node.read(|conn| rollups::sums(conn, county(), i32::MIN, i32::MAX)).unwrap();
+    assert_eq!(sums.get(&rollup::SPENT).map_or(0, |(_, total)| *total), 0);
+    let more = import(&node, "expenditure", &file(&["-0.01"]), Format::Csv, Lines::None);
+    assert_eq!(wrong(&more), [(2, "rule")]);
+}
+
+#[test]
+fn what_is_here_already_is_told_as_where_one_is_typed() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let node = told(&world, "node-320922-0");
+    let id = people::identity_number(1);
+    let born = format!("{}-{}-{}", &id[6..10], &id[10..12], &id[12..14]);
+    let person = format!("name,id_no,sex,born,education,phone\n测试员1,{id},男,{born},大专,13900000000\n");
+    let import = |name, text: &str, lines| import(&node, name, text, Format::Csv, lines);
+    assert_eq!(import("mediator", &person, Lines::None).alike, [0; 0]);
+    assert_eq!(import("mediator", &person, Lines::AllOrNone).alike, [0; 0]);
+    assert_eq!(import("mediator", &person, Lines::None).alike, [2], "an identity number is sealed in its table");
+    let typed = || node.write_blocking(|ledger| people::mediator(ledger, 2)).unwrap();
+    let before = typed();
+    let twice = person.replace("测试员1", "测试员2").replace(&id, &people::identity_number(2));
+    let id = people::identity_number(2);
+    let twice = twice.replace(&born, &format!("{}-{}-{}", &id[6..10], &id[10..12], &id[12..14]));
+    assert_eq!(import("mediator", &twice, Lines::None).alike, [2]);
+    // Who was voided is not here, and is again when she is reinstated.
+    node.write_blocking(move |ledger| void::void(ledger, before, "试")).unwrap().unwrap();
+    assert_eq!(import("mediator", &twice, Lines::None).alike, [0; 0]);
+    node.write_blocking(move |ledger| void::reinstate(ledger, before, "试")).unwrap().unwrap();
+    assert_eq!(import("mediator", &twice, Lines::None).alike, [2]);
+    // Terms that overlap, under another contract.
+    let engaged = node.write_blocking(move |ledger| people::engagement(ledger, before, 1)).unwrap();
+    let term = "mediator,employment,channel,tier,funded,contract_no,starts_on,ends_on,state,other_employment\n\
+        测试员2,专职,1,COUNTY_TIER,是,合2,2026-01-01,2028-12-31,在聘,NO_OTHER_POST\n";
+    assert_eq!(import("engagement", term, Lines::None).alike, [2]);
+    // One of two ways to say who pays is enough to tell shares apart.
+    let share = |name: &str| format!("{engaged},{name},50\n");
+    let shares = format!("engagement,payer_name,share\n{}{}{}", share("甲厂"), share("乙厂"), share("甲厂"));
+    let report = import("payer_share", &shares, Lines::None);
+    assert_eq!((report.alike.as_slice(), wrong(&report)), (&[4][..], vec![]));
+}
+
+/// A file that ends, or cannot be read on, behind so many bytes.
+struct Failing {
+    bytes: Cursor<Vec<u8>>,
+    fails: bool,
+}
+
+impl Read for Failing {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.bytes.read(into)? {
+            0 if self.fails => Err(io::Error::other("the medium is gone")),
+            count => Ok(count),
+        }
+    }
+}
+
+#[test]
+fn an_import_that_stops_says_what_it_wrote() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let node = told(&world, "node-320922-0");
+    node.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    let whole = log(2_000).into_bytes();
+    let import = |second: &[u8], fails, lines| {
+        let (mut times, whole, second) = (0, whole.clone(), second.to_vec());
+        let mut open = move || {
+            times += 1;
+            let (bytes, fails) = if times == 1 { (whole.clone(), false) } else { (second.clone(), fails) };
+            Ok(Source::new(Box::new(Failing { bytes: Cursor::new(bytes), fails }), Format::Csv))
+        };
+        bulk::import(&node, kind("work_entry").unwrap(), "名单.csv", lines, &mut open, &mut ())
+    };
+    let short = log(1_500).into_bytes();
+    for (fails, lines, left) in
+        [(true, Lines::AllOrNone, 1_024), (false, Lines::AllOrNone, 1_500), (false, Lines::Good, 1_500)]
+    {
+        let Err(BulkError::Stopped { import: id, written, error }) = import(&short, fails, lines) else {
+            panic!("it stopped")
+        };
+        assert_eq!(written, left);
+        assert_eq!(fails, matches!(*error, BulkError::Reading(_)));
+        assert_eq!(fails, !matches!(*error, BulkError::Changed));
+        let undone = bulk::undo(&node, county(), id, "导入中断", Mode::Write, &mut ()).unwrap().unwrap();
+        assert_eq!(undone.voided, left);
+    }
+    for (second, fails) in [(vec![], false), (log(2_001).into_bytes(), false), (log(9).into_bytes(), true)] {
+        match import(&second, fails, Lines::AllOrNone) {
+            Err(BulkError::Changed | BulkError::Reading(_)) => assert!(second.len() < whole.len()),
+            Err(BulkError::Stopped { error, .. }) => assert!(matches!(*error, BulkError::Changed)),
+            other => panic!("{other:?}"),
+        }
+    }
 }

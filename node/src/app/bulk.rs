@@ -17,9 +17,11 @@ use huiliu_proto::{
 };
 
 use crate::{
+    ledger::TakenBack,
     store::{
         StoreError,
         imports::{self, Batch},
+        projection,
     },
     writer::Store,
 };
@@ -108,7 +110,7 @@ pub enum Lines {
     None,
     /// Nothing where a line is wrong.
     AllOrNone,
-    /// Those that are good, though others are wrong.
+    /// Those that are good, though others are wrong; nothing where the file could not be read to its end.
     Good,
 }
 
@@ -121,6 +123,9 @@ pub enum BulkError {
     Heading,
     #[error("the file changed while it was read")]
     Changed,
+    /// Some was written, and stays.
+    #[error("the import stopped after {written} records: {error}")]
+    Stopped { import: RecordId, written: u64, error: Box<BulkError> },
     #[error("reading the file: {0}")]
     Reading(#[from] std::io::Error),
     #[error(transparent)]
@@ -153,52 +158,72 @@ pub fn import(
     if nothing || report.read == report.wrong || (lines == Lines::AllOrNone && report.wrong > 0) {
         return Ok(report);
     }
-    source = open()?;
-    let mut import: Option<RecordId> = None;
-    loop {
-        let batch = source.batch(store, kind, BATCH)?;
-        let read = batch.read;
-        if read == 0 {
-            break;
+    let mut writing = Writing { kind, name, skip_wrong: lines == Lines::Good, import: None, written: 0 };
+    let done = writing.write(store, report.read, &mut open()?, progress);
+    match (done, writing.import) {
+        (Ok(()), import) => {
+            // What became wrong since it was looked at is left out too.
+            (report.import, report.written, report.wrong) = (import, writing.written, report.read - writing.written);
+            Ok(report)
         }
-        let more = report.written + batch.lines.len() as u64 > report.read;
-        if more || (lines == Lines::AllOrNone && !batch.problems.is_empty()) {
-            return Err(BulkError::Changed);
+        (Err(error), Some(import)) => {
+            Err(BulkError::Stopped { import, written: writing.written, error: Box::new(error) })
         }
-        progress.done(read);
-        if batch.lines.is_empty() {
-            continue;
-        }
-        let records: Vec<Record> = batch.lines.into_iter().map(|line| line.record).collect();
-        let good = lines == Lines::Good;
-        let (so_far, name) = (import.take(), name.to_owned());
-        let (after, count) = store.write_blocking(move |ledger| {
-            let mut records = records;
-            if good {
-                // What is wrong was told of when all was looked at.
-                let mut kept = vec![];
-                for record in records {
-                    if ledger.refusals(&record)?.is_empty() {
-                        kept.push(record);
-                    }
-                }
-                records = kept;
-            }
-            let written = ledger.write_batch(kind, &records)?;
-            let (Some(first), Some(last)) = (written.first(), written.last()) else { return Ok((so_far, 0)) };
-            let import = match so_far {
-                Some(import) => import,
-                None => imports::begin(ledger.conn(), *first, kind, ledger.now(), &name)?,
-            };
-            let count = written.len() as u64;
-            imports::add(ledger.conn(), &import, Batch { first: *first, last: *last, count })?;
-            Ok((Some(import), count))
-        })?;
-        import = after;
-        report.written += count;
+        (Err(error), None) => Err(error),
     }
-    report.import = import;
-    Ok(report)
+}
+
+/// An import that is being written, and how far it is.
+struct Writing<'a> {
+    kind: &'static Kind,
+    name: &'a str,
+    skip_wrong: bool,
+    import: Option<RecordId>,
+    written: u64,
+}
+
+impl Writing<'_> {
+    /// Reads the file again, of which so many records were looked at, and writes them.
+    fn write(
+        &mut self,
+        store: &Store,
+        looked_at: u64,
+        source: &mut Source,
+        progress: &mut dyn Progress,
+    ) -> Result<(), BulkError> {
+        let mut read = 0;
+        loop {
+            let batch = match source.batch(store, self.kind, BATCH) {
+                Err(BulkError::Heading) => return Err(BulkError::Changed),
+                batch => batch?,
+            };
+            read += batch.read;
+            let wrong = |problem: &Problem| !self.skip_wrong || problem.what == What::CutOff;
+            if read > looked_at || batch.problems.iter().any(wrong) {
+                return Err(BulkError::Changed);
+            }
+            if batch.read == 0 {
+                break;
+            }
+            let records: Vec<Record> = batch.lines.into_iter().map(|line| line.record).collect();
+            let (kind, skip_wrong, so_far, name) = (self.kind, self.skip_wrong, self.import, self.name.to_owned());
+            let (import, count) = store.write_blocking(move |ledger| {
+                let written = ledger.write_batch(kind, &records, skip_wrong)?;
+                let (Some(first), Some(last)) = (written.first(), written.last()) else { return Ok((so_far, 0)) };
+                let import = match so_far {
+                    Some(import) => import,
+                    None => imports::begin(ledger.conn(), *first, kind, ledger.now(), &name)?,
+                };
+                let count = written.len() as u64;
+                imports::add(ledger.conn(), &import, Batch { first: *first, last: *last, count })?;
+                Ok((Some(import), count))
+            })?;
+            self.import = import;
+            self.written += count;
+            progress.done(batch.read);
+        }
+        if read < looked_at { Err(BulkError::Changed) } else { Ok(()) }
+    }
 }
 
 /// Looks at every line and writes nothing.
@@ -210,6 +235,7 @@ fn look(
 ) -> Result<Report, BulkError> {
     let mut report = Report::default();
     let mut seen: HashSet<Hash> = HashSet::new();
+    let mut taken_back = TakenBack::default();
     loop {
         let batch = source.batch(store, kind, BATCH)?;
         if batch.read == 0 {
@@ -219,15 +245,21 @@ fn look(
         let mut wrong: HashSet<u64> = batch.problems.iter().map(|problem| problem.line).collect();
         let mut problems = batch.problems;
         let lines = batch.lines;
-        let judged = store.dry_run(move |ledger| {
+        let mut before = std::mem::take(&mut taken_back);
+        let (judged, before) = store.dry_run(move |ledger| {
             let mut judged = vec![];
             for line in lines {
-                let refusals = ledger.refusals(&line.record)?;
-                let alike = refusals.is_empty() && ledger.is_alike(&line.record)?;
+                let refusals = ledger.refusals_after(&line.record, &before)?;
+                let mut alike = false;
+                if refusals.is_empty() {
+                    before.add(&line.record);
+                    alike = ledger.is_alike(&line.record)?;
+                }
                 judged.push((line, refusals, alike));
             }
-            Ok(judged)
+            Ok((judged, before))
         })?;
+        taken_back = before;
         for (line, refusals, alike) in judged {
             if !refusals.is_empty() {
                 wrong.insert(line.line);
@@ -239,26 +271,37 @@ fn look(
         report.alike.truncate(MOST_PROBLEMS);
         report.wrong += wrong.len() as u64;
         problems.sort_by_key(|problem| problem.line);
+        let cut_off = problems.iter().find(|problem| problem.what == What::CutOff).cloned();
         report.problems.extend(problems);
-        report.problems.truncate(MOST_PROBLEMS);
+        if report.problems.len() > MOST_PROBLEMS {
+            report.problems.truncate(MOST_PROBLEMS);
+            // It is the last, and is told in any case.
+            report.problems.extend(cut_off);
+        }
         progress.done(batch.read);
     }
 }
 
-/// What tells two records of one thing, also where a part of it is sealed: what was typed is here.
+/// What tells two records of one thing, as `projection::same_thing` has it, also where a part of it is sealed: what was typed
+/// is here.
 fn natural_key(record: &Record) -> Option<Hash> {
-    let key = &record.kind.natural_key;
+    if !projection::says_its_key(record) {
+        return None;
+    }
     let mut parts = vec![];
-    for at in key {
-        let value = match record.values()[*at].as_ref()? {
-            Value::Text(text) => text.as_bytes().to_vec(),
-            Value::Int(n) => n.to_be_bytes().to_vec(),
-            Value::Bytes(bytes) => bytes.clone(),
-            Value::Bool(_) | Value::Lines(_) => return None,
+    for at in &record.kind.natural_key {
+        let value = match &record.values()[*at] {
+            None => None,
+            Some(Value::Text(text)) => Some(text.as_bytes().to_vec()),
+            Some(Value::Int(n)) => Some(n.to_be_bytes().to_vec()),
+            Some(Value::Bytes(bytes)) => Some(bytes.clone()),
+            Some(Value::Bool(flag)) => Some(vec![u8::from(*flag)]),
+            Some(Value::Lines(_)) => return None,
         };
-        parts.push((value.len() as u64).to_be_bytes().to_vec());
-        parts.push(value);
+        // One that is not said is another than one that says nothing.
+        parts.push(value.as_ref().map_or([u8::MAX; 8], |value| (value.len() as u64).to_be_bytes()).to_vec());
+        parts.extend(value);
     }
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    (!key.is_empty()).then(|| Hash::of(&parts))
+    Some(Hash::of(&parts))
 }

@@ -54,6 +54,9 @@ pub enum Mistake {
     Ambiguous { typed: String, found: Vec<(RecordId, Label, String)> },
     #[error("nobody can be asked")]
     NeedsYes,
+    /// A part was written, and stays.
+    #[error("{}", what.en)]
+    Stopped { what: Label, import: RecordId, written: u64 },
 }
 
 impl Mistake {
@@ -184,6 +187,15 @@ fn tell_mistake(mistake: &Mistake, lang: Lang) -> Told {
             };
             let hint = lang.pick("请多输入几位编号", "type more of the id");
             told(Exit::Usage, first + &lines.collect::<String>(), hint)
+        }
+        Mistake::Stopped { what, import, .. } => {
+            let hint = match lang {
+                Lang::Zh => format!("已写入的部分可用 record undo-import {import} 撤销；或只把其余的另存为文件再导入"),
+                Lang::En => format!(
+                    "take back what was written with `record undo-import {import}`, or import a file of the rest"
+                ),
+            };
+            told(Exit::Failed, what.get(lang).to_owned(), &hint)
         }
         Mistake::NeedsYes => told(
             Exit::Usage,

@@ -19,7 +19,7 @@ use huiliu_proto::{
     value::Value,
 };
 
-use super::Ledger;
+use super::{Ledger, beside::TakenBack};
 use crate::{
     admission::union_at,
     clock,
@@ -67,7 +67,7 @@ impl Ledger {
         if self.revoked()? {
             return Err(StoreError::Revoked);
         }
-        let warnings = match self.allowed(record)? {
+        let warnings = match self.allowed(record, &TakenBack::default())? {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Outcome::Refused(refusals)),
         };
@@ -76,17 +76,22 @@ impl Ledger {
         let id = self.next_id();
         let (salt, time) = (self.salt(record.kind), self.time_beside(&id));
         self.append(no, &Operation::new(record.kind.number, id, time, record.encode(), salt))?;
-        let alike = self.alike(record, &id)?;
+        let alike = self.alike(record, Some(&id))?;
         Ok(Outcome::Written { id, warnings, alike })
     }
 
     /// Why an entry would be refused; nothing where it would be written.
     pub fn refusals(&self, record: &Record) -> Result<Vec<Refusal>> {
-        Ok(self.allowed(record)?.err().unwrap_or_default())
+        self.refusals_after(record, &TakenBack::default())
     }
 
-    fn allowed(&self, record: &Record) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
-        let warnings = match self.check(record)? {
+    /// The same where others are to be written before it.
+    pub(crate) fn refusals_after(&self, record: &Record, before: &TakenBack) -> Result<Vec<Refusal>> {
+        Ok(self.allowed(record, before)?.err().unwrap_or_default())
+    }
+
+    fn allowed(&self, record: &Record, before: &TakenBack) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
+        let warnings = match self.check(record, before)? {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Err(refusals)),
         };
@@ -99,18 +104,29 @@ impl Ledger {
         Ok(Ok(warnings))
     }
 
-    /// Writes records that are new and of one kind, in one run. Each was looked at before (`refusals`): one that breaks a rule
-    /// after all ends all. Returns their ids, which follow one another.
-    pub(crate) fn write_batch(&mut self, kind: &'static Kind, records: &[Record]) -> Result<Vec<RecordId>> {
+    /// Writes records that are new and of one kind, in one run. One that breaks a rule is left out, if `skip_wrong`, or ends
+    /// all. Returns the ids of those that were written, which follow one another.
+    pub(crate) fn write_batch(
+        &mut self,
+        kind: &'static Kind,
+        records: &[Record],
+        skip_wrong: bool,
+    ) -> Result<Vec<RecordId>> {
         if self.revoked()? {
             return Err(StoreError::Revoked);
         }
         let mut ids = Vec::with_capacity(records.len());
         let mut runs: BTreeMap<i64, Vec<Operation>> = BTreeMap::new();
+        // None of them is in its table before all are judged.
+        let mut before = TakenBack::default();
         for record in records {
-            if let Err(refusals) = self.allowed(record)? {
-                let said = refusals.iter().map(|r| r.say(lang::Lang::Zh)).collect::<Vec<_>>().join(" ");
-                return Err(StoreError::Refused(said));
+            match self.allowed(record, &before)? {
+                Ok(_) => before.add(record),
+                Err(_) if skip_wrong => continue,
+                Err(refusals) => {
+                    let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
+                    return Err(StoreError::forbidden(say(lang::Lang::Zh), say(lang::Lang::En)));
+                }
             }
             let id = self.next_id();
             let (salt, time) = (self.salt(kind), self.time_beside(&id));
@@ -139,12 +155,21 @@ impl Ledger {
         for (no, run) in runs {
             self.append_run(no, &run)?;
         }
+        self.own_numbers.forget();
         Ok(ids)
     }
 
-    /// Whether another record here seems to be the same real thing.
-    pub(crate) fn is_alike(&self, record: &Record) -> Result<bool> {
-        Ok(!projection::same_thing(&self.conn, record, &RecordId([0; RecordId::LEN]))?.is_empty())
+    /// Whether a record that is here seems to be the same real thing as one that is not written yet.
+    pub(crate) fn is_alike(&mut self, record: &Record) -> Result<bool> {
+        Ok(!self.alike(record, None)?.is_empty())
+    }
+
+    /// Why a record that was voided may not come back: what it names does not stand any more, or what it takes back was
+    /// taken back by another since.
+    pub(crate) fn may_come_back(&self, record: &Record) -> Result<Vec<Refusal>> {
+        let mut refusals = self.references(record)?;
+        refusals.extend(self.taken_back(record, &TakenBack::default())?);
+        Ok(refusals)
     }
 
     /// Creates a document, or changes the fields named; `None` empties a field.
@@ -178,7 +203,7 @@ impl Ledger {
         for (at, value) in &values {
             record.put(*at, value.clone());
         }
-        let warnings = match self.check(&record)? {
+        let warnings = match self.check(&record, &TakenBack::default())? {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Outcome::Refused(refusals)),
         };
@@ -194,7 +219,7 @@ impl Ledger {
         let time = if id.is_some() { Some(self.now()) } else { self.time_beside(&record_id) };
         let salt = self.salt(kind);
         self.append(no, &Operation::new(kind.number, record_id, time, edit.encode(author), salt))?;
-        let alike = self.alike(&record, &record_id)?;
+        let alike = self.alike(&record, Some(&record_id))?;
         Ok(Outcome::Written { id: record_id, warnings, alike })
     }
 
@@ -415,8 +440,9 @@ impl Ledger {
         })
     }
 
-    /// The rules of the kind, and that what the record points at is here.
-    fn check(&self, record: &Record) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
+    /// The rules of the kind, and that what the record points at is here. `before`: what is taken back by others that are to
+    /// be written before it.
+    fn check(&self, record: &Record, before: &TakenBack) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
         let mut warnings = match record.validate() {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Err(refusals)),
@@ -435,32 +461,50 @@ impl Ledger {
                 );
                 missing.push(field.refuse(value, rule, remedy));
             }
-            let (Some(target), Some(value @ Value::Bytes(id))) = (field.reference, value) else { continue };
-            let found = match (huiliu_proto::kind::kind(target), RecordId::try_from(&id[..])) {
-                (Some(kind), Ok(id)) => projection::get(&self.conn, kind, &id)?.is_some(),
-                _ => false,
-            };
-            if !found {
-                let voided = RecordId::try_from(&id[..]).is_ok_and(|id| {
-                    voids::between(&self.conn, id.as_bytes(), id.as_bytes(), 1).is_ok_and(|found| !found.is_empty())
-                });
-                let rule = match voided {
-                    true => Label::new("该记录已作废", "that record is voided"),
-                    false => Label::new("本机没有这条记录", "there is no such record here"),
-                };
-                let remedy = Label::new(
-                    format!("请先填写该记录，或用 record list {target} 查找编号"),
-                    format!("write that record first, or find its id with `record list {target}`"),
-                );
-                missing.push(field.refuse(value, rule, remedy));
-            }
         }
+        missing.extend(self.references(record)?);
         missing.extend(self.number_kept(record)?);
-        missing.extend(self.taken_back(record)?);
+        missing.extend(self.taken_back(record, before)?);
         let (refusals, doubts) = self.doubts(record)?;
         missing.extend(refusals);
         warnings.extend(doubts);
         Ok(if missing.is_empty() { Ok(warnings) } else { Err(missing) })
+    }
+
+    /// What of the records that it names does not stand here.
+    fn references(&self, record: &Record) -> Result<Vec<Refusal>> {
+        let mut missing = vec![];
+        for (field, value) in record.kind.fields.iter().zip(record.values()) {
+            let (Some(target), Some(value @ Value::Bytes(id))) = (field.reference, value) else { continue };
+            let named = huiliu_proto::kind::kind(target).zip(RecordId::try_from(&id[..]).ok());
+            if let Some((kind, id)) = named
+                && projection::get(&self.conn, kind, &id)?.is_some()
+            {
+                continue;
+            }
+            let voided = match named {
+                Some((_, id)) => !voids::between(&self.conn, id.as_bytes(), id.as_bytes(), 1)?.is_empty(),
+                None => false,
+            };
+            let (rule, remedy) = match voided {
+                true => (
+                    Label::new("该记录已作废", "that record is voided"),
+                    Label::new(
+                        "请改填有效的记录；作废有误的，先用 record reinstate 恢复它",
+                        "name one that stands; if it was voided by mistake, reinstate it first with `record reinstate`",
+                    ),
+                ),
+                false => (
+                    Label::new("本机没有这条记录", "there is no such record here"),
+                    Label::new(
+                        format!("请先填写该记录，或用 record list {target} 查找编号"),
+                        format!("write that record first, or find its id with `record list {target}`"),
+                    ),
+                ),
+            };
+            missing.push(field.refuse(value, rule, remedy));
+        }
+        Ok(missing)
     }
 
     /// The number of a paper that was voided is not given again.

@@ -100,6 +100,27 @@ impl Numbers {
     }
 }
 
+/// What records that are not in their tables yet take back of others: of each the sums of its quantities.
+#[derive(Default)]
+pub(crate) struct TakenBack(HashMap<RecordId, Vec<i128>>);
+
+impl TakenBack {
+    pub(crate) fn add(&mut self, record: &Record) {
+        let Some((_, id)) = back(record) else { return };
+        let said: Vec<i128> = quantities(record.kind).map(|field| said(record, field)).collect();
+        let sums = self.0.entry(id).or_insert_with(|| vec![0; said.len()]);
+        sums.iter_mut().zip(said).for_each(|(sum, said)| *sum += said);
+    }
+
+    fn of(&self, id: &RecordId, quantity: usize) -> i128 {
+        self.0.get(id).and_then(|sums| sums.get(quantity)).copied().unwrap_or(0)
+    }
+}
+
+fn said(record: &Record, field: &Field) -> i128 {
+    i128::from(record.int(field.name).unwrap_or(0))
+}
+
 fn field<'k>(kind: &'k Kind, name: &str) -> Option<&'k Field> {
     kind.field(name).map(|at| &kind.fields[at])
 }
@@ -125,8 +146,8 @@ fn quantities(kind: &Kind) -> impl Iterator<Item = &Field> {
 
 impl Ledger {
     /// Why an entry may not take back what it points at: another union's, itself a correction, something else, earlier, or
-    /// more than is left of it.
-    pub(super) fn taken_back(&self, record: &Record) -> Result<Vec<Refusal>> {
+    /// more than is left of it. `earlier`: what others take back that are to be written before it.
+    pub(super) fn taken_back(&self, record: &Record, earlier: &TakenBack) -> Result<Vec<Refusal>> {
         let Some((field_back, id)) = back(record) else { return Ok(vec![]) };
         let kind = record.kind;
         let refuse = |field: &Field, rule: Label, remedy: (&str, &str)| {
@@ -162,10 +183,11 @@ impl Ledger {
             }
         }
         let before = beside::pointing(&self.conn, kind, self.me.union, field_back.name, &id)?;
-        for field in quantities(kind) {
-            let said = |record: &Record| i128::from(record.int(field.name).unwrap_or(0));
-            let left = said(&other.record) + before.iter().map(|row| said(&row.record)).sum::<i128>();
-            if said(record) < 0 && left + said(record) < 0 {
+        for (quantity, field) in quantities(kind).enumerate() {
+            let before: i128 = before.iter().map(|row| said(&row.record, field)).sum();
+            let left = said(&other.record, field) + before + earlier.of(&id, quantity);
+            let said = said(record, field);
+            if said < 0 && left + said < 0 {
                 let left = field.show(&Value::Int(i64::try_from(left).unwrap_or(i64::MAX)), Default::default());
                 let rule = Label::new(
                     format!("超过所更正记录的余数{left}"),
@@ -214,23 +236,25 @@ impl Ledger {
         Ok((refusals, warnings))
     }
 
-    /// Records that look like the same real thing: shown to the person, never joined.
-    pub(super) fn alike(&mut self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
+    /// Records that look like the same real thing: shown to the person, never joined. `id`: of the record, where it is
+    /// written.
+    pub(super) fn alike(&mut self, record: &Record, id: Option<&RecordId>) -> Result<Vec<RecordId>> {
         if back(record).is_some() {
             return Ok(vec![]);
         }
+        let not = id.copied().unwrap_or(RecordId([0; RecordId::LEN]));
         let mut alike: Vec<RecordId> =
-            projection::same_thing(&self.conn, record, id)?.into_iter().map(|row| row.id).collect();
+            projection::same_thing(&self.conn, record, &not)?.into_iter().map(|row| row.id).collect();
         alike.extend(self.same_number(record, id)?);
-        alike.extend(self.same_term(record, id)?);
-        alike.extend(self.same_paper(record, id)?);
+        alike.extend(self.same_term(record, &not)?);
+        alike.extend(self.same_paper(record, &not)?);
         alike.sort_unstable();
         alike.dedup();
         Ok(alike)
     }
 
     /// People of this union with the same identity number, which is sealed in every table.
-    fn same_number(&mut self, record: &Record, id: &RecordId) -> Result<Vec<RecordId>> {
+    fn same_number(&mut self, record: &Record, id: Option<&RecordId>) -> Result<Vec<RecordId>> {
         let kind = record.kind;
         let sealed = kind.natural_key.iter().copied().find(|at| kind.fields[*at].privacy == Privacy::Sealed);
         let Some((at, Some(Value::Text(number)))) = sealed.map(|at| (at, &record.values()[at])) else {
@@ -251,10 +275,12 @@ impl Ledger {
                 known
             }
         };
-        let same = known.entry(index(&number)).or_default();
-        let others: Vec<RecordId> = same.iter().copied().filter(|other| other != id).collect();
-        if !same.contains(id) {
-            same.push(*id);
+        let mut others = known.get(&index(&number)).cloned().unwrap_or_default();
+        if let Some(id) = id {
+            if !others.contains(id) {
+                known.entry(index(&number)).or_default().push(*id);
+            }
+            others.retain(|other| other != id);
         }
         self.own_numbers.0 = Some(known);
         // What was written in a job that was undone, or says another number by now, is no double.

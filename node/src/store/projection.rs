@@ -368,6 +368,14 @@ pub fn set_index(conn: &Database, kind: &Kind, field: &str, row: &Shown, index: 
     Ok(())
 }
 
+/// Whether a record says enough of its natural key to be told from others by it. Of alternatives only one is said (a payer's
+/// number or name): the first and one more are enough, and all that there are.
+pub fn says_its_key(record: &Record) -> bool {
+    let key = &record.kind.natural_key;
+    let says = |at: &&usize| record.values()[**at].is_some();
+    key.first().is_some_and(|at| says(&at)) && key.iter().filter(says).count() >= key.len().min(2)
+}
+
 /// Other records of the kind that agree in all fields of its natural key.
 pub fn same_thing(conn: &View, record: &Record, not: &RecordId) -> Result<Vec<Shown>> {
     let kind = record.kind;
@@ -375,9 +383,7 @@ pub fn same_thing(conn: &View, record: &Record, not: &RecordId) -> Result<Vec<Sh
     if key.iter().any(|at| kind.fields[*at].privacy == Privacy::Sealed) {
         return Ok(vec![]);
     }
-    // Of alternatives only one is said (a payer's number or name): the first and one more are enough, and all that there are.
-    let said = key.iter().filter(|at| record.values()[**at].is_some()).count();
-    if key.first().is_none_or(|at| record.values()[*at].is_none()) || said < key.len().min(2) {
+    if !says_its_key(record) {
         return Ok(vec![]);
     }
     let tests: Vec<String> =

@@ -36,6 +36,9 @@ pub fn code(error: &anyhow::Error) -> (&'static str, Json) {
                     ("ambiguous", json!({ "typed": typed, "records": found }))
                 }
                 Mistake::NeedsYes => ("needs_yes", Json::Null),
+                Mistake::Stopped { import, written, .. } => {
+                    ("import_stopped", json!({ "import": import.to_string(), "written": written }))
+                }
             };
         }
         if let Some(problem) = cause.downcast_ref::<Problem>() {

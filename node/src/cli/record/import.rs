@@ -10,7 +10,7 @@ use anyhow::Result;
 use huiliu_proto::{
     id::RecordId,
     kind::{Kind, numbered},
-    lang::Lang,
+    lang::{Label, Lang},
     shown,
 };
 use indicatif::ProgressBar;
@@ -24,7 +24,7 @@ use crate::{
     },
     cli::{
         Desk,
-        error::{Exit, Mistake, both, remark_json},
+        error::{Exit, Mistake, both, remark_json, tell},
         table::{Cell, Table, both_languages},
     },
     store::imports,
@@ -153,13 +153,28 @@ fn mistake(error: BulkError) -> anyhow::Error {
         )
         .into(),
         BulkError::Changed => Mistake::failed(
-            both("导入期间文件内容有变化，未写完", "the file changed while it was imported; it was not written whole"),
-            both(
-                "用 record imports 查看已写入的部分，可用 record undo-import 撤销",
-                "see what was written with `record imports`; `record undo-import` takes it back",
-            ),
+            both("导入期间文件内容有变化，未写入", "the file changed while it was imported; nothing was written"),
+            both("请等文件不再变动后重新导入", "import it again when nobody writes to it"),
         )
         .into(),
+        BulkError::Stopped { import, written, error } => {
+            let error = match *error {
+                BulkError::Changed => Label::new("导入期间文件内容有变化", "the file changed while it was imported"),
+                other => {
+                    let error = mistake(other);
+                    Label::new(tell(&error, Lang::Zh).what, tell(&error, Lang::En).what)
+                }
+            };
+            Mistake::Stopped {
+                what: Label::new(
+                    format!("导入中断，已写入{written}条：{}", error.zh),
+                    format!("the import stopped after {written} records: {}", error.en),
+                ),
+                import,
+                written,
+            }
+            .into()
+        }
         BulkError::Reading(error) => error.into(),
         BulkError::Store(error) => error.into(),
     }
