@@ -6,7 +6,7 @@ use huiliu_node::{
     app::{
         Mode,
         bulk::{self, BulkError, Format, InTheWay, Lines, Report, Source, What},
-        void,
+        void::{self, Problem},
     },
     identity::Role,
     rollup,
@@ -116,7 +116,9 @@ fn a_log_is_imported_and_taken_back() {
     // A correction names one line of it.
     let line = node.read(|conn| projection::list(conn, kind("work_entry").unwrap(), None, Some(id), 1)).unwrap()[0].id;
     node.write_blocking(move |ledger| people::correction(ledger, line)).unwrap();
-    let Err(InTheWay::Named { by, .. }) = undo(Mode::DryRun) else { panic!("a correction stands in the way") };
+    let Err(InTheWay::Void(Problem::Named { by, .. })) = undo(Mode::DryRun) else {
+        panic!("a correction stands in the way")
+    };
     assert_eq!((by.len(), by[0].record), (1, line));
     assert!(undo(Mode::Write).is_err());
     assert_eq!(count(&node, "work_entry"), 2_502, "nothing was written");

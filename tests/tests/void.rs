@@ -410,6 +410,64 @@ fn a_void_of_an_edit_that_is_put_anew_is_said_again() {
     story.holds(&[&second]);
 }
 
+/// What comes back names nothing that is gone, and takes back no more than there is.
+#[test]
+fn what_does_not_hold_any_more_is_not_reinstated() {
+    let line = Line::new(17);
+    let node = line.told("node-320922-0");
+    let fields = |result: Result<State, Problem>| match result {
+        Err(Problem::Refused(refusals)) => {
+            refusals.into_iter().map(|refusal| refusal.field_name.to_string()).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    let mediator = node.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    let worked = node.write_blocking(move |ledger| people::work_entry(ledger, mediator, 1)).unwrap();
+    let before = sum(&node, "320922", rollup::GUIDED);
+    let correct = || {
+        node.write_blocking(move |ledger| people::correction(ledger, worked)).unwrap();
+        let all = node.read(|conn| projection::list(conn, kind("work_entry").unwrap(), None, Some(worked), 9)).unwrap();
+        all.last().unwrap().id
+    };
+    let first = correct();
+    assert_eq!(void(&node, first), Ok(State::Voided));
+    let second = correct();
+    assert!(!fields(reinstate(&node, first)).is_empty(), "it was taken back since");
+    assert_eq!((state(&node, first), sum(&node, "320922", rollup::GUIDED)), (State::Voided, 0));
+    assert_eq!(void(&node, second), Ok(State::Voided));
+    assert_eq!(sum(&node, "320922", rollup::GUIDED), before);
+    assert_eq!(reinstate(&node, first), Ok(State::Stands));
+    assert_eq!(void(&node, first), Ok(State::Voided));
+    // Its person is gone.
+    assert_eq!((void(&node, worked), void(&node, mediator)), (Ok(State::Voided), Ok(State::Voided)));
+    assert_eq!(fields(reinstate(&node, worked)), ["mediator"]);
+    assert_eq!((reinstate(&node, mediator), reinstate(&node, worked)), (Ok(State::Stands), Ok(State::Stands)));
+    rebuilds_the_same(&node);
+}
+
+/// One void follows a bounded number of others; who reinstates a record that was voided more often reinstates it.
+#[test]
+fn what_was_voided_by_many_at_once_is_settled() {
+    let line = Line::new(19);
+    let node = line.told("node-320922-0");
+    let mediator = node.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    let worked = node.write_blocking(move |ledger| people::work_entry(ledger, mediator, 1)).unwrap();
+    let mut other = Forger::new(line.world.machine("node-320922-1"), Scope::Own(Reach::Province));
+    let work = kind("work_entry").unwrap();
+    let voids: Vec<Operation> = (0..150)
+        .map(|n| {
+            let void = Void { follows: vec![], heads: vec![], restores: false, reason: format!("误{n}") };
+            let salt = work.personal.then_some([3; 16]);
+            Operation::new(work.number, worked, Some(5), void.encode(), salt).voiding(true)
+        })
+        .collect();
+    give(&node, &other.say(&voids));
+    assert_eq!(state(&node, worked), State::Voided);
+    assert_eq!(reinstate(&node, worked), Ok(State::Stands));
+    assert_eq!(void(&node, worked), Ok(State::Voided));
+    rebuilds_the_same(&node);
+}
+
 /// What a device writes that keeps no rule is held at every level, in every order: a void of another kind's or another
 /// reach's record, of what is never voided, without a reason, and one that takes back nothing.
 #[test]

@@ -20,7 +20,7 @@ use huiliu_proto::{
     id::RecordId,
     ident::contains_resident_id,
     kind::{Kind, Shape, Voiding, kinds, numbered},
-    record::Record,
+    record::{Record, Refusal},
     union::UnionNumber,
     void::{MAX_REASON, Void, reason_allowed},
 };
@@ -29,6 +29,8 @@ use huiliu_proto::{
 const MOST: usize = 20;
 /// As many voids of one record are told.
 const MOST_SAID: usize = 200;
+/// One void follows some of those before it; so many are written where there are more.
+const MOST_WRITTEN: usize = 16;
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +67,8 @@ pub enum Problem {
         by: Vec<Naming>,
         acted_on: bool,
     },
+    /// It names what does not stand any more, or takes back what was taken back since.
+    Refused(Vec<Refusal>),
 }
 
 impl Problem {
@@ -80,6 +84,7 @@ impl Problem {
             Problem::Personal => "personal",
             Problem::Named { acted_on: false, .. } => "named",
             Problem::Named { acted_on: true, .. } => "acted_on",
+            Problem::Refused(_) => "rule",
         }
     }
 }
@@ -106,6 +111,13 @@ pub fn reinstate(ledger: &mut Ledger, record: RecordId, reason: &str) -> Result<
     if voids::state(ledger.conn(), union, &record)? == State::Stands {
         return Ok(Err(Problem::NotVoided(kind)));
     }
+    // What only may not stand is there already.
+    if let Some(shown) = voided(ledger.conn(), union, &record)? {
+        let refusals = ledger.may_come_back(&shown.record)?;
+        if !refusals.is_empty() {
+            return Ok(Err(Problem::Refused(refusals)));
+        }
+    }
     say(ledger, kind, record, reason, true)
 }
 
@@ -116,9 +128,18 @@ fn say(
     reason: &str,
     restores: bool,
 ) -> Result<Result<Done, Problem>> {
-    ledger.write_void(kind, &Saying { record, restores, reason: reason.to_owned() })?;
-    let state = voids::state(ledger.conn(), ledger.me().union, &record)?;
-    Ok(Ok(Done { kind, record, state }))
+    let wanted = if restores { State::Stands } else { State::Voided };
+    for _ in 0..MOST_WRITTEN {
+        ledger.write_void(kind, &Saying { record, restores, reason: reason.to_owned() })?;
+        let state = voids::state(ledger.conn(), ledger.me().union, &record)?;
+        if state == wanted {
+            return Ok(Ok(Done { kind, record, state }));
+        }
+    }
+    Err(StoreError::forbidden(
+        "这条记录的作废与恢复过多，本机无法了结；请联系技术支持",
+        "the record was voided and reinstated too often for this machine to settle it; ask for support",
+    ))
 }
 
 fn may_void(ledger: &Ledger, record: &RecordId, reason: &str) -> Result<Result<&'static Kind, Problem>> {
@@ -133,21 +154,22 @@ fn may_void(ledger: &Ledger, record: &RecordId, reason: &str) -> Result<Result<&
     if voids::state(conn, union, record)? == State::Voided {
         return Ok(Err(Problem::Already(kind)));
     }
-    let standing_in_the_way = in_the_way(conn, union, kind, &BTreeSet::from([*record]))?;
+    let standing_in_the_way = in_the_way(conn, union, kind, &BTreeSet::from([*record]), MOST)?;
     Ok(match standing_in_the_way {
         Some(problem) => Err(problem),
         None => Ok(kind),
     })
 }
 
-/// What stands in the way of voiding these records of one kind together: others that name them.
+/// What stands in the way of voiding these records of one kind together: others that name them, at most so many.
 pub fn in_the_way(
     conn: &View,
     union: UnionNumber,
     kind: &'static Kind,
     records: &BTreeSet<RecordId>,
+    most: usize,
 ) -> Result<Option<Problem>> {
-    let by = naming::naming(conn, kind, records, MOST)?;
+    let by = naming::naming(conn, kind, records, most)?;
     if by.is_empty() {
         return Ok(None);
     }

@@ -14,7 +14,6 @@ use crate::{
     ledger::Saying,
     store::{
         StoreError, documents, imports,
-        naming::{self, Naming},
         voids::{self, State},
     },
     writer::Store,
@@ -30,13 +29,9 @@ const MOST: usize = 200;
 pub enum InTheWay {
     #[error("this machine made no import {0}")]
     Missing(RecordId),
-    #[error("the reason does not fit")]
-    Reason(void::Problem),
-    /// Records that stand, and are not of the import, name some of it.
-    #[error("other records name it")]
-    Named { kind: &'static Kind, by: Vec<Naming> },
-    #[error("its kind is never voided")]
-    Never(&'static Kind),
+    /// What would stand in the way of voiding its records one by one.
+    #[error(transparent)]
+    Void(#[from] void::Problem),
 }
 
 /// What was, or would be, voided.
@@ -60,14 +55,14 @@ pub fn undo(
     progress: &mut dyn Progress,
 ) -> Result<Result<Undone, InTheWay>, StoreError> {
     if let Err(problem) = void::reason_fits(reason) {
-        return Ok(Err(InTheWay::Reason(problem)));
+        return Ok(Err(problem.into()));
     }
     let Some(noted) = store.read(|conn| imports::get(conn, &import))? else {
         return Ok(Err(InTheWay::Missing(import)));
     };
     let Some(kind) = numbered(noted.kind) else { return Ok(Err(InTheWay::Missing(import))) };
     if kind.voiding == Voiding::Never {
-        return Ok(Err(InTheWay::Never(kind)));
+        return Ok(Err(void::Problem::Never(kind).into()));
     }
     // What stands, and of it what people have edited.
     let (mut standing, mut edited) = (BTreeSet::new(), 0);
@@ -85,9 +80,8 @@ pub fn undo(
         standing.extend(stands);
         edited += changed;
     }
-    let by = store.read(|conn| naming::naming(conn, kind, &standing, MOST))?;
-    if !by.is_empty() {
-        return Ok(Err(InTheWay::Named { kind, by }));
+    if let Some(problem) = store.read(|conn| void::in_the_way(conn, union, kind, &standing, MOST))? {
+        return Ok(Err(problem.into()));
     }
     let all = standing.len() as u64;
     if mode == Mode::Write {

@@ -318,9 +318,7 @@ fn in_the_way(problem: InTheWay) -> anyhow::Error {
             both("用 record imports 查看", "see `record imports`"),
         )
         .into(),
-        InTheWay::Reason(problem) => problem.into(),
-        InTheWay::Never(kind) => crate::app::void::Problem::Never(kind).into(),
-        InTheWay::Named { kind, by } => crate::app::void::Problem::Named { kind, by, acted_on: false }.into(),
+        InTheWay::Void(problem) => problem.into(),
     }
 }
 

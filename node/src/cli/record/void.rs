@@ -16,7 +16,7 @@ use crate::{
     cli::{
         Desk,
         desk::Office,
-        error::{Exit, Told, both},
+        error::{Exit, Told, both, remark_json},
         table::both_languages,
     },
     store::voids::State,
@@ -66,7 +66,7 @@ fn say(desk: &Desk, typed: &str, reason: String, restores: bool, dry: bool) -> R
         false => void::void(ledger, id, &reason),
     };
     let done = Mode::of(dry).run(&office.store, work)??;
-    desk.answer(|| json_of(&done, dry), || words(desk, &done, dry))?;
+    desk.answer(|| json_of(&done, dry), || words(desk, &done, restores, dry))?;
     Ok(Exit::Done)
 }
 
@@ -84,13 +84,13 @@ fn json_of(done: &Done, dry: bool) -> Json {
     })
 }
 
-fn words(desk: &Desk, done: &Done, dry: bool) -> String {
+fn words(desk: &Desk, done: &Done, restores: bool, dry: bool) -> String {
     let label = desk.label(&done.kind.label);
-    match (dry, done.state) {
-        (true, State::Voided) => desk.pick("可以作废，未写入", "it may be voided; nothing was written").to_owned(),
-        (true, _) => desk.pick("可以恢复，未写入", "it may be reinstated; nothing was written").to_owned(),
-        (false, State::Voided) => format!("{}{label} {}", desk.pick("已作废：", "voided: "), done.record),
-        (false, _) => format!("{}{label} {}", desk.pick("已恢复：", "reinstated: "), done.record),
+    match (dry, restores) {
+        (true, false) => desk.pick("可以作废，未写入", "it may be voided; nothing was written").to_owned(),
+        (true, true) => desk.pick("可以恢复，未写入", "it may be reinstated; nothing was written").to_owned(),
+        (false, false) => format!("{}{label} {}", desk.pick("已作废：", "voided: "), done.record),
+        (false, true) => format!("{}{label} {}", desk.pick("已恢复：", "reinstated: "), done.record),
     }
 }
 
@@ -178,6 +178,16 @@ pub fn tell(problem: &Problem, lang: Lang) -> Told {
             both("请删去号码", "take the number out"),
         ),
         Problem::Named { kind, by, acted_on } => named(kind, by, *acted_on),
+        Problem::Refused(refusals) => {
+            let lines = |lang| refusals.iter().map(|r| format!("\n  {}", r.say(lang))).collect::<String>();
+            (
+                both(
+                    format!("不能恢复，恢复后有不合规定之处：{}", lines(Lang::Zh)),
+                    format!("it is not reinstated, because it would break a rule:{}", lines(Lang::En)),
+                ),
+                both("请先按上面的说明处理", "see to that first"),
+            )
+        }
     };
     Told { exit: Exit::Refused, what: pick(what, lang), hint: pick(hint, lang) }
 }
@@ -225,6 +235,9 @@ pub fn about(problem: &Problem) -> Json {
         Problem::Never(of) | Problem::Already(of) | Problem::NotVoided(of) => kind(of),
         Problem::Reason { most } => json!({ "most": most }),
         Problem::Personal => Json::Null,
+        Problem::Refused(refusals) => {
+            refusals.iter().map(|r| remark_json(&r.field_name, &r.value, &r.rule, &r.remedy)).collect()
+        }
         Problem::Named { kind: of, by, .. } => {
             let mut about = kind(of);
             let one = |by: &crate::store::naming::Naming| json!({ "record": by.by.to_string(), "kind": by.kind.name, "owner": u64::from(by.owner), "field": by.field });
