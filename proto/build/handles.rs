@@ -11,7 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use protox::prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind as Proto, MessageDescriptor, Value};
+use protox::prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind as Proto, MessageDescriptor, ReflectMessage as _, Value,
+};
 
 /// The messages with a `kind` option, in the order of their numbers; of those in `files` only.
 pub fn kinds(
@@ -132,22 +134,32 @@ fn fields(
 }
 
 fn type_of(kind: &Proto, said: &DynamicMessage) -> Result<String, Box<dyn Error>> {
-    // As options.proto numbers the formats.
-    let format = number(said, "format").unwrap_or(0);
-    Ok(match (kind, format) {
+    let format = chosen(said, "format")?;
+    Ok(match (kind, format.as_str()) {
         (Proto::String, _) => "Text".into(),
         (Proto::Bool, _) => "Flag".into(),
         (Proto::Bytes, _) if word(said, "ref").is_empty() => "Bytes".into(),
         (Proto::Bytes, _) => "Reference".into(),
         (Proto::Enum(choices), _) => format!("Choice<v1::{}>", choices.name()),
-        (Proto::Uint64, 11) => format!("Choices<v1::{}>", word(said, "set_of")),
-        (_, 1) => "Date".into(),
-        (_, 2) => "InMonth".into(),
-        (_, 4) => "Money".into(),
-        (_, 5 | 13) => "Union".into(),
+        (Proto::Uint64, "CHOICES") => format!("Choices<v1::{}>", word(said, "set_of")),
+        (_, "DATE") => "Date".into(),
+        (_, "MONTH") => "InMonth".into(),
+        (_, "FEN") => "Money".into(),
+        (_, "REGION" | "UNION_NUMBER") => "Union".into(),
         (Proto::Int32 | Proto::Int64 | Proto::Uint32 | Proto::Uint64, _) => "Int".into(),
         (other, _) => return Err(format!("records have no fields of type {other:?}").into()),
     })
+}
+
+/// The name of the choice that an option makes, as options.proto has it.
+fn chosen(said: &DynamicMessage, option: &str) -> Result<String, Box<dyn Error>> {
+    let field = said.descriptor().get_field_by_name(option).ok_or(format!("options.proto declares `{option}`"))?;
+    let (kind, value) = (field.kind(), said.get_field(&field));
+    let (Proto::Enum(choices), Value::EnumNumber(number)) = (&kind, &*value) else {
+        return Err(format!("`{option}` is no choice").into());
+    };
+    let choice = choices.get_value(*number).ok_or(format!("`{option}` has no choice {number}"))?;
+    Ok(choice.name().to_owned())
 }
 
 fn said(pool: &DescriptorPool, field: &FieldDescriptor) -> Result<DynamicMessage, Box<dyn Error>> {
