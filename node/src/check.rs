@@ -26,6 +26,7 @@ use huiliu_proto::{
     v1,
 };
 
+use self::setting::Setting;
 pub use self::{
     argument::Argument,
     explain::explain,
@@ -64,6 +65,8 @@ const RESERVED: [&str; 12] =
 pub struct Check {
     pub id: &'static str,
     pub version: i32,
+    /// The first version whose findings the messages of this one put into words as well.
+    words_since: i32,
     pub title: Label,
     pub clause: Label,
     pub severity: v1::Severity,
@@ -148,8 +151,10 @@ pub struct Outcome {
     pub waiting: Vec<Waiting>,
     /// Devices of the unions involved that fell silent, and since when: nobody waits for them any more.
     pub silent: BTreeSet<(UnionNumber, DeviceId, Day)>,
-    /// What went wrong. It stops no other check and no other case; of such a check nothing is taken back.
+    /// What went wrong. It stops no other check and no other case; what such a check may have missed is not taken back.
     pub failed: Vec<CheckError>,
+    /// The numbers that the checks measured by, through all days.
+    pub settings: Vec<(&'static Check, Setting)>,
 }
 
 /// A case that the data bears out as far as it goes, and that goes far enough.
@@ -212,13 +217,31 @@ pub enum CheckError {
     Column { rule: &'static str, column: &'static str },
     #[error("what {rule} found cannot be recorded: {why}")]
     Record { rule: &'static str, why: String },
+    #[error("{rule} was ended: it takes more work here than one check may")]
+    TooLong { rule: &'static str },
+    /// Of one union; of the others all is told.
+    #[error("{rule} has {left} more cases of {subject}, which are not told")]
+    TooMany { rule: &'static str, subject: UnionNumber, left: usize },
 }
 
 impl CheckError {
     pub fn rule(&self) -> &'static str {
         match self {
-            CheckError::Sql { rule, .. } | CheckError::Column { rule, .. } | CheckError::Record { rule, .. } => rule,
+            CheckError::Sql { rule, .. }
+            | CheckError::Column { rule, .. }
+            | CheckError::Record { rule, .. }
+            | CheckError::TooLong { rule }
+            | CheckError::TooMany { rule, .. } => rule,
         }
+    }
+
+    /// Whether a recorded finding about this union may stand although it was not found: then it is not taken back.
+    pub fn leaves_open(&self, rule: &str, union: Option<UnionNumber>) -> bool {
+        let about = match self {
+            CheckError::TooMany { subject, .. } => union.is_none() || union == Some(*subject),
+            _ => true,
+        };
+        self.rule() == rule && about
     }
 }
 
@@ -251,6 +274,15 @@ mod tests {
         assert!(ids.is_sorted() && ids.windows(2).all(|w| w[0] != w[1]), "{ids:?}");
     }
 
+    /// What a value was called then is nothing that a check of today could declare.
+    #[test]
+    fn an_earlier_message_names_what_was_then() {
+        let from = "-- message absent zh: ";
+        let to = "-- message v2 old zh: {gone}[，{due}]\n-- message v2 old en: {gone}\n-- message absent zh: ";
+        let check = Check::read(Box::leak(FILES[1].replace(from, to).into_boxed_str())).expect("a header");
+        assert!(check.messages.iter().any(|m| m.version == 2 && m.variant == "old"));
+    }
+
     #[test]
     fn a_bad_header_is_refused() {
         let good = FILES[1];
@@ -258,7 +290,7 @@ mod tests {
             ("-- severity: orange", "-- severity: mauve", "no such severity"),
             ("-- title_en: ", "-- title_fr: ", "no such key: title_fr"),
             ("-- levels: nation,", "-- levels: village,", "no level: village"),
-            ("-- version: 3\n", "", "version must stand once"),
+            ("-- version: 4\n", "", "version must stand once"),
             ("grace = 20", "grace", "no default"),
             ("grace = 20 less", "grace = 20", "which way is stricter"),
             ("-- result: paid money", "-- result: paid shells", "no such kind"),
@@ -266,6 +298,8 @@ mod tests {
             ("-- message late zh: ", "-- message late fr: ", "no such key"),
             ("-- variant: late yellow N\n", "", "no such variant: late"),
             ("\n-- records\n", "\n-- papers\n", "no part"),
+            ("-- version: 4\n", "-- version: 4\n-- words_since: 4\n", "words_since"),
+            ("-- message late zh: ", "-- message v3 late zh: {gone\n-- message late zh: ", "no message"),
         ] {
             let bad = Box::leak(good.replace(from, to).into_boxed_str());
             let error = Check::read(bad).unwrap_err();

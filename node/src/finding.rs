@@ -3,7 +3,7 @@
 //! A case that is found again is not recorded again; one that later data has cleared is taken back by an entry. What a
 //! union reads in its own records is advice to itself and never recorded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use huiliu_proto::{
     handle::{Declared as _, Draft},
@@ -38,49 +38,81 @@ pub fn look(conn: &View, union: UnionNumber, checks: &[&'static Check], today: D
         outcome.waiting.extend(one.waiting);
         outcome.silent.extend(one.silent);
         outcome.failed.extend(one.failed);
+        outcome.settings.extend(one.settings);
     }
     outcome
 }
 
+/// How many entries one job of the writer's holds: others wait no longer than for these.
+const A_JOB: usize = 100;
+
+/// What is still to be recorded and taken back of a look.
+#[derive(Debug)]
+pub struct Plan {
+    pub run: Run,
+    today: Day,
+    /// Places in `found`.
+    fresh: VecDeque<usize>,
+    cleared: VecDeque<(&'static str, Record)>,
+}
+
+impl Plan {
+    /// Whether there is work for one more job.
+    pub fn more(&self) -> bool {
+        !self.fresh.is_empty() || !self.cleared.is_empty()
+    }
+}
+
 impl Ledger {
-    /// Records what a look found that is new; with `withdraw`, also what is cleared, but of no check that failed. What
-    /// cannot be recorded is noted among what failed, and stops nothing else. Nothing is withdrawn as of a day gone by.
-    pub fn record_findings(
-        &mut self,
-        mut outcome: Outcome,
+    /// What of a look is new; with `withdraw`, also what is cleared, but not where a check that failed may have missed it.
+    /// Nothing is withdrawn as of a day gone by.
+    pub fn plan_findings(
+        &self,
+        outcome: Outcome,
         checks: &[&'static Check],
         today: Day,
         withdraw: bool,
-    ) -> Result<Run> {
+    ) -> Result<Plan> {
+        let run = Run { outcome, ..Run::default() };
+        let mut plan = Plan { run, today, fresh: VecDeque::new(), cleared: VecDeque::new() };
         let union = self.me().union;
         if !self.me().hub {
-            return Ok(Run { outcome, ..Run::default() });
+            return Ok(plan);
         }
         let open = open(self.conn(), union)?;
-        let failed = |rule: &str| outcome.failed.iter().any(|error| error.rule() == rule);
-        let rules: Vec<&str> = checks.iter().map(|c| c.id).filter(|rule| !failed(rule)).collect();
-        let cleared = if withdraw { cleared(&outcome, &rules, &open) } else { vec![] };
-        let fresh: Vec<_> = new(&outcome, &open).into_iter().map(|f| (f.rule, f.to_record(today))).collect();
-        let (mut recorded, mut withdrawn) = (0, 0);
-        for (rule, record) in fresh {
+        plan.fresh = new(&plan.run.outcome, &open).into();
+        if withdraw {
+            let rules: Vec<&str> = checks.iter().map(|check| check.id).collect();
+            let rows = cleared(&plan.run.outcome, &rules, &open).into_iter();
+            let known =
+                |row: &Shown| row.record.read(finding::RULE).and_then(check::check).map_or("-", |check| check.id);
+            plan.cleared = rows.filter_map(|row| Some((known(row), withdrawal(row, today)?))).collect();
+        }
+        Ok(plan)
+    }
+
+    /// One job's share of it. What cannot be recorded is noted among what failed, and stops nothing else.
+    pub fn record_some(&mut self, mut plan: Plan) -> Result<Plan> {
+        for _ in 0..A_JOB {
+            let Plan { run, today, fresh, cleared } = &mut plan;
+            let (rule, record, count) = if let Some(at) = fresh.pop_front() {
+                let Some(found) = run.outcome.found.get(at) else { continue };
+                (found.rule, found.to_record(*today), &mut run.recorded)
+            } else if let Some((rule, record)) = cleared.pop_front() {
+                (rule, Ok(record), &mut run.withdrawn)
+            } else {
+                break;
+            };
             let written = match record {
                 Ok(record) => self.finding_written(rule, &record)?,
                 Err(error) => Err(error),
             };
             match written {
-                Ok(()) => recorded += 1,
-                Err(error) => outcome.failed.push(error),
+                Ok(()) => *count += 1,
+                Err(error) => run.outcome.failed.push(error),
             }
         }
-        for row in cleared {
-            let known = row.record.read(finding::RULE).and_then(check::check).map_or("-", |check| check.id);
-            let Some(record) = withdrawal(row, today) else { continue };
-            match self.finding_written(known, &record)? {
-                Ok(()) => withdrawn += 1,
-                Err(error) => outcome.failed.push(error),
-            }
-        }
-        Ok(Run { outcome, recorded, withdrawn })
+        Ok(plan)
     }
 
     fn finding_written(&mut self, rule: &'static str, record: &Record) -> Result<std::result::Result<(), CheckError>> {
@@ -113,17 +145,24 @@ fn fingerprint(row: &Shown) -> Option<Hash> {
     Hash::try_from(row.record.read(finding::FINGERPRINT)?).ok()
 }
 
-/// Cases found now that are not recorded yet. A union's reading of its own records is advice and never recorded.
-fn new<'a>(outcome: &'a Outcome, open: &[Shown]) -> Vec<&'a Found> {
+/// Cases found now that are not recorded yet, by their places. A union's reading of its own records is advice and never
+/// recorded.
+fn new(outcome: &Outcome, open: &[Shown]) -> Vec<usize> {
     let known: BTreeSet<Hash> = open.iter().filter_map(fingerprint).collect();
-    outcome.found.iter().filter(|f| !f.advisory && !known.contains(&f.fingerprint)).collect()
+    let fresh = |f: &Found| !f.advisory && !known.contains(&f.fingerprint);
+    outcome.found.iter().enumerate().filter(|(_, found)| fresh(found)).map(|(at, _)| at).collect()
 }
 
-/// Recorded findings of the rules that were run, which are neither found any more nor waiting for data.
+/// Recorded findings of the rules that were run, which are neither found any more nor waiting for data, nor missed by what
+/// failed.
 fn cleared<'a>(outcome: &Outcome, rules: &[&str], open: &'a [Shown]) -> Vec<&'a Shown> {
     let found = outcome.found.iter().map(|f| f.fingerprint);
     let still: BTreeSet<Hash> = found.chain(outcome.waiting.iter().map(|w| w.fingerprint)).collect();
-    let ran = |row: &&Shown| row.record.read(finding::RULE).is_some_and(|rule| rules.contains(&rule));
+    let ran = |row: &&Shown| {
+        let union = row.record.read(finding::UNION);
+        let missed = |rule: &str| outcome.failed.iter().any(|error| error.leaves_open(rule, union));
+        row.record.read(finding::RULE).is_some_and(|rule| rules.contains(&rule) && !missed(rule))
+    };
     open.iter().filter(ran).filter(|row| fingerprint(row).is_some_and(|f| !still.contains(&f))).collect()
 }
 
@@ -189,11 +228,19 @@ mod tests {
     fn new_known_and_cleared() {
         let outcome = Outcome { found: vec![found(1), found(2)], ..Default::default() };
         let open = [recorded(2), recorded(3)];
-        let keys = |found: Vec<&Found>| found.iter().map(|f| f.fingerprint.0[0]).collect::<Vec<_>>();
-        assert_eq!(keys(new(&outcome, &open)), [1]);
+        assert_eq!(new(&outcome, &open), [0]);
         let ids = |rows: Vec<&Shown>| rows.iter().map(|r| r.id.0[0]).collect::<Vec<_>>();
         assert_eq!(ids(cleared(&outcome, &["FC-01"], &open)), [3]);
         assert_eq!(ids(cleared(&outcome, &["FC-02"], &open)), [0; 0], "a rule that was not run clears nothing");
+        // Where there were too many of one union, nothing of that union is taken back, and all of any other.
+        for (subject, still) in [(320_900u64, 0), (320_500, 1)] {
+            let subject = subject.try_into().expect("a code");
+            let failed = vec![CheckError::TooMany { rule: "FC-01", subject, left: 1 }];
+            let outcome = Outcome { failed, ..outcome.clone() };
+            assert_eq!(cleared(&outcome, &["FC-01"], &open).len(), still, "{subject}");
+        }
+        let outcome = Outcome { failed: vec![CheckError::TooLong { rule: "FC-01" }], ..outcome };
+        assert_eq!(cleared(&outcome, &["FC-01"], &open).len(), 0);
         assert!(withdrawal(&recorded(3), Day(20_001)).is_some_and(|r| r.validate().is_ok()));
     }
 }

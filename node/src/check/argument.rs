@@ -194,7 +194,9 @@ pub fn said(
     parameters: &[(&str, i64)],
     lang: Lang,
 ) -> String {
-    let template = check.messages.iter().find(|m| m.version == version && m.variant == variant);
+    let of = |version: i32| check.messages.iter().find(|m| m.version == version && m.variant == variant);
+    let as_now = || (check.words_since..check.version).contains(&version).then(|| of(check.version)).flatten();
+    let template = of(version).or_else(as_now);
     let value = |name: &str| {
         let result = results.iter().find(|(n, _)| *n == name).map(|(_, argument)| match argument {
             Argument::Union(union) => full_name(*union),
@@ -270,6 +272,8 @@ mod tests {
         };
         let now = sentence(&of(check.version, results()), Lang::Zh);
         assert!(now.starts_with("江苏省盐城市滨海县总工会于2026-01-01记录"), "{now}");
+        assert!(check.words_since < check.version);
+        assert_eq!(sentence(&of(check.words_since, results()), Lang::Zh), now, "the words have not changed since");
         // An earlier version's, and one of this version that lacks a value: the plain values.
         let before = sentence(&of(2, results()), Lang::Zh);
         assert!(before.starts_with("到账无对应拨款：到账净额（元）：3,000.00；到账日期：2026-01-01"), "{before}");

@@ -1,5 +1,6 @@
 -- id: DQ-01
--- version: 2
+-- version: 3
+-- words_since: 2
 -- title_zh: 身份证号无法核对
 -- title_en: Identity numbers that cannot be compared
 -- clause_zh: 总工发〔2019〕19号 七（四）：“虚报聘用专职集体协商指导员人数的，全国总工会将停拨该专项经费”
@@ -26,6 +27,8 @@ engaged AS MATERIALIZED (
     FROM mediator m
     JOIN branch b ON b.code = m.owner
     JOIN in_post e ON e.mediator = m.record
+        AND (m.owner = e.owner
+             OR NOT EXISTS (SELECT 1 FROM mediator o WHERE o.record = e.mediator AND o.owner = e.owner))
     WHERE m.id_no_index IS NULL AND e.employment = 1 AND e.funded = 1 AND e.starts_on <= :today
     GROUP BY m.record, m.owner
 ),
@@ -37,7 +40,7 @@ blind AS MATERIALIZED (
 
 -- cases
 SELECT 'numbers' AS key1, owner AS subject, min(since + grace) AS judge_by, count(*) AS people,
-       min(since) AS since
+       min(since) AS since, min(grace) AS grace
 FROM blind
 GROUP BY owner
 ORDER BY owner

@@ -123,7 +123,7 @@ impl Check {
                 line.strip_prefix("-- ").and_then(|l| l.split_once(": ")).ok_or(format!("not a header: {line}"))
             })
             .collect::<Result<_, _>>()?;
-        const KEYS: &str = " id version title_zh title_en clause_zh clause_en severity family levels parameter result \
+        const KEYS: &str = " id version words_since title_zh title_en clause_zh clause_en severity family levels parameter result \
                             variant role innocent_zh innocent_en ";
         let known = |key: &str| key.starts_with("message ") || KEYS.contains(&format!(" {key} "));
         if let Some((key, _)) = header.iter().find(|(key, _)| !known(key)) {
@@ -145,10 +145,19 @@ impl Check {
             Ok::<_, String>((name.trim(), words(text)?))
         };
         let version = get("version")?.parse().map_err(|_| "version is not a number")?;
+        let words_since = match header.iter().any(|(key, _)| *key == "words_since") {
+            true => get("words_since")?
+                .parse()
+                .ok()
+                .filter(|n| (1..version).contains(n))
+                .ok_or("words_since is no earlier version")?,
+            false => version,
+        };
         let [shared, cases, records] = parts(file)?;
         let check = Check {
             id: get("id")?,
             version,
+            words_since,
             title: label("title")?,
             clause: label("clause")?,
             severity: severity_named(get("severity")?).ok_or("no such severity")?,
@@ -192,7 +201,12 @@ impl Check {
                 return Err(format!("no such variant: {}", one.variant));
             }
             for text in [one.zh, one.en] {
-                message::sound(text, &names)?;
+                if one.version == self.version {
+                    message::sound(text, &names)?;
+                } else {
+                    // What an earlier version named may be gone.
+                    message::formed(text)?;
+                }
             }
         }
         Ok(())

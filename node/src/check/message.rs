@@ -53,6 +53,14 @@ pub(super) fn sound(template: &str, names: &[(&str, bool)]) -> Result<(), String
     }
 }
 
+/// Whether it is a template at all, whatever it names.
+pub(super) fn formed(template: &str) -> Result<(), String> {
+    match fill(template, &|_| Some("x".to_owned())) {
+        Some(text) if !text.is_empty() => Ok(()),
+        _ => Err(format!("no message: {template}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,11 +10,11 @@ use huiliu_proto::{
 };
 
 use super::{
-    Argument, Check, CheckError, Evidence, Found, Outcome, Patience, Waiting, argument,
+    Argument, Check, CheckError, Evidence, Found, Outcome, Parameter, Patience, Waiting, argument,
     setting::{self, Setting},
 };
 use crate::store::{
-    View,
+    Cause, Fault, View,
     cases::{self, Line, Value},
     feeds::{self, Heard},
     parameters,
@@ -31,12 +31,18 @@ const KEYS: [&str; 4] = ["key1", "key2", "key3", "key4"];
 pub fn run(conn: &View, check: &'static Check, at: UnionNumber, today: Day, patience: Patience) -> Outcome {
     let mut outcome = Outcome::default();
     if check.levels.contains(&at.level())
-        && let Err(why) = collect(conn, check, at, today, patience, &mut outcome)
+        && let Err(error) = collect(conn, check, at, today, patience, &mut outcome)
     {
-        outcome.failed.push(CheckError::Sql { rule: check.id, why });
+        outcome.failed.push(error);
     }
     outcome
 }
+
+/// What a query of a check may take, in steps of SQLite's: a hundred times what the slowest takes at a province with a million
+/// expenditures.
+const MOST_STEPS: u64 = 5_000_000_000;
+/// The most cases of one check about one union. More are no questions to a person; that there are more is said.
+const MOST_CASES: usize = 1000;
 
 /// The numbers of a check's parameters that hold where it is run at `at`.
 pub fn settings(conn: &View, check: &Check, at: UnionNumber) -> Result<Vec<Setting>, String> {
@@ -61,6 +67,13 @@ impl Check {
     }
 }
 
+fn ended(rule: &'static str, fault: &Fault) -> CheckError {
+    match fault.cause() {
+        Cause::Halted => CheckError::TooLong { rule },
+        _ => CheckError::Sql { rule, why: fault.to_string() },
+    }
+}
+
 /// The error is what ended it too early: what was found before stands.
 fn collect(
     conn: &View,
@@ -69,52 +82,94 @@ fn collect(
     today: Day,
     patience: Patience,
     outcome: &mut Outcome,
-) -> Result<(), String> {
-    let horizons = Horizons { at, today, known: feeds::horizons(conn, patience.0).map_err(|e| e.to_string())? };
-    let settings = settings(conn, check, at)?;
+) -> Result<(), CheckError> {
+    let sql = |why| CheckError::Sql { rule: check.id, why };
+    let known = feeds::horizons(conn, patience.0).map_err(|error| sql(error.to_string()))?;
+    let horizons = Horizons { at, today, known };
+    let settings = settings(conn, check, at).map_err(sql)?;
     let [cases, records] = check.queries(&settings);
+    outcome.settings.extend(settings.into_iter().map(|setting| (check, setting)));
     let named = [("self", i64::from(at)), ("today", i64::from(today.0))];
-    let mut read: Vec<Result<Case, CheckError>> = vec![];
-    let ended =
-        cases::query(conn, &cases, &named, |line| read.push(Case::read(check, line))).map_err(|e| e.to_string());
+    let mut read = Cases::default();
+    let ended = cases::query(conn, &cases, &named, MOST_STEPS, |line| read.add(check, at, line))
+        .map_err(|fault| ended(check.id, &fault));
+    outcome.failed.append(&mut read.failed);
     // Where keys of several unions may be alike, the records say whose they are.
     let mut rests: BTreeMap<(String, Option<UnionNumber>), Result<Rest, CheckError>> = BTreeMap::new();
-    if !read.is_empty() {
-        cases::query(conn, &records, &named, |line| {
-            let of = (key(line).unwrap_or_default(), union(line, "subject"));
-            let rest = rests.entry(of).or_insert(Ok(Rest::default()));
+    if !read.cases.is_empty() {
+        cases::query(conn, &records, &named, MOST_STEPS, |line| {
+            let key = key(line).unwrap_or_default();
+            if !read.keys.contains(&key) {
+                return;
+            }
+            let rest = rests.entry((key, union(line, "subject"))).or_insert(Ok(Rest::default()));
             if let Ok(all) = rest
                 && let Err(error) = all.read(check, line)
             {
                 *rest = Err(error);
             }
         })
-        .map_err(|e| e.to_string())?;
+        .map_err(|fault| self::ended(check.id, &fault))?;
     }
-    for case in read {
-        let whole = case.and_then(|case| {
-            let own = rests.remove(&(case.key.clone(), Some(case.subject)));
-            let rest = own.or_else(|| rests.remove(&(case.key.clone(), None)));
-            Ok((rest.unwrap_or(Ok(Rest::default()))?, case))
-        });
-        match whole {
-            Ok((rest, case)) if at.contains(case.subject) => judge(case, rest, check, &horizons, &settings, outcome),
-            Ok(_) => outcome.failed.push(CheckError::Column { rule: check.id, column: "subject" }),
+    for case in read.cases {
+        let own = rests.remove(&(case.key.clone(), Some(case.subject)));
+        let rest = own.or_else(|| rests.remove(&(case.key.clone(), None)));
+        match rest.unwrap_or(Ok(Rest::default())) {
+            Ok(rest) => judge(case, rest, check, &horizons, outcome),
             Err(error) => outcome.failed.push(error),
         }
     }
     ended
 }
 
+/// The lines of the cases, as they come.
+#[derive(Default)]
+struct Cases {
+    cases: Vec<Case>,
+    keys: BTreeSet<String>,
+    /// Those of each union.
+    told: BTreeMap<UnionNumber, BTreeSet<String>>,
+    failed: Vec<CheckError>,
+}
+
+impl Cases {
+    fn add(&mut self, check: &'static Check, at: UnionNumber, line: &Line<'_>) {
+        match Case::read(check, line) {
+            Ok(case) if at.contains(case.subject) => self.keep(check, case),
+            Ok(_) => self.fail(CheckError::Column { rule: check.id, column: "subject" }),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The same case is told once, though another union copied the id that it is known by.
+    fn keep(&mut self, check: &'static Check, case: Case) {
+        let told = self.told.entry(case.subject).or_default();
+        if told.contains(&case.key) {
+            return;
+        }
+        if told.len() < MOST_CASES {
+            told.insert(case.key.clone());
+            self.keys.insert(case.key.clone());
+            return self.cases.push(case);
+        }
+        let of =
+            |error: &&mut CheckError| matches!(error, CheckError::TooMany { subject, .. } if *subject == case.subject);
+        match self.failed.iter_mut().find(of) {
+            Some(CheckError::TooMany { left, .. }) => *left += 1,
+            _ => self.failed.push(CheckError::TooMany { rule: check.id, subject: case.subject, left: 1 }),
+        }
+    }
+
+    /// What is wrong with the check itself is said once.
+    fn fail(&mut self, error: CheckError) {
+        if !self.failed.contains(&error) {
+            self.failed.push(error);
+        }
+    }
+}
+
 /// Whether the data goes far enough to say so.
-fn judge(
-    case: Case,
-    rest: Rest,
-    check: &'static Check,
-    horizons: &Horizons,
-    settings: &[Setting],
-    outcome: &mut Outcome,
-) {
+fn judge(case: Case, rest: Rest, check: &'static Check, horizons: &Horizons, outcome: &mut Outcome) {
     let fingerprint = Hash::of(&[check.id.as_bytes(), &case.subject.get().to_be_bytes(), case.key.as_bytes()]);
     let unions: BTreeSet<UnionNumber> = rest.involved.into_iter().chain([case.subject]).collect();
     let involved: Vec<_> = unions.iter().map(|union| (*union, horizons.of(*union))).collect();
@@ -131,13 +186,8 @@ fn judge(
         }
     }
     let variant = check.variants.iter().find(|v| v.name == case.variant);
-    let today = |name: &str| settings.iter().find(|s| s.name == name && s.holds(horizons.today)).map(|s| s.value);
-    let parameters: Vec<(&'static str, i64)> = check
-        .parameters
-        .iter()
-        .map(|p| (p.name, case.used.get(p.name).copied().or_else(|| today(p.name)).unwrap_or(p.default)))
-        .collect();
-    let say = |lang| argument::said(check, check.version, case.variant, case.subject, &case.results, &parameters, lang);
+    let say =
+        |lang| argument::said(check, check.version, case.variant, case.subject, &case.results, &case.parameters, lang);
     let summary = Label { zh: say(Lang::Zh), en: say(Lang::En) };
     outcome.found.push(Found {
         rule: check.id,
@@ -150,7 +200,7 @@ fn judge(
         advisory: case.subject == horizons.at,
         evidence: rest.evidence,
         horizons: involved,
-        parameters,
+        parameters: case.parameters,
         results: case.results,
         summary,
     });
@@ -177,7 +227,7 @@ struct Case {
     judge_by: Option<Day>,
     results: Vec<(&'static str, Argument)>,
     /// The parameters that this case was measured by.
-    used: BTreeMap<&'static str, i64>,
+    parameters: Vec<(&'static str, i64)>,
 }
 
 /// Ids in hexadecimal, numbers and texts as they are, with strokes between; `None` where there is no key.
@@ -222,21 +272,18 @@ impl Case {
                 None => return Err(wrong(one.name)),
             }
         }
-        let mut used = BTreeMap::new();
-        for parameter in &check.parameters {
-            match line.value(parameter.name) {
-                None => {}
-                Some(Value::Number(n)) => drop(used.insert(parameter.name, n)),
-                Some(_) => return Err(wrong(parameter.name)),
-            }
-        }
+        let measured = |one: &Parameter| match line.value(one.name) {
+            Some(Value::Number(n)) => Ok((one.name, n)),
+            _ => Err(wrong(one.name)),
+        };
+        let parameters = check.parameters.iter().map(measured).collect::<Result<_, _>>()?;
         Ok(Case {
             subject: union(line, "subject").ok_or(wrong("subject"))?,
             key: key(line).ok_or(wrong("key1"))?,
             variant,
             judge_by,
             results,
-            used,
+            parameters,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! The one place where errors of all modules become words. A cause that is not listed is shown with its whole chain.
 
 mod causes;
+mod check;
 mod code;
 mod lines;
 mod proof;
@@ -21,7 +22,7 @@ use serde_json::{Value as Json, json};
 
 pub use self::code::{code, remark_json};
 use super::{Desk, record::void};
-use crate::{check::CheckError, store::disk::Trouble};
+use crate::store::disk::Trouble;
 
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,11 +154,8 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
         if let Some(error) = cause.downcast_ref() {
             return proof::would_not_count(error, lang);
         }
-        if let Some(error) = cause.downcast_ref::<CheckError>() {
-            let what = lang.pick("检查程序出错", "a check failed").to_owned() + ": " + &error.to_string();
-            let hint =
-                lang.pick("这是程序缺陷，请连同规则编号报告", "a defect of this program: report it with the rule's id");
-            return Told { exit: Exit::Failed, what, hint: hint.to_owned() };
+        if let Some(error) = cause.downcast_ref() {
+            return check::check(error, lang);
         }
         if let Some(error) = cause.downcast_ref::<std::io::Error>() {
             return tell_io(error, lang);

@@ -35,8 +35,18 @@ impl Line<'_> {
 }
 
 /// Runs a query with these values for its named parameters, of which it need not use all, and hands over each line. The
-/// error says what ended it too early.
-pub fn query(conn: &View, sql: &str, parameters: &[(&str, i64)], mut each: impl FnMut(&Line<'_>)) -> Result<(), Fault> {
+/// error says what ended it too early: among others that it took more than `most` steps of SQLite's.
+pub fn query(
+    conn: &View,
+    sql: &str,
+    parameters: &[(&str, i64)],
+    most: u64,
+    each: impl FnMut(&Line<'_>),
+) -> Result<(), Fault> {
+    conn.measured(most, || run(conn, sql, parameters, each))
+}
+
+fn run(conn: &View, sql: &str, parameters: &[(&str, i64)], mut each: impl FnMut(&Line<'_>)) -> Result<(), Fault> {
     let mut statement = conn.prepare(sql)?;
     for (name, value) in parameters {
         if let Some(place) = statement.parameter_index(&format!(":{name}"))? {
@@ -49,4 +59,34 @@ pub fn query(conn: &View, sql: &str, parameters: &[(&str, i64)], mut each: impl 
         each(&Line { row, columns: &columns });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Cause, Database};
+
+    /// How many lines came, and what ended it.
+    fn lines(conn: &View, sql: &str, most: u64) -> (usize, Option<Cause>) {
+        let mut lines = 0;
+        let ended = query(conn, sql, &[("most", 1_000_000)], most, |_| lines += 1);
+        (lines, ended.err().map(|fault| fault.cause()))
+    }
+
+    #[test]
+    fn a_query_without_end_is_ended_and_the_next_is_not() {
+        let conn = Database::in_memory().unwrap();
+        let endless = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT max(n) FROM n";
+        assert_eq!(lines(&conn, endless, 1_000_000), (0, Some(Cause::Halted)));
+        // The same number of steps, the same number of lines, whatever the machine.
+        let many = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < :most) SELECT n FROM n";
+        let some = lines(&conn, many, 1_000_000);
+        assert!(some.0 > 0 && some.0 < 1_000_000 && some.1 == Some(Cause::Halted), "{some:?}");
+        assert_eq!(lines(&conn, many, 1_000_000), some);
+        assert_eq!(lines(&conn, many, 1 << 40), (1_000_000, None));
+        // What others ask of the connection is not measured.
+        assert_eq!(lines(&conn, endless, 0), (0, Some(Cause::Halted)));
+        let all: i64 = conn.query_row(&many.replace(":most", "1000000"), [], |_| Ok(1)).unwrap();
+        assert_eq!(all, 1);
+    }
 }

@@ -26,6 +26,8 @@ pub enum Cause {
     Closed,
     /// Reading or writing failed.
     Failing,
+    /// It took more work than it was given.
+    Halted,
     /// The machine or the connection otherwise: it would be the same with anything else.
     Machine,
 }
@@ -46,6 +48,7 @@ impl Fault {
             ErrorCode::DiskFull => Cause::Full,
             ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Cause::Closed,
             ErrorCode::SystemIoFailure => Cause::Failing,
+            ErrorCode::OperationInterrupted => Cause::Halted,
             _ => Cause::Machine,
         }
     }

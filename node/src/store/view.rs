@@ -4,7 +4,13 @@
 //! lend their SQL to this module's files only, so that no statement is written anywhere else; and what needs a `Database`
 //! cannot be called by whoever reads.
 
-use std::ops::Deref;
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use rusqlite::{CachedStatement, Connection, Params, Row, Statement, ToSql, types::FromSql};
 
@@ -12,38 +18,66 @@ use super::Result;
 
 /// One consistent state, to read.
 #[derive(Debug)]
-pub struct View(Connection);
+pub struct View {
+    conn: Connection,
+    /// How many more steps a query that is given a measure may take.
+    left: Arc<AtomicU64>,
+}
+
+/// Queries are counted in so many steps of SQLite's own machine at a time.
+const STEPS: u16 = 50_000;
+const UNMEASURED: u64 = u64::MAX;
 
 /// A file that is open for writing.
 #[derive(Debug)]
 pub struct Database(View);
 
 impl View {
-    pub(in crate::store) fn new(conn: Connection) -> View {
-        View(conn)
+    pub(in crate::store) fn new(mut conn: Connection) -> View {
+        let left = Arc::new(AtomicU64::new(UNMEASURED));
+        let counted = Arc::clone(&left);
+        let spent = move || {
+            let now = counted.load(Ordering::Relaxed);
+            if now != UNMEASURED {
+                counted.store(now.saturating_sub(STEPS.into()), Ordering::Relaxed);
+            }
+            now < STEPS.into()
+        };
+        // It fails for want of memory alone; then nothing is measured.
+        conn.progress_handler(STEPS.into(), Some(spent)).ok();
+        View { conn, left }
+    }
+
+    /// Whatever `look` asks of this connection is ended after so many steps of SQLite's own machine: the same number on any
+    /// machine. What comes after is not measured.
+    pub(in crate::store) fn measured<T>(&self, most: u64, look: impl FnOnce() -> T) -> T {
+        self.left.store(most, Ordering::Relaxed);
+        let found = look();
+        self.left.store(UNMEASURED, Ordering::Relaxed);
+        found
     }
 
     /// SQLite's connection itself, for tests that look into a file or damage it. No program may use it: see
     /// `tests/tests/boundaries.rs`.
     #[doc(hidden)]
     pub fn raw(&self) -> &Connection {
-        &self.0
+        &self.conn
     }
 
     pub(in crate::store) fn sql(&self) -> &Connection {
-        &self.0
+        &self.conn
     }
 
     pub(in crate::store) fn prepare(&self, sql: &str) -> rusqlite::Result<Statement<'_>> {
-        self.0.prepare(sql)
+        self.conn.prepare(sql)
     }
 
     pub(in crate::store) fn prepare_cached(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
-        self.0.prepare_cached(sql)
+        self.conn.prepare_cached(sql)
     }
 
     pub(in crate::store) fn pragma<T: FromSql>(&self, name: &str) -> rusqlite::Result<T> {
-        self.0.pragma_query_value(None, name, |row| row.get(0))
+        self.conn.pragma_query_value(None, name, |row| row.get(0))
     }
 
     pub(in crate::store) fn query_row<T, P, F>(&self, sql: &str, params: P, read: F) -> rusqlite::Result<T>
@@ -51,23 +85,23 @@ impl View {
         P: Params,
         F: FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     {
-        self.0.query_row(sql, params, read)
+        self.conn.query_row(sql, params, read)
     }
 
     /// Runs `look` in a transaction of its own.
     pub(in crate::store) fn steady<T>(&self, look: impl FnOnce(&View) -> Result<T>) -> Result<T> {
-        let _transaction = self.0.unchecked_transaction()?;
+        let _transaction = self.conn.unchecked_transaction()?;
         look(self)
     }
 
     /// Whether no transaction is open.
     pub fn is_autocommit(&self) -> bool {
-        self.0.is_autocommit()
+        self.conn.is_autocommit()
     }
 
     /// Rows that this connection has changed since it was opened.
     pub fn total_changes(&self) -> u64 {
-        self.0.total_changes()
+        self.conn.total_changes()
     }
 }
 
@@ -108,7 +142,7 @@ impl Database {
     }
 
     pub(in crate::store) fn close(self) -> Result<()> {
-        self.0.0.close().map_err(|(_, error)| error.into())
+        self.0.conn.close().map_err(|(_, error)| error.into())
     }
 
     /// Begins a transaction that writes.

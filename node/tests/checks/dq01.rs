@@ -28,3 +28,14 @@ fn dq01_a_number_that_cannot_be_compared() {
     hub.conn.execute("UPDATE engagement SET starts_on = ?1", [day("2026-03-10")]).unwrap();
     hub.clear("DQ-01", JIANGSU, "2026-03-31");
 }
+
+#[test]
+fn dq01_names_the_number_it_measured_by() {
+    let hub = Hub::new();
+    hub.heard(BINHAI, "2026-12-31");
+    let m = mediator(&hub, BINHAI, 1, "1980-01-01");
+    hub.change("mediator", &m, "id_no_index", &rusqlite::types::Null);
+    engagement(&hub, BINHAI, &m, "2026-01-01", "2026-12-31");
+    parameter(&hub, JIANGSU, "DQ-01", "grace", 10, "2026-02-01");
+    assert_eq!(hub.found("DQ-01", JIANGSU, "2026-03-31").parameters, [("grace", 30)]);
+}

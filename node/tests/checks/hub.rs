@@ -3,7 +3,7 @@
 use std::{cell::Cell, collections::BTreeSet, ops::Deref};
 
 use huiliu_node::{
-    check::{Found, Outcome, Patience, check, run},
+    check::{Found, Outcome, Patience, check, run, settings},
     store::{Database, functions, projection},
 };
 use huiliu_proto::{
@@ -13,7 +13,7 @@ use huiliu_proto::{
     room::rooms,
     union::{Level, UnionNumber},
 };
-use rusqlite::{Connection, params_from_iter, types::ToSql};
+use rusqlite::{Connection, StatementStatus, params_from_iter, types::ToSql};
 
 pub const NATION: i64 = 100000;
 pub const JIANGSU: i64 = 320000;
@@ -138,9 +138,39 @@ impl Hub {
         outcome
     }
 
+    /// What the query of the cases takes, in steps of SQLite's: the same on every machine.
+    pub fn steps(&self, rule: &str, at: i64, today: &str) -> i32 {
+        let check = check(rule).unwrap();
+        let [cases, _] = check.queries(&settings(&self.conn.0, check, number(at)).unwrap());
+        let mut query = self.conn.prepare(&crate::dump::filled(&cases, number(at), Day(day(today)))).unwrap();
+        let mut rows = query.raw_query();
+        while rows.next().unwrap().is_some() {}
+        drop(rows);
+        query.reset_status(StatementStatus::VmStep)
+    }
+
+    /// Twice as much of it takes about twice the steps: what `add` adds, which is given how many there are to be.
+    #[track_caller]
+    pub fn grows_evenly(&self, rule: &str, at: i64, today: &str, add: impl Fn(usize)) {
+        self.grows_by_less_than(3, rule, at, today, add);
+    }
+
+    /// Twice as much takes less than so many times the steps.
+    #[track_caller]
+    pub fn grows_by_less_than(&self, times: i32, rule: &str, at: i64, today: &str, add: impl Fn(usize)) {
+        let steps = [100, 200, 400].map(|many| {
+            self.conn.execute_batch("BEGIN").unwrap();
+            add(many);
+            let steps = self.steps(rule, at, today);
+            self.conn.execute_batch("ROLLBACK").unwrap();
+            steps
+        });
+        assert!(steps[2] - steps[1] < times * (steps[1] - steps[0]), "{rule}: {steps:?}");
+    }
+
     #[track_caller]
     pub fn clear(&self, rule: &str, at: i64, today: &str) {
-        let outcome = self.run(rule, at, today);
+        let outcome = Outcome { settings: vec![], ..self.run(rule, at, today) };
         assert_eq!(outcome, Outcome::default(), "{rule} at {at} on {today}");
     }
 
@@ -209,6 +239,25 @@ pub fn ids(records: &[&Id]) -> BTreeSet<RecordId> {
 
 pub fn programme(hub: &Hub) -> Id {
     hub.add("programme", NATION, &[("code", &"ZZ"), ("name", &"专职指导员补助"), ("year", &2025), ("source", &1)])
+}
+
+/// One that names a census.
+pub fn census(hub: &Hub, by: i64, on: &str) -> Id {
+    let named: Fields<'_> = &[("code", &"CN"), ("name", &"补助"), ("year", &2025), ("census_on", &day(on))];
+    hub.add("programme", by, named)
+}
+
+/// A filing, and the engagements (with their dossiers) that it declares as full-time and counted.
+pub fn filing(hub: &Hub, by: i64, on: &str, declared: &[(&Id, &Id)]) -> Id {
+    let (year, heads) = (on[..4].parse::<i32>().unwrap(), declared.len() as i64);
+    let said: Fields<'_> = &[("type", &2), ("year", &year), ("census_on", &day(on)), ("funded_heads", &heads)];
+    let filing = hub.add("filing", by, said);
+    for (line, (engagement, mediator)) in declared.iter().enumerate() {
+        let sql = "INSERT INTO filing_roster (record, owner, line, engagement, mediator, employment, funded)
+            VALUES (?1, ?2, ?3, ?4, ?5, 1, 1)";
+        hub.conn.execute(sql, (&filing, by, line as i64, engagement, mediator)).unwrap();
+    }
+    filing
 }
 
 pub fn allocation(hub: &Hub, from: i64, to: i64, programme: &Id, fen: i64, on: &str, serial: Option<&str>) -> Id {

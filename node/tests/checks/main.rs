@@ -19,11 +19,12 @@ mod review;
 use std::collections::BTreeSet;
 
 use huiliu_node::{
-    check::{PATIENCE, Patience, checks, settings},
+    check::{CheckError, PATIENCE, Patience, checks, settings},
     finding,
     store::feeds,
 };
 use huiliu_proto::{id::DeviceId, period::Day};
+use rusqlite::limits::Limit;
 
 use hub::*;
 
@@ -41,6 +42,18 @@ fn no_plan_walks_all_that_was_never_reversed() {
                 let of_reversals = step.starts_with("SEARCH r ");
                 assert!(!step.contains("_by_reverses") || of_reversals, "{}: {step}", check.id);
             }
+        }
+    }
+}
+
+/// SQLite opens a name of a WITH anew wherever it stands, and no more than a thousand tables in all.
+#[test]
+fn no_query_comes_near_the_end_of_what_can_be_opened() {
+    let hub = Hub::new();
+    hub.conn.set_limit(Limit::SQLITE_LIMIT_EXPR_DEPTH, 600).unwrap();
+    for check in checks() {
+        for query in check.queries(&settings(&hub.conn.0, check, number(JIANGSU)).unwrap()) {
+            hub.conn.prepare(&query).unwrap_or_else(|error| panic!("{}: {error}", check.id));
         }
     }
 }
@@ -120,4 +133,27 @@ fn a_case_that_is_no_case_stops_no_other() {
     let failed: BTreeSet<_> = outcome.failed.iter().map(|e| e.rule()).collect();
     assert!(failed.contains("FC-02") && !failed.contains("FC-05"), "{failed:?}");
     assert!(outcome.failed[0].to_string().contains("fund_receipt"), "{}", outcome.failed[0]);
+}
+
+/// What a union enters can be wrong in very many places; nobody is asked that many questions, and that there are more is
+/// said. Of the others all is told.
+#[test]
+fn of_very_many_cases_some_are_told_and_the_rest_is_counted() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    hub.heard(FUNING, "2026-12-31");
+    hub.conn.execute_batch("BEGIN").unwrap();
+    for n in 0..1_100 {
+        receipt(&hub, BINHAI, &p, 100 + n, "2026-01-10", "X", None);
+    }
+    for n in 0..3 {
+        receipt(&hub, FUNING, &p, 100 + n, "2026-01-10", "X", None);
+    }
+    hub.conn.execute_batch("COMMIT").unwrap();
+    let outcome = hub.run("FC-02", YANCHENG, "2026-06-01");
+    let of = |union: i64| outcome.found.iter().filter(|found| found.subject == number(union)).count();
+    assert_eq!((of(BINHAI), of(FUNING)), (1000, 3));
+    let subject = number(BINHAI);
+    assert_eq!(outcome.failed, [CheckError::TooMany { rule: "FC-02", subject, left: 100 }]);
 }

@@ -24,7 +24,11 @@ pub async fn run(hub: &Member, today: Day) -> anyhow::Result<(Vec<Finding>, Vec<
     let checks: Vec<&'static Check> = check::checks().iter().collect();
     let outcome =
         hub.store.read(|conn| Ok(finding::look(conn, hub.union, &checks, today, check::Patience::default())))?;
-    let run = hub.store.write(move |ledger| ledger.record_findings(outcome, &checks, today, true)).await?;
+    let mut plan = hub.store.write(move |ledger| ledger.plan_findings(outcome, &checks, today, true)).await?;
+    while plan.more() {
+        plan = hub.store.write(move |ledger| ledger.record_some(plan)).await?;
+    }
+    let run = plan.run;
     if let Some(error) = run.outcome.failed.into_iter().next() {
         return Err(error.into());
     }

@@ -48,20 +48,20 @@ impl Run {
         let bar = desk.bar(desk.pick("检查", "checking"), None);
         let patience = Patience(self.patience.into());
         let outcome = office.look(|conn| Ok(finding::look(conn, union, &checks, today, patience)))?;
-        let mut settings = vec![];
-        for check in &checks {
-            // Where they could not be read, the check has failed with it.
-            let all = office.look(|conn| Ok(check::settings(conn, check, union).unwrap_or_default()))?;
-            settings.extend(all.into_iter().filter(|s| s.holds(today)).map(|s| (*check, s)));
-        }
         let run = if self.dry_run || !office.me.hub {
             finding::Run { outcome, ..Default::default() }
         } else {
             let withdraw = today >= desk.today();
-            office.store.write_blocking(move |ledger| ledger.record_findings(outcome, &checks, today, withdraw))?
+            let store = &office.store;
+            let mut plan =
+                store.write_blocking(move |ledger| ledger.plan_findings(outcome, &checks, today, withdraw))?;
+            while plan.more() {
+                plan = store.write_blocking(move |ledger| ledger.record_some(plan))?;
+            }
+            plan.run
         };
         bar.finish_and_clear();
-        let shown = Shown { run, today, patience: patience.0, settings };
+        let shown = Shown { run, today, patience: patience.0 };
         desk.answer(|| shown.json(), || shown.words(desk))?;
         let mut failed = shown.run.outcome.failed.iter().cloned();
         // What went wrong with each but the first; that one is told as the error this ends with.
@@ -82,13 +82,16 @@ struct Shown {
     run: finding::Run,
     today: Day,
     patience: i64,
-    /// What holds that day.
-    settings: Vec<(&'static Check, Setting)>,
 }
 
 impl Shown {
     fn outcome(&self) -> &Outcome {
         &self.run.outcome
+    }
+
+    /// The numbers that hold that day.
+    fn settings(&self) -> impl Iterator<Item = &(&'static Check, Setting)> {
+        self.outcome().settings.iter().filter(|(_, setting)| setting.holds(self.today))
     }
 
     /// Cases for which somebody's data should long have come.
@@ -127,7 +130,7 @@ impl Shown {
             lines.push(format!("{text}{rules}"));
         }
         let set: Vec<String> =
-            self.settings.iter().filter_map(|(check, setting)| source_words(desk, check, setting)).collect();
+            self.settings().filter_map(|(check, setting)| source_words(desk, check, setting)).collect();
         if !set.is_empty() {
             lines.push(
                 desk.pick(
@@ -149,7 +152,7 @@ impl Shown {
         json["silent"] = silent.collect();
         json["overdue"] = self.overdue().count().into();
         let failed = self.outcome().failed.iter();
-        let settings = self.settings.iter().map(|(check, setting)| setting_json(check, setting));
+        let settings = self.settings().map(|(check, setting)| setting_json(check, setting));
         json["settings"] = settings.collect();
         json["failed"] = failed.map(|e| json!({ "rule": e.rule(), "error": e.to_string() })).collect();
         json
