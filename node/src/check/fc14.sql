@@ -59,14 +59,22 @@ numbered AS MATERIALIZED (
 ),
 -- A fully digital invoice is one of its kind by its number of 20 digits, an older one by code and number. One without its
 -- code is that of the code, if no other issuer is named; else it is one with others of its issuer and day.
-issued AS (
-    SELECT i.*, CASE WHEN length(i.number) >= 20 THEN '' ELSE coalesce(i.code, (
-               SELECT min(o.code) FROM numbered o
-               WHERE o.number = i.number AND (o.issuer = i.issuer OR o.issuer IS NULL OR i.issuer IS NULL))) END AS issue
+codes AS (
+    SELECT i.*, min(i.code) OVER (PARTITION BY i.number) AS any_code,
+           min(i.code) OVER (PARTITION BY i.number, i.issuer) AS its_code,
+           min(CASE WHEN i.issuer IS NULL THEN i.code END) OVER (PARTITION BY i.number) AS bare_code,
+           min(i.issuer) OVER (PARTITION BY i.number) AS low_issuer
     FROM numbered i
 ),
+issued AS (
+    SELECT c.*, CASE WHEN length(c.number) >= 20 THEN ''
+                     ELSE coalesce(c.code, CASE WHEN c.issuer IS NULL THEN c.any_code
+                                                WHEN c.its_code <= c.bare_code THEN c.its_code
+                                                ELSE coalesce(c.bare_code, c.its_code) END) END AS issue
+    FROM codes c
+),
 one_issue AS (
-    SELECT i.*, coalesce(i.issue, i.issuer, (SELECT min(o.issuer) FROM numbered o WHERE o.number = i.number), '') AS mark,
+    SELECT i.*, coalesce(i.issue, i.issuer, i.low_issuer, '') AS mark,
            CASE WHEN i.issue IS NULL THEN i.invoice_on END AS day
     FROM issued i
 ),

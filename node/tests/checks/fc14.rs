@@ -90,3 +90,39 @@ fn fc14_waits_for_a_reversal() {
     reverse(&hub, "expenditure", &a, "paid_on", "2025-06-01");
     hub.clear("FC-14", YANCHENG, "2026-03-31");
 }
+
+/// Where no invoice is at hand, people write one and the same word for its number.
+#[test]
+fn fc14_many_lines_with_one_number() {
+    let hub = Hub::new();
+    hub.grows_evenly("FC-14", YANCHENG, "2026-03-31", |many| {
+        for n in 0..many {
+            let (issuer, code) = (format!("店{n}"), (n % 3 == 0).then(|| format!("32{n}")));
+            let more: Fields<'_> = &[("payee_name", &issuer), ("invoice_code", &code)];
+            charge(&hub, if n % 2 == 0 { BINHAI } else { FUNING }, 100, "2025-05-01", "无", 100, more);
+        }
+    });
+}
+
+/// A line without its code is of the lowest code of its issuer or of one without issuer; without an issuer, of any.
+#[test]
+fn fc14_which_code_a_line_without_one_is_of() {
+    for (issuer, codes, together) in [
+        (Some("甲"), [(Some("甲"), "3201"), (None, "3202")], 0),
+        (Some("甲"), [(Some("甲"), "3202"), (None, "3201")], 1),
+        (Some("甲"), [(Some("乙"), "3201"), (None, "3202")], 1),
+        (Some("甲"), [(Some("甲"), "3202"), (Some("乙"), "3201")], 0),
+        (None, [(Some("甲"), "3202"), (Some("乙"), "3201")], 1),
+    ] {
+        let hub = Hub::new();
+        hub.heard(BINHAI, "2026-03-31");
+        hub.heard(FUNING, "2026-03-31");
+        let other = codes.map(|(issuer, code)| {
+            let more: Fields<'_> = &[("payee_name", &issuer), ("invoice_code", &code)];
+            charge(&hub, BINHAI, 100, "2025-05-01", "00012345", 100, more)
+        });
+        let bare = charge(&hub, FUNING, 100, "2025-06-01", "00012345", 100, &[("payee_name", &issuer)]);
+        let found = hub.found("FC-14", YANCHENG, "2026-03-31");
+        assert_eq!(evidence(&found), ids(&[&other[together], &bare]), "{issuer:?} {codes:?}");
+    }
+}
