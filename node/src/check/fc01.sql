@@ -1,5 +1,6 @@
 -- id: FC-01
--- version: 3
+-- version: 4
+-- words_since: 3
 -- title_zh: 拨付与到账不符
 -- title_en: Paid and received differ
 -- clause_zh: 《工会会计制度》第二十二条：“指定用途的资金按规定的用途专款专用，并单独反映”；总工发〔2019〕19号 七（四）：“聘用专职集体协商指导员的专项经费必须做到专款专用”
@@ -48,14 +49,12 @@ payee AS MATERIALIZED (
 granted AS MATERIALIZED (
     SELECT a.record, a.owner, a.to_union, a.no, a.bank_serial, a.paid_on,
            a.amount + coalesce(sum(r.amount), 0) AS amount,
-           greatest(a.paid_on, max(r.paid_on)) AS settled_on,
-           coalesce(l.fund, a.programme) AS fund
+           greatest(a.paid_on, max(r.paid_on)) AS settled_on, a.programme
     FROM payee p
     JOIN allocation a ON a.to_union = p.code
     LEFT JOIN allocation r ON r.reverses = a.record AND +r.owner = a.owner
-    LEFT JOIN lineage l ON l.record = a.programme
     WHERE a.reverses IS NULL
-    GROUP BY a.record, a.owner, a.to_union, a.no, a.bank_serial, a.paid_on, a.amount, l.fund, a.programme
+    GROUP BY a.record, a.owner, a.to_union, a.no, a.bank_serial, a.paid_on, a.amount, a.programme
 ),
 -- Allocations that left in one bank transfer arrive as one sum and are judged together, under the first of them.
 part AS MATERIALIZED (
@@ -72,14 +71,13 @@ payment AS MATERIALIZED (
 ),
 -- What the receiving unions booked, net of their own reversals.
 booked AS MATERIALIZED (
-    SELECT f.record, f.owner, f.allocation, f.bank_serial, f.received_on, coalesce(l.fund, f.programme) AS fund,
+    SELECT f.record, f.owner, f.allocation, f.bank_serial, f.received_on, f.programme,
            f.amount + coalesce(sum(r.amount), 0) AS amount
     FROM payee p
     CROSS JOIN fund_receipt f
     LEFT JOIN fund_receipt r ON r.reverses = f.record AND +r.owner = f.owner
-    LEFT JOIN lineage l ON l.record = f.programme
     WHERE f.owner = p.code AND f.reverses IS NULL
-    GROUP BY f.record, f.owner, f.allocation, f.bank_serial, f.received_on, f.amount, l.fund, f.programme
+    GROUP BY f.record, f.owner, f.allocation, f.bank_serial, f.received_on, f.amount, f.programme
 ),
 -- A receipt answers the allocation that it names, or the reversal of which it names.
 named(record, payment, to_union) AS (
@@ -103,7 +101,7 @@ loose AS MATERIALIZED (
     WHERE allocation IS NULL AND bank_serial IS NOT NULL
 ),
 exact AS MATERIALIZED (
-    SELECT s.payment, l.record
+    SELECT s.payment, l.record, l.owner
     FROM serial s JOIN loose l ON l.owner = s.to_union AND l.bank_serial = s.bank_serial AND l.amount = s.amount AND l.n = s.n
 ),
 -- The rest goes to payments of that serial which have no pair; where all have, to the first.
@@ -122,26 +120,33 @@ arrived AS MATERIALIZED (
     UNION
     SELECT o.payment, l.record
     FROM left_over o JOIN loose l ON l.owner = o.to_union AND l.bank_serial = o.bank_serial
-    WHERE (o.unpaired = 1 OR o.n = 1) AND l.record NOT IN (SELECT record FROM exact)
+    WHERE (o.unpaired = 1 OR o.n = 1)
+      AND NOT EXISTS (SELECT 1 FROM exact e WHERE e.record = l.record AND e.owner = l.owner)
 ),
+-- One dated ahead is not due yet, however far ahead; one from before the days that are counted waits from the first of them.
+-- With no days allowed it is due on the day it was paid, a working day or not.
 due AS MATERIALIZED (
-    SELECT p.payment, p.to_union, p.amount, p.paid_on, p.settled_on, p.allocations, w.day AS due, g.value AS grace
+    SELECT p.payment, p.to_union, p.amount, p.paid_on, p.settled_on, p.allocations, greatest(w.day, p.settled_on) AS due,
+           g.value AS grace
     FROM payment p
     JOIN setting g ON g.name = 'grace' AND p.settled_on BETWEEN g.since AND g.until
     LEFT JOIN working_day s ON s.day = p.settled_on
-    JOIN working_day w ON w.ordinal = coalesce(s.ordinal, 0) + g.value AND w.works = 1
-    WHERE p.owner = :self AND w.day < :today
+    JOIN working_day w ON w.ordinal = greatest(coalesce(s.ordinal, 0) + g.value, 1) AND w.works = 1
+    WHERE p.owner = :self AND p.settled_on < :today AND w.day < :today
 ),
 -- A receipt is astray where no allocation of the payment is of its programme.
 answer AS MATERIALIZED (
     SELECT d.payment, b.record, b.received_on, b.amount,
            CASE WHEN b.received_on <= d.due THEN b.amount ELSE 0 END AS in_time,
-           CASE WHEN b.amount <> 0 AND b.fund IS NOT NULL
-                     AND NOT EXISTS (SELECT 1 FROM part p WHERE p.payment = d.payment AND p.fund = b.fund)
+           CASE WHEN b.amount <> 0 AND b.programme IS NOT NULL
+                     AND NOT EXISTS (SELECT 1 FROM part p LEFT JOIN lineage k ON k.record = p.programme
+                                     WHERE p.payment = d.payment
+                                       AND coalesce(k.fund, p.programme) = coalesce(l.fund, b.programme))
                 THEN 1 ELSE 0 END AS astray
     FROM due d
     JOIN arrived a ON a.payment = d.payment
-    JOIN booked b ON b.record = a.record
+    JOIN booked b ON b.record = a.record AND b.owner = d.to_union
+    LEFT JOIN lineage l ON l.record = b.programme
 ),
 summed AS (
     SELECT d.payment, d.to_union, d.amount, d.paid_on, d.settled_on, d.allocations, d.due, d.grace,
@@ -157,7 +162,7 @@ verdict AS MATERIALIZED (
                 WHEN s.astray > 0 THEN 'programme'
                 ELSE 'late' END AS variant,
            (SELECT min(year_of(w.day)) FROM working_day w
-            WHERE w.day IN (s.settled_on, s.due) AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.year = year_of(w.day)))
+            WHERE w.day IN (s.settled_on, s.due) AND NOT EXISTS (SELECT 1 FROM covered c WHERE c.year = year_of(w.day)))
                AS no_calendar
     FROM summed s
     WHERE s.received <> s.amount OR s.astray > 0 OR s.in_time <> s.amount
@@ -172,11 +177,10 @@ FROM verdict v JOIN part p ON p.record = v.payment
 ORDER BY v.payment
 
 -- records
-SELECT v.payment AS key1, CASE WHEN v.variant IN ('programme', 'late') THEN v.variant END AS key2, 1 AS place,
-       p.paid_on AS day, 'paid' AS role, 'allocation' AS kind, p.record
-FROM verdict v JOIN part p ON p.payment = v.payment
-UNION ALL
-SELECT v.payment, CASE WHEN v.variant IN ('programme', 'late') THEN v.variant END, 2, a.received_on, 'received',
-       'fund_receipt', a.record
-FROM verdict v JOIN answer a ON a.payment = v.payment
+SELECT v.payment AS key1, CASE WHEN v.variant IN ('programme', 'late') THEN v.variant END AS key2, e.place, e.day, e.role, e.kind,
+       e.record
+FROM verdict v
+JOIN (SELECT payment, 1 AS place, paid_on AS day, 'paid' AS role, 'allocation' AS kind, record FROM part
+      UNION ALL
+      SELECT payment, 2, received_on, 'received', 'fund_receipt', record FROM answer) AS e ON e.payment = v.payment
 ORDER BY 1, 3, 4, 7

@@ -25,14 +25,48 @@ answered_for(code) AS MATERIALIZED (
     SELECT code FROM child UNION ALL SELECT code FROM alone
 ),
 
+-- Programmes. Where another union gave its own the id of one, that of the higher union is meant; of two of one level, that
+-- of the lower number.
+published AS MATERIALIZED (
+    SELECT *
+    FROM (SELECT p.*, row_number() OVER (PARTITION BY p.record ORDER BY u.level, u.code) AS copy
+          FROM programme p JOIN region u ON u.code = p.owner) AS copies
+    WHERE copy = 1
+),
 -- A programme is of one year, and may be replaced by a corrected one. `fund` is the first of those that replaced one another.
-lineage(record, fund, publisher, code) AS MATERIALIZED (
+replaced(record, fund, publisher, code) AS (
     SELECT p.record, p.record, p.owner, p.code
     FROM programme p LEFT JOIN programme o ON o.record = p.replaces AND o.owner = p.owner
     WHERE o.record IS NULL
     UNION
-    SELECT p.record, l.fund, l.publisher, l.code
-    FROM lineage l JOIN programme p ON p.replaces = l.record AND p.owner = l.publisher
+    SELECT p.record, r.fund, r.publisher, r.code
+    FROM replaced r JOIN programme p ON p.replaces = r.record AND p.owner = r.publisher
+),
+lineage AS MATERIALIZED (
+    SELECT *
+    FROM (SELECT r.*, row_number() OVER (PARTITION BY r.record ORDER BY u.level, u.code) AS copy
+          FROM replaced r JOIN region u ON u.code = r.publisher) AS copies
+    WHERE copy = 1
+),
+
+-- Filings of this branch that declare people (a cancellation, type 5, declares none), with the last word a union above had
+-- on each.
+answered AS MATERIALIZED (
+    SELECT f.record, f.owner, f.type, f.year, f.census_on, f.funded_heads, f.supersedes,
+           coalesce((SELECT v.action FROM filing_review v JOIN tree t ON t.above = v.owner AND t.below = f.owner
+                     WHERE v.filing = f.record AND v.owner <> f.owner
+                     ORDER BY v.record DESC LIMIT 1), 0) AS answer
+    FROM filing f JOIN branch b ON b.code = f.owner
+    WHERE f.type <> 5
+),
+-- Those that stand: neither sent back (2) nor superseded by one that was not. Of yearly filings (2), the last of the year
+-- holds (n = 1); any other speaks for its own hires or changes.
+standing AS MATERIALIZED (
+    SELECT a.*, row_number() OVER (PARTITION BY a.owner, a.year, CASE WHEN a.type <> 2 THEN a.record END
+                                   ORDER BY a.record DESC) AS n
+    FROM answered a
+    WHERE a.answer <> 2
+      AND NOT EXISTS (SELECT 1 FROM answered s WHERE s.supersedes = a.record AND s.owner = a.owner AND s.answer <> 2)
 ),
 
 -- The days off of each year, as this union and those above it last published them.
@@ -42,6 +76,15 @@ notice(record, owner, level, year) AS MATERIALIZED (
     JOIN tree t ON t.above = c.owner AND t.below = :self AND :today BETWEEN t.since AND t.until
     JOIN region u ON u.code = c.owner
     WHERE NOT EXISTS (SELECT 1 FROM calendar l WHERE l.owner = c.owner AND l.year = c.year AND l.record > c.record)
+),
+-- The years whose days off are known whole. A region's notice may add a few of its own and leave the rest to the nation's;
+-- one that speaks for the whole year names the National Day, 1 October, whoever published it.
+covered(year) AS MATERIALIZED (
+    SELECT n.year FROM notice n WHERE n.level = 0
+    UNION
+    SELECT n.year
+    FROM notice n JOIN calendar_days d ON d.record = n.record AND d.owner = n.owner
+    WHERE d.day = year_end(n.year) - 91 AND d.kind = 1
 ),
 -- Where several speak of one day, the lowest of them holds: a region's own days off.
 proclaimed(day, kind, place) AS MATERIALIZED (

@@ -94,3 +94,75 @@ fn fc01_waits_for_a_county_without_a_line() {
     receipt(&hub, FUNING, &p, 100, "2026-03-04", "S1", Some(&a));
     hub.clear("FC-01", YANCHENG, "2026-05-01");
 }
+
+#[test]
+fn fc01_what_is_dated_ahead_is_not_due() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(FUNING, "2026-12-31");
+    let a = allocation(&hub, YANCHENG, FUNING, &p, 100, "2062-03-02", None);
+    hub.clear("FC-01", YANCHENG, "2026-03-31");
+    // One of before the days that are counted is.
+    hub.change("allocation", &a, "paid_on", &day("2009-12-01"));
+    parameter(&hub, NATION, "FC-01", "grace", 0, "2000-01-01");
+    assert_eq!(result(&hub.found("FC-01", YANCHENG, "2026-03-31"), "due"), "2010-01-01");
+}
+
+#[test]
+fn fc01_nothing_is_due_before_it_was_paid() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(FUNING, "2026-12-31");
+    parameter(&hub, NATION, "FC-01", "grace", 0, "2026-01-01");
+    // A Sunday.
+    let a = allocation(&hub, YANCHENG, FUNING, &p, 100, "2026-03-01", Some("S1"));
+    hub.clear("FC-01", YANCHENG, "2026-03-01");
+    assert_eq!(result(&hub.found("FC-01", YANCHENG, "2026-03-02"), "due"), "2026-03-01");
+    let r = receipt(&hub, FUNING, &p, 100, "2026-03-01", "S1", Some(&a));
+    hub.clear("FC-01", YANCHENG, "2026-03-02");
+    hub.change("fund_receipt", &r, "received_on", &day("2026-03-02"));
+    assert_eq!(hub.found("FC-01", YANCHENG, "2026-03-02").variant, "late");
+}
+
+/// Another union can copy the id of a receipt, and what it says under that id is its own.
+#[test]
+fn fc01_a_copied_id_is_another_receipt() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    for union in [FUNING, BINHAI] {
+        hub.heard(union, "2026-12-31");
+        allocation(&hub, YANCHENG, union, &p, 100, "2026-01-05", Some("S1"));
+    }
+    let copy = |from: &Id, to: i64, fen: i64| {
+        let id = receipt(&hub, to, &p, fen, "2026-01-06", "S1", None);
+        hub.change("fund_receipt", &id, "record", from);
+    };
+    let honest = receipt(&hub, FUNING, &p, 100, "2026-01-06", "S1", None);
+    copy(&honest, BINHAI, 100);
+    hub.clear("FC-01", YANCHENG, "2026-06-01");
+    // Of another sum it is the copier's matter alone.
+    hub.conn.execute("UPDATE fund_receipt SET amount = 99 WHERE owner = ?1", [BINHAI]).unwrap();
+    let found = hub.found("FC-01", YANCHENG, "2026-06-01");
+    assert_eq!((i64::from(found.subject), result(&found, "received")), (BINHAI, "0.99"));
+}
+
+/// One regional day off is not the year's notice; one that names the National Day is, whoever published it.
+#[test]
+fn fc01_a_regions_day_off_does_not_stand_for_the_year() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(FUNING, "2026-12-31");
+    allocation(&hub, YANCHENG, FUNING, &p, 100, "2026-03-02", None);
+    let year = |found| {
+        let found: huiliu_node::check::Found = found;
+        found.results.iter().any(|(name, _)| *name == "no_calendar")
+    };
+    calendar(&hub, JIANGSU, 2026, &["2026-03-18"], &[]);
+    let found = hub.found("FC-01", YANCHENG, "2026-05-01");
+    assert_eq!((result(&found, "due"), result(&found, "no_calendar")), ("2026-03-31", "2026"));
+    calendar(&hub, JIANGSU, 2026, &["2026-03-18", "2026-10-01"], &[]);
+    assert!(!year(hub.found("FC-01", YANCHENG, "2026-05-01")));
+    calendar(&hub, JIANGSU, 2026, &["2026-03-18"], &[]);
+    calendar(&hub, NATION, 2026, &["2026-10-01"], &[]);
+    assert!(!year(hub.found("FC-01", YANCHENG, "2026-05-01")));
+}
