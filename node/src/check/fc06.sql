@@ -1,5 +1,6 @@
 -- id: FC-06
--- version: 3
+-- version: 4
+-- words_since: 3
 -- title_zh: 申报人数多于可核实人数
 -- title_en: More heads declared than can be verified
 -- clause_zh: 总工发〔2019〕19号 七（四）：“虚报聘用专职集体协商指导员人数的，全国总工会将停拨该专项经费”；五（二）2：“统一培训、考试合格后颁发聘任证书，登记注册、建立档案，报上级工会备案”
@@ -33,30 +34,14 @@
 -- A + before a column keeps SQLite off its index, which would narrow nothing here.
 
 -- with
--- The filings that declare heads, with the last word a union above them had.
-answered AS MATERIALIZED (
-    SELECT f.record, f.owner, f.type, f.year, f.census_on, f.funded_heads, f.supersedes,
-           coalesce((SELECT v.action FROM filing_review v JOIN tree t ON t.above = v.owner AND t.below = f.owner
-                     WHERE v.filing = f.record AND v.owner <> f.owner
-                     ORDER BY v.record DESC LIMIT 1), 0) AS answer
-    FROM filing f JOIN answered_for u ON u.code = f.owner
-    WHERE f.type <> 5
-),
--- Neither sent back (2) nor superseded by one that was not. Of yearly filings (2), the last of the year holds; any
--- other speaks for its own hires or changes.
-live AS (
-    SELECT a.*,
-           row_number() OVER (PARTITION BY a.owner, a.year, CASE WHEN a.type <> 2 THEN a.record END
-                              ORDER BY a.record DESC) AS n
-    FROM answered a
-    WHERE a.answer <> 2
-      AND NOT EXISTS (SELECT 1 FROM answered s WHERE s.supersedes = a.record AND s.owner = a.owner AND s.answer <> 2)
-),
+-- The filings that declare heads.
 latest AS MATERIALIZED (
     SELECT f.record, f.owner, f.census_on, f.funded_heads, g.value AS months,
            month_end(month_of(f.census_on) + g.value) AS judge_by,
            month_of(f.census_on) - g.value AS from_month, month_of(f.census_on) + g.value AS to_month
-    FROM live f JOIN setting g ON g.name = 'months' AND f.census_on BETWEEN g.since AND g.until
+    FROM standing f
+    JOIN answered_for u ON u.code = f.owner
+    JOIN setting g ON g.name = 'months' AND f.census_on BETWEEN g.since AND g.until
     WHERE f.n = 1 AND f.funded_heads > 0 AND month_end(month_of(f.census_on) + g.value) < :today
 ),
 -- The heads it declares for the fund, with the engagement as it stands now, if it is one of the filer's branch.
@@ -74,6 +59,8 @@ head AS (
     LEFT JOIN engagement e ON e.record = r.engagement
         AND EXISTS (SELECT 1 FROM tree t WHERE t.above = f.owner AND t.below = e.owner)
     LEFT JOIN mediator m ON m.record = coalesce(e.mediator, r.mediator)
+        AND (m.owner = coalesce(e.owner, f.owner)
+             OR NOT EXISTS (SELECT 1 FROM mediator o WHERE o.record = m.record AND o.owner = coalesce(e.owner, f.owner)))
 ),
 -- One person may have several dossiers; certificates and pay of any of them prove.
 -- 五（二）2 binds from the city down; a province may choose directly.
@@ -120,8 +107,8 @@ verdict AS MATERIALIZED (
     SELECT * FROM tally WHERE declared > verified
 ),
 unproved AS MATERIALIZED (
-    SELECT p.record AS filing, p.line, p.engagement, p.known, p.engager, p.in_post, p.certified, p.paid
-    FROM verdict v JOIN proved p ON p.record = v.record
+    SELECT p.record AS filing, p.owner AS filer, p.line, p.engagement, p.known, p.engager, p.in_post, p.certified, p.paid
+    FROM verdict v JOIN proved p ON p.record = v.record AND p.owner = v.owner
     WHERE p.engagement IS NOT NULL AND (p.in_post = 0 OR p.certified = 0 OR p.paid = 0)
 )
 
@@ -133,15 +120,16 @@ ORDER BY owner, record
 
 -- records
 -- Of unions, only those whose later data could still prove a head: the filer, and who engaged the unproved ones.
-SELECT record AS key1, 0 AS line, 0 AS place, 'filing' AS role, 'filing' AS kind, record, owner AS involved FROM verdict
+SELECT record AS key1, owner AS subject, 0 AS line, 0 AS place, 'filing' AS role, 'filing' AS kind, record, owner AS involved
+FROM verdict
 UNION ALL
-SELECT filing, line + 1, 1, 'elsewhere', 'engagement', engagement, engager FROM unproved WHERE known IS NULL
+SELECT filing, filer, line + 1, 1, 'elsewhere', 'engagement', engagement, engager FROM unproved WHERE known IS NULL
 UNION ALL
-SELECT filing, line + 1, 2, 'not_in_post', 'engagement', engagement, engager FROM unproved
+SELECT filing, filer, line + 1, 2, 'not_in_post', 'engagement', engagement, engager FROM unproved
 WHERE known IS NOT NULL AND in_post = 0
 UNION ALL
-SELECT filing, line + 1, 3, 'no_certificate', 'engagement', engagement, engager FROM unproved
+SELECT filing, filer, line + 1, 3, 'no_certificate', 'engagement', engagement, engager FROM unproved
 WHERE known IS NOT NULL AND certified = 0
 UNION ALL
-SELECT filing, line + 1, 4, 'no_pay', 'engagement', engagement, engager FROM unproved WHERE known IS NOT NULL AND paid = 0
-ORDER BY 1, 2, 3
+SELECT filing, filer, line + 1, 4, 'no_pay', 'engagement', engagement, engager FROM unproved WHERE known IS NOT NULL AND paid = 0
+ORDER BY 1, 2, 3, 4

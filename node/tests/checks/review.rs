@@ -195,6 +195,7 @@ fn c13_counted_by_two_townships_of_one_county() {
     let m = mediator(&hub, BINHAI, 7, "1980-01-01");
     let e1 = engagement(&hub, BINHAI, &m, "2025-01-01", "2026-12-31");
     let e2 = engagement(&hub, BINHAI, &m, "2025-06-01", "2026-12-31");
+    census(&hub, NATION, "2025-12-31");
     hub.clear("FC-05", JIANGSU, TODAY);
     hub.change("engagement", &e1, "employer", &vec![1_u8; 16]);
     hub.change("engagement", &e2, "employer", &vec![2_u8; 16]);
