@@ -1,5 +1,6 @@
 -- id: FC-04
--- version: 3
+-- version: 4
+-- words_since: 3
 -- title_zh: 专项经费滞留（疑似截留）
 -- title_en: Kept on the way down
 -- clause_zh: 总工发〔2019〕19号 七（四）：“对不按规定列支专项经费的，全国总工会将缓拨或减拨下一年度该项经费；挪用该专项经费……的，全国总工会将停拨该专项经费”；《工会法》第四十七条
@@ -44,9 +45,11 @@ middle AS MATERIALIZED (
     WHERE EXISTS (SELECT 1 FROM region c WHERE c.parent = u.code AND c.code < 1000000)
 ),
 -- Money in and out of each middle union in each year, up to the end of that year. A reversal counts on the day of what it
--- puts right, or a slip corrected in January would read as money kept in December.
+-- puts right, or a slip corrected in January would read as money kept in December. Money may be booked to the year after it
+-- came, and to none later, or a year that never ends would keep it out of sight.
 flow(what, kind, record, owner, programme, year, day, counted_on, amount) AS MATERIALIZED (
-    SELECT 'received', 'fund_receipt', x.record, x.owner, x.programme, coalesce(o.year, x.year),
+    SELECT 'received', 'fund_receipt', x.record, x.owner, x.programme,
+           least(coalesce(o.year, x.year), year_of(coalesce(o.received_on, x.received_on)) + 1),
            x.received_on, coalesce(o.received_on, x.received_on), x.amount
     FROM middle m
     CROSS JOIN fund_receipt x
@@ -130,7 +133,7 @@ verdict AS MATERIALIZED (
 -- cases
 SELECT v.fund AS key1, v.year AS key2, v.owner AS subject, v.judged_on AS judge_by, v.variant, v.received, v.passed,
        v.own_use, v.matched, v.spent, v.kept, v.year, v.judged_on, g.name AS fund, v.grace, v.slack
-FROM verdict v LEFT JOIN programme g ON g.record = v.fund
+FROM verdict v LEFT JOIN published g ON g.record = v.fund
 ORDER BY v.owner, v.fund, v.year
 
 -- records

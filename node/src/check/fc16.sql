@@ -1,5 +1,6 @@
 -- id: FC-16
--- version: 3
+-- version: 4
+-- words_since: 3
 -- title_zh: 专项经费超支
 -- title_en: The fund is overspent
 -- clause_zh: 《工会会计制度》第二十二条：“指定用途的资金按规定的用途专款专用，并单独反映”；总工发〔2019〕19号 七（四）：“专项经费必须做到专款专用”
@@ -30,23 +31,24 @@
 -- CROSS JOIN keeps the order as written: first the few unions, then their records.
 
 -- with
--- When each of them was granted money under which bank serial.
+-- When each of them was granted money under which bank serial. A day that is still to come is a slip of the payer's.
 sent AS MATERIALIZED (
     SELECT to_union, bank_serial, min(paid_on) AS paid_on
     FROM allocation
-    WHERE bank_serial IS NOT NULL AND reverses IS NULL
+    WHERE bank_serial IS NOT NULL AND reverses IS NULL AND paid_on <= :today
     GROUP BY to_union, bank_serial
 ),
 -- In: receipts and matching money. Out: spending, and what was passed down. A reversal counts on the day of what it
--- puts right. Money cannot have arrived before it was paid, whatever the receipt says.
+-- puts right. Money cannot have arrived before it was paid, whatever the receipt says; but a payer's day that is still to
+-- come proves nothing against whoever received it.
 flow(role, kind, record, owner, programme, day, said_on, money_in, money_out) AS MATERIALIZED (
     SELECT 'received', 'fund_receipt', x.record, x.owner, x.programme,
-           greatest(coalesce(o.received_on, x.received_on), a.paid_on,
+           greatest(coalesce(o.received_on, x.received_on), CASE WHEN a.paid_on <= :today THEN a.paid_on END,
                     CASE WHEN a.record IS NULL THEN s.paid_on END), x.received_on, x.amount, 0
     FROM answered_for u
     CROSS JOIN fund_receipt x
     LEFT JOIN fund_receipt o ON o.record = x.reverses AND o.owner = x.owner
-    LEFT JOIN allocation a ON a.record = coalesce(o.allocation, x.allocation) AND a.reverses IS NULL
+    LEFT JOIN allocation a ON a.record = coalesce(o.allocation, x.allocation) AND a.reverses IS NULL AND a.to_union = x.owner
     LEFT JOIN sent s ON s.to_union = x.owner AND s.bank_serial = coalesce(o.bank_serial, x.bank_serial)
     WHERE x.owner = u.code
     UNION ALL
@@ -107,7 +109,7 @@ SELECT v.publisher AS key1, v.code AS key2, v.strange AS key3, v.year AS key4, v
         WHERE r.owner = v.owner AND r.publisher IS NOT DISTINCT FROM v.publisher AND r.code IS NOT DISTINCT FROM v.code
           AND r.strange IS NOT DISTINCT FROM v.strange AND r.year = v.year AND r.balance = v.lowest) AS lowest_day,
        v.lowest, f.money_in, f.money_out, v.year,
-       (SELECT g.name FROM lineage l JOIN programme g ON g.record = l.record
+       (SELECT g.name FROM lineage l JOIN published g ON g.record = l.record
         WHERE l.publisher = v.publisher AND l.code = v.code
         ORDER BY g.year DESC, g.record DESC LIMIT 1) AS fund
 FROM verdict v

@@ -73,3 +73,17 @@ fn fc04_waits_for_the_end_of_the_year() {
     allocation(&hub, YANCHENG, BINHAI, &p, 1_000, "2025-12-31", None);
     hub.clear("FC-04", JIANGSU, "2026-03-01");
 }
+
+/// A receipt that is booked to a year far ahead is of the year after it came at the latest, and does not get out of sight.
+#[test]
+fn fc04_a_year_that_never_ends() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(YANCHENG, "2027-03-31");
+    let r = receipt(&hub, YANCHENG, &p, 1_000, "2025-12-30", "S1", None);
+    hub.change("fund_receipt", &r, "year", &2026);
+    hub.clear("FC-04", JIANGSU, "2026-12-31");
+    assert_eq!(result(&hub.found("FC-04", JIANGSU, "2027-01-01"), "year"), "2026");
+    hub.change("fund_receipt", &r, "year", &2199);
+    assert_eq!(result(&hub.found("FC-04", JIANGSU, "2027-01-01"), "year"), "2026");
+}

@@ -84,3 +84,40 @@ fn fc16_waits_for_the_receipt() {
     receipt(&hub, BINHAI, &p, 100, "2025-05-18", "S1", None);
     hub.clear("FC-16", YANCHENG, "2026-03-31");
 }
+
+/// A payer's slip of the pen: the allocation is dated years ahead, and the money came all the same.
+#[test]
+fn fc16_a_payers_day_that_is_still_to_come_accuses_nobody() {
+    for named in [true, false] {
+        let hub = Hub::new();
+        let p = programme(&hub);
+        hub.heard(BINHAI, "2026-03-31");
+        let a = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2062-01-05", Some("S1"));
+        receipt(&hub, BINHAI, &p, 100, "2026-01-06", "S1", named.then_some(&a));
+        spend(&hub, BINHAI, &p, 100, "2026-01-10", &[]);
+        hub.clear("FC-16", YANCHENG, "2026-03-31");
+        // Of a day gone by it shows that the money cannot have been there.
+        hub.change("allocation", &a, "paid_on", &day("2026-01-12"));
+        assert_eq!(result(&hub.found("FC-16", YANCHENG, "2026-03-31"), "first_day"), "2026-01-10");
+        // One to another union says nothing, though the receipt names it.
+        hub.change("allocation", &a, "to_union", &FUNING);
+        hub.clear("FC-16", YANCHENG, "2026-03-31");
+    }
+}
+
+/// Another union can give a programme of its own the id of one that all use. Nobody's money is counted twice for that.
+#[test]
+fn fc16_a_copied_programme_is_another() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-03-31");
+    receipt(&hub, BINHAI, &p, 100, "2025-05-01", "S1", None);
+    spend(&hub, BINHAI, &p, 101, "2025-05-20", &[]);
+    let found = hub.found("FC-16", YANCHENG, "2026-03-31");
+    assert_eq!(result(&found, "money_in"), "1.00");
+    for by in [FUNING, BINHAI] {
+        let copy = hub.add("programme", by, &[("code", &"XX"), ("name", &"别的"), ("year", &2025), ("source", &4)]);
+        hub.change("programme", &copy, "record", &p);
+        assert_eq!(hub.found("FC-16", YANCHENG, "2026-03-31"), found);
+    }
+}
