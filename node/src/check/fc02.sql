@@ -1,5 +1,6 @@
 -- id: FC-02
--- version: 3
+-- version: 4
+-- words_since: 3
 -- title_zh: 到账无对应拨款
 -- title_en: Received without an allocation
 -- clause_zh: 《工会会计制度》第二十二条：“指定用途的资金按规定的用途专款专用，并单独反映”；总工发〔2019〕19号 七（四）：“聘用专职集体协商指导员的专项经费必须做到专款专用”
@@ -34,7 +35,7 @@ receipt AS MATERIALIZED (
     CROSS JOIN fund_receipt f
     JOIN setting g ON g.name = 'days' AND f.received_on BETWEEN g.since AND g.until
     LEFT JOIN fund_receipt r ON r.reverses = f.record AND +r.owner = f.owner
-    LEFT JOIN programme p ON p.record = f.programme
+    LEFT JOIN published p ON p.record = f.programme
     WHERE f.owner = u.code AND f.reverses IS NULL
       AND coalesce(p.source, 0) NOT IN (5, 6) AND coalesce(p.owner, 0) <> f.owner
       AND NOT (f.subject LIKE '321%' AND f.received_on = year_end(year_of(f.received_on) - 1) + 1
@@ -58,20 +59,21 @@ granted AS MATERIALIZED (
 ),
 -- First, what names its allocation (or its reversal) or carries its bank serial.
 explained AS MATERIALIZED (
-    SELECT f.record, g.record AS allocation
+    SELECT f.record, f.owner, g.record AS allocation
     FROM receipt f
     JOIN allocation a ON a.record = f.allocation
     JOIN granted g ON g.record = coalesce(a.reverses, a.record) AND g.to_union = f.owner
     UNION
-    SELECT f.record, g.record
+    SELECT f.record, f.owner, g.record
     FROM receipt f JOIN granted g ON g.bank_serial = f.bank_serial AND g.to_union = f.owner
 ),
--- Then, the rest by amount and date, in order of time, an allocation for one receipt only.
+-- Then, the rest by amount and date, an allocation for one receipt only: receipts in the order of the last day that may
+-- answer them, allocations in that of theirs.
 loose AS MATERIALIZED (
     SELECT owner, amount, record, received_on AS day, days,
-           row_number() OVER (PARTITION BY owner, amount ORDER BY received_on, record) AS n
-    FROM receipt
-    WHERE record NOT IN (SELECT record FROM explained)
+           row_number() OVER (PARTITION BY owner, amount ORDER BY received_on + days, received_on, record) AS n
+    FROM receipt f
+    WHERE NOT EXISTS (SELECT 1 FROM explained e WHERE e.record = f.record AND e.owner = f.owner)
 ),
 free AS MATERIALIZED (
     SELECT to_union, amount, record, paid_on AS day,
@@ -80,20 +82,32 @@ free AS MATERIALIZED (
     WHERE amount > 0 AND record NOT IN (SELECT allocation FROM explained)
 ),
 -- Both queues are walked together: whichever is too early to meet the head of the other steps aside. A step that
--- leaves a receipt without an allocation names it in `alone`.
-walk(owner, amount, i, j, lone) AS (
-    SELECT DISTINCT owner, amount, 1, 1, nullif(record, record) FROM loose
+-- leaves a receipt without an allocation names it in `lone`; `aside` is the day of an allocation that was too early.
+walk(owner, amount, i, j, lone, aside) AS (
+    SELECT DISTINCT owner, amount, 1, 1, nullif(record, record), nullif(day, day) FROM loose
     UNION ALL
     SELECT w.owner, w.amount,
            w.i + CASE WHEN f.day IS NULL OR f.day >= l.day - l.days THEN 1 ELSE 0 END,
            w.j + CASE WHEN f.day IS NOT NULL AND f.day <= l.day + l.days THEN 1 ELSE 0 END,
-           CASE WHEN f.day IS NULL OR f.day > l.day + l.days THEN l.record END
+           CASE WHEN f.day IS NULL OR f.day > l.day + l.days THEN l.record END,
+           CASE WHEN f.day < l.day - l.days THEN f.day END
     FROM walk w
     JOIN loose l ON l.owner = w.owner AND l.amount = w.amount AND l.n = w.i
     LEFT JOIN free f ON f.to_union = w.owner AND f.amount = w.amount AND f.n = w.j
 ),
+step AS MATERIALIZED (
+    SELECT owner, amount, lone, aside FROM walk
+),
+-- Where the number of days changed, an allocation that was too early for one receipt may be near enough to another: it
+-- speaks for that one too.
 verdict AS MATERIALIZED (
-    SELECT f.* FROM walk w JOIN receipt f ON f.record = w.lone WHERE f.received_on + f.days < :today
+    SELECT f.*
+    FROM step w JOIN receipt f ON f.record = w.lone AND f.owner = w.owner
+    WHERE f.received_on + f.days < :today
+      AND NOT ((SELECT count(DISTINCT value) FROM setting WHERE name = 'days') > 1
+               AND EXISTS (SELECT 1 FROM step a
+                           WHERE a.owner = f.owner AND a.amount = f.amount
+                             AND a.aside BETWEEN f.received_on - f.days AND f.received_on + f.days))
 )
 
 -- cases
@@ -103,6 +117,6 @@ FROM verdict
 ORDER BY record
 
 -- records
-SELECT record AS key1, 'received' AS role, 'fund_receipt' AS kind, record
+SELECT record AS key1, owner AS subject, 'received' AS role, 'fund_receipt' AS kind, record
 FROM verdict
 ORDER BY record

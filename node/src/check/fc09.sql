@@ -1,5 +1,6 @@
 -- id: FC-09
--- version: 3
+-- version: 4
+-- words_since: 3
 -- title_zh: 超龄聘任
 -- title_en: Engaged past the age limit
 -- clause_zh: 总工发〔2019〕19号 五（一）1：“专职集体协商指导员年龄一般不超过65周岁，特殊需要的经上一级工会同意可延聘至68周岁”
@@ -34,9 +35,9 @@
 ruled(since, until, usual, most, direct) AS MATERIALIZED (
     SELECT greatest(l.since, x.since, d.since), least(l.until, x.until, d.until), l.value, x.value, d.value
     FROM setting l
-    JOIN setting x ON x.name = 'extended'
-    JOIN setting d ON d.name = 'direct_only'
-    WHERE l.name = 'limit' AND greatest(l.since, x.since, d.since) <= least(l.until, x.until, d.until)
+    JOIN setting x ON x.name = 'extended' AND x.since <= l.until AND x.until >= l.since
+    JOIN setting d ON d.name = 'direct_only' AND d.since <= least(l.until, x.until) AND d.until >= greatest(l.since, x.since)
+    WHERE l.name = 'limit'
 ),
 digit(digit) AS (VALUES ('0'), ('1'), ('2'), ('3'), ('4'), ('5'), ('6'), ('7'), ('8'), ('9')),
 -- Full-time; service counts up to today. A consent is a document: one without any
@@ -48,6 +49,8 @@ service AS MATERIALIZED (
            least(e.until, :today) AS until
     FROM in_post e
     JOIN mediator m ON m.record = e.mediator
+        AND (m.owner = e.owner
+             OR NOT EXISTS (SELECT 1 FROM mediator o WHERE o.record = e.mediator AND o.owner = e.owner))
     WHERE e.owner IN (SELECT code FROM answered_for UNION SELECT u.code FROM region u WHERE u.code = :self AND u.level = 1)
       AND e.employment = 1
       AND birthday(m.born, 150) IS NOT NULL
@@ -64,10 +67,10 @@ breach(record, owner, mediator, born, variant, passed, usual, most, direct, firs
            greatest(s.starts_on, r.since, birthday(s.born, r.most) + 1), least(s.until, r.until)
     FROM service s JOIN ruled r ON r.direct = 0 OR s.channel = 1
 ),
--- The numbers are those of the first stretch in which it happened.
+-- The numbers are those of the first stretch in which it happened: a limit that changes meanwhile makes no second case.
 ranked AS (
-    SELECT b.*, row_number() OVER (PARTITION BY b.record, b.owner, b.passed ORDER BY b.first_day) AS n,
-           max(b.last_day) OVER (PARTITION BY b.record, b.owner, b.passed) AS to_day
+    SELECT b.*, row_number() OVER (PARTITION BY b.record, b.owner, b.variant ORDER BY b.first_day) AS n,
+           max(b.last_day) OVER (PARTITION BY b.record, b.owner, b.variant) AS to_day
     FROM breach b
     WHERE b.first_day <= b.last_day
 ),
@@ -79,10 +82,11 @@ verdict AS MATERIALIZED (
 SELECT record AS key1, passed AS key2, owner AS subject, first_day AS judge_by, variant, age_on(born, to_day) AS age,
        month_of(first_day) AS since, passed, usual AS "limit", most AS extended, direct AS direct_only
 FROM verdict
-ORDER BY record, passed
+ORDER BY record, passed, variant
 
 -- records
-SELECT record AS key1, passed AS key2, 1 AS place, 'engagement' AS role, 'engagement' AS kind, record FROM verdict
+SELECT record AS key1, passed AS key2, owner AS subject, 1 AS place, 'engagement' AS role, 'engagement' AS kind, record
+FROM verdict
 UNION ALL
-SELECT record, passed, 2, 'dossier', 'mediator', mediator FROM verdict
-ORDER BY 1, 2, 3
+SELECT record, passed, owner, 2, 'dossier', 'mediator', mediator FROM verdict
+ORDER BY 1, 2, 3, 4

@@ -4,6 +4,8 @@
 //! and everyone below; what one of them has set, a later one can only make stricter. A union's own number, for the checks it
 //! runs itself, is never laxer than what holds for it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use huiliu_proto::{id::RecordId, period::Day, union::UnionNumber};
 
 use super::{Parameter, Stricter};
@@ -51,41 +53,56 @@ fn as_strict(stricter: Stricter, value: i64, other: i64) -> bool {
 /// The numbers of one parameter through all days. `published` from the top down, as the store gives it.
 pub fn resolve(parameter: &Parameter, published: &[Published]) -> Vec<Setting> {
     let of: Vec<&Published> = published.iter().filter(|p| p.name == parameter.name).collect();
-    let mut changes: Vec<Day> =
-        of.iter().flat_map(|p| [Some(p.from), p.until.and_then(|day| day.plus_days(1))]).flatten().collect();
-    changes.retain(|day| (FIRST..=LAST).contains(day));
-    changes.push(FIRST);
-    changes.sort();
-    changes.dedup();
+    // Of each union and manner those that hold, from the top down: the last of them is its word. What it is, is looked at
+    // anew on the days on which one begins to hold or has ceased to.
+    let mut groups: Vec<BTreeSet<(Day, RecordId, usize)>> = vec![];
+    let mut changes: BTreeMap<Day, Vec<(usize, usize, bool)>> = BTreeMap::from([(FIRST, vec![])]);
+    for (at, one) in of.iter().enumerate() {
+        let same = at.checked_sub(1).is_some_and(|n| (of[n].by, of[n].downwards) == (one.by, one.downwards));
+        if !same {
+            groups.push(BTreeSet::new());
+        }
+        let (begins, ceases) = (one.from.max(FIRST), one.until.and_then(|day| day.plus_days(1)));
+        if begins > LAST || ceases.is_some_and(|day| day <= begins) {
+            continue;
+        }
+        changes.entry(begins).or_default().push((groups.len() - 1, at, true));
+        if let Some(day) = ceases.filter(|day| *day <= LAST) {
+            changes.entry(day).or_default().push((groups.len() - 1, at, false));
+        }
+    }
+    let days: Vec<Day> = changes.keys().copied().collect();
     let mut settings: Vec<Setting> = vec![];
-    for (at, since) in changes.iter().enumerate() {
-        let until = changes.get(at + 1).and_then(|next| next.plus_days(-1)).unwrap_or(LAST);
-        let (value, source) = on(parameter, &of, *since);
+    for (n, (since, changed)) in changes.into_iter().enumerate() {
+        for (group, at, holds) in changed {
+            let key = (of[at].from, of[at].record, at);
+            if holds {
+                groups[group].insert(key);
+            } else {
+                groups[group].remove(&key);
+            }
+        }
+        let words = groups.iter().filter_map(|group| group.last()).map(|(_, _, at)| of[*at]);
+        let (value, source) = on(parameter, words);
+        let until = days.get(n + 1).and_then(|next| next.plus_days(-1)).unwrap_or(LAST);
         match settings.last_mut() {
             Some(before) if before.value == value && before.source == source => before.until = until,
-            _ => settings.push(Setting { name: parameter.name, since: *since, until, value, source }),
+            _ => settings.push(Setting { name: parameter.name, since, until, value, source }),
         }
     }
     settings
 }
 
-/// What holds on one day.
-fn on(parameter: &Parameter, published: &[&Published], day: Day) -> (i64, Source) {
+/// What holds where these are the words that hold: the one from the latest day of each union and manner, of those the latest
+/// made, from the top down.
+fn on<'p>(parameter: &Parameter, words: impl Iterator<Item = &'p Published>) -> (i64, Source) {
     let (mut value, mut source) = (parameter.default, Source::Built);
-    // Of each union and manner the last word that holds that day: the one from the latest day, of those the latest made.
-    let mut at = 0;
-    while let Some(first) = published.get(at) {
-        let group = published[at..].iter().take_while(|p| p.by == first.by && p.downwards == first.downwards).count();
-        let holding =
-            published[at..at + group].iter().filter(|p| p.from <= day && p.until.is_none_or(|until| day <= until));
-        if let Some(one) = holding.max_by_key(|p| (p.from, p.record)) {
-            let free = one.downwards && source == Source::Built;
-            if free || as_strict(parameter.stricter, one.value, value) {
-                value = one.value;
-                source = Source::Set { by: one.by, record: one.record, doc_no: one.doc_no.clone() };
-            }
+    for one in words {
+        let free = one.downwards && source == Source::Built;
+        if free || as_strict(parameter.stricter, one.value, value) {
+            value = one.value;
+            source = Source::Set { by: one.by, record: one.record, doc_no: one.doc_no.clone() };
         }
-        at += group;
     }
     (value, source)
 }
@@ -150,5 +167,30 @@ mod tests {
         assert_eq!(told(&[county(30)]), "20");
         assert_eq!(told(&[county(10)]), "20, 2026-01-01 10");
         assert_eq!(told(&[nation(1, 5, "2027-01-01"), county(10)]), "20, 2026-01-01 10, 2027-01-01 5");
+    }
+
+    /// Days outside all that are known, and days that never come.
+    #[test]
+    fn odd_days_hold_nothing_up() {
+        let nation = |from, until| published(1, 100_000, 30, from, until, true);
+        assert_eq!(told(&[nation("1850-01-01", None)]), "30");
+        assert_eq!(told(&[nation("1850-01-01", Some("1899-12-31"))]), "20");
+        assert_eq!(told(&[nation("2026-02-01", Some("2026-01-01"))]), "20");
+        assert_eq!(told(&[nation("2200-01-01", None)]), "20");
+        assert_eq!(told(&[nation("2199-12-31", Some("2300-01-01"))]), "20, 2199-12-31 30");
+    }
+
+    /// Many words of one union cost no more than to sort them.
+    #[test]
+    fn very_many_words() {
+        let of = |n: i32| {
+            let mut one = published(1, 100_000, i64::from(n % 7), "2026-01-01", None, true);
+            one.record = RecordId(std::array::from_fn(|at| n.to_be_bytes()[at % 4]));
+            (one.from, one.until) = (Day(FIRST.0 + n), Some(Day(FIRST.0 + n + 30_000)));
+            one
+        };
+        let many: Vec<Published> = (0..50_000).map(of).collect();
+        let grace = Parameter { name: "grace", default: 20, stricter: Stricter::Less, label: Label::default() };
+        assert_eq!(resolve(&grace, &many).len(), 50_000 + 1);
     }
 }

@@ -66,3 +66,47 @@ fn fc02_waits_and_the_allocation_comes() {
     allocation(&hub, YANCHENG, BINHAI, &p, 100, "2026-01-08", Some("X1"));
     hub.clear("FC-02", YANCHENG, "2026-04-01");
 }
+
+/// The number of days changes: each receipt is matched by its own, and none takes an allocation from another for that.
+#[test]
+fn fc02_a_number_of_days_that_changes() {
+    let fill = |receipts: &[&str], allocations: &[&str]| {
+        let hub = Hub::new();
+        let p = programme(&hub);
+        hub.heard(BINHAI, "2026-12-31");
+        receipts.iter().for_each(|on| drop(receipt(&hub, BINHAI, &p, 500, on, "X", None)));
+        allocations.iter().for_each(|on| drop(allocation(&hub, YANCHENG, BINHAI, &p, 500, on, None)));
+        hub
+    };
+    let days = |hub: &Hub, value: i64, from: &str| drop(parameter(hub, JIANGSU, "FC-02", "days", value, from));
+    // Five days in March alone; in April thirty again. What was too early for March is near enough to April.
+    let hub = fill(&["2026-03-20", "2026-04-02"], &["2026-03-05", "2026-03-19"]);
+    hub.clear("FC-02", YANCHENG, "2026-06-30");
+    days(&hub, 5, "2026-03-01");
+    days(&hub, 30, "2026-04-01");
+    hub.clear("FC-02", YANCHENG, "2026-06-30");
+    // In March ten days before are too many.
+    let hub = fill(&["2026-03-20"], &["2026-03-10"]);
+    days(&hub, 5, "2026-03-01");
+    days(&hub, 30, "2026-04-01");
+    hub.found("FC-02", YANCHENG, "2026-06-30");
+    // A receipt of thirty days leaves the near allocation to the one of five, and takes the later one.
+    let hub = fill(&["2026-03-30", "2026-04-01"], &["2026-03-31", "2026-04-20"]);
+    days(&hub, 5, "2026-04-01");
+    hub.clear("FC-02", YANCHENG, "2026-06-30");
+}
+
+/// Another union can give its own receipt the id of one that an allocation explains.
+#[test]
+fn fc02_a_copied_id_is_another_receipt() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    hub.heard(FUNING, "2026-12-31");
+    let a = allocation(&hub, YANCHENG, FUNING, &p, 100, "2026-01-05", Some("S1"));
+    let honest = receipt(&hub, FUNING, &p, 100, "2026-01-06", "S1", Some(&a));
+    let copy = receipt(&hub, BINHAI, &p, 100, "2026-01-06", "S1", None);
+    hub.change("fund_receipt", &copy, "record", &honest);
+    let found = hub.found("FC-02", YANCHENG, "2026-06-01");
+    assert_eq!(i64::from(found.subject), BINHAI);
+}
