@@ -520,8 +520,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// A record id that comes after all others of this device.
-    fn next_id(&mut self) -> RecordId {
+    /// A record id that comes after all others of this device, and before all that it will give out. Another machine's, with a
+    /// clock that is ahead, may come after it.
+    pub fn next_id(&mut self) -> RecordId {
         self.named = true;
         let now = self.now();
         self.ids.next(now)

@@ -4,13 +4,21 @@
 //! A notice is a short text: `year 2025`, `doc_no …`, then `off DAY`, `off FROM TO` and `works DAY`; a line that begins
 //! with # is a remark. Those that this program brings along lie in `node/data`.
 
+use std::io::{ErrorKind, Read};
+
 use huiliu_proto::{
-    handle::{Draft, Row},
+    handle::{Declared as _, Draft, Row},
     period::Day,
     record::Record,
     records::{calendar, calendar_day},
     union::{Level, UnionNumber},
     v1::{Calendar, DayKind},
+    value::Value,
+};
+
+use crate::{
+    ledger::{Ledger, Outcome},
+    store::{self, projection},
 };
 
 const BUILT_IN: [(i32, &str); 3] = [
@@ -41,6 +49,12 @@ pub enum NoticeError {
     Incomplete,
     #[error("only the national and the provincial unions publish days off")]
     NotAPublisher,
+    #[error("the notice is longer than {MAX_BYTES} bytes")]
+    TooLong,
+    /// The union has published the year's under an id that comes after all that this machine gives: on a machine whose
+    /// clock is ahead. The last one of a year holds.
+    #[error("{0} was published by a machine whose clock is ahead; what is published here would not be heard")]
+    SaidLater(String),
 }
 
 /// The years that this program has the notices of.
@@ -53,6 +67,17 @@ impl Notice {
     pub fn of_year(year: i32) -> Result<Notice, NoticeError> {
         let known = BUILT_IN.iter().find(|(known, _)| *known == year);
         known.map_or(Err(NoticeError::NotBuiltIn(year)), |(_, text)| Notice::parse(text))
+    }
+
+    /// One that somebody wrote, whole.
+    pub fn read(file: impl Read) -> std::io::Result<Result<Notice, NoticeError>> {
+        let mut bytes = vec![];
+        file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > MAX_BYTES {
+            return Ok(Err(NoticeError::TooLong));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))?;
+        Ok(Notice::parse(&text))
     }
 
     pub fn parse(text: &str) -> Result<Notice, NoticeError> {
@@ -103,6 +128,23 @@ impl Notice {
     }
 }
 
+/// Publishes it for the ledger's own union.
+pub fn publish(ledger: &mut Ledger, notice: &Notice) -> store::Result<Result<Outcome, NoticeError>> {
+    let (me, next) = (ledger.me().union, ledger.next_id());
+    let record = match notice.to_record(me) {
+        Ok(record) => record,
+        Err(error) => return Ok(Err(error)),
+    };
+    let year = i64::from(notice.year);
+    let of_year = projection::list_where(ledger.conn(), Calendar::kind(), calendar::YEAR.name(), &Value::Int(year))?;
+    let later = of_year.iter().filter(|row| row.place.owner == me && row.id > next).max_by_key(|row| row.id);
+    if let Some(row) = later {
+        let doc_no = row.record.read(calendar::DOC_NO).unwrap_or_default();
+        return Ok(Err(NoticeError::SaidLater(doc_no.to_owned())));
+    }
+    Ok(Ok(ledger.write_entry(&record)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +185,13 @@ mod tests {
         ] {
             assert_eq!(Notice::parse(text), Err(expected), "{text}");
         }
+        // A byte more than may be: half a notice is none.
+        let long = "# 春节\n".repeat(MAX_BYTES / 9) + "year 2027\ndoc_no 演发明电〔2026〕1号\n#";
+        assert!(long.len() > MAX_BYTES);
+        assert_eq!(Notice::read(long.as_bytes()).expect("it can be read"), Err(NoticeError::TooLong));
+        let whole = &long[long.len() - MAX_BYTES..];
+        let whole = whole.split_once('\n').map_or("", |(_, rest)| rest);
+        assert_eq!(Notice::read(whole.as_bytes()).expect("it can be read").map(|notice| notice.year), Ok(2027));
         let county: UnionNumber = 320_922u64.try_into().expect("a union");
         let notice = Notice::of_year(2026).expect("built in");
         assert!(matches!(notice.to_record(county), Err(NoticeError::NotAPublisher)));

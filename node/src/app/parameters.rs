@@ -1,6 +1,8 @@
 //! Setting a number that a check uses: by the national and the provincial unions for everyone below, by any other for the
 //! checks that it runs itself, and there never laxer than what holds.
 
+use std::collections::BTreeSet;
+
 use huiliu_proto::{
     handle::Draft,
     id::RecordId,
@@ -22,9 +24,6 @@ use crate::{
     },
 };
 
-/// The largest number that means anything.
-pub const MOST: i64 = 100_000;
-
 pub struct Proposed<'a> {
     pub check: &'static Check,
     pub name: &'a str,
@@ -40,37 +39,54 @@ pub struct Proposed<'a> {
 pub enum SetError {
     #[error("{rule} has no parameter of that name")]
     Unknown { rule: &'static str },
-    #[error("not a whole number from 0 to {MOST}")]
-    Range,
+    #[error("not a whole number from {least} to {most}")]
+    Range { least: i64, most: i64 },
     /// What holds that day is stricter, and was set above.
     #[error("laxer than {holds}, which holds on {on}")]
     Laxer { holds: i64, on: Day, stricter: Stricter },
+    /// The union has said another from that very day, under an id that comes after all that this machine gives: on a
+    /// machine whose clock is ahead.
+    #[error("{holds} was said from {on} by a machine whose clock is ahead; what is said here would not be heard")]
+    SaidLater { holds: i64, on: Day },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The entry that says so.
-pub fn compose(conn: &View, by: UnionNumber, proposed: &Proposed<'_>) -> Result<Record, SetError> {
+/// The smallest and the largest number that may be said.
+fn bounds(downwards: bool) -> (i64, i64) {
+    let field = if downwards { parameter_field::VALUE.declared() } else { local_parameter::VALUE.declared() };
+    (field.min.unwrap_or(i64::MIN), field.max.unwrap_or(i64::MAX))
+}
+
+/// The entry that says so. `next` is the id that it will have, or one before it: `Ledger::next_id`.
+pub fn compose(conn: &View, by: UnionNumber, next: RecordId, proposed: &Proposed<'_>) -> Result<Record, SetError> {
     let Proposed { check, name, value, from, until, .. } = *proposed;
     let parameter = check.parameters.iter().find(|p| p.name == name).ok_or(SetError::Unknown { rule: check.id })?;
-    if !(0..=MOST).contains(&value) {
-        return Err(SetError::Range);
-    }
     let downwards = by.level() <= Level::Province;
-    let record = RecordId([0xff; 16]);
+    let (least, most) = bounds(downwards);
+    if !(least..=most).contains(&value) {
+        return Err(SetError::Range { least, most });
+    }
     let doc_no = proposed.doc_no.to_owned();
-    // As it would be resolved once it is said: made after everything that is there.
+    // As it would be resolved once it is said.
     let mut all = parameters::of_rule(conn, check.id, by)?;
-    all.push(Published { by, record, name: name.to_owned(), value, from, until, doc_no, downwards });
+    let same_day: BTreeSet<RecordId> =
+        all.iter().filter(|one| one.by == by && one.from == from).map(|one| one.record).collect();
+    all.push(Published { by, record: next, name: name.to_owned(), value, from, until, doc_no, downwards });
     all.sort_by_key(|one| (one.by.ancestors().count(), !one.downwards, one.record));
-    let settings = setting::resolve(parameter, &all);
     let last = until.unwrap_or(setting::LAST);
-    let heard = |source: &Source| matches!(source, Source::Set { record: said, .. } if *said == record);
-    // Its own later words may follow; a stricter word from above may not stand in its way.
-    let above = |source: &Source| !matches!(source, Source::Set { by: said, .. } if *said == by);
-    let unheard = settings.iter().find(|s| s.since <= last && from <= s.until && !heard(&s.source) && above(&s.source));
-    if let Some(stands) = unheard {
-        return Err(SetError::Laxer { holds: stands.value, on: stands.since.max(from), stricter: parameter.stricter });
+    for stands in setting::resolve(parameter, &all).iter().filter(|s| s.since <= last && from <= s.until) {
+        let (holds, on) = (stands.value, stands.since.max(from));
+        match &stands.source {
+            Source::Set { record, .. } if *record == next => {}
+            Source::Set { record, .. } if same_day.contains(record) && *record > next => {
+                return Err(SetError::SaidLater { holds, on });
+            }
+            // Its own words from a later day may follow.
+            Source::Set { by: said, .. } if *said == by => {}
+            // A stricter word from above may not stand in its way.
+            _ => return Err(SetError::Laxer { holds, on, stricter: parameter.stricter }),
+        }
     }
     // Two kinds that say the same to others.
     macro_rules! said {

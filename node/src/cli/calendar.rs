@@ -1,6 +1,6 @@
 //! `calendar`: the days off and the working weekends of each year, which working days are counted by.
 
-use std::{fs::File, io::Read as _, path::PathBuf};
+use std::{fs::File, path::PathBuf};
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -8,6 +8,7 @@ use huiliu_proto::{
     handle::Declared as _,
     record::Record,
     records::{calendar as calendar_fields, calendar_day},
+    shown,
     union::UnionNumber,
     v1::{Calendar, DayKind},
 };
@@ -84,6 +85,32 @@ fn told(error: &NoticeError) -> Mistake {
             both("通知文件缺少年度或文号", "the notice names no year or no document number"),
             both("加上 year 2026 和 doc_no 文号 两行", "add the lines `year 2026` and `doc_no NUMBER`"),
         ),
+        NoticeError::TooLong => Mistake::usage(
+            both(
+                format!("通知文件超过{}KB", MAX_BYTES / 1024),
+                format!("the notice is longer than {} KB", MAX_BYTES / 1024),
+            ),
+            both(
+                "请核对是否选错了文件；一年的安排不过几十行",
+                "see whether it is the right file: a year takes some dozens of lines",
+            ),
+        ),
+        NoticeError::SaidLater(doc_no) => Mistake::refused(
+            both(
+                format!(
+                    "本单位另一台电脑已发布该年度的安排（{}），其时钟比本机快，在本机另行发布不会生效",
+                    shown::line(doc_no)
+                ),
+                format!(
+                    "another machine of this union, its clock ahead of this one's, has published that year ({}): another notice published here would not be heard",
+                    shown::line(doc_no)
+                ),
+            ),
+            both(
+                "请核对两台电脑的日期和时间，在那台电脑上重新发布",
+                "compare the clocks of both, and publish it on that machine",
+            ),
+        ),
         NoticeError::NotAPublisher => Mistake::refused(
             both("节假日安排由全国总工会和省级总工会发布", "the national and the provincial unions publish days off"),
             both(
@@ -97,20 +124,14 @@ fn told(error: &NoticeError) -> Mistake {
 impl Publish {
     fn run(self, desk: &Desk) -> Result<Exit> {
         let notice = match (&self.file, self.year) {
-            (Some(file), _) => {
-                let mut text = String::new();
-                File::open(file)?.take(MAX_BYTES as u64).read_to_string(&mut text)?;
-                Notice::parse(&text)
-            }
+            (Some(file), _) => Notice::read(File::open(file)?)?,
             (None, year) => Notice::of_year(year.unwrap_or_default()),
         };
         let notice = notice.map_err(|error| told(&error))?;
         let office = desk.open()?;
-        let entry = notice.to_record(office.me.union).map_err(|error| told(&error))?;
-        let kind = entry.kind;
-        let work = move |ledger: &mut crate::ledger::Ledger| ledger.write_entry(&entry);
-        let outcome = Mode::of(self.dry_run).run(&office.store, work)?;
-        record::answer(desk, kind, outcome, self.dry_run)
+        let work = move |ledger: &mut crate::ledger::Ledger| calendar::publish(ledger, &notice);
+        let outcome = Mode::of(self.dry_run).run(&office.store, work)?.map_err(|error| told(&error))?;
+        record::answer(desk, Calendar::kind(), outcome, self.dry_run)
     }
 }
 
@@ -144,10 +165,7 @@ impl List {
             table.row(vec![
                 Cell::new(year.to_string(), year),
                 Cell::new(owner.union_name(), u64::from(owner)),
-                Cell::same(
-                    huiliu_proto::shown::line(row.record.read(calendar_fields::DOC_NO).unwrap_or_default())
-                        .into_owned(),
-                ),
+                Cell::same(shown::line(row.record.read(calendar_fields::DOC_NO).unwrap_or_default()).into_owned()),
                 Cell::new(off.to_string(), off),
                 Cell::new(works.to_string(), works),
             ]);

@@ -4,7 +4,7 @@ use huiliu_node::{
     app::parameters::{Proposed, SetError, compose},
     check::check,
 };
-use huiliu_proto::{period::Day, record::Record, union::UnionNumber, value::Value};
+use huiliu_proto::{id::RecordId, period::Day, record::Record, union::UnionNumber, value::Value};
 
 use crate::hub::*;
 
@@ -60,7 +60,7 @@ fn a_union_below_can_only_be_stricter() {
             doc_no: "演1号",
             remarks: None,
         };
-        compose(&hub.conn.0, by, &proposed)
+        compose(&hub.conn.0, by, RecordId([0x50; 16]), &proposed)
     };
     let said = |record: Result<Record, SetError>| {
         let record = record.unwrap();
@@ -76,5 +76,12 @@ fn a_union_below_can_only_be_stricter() {
     let day = "2027-01-01".parse().unwrap();
     assert!(matches!(laxer, Err(SetError::Laxer { holds: 60, on, .. }) if on == day), "{laxer:?}");
     said(set(JIANGSU, 60, "2027-01-01"));
-    assert!(matches!(set(JIANGSU, 100_001, "2026-01-01"), Err(SetError::Range)));
+    assert!(matches!(set(JIANGSU, 100_001, "2026-01-01"), Err(SetError::Range { least: 0, most: 100_000 })));
+    assert!(matches!(set(BINHAI, -1, "2026-01-01"), Err(SetError::Range { .. })));
+    // Another machine of the union, its clock ahead, has set a number from the same day: its word would hold.
+    let ahead = parameter(&hub, JIANGSU, "FC-09", "limit", 58, "2027-01-01");
+    hub.change("parameter", &ahead, "record", &vec![0x90_u8; 16]);
+    let unheard = set(JIANGSU, 55, "2027-01-01");
+    assert!(matches!(unheard, Err(SetError::SaidLater { holds: 58, on }) if on == day), "{unheard:?}");
+    said(set(JIANGSU, 55, "2027-01-02"));
 }

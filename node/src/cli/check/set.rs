@@ -58,7 +58,8 @@ impl Set {
                 doc_no: &self.doc_no,
                 remarks: self.remarks.as_deref(),
             };
-            match parameters::compose(ledger.conn(), union, &proposed) {
+            let next = ledger.next_id();
+            match parameters::compose(ledger.conn(), union, next, &proposed) {
                 Ok(record) => Ok(Ok((record.kind, ledger.write_entry(&record)?))),
                 Err(SetError::Store(error)) => Err(error),
                 Err(error) => Ok(Err(error)),
@@ -80,9 +81,21 @@ fn told(error: SetError) -> anyhow::Error {
                 format!("run `check explain {rule}` to see their names"),
             ),
         ),
-        SetError::Range => Mistake::usage(
+        SetError::Range { least, most } => Mistake::usage(
             both("数值超出范围", "the value is out of range"),
-            both("请填0到100000之间的整数", "type a whole number from 0 to 100000"),
+            both(format!("请填{least}到{most}之间的整数"), format!("type a whole number from {least} to {most}")),
+        ),
+        SetError::SaidLater { holds, on } => Mistake::refused(
+            both(
+                format!("本单位另一台电脑已规定自{on}起为{holds}，其时钟比本机快，在本机另行规定不会生效"),
+                format!(
+                    "another machine of this union, its clock ahead of this one's, has set {holds} from {on}: another number set here would not be heard"
+                ),
+            ),
+            both(
+                "请核对两台电脑的日期和时间，在那台电脑上改正，或换一个起始日期",
+                "compare the clocks of both; correct it on that machine, or choose another first day",
+            ),
         ),
         SetError::Laxer { holds, on, stricter } => {
             let (zh, en) = match stricter {
