@@ -98,7 +98,7 @@ fn told(error: &NoticeError) -> Mistake {
         NoticeError::SaidLater(doc_no) => Mistake::refused(
             both(
                 format!(
-                    "本单位另一台电脑已发布该年度的安排（{}），其时钟比本机快，在本机另行发布不会生效",
+                    "本单位另一台机器已发布该年度的安排（{}），其时钟比本机快，在本机另行发布不会生效",
                     shown::line(doc_no)
                 ),
                 format!(
@@ -107,7 +107,7 @@ fn told(error: &NoticeError) -> Mistake {
                 ),
             ),
             both(
-                "请核对两台电脑的日期和时间，在那台电脑上重新发布",
+                "请核对两台机器的日期和时间，在那台机器上重新发布",
                 "compare the clocks of both, and publish it on that machine",
             ),
         ),

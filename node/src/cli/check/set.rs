@@ -87,13 +87,13 @@ fn told(error: SetError) -> anyhow::Error {
         ),
         SetError::SaidLater { holds, on } => Mistake::refused(
             both(
-                format!("本单位另一台电脑已规定自{on}起为{holds}，其时钟比本机快，在本机另行规定不会生效"),
+                format!("本单位另一台机器已规定自{on}起为{holds}，其时钟比本机快，在本机另行规定不会生效"),
                 format!(
                     "another machine of this union, its clock ahead of this one's, has set {holds} from {on}: another number set here would not be heard"
                 ),
             ),
             both(
-                "请核对两台电脑的日期和时间，在那台电脑上改正，或换一个起始日期",
+                "请核对两台机器的日期和时间，在那台机器上改正，或换一个起始日期",
                 "compare the clocks of both; correct it on that machine, or choose another first day",
             ),
         ),
