@@ -1,6 +1,7 @@
 //! Ordering a feed that was never admitted to be deleted: junk that some enrolled machine handed over.
 
 use huiliu_node::{
+    app::find,
     ledger::{Ledger, Outcome},
     store::{
         Result, StoreError, View,
@@ -9,6 +10,9 @@ use huiliu_node::{
     },
 };
 use huiliu_proto::{handle::Draft, record::Refusal, records::purge_order, union::UnionNumber, v1::PurgeOrder};
+
+/// Digits of an id that name a feed: what is deleted does not come back.
+pub const SHORTEST: usize = 8;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
@@ -38,7 +42,7 @@ pub struct Plan {
 
 /// The feed whose id begins with these hexadecimal digits, if it was never admitted and this union may have it deleted.
 pub fn plan(conn: &View, union: UnionNumber, digits: &str) -> std::result::Result<Plan, PurgeError> {
-    let digits = digits.trim().to_lowercase();
+    let digits = find::digits(digits, SHORTEST).ok_or(PurgeError::Unknown)?;
     let mut found = quarantine::strangers(conn)?;
     found.retain(|row| row.waits() && row.feed.id.to_string().starts_with(&digits));
     if found.len() > 1 {

@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeSet};
 
 use huiliu_node::{
+    app::find,
     clock,
     ledger::{Ledger, Outcome},
     store::{
@@ -21,6 +22,9 @@ use huiliu_proto::{
     union::UnionNumber,
     v1::Revocation,
 };
+
+/// Digits of a key that name a device: what comes of a slip cannot be undone.
+pub const SHORTEST: usize = 8;
 
 /// Feeds one revocation can name (revocation.proto).
 const MOST_FEEDS: usize = 100;
@@ -81,7 +85,7 @@ pub fn plan(
     digits: &str,
     since: Option<i64>,
 ) -> std::result::Result<Plan, RevocationError> {
-    let digits = digits.to_lowercase();
+    let digits = find::digits(digits, SHORTEST).ok_or(RevocationError::Unknown)?;
     let mut found = trust::enrolments(conn, None)?;
     // The root enrols itself, so that its other machines know its keys, and does not revoke itself.
     found.retain(|e| e.by == union && e.device.to_string().starts_with(&digits) && !(e.union == union && e.hub));

@@ -107,6 +107,9 @@ fn a_further_machine_of_the_national_union_writes_until_the_root_revokes_it() {
     // The root does not revoke itself; the other it does.
     let plan = |digits: String| top.read(|conn| Ok(revocation::plan(conn, nation, &digits, None))).unwrap();
     assert!(plan(root.me().device().to_string()).is_err());
+    for short in [String::new(), " ".to_owned(), device.to_string()[..7].to_owned()] {
+        assert!(matches!(plan(short.clone()), Err(revocation::RevocationError::Unknown)), "{short}");
+    }
     let shut_out = plan(device.to_string()).unwrap();
     top.write_blocking(move |ledger| revocation::revoke(ledger, &shut_out, "丢失")).unwrap().unwrap();
     write(2).unwrap();

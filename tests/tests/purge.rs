@@ -166,7 +166,10 @@ fn a_purge_order_deletes_junk_at_every_level_and_it_stays_away() {
     assert!(matches!(plan(&chain.province, &digits), Err(PurgeError::NotAbove(_))));
     let honest = chain.county.store.read(feeds::owned).unwrap()[0].feed.id;
     assert!(matches!(plan(&chain.city, &honest.to_string()), Err(PurgeError::Unknown)));
-    let found = plan(&chain.city, &digits[..8]).unwrap();
+    for short in ["", " ", &digits[..7]] {
+        assert!(matches!(plan(&chain.city, short), Err(PurgeError::Unknown)), "{short}");
+    }
+    let found = plan(&chain.city, &format!(" {}", digits[..8].to_uppercase())).unwrap();
     assert_eq!((found.row.size(), found.to, found.row.via), (1, union("320922"), Some(union("320922"))));
     assert!(found.bytes > 0);
     chain.city.store.write_blocking(move |ledger| purge::purge(ledger, &found, "垃圾数据")).unwrap().unwrap();

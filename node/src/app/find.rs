@@ -36,15 +36,21 @@ pub enum FindError {
 type Result<T, E = FindError> = std::result::Result<T, E>;
 
 /// Fewer digits would only ever say when a record was made.
-const SHORTEST: usize = 4;
+pub const SHORTEST: usize = 4;
 /// As many are listed where several fit.
 const MOST: usize = 20;
 
-/// Digits of an id, without the hyphens; `None` for what is no beginning of an id.
-fn digits(typed: &str) -> Option<String> {
-    let digits = typed.replace('-', "").to_lowercase();
-    let fits = (SHORTEST..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+/// The digits of a typed id or key, or of its beginning, without the hyphens; `None` for what is none, or is shorter than
+/// `least`: fewer would fit what nobody meant.
+pub fn digits(typed: &str, least: usize) -> Option<String> {
+    let digits = typed.trim().replace('-', "").to_lowercase();
+    let fits = digits.len() >= least.max(1) && digits.bytes().all(|b| b.is_ascii_hexdigit());
     fits.then_some(digits)
+}
+
+/// As `digits`, of a record's id.
+fn of_id(typed: &str) -> Option<String> {
+    digits(typed, SHORTEST).filter(|digits| digits.len() <= 32)
 }
 
 fn by_id(conn: &View, digits: &str) -> Result<Vec<Shown>> {
@@ -72,7 +78,7 @@ fn ambiguous(conn: &View, typed: &str, found: &[Shown]) -> Result<FindError> {
 
 /// The one record whose id this is, or begins so, also one that is voided. A record that is only in quarantine is `Err` of its id.
 pub fn any(conn: &View, typed: &str) -> Result<Result<Shown, RecordId>> {
-    let digits = digits(typed);
+    let digits = of_id(typed);
     let mut found = match &digits {
         Some(digits) => by_id(conn, digits)?,
         None => vec![],
@@ -117,7 +123,7 @@ pub(super) fn named(conn: &View, kind: &'static Kind, typed: &str) -> store::Res
 
 /// The one record of a kind that is meant; `None` where there is none.
 pub fn of_kind(conn: &View, kind: &'static Kind, typed: &str) -> Result<Option<RecordId>> {
-    let mut found = match digits(typed) {
+    let mut found = match of_id(typed) {
         Some(digits) => by_id(conn, &digits)?,
         None => vec![],
     };
@@ -165,4 +171,18 @@ pub fn title(conn: &View, shown: &Shown) -> Result<String> {
 fn plain_name(kind: &Kind, record: &Record) -> String {
     let name = name_field(kind).and_then(|at| record.text(kind.fields[at].name));
     shown::line(name.unwrap_or_default()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_digits_name_nothing() {
+        assert_eq!(digits(" 99EF-0179 ", 8).as_deref(), Some("99ef0179"));
+        for (typed, least) in [("", 0), (" - ", 0), ("99ef017", 8), ("99ef017g", 8), ("九九", 2)] {
+            assert_eq!(digits(typed, least), None, "{typed}");
+        }
+        assert_eq!(of_id(&"0".repeat(33)), None);
+    }
 }

@@ -13,7 +13,10 @@ use super::{
     error::{Exit, Mistake, both},
     record::union_named,
 };
-use crate::store::{View, feeds, receipts};
+use crate::{
+    app::find,
+    store::{View, feeds, receipts},
+};
 
 #[derive(Debug, Subcommand)]
 pub enum ReceiptsVerb {
@@ -37,9 +40,10 @@ impl ReceiptsVerb {
 
 /// The one feed whose id begins so.
 pub fn feed_named(conn: &View, typed: &str) -> Result<FeedId> {
-    let digits = typed.replace('-', "").to_lowercase();
+    let digits = find::digits(typed, find::SHORTEST);
     let all = feeds::all(conn)?.into_iter().map(|f| f.feed.id);
-    let found: Vec<FeedId> = all.filter(|id| digits.len() >= 4 && id.to_string().starts_with(&digits)).collect();
+    let found: Vec<FeedId> =
+        all.filter(|id| digits.as_ref().is_some_and(|digits| id.to_string().starts_with(digits))).collect();
     match &found[..] {
         [one] => Ok(*one),
         [] => Err(Mistake::failed(

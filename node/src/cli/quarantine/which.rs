@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::{
+    app::find,
     cli::error::{Mistake, both},
     store::{
         View,
@@ -11,19 +12,13 @@ use crate::{
     },
 };
 
-/// Fewer digits would say too little.
-const SHORTEST: usize = 4;
-
 /// A feed, and the first of its operations that is meant with how many; all of them where none was named.
 pub fn find(conn: &View, typed: &str) -> Result<(FeedRow, Option<(u64, u64)>)> {
     let (name, part) = match typed.split_once(['#', '＃']) {
         Some((name, part)) => (name, Some(range(part).ok_or_else(|| nonsense(typed))?)),
         None => (typed, None),
     };
-    let digits = name.replace('-', "").to_lowercase();
-    if digits.len() < SHORTEST || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(nonsense(typed).into());
-    }
+    let digits = find::digits(name, find::SHORTEST).ok_or_else(|| nonsense(typed))?;
     let all = feeds::all(conn)?;
     let mut found: Vec<FeedRow> = all.into_iter().filter(|f| f.feed.id.to_string().starts_with(&digits)).collect();
     match (found.pop(), found.is_empty()) {

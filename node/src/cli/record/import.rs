@@ -21,6 +21,7 @@ use crate::{
     app::{
         Mode,
         bulk::{self, BulkError, Format, InTheWay, Lines, Problem, Progress, Report, Source, Undone, What},
+        find,
     },
     cli::{
         Desk,
@@ -287,10 +288,10 @@ impl Imports {
 impl UndoImport {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let typed = self.id.replace('-', "").to_lowercase();
+        let typed = find::digits(&self.id, find::SHORTEST);
         let found: Vec<RecordId> = office.look(|conn| {
             let all = imports::all(conn)?.into_iter().map(|import| import.id);
-            Ok(all.filter(|id| typed.len() >= 4 && id.to_string().starts_with(&typed)).collect())
+            Ok(all.filter(|id| typed.as_ref().is_some_and(|typed| id.to_string().starts_with(typed))).collect())
         })?;
         let [import] = found[..] else {
             return Err(Mistake::usage(
