@@ -3,15 +3,18 @@
 //! Never by itself. A union between could enrol a machine of its own in that union's name; only people who speak to
 //! each other notice that, so one of them decides here.
 
+use std::collections::BTreeSet;
+
 use huiliu_node::{
+    app::find,
     cli::{
         Desk, Exit,
         error::{Mistake, both},
     },
     ledger::Return,
-    store::trust,
+    store::trust::{self, Enrolled},
 };
-use huiliu_proto::{id::DeviceId, lang::Lang};
+use huiliu_proto::{id::DeviceId, lang::Lang, union::UnionNumber};
 use serde_json::json;
 
 #[derive(Debug, clap::Args)]
@@ -27,25 +30,22 @@ pub struct ReturnKeys {
 impl ReturnKeys {
     pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
         let office = desk.open()?;
-        let typed = self.device.trim().to_lowercase();
         let all = office.store.read(|conn| trust::enrolments(conn, None))?;
-        let mut fit: Vec<_> = all.into_iter().filter(|e| e.device.to_string().starts_with(&typed)).collect();
-        fit.dedup_by_key(|e| e.device);
-        let [found] = fit.as_slice() else { return Err(no_device(&typed, fit.len()).into()) };
-        if typed.len() < 8 {
-            return Err(no_device(&typed, fit.len()).into());
-        }
-        let (union, device, by) = (found.union, found.device, found.by);
+        let device = named(&all, &self.device)?;
+        // A device may be enrolled for several unions. What would be given is asked before a person is.
+        let (union, _) = written(desk, office.store.dry_run(move |ledger| ledger.return_keys(&device))?, &device)?;
         let name = union.union_name();
+        let by = all.iter().filter(|e| e.device == device && e.union == union).map(|e| e.by.union_name());
+        let by = by.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
         if !desk.json {
             desk.note(&match desk.lang {
                 Lang::Zh => format!(
                     "将把{name}（{union}）的解密钥匙返还给设备\n  {device}\n该设备由{}登记。请与{name}本人用电话核对设备公钥（对方运行 status --json 可见）：\n若是上级之间有人冒名登记的机器，它将能读出该单位全部加密的身份证号。",
-                    by.union_name()
+                    by.join("、")
                 ),
                 Lang::En => format!(
                     "the keys of the sealed fields of {name} ({union}) will be given to the device\n  {device}\nIt was enrolled by {}. Compare the device key over the telephone with {name} itself (`status --json` shows it there):\na machine that somebody between enrolled in its name could read all its sealed identity numbers.",
-                    by.union_name()
+                    by.join(", ")
                 ),
             });
         }
@@ -54,7 +54,7 @@ impl ReturnKeys {
             return Ok(Exit::Done);
         }
         let outcome = office.store.write_blocking(move |ledger| ledger.return_keys(&device))?;
-        let keys = written(desk, outcome, &device)?;
+        let (_, keys) = written(desk, outcome, &device)?;
         desk.answer(
             || json!({ "union": u64::from(union), "device": device.to_string(), "keys": keys }),
             || match desk.lang {
@@ -63,6 +63,17 @@ impl ReturnKeys {
             },
         )?;
         Ok(Exit::Done)
+    }
+}
+
+/// The one device whose key begins so.
+fn named(all: &[Enrolled], typed: &str) -> Result<DeviceId, Mistake> {
+    let typed = typed.trim();
+    let digits = find::digits(typed, 8).ok_or_else(|| no_device(typed, 2))?;
+    let fit: BTreeSet<DeviceId> = all.iter().map(|e| e.device).filter(|d| d.to_string().starts_with(&digits)).collect();
+    match fit.first() {
+        Some(device) if fit.len() == 1 => Ok(*device),
+        _ => Err(no_device(typed, fit.len())),
     }
 }
 
@@ -77,9 +88,10 @@ fn no_device(typed: &str, found: usize) -> Mistake {
     )
 }
 
-fn written(desk: &Desk, outcome: Return, device: &DeviceId) -> anyhow::Result<usize> {
+/// Whose keys were given, and how many.
+fn written(desk: &Desk, outcome: Return, device: &DeviceId) -> anyhow::Result<(UnionNumber, usize)> {
     let mistake = match outcome {
-        Return::Written { keys, .. } => return Ok(keys),
+        Return::Written { union, keys } => return Ok((union, keys)),
         Return::Refused(refusals) => Mistake::Refused(refusals),
         Return::NoDevice => no_device(&device.to_string(), 0),
         Return::NotProvince(union) => Mistake::refused(
@@ -99,4 +111,28 @@ fn written(desk: &Desk, outcome: Return, device: &DeviceId) -> anyhow::Result<us
     };
     desk.note(desk.pick("没有返还", "nothing was given"));
     Err(mistake.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_of_two_unions_is_one_device() {
+        let enrolled = |device: u8, union: &str| Enrolled {
+            device: DeviceId([device; 32]),
+            union: union.parse().expect("a union"),
+            hub: false,
+            by: UnionNumber::NATION,
+            tls_key: None,
+            seal_key: None,
+            authority_key: None,
+            invited_by: None,
+        };
+        let all = [enrolled(1, "320922"), enrolled(2, "320922"), enrolled(1, "320923")];
+        assert_eq!(named(&all, " 01010101").ok(), Some(DeviceId([1; 32])));
+        for typed in ["", "0101010", "03030303", "0101010x"] {
+            assert!(named(&all, typed).is_err(), "{typed}");
+        }
+    }
 }
