@@ -10,6 +10,7 @@ pub mod turns;
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -30,7 +31,7 @@ use crate::{
     identity::{Home, IdentityError, Me, Role, Setup, keys::Passphrase},
     ledger::Ledger,
     store::{
-        Changed, Changes, Database, Result, StoreError, View,
+        Changes, Database, Result, StoreError, View,
         backup::{self, Contents},
         caches,
         changes::Bell,
@@ -254,40 +255,47 @@ impl Store {
     /// Rings for commits of other processes, such as a record written at the command line while this one serves.
     /// Returns only as `failed` does.
     pub async fn hear_others(&self) -> Result<()> {
-        let hear = async {
-            let mut seen = None;
-            let mut conn = None;
-            loop {
-                tokio::time::sleep(LISTEN).await;
-                let path = self.inner.path.clone();
-                let kept = conn.take();
-                // The count is a connection's own, so one is kept for it.
-                let looked = tokio::task::spawn_blocking(move || -> Result<(View, i64)> {
-                    let conn = kept.map_or_else(|| reader(&path), Ok)?;
-                    let now = data_version(&conn)?;
-                    Ok((conn, now))
-                });
-                match looked.await {
-                    Ok(Ok((again, now))) => {
-                        conn = Some(again);
-                        if seen.replace(now).is_some_and(|before| before != now) {
-                            // The writer knows whether that was itself; if not, it rings for everything.
-                            self.write(|_| Ok(())).await?;
-                        }
-                    }
-                    Ok(Err(error)) => {
-                        tracing::warn!(%error, "it cannot be seen whether others write; it is tried again");
-                        seen = None;
-                        self.inner.bell.ring(Changed::All, None);
-                    }
-                    Err(error) => tracing::error!(%error, "a look for others' commits failed"),
-                }
-            }
-        };
         tokio::select! {
             biased;
             error = self.failed() => Err(error),
-            never = hear => never,
+            never = self.listen() => match never {},
+        }
+    }
+
+    async fn listen(&self) -> Infallible {
+        // The count is a connection's own, so one is kept for it. It counts up to which the writer was asked.
+        let (mut kept, mut asked, mut well) = (None, None, true);
+        loop {
+            tokio::time::sleep(LISTEN).await;
+            let path = self.inner.path.clone();
+            let before: Option<View> = kept.take();
+            asked = asked.filter(|_| before.is_some());
+            let looked = tokio::task::spawn_blocking(move || -> Result<(View, i64)> {
+                let conn = before.map_or_else(|| reader(&path), Ok)?;
+                let now = data_version(&conn)?;
+                Ok((conn, now))
+            });
+            let looked = looked.await.unwrap_or(Err(StoreError::Panicked));
+            let mut trouble = looked.as_ref().err().map(StoreError::repeat);
+            let now = looked.ok().map(|(conn, now)| {
+                kept = Some(conn);
+                now
+            });
+            if now.is_none() || now != asked {
+                // The writer knows what was committed since its last transaction, and whether that was itself; where it
+                // was another, it rings for everything. So it is asked at the first look too, and where none succeeds.
+                asked = match self.write(|_| Ok(())).await {
+                    Ok(()) => now,
+                    Err(error) => {
+                        trouble = Some(error);
+                        None
+                    }
+                };
+            }
+            if let (true, Some(error)) = (well, &trouble) {
+                tracing::warn!(%error, "it cannot be seen whether others write; it is tried again");
+            }
+            well = trouble.is_none();
         }
     }
 

@@ -11,7 +11,7 @@ use huiliu_node::{
     clock,
     identity::{Home, Role, memory::Memory},
     ledger::{self, Ledger, Outcome},
-    store::{Cause, StoreError, feeds, projection},
+    store::{Cause, Changed, Changes, StoreError, feeds, projection},
     writer::{Store, Submitted, Threads},
 };
 use huiliu_proto::{id::RecordId, kind::kind, union::UnionNumber};
@@ -315,6 +315,63 @@ fn a_writer_that_cannot_open_the_file_anew_says_so_and_ends() {
     assert!(matches!(store.write_blocking(|_| Ok(())), Err(StoreError::Missing(_))));
     fs::rename(&away, &database).unwrap();
     store.write_blocking(|ledger| signed(ledger, "甲一公司")).unwrap();
+}
+
+fn another_writes(machine: &Machine, n: i64) {
+    let other = machine.store(Threads::Inline);
+    other.write_blocking(move |ledger| huiliu_node::store::set_meta(ledger.conn(), "another", n)).unwrap();
+}
+
+/// Waits until what another wrote is told of.
+async fn rings(changes: &mut Changes) {
+    loop {
+        tokio::time::timeout(Duration::from_secs(20), changes.changed()).await.expect("it rings");
+        if changes.take() == Changed::All {
+            return;
+        }
+    }
+}
+
+#[test]
+fn what_another_wrote_before_the_first_look_is_heard() {
+    let machine = Machine::new();
+    let store = machine.store(Threads::Own);
+    store.write_blocking(|_| Ok(())).unwrap();
+    let mut changes = store.changes();
+    another_writes(&machine, 1);
+    runtime().block_on(async {
+        let hearing = tokio::spawn({
+            let store = store.clone();
+            async move { store.hear_others().await }
+        });
+        rings(&mut changes).await;
+        another_writes(&machine, 2);
+        rings(&mut changes).await;
+        hearing.abort();
+    });
+}
+
+#[test]
+fn a_writer_that_waits_in_vain_ends_no_hearing() {
+    let machine = Machine::new();
+    let store = machine.store(Threads::Own);
+    hurry(&store);
+    let mut changes = store.changes();
+    runtime().block_on(async {
+        let hearing = tokio::spawn({
+            let store = store.clone();
+            async move { store.hear_others().await }
+        });
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        // Another commits, and then holds the database for longer than the writer waits.
+        let other = Connection::open(machine.home.database()).unwrap();
+        other.execute_batch("INSERT INTO meta (key, value) VALUES ('another', 1); BEGIN IMMEDIATE").unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(!hearing.is_finished());
+        drop(other);
+        rings(&mut changes).await;
+        hearing.abort();
+    });
 }
 
 #[test]

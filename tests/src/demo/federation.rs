@@ -302,6 +302,37 @@ mod tests {
         federation.stop().await;
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_written_from_another_terminal_travels_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let unions = [UnionNumber::NATION, 320_000u64.try_into().unwrap()];
+        let mut federation =
+            Federation::found(dir.path(), &unions, clock::system(), &ProgressBar::hidden()).await.unwrap();
+        federation.start_hubs().await.unwrap();
+        federation.connect_all().unwrap();
+        streams::converge(&federation, Duration::from_secs(60), &|_| ()).await.unwrap();
+        // Another program opens the same homes.
+        let counts = |member: &Member| {
+            let kind = huiliu_proto::kind::kind("programme").unwrap();
+            member.store.read(|conn| huiliu_node::store::projection::count(conn, kind, None)).unwrap()
+        };
+        for at in [0, 1] {
+            let home = federation.members[at].home.clone();
+            let written = tokio::task::spawn_blocking(move || {
+                let store = Store::of(&home, clock::system(), clock::dice(), Threads::Inline).unwrap();
+                store.write_blocking(crate::people::programme).unwrap();
+            });
+            written.await.unwrap();
+            let began = Instant::now();
+            while federation.members.iter().any(|member| counts(member) != at as u64 + 1) {
+                let had: Vec<_> = federation.members.iter().map(counts).collect();
+                assert!(began.elapsed() < Duration::from_secs(60), "{at}: it has not arrived: {had:?}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        federation.stop().await;
+    }
+
     #[test]
     fn a_clock_that_is_behind_begins_on_the_day_itself() {
         let day: Day = "2026-03-31".parse().unwrap();
