@@ -21,9 +21,9 @@ use huiliu_proto::{
 
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    #[error(transparent)]
+    #[error("this hub's keys cannot be used: {0}")]
     Identity(#[from] IdentityError),
-    #[error(transparent)]
+    #[error("what is stored cannot be read or written: {0}")]
     Store(#[from] StoreError),
     #[error("{0} is not directly below this union")]
     NotBelow(String),

@@ -169,4 +169,6 @@ fn an_error_has_a_code_and_says_what_it_is_about() {
     assert_eq!(error(&["check", "explain", "FC-99"])["code"], "usage");
     assert_eq!(error(&["record", "show", "ffffffff"])["code"], "failed");
     assert_eq!(Union::empty().run(&["--json", "status"]).code, 1);
+    std::fs::remove_file(union.path("home/huiliu.db")).expect("it is there");
+    assert_eq!(error(&["status"])["code"], "database_missing");
 }

@@ -32,16 +32,19 @@ use huiliu_proto::{
 
 use crate::{
     admission::Reason,
+    filing::FilingError,
     identity::{Home, IdentityError},
     store::{StoreError, View, evidence::What, inbox::From},
 };
 
 #[derive(Debug, thiserror::Error)]
 pub enum InboxError {
-    #[error(transparent)]
+    #[error("what waits cannot be read")]
     Store(#[from] StoreError),
-    #[error(transparent)]
+    #[error("this machine's keys and certificates cannot be read")]
     Identity(#[from] IdentityError),
+    #[error("filings cannot be read")]
+    Filing(#[from] FilingError),
 }
 
 pub type Result<T, E = InboxError> = std::result::Result<T, E>;

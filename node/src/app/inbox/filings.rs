@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Argument, Entry, InboxError, Look, Page, Result, Severity, Source, Thing};
+use super::{Argument, Entry, Look, Page, Result, Severity, Source, Thing};
 use crate::{
-    filing::{self, FilingError, Standing, State},
-    store::{StoreError, filings},
+    filing::{self, Standing, State},
+    store::filings,
 };
 
 pub struct Filings;
@@ -20,7 +20,7 @@ impl Source for Filings {
 
     fn entries(&self, look: &Look<'_>, _: &Page<'_>) -> Result<Vec<Entry>> {
         let mut entries = vec![];
-        for Standing { version, state, .. } in latest(filing::read(look.conn, Some(look.union)).map_err(stored)?) {
+        for Standing { version, state, .. } in latest(filing::read(look.conn, Some(look.union))?) {
             if let State::Returned { reasons } = state {
                 let thing = Thing::Record { owner: look.union, id: version.id };
                 let entry = Entry::new(RETURNED, Severity::Attention, thing)
@@ -54,11 +54,4 @@ fn latest(standings: Vec<Standing>) -> impl Iterator<Item = Standing> {
         latest.insert((version.owner, version.type_, version.year, version.month), standing);
     }
     latest.into_values()
-}
-
-fn stored(error: FilingError) -> InboxError {
-    match error {
-        FilingError::Store(error) => error.into(),
-        _ => StoreError::Damaged("filings cannot be read").into(),
-    }
 }

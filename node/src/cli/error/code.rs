@@ -1,5 +1,7 @@
 //! Errors for programs: a stable name, and what it is about. The sentences beside them may change, these do not.
 
+use std::error::Error;
+
 use huiliu_proto::{ident::mask, lang::Label, proof::ProofError, record::Refusal, token::TokenError};
 use serde_json::{Value as Json, json};
 
@@ -8,8 +10,9 @@ use crate::{
     app::void::Problem,
     check::CheckError,
     cli::{record::void, table::both_languages},
+    filing::FilingError,
     identity::{IdentityError, keys::KeyError},
-    proof::said::WouldNotCount,
+    proof::{ProvingError, said::WouldNotCount},
     store::StoreError,
     sync::{join::JoinError, uplink::UplinkError},
 };
@@ -44,17 +47,8 @@ pub fn code(error: &anyhow::Error) -> (&'static str, Json) {
         if let Some(problem) = cause.downcast_ref::<Problem>() {
             return (problem.code(), void::about(problem));
         }
-        if let Some(error) = cause.downcast_ref::<StoreError>() {
-            return (store_code(error), Json::Null);
-        }
-        if cause.is::<IdentityError>() {
-            return ("identity", Json::Null);
-        }
-        if cause.is::<KeyError>() {
-            return ("keys", Json::Null);
-        }
-        if cause.is::<UplinkError>() || cause.is::<JoinError>() {
-            return ("uplink", Json::Null);
+        if let Some(code) = of_module(cause) {
+            return (code, Json::Null);
         }
         if cause.is::<TokenError>() {
             return ("token", Json::Null);
@@ -70,6 +64,52 @@ pub fn code(error: &anyhow::Error) -> (&'static str, Json) {
         }
     }
     ("other", Json::Null)
+}
+
+/// Of an error that may be another module's, handed on as it is: such a one is no link of its own in the chain.
+fn of_module(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return Some(store_code(error));
+    }
+    if let Some(error) = cause.downcast_ref::<IdentityError>() {
+        return Some(identity_code(error));
+    }
+    if cause.is::<KeyError>() {
+        return Some("keys");
+    }
+    if let Some(error) = cause.downcast_ref::<UplinkError>() {
+        return Some(match error {
+            UplinkError::Identity(error) => identity_code(error),
+            UplinkError::Store(error) => store_code(error),
+            _ => "uplink",
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<JoinError>() {
+        return Some(match error {
+            JoinError::Identity(error) => identity_code(error),
+            _ => "uplink",
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<FilingError>() {
+        return Some(match error {
+            FilingError::Store(error) => store_code(error),
+            FilingError::Damaged(_) => "damaged",
+            FilingError::Missing(_) => "failed",
+            _ => "refused",
+        });
+    }
+    match cause.downcast_ref::<ProvingError>()? {
+        ProvingError::Store(error) => Some(store_code(error)),
+        _ => Some("not_proven"),
+    }
+}
+
+fn identity_code(error: &IdentityError) -> &'static str {
+    match error {
+        IdentityError::Store(error) => store_code(error),
+        IdentityError::Keys(_) => "keys",
+        _ => "identity",
+    }
 }
 
 fn store_code(error: &StoreError) -> &'static str {
@@ -88,5 +128,27 @@ fn store_code(error: &StoreError) -> &'static str {
         StoreError::Unknown => "unknown_whether_written",
         StoreError::Panicked => "defect",
         _ => "database",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_module_hands_on_has_the_code_of_where_it_came_from() {
+        let missing = || StoreError::Missing("huiliu.db".into());
+        let said = |error: anyhow::Error| code(&error).0;
+        assert_eq!(said(IdentityError::Store(missing()).into()), "database_missing");
+        assert_eq!(said(IdentityError::Keys(KeyError::Locked).into()), "keys");
+        assert_eq!(said(IdentityError::NotJoined.into()), "identity");
+        assert_eq!(said(UplinkError::Store(missing()).into()), "database_missing");
+        assert_eq!(said(UplinkError::Identity(IdentityError::Store(missing())).into()), "database_missing");
+        assert_eq!(said(JoinError::Identity(IdentityError::NotJoined).into()), "identity");
+        assert_eq!(said(FilingError::Store(missing()).into()), "database_missing");
+        assert_eq!(said(FilingError::NotHub.into()), "refused");
+        assert_eq!(said(ProvingError::Store(missing()).into()), "database_missing");
+        assert_eq!(said(ProvingError::TooLarge(1).into()), "not_proven");
+        assert_eq!(said(anyhow::Error::from(missing()).context("elsewhere")), "database_missing");
     }
 }
