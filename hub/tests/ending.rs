@@ -35,3 +35,46 @@ fn a_place_without_a_union_is_nowhere_taken_for_one() {
         assert_eq!(quanzhou.run(typed).code, 2, "{typed:?}");
     }
 }
+
+/// What a passphrase file gives only once, such as a pipe, is enough.
+#[test]
+fn on_a_nodes_home_the_passphrase_is_read_once() {
+    let dir = TempDir::new().expect("a temporary directory");
+    let (node, file) = (Machine::node(&dir, "node"), dir.path().join("passphrase"));
+    std::fs::write(&file, "correct horse 27\n").expect("it is written");
+    node.done(&[
+        "init",
+        "--union",
+        "320922",
+        "--passphrase",
+        "--passphrase-file",
+        file.to_str().expect("a plain name"),
+    ]);
+    let hub = Machine::hub(&dir, "node");
+    for verb in [&["serve"][..], &["invite", "--device"]] {
+        let mut command = hub.command(&[&["--json", "--passphrase-file", "/dev/stdin"], verb].concat());
+        let pipe = std::process::Command::new("cat").arg(&file).stdout(std::process::Stdio::piped()).spawn();
+        let mut pipe = pipe.expect("cat is there");
+        let ran = command.stdin(pipe.stdout.take().expect("it is piped")).output().expect("the program starts");
+        pipe.wait().expect("it ends");
+        // It has not joined: it came as far as that.
+        let err = String::from_utf8_lossy(&ran.stderr);
+        assert!(err.contains("\"code\":\"identity\""), "{verb:?}: {err}");
+    }
+}
+
+#[test]
+fn where_a_token_cannot_be_written_none_is_made() {
+    let dir = TempDir::new().expect("a temporary directory");
+    let nation = Machine::hub(&dir, "nation");
+    nation.done(&["init", "--root"]);
+    let out = dir.path().join("token");
+    std::fs::write(&out, "something").expect("it is written");
+    let out = out.to_str().expect("a plain name");
+    for whom in ["110000", "--device"] {
+        assert_eq!(nation.run(&["invite", whom, "--address", "127.0.0.1:1", "--out", out]).code, 2);
+    }
+    assert_eq!(nation.json(&["invite", "list"]).as_array().map(Vec::len), Some(0));
+    nation.done(&["invite", "110000", "--address", "127.0.0.1:1", "--out", out, "--force"]);
+    assert_eq!(nation.json(&["invite", "list"]).as_array().map(Vec::len), Some(1));
+}

@@ -65,31 +65,34 @@ pub fn invite(
     let root = home.fingerprint()?.ok_or(IdentityError::NotJoined)?;
     let (id, secret) = join::draw(dice);
     let hash = pass_hash(&*secret.pass(&id));
+    let expires_at = store.now() + i64::from(days) * 86_400_000;
+    // A further machine of this union itself: this one vouches for it, and is known to it by an enrolment of its own. The
+    // key is kept first: an invitation without it would let in a machine that can read nothing.
+    let vouched = union == config.union;
+    let itself = if vouched { Some(home.request()?.asked()?) } else { None };
+    if vouched && mode == Mode::Write {
+        vouchers::remember(home, &id, &secret.voucher_key(&id), Some(expires_at), clock(), dice)?;
+    }
     // Asked in the job that stores it: of two who invite at once, one is told that the other has let somebody in.
     let stored = mode.run(store, move |ledger| {
         if !further && authority::occupied(ledger.conn(), union, None)? {
-            return Ok(None);
+            return Ok(false);
         }
-        let now = ledger.now();
-        let expires_at = now + i64::from(days) * 86_400_000;
-        let new = authority::new_invitation(id, union, hash, now, expires_at);
+        let new = authority::new_invitation(id, union, hash, ledger.now(), expires_at);
         invitations::add(ledger.conn(), &Invitation { further, as_hub, ..new })?;
-        Ok(Some(expires_at))
+        if let Some(itself) = itself {
+            authority::enrol_itself(ledger, &itself)?;
+        }
+        Ok(true)
     })?;
-    let expires_at = stored.ok_or(InviteError::Occupied(union))?;
+    if !stored {
+        return Err(InviteError::Occupied(union));
+    }
     if mode == Mode::DryRun {
         return Ok(None);
     }
     let pin = Pin::of(&home.authority_key()?);
     let (network, hub) = (config.network.clone(), config.union);
-    // A further machine of this union itself: this one vouches for it, and is known to it by an enrolment of its own.
-    let vouched = union == hub;
-    if vouched {
-        let key = secret.voucher_key(&id);
-        vouchers::remember(home, &id, &key, Some(expires_at), clock(), dice)?;
-        let itself = home.request()?.asked()?;
-        store.write_blocking(move |ledger| authority::enrol_itself(ledger, &itself))?;
-    }
     let token = Token { network, root, hub, address, pin, union, as_hub, vouched, id, secret };
     Ok(Some(Minted { token, expires_at }))
 }

@@ -10,6 +10,7 @@ use huiliu_node::{
         record::union_named,
         table::{Cell, Table},
     },
+    identity::Home,
 };
 use huiliu_proto::{lang::Lang, token::TokenId, union::UnionNumber};
 use serde_json::json;
@@ -18,25 +19,24 @@ use super::enrol::{announce, told};
 use crate::app::invite::{self, Ask, Given, InviteError};
 
 pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
-    let mut office = desk.open()?;
-    let own = verb.union.is_none() && verb.verb.is_none() && verb.address.is_none();
+    // Asked before a passphrase is.
+    let config = Home::open(&desk.dir)?.config;
     // Nobody is above the nation: its root lets further machines of its own in.
-    if !office.home.config.hub || (own && !(verb.device && root(&office))) {
-        // A node's home; the verb is that of a node.
-        drop(office);
+    let root = config.hub && config.union == UnionNumber::NATION;
+    let for_itself = verb.union.is_none() && verb.verb.is_none();
+    if !config.hub || (for_itself && !(root && (verb.device || verb.address.is_some()))) {
+        // The verb is that of a node.
         return verb.run(desk);
     }
+    verb.may_be_written()?;
+    let mut office = desk.open()?;
     desk.leave_protocol_1(&mut office.home)?;
     match &verb.verb {
         Some(InviteVerb::List) => list(desk, &office),
         Some(InviteVerb::Revoke(revoke)) => take_back(desk, &office, &revoke.id),
         None => {
+            let union = verb.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
             announce(&mut office, verb.address.clone())?;
-            let union = match &verb.union {
-                Some(union) => union_named(union)?,
-                None if root(&office) => UnionNumber::NATION,
-                None => return verb.run(desk),
-            };
             let as_hub = union.may_have_hub() && union != UnionNumber::NATION && !verb.machine;
             let ask = Ask { union, further: verb.device, as_hub, days: verb.days };
             let world = (&desk.clock, &desk.dice);
@@ -46,10 +46,6 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
             }
         }
     }
-}
-
-fn root(office: &Office) -> bool {
-    office.home.config.root == Some(office.me.device())
 }
 
 /// Why nobody was invited, or no invitation taken back.

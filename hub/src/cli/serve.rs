@@ -6,6 +6,7 @@ use huiliu_node::{
         error::{Mistake, both, system},
         serve::Serve,
     },
+    identity::Home,
     writer::Threads,
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -13,13 +14,12 @@ use tokio::{net::TcpListener, sync::watch};
 use crate::{downlink, vouching};
 
 pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
-    let mut office = desk.open_with(Threads::Own)?;
-    desk.leave_protocol_1(&mut office.home)?;
-    if !office.home.config.hub {
-        // A node's home; the verb is that of a node.
-        drop(office);
+    // Of a node's home the verb is that of a node; asked before a passphrase is.
+    if !Home::open(&desk.dir)?.config.hub {
         return serve.run(desk);
     }
+    let mut office = desk.open_with(Threads::Own)?;
+    desk.leave_protocol_1(&mut office.home)?;
     let config = &mut office.home.config;
     let address = serve.listen.or_else(|| config.listen.clone()).ok_or_else(|| {
         Mistake::usage(

@@ -144,7 +144,7 @@ impl Desk {
     /// Opens the store of a home that is here already.
     pub fn enter(&self, home: Home, threads: Threads) -> Result<Office> {
         let me = home.me(self.clock.clone(), self.dice.clone())?;
-        let store = Store::of(&home, self.clock.clone(), self.dice.clone(), threads)?;
+        let store = Store::open(&home.database(), me.clone(), threads)?;
         Ok(Office { home, me, store, keys: OnceLock::new() })
     }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use huiliu_proto::union::UnionNumber;
 
 use super::{Desk, desk::Program, error::Exit, passphrase, record::union_named};
-use crate::{identity::Role, writer::Threads};
+use crate::identity::Role;
 
 #[derive(Debug, clap::Args)]
 pub struct Init {
@@ -40,9 +40,7 @@ impl Init {
         };
         let (network, clock, dice) = (&self.network, &desk.clock, &desk.dice);
         let home = crate::writer::init_sealed(&desk.dir, network, union, role, clock, dice, chosen.as_ref())?;
-        // The database is opened once, so that what can fail fails now.
-        let office = desk.enter(home, Threads::Inline)?;
-        let home = &office.home;
+        let device = home.device()?;
         let kept = home.keys.kept()?;
         desk.answer(
             || {
@@ -51,7 +49,7 @@ impl Init {
                     "network": home.config.network,
                     "union": u64::from(union),
                     "hub": home.config.hub,
-                    "device": office.me.device().to_string(),
+                    "device": device.to_string(),
                     "keys": kept.word(),
                 })
             },

@@ -87,10 +87,16 @@ impl Invite {
             );
             return Err(Mistake::usage(what, hint).into());
         }
+        self.may_be_written()?;
         let office = desk.open_with(Threads::Inline)?;
         let uplink = office.uplink(desk);
         let minted = desk.block_on(join::invite(&uplink, self.days))??;
         self.show(desk, &minted)
+    }
+
+    /// Asked before a token is made, which would be lost otherwise.
+    pub fn may_be_written(&self) -> Result<(), Mistake> {
+        self.out.as_deref().map_or(Ok(()), |path| outfile::allowed(path, self.force))
     }
 
     /// The token on standard output, what to do with it beside it.

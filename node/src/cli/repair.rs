@@ -19,6 +19,7 @@ use crate::{
         salvage::{broken_pages, inspect, salvage},
         segments,
     },
+    writer::Threads,
 };
 
 /// How often a database that others write to meanwhile is held against a rebuild.
@@ -183,7 +184,7 @@ impl Verify {
             return Err(StoreError::Missing(database).into());
         }
         let (total, problems) = prove(desk, &home, &me, &database)?;
-        let wanted = if problems.is_empty() { 0 } else { fetch_anew(desk) };
+        let wanted = if problems.is_empty() { 0 } else { fetch_anew(desk, home) };
         desk.answer(
             || {
                 let list = problems.iter().map(|p| serde_json::json!({ "zh": p.zh, "en": p.en }));
@@ -218,9 +219,9 @@ impl Verify {
 
 /// Has other devices' feeds that lie here altered fetched anew; as many as there are. A database in which that cannot even be
 /// noted needs more than that, and the problems say so.
-fn fetch_anew(desk: &Desk) -> u64 {
-    let mark = || -> Result<u64> {
-        let office = desk.open()?;
+fn fetch_anew(desk: &Desk, home: Home) -> u64 {
+    let mark = move || -> Result<u64> {
+        let office = desk.enter(home, Threads::Inline)?;
         let altered = office.look(|conn| {
             let mut altered = vec![];
             for row in feeds::all(conn)?.into_iter().filter(|row| !row.own) {
