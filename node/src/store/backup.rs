@@ -130,7 +130,7 @@ pub fn back_up(file: &Path, to: &Path, key: &SigningKey, now: i64) -> Result<Con
 }
 
 /// Leaves nothing beside the file: what is in the write-ahead log goes into it. Fails where another has it open.
-pub(crate) fn fold(conn: &View) -> Result<()> {
+pub(crate) fn fold(conn: &Database) -> Result<()> {
     let mode: String = conn.query_row("PRAGMA journal_mode = delete", [], |row| row.get(0))?;
     if mode == "delete" { Ok(()) } else { Err(StoreError::Taken) }
 }

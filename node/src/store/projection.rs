@@ -231,7 +231,7 @@ fn bind(
 }
 
 /// Adds an entry. False where a record of that id is already there; then nothing changes.
-pub fn put_entry(conn: &View, id: &RecordId, place: Place, record: &Record) -> Result<bool> {
+pub fn put_entry(conn: &Database, id: &RecordId, place: Place, record: &Record) -> Result<bool> {
     let sql = sql(record.kind);
     if bind(&mut *conn.prepare_cached(&sql.entry)?, id, place, record, None)? == 0 {
         return Ok(false);
@@ -270,7 +270,13 @@ pub fn remove(conn: &Database, kind: &Kind, owner: UnionNumber, id: &RecordId) -
 }
 
 /// Shows a document as it now stands. `index` is the keyed index of its sealed field, where this hub may compute it.
-pub fn put_document(conn: &View, id: &RecordId, place: Place, record: &Record, index: Option<&[u8; 17]>) -> Result<()> {
+pub fn put_document(
+    conn: &Database,
+    id: &RecordId,
+    place: Place,
+    record: &Record,
+    index: Option<&[u8; 17]>,
+) -> Result<()> {
     bind(&mut *conn.prepare_cached(&sql(record.kind).document)?, id, place, record, index)?;
     Ok(())
 }

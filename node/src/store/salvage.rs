@@ -10,7 +10,8 @@ use huiliu_proto::{id::DeviceId, signed::Receipt};
 use rusqlite::{params_from_iter, types::Value};
 
 use super::{
-    Cause, Fault, Result, StoreError, View, backup::TAKEN_AT, connections, disk, meta, migrations, receipts, set_meta,
+    Cause, Database, Fault, Result, StoreError, View, backup::TAKEN_AT, connections, disk, meta, migrations, receipts,
+    set_meta,
 };
 
 /// What stands before this line in the schema cannot be computed.
@@ -75,7 +76,7 @@ fn fill(from: &View, to: &Path, device: &DeviceId) -> Result<()> {
 }
 
 /// Copies a table row by row, in the order of the table itself: its indexes are not asked.
-fn take(from: &View, to: &View, table: &str) -> Result<()> {
+fn take(from: &View, to: &Database, table: &str) -> Result<()> {
     let columns: Vec<String> = to
         .prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))?
         .query_map([], |row| row.get::<_, String>(0).map(|name| format!("\"{name}\"")))?
@@ -110,7 +111,6 @@ pub fn broken_pages(conn: &View) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Database;
 
     #[test]
     fn what_is_taken_over_is_what_cannot_be_computed() {

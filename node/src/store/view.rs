@@ -69,11 +69,15 @@ impl View {
     }
 
     pub(in crate::store) fn prepare(&self, sql: &str) -> rusqlite::Result<Statement<'_>> {
-        self.conn.prepare(sql)
+        let statement = self.conn.prepare(sql)?;
+        debug_assert!(statement.readonly(), "{sql} takes a Database");
+        Ok(statement)
     }
 
     pub(in crate::store) fn prepare_cached(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
-        self.conn.prepare_cached(sql)
+        let statement = self.conn.prepare_cached(sql)?;
+        debug_assert!(statement.readonly(), "{sql} takes a Database");
+        Ok(statement)
     }
 
     pub(in crate::store) fn pragma<T: FromSql>(&self, name: &str) -> rusqlite::Result<T> {
@@ -123,6 +127,14 @@ impl Database {
     /// An empty one that is no file.
     pub(in crate::store) fn in_memory() -> rusqlite::Result<Database> {
         Ok(Connection::open_in_memory()?.into())
+    }
+
+    pub(in crate::store) fn prepare(&self, sql: &str) -> rusqlite::Result<Statement<'_>> {
+        self.sql().prepare(sql)
+    }
+
+    pub(in crate::store) fn prepare_cached(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.sql().prepare_cached(sql)
     }
 
     pub(in crate::store) fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
@@ -195,5 +207,21 @@ impl Part {
             Part::Job => ("SAVEPOINT job", "RELEASE job", "ROLLBACK TO job; RELEASE job"),
             Part::Guarded => ("SAVEPOINT guarded", "RELEASE guarded", "ROLLBACK TO guarded; RELEASE guarded"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "takes a Database")]
+    fn a_view_prepares_nothing_that_writes() {
+        let conn = Database::in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE t (a)").unwrap();
+        conn.prepare_cached("INSERT INTO t VALUES (1)").unwrap().execute([]).unwrap();
+        let view: &View = &conn;
+        let _ = view.prepare_cached("INSERT INTO t VALUES (2)");
     }
 }
