@@ -115,6 +115,13 @@ pub struct Setup<'a> {
     pub passphrase: Option<&'a Passphrase>,
 }
 
+impl<'a> Setup<'a> {
+    /// With keys that no passphrase seals.
+    pub fn new(dir: &'a Path, network: &'a str, union: UnionNumber, role: Role) -> Setup<'a> {
+        Setup { dir, network, union, role, passphrase: None }
+    }
+}
+
 /// The union above, and where it listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {

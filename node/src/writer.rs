@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use huiliu_proto::{signed::SigningKey, union::UnionNumber};
+use huiliu_proto::signed::SigningKey;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use self::{
@@ -28,7 +28,7 @@ use self::{
 };
 use crate::{
     clock::{Clock, Dice},
-    identity::{Home, IdentityError, Me, Role, Setup, keys::Passphrase},
+    identity::{Home, IdentityError, Me, Setup},
     ledger::Ledger,
     store::{
         Changes, Database, Result, StoreError, View,
@@ -44,30 +44,10 @@ use crate::{
 const LISTEN: Duration = Duration::from_millis(500);
 
 /// Makes a new home: keys, configuration and an empty database.
-pub fn init(
-    dir: &Path,
-    network: &str,
-    union: UnionNumber,
-    role: Role,
-    clock: &Clock,
-    dice: &Dice,
-) -> Result<Home, IdentityError> {
-    init_sealed(dir, network, union, role, clock, dice, None)
-}
-
-/// The same, with keys that only this passphrase opens.
-pub fn init_sealed(
-    dir: &Path,
-    network: &str,
-    union: UnionNumber,
-    role: Role,
-    clock: &Clock,
-    dice: &Dice,
-    passphrase: Option<&Passphrase>,
-) -> Result<Home, IdentityError> {
+pub fn init(setup: &Setup<'_>, clock: &Clock, dice: &Dice) -> Result<Home, IdentityError> {
     // Opened once, so that what can fail fails before this is a home.
     let opens = |home: &Home| Store::of(home, clock.clone(), dice.clone(), Threads::Inline).map(drop);
-    Home::init(&Setup { dir, network, union, role, passphrase }, clock, dice, opens)
+    Home::init(setup, clock, dice, opens)
 }
 
 /// Which thread runs the jobs.

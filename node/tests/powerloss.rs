@@ -19,7 +19,7 @@ use std::{
 
 use huiliu_node::{
     clock,
-    identity::{Home, Role},
+    identity::{Home, Role, Setup},
     ledger::{self, Ledger},
     store::{self, StoreError, evidence, projection},
     writer::{Store, Threads},
@@ -76,7 +76,8 @@ fn child(home: &Path) -> Command {
 
 fn new_home(dir: &Path) -> Home {
     let union = UnionNumber::try_from(320_922u64).expect("a union");
-    huiliu_node::writer::init(dir, "huiliu", union, Role::Node, &clock::system(), &clock::dice()).expect("a home")
+    huiliu_node::writer::init(&Setup::new(dir, "huiliu", union, Role::Node), &clock::system(), &clock::dice())
+        .expect("a home")
 }
 
 fn open(dir: &Path) -> Store {

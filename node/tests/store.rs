@@ -9,7 +9,7 @@ use std::{
 
 use huiliu_node::{
     clock,
-    identity::{Home, Role, memory::Memory},
+    identity::{Home, Role, Setup, memory::Memory},
     ledger::{self, Ledger, Outcome},
     store::{Cause, Changed, Changes, StoreError, feeds, projection},
     writer::{Store, Submitted, Threads},
@@ -31,7 +31,8 @@ impl Machine {
         let dir = TempDir::new().unwrap();
         let union = UnionNumber::try_from(320_922u64).unwrap();
         let home =
-            huiliu_node::writer::init(dir.path(), "huiliu", union, Role::Node, &clock(), &clock::dice()).unwrap();
+            huiliu_node::writer::init(&Setup::new(dir.path(), "huiliu", union, Role::Node), &clock(), &clock::dice())
+                .unwrap();
         Machine { dir, home }
     }
 

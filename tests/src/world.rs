@@ -12,7 +12,7 @@ use anyhow::Result;
 use huiliu_hub::authority;
 use huiliu_node::{
     clock::{Clock, Dice},
-    identity::{Home, Me, Role},
+    identity::{Home, Me, Role, Setup},
     sync::{line::Dial, uplink::Uplink},
     writer::{Store, Threads},
 };
@@ -123,7 +123,7 @@ impl World {
         };
         let dice = dice(self.seed ^ (self.machines.len() as u64 + 1) << 32);
         let dir = self.dir.join(&name);
-        let mut home = huiliu_node::writer::init(&dir, "test", union, role, &self.clock, &dice)?;
+        let mut home = huiliu_node::writer::init(&Setup::new(&dir, "test", union, role), &self.clock, &dice)?;
         if role != Role::Node {
             home.config.listen = Some(format!("{name}:{}", crate::network::PORT));
             home.save()?;

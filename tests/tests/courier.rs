@@ -4,7 +4,7 @@ use std::path::Path;
 
 use huiliu_hub::authority::{self, AuthorityError};
 use huiliu_node::{
-    identity::{Grant, Home, IdentityError, Request, Role, certificates},
+    identity::{Grant, Home, IdentityError, Request, Role, Setup, certificates},
     store::trust,
     writer::{Store, Threads},
 };
@@ -27,7 +27,12 @@ fn network(dir: &Path) -> World {
 /// A machine of the county that has not joined.
 fn county(world: &World, seed: u64) -> Home {
     let dir = world.dir.join(format!("county-{seed}"));
-    huiliu_node::writer::init(&dir, "test", "320922".parse().unwrap(), Role::Node, &world.clock, &dice(seed)).unwrap()
+    huiliu_node::writer::init(
+        &Setup::new(&dir, "test", "320922".parse().unwrap(), Role::Node),
+        &world.clock,
+        &dice(seed),
+    )
+    .unwrap()
 }
 
 fn enrolments(store: &Store) -> usize {
@@ -127,7 +132,11 @@ fn what_was_said_on_the_line_is_no_file_and_a_county_is_no_hub() {
     let world = network(dir.path());
     let store = world.machine("hub-320900").store(Threads::Inline);
     let union: UnionNumber = "320922".parse().unwrap();
-    let refused = huiliu_node::writer::init(&dir.path().join("hub"), "test", union, Role::Hub, &world.clock, &dice(3));
+    let refused = huiliu_node::writer::init(
+        &Setup::new(&dir.path().join("hub"), "test", union, Role::Hub),
+        &world.clock,
+        &dice(3),
+    );
     assert!(matches!(refused, Err(IdentityError::NoneBelow(_))));
     // A program of its own does not ask itself.
     let mut home = county(&world, 4);

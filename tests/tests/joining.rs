@@ -14,7 +14,7 @@ use std::{
 use huiliu_hub::{authority, downlink};
 use huiliu_node::{
     clock::{Clock, Dice},
-    identity::{Grant, Home, IdentityError, Role, certificates, tls, validity},
+    identity::{Grant, Home, IdentityError, Role, Setup, certificates, tls, validity},
     ledger::Outcome,
     store::{invitations, trust},
     sync::{
@@ -68,9 +68,12 @@ impl Nation {
         let dice = dice(1);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let mut home =
-            huiliu_node::writer::init(&dir.join("nation"), "test", UnionNumber::NATION, Role::Root, &clock, &dice)
-                .unwrap();
+        let mut home = huiliu_node::writer::init(
+            &Setup::new(&dir.join("nation"), "test", UnionNumber::NATION, Role::Root),
+            &clock,
+            &dice,
+        )
+        .unwrap();
         home.config.listen = Some(address.clone());
         home.save().unwrap();
         let store = Store::of(&home, clock.clone(), dice.clone(), Threads::Own).unwrap();
@@ -120,7 +123,7 @@ impl Nation {
     fn machine(&self, dir: &Path, union: &str, role: Role, seed: u64) -> Home {
         let union = union.parse().unwrap();
         let dir = dir.join(format!("{union}-{seed}"));
-        huiliu_node::writer::init(&dir, "test", union, role, &self.clock, &dice(seed)).unwrap()
+        huiliu_node::writer::init(&Setup::new(&dir, "test", union, role), &self.clock, &dice(seed)).unwrap()
     }
 
     /// A device of Jiangsu's is shut out, and nothing of it goes on counting.
@@ -240,10 +243,7 @@ async fn a_second_root_beside_the_true_one_is_not_taken() {
     let nation = Nation::up(dir.path()).await;
     let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
     let other = huiliu_node::writer::init(
-        &dir.path().join("other"),
-        "test",
-        UnionNumber::NATION,
-        Role::Root,
+        &Setup::new(&dir.path().join("other"), "test", UnionNumber::NATION, Role::Root),
         &nation.clock,
         &dice(8),
     );
@@ -577,9 +577,12 @@ async fn what_intercepts_is_named() {
 
     // N18: a proxy that makes certificates of its own for the name that is asked for.
     let (clock, dice) = (nation.clock.clone(), dice(7));
-    let proxy =
-        huiliu_node::writer::init(&dir.path().join("proxy"), "test", UnionNumber::NATION, Role::Root, &clock, &dice)
-            .unwrap();
+    let proxy = huiliu_node::writer::init(
+        &Setup::new(&dir.path().join("proxy"), "test", UnionNumber::NATION, Role::Root),
+        &clock,
+        &dice,
+    )
+    .unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(tls::server(&proxy, &clock, &dice).unwrap());
     let address = impostor(move |stream| {
         let acceptor = acceptor.clone();

@@ -2,7 +2,7 @@
 
 use huiliu_hub::{authority, revocation};
 use huiliu_node::{
-    identity::{Home, IdentityError, Role, vouchers},
+    identity::{Home, IdentityError, Role, Setup, vouchers},
     keyring::Keyring,
     ledger::Outcome,
     ruling,
@@ -66,11 +66,18 @@ fn a_further_machine_of_the_national_union_writes_until_the_root_revokes_it() {
 
     // The nation has one hub; its other machines record.
     let nation = UnionNumber::NATION;
-    let refused = huiliu_node::writer::init(&dir.path().join("hub"), "test", nation, Role::Hub, &world.clock, &dice(8));
+    let refused = huiliu_node::writer::init(
+        &Setup::new(&dir.path().join("hub"), "test", nation, Role::Hub),
+        &world.clock,
+        &dice(8),
+    );
     assert!(matches!(refused, Err(IdentityError::NotNational)));
-    let mut home =
-        huiliu_node::writer::init(&dir.path().join("second"), "test", nation, Role::Node, &world.clock, &dice(9))
-            .unwrap();
+    let mut home = huiliu_node::writer::init(
+        &Setup::new(&dir.path().join("second"), "test", nation, Role::Node),
+        &world.clock,
+        &dice(9),
+    )
+    .unwrap();
     let token = invited(root, &top);
     let entering = Entering::verify(&home.entering(&token).unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -128,8 +135,12 @@ fn a_further_machine_of_the_national_union_writes_until_the_root_revokes_it() {
 
 /// A further machine of the national union, let in by the root.
 fn let_in(world: &World, root: &Machine, top: &Store, home: &std::path::Path, seed: u64) -> Machine {
-    let mut home =
-        huiliu_node::writer::init(home, "test", UnionNumber::NATION, Role::Node, &world.clock, &dice(seed)).unwrap();
+    let mut home = huiliu_node::writer::init(
+        &Setup::new(home, "test", UnionNumber::NATION, Role::Node),
+        &world.clock,
+        &dice(seed),
+    )
+    .unwrap();
     let token = invited(root, top);
     let entering = Entering::verify(&home.entering(&token).unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

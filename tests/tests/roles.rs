@@ -14,7 +14,7 @@ use huiliu_hub::{
 };
 use huiliu_node::{
     clock::Clock,
-    identity::{Grant, Home, IdentityError, Role, certificates},
+    identity::{Grant, Home, IdentityError, Role, Setup, certificates},
     store::{invitations, trust},
     sync::join,
     writer::{Store, Threads},
@@ -57,7 +57,12 @@ impl Scene {
 
     fn home(&self, union: &str, role: Role, seed: u64) -> Home {
         let dir = self.world.dir.join(format!("{union}-{seed}"));
-        huiliu_node::writer::init(&dir, "test", union.parse().unwrap(), role, &self.world.clock, &dice(seed)).unwrap()
+        huiliu_node::writer::init(
+            &Setup::new(&dir, "test", union.parse().unwrap(), role),
+            &self.world.clock,
+            &dice(seed),
+        )
+        .unwrap()
     }
 
     fn clock(&self) -> Clock {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use huiliu_hub::{authority, revocation};
 use huiliu_node::{
-    identity::{Role, vouchers},
+    identity::{Role, Setup, vouchers},
     keyring::Keyring,
     ledger::{Outcome, Return},
     store::{
@@ -47,7 +47,7 @@ fn sibling(world: &World, seed: u64, vouched_by: Option<&Machine>) -> Machine {
     let city = world.machine("hub-320900");
     let union = "320922".parse().unwrap();
     let dir = world.dir.join(format!("sibling-{seed}"));
-    let mut home = huiliu_node::writer::init(&dir, "test", union, Role::Node, &clock, &dice).unwrap();
+    let mut home = huiliu_node::writer::init(&Setup::new(&dir, "test", union, Role::Node), &clock, &dice).unwrap();
     let (id, secret) = join::draw(&dice);
     if let Some(first) = vouched_by {
         vouchers::remember(
@@ -285,7 +285,9 @@ fn a_city_that_puts_its_own_seal_key_beside_a_countys_device_gets_nothing() {
     // The county's machine is lost. The new one asks with a file, and the city writes down another seal key than it named.
     let union = "320922".parse().unwrap();
     let (clock, dice) = (world.clock.clone(), dice(SIBLING));
-    let home = huiliu_node::writer::init(&dir.path().join("new"), "test", union, Role::Node, &clock, &dice).unwrap();
+    let home =
+        huiliu_node::writer::init(&Setup::new(&dir.path().join("new"), "test", union, Role::Node), &clock, &dice)
+            .unwrap();
     let asked = home.request().unwrap().asked().unwrap();
     let mut record = asked.attestation.enrolment(&asked.entering.attestation, huiliu_proto::period::Day(20_454));
     record.set("seal_key", Value::Bytes(world.machine("hub-320900").me().grant.public.to_vec()));

@@ -4,7 +4,7 @@ use anyhow::Result;
 use huiliu_proto::union::UnionNumber;
 
 use super::{Desk, desk::Program, error::Exit, passphrase, record::union_named};
-use crate::identity::Role;
+use crate::identity::{Role, Setup};
 
 #[derive(Debug, clap::Args)]
 pub struct Init {
@@ -38,8 +38,8 @@ impl Init {
             true => Some(passphrase::chosen(desk, desk.passphrase_file.as_deref(), true)?),
             false => None,
         };
-        let (network, clock, dice) = (&self.network, &desk.clock, &desk.dice);
-        let home = crate::writer::init_sealed(&desk.dir, network, union, role, clock, dice, chosen.as_ref())?;
+        let setup = Setup { passphrase: chosen.as_ref(), ..Setup::new(&desk.dir, &self.network, union, role) };
+        let home = crate::writer::init(&setup, &desk.clock, &desk.dice)?;
         let device = home.device()?;
         let kept = home.keys.kept()?;
         desk.answer(

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{Desk, desk::Program, error::Exit, outfile};
 use crate::{
-    identity::{Grant, Home, IdentityError, Role},
+    identity::{Grant, Home, IdentityError, Role, Setup},
     sync::{join, line},
 };
 
@@ -165,7 +165,11 @@ fn enter(desk: &Desk, token: &Token) -> Result<Home> {
             if token.as_hub && desk.program != Program::Hub {
                 return Err(IdentityError::OtherRole { theirs: true }.into());
             }
-            let home = crate::writer::init(&desk.dir, &token.network, token.union, role, &desk.clock, &desk.dice)?;
+            let home = crate::writer::init(
+                &Setup::new(&desk.dir, &token.network, token.union, role),
+                &desk.clock,
+                &desk.dice,
+            )?;
             let (dir, name, union) = (home.dir.display(), token.union.union_name(), token.union);
             desk.note(&match (desk.lang, role) {
                 (Lang::Zh, Role::Hub) => format!("已为{name}（{union}）初始化平台：{dir}；请备份其中的 keys 目录"),

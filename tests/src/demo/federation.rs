@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use huiliu_hub::{authority, downlink};
 use huiliu_node::{
     clock::{self, Clock},
-    identity::{Home, Role},
+    identity::{Home, Role, Setup},
     sync::{exchange::End, line, uplink::Uplink},
     writer::{Store, Threads},
 };
@@ -95,7 +95,7 @@ impl Federation {
     }
 
     async fn join(&mut self, dir: &Path, union: UnionNumber, role: Role) -> anyhow::Result<()> {
-        let mut home = huiliu_node::writer::init(dir, NETWORK, union, role, &self.clock, &clock::dice())?;
+        let mut home = huiliu_node::writer::init(&Setup::new(dir, NETWORK, union, role), &self.clock, &clock::dice())?;
         let mut address = None;
         if role != Role::Node {
             // A port that is free now; nobody listens on it until the hub starts.
