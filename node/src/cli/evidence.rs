@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use huiliu_proto::{
     id::hex,
-    lang::Label,
+    lang::{self, Label, Lang},
     signed::{Receipt, TreeHead},
     union::UnionNumber,
     v1,
@@ -157,21 +157,28 @@ impl Show {
 fn signed(desk: &Desk, kept: &Kept, signed: Option<&v1::Signed>) -> String {
     let Some(signed) = signed else { return String::new() };
     if let Ok(head) = TreeHead::stored(signed.clone(), kept.evidence.feed) {
-        let text = desk.pick("共{}条，校验值 {}，签于{}", "{} operations, root {}, signed {}");
-        let parts = [head.size.to_string(), head.root.to_string(), desk.moment(head.time)];
+        let text = desk.pick("共{}，校验值 {}，签于{}", "{}, root {}, signed {}");
+        let parts = [operations(desk, head.size), head.root.to_string(), desk.moment(head.time)];
         return parts.iter().fold(text.to_owned(), |text, part| text.replacen("{}", part, 1));
     }
     if let Ok(receipt) = Receipt::verify(signed.clone()) {
-        let text = desk.pick("{}签收{}条，校验值 {}，{}", "{} signed for {} operations, root {}, {}");
+        let text = desk.pick("{}签收{}，校验值 {}，{}", "{} signed for {}, root {}, {}");
         let parts = [
             receipt.union.union_name(),
-            receipt.size.to_string(),
+            operations(desk, receipt.size),
             receipt.root.to_string(),
             desk.moment(receipt.received_at),
         ];
         return parts.iter().fold(text.to_owned(), |text, part| text.replacen("{}", part, 1));
     }
     hex(&signed.message[..signed.message.len().min(64)])
+}
+
+fn operations(desk: &Desk, n: u64) -> String {
+    match desk.lang {
+        Lang::Zh => format!("{n}条"),
+        Lang::En => lang::count(n, "operation", "operations"),
+    }
 }
 
 fn signed_json(kept: &Kept, signed: Option<&v1::Signed>) -> Json {

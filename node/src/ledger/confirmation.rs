@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, lang::Label, union::UnionNumber};
+use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, lang::{self, Label}, union::UnionNumber};
 
 use super::Ledger;
 use crate::store::{
@@ -160,9 +160,14 @@ impl Ledger {
                     lack.has, lack.confirmed
                 ),
                 format!(
-                    "{} has {} operations, and for {days} days {} has confirmed {} of them only; ask {} whether its line \
-                     is down, and if need be take the feed to {} by hand",
-                    peer.union, lack.has, lack.union, lack.confirmed, peer.union, lack.union
+                    "{} has {}, and for {days} days {} has confirmed no more than {}; ask {} whether its line is down, and if \
+                     need be take the feed to {} by hand",
+                    peer.union,
+                    lang::count(lack.has, "operation", "operations"),
+                    lack.union,
+                    lack.confirmed,
+                    peer.union,
+                    lack.union
                 ),
             )
         };

@@ -7,7 +7,7 @@
 use huiliu_proto::{
     feed::Feed,
     id::{DeviceId, FeedId},
-    lang::Label,
+    lang::{self, Label},
     operation::Operation,
     signed::{SignatureError, TreeHead},
     union::UnionNumber,
@@ -90,8 +90,9 @@ impl Ledger {
                      本机已另起一条数据流水继续填写"
                 ),
                 format!(
-                    "the database lacks {n} operations that this device has signed: an old backup was restored. Run \
-                     `sync`: the union above gives back what it has. This device goes on in a new incarnation"
+                    "the database lacks {} that this device has signed: an old backup was restored. Run `sync`: the union \
+                     above gives back what it has. This device goes on in a new incarnation",
+                    lang::count(n, "operation", "operations")
                 ),
             ),
         };
@@ -180,10 +181,10 @@ impl Ledger {
                     row.size()
                 ),
                 format!(
-                    "a device of {} was restored from a backup, or is a clone: {} operations of its feed are here, and it went \
-                     on anew after {left_at}. All is kept and counts once; ask that union",
+                    "a device of {} was restored from a backup, or is a clone: {} of its feed came here, and it went on \
+                     anew after {left_at}. All is kept and counts once; ask that union",
                     feed.union,
-                    row.size()
+                    lang::count(row.size(), "operation", "operations")
                 ),
             ),
         };

@@ -10,7 +10,7 @@ use huiliu_proto::{
     feed::{Feed, Scope},
     handle::Declared as _,
     id::{DeviceId, FeedId},
-    lang::Label,
+    lang::{self, Label},
     record::Record,
     records::enrolment,
     signed::{Receipt, Seen, TreeHead},
@@ -204,12 +204,15 @@ impl Ledger {
         let (zh, en) = if heard {
             (
                 format!("其前{size}条内容两处不同"),
-                format!("what they hold of its first {size} operations is not what was shown here"),
+                format!("what they hold of its first {} is not what was shown here", lang::count(size, "operation", "operations")),
             )
         } else {
             (
                 format!("对方已有{size}条，此处交换完毕仍只有{here}条"),
-                format!("they hold {size} operations, and after an exchange that was complete {here} are here"),
+                format!(
+                    "they hold {}, and after an exchange that was complete only {here} came here",
+                    lang::count(size, "operation", "operations")
+                ),
             )
         };
         let evidence = Evidence {
@@ -281,9 +284,10 @@ impl Ledger {
                     receipt.size
                 ),
                 format!(
-                    "the hub of {} signed for {} operations and now says it has {says}: a backup was restored, and it is \
-                     being refilled. If that union restored nothing, have its machine looked at",
-                    peer.union, receipt.size
+                    "the hub of {} signed for {} and now says it has {says}: a backup was restored, and it is being \
+                     refilled. If that union restored nothing, have its machine looked at",
+                    peer.union,
+                    lang::count(receipt.size, "operation", "operations")
                 ),
             ),
         };
