@@ -36,7 +36,9 @@ use crate::{
         caches,
         changes::Bell,
         connections::{self, READERS, Readers, reader},
-        copy_of, data_version, disk, migrations,
+        copy_of, data_version,
+        disk::{self, Trouble},
+        migrations,
     },
 };
 
@@ -57,6 +59,8 @@ enum Hands {
     /// The caller: for simulations, where nothing may run on a thread that the simulator does not know, and for verbs that
     /// are soon over.
     Inline(Box<Mutex<Writer>>),
+    /// Nobody: nothing can be written where the file is, for this reason.
+    Nobody(StoreError),
 }
 
 /// Why the writer's thread has ended, if it could not go on.
@@ -91,7 +95,7 @@ struct Inner {
     turns: Turns,
     kept: Kept,
     /// Closed last: as long as it is held, nobody puts another file in the place of this one.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Drop for Hands {
@@ -109,14 +113,46 @@ impl Drop for Hands {
 
 impl Store {
     /// Opens an existing file; one that is missing, foreign or newer is refused. One of an older version is brought to this
-    /// one first, unless another program has it open.
+    /// one first, unless another program has it open. For a verb that is soon over, one that can only be read is opened too:
+    /// what it writes is refused.
     pub fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
-        open(path, me, threads).map_err(|error| disk::judge(error, path))
+        let clock = me.clock.clone();
+        match open(path, me, threads).map_err(|error| disk::judge(error, path)) {
+            Err(StoreError::Disk { path, trouble: trouble @ (Trouble::ReadOnly | Trouble::Denied) })
+                if threads == Threads::Inline =>
+            {
+                to_look_at(&path, clock, StoreError::Disk { path: path.clone(), trouble })
+            }
+            opened => opened,
+        }
     }
 
     /// The store of a home.
     pub fn of(home: &Home, clock: Clock, dice: Dice, threads: Threads) -> Result<Store, IdentityError> {
         Ok(Store::open(&home.database(), home.me(clock, dice)?, threads)?)
+    }
+
+    fn put_together(
+        path: &Path,
+        clock: Clock,
+        readers: Readers,
+        hands: Hands,
+        (bell, ended): (Bell, Arc<Ended>),
+        lock: Option<File>,
+    ) -> Store {
+        let inner = Inner {
+            path: path.to_owned(),
+            clock,
+            readers: Arc::new(readers),
+            reading: Arc::new(Semaphore::new(READERS)),
+            hands,
+            ended,
+            bell,
+            turns: Turns::default(),
+            kept: Kept::default(),
+            _lock: lock,
+        };
+        Store { inner: Arc::new(inner) }
     }
 
     pub fn path(&self) -> &Path {
@@ -166,6 +202,7 @@ impl Store {
                 Ok(Submitted::Queued(answer))
             }
             Hands::Inline(writer) => Ok(Submitted::Done(run_here(writer, job, answer))),
+            Hands::Nobody(why) => Err(why.repeat()),
         }
     }
 
@@ -196,6 +233,7 @@ impl Store {
                 answer.blocking_recv().map_err(|_| StoreError::Panicked)?
             }
             Hands::Inline(writer) => run_here(writer, job, answer),
+            Hands::Nobody(why) => Err(why.repeat()),
         }
     }
 
@@ -302,7 +340,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&View) -> Result<T> + Send + 'static,
     {
-        if matches!(self.inner.hands, Hands::Inline(_)) {
+        if !matches!(self.inner.hands, Hands::Thread { .. }) {
             return self.read(look);
         }
         let turn = Arc::clone(&self.inner.reading).acquire_owned().await.map_err(|_| StoreError::Closed)?;
@@ -387,20 +425,18 @@ fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
             Hands::Thread { queue: Some(send), thread: Some(thread) }
         }
     };
-    let (readers, reading) = (Arc::new(Readers::new(path)), Arc::new(Semaphore::new(READERS)));
-    let path = path.to_owned();
-    Ok(Store {
-        inner: Arc::new(Inner {
-            path,
-            clock,
-            readers,
-            reading,
-            hands,
-            ended,
-            bell,
-            turns: Turns::default(),
-            kept: Kept::default(),
-            _lock: lock,
-        }),
-    })
+    Ok(Store::put_together(path, clock, Readers::new(path), hands, (bell, ended), Some(lock)))
+}
+
+/// Opens a file where nothing can be written, which `why` says.
+fn to_look_at(path: &Path, clock: Clock, why: StoreError) -> Result<Store> {
+    let lock = backup::shared_to_read(path).map_err(|error| disk::judge(error, path))?;
+    let readers = Readers::fixed(path).map_err(|error| disk::judge(error, path))?;
+    let good =
+        readers.look(|conn| Ok(!migrations::needed(migrations::recognise(conn, path)?)? && caches::current(conn)?))?;
+    if !good {
+        // It would have to be brought to this version first.
+        return Err(why);
+    }
+    Ok(Store::put_together(path, clock, readers, Hands::Nobody(why), <_>::default(), lock))
 }

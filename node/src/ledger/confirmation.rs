@@ -4,7 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, lang::{self, Label}, union::UnionNumber};
+use huiliu_proto::{
+    feed::Scope,
+    id::FeedId,
+    kind::Reach,
+    lang::{self, Label},
+    union::UnionNumber,
+};
 
 use super::Ledger;
 use crate::store::{

@@ -204,7 +204,10 @@ impl Ledger {
         let (zh, en) = if heard {
             (
                 format!("其前{size}条内容两处不同"),
-                format!("what they hold of its first {} is not what was shown here", lang::count(size, "operation", "operations")),
+                format!(
+                    "what they hold of its first {} is not what was shown here",
+                    lang::count(size, "operation", "operations")
+                ),
             )
         } else {
             (

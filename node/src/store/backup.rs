@@ -39,7 +39,7 @@ pub(super) fn private_file(path: &Path) -> io::Result<()> {
     options.open(path).map(drop)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -62,6 +62,20 @@ pub fn shared(database: &Path) -> Result<File> {
     let file = lock_file(database)?;
     match file.try_lock_shared() {
         Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Taken),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// As `shared`, where nothing can be written: the lock of what is there; `None` where there is no lock file.
+pub fn shared_to_read(database: &Path) -> Result<Option<File>> {
+    let file = match File::open(beside(database, ".lock")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::Taken),
         Err(TryLockError::Error(error)) => Err(error.into()),
     }

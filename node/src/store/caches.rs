@@ -25,6 +25,12 @@ pub fn outdated(conn: &View) -> Result<bool> {
     Ok(stored.is_some_and(|stored| stored != derivation::version().as_bytes()))
 }
 
+/// Whether the computed tables are there, and made by this version's declarations.
+pub fn current(conn: &View) -> Result<bool> {
+    let stored: Option<Vec<u8>> = meta(conn, "projection")?;
+    Ok(stored.is_some_and(|stored| stored == derivation::version().as_bytes()))
+}
+
 /// All computed tables.
 pub fn names() -> Vec<String> {
     projection::tables().into_iter().chain(CACHES.map(str::to_owned)).chain(BUILT_IN.map(str::to_owned)).collect()

@@ -3,13 +3,18 @@
 use std::{
     path::{Path, PathBuf},
     sync::Mutex,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use huiliu_proto::room::rooms;
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 
-use super::{Database, Result, StoreError, View, disk, functions, migrations};
+use super::{
+    Database, Result, StoreError, View,
+    backup::beside,
+    disk::{self, Trouble},
+    functions, migrations,
+};
 
 /// Older ones reset the WAL while two connections checkpoint, and lose it (SQLite 3.51.3 release notes).
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -49,11 +54,35 @@ pub fn reader(path: &Path) -> Result<View> {
 
 fn open_reader(path: &Path) -> Result<View> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
+    set_to_read(Connection::open_with_flags(path, flags)?)
+}
+
+fn set_to_read(conn: Connection) -> Result<View> {
     settle(&conn)?;
     conn.pragma_update(None, "query_only", true)?;
     assert_setting(&conn, "query_only", "1")?;
     Ok(View::new(conn))
+}
+
+/// Opens, for reading alone, a file that nobody changes meanwhile: without a log, it is all there is.
+fn still(path: &Path) -> Result<View> {
+    let text = path.to_str().ok_or_else(|| only_read(path))?;
+    let name = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let name = if cfg!(windows) { format!("///{}", name.replace('\\', "/")) } else { name };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    set_to_read(Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)?)
+}
+
+fn only_read(path: &Path) -> StoreError {
+    StoreError::Disk { path: path.to_owned(), trouble: Trouble::ReadOnly }
+}
+
+/// When a file was changed last, and its size.
+type Mark = (SystemTime, u64);
+
+fn mark(path: &Path) -> Result<Mark> {
+    let now = path.metadata()?;
+    Ok((now.modified()?, now.len()))
 }
 
 /// Settings of every connection, the functions that the checks call, and the views of the kinds' rooms.
@@ -92,12 +121,33 @@ fn assert_setting(conn: &Connection, name: &'static str, expected: &str) -> Resu
 /// Connections that cannot write, for whoever looks.
 pub struct Readers {
     path: PathBuf,
+    /// Of a file that is read as if nobody could change it: how it was.
+    still: Option<Mark>,
     idle: Mutex<Vec<View>>,
 }
 
 impl Readers {
     pub fn new(path: &Path) -> Readers {
-        Readers { path: path.to_owned(), idle: Mutex::default() }
+        Readers { path: path.to_owned(), still: None, idle: Mutex::default() }
+    }
+
+    /// Of a file where SQLite can make nothing beside it. With its log and the log's index there, they are used. A log without
+    /// its index cannot be read there, and without the log the file would show what was true some time ago.
+    pub fn fixed(path: &Path) -> Result<Readers> {
+        let (log, index) = (beside(path, "-wal"), beside(path, "-shm"));
+        let logged = log.try_exists()? && log.metadata()?.len() > 0;
+        match (logged, index.try_exists()?) {
+            (true, true) => Ok(Readers::new(path)),
+            (true, false) => Err(only_read(path)),
+            (false, _) => Ok(Readers { still: Some(mark(path)?), ..Readers::new(path) }),
+        }
+    }
+
+    fn open(&self) -> Result<View> {
+        match self.still {
+            Some(_) => still(&self.path).map_err(|error| disk::judge(error, &self.path)),
+            None => reader(&self.path),
+        }
     }
 
     /// Runs `look` on one. It sees one consistent state.
@@ -105,9 +155,11 @@ impl Readers {
         let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
         let conn = match idle {
             Some(conn) => conn,
-            None => reader(&self.path)?,
+            None => self.open()?,
         };
         match conn.steady(look) {
+            // Somebody who may write did so meanwhile.
+            Ok(_) if self.still.is_some() && self.still != mark(&self.path).ok() => Err(StoreError::InUse),
             Ok(found) => {
                 self.give_back(conn);
                 Ok(found)
@@ -127,5 +179,28 @@ impl Readers {
         {
             idle.push(conn);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_marks_of_its_own_is_one_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a b?mode=rw#%41.db");
+        super::super::create(&path).unwrap();
+        let readers = Readers::fixed(&path).unwrap();
+        let version = || readers.look(|conn| migrations::recognise(conn, &path));
+        assert_eq!(version().unwrap(), super::super::VERSION);
+        assert!(!beside(&path, "-shm").exists() && !beside(&path, "-wal").exists());
+        // What is changed meanwhile is not read as if it were not.
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+        std::io::Write::write_all(&mut file, &[0; 4096]).unwrap();
+        assert!(matches!(version(), Err(StoreError::InUse)));
+        // A log whose index is gone may hold what the file does not.
+        std::fs::write(beside(&path, "-wal"), "frames").unwrap();
+        assert!(matches!(Readers::fixed(&path), Err(StoreError::Disk { trouble: Trouble::ReadOnly, .. })));
     }
 }
