@@ -43,3 +43,14 @@ impl Mode {
         }
     }
 }
+
+/// Long work says how far it is.
+pub trait Progress {
+    /// So many are done since this was last called.
+    fn done(&mut self, count: u64);
+}
+
+/// Nobody looks.
+impl Progress for () {
+    fn done(&mut self, _: u64) {}
+}

@@ -16,6 +16,7 @@ use huiliu_proto::{
     value::Value,
 };
 
+use super::Progress;
 use crate::{
     ledger::TakenBack,
     store::{
@@ -35,17 +36,6 @@ pub use self::{
 const BATCH: usize = 1024;
 /// As many problems are told; all are counted.
 const MOST_PROBLEMS: usize = 1000;
-
-/// Long work says how far it is.
-pub trait Progress {
-    /// So many are done since this was last called.
-    fn done(&mut self, count: u64);
-}
-
-/// Nobody looks.
-impl Progress for () {
-    fn done(&mut self, _: u64) {}
-}
 
 /// What is wrong with a line; nothing of it is written.
 #[derive(Debug, Clone, PartialEq)]

@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 
 use super::{Global, error::Mistake, passphrase};
 use crate::{
+    app::Progress,
     clock::{self, Clock, Dice},
     identity::{Home, Me},
     keyring::Keyring,
@@ -241,6 +242,12 @@ impl Desk {
     /// A moment as it is written in China.
     pub fn moment(&self, millis: i64) -> String {
         clock::moment(millis)
+    }
+}
+
+impl Progress for ProgressBar {
+    fn done(&mut self, count: u64) {
+        self.inc(count);
     }
 }
 

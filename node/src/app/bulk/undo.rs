@@ -8,9 +8,8 @@ use huiliu_proto::{
     union::UnionNumber,
 };
 
-use super::Progress;
 use crate::{
-    app::{Mode, void},
+    app::{Mode, Progress, void},
     ledger::Saying,
     store::{
         StoreError, documents, imports,

@@ -13,14 +13,13 @@ use huiliu_proto::{
     lang::{Label, Lang},
     shown,
 };
-use indicatif::ProgressBar;
 use serde_json::{Value as Json, json};
 
 use super::{kind_named, view};
 use crate::{
     app::{
         Mode,
-        bulk::{self, BulkError, Format, InTheWay, Lines, Problem, Progress, Report, Source, Undone, What},
+        bulk::{self, BulkError, Format, InTheWay, Lines, Problem, Report, Source, Undone, What},
         find,
     },
     cli::{
@@ -74,15 +73,6 @@ pub struct UndoImport {
     dry_run: bool,
 }
 
-/// A bar as what long work tells of itself.
-struct Bar(ProgressBar);
-
-impl Progress for Bar {
-    fn done(&mut self, count: u64) {
-        self.0.inc(count);
-    }
-}
-
 impl Import {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let kind = kind_named(&self.kind)?;
@@ -112,9 +102,9 @@ impl Import {
             _ => "-".to_owned(),
         };
         let office = desk.open()?;
-        let mut bar = Bar(desk.bar(desk.pick("导入", "importing"), None));
+        let mut bar = desk.bar(desk.pick("导入", "importing"), None);
         let report = bulk::import(&office.store, kind, &name, lines, &mut open, &mut bar);
-        bar.0.finish_and_clear();
+        bar.finish_and_clear();
         let report = report.map_err(mistake)?;
         desk.answer(|| report_json(kind, &report), || report_words(desk, kind, &report, self.dry_run))?;
         Ok(match (report.wrong, report.written) {
@@ -303,9 +293,9 @@ impl UndoImport {
             )
             .into());
         };
-        let mut bar = Bar(desk.bar(desk.pick("作废", "voiding"), None));
+        let mut bar = desk.bar(desk.pick("作废", "voiding"), None);
         let undone = bulk::undo(&office.store, office.me.union, import, &self.reason, Mode::of(self.dry_run), &mut bar);
-        bar.0.finish_and_clear();
+        bar.finish_and_clear();
         let undone = undone?.map_err(in_the_way)?;
         desk.answer(|| undone_json(&undone, import, self.dry_run), || undone_words(desk, &undone, self.dry_run))?;
         Ok(Exit::Done)
