@@ -46,9 +46,9 @@ impl From<Exit> for ExitCode {
 /// What the command line itself finds wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Mistake {
-    /// In words of the verb.
+    /// In words of the verb; the code of the use case's problem and what it is about, where it has one.
     #[error("{}", what.en)]
-    Said { what: Label, hint: Label, exit: Exit },
+    Said { what: Label, hint: Label, exit: Exit, code: Option<(&'static str, Json)> },
     #[error("{} refusals", .0.len())]
     Refused(Vec<Refusal>),
     #[error("several records fit {typed}")]
@@ -62,7 +62,15 @@ pub enum Mistake {
 
 impl Mistake {
     fn said(exit: Exit, what: (String, String), hint: (String, String)) -> Mistake {
-        Mistake::Said { what: Label::new(what.0, what.1), hint: Label::new(hint.0, hint.1), exit }
+        Mistake::Said { what: Label::new(what.0, what.1), hint: Label::new(hint.0, hint.1), exit, code: None }
+    }
+
+    /// The same, with a stable name for programs and what it is about.
+    pub fn coded(self, code: &'static str, about: Json) -> Mistake {
+        match self {
+            Mistake::Said { what, hint, exit, .. } => Mistake::Said { what, hint, exit, code: Some((code, about)) },
+            other => other,
+        }
     }
 
     pub fn usage(what: (String, String), hint: (String, String)) -> Mistake {
@@ -170,7 +178,7 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
 fn tell_mistake(mistake: &Mistake, lang: Lang) -> Told {
     let told = |exit, what: String, hint: &str| Told { exit, what, hint: hint.to_owned() };
     match mistake {
-        Mistake::Said { what, hint, exit } => told(*exit, what.get(lang).to_owned(), hint.get(lang)),
+        Mistake::Said { what, hint, exit, .. } => told(*exit, what.get(lang).to_owned(), hint.get(lang)),
         Mistake::Refused(refusals) => {
             let lines: Vec<String> = refusals.iter().map(|r| format!("\n  {}", r.say(lang))).collect();
             let first = lang.pick("未写入，有不合规定之处：", "nothing was written; this breaks a rule:");
