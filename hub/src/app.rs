@@ -1,4 +1,7 @@
-//! Use cases of a hub: what a person or a program can do there beside what a node can, typed in and typed out, as
-//! `huiliu_node::app`.
+//! Use cases of a hub: what a person or a program can do on it. The words are `cli`'s.
 
 pub mod invite;
+pub mod purge;
+pub mod return_keys;
+pub mod revoke;
+pub mod vouch;

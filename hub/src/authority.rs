@@ -39,6 +39,22 @@ pub enum AuthorityError {
     Declined(Reason),
 }
 
+impl AuthorityError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            AuthorityError::Identity(_) => "identity",
+            AuthorityError::Store(_) => "database",
+            AuthorityError::NotBelow(_) => "not_below",
+            AuthorityError::OtherNetwork(_) => "other_network",
+            AuthorityError::Malformed(_) => "malformed",
+            AuthorityError::NoAddress => "no_address",
+            AuthorityError::Unspecified(_) => "not_callable",
+            AuthorityError::Declined(_) => "declined",
+        }
+    }
+}
+
 /// Machines a hub enrols for one union in a day: more than an office sets up, and what a stolen machine's tokens can do.
 pub const A_DAY: u64 = 20;
 

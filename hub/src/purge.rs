@@ -26,8 +26,6 @@ pub enum PurgeError {
     NotAbove(UnionNumber),
     #[error("it is not known through which union below that feed came")]
     NoWay,
-    #[error("the order breaks a rule")]
-    Refused(Vec<Refusal>),
 }
 
 /// What an order would delete.

@@ -39,8 +39,6 @@ pub enum RevocationError {
     Ambiguous(Vec<DeviceId>),
     #[error("that device is revoked already")]
     Already,
-    #[error("the revocation breaks a rule")]
-    Refused(Vec<Refusal>),
 }
 
 /// What revoking a device would do.

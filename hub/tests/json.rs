@@ -29,8 +29,14 @@ fn a_hubs_answers_have_the_keys_that_are_told() {
     let enrolled = root.json(&["enrol", request, "--out", grant, "--yes"]);
     compare("enrol", &enrolled);
     compare("join", &province.json(&["join", "--file", grant, "--yes"]));
+    compare("vouch", &root.json(&["vouch", "--dry-run"]));
     compare("vouch", &root.json(&["vouch"]));
     let device = enrolled["device"].as_str().expect("a device");
-    compare("revoke", &root.json(&["revoke", device, "--reason", "given back", "--yes"]));
+    let trial = root.json(&["revoke", device, "--reason", "given back", "--dry-run"]);
+    compare("revoke", &trial);
+    assert_eq!(trial["written"], false);
+    let revoked = root.json(&["revoke", device, "--reason", "given back", "--yes"]);
+    compare("revoke", &revoked);
+    assert_eq!(revoked["written"], true);
     compare("status", &root.json(&["status"]));
 }

@@ -17,7 +17,7 @@ use crate::{
     clock,
     ledger::{self, Ledger},
     store::{
-        Result, StoreError, View,
+        Result, View,
         feeds::{self, FeedRow},
         projection, quarantine, trust, voids,
     },
@@ -48,25 +48,7 @@ struct Counted {
 }
 
 impl Ledger {
-    /// Says of each device that this hub enrolled for a union directly below, or only of one union's, what counts today.
-    pub fn vouch(&mut self, only: Option<UnionNumber>) -> Result<Vec<Vouched>> {
-        let me = self.me().union;
-        if !self.me().hub {
-            return Err(StoreError::forbidden(
-                "只有上级平台可以说明下级的哪些内容计入",
-                "only a hub says what counts of the unions below",
-            ));
-        }
-        let mut all = vec![];
-        for (union, device) in enrolled(self.conn(), me, &self.me().device())? {
-            if only.is_none_or(|only| only == union) {
-                all.extend(self.vouch_for(union, &device)?);
-            }
-        }
-        Ok(all)
-    }
-
-    /// The same of one device; nothing is said where nothing of it counts.
+    /// Says of a device that this hub enrolled for a union directly below what counts today; nothing where nothing counts.
     pub fn vouch_for(&mut self, union: UnionNumber, device: &DeviceId) -> Result<Option<Vouched>> {
         let counted = counted(self.conn(), union, device)?;
         if counted.is_empty() {
@@ -90,7 +72,7 @@ impl Ledger {
 
 /// Devices that `me` enrolled for unions directly below; but `own`, because nobody vouches for itself: what the root wrote
 /// counts anyhow.
-fn enrolled(conn: &View, me: UnionNumber, own: &DeviceId) -> Result<BTreeSet<(UnionNumber, DeviceId)>> {
+pub fn enrolled(conn: &View, me: UnionNumber, own: &DeviceId) -> Result<BTreeSet<(UnionNumber, DeviceId)>> {
     let all = trust::enrolments(conn, None)?.into_iter();
     let ours = all.filter(|e| e.by == me && trust::superior(e.union) == me && e.device != *own);
     Ok(ours.map(|e| (e.union, e.device)).collect())

@@ -5,12 +5,14 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use huiliu_hub::{revocation, vouching};
+use huiliu_hub::{app, revocation, vouching};
 use huiliu_node::{
+    app::Mode,
     clock,
     identity::Role,
     ledger::Ledger,
     proof::{Made, Maker, ProvingError},
+    standing::Vouched,
     store::{projection, trust},
     writer::{Store, Threads},
 };
@@ -63,10 +65,15 @@ impl Place {
         }
     }
 
+    fn said(&self, hub: &str) -> Vec<Vouched> {
+        let me = self.world.machine(hub).me();
+        app::vouch::vouch(&self.store(hub), &me, None, Mode::Write, &mut ()).unwrap()
+    }
+
     /// The hubs say what counts, from the city upwards.
     fn vouch(&self, hubs: &[&str]) {
         for hub in hubs {
-            let said = self.store(hub).write_blocking(|l| l.vouch(None)).unwrap();
+            let said = self.said(hub);
             assert!(!said.is_empty() && said.iter().all(|v| v.refused.is_none()), "{hub}: {said:?}");
             self.carry(false);
         }
@@ -137,7 +144,7 @@ fn what_was_written_in_july_after_a_revocation_in_january_never_counts() {
     assert!(matches!(limit.unwrap(), (Some(limit), size) if limit < size), "the city holds what it does not count");
     // Every honest level says what counts. The thief takes it all, and still nothing says that July's entry does.
     for hub in ["hub-320900", "hub-320000", "hub-100000"] {
-        place.store(hub).write_blocking(|l| l.vouch(None)).unwrap();
+        place.said(hub);
         place.carry(true);
     }
     for hub in HUBS {

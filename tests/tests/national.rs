@@ -1,7 +1,8 @@
 //! Further machines of the national union: let in by the root, whose word about them every level believes.
 
-use huiliu_hub::{authority, revocation};
+use huiliu_hub::{app::vouch, authority, revocation};
 use huiliu_node::{
+    app::Mode,
     identity::{Home, IdentityError, Role, Setup, vouchers},
     keyring::Keyring,
     ledger::Outcome,
@@ -168,7 +169,7 @@ fn the_root_vouches_for_a_further_machine_and_rules_on_what_it_wrote() {
     talk((&second, &store), (root, &top)).unwrap();
 
     // As of today, by the root's word.
-    let said = top.write_blocking(|ledger| ledger.vouch(None)).unwrap();
+    let said = vouch::vouch(&top, &root.me(), None, Mode::Write, &mut ()).unwrap();
     let devices: Vec<_> = said.iter().map(|vouched| vouched.device).collect();
     assert_eq!(devices, [second.me().device()], "the root does not vouch for itself");
     talk((&second, &store), (root, &top)).unwrap();

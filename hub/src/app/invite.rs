@@ -8,7 +8,7 @@ use huiliu_node::{
         StoreError,
         invitations::{self, Invitation},
     },
-    sync::join::{self, Minted},
+    sync::join::{self, MOST_DAYS, Minted},
     writer::Store,
 };
 use huiliu_proto::{
@@ -24,14 +24,25 @@ pub struct Ask {
     pub union: UnionNumber,
     /// Beside machines of that union that have joined.
     pub further: bool,
+    /// For its hub; false for a machine that records.
     pub as_hub: bool,
+    /// Until the token dies; at most `MOST_DAYS`.
     pub days: u32,
+}
+
+/// Whether a machine of that union may be a hub below this one.
+pub fn may_be_hub(home: &Home, union: UnionNumber) -> bool {
+    union.may_have_hub() && union != home.config.union
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum InviteError {
     #[error("{0} has a machine that has joined")]
     Occupied(UnionNumber),
+    #[error("a token lives between 1 and {MOST_DAYS} days")]
+    Days,
+    #[error("{0} has no unions below it that a hub could serve")]
+    NoHub(UnionNumber),
     #[error("the network's name or the address is too long for a token")]
     TooLong,
     /// No invitation with this id is open.
@@ -43,6 +54,22 @@ pub enum InviteError {
     Identity(#[from] IdentityError),
     #[error("the invitation cannot be stored")]
     Store(#[from] StoreError),
+}
+
+impl InviteError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            InviteError::Occupied(_) => "occupied",
+            InviteError::Days => "days",
+            InviteError::NoHub(_) => "no_hub",
+            InviteError::TooLong => "too_long",
+            InviteError::NotOpen(_) => "not_open",
+            InviteError::Authority(error) => error.code(),
+            InviteError::Identity(_) => "identity",
+            InviteError::Store(_) => "database",
+        }
+    }
 }
 
 /// Makes a token; `None` where that was a dry run, and nothing stands in the way.
@@ -57,6 +84,12 @@ pub fn invite(
     let Ask { union, further, as_hub, days } = ask;
     if union.enroller() != config.union {
         return Err(AuthorityError::NotBelow(union.to_string()).into());
+    }
+    if !(1..=MOST_DAYS).contains(&days) {
+        return Err(InviteError::Days);
+    }
+    if as_hub && !may_be_hub(home, union) {
+        return Err(InviteError::NoHub(union));
     }
     let address = authority::address(home)?;
     if !Token::fits(&config.network, &address) {

@@ -12,7 +12,7 @@ use huiliu_node::{
     identity::Request,
 };
 use huiliu_proto::{joining::Reason, lang::Lang};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::authority::{self, AuthorityError, Preview};
 
@@ -135,7 +135,11 @@ pub fn announce(office: &mut Office, address: Option<String>) -> anyhow::Result<
 }
 
 pub fn told(error: AuthorityError) -> anyhow::Error {
-    let en = error.to_string();
+    let (code, en) = (error.code(), error.to_string());
+    let about = match &error {
+        AuthorityError::Declined(reason) => json!({ "reason": reason.word() }),
+        _ => Json::Null,
+    };
     let mistake = match error {
         AuthorityError::Identity(error) => return error.into(),
         AuthorityError::Store(error) => return error.into(),
@@ -196,5 +200,5 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
             Mistake::refused(both(zh, en), hint)
         }
     };
-    mistake.into()
+    mistake.coded(code, about).into()
 }

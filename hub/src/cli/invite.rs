@@ -11,9 +11,10 @@ use huiliu_node::{
         table::{Cell, Table},
     },
     identity::Home,
+    sync::join::MOST_DAYS,
 };
 use huiliu_proto::{lang::Lang, token::TokenId, union::UnionNumber};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::enrol::{announce, told};
 use crate::app::invite::{self, Ask, Given, InviteError};
@@ -37,7 +38,7 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
         None => {
             let union = verb.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
             announce(&mut office, verb.address.clone())?;
-            let as_hub = union.may_have_hub() && union != UnionNumber::NATION && !verb.machine;
+            let as_hub = invite::may_be_hub(&office.home, union) && !verb.machine;
             let ask = Ask { union, further: verb.device, as_hub, days: verb.days };
             let world = (&desk.clock, &desk.dice);
             match invite::invite(&office.home, &office.store, world, ask, Mode::Write).map_err(said)? {
@@ -50,37 +51,50 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
 
 /// Why nobody was invited, or no invitation taken back.
 fn said(error: InviteError) -> anyhow::Error {
-    let mistake = match error {
+    let (code, en) = (error.code(), error.to_string());
+    let of = |union: UnionNumber| json!({ "union": u64::from(union) });
+    let (mistake, about) = match error {
         InviteError::Authority(error) => return told(error),
         InviteError::Identity(error) => return error.into(),
         InviteError::Store(error) => return error.into(),
-        InviteError::TooLong => Mistake::usage(
-            both("网络名称或地址太长，加入码容纳不下", "the network's name or the address is too long for a token"),
-            both("请用 --address 写一个较短的地址", "give a shorter one with --address"),
-        ),
+        InviteError::TooLong => {
+            let what =
+                both("网络名称或地址太长，加入码容纳不下", "the network's name or the address is too long for a token");
+            let hint = both("请用 --address 写一个较短的地址", "give a shorter one with --address");
+            (Mistake::usage(what, hint), Json::Null)
+        }
+        InviteError::Days => {
+            let hint = both(format!("请写1至{MOST_DAYS}天"), format!("give 1 to {MOST_DAYS} days"));
+            (Mistake::usage(both("加入码的有效天数不对", en), hint), json!({ "most": MOST_DAYS }))
+        }
+        InviteError::NoHub(union) => {
+            let zh = format!("{}没有下级，不设平台", union.union_name());
+            let hint = both("请作为填报端邀请", "invite it as a machine that records");
+            (Mistake::refused(both(zh, en), hint), of(union))
+        }
         InviteError::Occupied(union) => {
             let name = union.union_name();
-            Mistake::refused(
-                both(format!("{name}已有机器加入"), format!("{name} ({union}) has a machine that has joined")),
-                both(
-                    format!(
-                        "增加或更换机器、证书过期的机器重新加入，请用 invite {union} --device；该单位自己也可在已加入的机器上运行 invite --device"
-                    ),
-                    format!(
-                        "for a further or replacing machine, or one whose certificate expired, run `invite {union} --device`; that union can also run `invite --device` on the machine it has"
-                    ),
+            let what = both(format!("{name}已有机器加入"), format!("{name} ({union}) has a machine that has joined"));
+            let hint = both(
+                format!(
+                    "增加或更换机器、证书过期的机器重新加入，请用 invite {union} --device；该单位自己也可在已加入的机器上运行 invite --device"
                 ),
-            )
+                format!(
+                    "for a further or replacing machine, or one whose certificate expired, run `invite {union} --device`; that union can also run `invite --device` on the machine it has"
+                ),
+            );
+            (Mistake::refused(what, hint), of(union))
         }
-        InviteError::NotOpen(id) => Mistake::failed(
-            both(format!("没有编号为 {id} 且未使用的邀请"), format!("there is no unused invitation {id}")),
-            both(
+        InviteError::NotOpen(id) => {
+            let what = both(format!("没有编号为 {id} 且未使用的邀请"), en);
+            let hint = both(
                 "用 invite list 查看；已使用的邀请撤回不了，请改为注销设备",
                 "see `invite list`; one that was used cannot be taken back: shut the device out instead",
-            ),
-        ),
+            );
+            (Mistake::failed(what, hint), json!({ "id": id.to_string() }))
+        }
     };
-    mistake.into()
+    mistake.coded(code, about).into()
 }
 
 fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {

@@ -1,14 +1,20 @@
 //! `purge`: has a feed that was never admitted deleted at every level, after showing what that is.
 
 use anyhow::Result;
-use huiliu_node::cli::{
-    Desk, Exit,
-    error::{Mistake, both},
+use huiliu_node::{
+    app::Mode,
+    cli::{
+        Desk, Exit,
+        error::{Mistake, both},
+    },
 };
 use huiliu_proto::lang::Lang;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use crate::purge::{self, Plan, PurgeError};
+use crate::{
+    app::purge::{self, OrderError},
+    purge::{Plan, PurgeError},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Purge {
@@ -17,6 +23,9 @@ pub struct Purge {
     /// Why; it travels with the order
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Show what would be deleted, and write nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -25,30 +34,33 @@ pub struct Purge {
 impl Purge {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        if !office.me.hub {
-            let what = both("只有上级平台可以下达清除令", "only a hub orders feeds to be deleted");
-            return Err(Mistake::refused(what, both("请联系上级工会", "ask the union above")).into());
-        }
-        let union = office.me.union;
-        let plan = office.look(|conn| purge::plan(conn, union, &self.feed).map_err(told))?;
+        let shown = purge::plan(&office.store, &office.me, &self.feed).map_err(told)?;
         if !desk.json {
-            desk.note(&preview(desk.lang, &plan));
+            desk.note(&preview(desk.lang, &shown));
         }
         let question = desk.pick("确认清除？删除后不能取回", "delete it? It cannot be brought back");
-        if !self.yes && !desk.confirm(question)? {
+        if !self.yes && !self.dry_run && !desk.confirm(question)? {
             desk.note(desk.pick("没有清除", "nothing was deleted"));
             return Ok(Exit::Done);
         }
-        let (written, reason) = (plan.clone(), self.reason);
-        let ordered = office.store.write_blocking(move |ledger| purge::purge(ledger, &written, &reason))?;
-        ordered.map_err(Mistake::Refused)?;
+        let mode = Mode::of(self.dry_run);
+        let plan = purge::order(&office.store, &office.me, &shown, &self.reason, mode).map_err(told)?;
         let id = plan.row.feed.id;
         desk.answer(
             || {
                 let operations = plan.row.size();
-                json!({ "feed": id.to_string(), "to": u64::from(plan.to), "operations": operations, "bytes": plan.bytes })
+                json!({
+                    "feed": id.to_string(), "to": u64::from(plan.to), "operations": operations, "bytes": plan.bytes,
+                    "written": !self.dry_run,
+                })
             },
-            || format!("{}{id}", desk.pick("已下达清除令：", "ordered to be deleted: ")),
+            || {
+                let first = match self.dry_run {
+                    true => desk.pick("可以清除，未写入：", "it may be ordered to be deleted; nothing was written: "),
+                    false => desk.pick("已下达清除令：", "ordered to be deleted: "),
+                };
+                format!("{first}{id}")
+            },
         )?;
         Ok(Exit::Done)
     }
@@ -81,28 +93,47 @@ fn preview(lang: Lang, plan: &Plan) -> String {
     }
 }
 
-fn told(error: PurgeError) -> anyhow::Error {
-    let en = error.to_string();
+fn told(error: OrderError) -> anyhow::Error {
+    let (code, en) = (error.code(), error.to_string());
     let list =
         both("用 quarantine list 查看等待登记的数据流水", "see what waits for an enrolment with `quarantine list`");
-    let mistake = match error {
-        PurgeError::Store(error) => return error.into(),
-        PurgeError::Refused(refusals) => Mistake::Refused(refusals),
-        PurgeError::Unknown => Mistake::failed(both("没有以此开头的、设备未登记的数据流水", en), list),
-        PurgeError::Ambiguous(rows) => {
-            let ids: Vec<String> = rows.iter().map(|row| row.feed.id.to_string()).collect();
-            let ids = ids.join("\n  ");
-            let zh = format!("有多条数据流水以此开头：\n  {ids}");
-            Mistake::usage(both(zh, format!("{en}:\n  {ids}")), both("请多写几位", "type more of it"))
+    let (mistake, about) = match error {
+        OrderError::NotHub => {
+            let zh = "只有上级平台可以下达清除令";
+            (Mistake::refused(both(zh, en), both("请联系上级工会", "ask the union above")), Json::Null)
         }
-        PurgeError::NotAbove(of) => Mistake::refused(
-            both(format!("只有{}的直接上级或全国总工会可以清除其数据流水", of.union_name()), en),
-            both("请联系该上级", "ask that union"),
-        ),
-        PurgeError::NoWay => Mistake::refused(
-            both("不知道该数据流水经由哪个下级而来，清除令无从下达", en),
-            both("请在与下级交换之后再试", "try again after an exchange with the unions below"),
-        ),
+        OrderError::Changed => {
+            let what = both(
+                "该数据流水刚刚另经其他下级而来，没有清除",
+                "the feed came another way meanwhile; nothing was deleted",
+            );
+            (Mistake::refused(what, both("请重新核对后再清除", "look at it again")), Json::Null)
+        }
+        OrderError::Store(error) | OrderError::Purge(PurgeError::Store(error)) => return error.into(),
+        OrderError::Refused(refusals) => return Mistake::Refused(refusals).into(),
+        OrderError::Purge(error) => {
+            let en = error.to_string();
+            match error {
+                PurgeError::Ambiguous(rows) => {
+                    let ids: Vec<String> = rows.iter().map(|row| row.feed.id.to_string()).collect();
+                    let lines = ids.join("\n  ");
+                    let zh = format!("有多条数据流水以此开头：\n  {lines}");
+                    let hint = both("请多写几位", "type more of it");
+                    (Mistake::usage(both(zh, format!("{en}:\n  {lines}")), hint), json!({ "feeds": ids }))
+                }
+                PurgeError::NotAbove(of) => {
+                    let zh = format!("只有{}的直接上级或全国总工会可以清除其数据流水", of.union_name());
+                    let hint = both("请联系该上级", "ask that union");
+                    (Mistake::refused(both(zh, en), hint), json!({ "union": u64::from(of) }))
+                }
+                PurgeError::NoWay => {
+                    let zh = "不知道该数据流水经由哪个下级而来，清除令无从下达";
+                    let hint = both("请在与下级交换之后再试", "try again after an exchange with the unions below");
+                    (Mistake::refused(both(zh, en), hint), Json::Null)
+                }
+                _ => (Mistake::failed(both("没有以此开头的、设备未登记的数据流水", en), list), Json::Null),
+            }
+        }
     };
-    mistake.into()
+    mistake.coded(code, about).into()
 }

@@ -2,17 +2,20 @@
 
 use anyhow::Result;
 use huiliu_node::{
+    app::Mode,
     cli::{
         Desk, Exit,
         error::{Mistake, both},
         table::{Cell, Table},
     },
-    store::trust,
 };
-use huiliu_proto::{feed::Scope, kind::Reach, lang::Lang};
-use serde_json::json;
+use huiliu_proto::{feed::Scope, id::DeviceId, kind::Reach, lang::Lang};
+use serde_json::{Value as Json, json};
 
-use crate::revocation::{self, Plan, RevocationError, Unnamed};
+use crate::{
+    app::revoke::{self, RevokeError, Revoked},
+    revocation::{Plan, RevocationError, Unnamed},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Revoke {
@@ -27,6 +30,9 @@ pub struct Revoke {
     /// Revoke the machines that came with its tokens, too
     #[arg(long)]
     with_invited: bool,
+    /// Show what would be revoked, and write nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -35,56 +41,43 @@ pub struct Revoke {
 impl Revoke {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        if !office.me.hub {
-            let what = both("只有上级平台可以注销下级的设备", "only a hub revokes devices of unions below");
-            return Err(Mistake::refused(what, both("请联系上级工会", "ask the union above")).into());
-        }
         let since = self.since.as_deref().map(moment).transpose()?;
-        let union = office.me.union;
-        let plan = office.look(|conn| revocation::plan(conn, union, &self.device, since).map_err(told))?;
+        let shown = revoke::plan(&office.store, &office.me, &self.device, since).map_err(told)?;
+        let plan = &shown.plan;
         if !desk.json {
-            desk.note(&preview(desk, &plan));
+            desk.note(&preview(desk, plan));
         }
         let question = desk.pick(
             "确认注销？此后该设备不能再连接，也不能恢复登记",
             "revoke it? It cannot connect again, and cannot be enrolled again",
         );
-        if !self.yes && !desk.confirm(question)? {
+        let asked = !self.yes && !self.dry_run;
+        if asked && !desk.confirm(question)? {
             desk.note(desk.pick("没有注销", "nothing was revoked"));
             return Ok(Exit::Done);
         }
-        let mut plans = vec![plan.clone()];
-        if !plan.invited.is_empty() {
-            let also =
-                desk.pick("也注销由它邀请加入的这些机器？", "revoke the machines that came with its tokens, too?");
-            if self.with_invited || (!self.yes && desk.confirm(also)?) {
-                let digits = |e: &trust::Enrolled| e.device.to_string();
-                let further = plan
-                    .invited
-                    .iter()
-                    .map(|e| office.look(|conn| revocation::plan(conn, union, &digits(e), since).map_err(told)));
-                plans.extend(further.collect::<Result<Vec<Plan>>>()?);
-            }
-        }
-        let (written, reason) = (plans.clone(), self.reason);
-        let revoked = office.store.write_blocking(move |ledger| revocation::revoke_all(ledger, &written, &reason))?;
-        revoked.map_err(Mistake::Refused)?;
-        let cut: u64 = plans.iter().map(Plan::cut).sum();
-        let devices: Vec<String> = plans.iter().map(|plan| plan.device.to_string()).collect();
-        let left: Vec<String> = match plans.len() {
-            1 => plan.invited.iter().map(|e| e.device.to_string()).collect(),
-            _ => vec![],
-        };
+        let also = desk.pick("也注销由它邀请加入的这些机器？", "revoke the machines that came with its tokens, too?");
+        let with_invited = self.with_invited || (asked && !shown.invited.is_empty() && desk.confirm(also)?);
+        let mode = Mode::of(self.dry_run);
+        let revoked = revoke::revoke(&office.store, &office.me, &shown, with_invited, &self.reason, mode);
+        let Revoked { devices, cut, left } = revoked.map_err(told)?;
+        let (devices, left) = (keys(&devices), keys(&left));
         desk.answer(
             || {
                 json!({
-                    "device": plan.device.to_string(), "union": u64::from(plan.union), "no_longer_counting": cut,
-                    "revoked": devices, "invited_by_it": left,
+                    "device": plan.device.to_string(), "union": u64::from(plan.union), "written": !self.dry_run,
+                    "no_longer_counting": cut, "revoked": devices, "invited_by_it": left,
                 })
             },
-            || format!("{}{}", desk.pick("已注销：", "revoked: "), devices.join("\n  ")),
+            || {
+                let first = match self.dry_run {
+                    true => desk.pick("可以注销，未写入：", "these may be revoked; nothing was written: "),
+                    false => desk.pick("已注销：", "revoked: "),
+                };
+                format!("{first}{}", devices.join("\n  "))
+            },
         )?;
-        if !desk.json {
+        if !desk.json && !self.dry_run {
             desk.note(desk.pick(
                 "运行中的平台会立即断开它；该单位可用新机器重新加入（invite … --device），记录会取回。",
                 "a hub that is running cuts it off at once; the union joins with another machine (`invite … --device`), and its records come back.",
@@ -92,6 +85,10 @@ impl Revoke {
         }
         Ok(Exit::Done)
     }
+}
+
+fn keys(devices: &[DeviceId]) -> Vec<String> {
+    devices.iter().map(ToString::to_string).collect()
 }
 
 /// A day, or a day and a time, in China.
@@ -179,24 +176,42 @@ fn unnamed(lang: Lang, Unnamed { feeds, operations, dropped }: Unnamed) -> Strin
     }
 }
 
-fn told(error: RevocationError) -> anyhow::Error {
-    let en = error.to_string();
+fn told(error: RevokeError) -> anyhow::Error {
+    let (code, en) = (error.code(), error.to_string());
     let list = both("用 record list enrolment 查看设备公钥", "see the devices' keys with `record list enrolment`");
-    let mistake = match error {
-        RevocationError::Store(error) => return error.into(),
-        RevocationError::Refused(refusals) => Mistake::Refused(refusals),
-        RevocationError::Unknown => Mistake::failed(both("本级没有登记过以此开头的设备", en), list),
-        RevocationError::Ambiguous(devices) => {
-            let devices: Vec<String> = devices.iter().map(ToString::to_string).collect();
-            let devices = devices.join("\n  ");
-            let zh = format!("有多台设备的公钥以此开头：\n  {devices}");
-            Mistake::usage(both(zh, format!("{en}:\n  {devices}")), both("请多写几位", "type more of it"))
+    let (mistake, about) = match error {
+        RevokeError::NotHub => {
+            let zh = "只有上级平台可以注销下级的设备";
+            (Mistake::refused(both(zh, en), both("请联系上级工会", "ask the union above")), Json::Null)
         }
-        RevocationError::Already => {
-            Mistake::refused(both("该设备已经注销", en), both("无需再做", "nothing is left to do"))
+        RevokeError::Changed => {
+            let what = both(
+                "该设备的登记刚刚有变化，没有注销",
+                "the device's enrolments changed meanwhile; nothing was revoked",
+            );
+            (Mistake::refused(what, both("请重新核对后再注销", "look at it again")), Json::Null)
+        }
+        RevokeError::Store(error) | RevokeError::Revocation(RevocationError::Store(error)) => return error.into(),
+        RevokeError::Refused(refusals) => return Mistake::Refused(refusals).into(),
+        RevokeError::Revocation(error) => {
+            let en = error.to_string();
+            match error {
+                RevocationError::Ambiguous(devices) => {
+                    let devices = keys(&devices);
+                    let lines = devices.join("\n  ");
+                    let zh = format!("有多台设备的公钥以此开头：\n  {lines}");
+                    let hint = both("请多写几位", "type more of it");
+                    (Mistake::usage(both(zh, format!("{en}:\n  {lines}")), hint), json!({ "devices": devices }))
+                }
+                RevocationError::Already => {
+                    let hint = both("无需再做", "nothing is left to do");
+                    (Mistake::refused(both("该设备已经注销", en), hint), Json::Null)
+                }
+                _ => (Mistake::failed(both("本级没有登记过以此开头的设备", en), list), Json::Null),
+            }
         }
     };
-    mistake.into()
+    mistake.coded(code, about).into()
 }
 
 #[cfg(test)]

@@ -1,30 +1,37 @@
 //! `vouch`: says what of the feeds of the unions directly below counts today, so that proofs can show it later.
 
 use anyhow::Result;
-use huiliu_node::cli::{
-    Desk, Exit,
-    error::{Mistake, both},
-    record::union_named,
-    table::{Cell, Table},
+use huiliu_node::{
+    app::Mode,
+    cli::{
+        Desk, Exit,
+        error::{Mistake, both},
+        record::union_named,
+        table::{Cell, Table},
+    },
 };
+use serde_json::Value as Json;
+
+use crate::app::vouch::{self, VouchError};
 
 #[derive(Debug, clap::Args)]
 pub struct Vouch {
     /// Only of this union: its code or name
     #[arg(long, value_name = "UNION")]
     union: Option<String>,
+    /// Show what would be said, and write nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl Vouch {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let only = self.union.as_deref().map(union_named).transpose()?;
         let office = desk.open()?;
-        if !office.me.hub {
-            let what =
-                both("只有上级平台可以说明下级的哪些内容计入", "only a hub says what counts of the unions below");
-            return Err(Mistake::refused(what, both("请联系上级工会", "ask the union above")).into());
-        }
-        let all = office.store.write_blocking(move |ledger| ledger.vouch(only))?;
+        let mut bar = desk.bar(desk.pick("说明", "vouching"), None);
+        let all = vouch::vouch(&office.store, &office.me, only, Mode::of(self.dry_run), &mut bar);
+        bar.finish_and_clear();
+        let all = all.map_err(told)?;
         let mut table = Table::new()
             .column("union", desk.pick("单位", "union"))
             .column("device", desk.pick("设备", "device"))
@@ -43,7 +50,9 @@ impl Vouch {
         }
         let nothing = desk.pick("下级还没有计入的内容", "nothing of the unions below counts yet");
         desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
-        if !desk.json && !table.is_empty() {
+        if !desk.json && self.dry_run {
+            desk.note(desk.pick("未写入", "nothing was written"));
+        } else if !desk.json && !table.is_empty() {
             desk.note(desk.pick(
                 "说明随下次交换下达；下级即可用 prove --as-of 证明截至今天计入",
                 "it travels down with the next exchange; the unions below can then `prove --as-of` today",
@@ -52,6 +61,17 @@ impl Vouch {
         match all.into_iter().find_map(|one| one.refused) {
             Some(refusals) => Err(Mistake::Refused(refusals).into()),
             None => Ok(Exit::Done),
+        }
+    }
+}
+
+fn told(error: VouchError) -> anyhow::Error {
+    let (code, en) = (error.code(), error.to_string());
+    match error {
+        VouchError::Store(error) => error.into(),
+        VouchError::NotHub => {
+            let what = both("只有上级平台可以说明下级的哪些内容计入", en);
+            Mistake::refused(what, both("请联系上级工会", "ask the union above")).coded(code, Json::Null).into()
         }
     }
 }

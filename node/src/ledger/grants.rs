@@ -140,6 +140,11 @@ impl Ledger {
         }
     }
 
+    /// The union whose keys `return_keys` gives this device.
+    pub fn returned_to(&self, device: &DeviceId) -> Result<Option<UnionNumber>> {
+        Ok(self.receiver(device)?.map(|(union, _)| union))
+    }
+
     /// A device of a union below, as it was enrolled there.
     fn receiver(&self, device: &DeviceId) -> Result<Option<(UnionNumber, Receiver)>> {
         for enrolled in crate::store::trust::enrolments(&self.conn, Some(device))? {

@@ -1,0 +1,118 @@
+//! Two desks of one hub: what one was shown is asked again before it is written, and a trial writes nothing.
+
+use huiliu_hub::{
+    app::{
+        invite::{self, Ask, InviteError},
+        purge::{self, OrderError},
+        revoke::{self, RevokeError},
+        vouch,
+    },
+    purge::PurgeError,
+    revocation::RevocationError,
+};
+use huiliu_node::{
+    app::Mode,
+    ledger::Incoming,
+    store::{
+        evidence::Neighbour,
+        feeds,
+        invitations::{self, Invitation},
+        trust,
+    },
+};
+use huiliu_proto::{
+    feed::Scope,
+    id::FeedId,
+    kind::{Reach, kind},
+    operation::Operation,
+    record::Record,
+    signed::SigningKey,
+    union::UnionNumber,
+};
+use huiliu_tests::{
+    chain::{Chain, Place},
+    forger::{Forger, attested},
+    relay::take,
+};
+
+fn union(text: &str) -> UnionNumber {
+    text.parse().unwrap()
+}
+
+fn writes(place: &Place, record: Record) {
+    place.store.write_blocking(move |ledger| ledger.write_entry(&record).map(drop)).unwrap();
+}
+
+#[test]
+fn a_device_is_shut_out_once_by_whichever_desk_comes_first() {
+    let chain = Chain::new(120);
+    let (city, me) = (&chain.city.store, chain.city.machine.me());
+    let key = SigningKey::from_seed(&[9; 32]);
+    writes(&chain.city, attested(&key, union("320922"), false));
+    let digits = key.device().to_string();
+    let out = |of: &str| city.read(|conn| trust::revoked(conn, &key.device(), union(of))).unwrap();
+    let shown = revoke::plan(city, &me, &digits[..8], None).unwrap();
+    let revoke = |mode| revoke::revoke(city, &me, &shown, false, "丢失", mode);
+
+    let trial = revoke(Mode::DryRun).unwrap();
+    assert_eq!((trial.devices, out("320922")), (vec![key.device()], false));
+    // Meanwhile it is let in for another union: the person was not asked about that one.
+    writes(&chain.city, attested(&key, union("320900-003"), false));
+    assert!(matches!(revoke(Mode::Write), Err(RevokeError::Changed)));
+    assert!(!out("320922"));
+    let both = revoke::plan(city, &me, &digits, None).unwrap();
+    assert!(revoke::revoke(city, &me, &both, false, "丢失", Mode::Write).is_ok());
+    assert!(out("320922") && out("320900-003"));
+    let again = revoke::revoke(city, &me, &both, false, "丢失", Mode::Write);
+    assert!(matches!(again, Err(RevokeError::Revocation(RevocationError::Already))), "{again:?}");
+    // A machine that records has nobody below.
+    let (county, clerk) = (&chain.county.store, chain.county.machine.me());
+    assert!(matches!(revoke::plan(county, &clerk, &digits, None), Err(RevokeError::NotHub)));
+    assert!(matches!(purge::plan(county, &clerk, &digits), Err(OrderError::NotHub)));
+    assert!(vouch::vouch(county, &clerk, None, Mode::Write, &mut ()).is_err());
+}
+
+#[test]
+fn a_feed_whose_device_was_enrolled_meanwhile_is_not_deleted() {
+    let chain = Chain::new(121);
+    let (city, me) = (&chain.city.store, chain.city.machine.me());
+    let junk = |seed: u8| -> FeedId {
+        let mut forger = Forger::stranger(seed, union("320922"), Scope::Own(Reach::Nation));
+        let operation = Operation::new(kind("work_entry").unwrap().number, forger.id(), None, vec![1], None);
+        let from = Some(Neighbour { union: union("320922"), device: chain.county.device() });
+        take(city, Incoming { from, ..forger.say(&[operation]) });
+        forger.feed.id
+    };
+    let has = |id: &FeedId| city.read(|conn| feeds::by_id(conn, id)).unwrap().is_some();
+    let (one, other) = (junk(80), junk(81));
+    let plan = |id: &FeedId| purge::plan(city, &me, &id.to_string()[..16]).unwrap();
+
+    let (shown, later) = (plan(&one), plan(&other));
+    assert!(purge::order(city, &me, &shown, "垃圾数据", Mode::DryRun).is_ok() && has(&one));
+    assert_eq!(purge::order(city, &me, &shown, "垃圾数据", Mode::Write).unwrap(), shown);
+    assert!(!has(&one));
+    writes(&chain.city, attested(&SigningKey::from_seed(&[81; 32]), union("320922"), false));
+    let refused = purge::order(city, &me, &later, "垃圾数据", Mode::Write);
+    assert!(matches!(refused, Err(OrderError::Purge(PurgeError::Unknown))), "{refused:?}");
+    assert!(has(&other), "it is admitted, and stays");
+}
+
+#[test]
+fn no_token_is_stored_that_no_machine_can_use() {
+    let chain = Chain::new(122);
+    let (city, machine) = (&chain.city.store, &chain.city.machine);
+    let mut home = machine.home.clone();
+    home.config.announce = Some("127.0.0.1:1".into());
+    home.save().unwrap();
+    let ask = Ask { union: union("320903"), further: false, as_hub: false, days: 7 };
+    let invite = |ask| invite::invite(&home, city, (&machine.clock, &machine.dice), ask, Mode::Write);
+    let stored = || city.read(invitations::all).unwrap().len();
+    for days in [0, 31, u32::MAX] {
+        assert!(matches!(invite(Ask { days, ..ask }), Err(InviteError::Days)), "{days}");
+    }
+    assert!(matches!(invite(Ask { as_hub: true, ..ask }), Err(InviteError::NoHub(_))), "a county runs no hub");
+    assert_eq!(stored(), 0);
+    assert!(invite(ask).unwrap().is_some());
+    let all: Vec<Invitation> = city.read(invitations::all).unwrap();
+    assert!(all.len() == 1 && !all[0].as_hub);
+}
