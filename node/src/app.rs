@@ -11,6 +11,7 @@ pub mod history;
 pub mod inbox;
 pub mod list;
 pub mod parameters;
+pub mod quarantine;
 pub mod show;
 pub mod values;
 pub mod void;

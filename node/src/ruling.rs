@@ -46,6 +46,19 @@ pub enum RulingError {
     Stranger,
 }
 
+impl RulingError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RulingError::Store(_) => "database",
+            RulingError::NotAbove(_) => "not_above",
+            RulingError::Nothing => "not_held",
+            RulingError::NotReleasable(_) => "not_releasable",
+            RulingError::Stranger => "not_enrolled",
+        }
+    }
+}
+
 /// What a ruling on part of a feed would be about.
 pub fn case(conn: &View, feed: FeedRow, part: Option<(u64, u64)>, ruling: Ruling) -> Result<Case> {
     let stranger = !feed.own && feed.applied < feed.size();

@@ -11,9 +11,13 @@ use huiliu_hub::{
     revocation::RevocationError,
 };
 use huiliu_node::{
-    app::Mode,
+    app::{
+        Mode,
+        quarantine::{self, Page, Place, RuleError},
+    },
     ledger::Incoming,
     store::{
+        View,
         evidence::Neighbour,
         feeds,
         invitations::{self, Invitation},
@@ -28,9 +32,10 @@ use huiliu_proto::{
     record::Record,
     signed::SigningKey,
     union::UnionNumber,
+    v1::Ruling,
 };
 use huiliu_tests::{
-    chain::{Chain, Place},
+    chain::{self, Chain},
     forger::{Forger, attested},
     relay::take,
 };
@@ -39,7 +44,7 @@ fn union(text: &str) -> UnionNumber {
     text.parse().unwrap()
 }
 
-fn writes(place: &Place, record: Record) {
+fn writes(place: &chain::Place, record: Record) {
     place.store.write_blocking(move |ledger| ledger.write_entry(&record).map(drop)).unwrap();
 }
 
@@ -104,15 +109,64 @@ fn no_token_is_stored_that_no_machine_can_use() {
     let mut home = machine.home.clone();
     home.config.announce = Some("127.0.0.1:1".into());
     home.save().unwrap();
-    let ask = Ask { union: union("320903"), further: false, as_hub: false, days: 7 };
-    let invite = |ask| invite::invite(&home, city, (&machine.clock, &machine.dice), ask, Mode::Write);
+    let invite = |days, as_hub, mode| {
+        let ask = Ask { union: union("320903"), further: false, as_hub, days, address: None };
+        invite::invite(&home, city, (&machine.clock, &machine.dice), ask, mode)
+    };
     let stored = || city.read(invitations::all).unwrap().len();
     for days in [0, 31, u32::MAX] {
-        assert!(matches!(invite(Ask { days, ..ask }), Err(InviteError::Days)), "{days}");
+        assert!(matches!(invite(days, false, Mode::Write), Err(InviteError::Days)), "{days}");
     }
-    assert!(matches!(invite(Ask { as_hub: true, ..ask }), Err(InviteError::NoHub(_))), "a county runs no hub");
+    assert!(matches!(invite(7, true, Mode::Write), Err(InviteError::NoHub(_))), "a county runs no hub");
+    assert!(invite(7, false, Mode::DryRun).unwrap().is_none());
     assert_eq!(stored(), 0);
-    assert!(invite(ask).unwrap().is_some());
+    assert!(invite(7, false, Mode::Write).unwrap().is_some());
     let all: Vec<Invitation> = city.read(invitations::all).unwrap();
     assert!(all.len() == 1 && !all[0].as_hub);
+}
+
+#[test]
+fn what_is_held_is_told_by_pages_and_ruled_on_as_it_was_shown() {
+    let chain = Chain::new(123);
+    let (city, me) = (&chain.city.store, chain.city.machine.me());
+    let key = SigningKey::from_seed(&[82; 32]);
+    writes(&chain.city, attested(&key, union("320922"), false));
+    let thief = revoke::plan(city, &me, &key.device().to_string(), None).unwrap();
+    revoke::revoke(city, &me, &thief, false, "失窃", Mode::Write).unwrap();
+    let mut forger = Forger::stranger(82, union("320922"), Scope::Own(Reach::Province));
+    let number = kind("work_entry").unwrap().number;
+    let said: Vec<_> = (0..3).map(|_| Operation::new(number, forger.id(), None, vec![1], None)).collect();
+    let from = Some(Neighbour { union: union("320922"), device: chain.county.device() });
+    take(city, Incoming { from, ..forger.say(&said) });
+
+    let page = |after: Option<Place>, most, all| {
+        let look = |conn: &View| {
+            let after = after.map(|place| quarantine::find(conn, &place.to_string()).unwrap());
+            quarantine::page(conn, after.as_ref(), most, all)
+        };
+        let page: Page = city.read(look).unwrap();
+        (page.rows.len(), page.next, page.open)
+    };
+    let place = |seq| Some(Place { feed: forger.feed.id, seq: Some(seq) });
+    assert_eq!(page(None, 2, false), (2, place(1), true));
+    assert_eq!(page(place(1), 2, false), (1, None, true));
+    assert_eq!(page(place(2), 2, false), (0, None, true), "what stands before still waits");
+
+    let which = |part: &str| format!("{}#{part}", forger.feed.id);
+    let plan = |part: &str, ruling| {
+        let look = |conn: &View| Ok(quarantine::plan(conn, &me, &which(part), ruling, "经查"));
+        city.read(look).unwrap().unwrap()
+    };
+    let rule = |shown, mode| quarantine::rule(city, &me, shown, "经查", mode);
+    let (release, reject) = (plan("0-1", Ruling::Released), plan("0", Ruling::Rejected));
+    assert_eq!((release.operations(), reject.operations()), (2, 1));
+    rule(&reject, Mode::DryRun).unwrap();
+    assert_eq!(page(None, 9, false).0, 3, "a trial rules on nothing");
+    rule(&reject, Mode::Write).unwrap();
+    assert_eq!((page(None, 9, false).0, page(None, 9, true).0), (2, 3));
+    // The other desk was shown that nobody had ruled on it.
+    assert!(matches!(rule(&release, Mode::Write), Err(RuleError::Changed)));
+    assert!(matches!(rule(&reject, Mode::Write), Err(RuleError::Changed)), "nor twice the same");
+    rule(&plan("1-2", Ruling::Rejected), Mode::Write).unwrap();
+    assert_eq!(page(None, 9, false), (0, None, false));
 }

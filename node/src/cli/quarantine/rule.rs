@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use huiliu_proto::{kind::numbered, v1::Ruling};
+use serde_json::{Value as Json, json};
 
-use super::{list::reason_label, which};
+use super::{list::reason_label, told as told_which};
 use crate::{
     admission::Reason,
+    app::{
+        Mode,
+        quarantine::{self, RuleError, RuleShown},
+    },
     cli::{
         Desk,
         error::{Exit, Mistake, both},
         table::{Cell, Table},
     },
-    ledger::Outcome,
-    ruling::{self, Case, RulingError},
+    ruling::RulingError,
 };
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +29,9 @@ pub struct Rule {
     /// Why; it travels with the ruling
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Show what it would be about, and write nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -33,15 +40,11 @@ pub struct Rule {
 impl Rule {
     pub fn run(self, desk: &Desk, ruling: Ruling) -> Result<Exit> {
         let office = desk.open()?;
-        let (union, hub) = (office.me.union, office.me.hub);
-        let (case, record) = office.look(|conn| {
-            let (feed, part) = which::find(conn, &self.which)?;
-            let case = ruling::case(conn, feed, part, ruling)?;
-            let record = ruling::rule(conn, union, hub, &case, ruling, &self.reason).map_err(told)?;
-            Ok((case, record))
-        })?;
+        let me = &office.me;
+        let shown = office.store.read(|conn| Ok(quarantine::plan(conn, me, &self.which, ruling, &self.reason)))?;
+        let shown = shown.map_err(told)?;
         if !desk.json {
-            desk.note(&preview(desk, &case, ruling));
+            desk.note(&preview(desk, &shown));
         }
         let question = match ruling {
             Ruling::Released => {
@@ -49,24 +52,27 @@ impl Rule {
             }
             _ => desk.pick("确认不计入？内容仍会留存", "reject them? What they say is kept"),
         };
-        if !self.yes && !desk.confirm(question)? {
+        if !self.yes && !self.dry_run && !desk.confirm(question)? {
             desk.note(desk.pick("没有写入", "nothing was written"));
             return Ok(Exit::Done);
         }
-        let id = match office.store.write_blocking(move |ledger| ledger.write_entry(&record))? {
-            Outcome::Written { id, .. } | Outcome::Unchanged(id) => id,
-            Outcome::Refused(refusals) => return Err(Mistake::Refused(refusals).into()),
-        };
-        let count = if case.stranger { case.feed.size() } else { case.held.len() as u64 };
+        let mode = Mode::of(self.dry_run);
+        let id = quarantine::rule(&office.store, me, &shown, &self.reason, mode).map_err(told)?;
+        let record = if self.dry_run { Json::Null } else { id.to_string().into() };
+        let word = ruling.as_str_name().to_lowercase();
         desk.answer(
-            || serde_json::json!({ "record": id.to_string(), "operations": count, "ruling": ruling.as_str_name().to_lowercase() }),
-            || format!("{}{id}", desk.pick("已裁定：", "ruled: ")),
+            || json!({ "record": record, "operations": shown.operations(), "ruling": word, "written": !self.dry_run }),
+            || match self.dry_run {
+                true => desk.pick("可以裁定，未写入", "it may be ruled so; nothing was written").to_owned(),
+                false => format!("{}{id}", desk.pick("已裁定：", "ruled: ")),
+            },
         )?;
         Ok(Exit::Done)
     }
 }
 
-fn preview(desk: &Desk, case: &Case, ruling: Ruling) -> String {
+fn preview(desk: &Desk, shown: &RuleShown) -> String {
+    let (case, ruling) = (&shown.case, shown.ruling);
     let union = case.feed.feed.union;
     let mut kinds: BTreeMap<(u32, &str), u64> = BTreeMap::new();
     for held in &case.held {
@@ -89,21 +95,30 @@ fn preview(desk: &Desk, case: &Case, ruling: Ruling) -> String {
     format!("{}（{union}）：{heading}{table}", union.union_name())
 }
 
-fn told(error: RulingError) -> anyhow::Error {
+fn told(error: RuleError) -> anyhow::Error {
+    let code = error.code();
+    let error = match error {
+        RuleError::Which(error) => return told_which(error),
+        RuleError::Store(error) | RuleError::Ruling(RulingError::Store(error)) => return error.into(),
+        RuleError::Refused(refusals) => return Mistake::Refused(refusals).into(),
+        RuleError::Changed => {
+            let what = both(
+                "其间已有他人裁定，或其中的内容有变化；没有写入",
+                "somebody else ruled on it, or what is held changed meanwhile; nothing was written",
+            );
+            let hint = both("用 quarantine show 重新核对", "look at it again with `quarantine show`");
+            return Mistake::refused(what, hint).coded(code, Json::Null).into();
+        }
+        RuleError::Ruling(error) => error,
+    };
     let en = error.to_string();
-    let mistake = match error {
-        RulingError::Store(error) => return error.into(),
+    let (mistake, about) = match error {
         RulingError::NotAbove(union) => {
             let above = union.enroller().union_name();
-            Mistake::refused(
-                both(format!("只有{above}的平台可以裁定{union}的内容"), en),
-                both(format!("请联系{above}"), format!("ask {above}")),
-            )
+            let zh = format!("只有{above}的平台可以裁定{union}的内容");
+            let hint = both(format!("请联系{above}"), format!("ask {above}"));
+            (Mistake::refused(both(zh, en), hint), json!({ "union": u64::from(union) }))
         }
-        RulingError::Nothing => Mistake::refused(
-            both("其中没有列入待核区的内容，或已作同样裁定", en),
-            both("用 quarantine list 查看", "see `quarantine list`"),
-        ),
         RulingError::NotReleasable(reason) => {
             let label = reason.label();
             let (zh, en_hint) = match reason {
@@ -114,12 +129,17 @@ fn told(error: RulingError) -> anyhow::Error {
                     "that union writes a right one, and this one is closed with `quarantine reject`",
                 ),
             };
-            Mistake::refused(both(format!("因“{}”待核的内容不能准予计入", label.zh), en), both(zh, en_hint))
+            let zh_what = format!("因“{}”待核的内容不能准予计入", label.zh);
+            (Mistake::refused(both(zh_what, en), both(zh, en_hint)), json!({ "reason": reason.word() }))
         }
-        RulingError::Stranger => Mistake::refused(
-            both("该数据流水的设备尚未登记，不能准予计入", en),
-            both("请先让该设备加入（登记）", "let that device join first"),
-        ),
+        RulingError::Stranger => {
+            let hint = both("请先让该设备加入（登记）", "let that device join first");
+            (Mistake::refused(both("该数据流水的设备尚未登记，不能准予计入", en), hint), Json::Null)
+        }
+        RulingError::Nothing | RulingError::Store(_) => {
+            let hint = both("用 quarantine list 查看", "see `quarantine list`");
+            (Mistake::refused(both("其中没有列入待核区的内容，或已作同样裁定", en), hint), Json::Null)
+        }
     };
-    mistake.into()
+    mistake.coded(code, about).into()
 }

@@ -1,33 +1,22 @@
 //! `quarantine show`: one operation that is held: what it says, who signed it when, why it is held, what would end that.
 
 use anyhow::Result;
-use huiliu_proto::{
-    edit::{Actor, Edit},
-    id::hex,
-    kind::{Shape, numbered},
-    lang::Label,
-    operation::Operation,
-    record::Record,
-    signed::TreeHead,
-    union::UnionNumber,
-    v1::Ruling,
-};
+use huiliu_proto::{id::hex, kind::numbered, lang::Label, operation::Operation, union::UnionNumber};
 use serde_json::{Value as Json, json};
 
 use super::{
     list::{reason_label, waits_whole},
-    which,
+    told as told_which,
 };
 use crate::{
-    admission::Reason,
-    app::values,
+    app::quarantine::{self, Contents, Put, Revoked, ShowError, Shown, Why},
     cli::{
         Desk,
         error::{Exit, Mistake, both},
         record::view,
         table::{Cell, Table, both_languages},
     },
-    store::{View, feeds, feeds::FeedRow, quarantine, trust},
+    store::View,
 };
 
 #[derive(Debug, clap::Args)]
@@ -47,35 +36,25 @@ impl Show {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let (lines, fields, rejected) = office.look(|conn| {
-            let (row, part) = which::find(conn, &self.which)?;
-            let seq = part.map_or(0, |(first, _)| first);
-            let held = quarantine::of_feed(conn, row.no)?.into_iter().find(|h| part.is_none() || h.seq == seq);
-            let seq = held.as_ref().map_or(seq, |h| h.seq);
-            let stranger = !row.own && seq >= row.applied && seq < row.size();
-            let (reason, detail) = match &held {
-                Some(held) => (held.reason.clone(), quarantine::explain(conn, held)?),
-                None if stranger => {
-                    let (word, detail) = waits_whole(conn, &row)?;
+            let shown = quarantine::show(conn, &self.which).map_err(told)?;
+            let mut lines = origin(desk, &shown);
+            let (reason, detail) = match &shown.why {
+                Why::Held(held, detail) => (held.reason.clone(), detail.clone()),
+                Why::Whole(whole) => {
+                    let (word, detail) = waits_whole(whole);
                     (word.to_owned(), detail)
                 }
-                None => return Err(not_held(&self.which)),
             };
-            let operation = feeds::operation(conn, row.no, seq)?;
-            let rejected = trust::ruling(conn, &row.feed, seq)? == Some(Ruling::Rejected);
-            let mut lines = origin(desk, conn, &row, seq, operation.as_ref())?;
-            lines.push((
-                "reason",
-                Label::new("原因", "reason"),
-                desk.label(&reason_label(&reason, rejected)).to_owned(),
-                reason.as_str().into(),
-            ));
-            let shown = desk.label(&detail).to_owned();
-            lines.push(("detail", Label::new("说明", "what it means"), shown, both_languages(&detail)));
-            if reason == Reason::Revoked.word() {
-                lines.extend(revocation(desk, conn, &row, seq)?);
-            }
-            let fields = operation.map(|operation| contents(desk, conn, &row, &operation)).transpose()?;
-            Ok((lines, fields.unwrap_or_default(), rejected))
+            let label = desk.label(&reason_label(&reason, shown.rejected)).to_owned();
+            lines.push(("reason", Label::new("原因", "reason"), label, reason.into()));
+            let said = desk.label(&detail).to_owned();
+            lines.push(("detail", Label::new("说明", "what it means"), said, both_languages(&detail)));
+            lines.extend(shown.revoked.iter().flat_map(|revoked| revocation(desk, revoked)));
+            let fields = match (&shown.contents, &shown.operation) {
+                (Some(contents), Some(operation)) => said_in(desk, conn, contents, operation)?,
+                _ => vec![],
+            };
+            Ok((lines, fields, shown.rejected))
         })?;
         let mut table =
             Table::new().column("what", desk.pick("项目", "item")).column("value", desk.pick("内容", "value"));
@@ -105,12 +84,18 @@ impl Show {
     }
 }
 
-fn not_held(which: &str) -> anyhow::Error {
-    Mistake::failed(
-        both(format!("“{which}”没有列入待核区"), format!("“{which}” is not held")),
-        both("用 quarantine list 查看", "see `quarantine list`"),
-    )
-    .into()
+fn told(error: ShowError) -> anyhow::Error {
+    let code = error.code();
+    match error {
+        ShowError::Which(error) => told_which(error),
+        ShowError::Store(error) => error.into(),
+        ShowError::NotHeld(which) => Mistake::failed(
+            both(format!("“{which}”没有列入待核区"), format!("“{which}” is not held")),
+            both("用 quarantine list 查看", "see `quarantine list`"),
+        )
+        .coded(code, Json::Null)
+        .into(),
+    }
 }
 
 fn name(union: UnionNumber) -> String {
@@ -118,15 +103,15 @@ fn name(union: UnionNumber) -> String {
 }
 
 /// Whose it is, where it stands, and when it was written and came here.
-fn origin(desk: &Desk, conn: &View, row: &FeedRow, seq: u64, operation: Option<&Operation>) -> Result<Vec<Line>> {
-    let feed = &row.feed;
-    let which = format!("{}#{seq}", feed.id);
+fn origin(desk: &Desk, shown: &Shown) -> Vec<Line> {
+    let feed = &shown.feed.feed;
+    let which = format!("{}#{}", feed.id, shown.seq);
     let mut lines: Vec<Line> = vec![
         ("union", Label::new("单位", "union"), name(feed.union), u64::from(feed.union).into()),
         ("device", Label::new("签名设备", "signed by device"), feed.device.to_string(), feed.device.to_string().into()),
         ("which", Label::new("数据流水与序号", "feed and number"), which.clone(), which.into()),
     ];
-    if let Some(operation) = operation {
+    if let Some(operation) = &shown.operation {
         let kind = numbered(operation.kind);
         let name = kind.map_or_else(|| Json::from(operation.kind), |k| k.name.into());
         let kind = kind.map_or_else(|| operation.kind.to_string(), |k| desk.label(&k.label).to_owned());
@@ -136,57 +121,49 @@ fn origin(desk: &Desk, conn: &View, row: &FeedRow, seq: u64, operation: Option<&
         let label = Label::new("本机时间（未经上级核证）", "written (device's claim)");
         lines.push(("claimed_at", label, desk.moment(time), time.into()));
     }
-    if let Some(stored) = feeds::stored_at(conn, row.no, seq)? {
+    if let Some(stored) = shown.stored_at {
         lines.push(("stored_at", Label::new("到达本机", "came here"), desk.moment(stored), stored.into()));
     }
-    Ok(lines)
+    lines
 }
 
 /// By whom and why the device was revoked, and whether it had heard of that when it signed.
-fn revocation(desk: &Desk, conn: &View, row: &FeedRow, seq: u64) -> Result<Vec<Line>> {
-    let mut lines = vec![];
-    for revocation in trust::revocations(conn, &row.feed)? {
-        lines.push((
+fn revocation(desk: &Desk, Revoked { revocation, heard }: &Revoked) -> [Line; 2] {
+    let heard_of = match heard {
+        true => desk.pick("已知：设备签名时已收到注销", "yes: the device had received the revocation"),
+        false => desk.pick(
+            "未见：签名中所载的上级数据流水尚不含注销（可能断线，也可能有意回避）",
+            "not shown: what the device says it had heard does not hold the revocation (off line, or on purpose)",
+        ),
+    };
+    [
+        (
             "revoked_by",
             Label::new("注销", "revoked by"),
             format!("{}，{}：{}", name(revocation.by), revocation.on, revocation.reason),
             json!({ "union": u64::from(revocation.by), "on": revocation.on.to_string(), "reason": revocation.reason }),
-        ));
-        let head = feeds::segment(conn, row.no, seq)?.map(|s| TreeHead::stored(s.head, row.feed.id)).transpose();
-        let seen = head.map_err(crate::store::StoreError::from)?.and_then(|head| head.seen);
-        let place = feeds::by_no(conn, revocation.feed)?.feed.id;
-        let heard = seen.is_some_and(|seen| seen.feed == place && seen.size > revocation.seq);
-        lines.push((
+        ),
+        (
             "had_heard",
             Label::new("签名时是否已知", "had heard of it when signing"),
-            match heard {
-                true => desk.pick("已知：设备签名时已收到注销", "yes: the device had received the revocation"),
-                false => desk.pick(
-                    "未见：签名中所载的上级数据流水尚不含注销（可能断线，也可能有意回避）",
-                    "not shown: what the device says it had heard does not hold the revocation (off line, or on purpose)",
-                ),
-            }
-            .to_owned(),
-            heard.into(),
-        ));
-    }
-    Ok(lines)
+            heard_of.to_owned(),
+            (*heard).into(),
+        ),
+    ]
 }
 
 /// What it says, as far as it can be read: fields and values, sealed ones masked.
-fn contents(desk: &Desk, conn: &View, row: &FeedRow, operation: &Operation) -> Result<Vec<Said>> {
-    let bytes = || {
-        let start = hex(&operation.payload[..operation.payload.len().min(64)]);
-        let label = desk.pick("内容（字节）", "contents (bytes)").to_owned();
-        let shown = format!("{start}{}", if operation.payload.len() > 64 { "…" } else { "" });
-        vec![(label, "bytes".to_owned(), shown, hex(&operation.payload).into())]
-    };
-    let Some(kind) = numbered(operation.kind) else { return Ok(bytes()) };
+fn said_in(desk: &Desk, conn: &View, contents: &Contents, operation: &Operation) -> Result<Vec<Said>> {
     let mut said = vec![];
-    match kind.shape {
-        Shape::Entry => {
-            let Ok(record) = Record::decode(kind, &operation.payload) else { return Ok(bytes()) };
-            for (field, value) in kind.fields.iter().zip(record.values()) {
+    match contents {
+        Contents::Unreadable => {
+            let start = hex(&operation.payload[..operation.payload.len().min(64)]);
+            let label = desk.pick("内容（字节）", "contents (bytes)").to_owned();
+            let shown = format!("{start}{}", if operation.payload.len() > 64 { "…" } else { "" });
+            said.push((label, "bytes".to_owned(), shown, hex(&operation.payload).into()));
+        }
+        Contents::Entry(record) => {
+            for (field, value) in record.kind.fields.iter().zip(record.values()) {
                 if let Some(value) = value {
                     let shown = view::words(conn, field, value, desk.lang)?;
                     let label = desk.label(&field.label).to_owned();
@@ -194,18 +171,18 @@ fn contents(desk: &Desk, conn: &View, row: &FeedRow, operation: &Operation) -> R
                 }
             }
         }
-        Shape::Document => {
-            let author = Actor::new(&row.feed.id, &operation.record);
-            let Ok(edit) = Edit::decode(&operation.payload, author) else { return Ok(bytes()) };
-            for put in &edit.puts {
-                let Some(field) = kind.field_numbered(put.field).map(|at| &kind.fields[at]) else {
-                    let newer = desk.pick("（新版本的字段）", "(a newer field)").to_owned();
-                    said.push((put.field.to_string(), put.field.to_string(), newer, Json::Null));
-                    continue;
-                };
-                let (shown, json) = match values::value_of(field, &put.value) {
-                    Some(value) => (view::words(conn, field, &value, desk.lang)?, view::json(field, &value)),
-                    None => (desk.pick("（清空）", "(emptied)").to_owned(), Json::Null),
+        Contents::Edit(puts) => {
+            for put in puts {
+                let (field, shown, json) = match put {
+                    Put::To(field, value) => {
+                        (field, view::words(conn, field, value, desk.lang)?, view::json(field, value))
+                    }
+                    Put::Emptied(field) => (field, desk.pick("（清空）", "(emptied)").to_owned(), Json::Null),
+                    Put::Newer(number) => {
+                        let newer = desk.pick("（新版本的字段）", "(a newer field)").to_owned();
+                        said.push((number.to_string(), number.to_string(), newer, Json::Null));
+                        continue;
+                    }
                 };
                 said.push((desk.label(&field.label).to_owned(), field.name.to_owned(), shown, json));
             }
