@@ -33,6 +33,8 @@ pub enum AuthorityError {
     Malformed(&'static str),
     #[error("it is not known where those below reach this hub")]
     NoAddress,
+    #[error("“{0}” is no address: a host, a colon, and a port")]
+    NoAddressAtAll(String),
     #[error("{0} is where to listen, not where to call")]
     Unspecified(String),
     #[error("{}", .0.sentence())]
@@ -49,6 +51,7 @@ impl AuthorityError {
             AuthorityError::OtherNetwork(_) => "other_network",
             AuthorityError::Malformed(_) => "malformed",
             AuthorityError::NoAddress => "no_address",
+            AuthorityError::NoAddressAtAll(_) => "not_an_address",
             AuthorityError::Unspecified(_) => "not_callable",
             AuthorityError::Declined(_) => "declined",
         }
@@ -98,7 +101,6 @@ pub struct Preview {
 /// Looks at a request that came as a file. Nothing is written.
 pub fn preview(home: &Home, store: &Store, request: &Request) -> Result<Preview, AuthorityError> {
     let applicant = Applicant::read(request.asked()?, home)?;
-    address(home)?;
     let said = applicant.asked.attestation;
     let (me, device, union) = (home.config.union, said.device, said.union);
     let (refused, mine) = store.read(|conn| {
@@ -118,6 +120,12 @@ pub fn preview(home: &Home, store: &Store, request: &Request) -> Result<Preview,
     Ok(Preview { said, others, known })
 }
 
+/// Whether that machine would be enrolled. Nothing is written.
+pub fn trial(home: &Home, store: &Store, request: &Request) -> Result<(), AuthorityError> {
+    let applicant = Applicant::read(request.asked()?, home)?;
+    store.dry_run(move |ledger| admit(ledger, &applicant, None))?.map_err(AuthorityError::Declined)
+}
+
 /// Where those below reach this hub: what was said with `--address` once, else where it listens.
 pub fn address(home: &Home) -> Result<String, AuthorityError> {
     // Read anew: it may be said at the command line while this one serves.
@@ -125,8 +133,25 @@ pub fn address(home: &Home) -> Result<String, AuthorityError> {
     callable(config.announce.or(config.listen).ok_or(AuthorityError::NoAddress)?)
 }
 
+/// The same, where a person may have said another one now: it can be called, and is whole.
+pub fn address_or(home: &Home, typed: Option<&str>) -> Result<String, AuthorityError> {
+    let Some(typed) = typed else { return address(home) };
+    let whole = typed.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if whole { callable(typed.to_owned()) } else { Err(AuthorityError::NoAddressAtAll(typed.to_owned())) }
+}
+
+/// Remembers where those below reach this hub, so that it is never typed twice.
+pub fn announce(home: &Home, address: &str) -> Result<(), IdentityError> {
+    if home.config.announce.as_deref() == Some(address) {
+        return Ok(());
+    }
+    let mut home = home.clone();
+    home.config.announce = Some(address.to_owned());
+    home.save()
+}
+
 /// An address that can be called, and not only listened on.
-pub fn callable(address: String) -> Result<String, AuthorityError> {
+fn callable(address: String) -> Result<String, AuthorityError> {
     let unspecified = address.parse::<SocketAddr>().is_ok_and(|a| a.ip().is_unspecified());
     if unspecified { Err(AuthorityError::Unspecified(address)) } else { Ok(address) }
 }

@@ -54,6 +54,7 @@ pub const TEXTS: Texts = &[
     ("enrol.request", "下级交来的申请文件"),
     ("enrol.out", "批复写入的文件，交给下级"),
     ("enrol.address", "下级连接本平台的地址，如 hub.example:7443，会记住；不填则用本机监听地址"),
+    ("enrol.dry_run", "只显示申请和有何妨碍，不登记"),
     ("enrol.yes", "已用电话核对设备公钥和身份，不再询问"),
     ("revoke", "注销直接下级的一台设备：不能再连接，此后所写不再计入"),
     ("revoke.device", "设备公钥，或开头几位；用 record list enrolment 查看"),

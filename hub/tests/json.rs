@@ -16,16 +16,25 @@ fn a_hubs_answers_have_the_keys_that_are_told() {
     compare("init", &root.json(&["init", "--root"]));
     province.done(&["init", "--union", "320000", "--hub"]);
 
+    let trial = root.json(&["invite", "110000", "--address", "127.0.0.1:1", "--dry-run"]);
+    compare("invite --dry-run", &trial);
+    assert_eq!(root.run(&["invite", "110000"]).code, 2, "a trial remembers no address");
+    assert_eq!(root.json(&["invite", "list"]), serde_json::json!([]), "and no invitation");
     let invited = root.json(&["invite", "110000", "--address", "127.0.0.1:1"]);
     compare("invite", &invited);
     let listed = root.json(&["invite", "list"]);
     assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
     compare("invite list", &listed);
-    compare("invite revoke", &root.json(&["invite", "revoke", invited["id"].as_str().expect("an id")]));
+    let id = invited["id"].as_str().expect("an id");
+    assert_eq!(root.json(&["invite", "revoke", id, "--dry-run"])["revoked"], false);
+    compare("invite revoke", &root.json(&["invite", "revoke", id]));
 
     let (request, grant) = (dir.path().join("request.json"), dir.path().join("grant.json"));
     let (request, grant) = (request.to_str().expect("a plain name"), grant.to_str().expect("a plain name"));
     compare("request", &province.json(&["request", request]));
+    let trial = root.json(&["enrol", request, "--out", grant, "--dry-run"]);
+    compare("enrol", &trial);
+    assert!(trial["written"] == false && !std::path::Path::new(grant).exists());
     let enrolled = root.json(&["enrol", request, "--out", grant, "--yes"]);
     compare("enrol", &enrolled);
     compare("join", &province.json(&["join", "--file", grant, "--yes"]));

@@ -32,6 +32,7 @@ fn every_answer_has_the_keys_that_are_told() {
         ("request", &["request", request][..]),
         ("record add", &["record", "add"]),
         ("record add KIND", &["record", "add", "expenditure"]),
+        ("record edit", &["record", "edit", &id, "phone=13800138000", "--dry-run"]),
         ("record edit", &["record", "edit", &id, "phone=13800138000"]),
         ("record edit", &["record", "edit", &id, "phone=13800138000"]),
         ("record list", &["record", "list"]),
@@ -53,6 +54,10 @@ fn every_answer_has_the_keys_that_are_told() {
         (
             "filing submit",
             &["filing", "submit", "--type", "yearly", "--year", "2025", "--census", "2025-06-30", "--yes"],
+        ),
+        (
+            "filing submit",
+            &["filing", "submit", "--type", "yearly", "--year", "2024", "--census", "2024-06-30", "--dry-run"],
         ),
         ("filing list", &["filing", "list"]),
         ("check run", &["check", "run", "--today", "2026-03-31"]),

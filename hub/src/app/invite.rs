@@ -19,7 +19,7 @@ use huiliu_proto::{
 use crate::authority::{self, AuthorityError};
 
 /// Whom a token lets in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Ask {
     pub union: UnionNumber,
     /// Beside machines of that union that have joined.
@@ -28,6 +28,8 @@ pub struct Ask {
     pub as_hub: bool,
     /// Until the token dies; at most `MOST_DAYS`.
     pub days: u32,
+    /// Where it reaches this hub, remembered; without it what was said before, or where this hub listens.
+    pub address: Option<String>,
 }
 
 /// Whether a machine of that union may be a hub below this one.
@@ -81,7 +83,7 @@ pub fn invite(
     mode: Mode,
 ) -> Result<Option<Minted>, InviteError> {
     let config = &home.config;
-    let Ask { union, further, as_hub, days } = ask;
+    let Ask { union, further, as_hub, days, address } = ask;
     if union.enroller() != config.union {
         return Err(AuthorityError::NotBelow(union.to_string()).into());
     }
@@ -91,11 +93,15 @@ pub fn invite(
     if as_hub && !may_be_hub(home, union) {
         return Err(InviteError::NoHub(union));
     }
-    let address = authority::address(home)?;
+    let said = address.is_some();
+    let address = authority::address_or(home, address.as_deref())?;
     if !Token::fits(&config.network, &address) {
         return Err(InviteError::TooLong);
     }
     let root = home.fingerprint()?.ok_or(IdentityError::NotJoined)?;
+    if said && mode == Mode::Write {
+        authority::announce(home, &address)?;
+    }
     let (id, secret) = join::draw(dice);
     let hash = pass_hash(&*secret.pass(&id));
     let expires_at = store.now() + i64::from(days) * 86_400_000;

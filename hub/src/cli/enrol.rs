@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use huiliu_node::{
+    app::Mode,
     cli::{
         Desk, Exit,
-        desk::Office,
         error::{Mistake, both},
         outfile,
     },
@@ -14,7 +14,10 @@ use huiliu_node::{
 use huiliu_proto::{joining::Reason, lang::Lang};
 use serde_json::{Value as Json, json};
 
-use crate::authority::{self, AuthorityError, Preview};
+use crate::{
+    app::enrol,
+    authority::{self, AuthorityError, Preview},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Enrol {
@@ -27,6 +30,9 @@ pub struct Enrol {
     /// Address at which the machine below reaches this hub, remembered; without it the one this hub listens on
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<String>,
+    /// Show who asks and what stands in the way, and enrol nobody
+    #[arg(long)]
+    dry_run: bool,
     /// The device key was compared over the telephone, and the role is right: do not ask again
     #[arg(long)]
     yes: bool,
@@ -37,27 +43,41 @@ impl Enrol {
         outfile::allowed(&self.out, true)?;
         let request = Request::read(&self.request)?;
         let mut office = desk.open()?;
-        desk.leave_protocol_1(&mut office.home)?;
-        announce(&mut office, self.address)?;
-        let seen = authority::preview(&office.home, &office.store, &request).map_err(told)?;
+        if !self.dry_run {
+            desk.leave_protocol_1(&mut office.home)?;
+        }
+        let (home, store, address) = (&office.home, &office.store, self.address.as_deref());
+        let seen = enrol::look(home, store, &request, address).map_err(told)?;
         if !desk.json {
             desk.note(&shown(desk, &seen));
         }
         let question = desk.pick("已用电话核对设备公钥，身份无误，登记？", "compared over the telephone; enrol it?");
-        if !self.yes && !desk.confirm(question)? {
+        if !self.yes && !self.dry_run && !desk.confirm(question)? {
             desk.note(desk.pick("没有登记", "nothing was enrolled"));
             return Ok(Exit::Done);
         }
         let said = &seen.said;
-        let grant = desk.block_on(authority::enrol(&office.home, &office.store, &request, &desk.clock))?;
-        let grant = grant.map_err(told)?;
+        let mode = Mode::of(self.dry_run);
+        let grant = desk.block_on(enrol::enrol(home, store, &request, address, &desk.clock, mode))?;
+        let Some(grant) = grant.map_err(told)? else {
+            desk.answer(
+                || {
+                    json!({
+                        "file": Json::Null, "union": u64::from(said.union), "device": said.device.to_string(),
+                        "hub": said.hub, "address": Json::Null, "written": false,
+                    })
+                },
+                || desk.pick("可以登记，未写入", "it may be enrolled; nothing was written").to_owned(),
+            )?;
+            return Ok(Exit::Done);
+        };
         grant.write(&self.out)?;
         let out = self.out.display().to_string();
         desk.answer(
             || {
                 json!({
                     "file": out, "union": u64::from(said.union), "device": said.device.to_string(), "hub": said.hub,
-                    "address": grant.parent_address,
+                    "address": grant.parent_address, "written": true,
                 })
             },
             || {
@@ -115,25 +135,6 @@ fn shown(desk: &Desk, seen: &Preview) -> String {
     }
 }
 
-/// Remembers where those below reach this hub, so that it is never typed twice.
-pub fn announce(office: &mut Office, address: Option<String>) -> anyhow::Result<()> {
-    let Some(address) = address else { return Ok(()) };
-    if !address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
-        let what = both(format!("“{address}”不是地址"), format!("“{address}” is no address"));
-        return Err(Mistake::usage(
-            what,
-            both("请写成 主机:端口，如 hub.example:7443", "write HOST:PORT, such as hub.example:7443"),
-        )
-        .into());
-    }
-    let address = Some(authority::callable(address).map_err(told)?);
-    if office.home.config.announce != address {
-        office.home.config.announce = address;
-        office.home.save()?;
-    }
-    Ok(())
-}
-
 pub fn told(error: AuthorityError) -> anyhow::Error {
     let (code, en) = (error.code(), error.to_string());
     let about = match &error {
@@ -161,6 +162,10 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
                 "请用 --address 主机:端口 写明（会记住），或先用 serve --listen 设定",
                 "give it with --address HOST:PORT, which is remembered, or run `serve --listen` first",
             ),
+        ),
+        AuthorityError::NoAddressAtAll(address) => Mistake::usage(
+            both(format!("“{address}”不是地址"), en),
+            both("请写成 主机:端口，如 hub.example:7443", "write HOST:PORT, such as hub.example:7443"),
         ),
         AuthorityError::Unspecified(address) => Mistake::usage(
             both(format!("{address} 是监听地址，下级无法连接"), en),

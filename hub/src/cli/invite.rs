@@ -6,7 +6,7 @@ use huiliu_node::{
         Desk, Exit,
         desk::Office,
         error::{Mistake, both},
-        invite::{Invite, InviteVerb},
+        invite::{Invite, InviteVerb, Revoke},
         record::union_named,
         table::{Cell, Table},
     },
@@ -16,7 +16,7 @@ use huiliu_node::{
 use huiliu_proto::{lang::Lang, token::TokenId, union::UnionNumber};
 use serde_json::{Value as Json, json};
 
-use super::enrol::{announce, told};
+use super::enrol::told;
 use crate::app::invite::{self, Ask, Given, InviteError};
 
 pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
@@ -31,19 +31,26 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
     }
     verb.may_be_written()?;
     let mut office = desk.open()?;
-    desk.leave_protocol_1(&mut office.home)?;
+    if !verb.dry_run {
+        desk.leave_protocol_1(&mut office.home)?;
+    }
     match &verb.verb {
         Some(InviteVerb::List) => list(desk, &office),
-        Some(InviteVerb::Revoke(revoke)) => take_back(desk, &office, &revoke.id),
+        Some(InviteVerb::Revoke(revoke)) => take_back(desk, &office, revoke),
         None => {
             let union = verb.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
-            announce(&mut office, verb.address.clone())?;
             let as_hub = invite::may_be_hub(&office.home, union) && !verb.machine;
-            let ask = Ask { union, further: verb.device, as_hub, days: verb.days };
-            let world = (&desk.clock, &desk.dice);
-            match invite::invite(&office.home, &office.store, world, ask, Mode::Write).map_err(said)? {
+            let ask = Ask { union, further: verb.device, as_hub, days: verb.days, address: verb.address.clone() };
+            let (world, mode) = ((&desk.clock, &desk.dice), Mode::of(verb.dry_run));
+            match invite::invite(&office.home, &office.store, world, ask, mode).map_err(said)? {
                 Some(minted) => verb.show(desk, &minted),
-                None => Ok(Exit::Done),
+                None => {
+                    desk.answer(
+                        || json!({ "union": u64::from(union), "as_hub": as_hub, "written": false }),
+                        || desk.pick("可以邀请，未生成加入码", "it may be invited; no token was made").to_owned(),
+                    )?;
+                    Ok(Exit::Done)
+                }
             }
         }
     }
@@ -145,14 +152,16 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn take_back(desk: &Desk, office: &Office, id: &str) -> anyhow::Result<Exit> {
-    let id: TokenId = id.parse()?;
-    invite::take_back(&office.store, id, Mode::Write).map_err(said)?;
+fn take_back(desk: &Desk, office: &Office, verb: &Revoke) -> anyhow::Result<Exit> {
+    let id: TokenId = verb.id.parse()?;
+    invite::take_back(&office.store, id, Mode::of(verb.dry_run)).map_err(said)?;
     desk.answer(
-        || json!({ "id": id.to_string(), "revoked": true }),
-        || match desk.lang {
-            Lang::Zh => format!("邀请 {id} 已撤回"),
-            Lang::En => format!("the invitation {id} was taken back"),
+        || json!({ "id": id.to_string(), "revoked": !verb.dry_run }),
+        || match (desk.lang, verb.dry_run) {
+            (Lang::Zh, true) => format!("邀请 {id} 可以撤回，未写入"),
+            (Lang::En, true) => format!("the invitation {id} may be taken back; nothing was written"),
+            (Lang::Zh, false) => format!("邀请 {id} 已撤回"),
+            (Lang::En, false) => format!("the invitation {id} was taken back"),
         },
     )?;
     Ok(Exit::Done)

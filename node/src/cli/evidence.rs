@@ -54,6 +54,9 @@ pub struct Settle {
     /// What was found out
     #[arg(long, value_name = "TEXT")]
     note: String,
+    /// Show what would come of it, and write nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl EvidenceVerb {
@@ -199,10 +202,13 @@ impl Settle {
     fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let no = self.no;
-        let now = evidence::settle(&office.store, no, &self.note, Mode::Write).map_err(told)?;
+        let now = evidence::settle(&office.store, no, &self.note, Mode::of(self.dry_run)).map_err(told)?;
         desk.answer(
-            || json!({ "no": no, "settled_at": now }),
-            || format!("{}{no}", desk.pick("已办结：", "settled: ")),
+            || json!({ "no": no, "settled_at": if self.dry_run { Json::Null } else { now.into() }, "written": !self.dry_run }),
+            || match self.dry_run {
+                true => desk.pick("可以办结，未写入", "it may be settled; nothing was written").to_owned(),
+                false => format!("{}{no}", desk.pick("已办结：", "settled: ")),
+            },
         )?;
         Ok(Exit::Done)
     }

@@ -40,6 +40,9 @@ pub struct Invite {
     /// Address at which the machine below reaches this hub, remembered; without it the one this hub listens on
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
+    /// See whether it may be invited, and make no token; on a hub
+    #[arg(long)]
+    pub dry_run: bool,
     /// Write the token to this file instead, which only its owner may read
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -66,6 +69,9 @@ pub struct Revoke {
     /// The invitation's id, as `invite list` shows it
     #[arg(value_name = "ID")]
     pub id: String,
+    /// See whether it may be taken back, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 impl Invite {
@@ -85,6 +91,12 @@ impl Invite {
                 "上级平台邀请下级：invite 区划代码；为本单位增加机器：invite --device",
                 "a hub invites a union below with `invite CODE`; `invite --device` is for a further machine of this union",
             );
+            return Err(Mistake::usage(what, hint).into());
+        }
+        if self.dry_run {
+            let what =
+                both("本机不能试行：加入码由上级平台批准", "there is no trial here: the hub above allows the token");
+            let hint = both("不带 --dry-run 再运行", "run it without --dry-run");
             return Err(Mistake::usage(what, hint).into());
         }
         self.may_be_written()?;

@@ -35,6 +35,9 @@ pub struct Review {
     /// Reasons; needed to send it back
     #[arg(long, value_name = "TEXT")]
     reasons: Option<String>,
+    /// Show what would come of it, and write nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl Review {
@@ -48,7 +51,7 @@ impl Review {
         };
         let (union, hub) = (office.me.union, office.me.hub);
         let answer = filing::Answer { filing: id, action, register_no: self.register_no, reasons: self.reasons };
-        let (kind, outcome) = filing::review(&office.store, union, hub, answer, Mode::Write)?;
-        record::answer(desk, kind, outcome, false)
+        let (kind, outcome) = filing::review(&office.store, union, hub, answer, Mode::of(self.dry_run))?;
+        record::answer(desk, kind, outcome, self.dry_run)
     }
 }

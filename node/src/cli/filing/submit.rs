@@ -56,6 +56,9 @@ pub struct Submit {
     /// A note to the union above
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    /// Show the numbers and what stands in the way, and submit nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Submit without asking
     #[arg(long)]
     yes: bool,
@@ -72,19 +75,24 @@ impl Submit {
             warnings
                 .iter()
                 .for_each(|w| desk.note(&format!("{}{}", desk.pick("请注意：", "note: "), w.say(desk.lang))));
-        } else if !self.yes {
+        } else if !self.yes && !self.dry_run {
             desk.print_json(&preview_json(&draft, None))?;
         }
-        if !self.yes && !desk.confirm(desk.pick("确认报送以上数字？", "submit these numbers?"))? {
+        if !self.yes && !self.dry_run && !desk.confirm(desk.pick("确认报送以上数字？", "submit these numbers?"))?
+        {
             desk.note(desk.pick("没有报送", "nothing was submitted"));
             return Ok(Exit::Done);
         }
-        let id = filing::submit(&office.store, union, today, ask, &draft, Mode::Write).map_err(told)?;
+        let mode = Mode::of(self.dry_run);
+        let id = filing::submit(&office.store, union, today, ask, &draft, mode).map_err(told)?;
         desk.answer(
-            || preview_json(&draft, Some(id.to_string())),
-            || format!("{}{id}", desk.pick("已报送：备案 ", "submitted: filing ")),
+            || preview_json(&draft, Some(id.to_string()).filter(|_| !self.dry_run)),
+            || match self.dry_run {
+                true => desk.pick("可以报送，未写入", "it may be submitted; nothing was written").to_owned(),
+                false => format!("{}{id}", desk.pick("已报送：备案 ", "submitted: filing ")),
+            },
         )?;
-        if !desk.json {
+        if !desk.json && !self.dry_run {
             desk.note(desk.pick(
                 "运行 sync 送达上级；用 filing list 查看处理结果。",
                 "run `sync` to send it; see what becomes of it with `filing list`.",

@@ -22,6 +22,9 @@ pub struct Edit {
     /// Fields as field=value; an empty value empties the field
     #[arg(value_name = "FIELD=VALUE", required = true)]
     fields: Vec<String>,
+    /// Show what would come of it, and write nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl Edit {
@@ -34,8 +37,8 @@ impl Edit {
             let values = typed::fields(desk, conn, shown.record.kind, &self.fields)?;
             Ok((shown, values))
         })?;
-        let outcome = write::edit(&office.store, me, &shown, values, Mode::Write).map_err(told)?;
-        answer(desk, shown.record.kind, outcome, false)
+        let outcome = write::edit(&office.store, me, &shown, values, Mode::of(self.dry_run)).map_err(told)?;
+        answer(desk, shown.record.kind, outcome, self.dry_run)
     }
 }
 
