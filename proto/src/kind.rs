@@ -572,6 +572,9 @@ mod tests {
                 Shape::Document => {
                     assert!(matches!(field.merge, Merge::Auto | Merge::Ask | Merge::Derived), "{name}");
                     assert!(!matches!(field.ty, Type::Lines(_)), "{name}: documents are flat");
+                    // Of two sets the last would drop what the other one added.
+                    let set = matches!(field.ty, Type::Choices(_));
+                    assert!(!set || field.merge == Merge::Ask, "{name}: of two sets a person chooses");
                 }
             }
             let limited = matches!(field.ty, Type::Text | Type::Int | Type::Bytes | Type::Reference | Type::Lines(_));
