@@ -38,8 +38,7 @@ pub fn run(conn: &View, check: &'static Check, at: UnionNumber, today: Day, pati
     outcome
 }
 
-/// What a query of a check may take, in steps of SQLite's: a hundred times what the slowest takes at a province with a million
-/// expenditures.
+/// What a query of a check may take, in steps of SQLite's: five thousand for each of a million records.
 const MOST_STEPS: u64 = 5_000_000_000;
 /// The most cases of one check about one union. More are no questions to a person; that there are more is said.
 const MOST_CASES: usize = 1000;
