@@ -405,12 +405,13 @@ impl Ledger {
         if self.conn.is_autocommit() {
             return Err(StoreError::Undone);
         }
-        // One that changed nothing is not to cost a write.
-        if self.conn.total_changes() != self.changes {
-            self.stamp_before = stamp(&self.conn)?;
-            self.stamps += 1;
-            set_stamp(&self.conn, self.stamp())?;
+        // One that changed nothing is not to cost a write: a COMMIT would write what was undone back as it was.
+        if self.conn.total_changes() == self.changes {
+            return self.conn.roll_back();
         }
+        self.stamp_before = stamp(&self.conn)?;
+        self.stamps += 1;
+        set_stamp(&self.conn, self.stamp())?;
         self.conn.commit()
     }
 
