@@ -97,12 +97,16 @@ impl Ledger {
     /// take back is not written.
     fn void_again(&mut self, row: &FeedRow, operation: &Operation, again: &mut Again) -> Result<()> {
         let record = operation.record;
-        let Some(kind) = numbered(operation.kind) else { return Ok(()) };
+        let dropped = |why: &str| -> Result<()> {
+            tracing::warn!(%record, feed = %row.feed.id, why, "a void that was cut off is not said again");
+            Ok(())
+        };
+        let Some(kind) = numbered(operation.kind) else { return dropped("its kind is not known") };
         let document = kind.shape == Shape::Document;
-        let Ok(void) = Void::decode(&operation.payload, document) else { return Ok(()) };
+        let Ok(void) = Void::decode(&operation.payload, document) else { return dropped("it cannot be read") };
         let claim = records::get(&self.conn, self.me.union, &record)?.filter(|claim| claim.kind == kind.number);
         if claim.is_none() {
-            return Ok(());
+            return dropped("its record is not here");
         }
         let mut follows = vec![];
         for leaf in again.named(&void.follows) {
@@ -118,8 +122,7 @@ impl Ledger {
         let said = Void { follows, heads, ..void };
         let payload = said.encode();
         if Void::decode(&payload, document).is_err() {
-            tracing::warn!(%record, feed = %row.feed.id, "a void that was cut off names nothing that is here, and is not said again");
-            return Ok(());
+            return dropped("nothing that it names is here");
         }
         let no = self.own_feed(row.feed.scope)?;
         let (into, salt) = (self.feed(no)?.feed.id, <[u8; SALT]>::try_from(&operation.salt[..]).ok());
