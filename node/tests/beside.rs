@@ -56,6 +56,26 @@ fn no_more_is_taken_back_than_was_said() {
 }
 
 #[test]
+fn what_comes_back_names_nothing_that_is_gone() {
+    let union = Union::new();
+    let person = union.add(&MEDIATOR);
+    let line = id(&written(&union, &with(&WORK, &["guided=3"])));
+    for record in [&line, &person] {
+        assert_eq!(union.json(&["record", "void", record, "--reason", "误"])["standing"], "voided");
+    }
+    let ran = union.run(&["--json", "record", "reinstate", &line, "--reason", "误"]);
+    let error: Json = serde_json::from_str(&ran.err).expect("JSON");
+    assert_eq!((ran.code, &error["code"], &error["about"][0]["field"]), (4, &"rule".into(), &"mediator".into()));
+    let words = union.run(&["record", "reinstate", &line, "--reason", "误"]);
+    assert!(words.err.contains("不能恢复") && words.err.contains("已作废"), "{}", words.err);
+    for record in [&person, &line] {
+        let words = union.run(&["record", "reinstate", record, "--reason", "误", "--dry-run"]);
+        assert!(words.out.contains("可以恢复"), "{}{}", words.out, words.err);
+        assert_eq!(union.json(&["record", "reinstate", record, "--reason", "误"])["standing"], "stands");
+    }
+}
+
+#[test]
 fn who_or_what_is_entered_twice_is_told() {
     let union = Union::new();
     let person = union.add(&MEDIATOR);

@@ -10,13 +10,13 @@ use huiliu_node::{
     },
     identity::Role,
     rollup,
-    store::{caches, imports, projection, rollups},
+    store::{StoreError, caches, imports, projection, rollups},
     writer::{Store, Threads},
 };
 use huiliu_proto::{kind::kind, union::UnionNumber};
 use huiliu_tests::{
     people,
-    relay::{batches, give},
+    relay::{batches, give, take},
     worklog,
     world::{World, hand_clock},
 };
@@ -359,4 +359,56 @@ fn an_import_that_stops_says_what_it_wrote() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// What became wrong after all was looked at is refused in both languages, or left out.
+#[test]
+fn what_became_wrong_meanwhile_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let node = told(&world, "node-320922-0");
+    let people = [1, 2].map(|n| node.write_blocking(move |ledger| people::mediator(ledger, n)).unwrap());
+    let line = |id, day| format!("{id},参加协商,现场指导协商,2025-03-0{day},测试企业,1,2,指导,企业工会委托\n");
+    let heading = "mediator,duty,subtype,done_on,place,guided,workers_helped,summary,mandate\n";
+    let text = format!("{heading}{}{}{}", line(people[0], 1), line(people[1], 2), line(people[0], 3));
+    let import = |lines| {
+        let mut times = 0;
+        let mut open = || {
+            times += 1;
+            if times == 2 {
+                node.write_blocking(move |ledger| void::void(ledger, people[1], "试")).unwrap().unwrap();
+            }
+            Ok(Source::new(Box::new(Cursor::new(text.clone().into_bytes())), Format::Csv))
+        };
+        bulk::import(&node, kind("work_entry").unwrap(), "名单.csv", lines, &mut open, &mut ())
+    };
+    let Err(BulkError::Store(StoreError::Forbidden(said))) = import(Lines::AllOrNone) else { panic!("it is refused") };
+    assert!(said.zh.contains("已作废") && said.en.contains("is voided"), "{said:?}");
+    assert!(said.en.is_ascii() || !said.en.contains('，'), "{said:?}");
+    assert_eq!(count(&node, "work_entry"), 0);
+    node.write_blocking(move |ledger| void::reinstate(ledger, people[1], "试")).unwrap().unwrap();
+    let report = import(Lines::Good).unwrap();
+    assert_eq!((report.read, report.written, report.wrong), (3, 2, 1));
+}
+
+/// Money that another union has acted on is reversed, whether it was imported or typed.
+#[test]
+fn an_import_that_others_acted_on_is_not_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let (nation, node) = (world.machine("hub-100000").store(Threads::Inline), told(&world, "node-320922-0"));
+    let text = "code,name,year,source,purpose\nCS-2025,测试专项经费,2025,全国总工会,专职集体协商指导员补助\n";
+    let programme = import(&nation, "programme", text, Format::Csv, Lines::AllOrNone).import.unwrap();
+    batches(&nation).iter().flatten().for_each(|batch| give(&node, batch));
+    let mediator = node.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    node.write_blocking(move |ledger| people::expenditure(ledger, programme, mediator, 1)).unwrap();
+    for hub in ["hub-320000", "hub-320900"] {
+        batches(&world.machine(hub).store(Threads::Inline)).iter().flatten().for_each(|batch| give(&nation, batch));
+    }
+    for batch in batches(&node).iter().flatten() {
+        // What stays in the province is not for the nation.
+        drop(take(&nation, batch.clone()));
+    }
+    let undone = bulk::undo(&nation, UnionNumber::NATION, programme, "导错了", Mode::DryRun, &mut ()).unwrap();
+    assert!(matches!(undone, Err(InTheWay::Void(Problem::Named { acted_on: true, .. }))), "{undone:?}");
 }
