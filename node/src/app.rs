@@ -3,6 +3,7 @@
 
 pub mod bulk;
 pub mod calendar;
+pub mod consistency;
 pub mod evidence;
 pub mod export;
 pub mod filing;
@@ -11,7 +12,9 @@ pub mod history;
 pub mod inbox;
 pub mod list;
 pub mod parameters;
+pub mod prove;
 pub mod quarantine;
+pub mod receipts;
 pub mod show;
 pub mod values;
 pub mod void;

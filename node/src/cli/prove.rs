@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use huiliu_proto::{
-    id::RecordId,
-    kind::{Kind, Shape},
+    kind::Shape,
     lang::{Label, Lang},
     period::Day,
     shown,
@@ -19,14 +18,8 @@ use super::{
     record::{find, view},
 };
 use crate::{
-    ledger::Ledger,
-    proof::{Made, Maker, said},
-    store::{
-        View, documents,
-        projection::Shown,
-        quarantine,
-        voids::{self, State},
-    },
+    app::prove::{self, Proof, ProveError},
+    proof::said,
 };
 
 #[derive(Debug, clap::Args)]
@@ -44,31 +37,12 @@ pub struct Prove {
     as_of: Option<String>,
 }
 
-/// What the person is told beside the file.
-struct Preview {
-    kind: &'static Kind,
-    id: RecordId,
-    made: Made,
-    /// Edits of the document that do not count, and are not in the file.
-    held: usize,
-}
-
 impl Prove {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let root = office.home.root()?;
         let as_of = self.as_of.as_deref().map(day).transpose()?;
-        // Said before anything is signed.
-        let shown = office.look(|conn| counted(conn, &self.id))?;
-        // What was written since the last exchange stands under no head yet.
-        office.store.write_blocking(Ledger::pack_all)?;
-        let preview = office.look(|conn| {
-            let made = Maker::new(conn, root).record(shown.id, &places(conn, &shown)?, as_of)?;
-            // A proof that says something else than what counts here would be no service to anyone.
-            said::said(&made.proven)?;
-            let held = quarantine::of_record(conn, &shown.id)?.len();
-            Ok(Preview { kind: shown.record.kind, id: shown.id, made, held })
-        })?;
+        let preview = prove::prove(&office.store, root, &self.id, as_of).map_err(told)?;
         let out =
             self.out.unwrap_or_else(|| format!("{}-{}.proof", preview.kind.name, view::short(&preview.id)).into());
         outfile::write(&out, &preview.made.file, self.force)?;
@@ -87,57 +61,45 @@ pub(super) fn day(typed: &str) -> Result<Day, Mistake> {
     })
 }
 
-/// The record, if it counts. One that does not is not proven: the file could not say so.
-fn counted(conn: &View, typed: &str) -> Result<Shown> {
-    let id = match find::any(conn, typed)? {
-        Ok(shown) if voids::state(conn, shown.place.owner, &shown.id)? == State::Voided => {
-            return Err(Mistake::refused(
-                both(format!("记录 {} 已作废", shown.id), format!("the record {} is voided", shown.id)),
-                both(
-                    "作废的记录不作证明；作废有误的，先用 record reinstate 恢复",
-                    "what is voided is not proven; if that was a mistake, reinstate it with `record reinstate` first",
-                ),
-            )
-            .into());
+/// Why a record is not proven.
+fn told(error: ProveError) -> anyhow::Error {
+    let code = error.code();
+    let (id, mistake) = match error {
+        ProveError::Find(error) => return find::told(error),
+        ProveError::Proving(error) => return error.into(),
+        ProveError::WouldNotCount(error) => return error.into(),
+        ProveError::Store(error) => return error.into(),
+        ProveError::Voided(id) => {
+            let what = both(format!("记录 {id} 已作废"), format!("the record {id} is voided"));
+            let hint = both(
+                "作废的记录不作证明；作废有误的，先用 record reinstate 恢复",
+                "what is voided is not proven; if that was a mistake, reinstate it with `record reinstate` first",
+            );
+            (id, Mistake::refused(what, hint))
         }
-        Ok(shown) => return Ok(shown),
-        Err(id) => id,
+        ProveError::Held { id, why: Label { zh, en } } => {
+            let what = both(
+                format!("记录 {id} 不计入：{}", shown::line(&zh)),
+                format!("the record {id} does not count: {}", shown::line(&en)),
+            );
+            let hint = both(
+                "不计入的记录不作证明；用 quarantine 查看，按原因处理后再试",
+                "what does not count is not proven; see `quarantine`, and try again once that is settled",
+            );
+            (id, Mistake::refused(what, hint))
+        }
     };
-    let held = quarantine::of_record(conn, &id)?.into_iter().next();
-    let why = held.map(|held| quarantine::explain(conn, &held)).transpose()?.unwrap_or_default();
-    let Label { zh, en } = why;
-    Err(Mistake::refused(
-        both(
-            format!("记录 {id} 不计入：{}", shown::line(&zh)),
-            format!("the record {id} does not count: {}", shown::line(&en)),
-        ),
-        both(
-            "不计入的记录不作证明；用 quarantine 查看，按原因处理后再试",
-            "what does not count is not proven; see `quarantine`, and try again once that is settled",
-        ),
-    )
-    .into())
-}
-
-/// Where the record's operations stand: of an entry the one, of a document each edit that counts.
-fn places(conn: &View, shown: &Shown) -> Result<Vec<(i64, u64)>> {
-    Ok(match shown.record.kind.shape {
-        Shape::Entry => vec![(shown.place.feed, shown.place.seq)],
-        Shape::Document => documents::edits(conn, shown.place.owner, &shown.id)?
-            .into_iter()
-            .map(|made| (made.feed, made.seq))
-            .collect(),
-    })
+    mistake.coded(code, json!({ "record": id.to_string() })).into()
 }
 
 /// Labels of the fields in the clear and of those that are sealed.
-fn labels(preview: &Preview, lang: Lang) -> (Vec<&str>, Vec<&str>) {
+fn labels(preview: &Proof, lang: Lang) -> (Vec<&str>, Vec<&str>) {
     let Some((kind, personal)) = said::personal(&preview.made.proven) else { return (vec![], vec![]) };
     let label = |at: &usize| kind.fields[*at].label.get(lang);
     (personal.clear.iter().map(label).collect(), personal.sealed.iter().map(label).collect())
 }
 
-fn words(desk: &Desk, preview: &Preview, file: &str) -> String {
+fn words(desk: &Desk, preview: &Proof, file: &str) -> String {
     let size = preview.made.file.len();
     let label = desk.label(&preview.kind.label);
     let fingerprint = preview.made.proven.root.fingerprint();
@@ -196,7 +158,7 @@ fn words(desk: &Desk, preview: &Preview, file: &str) -> String {
     lines.join("\n")
 }
 
-fn json_of(preview: &Preview, file: &str) -> Json {
+fn json_of(preview: &Proof, file: &str) -> Json {
     let proven = &preview.made.proven;
     let receipts = proven.feeds.iter().flat_map(|f| f.receipts.iter()).map(|r| {
         json!({

@@ -6,17 +6,13 @@ mod verify;
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::{id::FeedId, signed::Receipt, union::UnionNumber};
+use serde_json::{Value as Json, json};
 
 use super::{
     Desk,
     error::{Exit, Mistake, both},
-    record::union_named,
 };
-use crate::{
-    app::find,
-    store::{View, feeds, receipts},
-};
+use crate::app::receipts::ReceiptError;
 
 #[derive(Debug, Subcommand)]
 pub enum ReceiptsVerb {
@@ -38,45 +34,35 @@ impl ReceiptsVerb {
     }
 }
 
-/// The one feed whose id begins so.
-pub fn feed_named(conn: &View, typed: &str) -> Result<FeedId> {
-    let digits = find::digits(typed, find::SHORTEST);
-    let all = feeds::all(conn)?.into_iter().map(|f| f.feed.id);
-    let found: Vec<FeedId> =
-        all.filter(|id| digits.as_ref().is_some_and(|digits| id.to_string().starts_with(digits))).collect();
-    match &found[..] {
-        [one] => Ok(*one),
-        [] => Err(Mistake::failed(
-            both(format!("没有编号以“{typed}”开头的数据流水"), format!("there is no feed “{typed}” here")),
-            both("用 receipts list 查看数据流水编号", "see the feeds' ids with `receipts list`"),
-        )
-        .into()),
-        _ => Err(Mistake::usage(
-            both(format!("有多条数据流水的编号以“{typed}”开头"), format!("several feeds begin with “{typed}”")),
-            both("请多输入几位编号", "type more of the id"),
-        )
-        .into()),
-    }
-}
-
-/// The receipt of a union for a feed.
-pub fn held(conn: &View, feed: FeedId, union: UnionNumber) -> Result<Receipt> {
-    let found = receipts::all(conn)?.into_iter().find(|r| r.feed == feed && r.union == union);
-    found.ok_or_else(|| {
-        Mistake::failed(
-            both(
-                format!("本机没有{}对数据流水 {} 的签收", union.union_name(), &feed.to_string()[..8]),
-                format!("no receipt of {union} for feed {} is here", &feed.to_string()[..8]),
-            ),
-            both(
+/// Why there is no receipt to show.
+pub fn told(error: ReceiptError) -> anyhow::Error {
+    let (code, en) = (error.code(), error.to_string());
+    let (mistake, about) = match error {
+        ReceiptError::Proving(error) => return error.into(),
+        ReceiptError::Store(error) => return error.into(),
+        ReceiptError::NoFeed(typed) => {
+            let zh = format!("没有编号以“{typed}”开头的数据流水");
+            let hint = both("用 receipts list 查看数据流水编号", "see the feeds' ids with `receipts list`");
+            (Mistake::failed(both(zh, en), hint), Json::Null)
+        }
+        ReceiptError::SeveralFeeds { typed, feeds } => {
+            let zh = format!("有多条数据流水的编号以“{typed}”开头");
+            let feeds: Vec<String> = feeds.iter().map(ToString::to_string).collect();
+            let hint = both("请多输入几位编号", "type more of the id");
+            (Mistake::usage(both(zh, en), hint), json!({ "feeds": feeds }))
+        }
+        ReceiptError::NoReceipt { feed, union } => {
+            let feed = feed.to_string();
+            let what = both(
+                format!("本机没有{}对数据流水 {} 的签收", union.union_name(), &feed[..8]),
+                format!("no receipt of {union} for feed {} is here", &feed[..8]),
+            );
+            let hint = both(
                 "运行 sync 取得签收，用 receipts list 查看已有的",
                 "run `sync` to fetch receipts, and `receipts list` to see those here",
-            ),
-        )
-        .into()
-    })
-}
-
-pub(super) fn union(typed: &str) -> Result<UnionNumber> {
-    Ok(union_named(typed)?)
+            );
+            (Mistake::failed(what, hint), json!({ "feed": feed, "union": u64::from(union) }))
+        }
+    };
+    mistake.coded(code, about).into()
 }

@@ -7,8 +7,8 @@ use huiliu_proto::lang::Lang;
 use serde_json::json;
 
 use crate::{
-    cli::{Desk, error::Exit, outfile},
-    proof::Maker,
+    app::receipts,
+    cli::{Desk, error::Exit, outfile, record::union_named},
 };
 
 #[derive(Debug, clap::Args)]
@@ -27,13 +27,11 @@ pub struct Export {
 
 impl Export {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let union = super::union(&self.union)?;
+        let union = union_named(&self.union)?;
         let office = desk.open()?;
         let root = office.home.root()?;
         let fingerprint = root.fingerprint();
-        let receipt = office.look(|conn| super::held(conn, super::feed_named(conn, &self.feed)?, union))?;
-        let made = office.look(|conn| Ok(Maker::new(conn, root).receipt(receipt.clone())));
-        let made = super::super::consistency::kept(&office, made?)?;
+        let (receipt, made) = receipts::export(&office.store, root, &self.feed, union).map_err(super::told)?;
         let feed = receipt.feed.to_string();
         let out = self.out.unwrap_or_else(|| format!("receipt-{}-{union}-{}.proof", &feed[..8], receipt.size).into());
         outfile::write(&out, &made.file, self.force)?;

@@ -5,12 +5,13 @@ use huiliu_proto::lang::Lang;
 use serde_json::json;
 
 use crate::{
+    app::receipts::{self, Verified},
     cli::{
         Desk,
         error::Exit,
         table::{Cell, Table},
     },
-    proof::receipts::{self, Confirmed, Judged, Verdict},
+    proof::receipts::{Confirmed, Judged, Verdict},
 };
 
 #[derive(Debug, clap::Args)]
@@ -19,19 +20,10 @@ pub struct Verify {}
 impl Verify {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let root = office.me.root;
-        let (judged, confirmed) = office.look(|conn| {
-            let judged = receipts::judge(conn, root)?;
-            let confirmed = receipts::confirmed(conn, &judged)?;
-            Ok((judged, confirmed))
-        })?;
-        let bad: Vec<&Judged> = judged.iter().filter(|j| j.verdict != Verdict::Good).collect();
-        // An enrolled hub's signature under another history: whoever looks later has to find it.
-        let lies: Vec<Judged> = bad.iter().filter(|j| j.verdict == Verdict::Disagrees).map(|j| (*j).clone()).collect();
-        if !lies.is_empty() {
-            office.store.write_blocking(move |ledger| lies.iter().try_for_each(|lie| ledger.keep_lie(&lie.receipt)))?;
-        }
-        let table = table(desk, &confirmed);
+        let verified = receipts::verify(&office.store, office.me.root)?;
+        let bad: Vec<&Judged> = verified.bad().collect();
+        let Verified { judged, confirmed } = &verified;
+        let table = table(desk, confirmed);
         desk.answer(
             || {
                 let bad = bad.iter().map(|j| {

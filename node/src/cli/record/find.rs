@@ -20,7 +20,8 @@ pub fn of_kind(conn: &View, kind: &'static Kind, typed: &str) -> Result<Option<R
     find::of_kind(conn, kind, typed).map_err(told)
 }
 
-fn told(error: FindError) -> anyhow::Error {
+/// Why it is not known which record is meant.
+pub fn told(error: FindError) -> anyhow::Error {
     let mistake = match error {
         FindError::Missing(typed) => Mistake::failed(
             both(format!("没有编号为“{typed}”的记录"), format!("there is no record “{typed}” here")),

@@ -1,0 +1,141 @@
+//! What hubs signed that they hold: listed, checked against the feeds here, and one of them as a file that proves itself.
+
+use huiliu_proto::{
+    id::{DeviceId, FeedId},
+    root::Root,
+    signed::Receipt,
+    union::UnionNumber,
+};
+
+use super::find;
+use crate::{
+    proof::{
+        Made, Maker, ProvingError,
+        receipts::{self, Confirmed, Judged, Verdict},
+    },
+    store::{
+        Result, StoreError, View,
+        feeds::{self, FeedRow},
+        receipts as stored,
+    },
+    writer::Store,
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptError {
+    #[error("there is no feed “{0}” here")]
+    NoFeed(String),
+    #[error("several feeds begin with “{typed}”")]
+    SeveralFeeds { typed: String, feeds: Vec<FeedId> },
+    #[error("no receipt of {union} for that feed is here")]
+    NoReceipt { feed: FeedId, union: UnionNumber },
+    #[error("the receipt cannot be proven")]
+    Proving(#[from] ProvingError),
+    #[error("the receipts cannot be read")]
+    Store(#[from] StoreError),
+}
+
+impl ReceiptError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ReceiptError::NoFeed(_) => "unknown_feed",
+            ReceiptError::SeveralFeeds { .. } => "several_feeds",
+            ReceiptError::NoReceipt { .. } => "no_receipt",
+            ReceiptError::Proving(_) => "not_proven",
+            ReceiptError::Store(_) => "database",
+        }
+    }
+}
+
+/// A receipt, and the feed that it is for, where that is here.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub receipt: Receipt,
+    pub feed: Option<FeedRow>,
+}
+
+/// The latest of each level for each feed.
+pub fn list(conn: &View) -> Result<Vec<Listed>> {
+    let listed = |receipt: Receipt| Ok(Listed { feed: feeds::by_id(conn, &receipt.feed)?, receipt });
+    stored::all(conn)?.into_iter().map(listed).collect()
+}
+
+/// All receipts, judged, and how much of the own feeds each level has confirmed.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    pub judged: Vec<Judged>,
+    pub confirmed: Vec<Confirmed>,
+}
+
+impl Verified {
+    /// Those that need a person.
+    pub fn bad(&self) -> impl Iterator<Item = &Judged> {
+        self.judged.iter().filter(|one| one.verdict != Verdict::Good)
+    }
+}
+
+/// Checks every receipt against the feed here. An enrolled hub's signature under another history is kept as evidence:
+/// whoever looks later has to find it.
+pub fn verify(store: &Store, root: Option<DeviceId>) -> Result<Verified> {
+    let verified = store.read(|conn| {
+        let judged = receipts::judge(conn, root)?;
+        let confirmed = receipts::confirmed(conn, &judged)?;
+        Ok(Verified { judged, confirmed })
+    })?;
+    let lies = verified.bad().filter(|one| one.verdict == Verdict::Disagrees);
+    keep(store, lies.map(|one| one.receipt.clone()).collect())?;
+    Ok(verified)
+}
+
+/// The one feed whose id begins so.
+pub fn feed_named(conn: &View, typed: &str) -> Result<FeedId, ReceiptError> {
+    let digits = find::digits(typed, find::SHORTEST);
+    let all = feeds::all(conn)?.into_iter().map(|f| f.feed.id);
+    let found: Vec<FeedId> =
+        all.filter(|id| digits.as_ref().is_some_and(|digits| id.to_string().starts_with(digits))).collect();
+    match found[..] {
+        [one] => Ok(one),
+        [] => Err(ReceiptError::NoFeed(typed.to_owned())),
+        _ => Err(ReceiptError::SeveralFeeds { typed: typed.to_owned(), feeds: found }),
+    }
+}
+
+/// The receipt of a union for a feed.
+pub fn held(conn: &View, feed: FeedId, union: UnionNumber) -> Result<Receipt, ReceiptError> {
+    let found = stored::all(conn)?.into_iter().find(|r| r.feed == feed && r.union == union);
+    found.ok_or(ReceiptError::NoReceipt { feed, union })
+}
+
+/// A receipt with all that it rests on, to keep or to mail.
+pub fn export(store: &Store, root: Root, feed: &str, union: UnionNumber) -> Result<(Receipt, Made), ReceiptError> {
+    let (receipt, made) = store.read(|conn| {
+        let receipt = match feed_named(conn, feed).and_then(|feed| held(conn, feed, union)) {
+            Ok(receipt) => receipt,
+            Err(error) => return Ok(Err(error)),
+        };
+        let made = Maker::new(conn, root).receipt(receipt.clone());
+        Ok(Ok((receipt, made)))
+    })??;
+    keep_lies(store, &made)?;
+    Ok((receipt, made?))
+}
+
+/// Where a hub signed for another history, that is kept as evidence.
+pub(super) fn keep_lies(store: &Store, made: &Result<Made, ProvingError>) -> Result<()> {
+    keep(
+        store,
+        match made {
+            Err(ProvingError::Contradiction(lie)) => vec![(**lie).clone()],
+            Err(ProvingError::Liars(one, other)) => vec![(**one).clone(), (**other).clone()],
+            _ => vec![],
+        },
+    )
+}
+
+fn keep(store: &Store, lies: Vec<Receipt>) -> Result<()> {
+    if lies.is_empty() {
+        return Ok(());
+    }
+    store.write_blocking(move |ledger| lies.iter().try_for_each(|lie| ledger.keep_lie(lie)))
+}
