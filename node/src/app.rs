@@ -1,6 +1,7 @@
 //! Use cases: what a person or a program can do, typed in and typed out. No words for people and no arguments of a
 //! command line: those who call parse before, and render after.
 
+pub mod backup;
 pub mod bulk;
 pub mod calendar;
 pub mod consistency;
@@ -15,6 +16,8 @@ pub mod parameters;
 pub mod prove;
 pub mod quarantine;
 pub mod receipts;
+pub mod repair;
+pub mod restore;
 pub mod show;
 pub mod values;
 pub mod void;
@@ -48,8 +51,19 @@ impl Mode {
     }
 }
 
+/// What long work is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Copying,
+    Verifying,
+    Rebuilding,
+}
+
 /// Long work says how far it is.
 pub trait Progress {
+    /// Another stage begins, of so much work where that is known.
+    fn stage(&mut self, _: Stage, _: Option<u64>) {}
+
     /// So many are done since this was last called.
     fn done(&mut self, count: u64);
 }

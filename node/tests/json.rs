@@ -74,6 +74,7 @@ fn every_answer_has_the_keys_that_are_told() {
         ("quarantine list", &["quarantine", "list"]),
         ("evidence list", &["evidence", "list"]),
         ("backup", &["backup", backup]),
+        ("restore", &["restore", backup, "--dry-run"]),
         ("restore", &["restore", backup, "--yes"]),
     ] {
         compare(verb, &union.json(ask));

@@ -1,22 +1,20 @@
 //! `backup`: a copy of the database to keep elsewhere, proved before it takes its name.
 
-use std::{
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use huiliu_proto::lang::Lang;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     Desk,
     error::{Exit, Mistake, both},
     outfile,
-    repair::{Copy, prove},
 };
-use crate::{files::sync_dir, ledger::Problem};
+use crate::{
+    app::backup::{self, BackupError, Taken},
+    ledger::Problem,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Backup {
@@ -32,19 +30,8 @@ impl Backup {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         outfile::allowed(&self.file, self.force)?;
-        let partial = partial(&self.file);
-        let removed = Copy::new(&partial);
-        let bar = desk.bar(desk.pick("复制", "copying"), None);
-        let contents = office.store.back_up(&partial, &office.me.key, (desk.clock)())?;
-        bar.finish_and_clear();
-        let (_, problems) = prove(desk, &office.home, &office.me, &partial)?;
-        if !problems.is_empty() {
-            return Err(not_good(&problems).into());
-        }
-        fs::rename(&partial, &self.file)?;
-        drop(removed);
-        sync_dir(self.file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")));
-        let bytes = fs::metadata(&self.file)?.len();
+        let taken = backup::back_up(&office.home, &office.me, &office.store, &self.file, &mut desk.bars());
+        let Taken { contents, bytes } = taken.map_err(told)?;
         let file = self.file.display().to_string();
         desk.answer(
             || json!({ "file": file, "operations": contents.operations, "bytes": bytes, "taken_at": contents.taken_at }),
@@ -63,11 +50,19 @@ impl Backup {
     }
 }
 
-/// Where a file is written until it is whole.
-fn partial(file: &Path) -> PathBuf {
-    let mut name: OsString = file.as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
+/// Why nothing was backed up.
+fn told(error: BackupError) -> anyhow::Error {
+    let code = error.code();
+    match error {
+        BackupError::NotGood(problems) => not_good(&problems).coded(code, problems_json(&problems)).into(),
+        BackupError::File(error) => error.into(),
+        BackupError::Store(error) => error.into(),
+    }
+}
+
+/// What is wrong with a database, for programs.
+pub fn problems_json(problems: &[Problem]) -> Json {
+    json!({ "problems": problems.iter().map(|p| json!({ "zh": p.zh, "en": p.en })).collect::<Vec<_>>() })
 }
 
 fn not_good(problems: &[Problem]) -> Mistake {

@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 
 use super::{Global, error::Mistake, passphrase};
 use crate::{
-    app::Progress,
+    app::{Progress, Stage},
     clock::{self, Clock, Dice},
     identity::{Home, Me},
     keyring::Keyring,
@@ -234,6 +234,11 @@ impl Desk {
         bar
     }
 
+    /// Bars for work of several stages.
+    pub fn bars(&self) -> Bars<'_> {
+        Bars { desk: self, bar: ProgressBar::hidden() }
+    }
+
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         Ok(runtime.block_on(work))
@@ -242,6 +247,34 @@ impl Desk {
     /// A moment as it is written in China.
     pub fn moment(&self, millis: i64) -> String {
         clock::moment(millis)
+    }
+}
+
+/// One bar after another, each gone when the next begins.
+pub struct Bars<'a> {
+    desk: &'a Desk,
+    bar: ProgressBar,
+}
+
+impl Progress for Bars<'_> {
+    fn stage(&mut self, stage: Stage, total: Option<u64>) {
+        self.bar.finish_and_clear();
+        let (zh, en) = match stage {
+            Stage::Copying => ("复制", "copying"),
+            Stage::Verifying => ("核验", "verifying"),
+            Stage::Rebuilding => ("重算", "rebuilding"),
+        };
+        self.bar = self.desk.bar(self.desk.pick(zh, en), total);
+    }
+
+    fn done(&mut self, count: u64) {
+        self.bar.inc(count);
+    }
+}
+
+impl Drop for Bars<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }
 

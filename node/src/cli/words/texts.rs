@@ -169,6 +169,7 @@ pub const TEXTS: Texts = &[
     ("backup.force", "文件已存在时覆盖"),
     ("restore", "用备份替换现有数据库；原数据库保留在旁边"),
     ("restore.file", "backup 写成的文件"),
+    ("restore.dry_run", "只显示恢复会怎样，不改动"),
     ("restore.yes", "不再询问，直接恢复"),
     ("keys", "用口令加密本机密钥文件，或解除加密"),
     ("keys seal", "用口令加密密钥文件；此后每个命令都要输入口令"),
