@@ -1,5 +1,8 @@
 //! Use cases: what a person or a program can do, typed in and typed out. No words for people and no arguments of a
 //! command line: those who call parse before, and render after.
+//!
+//! Where a person is asked before something is written, there are two steps: what it would do, and doing it. The second asks
+//! again in its transaction, and says `Changed` where somebody else was quicker. Errors have a `code` for programs.
 
 pub mod backup;
 pub mod bulk;
@@ -11,6 +14,8 @@ pub mod filing;
 pub mod find;
 pub mod history;
 pub mod inbox;
+pub mod init;
+pub mod join;
 pub mod list;
 pub mod parameters;
 pub mod prove;

@@ -4,7 +4,10 @@ use anyhow::Result;
 use huiliu_proto::union::UnionNumber;
 
 use super::{Desk, desk::Program, error::Exit, passphrase, record::union_named};
-use crate::identity::{Role, Setup};
+use crate::{
+    app::init,
+    identity::{Role, Setup},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Init {
@@ -28,18 +31,13 @@ pub struct Init {
 impl Init {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let union = self.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
-        let role = match self.root {
-            true => Role::Root,
-            // Who has no unions below runs no hub, whatever program she has.
-            false if self.hub || (desk.program == Program::Hub && union.may_have_hub()) => Role::Hub,
-            false => Role::Node,
-        };
+        let role = init::role(union, self.root, self.hub, desk.program == Program::Hub);
         let chosen = match self.passphrase {
             true => Some(passphrase::chosen(desk, desk.passphrase_file.as_deref(), true)?),
             false => None,
         };
         let setup = Setup { passphrase: chosen.as_ref(), ..Setup::new(&desk.dir, &self.network, union, role) };
-        let home = crate::writer::init(&setup, &desk.clock, &desk.dice)?;
+        let home = init::init(&setup, &desk.clock, &desk.dice)?;
         let device = home.device()?;
         let kept = home.keys.kept()?;
         desk.answer(

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 use super::{Desk, desk::Program, error::Exit, outfile};
 use crate::{
-    identity::{Grant, Home, IdentityError, Role, Setup},
-    sync::{join, line},
+    app::join::{self, Begun},
+    identity::{Grant, Home, IdentityError},
+    sync::line,
 };
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +42,7 @@ impl RequestArgs {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let mut home = desk.home()?;
         desk.leave_protocol_1(&mut home)?;
-        let request = home.request()?;
+        let request = join::request(&home)?;
         outfile::allowed(&self.file, true)?;
         request.write(&self.file)?;
         let device = home.device()?;
@@ -77,7 +78,7 @@ impl Join {
                     desk.note(desk.pick("没有加入", "not joined"));
                     return Ok(Exit::Done);
                 }
-                home.accept(&grant, None, &desk.clock, &desk.dice)?;
+                join::accept(&mut home, &grant, &desk.clock, &desk.dice)?;
                 home
             }
             Given::Token(text) => enter(desk, &text.parse()?)?,
@@ -116,10 +117,7 @@ impl Join {
     /// A file comes through many hands, and what it says is the network's root is believed for good: a person compares the
     /// fingerprint first, where it is not known already.
     fn confirmed(&self, desk: &Desk, home: &Home, grant: &Grant) -> Result<bool> {
-        if self.yes || home.fingerprint()?.is_some() {
-            return Ok(true);
-        }
-        let root = grant.root()?.fingerprint();
+        let Some(root) = join::to_compare(home, grant)?.filter(|_| !self.yes) else { return Ok(true) };
         desk.note(&match desk.lang {
             Lang::Zh => format!("批复所属网络的全网校验码：\n  {root}\n请用电话与上级核对（上级 status 可见）：批复若被掉包，本机会加入别人的网络。"),
             Lang::En => format!("The answer is of the network with the fingerprint\n  {root}\nCompare it over the telephone with the union above (`status` shows it there): an answer that was swapped on its way leads into somebody else's network."),
@@ -159,32 +157,23 @@ enum Given {
 
 /// Where this machine was not set up yet, the token says for whom it is, and the program what it is.
 fn enter(desk: &Desk, token: &Token) -> Result<Home> {
-    let mut home = match Home::open(&desk.dir) {
-        Err(IdentityError::Missing(_)) => {
-            let role = if token.as_hub { Role::Hub } else { Role::Node };
-            if token.as_hub && desk.program != Program::Hub {
-                return Err(IdentityError::OtherRole { theirs: true }.into());
-            }
-            let home = crate::writer::init(
-                &Setup::new(&desk.dir, &token.network, token.union, role),
-                &desk.clock,
-                &desk.dice,
-            )?;
+    let serves = desk.program == Program::Hub;
+    let mut home = match join::begin(&desk.dir, token, serves, &desk.clock, &desk.dice)? {
+        Begun::New(home) => {
             let (dir, name, union) = (home.dir.display(), token.union.union_name(), token.union);
-            desk.note(&match (desk.lang, role) {
-                (Lang::Zh, Role::Hub) => format!("已为{name}（{union}）初始化平台：{dir}；请备份其中的 keys 目录"),
-                (Lang::Zh, _) => format!("已为{name}（{union}）初始化：{dir}；请备份其中的 keys 目录"),
-                (Lang::En, Role::Hub) => {
+            desk.note(&match (desk.lang, token.as_hub) {
+                (Lang::Zh, true) => format!("已为{name}（{union}）初始化平台：{dir}；请备份其中的 keys 目录"),
+                (Lang::Zh, false) => format!("已为{name}（{union}）初始化：{dir}；请备份其中的 keys 目录"),
+                (Lang::En, true) => {
                     format!("set up as the hub of {name} ({union}) in {dir}; keep a safe copy of its directory `keys`")
                 }
-                (Lang::En, _) => {
+                (Lang::En, false) => {
                     format!("set up for {name} ({union}) in {dir}; keep a safe copy of its directory `keys`")
                 }
             });
             home
         }
-        Err(error) => return Err(error.into()),
-        Ok(mut home) => {
+        Begun::Here(mut home) => {
             desk.unlock(&mut home)?;
             desk.leave_protocol_1(&mut home)?;
             home

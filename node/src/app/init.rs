@@ -1,0 +1,40 @@
+//! A union's machine on its first day.
+
+use huiliu_proto::union::UnionNumber;
+
+use crate::{
+    clock::{Clock, Dice},
+    identity::{Home, IdentityError, Role, Setup},
+    writer,
+};
+
+/// What a machine is: the root where that is said, a hub where that is said, or, with a program that `serves`, where the union
+/// has unions below it. Who has none runs no hub, whatever program she has.
+pub fn role(union: UnionNumber, root: bool, hub: bool, serves: bool) -> Role {
+    match root {
+        true => Role::Root,
+        false if hub || (serves && union.may_have_hub()) => Role::Hub,
+        false => Role::Node,
+    }
+}
+
+/// Makes its home: keys, configuration and an empty database. It can work at once.
+pub fn init(setup: &Setup<'_>, clock: &Clock, dice: &Dice) -> Result<Home, IdentityError> {
+    writer::init(setup, clock, dice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_nobody_below_runs_no_hub_unless_she_says_so() {
+        let (city, county) = ("320900".parse().expect("a union"), "320922".parse().expect("a union"));
+        assert!(matches!(role(city, false, false, true), Role::Hub));
+        assert!(matches!(role(county, false, false, true), Role::Node));
+        assert!(matches!(role(city, false, false, false), Role::Node));
+        // Refused where the home is made, with the reason.
+        assert!(matches!(role(county, false, true, false), Role::Hub));
+        assert!(matches!(role(UnionNumber::NATION, true, false, false), Role::Root));
+    }
+}
