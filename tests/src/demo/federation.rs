@@ -271,8 +271,14 @@ impl Member {
 
 #[cfg(test)]
 mod tests {
+    use huiliu_node::ledger::Ledger;
+    use huiliu_proto::id::RecordId;
+
     use super::*;
-    use crate::demo::{dataset, streams};
+    use crate::{
+        demo::{dataset, streams},
+        people,
+    };
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_hub_that_lost_its_port_is_found_again() {
@@ -302,6 +308,34 @@ mod tests {
         federation.stop().await;
     }
 
+    /// Another program opens the home of a member and writes there.
+    async fn from_elsewhere(
+        federation: &Federation,
+        at: usize,
+        work: impl FnOnce(&mut Ledger) -> huiliu_node::store::Result<RecordId> + Send + 'static,
+    ) -> RecordId {
+        let home = federation.members[at].home.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let store = Store::of(&home, clock::system(), clock::dice(), Threads::Inline).unwrap();
+            store.write_blocking(work).unwrap()
+        });
+        written.await.unwrap()
+    }
+
+    /// Waits until every member has a record of this kind.
+    async fn arrives(federation: &Federation, kind: &str) {
+        let kind = huiliu_proto::kind::kind(kind).unwrap();
+        let count = |member: &Member| {
+            member.store.read(|conn| huiliu_node::store::projection::count(conn, kind, None)).unwrap()
+        };
+        let began = Instant::now();
+        while federation.members.iter().any(|member| count(member) != 1) {
+            let had: Vec<_> = federation.members.iter().map(count).collect();
+            assert!(began.elapsed() < Duration::from_secs(60), "{} has not arrived: {had:?}", kind.name);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn what_is_written_from_another_terminal_travels_at_once() {
         let dir = tempfile::tempdir().unwrap();
@@ -311,25 +345,23 @@ mod tests {
         federation.start_hubs().await.unwrap();
         federation.connect_all().unwrap();
         streams::converge(&federation, Duration::from_secs(60), &|_| ()).await.unwrap();
-        // Another program opens the same homes.
-        let counts = |member: &Member| {
-            let kind = huiliu_proto::kind::kind("programme").unwrap();
-            member.store.read(|conn| huiliu_node::store::projection::count(conn, kind, None)).unwrap()
+        let programme = from_elsewhere(&federation, 0, people::programme).await;
+        arrives(&federation, "programme").await;
+        // What a province publishes goes down only; its own money goes up.
+        let programme = huiliu_proto::id::hex(programme.as_bytes());
+        let own = move |ledger: &mut Ledger| {
+            let fields = [
+                ("programme", &programme[..]),
+                ("source", "本级配套"),
+                ("year", "2025"),
+                ("amount", "1000"),
+                ("booked_on", "2025-11-18"),
+                ("voucher_no", "1"),
+            ];
+            people::write(ledger, "matching", &fields)
         };
-        for at in [0, 1] {
-            let home = federation.members[at].home.clone();
-            let written = tokio::task::spawn_blocking(move || {
-                let store = Store::of(&home, clock::system(), clock::dice(), Threads::Inline).unwrap();
-                store.write_blocking(crate::people::programme).unwrap();
-            });
-            written.await.unwrap();
-            let began = Instant::now();
-            while federation.members.iter().any(|member| counts(member) != at as u64 + 1) {
-                let had: Vec<_> = federation.members.iter().map(counts).collect();
-                assert!(began.elapsed() < Duration::from_secs(60), "{at}: it has not arrived: {had:?}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
+        from_elsewhere(&federation, 1, own).await;
+        arrives(&federation, "matching").await;
         federation.stop().await;
     }
 
