@@ -1,9 +1,12 @@
 //! Proof files as people use them: one process a command, hubs on real lines, and a checker with no home at all.
 
+#[path = "../../node/tests/documented/mod.rs"]
+mod documented;
 mod machine;
 
 use std::path::{Path, PathBuf};
 
+use documented::compare;
 use machine::{Machine, Ran, Serving, free, wait_for};
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -101,6 +104,7 @@ fn a_county_proves_and_anyone_checks() {
     }
     assert_eq!(town.run("binhai", &["prove", &id, "--out", "a.proof"]).code, 2);
     let again = town.json("binhai", &["prove", &id, "--out", "a.proof", "--force"]);
+    compare("prove", &again);
     assert_eq!(again["sealed"], serde_json::json!(["id_no"]));
     let root = again["root"].as_str().expect("a fingerprint").to_owned();
 
@@ -120,6 +124,7 @@ fn a_county_proves_and_anyone_checks() {
     assert!(other.code == 4 && other.err.contains(&root), "{}", other.err);
     // Inside the network its own fingerprint is taken; the nation has no dossiers and can check one all the same.
     let json = town.json("nation", &["check-proof", "a.proof"]);
+    compare("check-proof", &json);
     assert_eq!((&json["proven"], &json["kind"]), (&Json::Bool(true), &Json::from("mediator")));
     assert_eq!(json["enrolments"].as_array().map(Vec::len), Some(3));
     assert_eq!(json["operations"][0]["acknowledged_by"], serde_json::json!([320_000, 320_900]));
@@ -152,9 +157,12 @@ fn tampered(town: &Town, root: &str) {
 fn receipts(town: &Town, id: &str, root: &str) {
     let verified = town.good("binhai", &["receipts", "verify"]);
     assert!(verified.contains("全部属实"), "{verified}");
+    compare("receipts verify", &town.json("binhai", &["receipts", "verify"]));
     let feed = own(town)[0]["feed"].as_str().expect("a feed").to_owned();
-    town.good("binhai", &["receipts", "export", &feed[..8], "盐城市", "--out", "old.proof"]);
+    let exported = town.json("binhai", &["receipts", "export", &feed[..8], "盐城市", "--out", "old.proof"]);
+    compare("receipts export", &exported);
     let receipt = town.json("nowhere", &["check-proof", "old.proof", "--root", root]);
+    compare("check-proof", &receipt);
     assert_eq!((&receipt["what"], &receipt["receipts"][0]["union"]), (&"receipt".into(), &320_900.into()));
     assert_eq!(town.run("binhai", &["receipts", "export", &feed[..8], "北京市"]).code, 1);
     assert_eq!(town.run("binhai", &["consistency", "old.proof", "320900"]).code, 2, "one and the same");
@@ -164,7 +172,7 @@ fn receipts(town: &Town, id: &str, root: &str) {
     let waiting = town.json("binhai", &["receipts", "verify"]);
     assert!(waiting["confirmed"][0]["waiting_since"].is_number(), "{waiting}");
     town.good("binhai", &["sync"]);
-    town.good("binhai", &["consistency", "old.proof", "320900", "--out", "grown.proof"]);
+    compare("consistency", &town.json("binhai", &["consistency", "old.proof", "320900", "--out", "grown.proof"]));
     let grown = town.good("nowhere", &["check-proof", "grown.proof", "--root", root]);
     assert!(grown.contains("没有一条被改动或拿掉"), "{grown}");
     assert_eq!(town.run("binhai", &["consistency", "grown.proof", "320900"]).code, 2, "not a receipt");

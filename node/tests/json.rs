@@ -20,6 +20,8 @@ fn every_answer_has_the_keys_that_are_told() {
     let engaged = union.add(&ENGAGEMENT);
     let (request, backup, document) = (union.path("request.json"), union.path("backup.db"), union.path("a.automerge"));
     let (request, backup, document) = (text(&request), text(&backup), text(&document));
+    let manual = union.path("manual");
+    let manual = text(&manual);
     let (list, one) = (union.path("list.csv"), union.path("one.jsonl"));
     std::fs::write(&list, "名称,uscc,region,industry,ownership\n甲厂,91350100M000100Y43,320922,制造业,私营\n")
         .expect("written");
@@ -69,6 +71,8 @@ fn every_answer_has_the_keys_that_are_told() {
         ),
         ("rebuild", &["rebuild"]),
         ("verify", &["verify"]),
+        ("completions", &["completions", "bash"]),
+        ("man", &["man", manual]),
         ("receipts list", &["receipts", "list"]),
         ("receipts verify", &["receipts", "verify"]),
         ("quarantine list", &["quarantine", "list"]),
@@ -79,6 +83,15 @@ fn every_answer_has_the_keys_that_are_told() {
     ] {
         compare(verb, &union.json(ask));
     }
+}
+
+#[test]
+fn every_verb_has_its_section() {
+    let paths = || huiliu_node::cli::words::VERBS.iter().map(|(path, _)| *path);
+    let leads_on =
+        |path: &str| paths().any(|longer| longer.strip_prefix(path).is_some_and(|rest| rest.starts_with(' ')));
+    let leaves: Vec<&str> = paths().filter(|path| !leads_on(path)).collect();
+    assert_eq!(documented::untold(leaves), [""; 0]);
 }
 
 #[test]
@@ -126,6 +139,7 @@ fn answers_and_errors_are_the_same_in_either_language() {
         &["status"],
         &["inbox"],
         &["inbox", "--after", "1.1.x.y"],
+        &["inbox", "--after", "-1.1.x.y"],
         &["rollup", "--from", "2025-01", "--to", "2025-12"],
         &["check", "list"],
         &["check", "explain", "FC-01"],

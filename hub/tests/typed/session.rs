@@ -19,14 +19,15 @@ use crate::machine::{PATIENCE, free, node};
 /// In which what one level was told reaches the others: their hubs are on the line.
 const REST: Duration = Duration::from_secs(2);
 /// Verbs that look and change nothing: what they look at may be on its way still.
-const LOOKING: [&str; 11] = [
+const LOOKING: [&str; 12] = [
     "status",
     "rollup",
     "record list",
     "record show",
     "record history",
     "receipts verify",
-    "evidence",
+    "evidence list",
+    "evidence show",
     "quarantine list",
     "invite list",
     "verify",
