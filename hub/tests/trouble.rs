@@ -88,7 +88,12 @@ fn copy(from: &Path, to: &Path) {
 
 fn kinds_of_evidence(machine: &Machine) -> Vec<String> {
     let list = machine.json(&["evidence", "list"]);
-    list.as_array().expect("a list").iter().map(|e| e["what"].as_str().expect("a word").to_owned()).collect()
+    list["evidence"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|e| e["what"].as_str().expect("a word").to_owned())
+        .collect()
 }
 
 #[test]
@@ -154,7 +159,7 @@ fn a_backup_is_restored_and_says_so() {
     assert_eq!(town.county.count("work_entry"), 5);
     wait_for("the province has all five", || town.province.count("work_entry") == 5);
     assert_eq!(kinds_of_evidence(&town.city), ["restored"], "the level above hears of it");
-    let no = town.county.json(&["evidence", "list"])[0]["no"].to_string();
+    let no = town.county.json(&["evidence", "list"])["evidence"][0]["no"].to_string();
     let shown = town.county.run(&["evidence", "show", &no]);
     assert!(shown.code == 3 && shown.out.contains("old backup"), "{shown:?}");
     town.county.done(&["evidence", "settle", &no, "--note", "new disk"]);

@@ -213,6 +213,46 @@ pub fn read(conn: &View, owner: Option<UnionNumber>) -> Result<Vec<Standing>, Fi
     Ok(standings(filings::versions(conn, owner)?, &filings::reviews(conn)?))
 }
 
+/// The same of the first `most` after one, oldest first, and whether there are more: with `all`, also of those that
+/// another has taken the place of.
+pub fn page(
+    conn: &View,
+    owner: Option<UnionNumber>,
+    mut after: Option<RecordId>,
+    most: usize,
+    all: bool,
+) -> Result<(Vec<Standing>, bool), FilingError> {
+    let mut page = vec![];
+    loop {
+        let versions = filings::page(conn, owner, after, most + 1)?;
+        let last = versions.len() <= most;
+        after = versions.last().map(|version| version.id).or(after);
+        for version in versions {
+            let Some(standing) = standing(conn, &version)? else { continue };
+            if !all && matches!(standing.state, State::Superseded { .. }) {
+                continue;
+            }
+            if page.len() == most {
+                return Ok((page, true));
+            }
+            page.push(standing);
+        }
+        if last {
+            return Ok((page, false));
+        }
+    }
+}
+
+/// What became of one filing. It depends on those of the same union, type and period alone.
+fn standing(conn: &View, version: &Version) -> Result<Option<Standing>, FilingError> {
+    let rivals = filings::rivals(conn, version)?;
+    let mut reviews = vec![];
+    for rival in &rivals {
+        reviews.extend(filings::reviews_of(conn, &rival.id)?);
+    }
+    Ok(standings(rivals, &reviews).into_iter().find(|standing| standing.version == *version))
+}
+
 /// The review that `hub` writes on a filing, if it may and if there is anything left to decide.
 pub fn review(
     conn: &View,

@@ -210,7 +210,8 @@ fn a_filing_freezes_the_roster() {
     assert_eq!(again["supersedes"], filed["record"]);
 
     let listed = union.json(&["filing", "list", "--all"]);
-    let states: Vec<_> = listed.as_array().expect("filings").iter().map(|f| (&f["state"], &f["holds"])).collect();
+    let states: Vec<_> =
+        listed["filings"].as_array().expect("filings").iter().map(|f| (&f["state"], &f["holds"])).collect();
     assert_eq!(states[0], (&Json::from("superseded"), &Json::from(false)));
     assert_eq!(states[1], (&Json::from("submitted"), &Json::from(true)));
     let own = union.run(&["filing", "review", again["record"].as_str().expect("an id"), "accept"]);

@@ -68,7 +68,7 @@ fn they_exchange_and_come_to_the_same_figures() {
     }
     assert_eq!(homes.figures(&HOMES), homes.expected("exchanged"));
     let listed = homes.good("province", &["--json", "quarantine", "list"]);
-    assert_eq!(serde_json::from_str::<Json>(&listed).unwrap(), Json::Array(vec![]));
+    assert_eq!(serde_json::from_str::<Json>(&listed).unwrap()["held"], Json::Array(vec![]));
 }
 
 fn compress(file: &Path) {

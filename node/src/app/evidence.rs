@@ -30,9 +30,27 @@ pub enum SettleError {
     Store(#[from] StoreError),
 }
 
-/// What nobody has settled; with `all`, the rest too. At most 16 open pieces of a kind are kept from one machine.
-pub fn list(store: &Store, all: bool) -> Result<Vec<Piece>> {
-    store.read(|conn| evidence::list(conn, all)?.into_iter().map(|kept| piece(conn, kept)).collect())
+/// Some of what is kept.
+#[derive(Debug)]
+pub struct Page {
+    pub pieces: Vec<Piece>,
+    /// The last of them, where there are more.
+    pub next: Option<i64>,
+    /// Whether anything at all waits for a person.
+    pub open: bool,
+}
+
+/// The first `most` pieces after one that nobody has settled; with `all`, the rest too. At most 16 open pieces of a kind
+/// are kept from one machine.
+pub fn page(store: &Store, all: bool, after: Option<i64>, most: usize) -> Result<Page> {
+    store.read(|conn| {
+        let mut page = evidence::page(conn, all, after.unwrap_or(0), most + 1)?;
+        let more = page.len() > most;
+        page.truncate(most);
+        let next = page.last().filter(|_| more).map(|kept| kept.no);
+        let pieces = page.into_iter().map(|kept| piece(conn, kept)).collect::<Result<_>>()?;
+        Ok(Page { pieces, next, open: evidence::any_open(conn)? })
+    })
 }
 
 pub fn get(store: &Store, no: i64) -> Result<Option<Piece>> {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::{
         Mode,
-        evidence::{self, Piece, SettleError},
+        evidence::{self, Page, Piece, SettleError},
     },
     store::evidence::Kept,
 };
@@ -39,6 +39,12 @@ pub struct List {
     /// Also what has been settled
     #[arg(long)]
     all: bool,
+    /// Go on after this number
+    #[arg(long, value_name = "NO")]
+    after: Option<i64>,
+    /// So many lines at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
 }
 
 #[derive(Debug, clap::Args)]
@@ -96,9 +102,8 @@ impl List {
             .column("from", desk.pick("来自", "came from"))
             .column("seen_at", desk.pick("发现时间", "seen"))
             .column("detail", desk.pick("说明", "what it means"));
-        let mut open = false;
-        for Piece { kept, about } in evidence::list(&office.store, self.all)? {
-            open |= kept.settled_at.is_none();
+        let Page { pieces, next, open } = evidence::page(&office.store, self.all, self.after, usize::from(self.most))?;
+        for Piece { kept, about } in pieces {
             let detail = &kept.evidence.detail;
             let label = kept.evidence.what.label();
             table.row(vec![
@@ -111,7 +116,13 @@ impl List {
             ]);
         }
         let nothing = desk.pick("没有待办结的异常情况", "there is nothing to look into");
-        desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
+        desk.answer(
+            || json!({ "evidence": table.json(), "next": next, "open": open }),
+            || if table.is_empty() { nothing.to_owned() } else { table.words() },
+        )?;
+        if let Some(next) = next.filter(|_| !desk.json) {
+            desk.note(&format!("{}--after {next}", desk.pick("还有更多，接着看：", "there is more: ")));
+        }
         Ok(if open { Exit::Attention } else { Exit::Done })
     }
 }

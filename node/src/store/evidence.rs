@@ -196,6 +196,19 @@ pub fn list(conn: &View, settled_too: bool) -> Result<Vec<Kept>> {
     Ok(conn.prepare_cached(&sql)?.query_map([settled_too], kept)?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The first `most` of them after one.
+pub fn page(conn: &View, settled_too: bool, after: i64, most: usize) -> Result<Vec<Kept>> {
+    let sql = format!("{COLUMNS} WHERE (?1 OR settled_at IS NULL) AND no > ?2 ORDER BY no LIMIT ?3");
+    let mut statement = conn.prepare_cached(&sql)?;
+    Ok(statement.query_map((settled_too, after, most as i64), kept)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Whether anything is not settled yet.
+pub fn any_open(conn: &View) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM evidence WHERE settled_at IS NULL)";
+    Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
+}
+
 pub fn get(conn: &View, no: i64) -> Result<Option<Kept>> {
     Ok(conn.prepare_cached(&format!("{COLUMNS} WHERE no = ?1"))?.query_row([no], kept).optional()?)
 }

@@ -97,6 +97,23 @@ pub fn versions(conn: &View, owner: Option<UnionNumber>) -> Result<Vec<Version>>
     Ok(statement.query_map([owner.map(i64::from)], version)?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The first `most` of them after one.
+pub fn page(conn: &View, owner: Option<UnionNumber>, after: Option<RecordId>, most: usize) -> Result<Vec<Version>> {
+    let sql =
+        format!("{VERSIONS} WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR record > ?2) ORDER BY record LIMIT ?3");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let row = (owner.map(i64::from), after.map(|id| id.0), most as i64);
+    Ok(statement.query_map(row, version)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// All filings of the union, type and period of one, oldest first.
+pub fn rivals(conn: &View, of: &Version) -> Result<Vec<Version>> {
+    let sql = format!("{VERSIONS} WHERE owner = ?1 AND type = ?2 AND year = ?3 AND month IS ?4 ORDER BY record");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let row = (i64::from(of.owner), of.type_, of.year, of.month);
+    Ok(statement.query_map(row, version)?.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Filings of the unions directly below one, oldest first.
 pub fn versions_below(conn: &View, parent: UnionNumber) -> Result<Vec<Version>> {
     let sql = format!("{VERSIONS} WHERE owner IN (SELECT code FROM region WHERE parent = ?1) ORDER BY record");
@@ -134,6 +151,12 @@ const REVIEWS: &str = r#"SELECT r.record, r.owner, r.filing, r.action, r.registe
 pub fn reviews(conn: &View) -> Result<Vec<Review>> {
     let mut statement = conn.prepare_cached(&format!("{REVIEWS} ORDER BY r.record"))?;
     Ok(statement.query_map([], review)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Of these, those of one filing.
+pub fn reviews_of(conn: &View, filing: &RecordId) -> Result<Vec<Review>> {
+    let mut statement = conn.prepare_cached(&format!("{REVIEWS} AND r.filing = ?1 ORDER BY r.record"))?;
+    Ok(statement.query_map([filing.as_bytes()], review)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Of these, those that one union wrote.

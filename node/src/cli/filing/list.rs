@@ -1,13 +1,14 @@
 //! `filing list`: filings of this union and of those below, and what became of each.
 
 use anyhow::Result;
+use serde_json::json;
 
 use super::{type_label, type_name};
 use crate::{
     cli::{
         Desk,
         error::Exit,
-        record::{union_named, view},
+        record::{find, union_named, view},
         table::{Cell, Table},
     },
     filing::{self, Standing, State},
@@ -21,14 +22,23 @@ pub struct List {
     /// Also versions that another has taken the place of
     #[arg(long)]
     all: bool,
+    /// Go on after this filing
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
+    /// So many lines at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
 }
 
 impl List {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let union = self.union.as_deref().map(union_named).transpose()?;
         let office = desk.open()?;
-        let mut standings = office.look(|conn| Ok(filing::read(conn, union)?))?;
-        standings.retain(|s| self.all || !matches!(s.state, State::Superseded { .. }));
+        let (standings, more) = office.look(|conn| {
+            let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
+            let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
+            Ok(filing::page(conn, union, after, usize::from(self.most), self.all)?)
+        })?;
         let mut table = Table::new()
             .column("filing", desk.pick("编号", "id"))
             .column("union", desk.pick("单位", "union"))
@@ -43,7 +53,14 @@ impl List {
             .column("holds", desk.pick("有效版本", "holds"));
         standings.iter().for_each(|standing| table.row(row(desk, standing)));
         let nothing = desk.pick("没有备案", "there are no filings");
-        desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
+        let next = standings.last().filter(|_| more).map(|last| last.version.id.to_string());
+        desk.answer(
+            || json!({ "filings": table.json(), "next": next }),
+            || if table.is_empty() { nothing.to_owned() } else { table.words() },
+        )?;
+        if let Some(next) = next.filter(|_| !desk.json) {
+            desk.note(&format!("{}--after {next}", desk.pick("还有更多，接着看：", "there is more: ")));
+        }
         Ok(Exit::Done)
     }
 }
