@@ -139,3 +139,94 @@ fn what_cannot_be_or_is_doubtful_is_said() {
     );
     assert_eq!(long["warnings"][0]["field"], "ends_on", "{long}");
 }
+
+#[test]
+fn a_paper_entered_twice_is_told() {
+    let nation = Union::empty();
+    nation.json(&["init", "--root", "--network", "演示"]);
+    let programme = ["code=CS-2025", "name=测试专项经费", "year=2025", "source=全国总工会", "purpose=补助"];
+    written(&nation, &[&["programme"], &programme[..]].concat());
+    let spent = [
+        "expenditure",
+        "programme=CS-2025",
+        "year=2025",
+        "category=办公条件",
+        "subject=50504",
+        "amount=120.50",
+        "paid_on=2025-03-05",
+        "payee_name=例公司",
+        "method=转账",
+        "voucher_no=记-1",
+    ];
+    let received = [
+        "fund_receipt",
+        "programme=CS-2025",
+        "year=2025",
+        "amount=1000.00",
+        "received_on=2025-02-18",
+        "bank_serial=YS1",
+        "subject=40302",
+    ];
+    let matched = [
+        "matching",
+        "programme=CS-2025",
+        "year=2025",
+        "amount=400.00",
+        "booked_on=2025-01-07",
+        "source=本级配套",
+        "voucher_no=配-1",
+    ];
+    let none = serde_json::json!([]);
+    for (paper, others) in [
+        (&spent[..], ["voucher_no=记-2", "voucher_line=2", "amount=120.51", "category=交通"]),
+        (&received, ["bank_serial=YS2", "received_on=2025-02-19", "amount=1000.01", "amount=999.99"]),
+        (&matched, ["voucher_no=配-2", "year=2026", "amount=400.01", "amount=399.99"]),
+    ] {
+        let first = written(&nation, paper);
+        assert_eq!(first["alike"], none, "{first}");
+        // What is not of the paper itself may differ.
+        let twin = written(&nation, paper);
+        assert_eq!(twin["alike"], serde_json::json!([id(&first)]), "{paper:?}");
+        for other in others {
+            assert_eq!(written(&nation, &with(paper, &[other]))["alike"], none, "{} with {other}", paper[0]);
+        }
+        // What takes one back is no second one.
+        let amount = paper.iter().find_map(|field| field.strip_prefix("amount=")).expect("money");
+        let back = [format!("amount=-{amount}"), format!("reverses={}", id(&twin))];
+        let back = with(paper, &[&back[0], &back[1], "reason=重复录入"]);
+        assert_eq!(written(&nation, &back)["alike"], none, "{back:?}");
+    }
+    // An invoice is found whoever was paid.
+    let invoice = [
+        "invoice_type=增值税普通发票",
+        "invoice_no=25327000000000000001",
+        "invoice_total=120.50",
+        "invoice_on=2025-03-04",
+        "voucher_no=记-3",
+    ];
+    let first = id(&written(&nation, &with(&spent, &invoice)));
+    assert_eq!(written(&nation, &with(&spent, &invoice))["alike"], serde_json::json!([first]));
+}
+
+#[test]
+fn a_level_passed_over_is_doubtful() {
+    let nation = Union::empty();
+    nation.json(&["init", "--root", "--network", "演示"]);
+    let programme = ["code=CS-2025", "name=测试专项经费", "year=2025", "source=全国总工会", "purpose=补助"];
+    written(&nation, &[&["programme"], &programme[..]].concat());
+    let allocation = [
+        "allocation",
+        "programme=CS-2025",
+        "year=2025",
+        "amount=1000.00",
+        "doc_no=总工财演〔2025〕1号",
+        "paid_on=2025-02-17",
+    ];
+    for (to, no, doubtful) in
+        [("to_union=320000", "no=1", false), ("to_union=320900", "no=2", true), ("to_union=320922", "no=3", true)]
+    {
+        let answer = written(&nation, &with(&allocation, &[to, no]));
+        let warnings = answer["warnings"].as_array().expect("a list").iter();
+        assert_eq!(warnings.filter(|one| one["field"] == "to_union").count(), usize::from(doubtful), "{answer}");
+    }
+}
