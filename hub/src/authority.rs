@@ -199,7 +199,7 @@ pub fn invite(
     days: u32,
 ) -> StoreResult<Result<i64, Reason>> {
     let now = ledger.now();
-    let expires_at = now + i64::from(days) * 86_400_000;
+    let expires_at = now.saturating_add(i64::from(days) * 86_400_000);
     let conn = ledger.conn();
     if trust::revoked(conn, &caller.device, caller.union)? {
         return Ok(Err(Reason::Device));

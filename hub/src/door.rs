@@ -100,7 +100,7 @@ impl Door {
     fn acceptor(&self) -> Option<TlsAcceptor> {
         let now = (self.clock)();
         let mut current = self.acceptor.lock().ok()?;
-        if (now - current.1).abs() >= FRESH {
+        if now.abs_diff(current.1) >= FRESH.unsigned_abs() {
             self.sweep(now);
             match make(&self.home, &self.clock, &self.dice) {
                 Ok(made) => current.0 = made,

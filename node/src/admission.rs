@@ -23,7 +23,7 @@ use huiliu_proto::{
 };
 
 pub(crate) use self::puts::{puts_allowed, value};
-use crate::{document::Misfit, rollup};
+use crate::{clock, document::Misfit, rollup};
 
 mod puts;
 
@@ -286,9 +286,6 @@ fn judged_again(feed: &Feed, operation: &Operation) -> Option<Refusal> {
     }
 }
 
-/// The years that a device may claim to have written in, as milliseconds: those that a date may be of (`options.proto`).
-const CLAIMS: std::ops::Range<i64> = -2_208_988_800_000..7_258_118_400_000;
-
 /// The kind of an operation, if it may stand in this feed.
 pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refusal> {
     match operation.form {
@@ -317,7 +314,7 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
         ));
     };
     // What says no time has that of its record id, which is asked about by itself.
-    if operation.time != operation.record.time() && !CLAIMS.contains(&operation.time) {
+    if operation.time != operation.record.time() && !clock::YEARS.contains(&operation.time) {
         return Err(Refusal::new(
             Reason::Rule,
             "所称填写时间不在1900年至2199年之间",

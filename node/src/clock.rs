@@ -1,6 +1,6 @@
 //! Time and randomness, passed in: so that the same code runs under a simulator's clock and dice.
 
-use std::{sync::Arc, time::UNIX_EPOCH};
+use std::{ops::Range, sync::Arc, time::UNIX_EPOCH};
 
 use huiliu_proto::period::Day;
 
@@ -21,6 +21,14 @@ pub fn system() -> Clock {
 /// The operating system's random numbers. Without them no key can be made, and nothing may go on.
 pub fn dice() -> Dice {
     Arc::new(|buffer| getrandom::fill(buffer).expect("the operating system gives random numbers"))
+}
+
+/// The years that a device may claim to write in, 1900 to 2199: those that a date may be of (`options.proto`).
+pub const YEARS: Range<i64> = -2_208_988_800_000..7_258_118_400_000;
+
+/// A moment of those years: the one that a clock tells, or the first or last of them where it is false.
+pub fn claim(now: i64) -> i64 {
+    now.clamp(YEARS.start, YEARS.end - 1)
 }
 
 const CHINA: i64 = 8 * 3_600_000;

@@ -40,6 +40,7 @@ use huiliu_proto::{
 };
 
 use crate::{
+    clock,
     identity::Me,
     keyring::Keyring,
     rollup,
@@ -288,6 +289,11 @@ impl Ledger {
         (self.me.clock)()
     }
 
+    /// The time that an operation of this device says it is written at, whatever its clock says.
+    fn claim(&self) -> i64 {
+        clock::claim(self.now())
+    }
+
     /// An exchange with a neighbour has finished: looks for what it should have told or relayed and did not.
     pub fn settled_with(&mut self, peer: Neighbour) -> Result<()> {
         self.judge_claims(peer.union)?;
@@ -525,7 +531,7 @@ impl Ledger {
     /// clock that is ahead, may come after it.
     pub fn next_id(&mut self) -> RecordId {
         self.named = true;
-        let now = self.now();
+        let now = self.claim();
         self.ids.next(now)
     }
 

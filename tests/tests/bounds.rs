@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use clap::Parser;
 use huiliu_node::{
     check::PATIENCE,
+    cli::{self, Desk},
     clock,
     identity::Role,
     ledger::{Incoming, Intake, Outcome},
@@ -20,9 +22,11 @@ use huiliu_proto::{
     value::Value,
 };
 use huiliu_tests::{
+    chain::Chain,
     forger::Forger,
     people::{self, Dice},
     relay::{batches, give, take},
+    worklog,
     world::{START, World, hand_clock},
 };
 
@@ -142,6 +146,64 @@ fn a_claim_outside_the_calendar_is_held_and_shown() {
         let held = held.iter().find(|h| h.record == id).expect("it does not count");
         let said = city.read(|conn| quarantine::explain(conn, held)).unwrap();
         assert!(said.en.contains("1900 and 2199"), "{}", said.en);
+    }
+}
+
+#[derive(Parser)]
+struct Typed {
+    #[command(subcommand)]
+    verb: cli::Verb,
+}
+
+/// Whatever a machine's clock says, nothing panics, and what is typed counts at every level once there is a line.
+#[test]
+fn a_false_clock_loses_nothing() {
+    let chain = Chain::new(74);
+    let county = &chain.county;
+    // In milliseconds since 1970: 1960, 2270, 11000, and what no clock says.
+    let clocks = [-315_619_200_000, 9_467_000_000_000, 284_966_208_000_000, 0, i64::MIN, i64::MAX];
+    for (n, millis) in (0..).zip(clocks) {
+        let types = |words: &[&str]| {
+            let typed = Typed::try_parse_from([&["huiliu-node"], words].concat()).unwrap();
+            let desk = Desk { clock: Arc::new(move || millis), ..county.desk() };
+            typed.verb.run(&desk).unwrap_or_else(|error| panic!("{words:?} at {millis}: {error:?}"))
+        };
+        // Of the time when the clock was right.
+        let known = county.store.write_blocking(move |ledger| {
+            let uscc = worklog::credit_code(n);
+            let fields = [("name", "滨海例厂"), ("uscc", &uscc), ("region", "320922")];
+            people::write(
+                ledger,
+                "enterprise",
+                &[&fields[..], &[("industry", "制造业"), ("ownership", "私营")]].concat(),
+            )
+        });
+        let id = known.unwrap().to_string();
+        types(&["record", "edit", &id, &format!("name=更名{n}")]);
+        if n > 2 {
+            types(&["record", "void", &id, "--reason", "重复录入"]);
+        }
+        let uscc = format!("uscc={}", worklog::credit_code(100 + n));
+        let fields = ["name=滨海甲厂", &uscc, "region=320922", "industry=制造业", "ownership=私营"];
+        types(&[&["record", "add", "enterprise"], &fields[..]].concat());
+        for words in [&["status"][..], &["inbox"], &["check", "run"], &["rollup"], &["record", "list", "enterprise"]] {
+            types(words);
+        }
+    }
+    chain.settle().unwrap();
+    chain.holds().unwrap();
+    let kind = kind("enterprise").unwrap();
+    for place in [county, &chain.city, &chain.province] {
+        let listed = place.store.read(|conn| projection::list(conn, kind, None, None, 100)).unwrap();
+        let names = |begin: &str| {
+            listed.iter().filter(|row| row.record.text("name").unwrap_or_default().starts_with(begin)).count()
+        };
+        assert_eq!((names("滨海甲厂"), names("更名"), listed.len()), (6, 3, 9), "{}", place.machine.name);
+    }
+    // Certificates that such a clock dates hold some day.
+    for millis in clocks {
+        let dir = tempfile::tempdir().unwrap();
+        World::new(dir.path(), 32, Arc::new(move || millis)).add("100000", Role::Root).unwrap();
     }
 }
 

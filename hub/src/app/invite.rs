@@ -104,7 +104,7 @@ pub fn invite(
     }
     let (id, secret) = join::draw(dice);
     let hash = pass_hash(&*secret.pass(&id));
-    let expires_at = store.now() + i64::from(days) * 86_400_000;
+    let expires_at = store.now().saturating_add(i64::from(days) * 86_400_000);
     // A further machine of this union itself: this one vouches for it, and is known to it by an enrolment of its own. The
     // key is kept first: an invitation without it would let in a machine that can read nothing.
     let vouched = union == config.union;

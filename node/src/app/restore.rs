@@ -165,7 +165,7 @@ fn changes(here: Option<&Contents>, backup: &Contents) -> Vec<Change> {
 
 /// As in a file's name: 20261121-160512, in China.
 fn stamp(now: i64) -> String {
-    let seconds = (now + 8 * 3_600_000).div_euclid(1000).rem_euclid(86_400);
+    let seconds = now.saturating_add(8 * 3_600_000).div_euclid(1000).rem_euclid(86_400);
     let day = clock::day(now).to_string().replace('-', "");
     format!("{day}-{:02}{:02}{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

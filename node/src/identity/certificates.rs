@@ -14,7 +14,7 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use super::IdentityError;
-use crate::clock::Dice;
+use crate::clock::{self, Dice};
 
 /// Machines renew well before this; authorities live as long as the people who set them up.
 const MACHINE_LIFE: Duration = Duration::days(398);
@@ -45,7 +45,7 @@ fn params(name: &str, now_ms: i64, life: Duration) -> CertificateParams {
 }
 
 fn dated(params: &mut CertificateParams, now_ms: i64, life: Duration) {
-    let now = OffsetDateTime::from_unix_timestamp(now_ms / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let now = OffsetDateTime::from_unix_timestamp(clock::claim(now_ms) / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     params.not_before = now - SLACK;
     params.not_after = now + life;
 }

@@ -216,7 +216,7 @@ impl Ledger {
         let Some(edit) = document.compose(author, puts, self.edit_salt()) else {
             return Ok(Outcome::Unchanged(record_id));
         };
-        let time = if id.is_some() { Some(self.now()) } else { self.time_beside(&record_id) };
+        let time = if id.is_some() { Some(self.claim()) } else { self.time_beside(&record_id) };
         let salt = self.salt(kind);
         self.append(no, &Operation::new(kind.number, record_id, time, edit.encode(author), salt))?;
         let alike = self.alike(&record, Some(&record_id))?;
@@ -289,7 +289,7 @@ impl Ledger {
             let row = self.feed(no)?.clone();
             if let Some(head) = &row.head
                 && row.feed.incarnation == self.me.memory.incarnation()
-                && now - head.time > HEAD_LIFE
+                && now.saturating_sub(head.time) > HEAD_LIFE
             {
                 let size = head.size;
                 self.sign(no, size)?;
@@ -421,7 +421,7 @@ impl Ledger {
     /// The time of writing, where the record's id does not tell it: ids go on from the highest, whatever the clock says.
     fn time_beside(&self, id: &RecordId) -> Option<i64> {
         const NEAR: u64 = 60_000;
-        let now = self.now();
+        let now = self.claim();
         (id.time().abs_diff(now) > NEAR).then_some(now)
     }
 

@@ -54,7 +54,7 @@ fn lacking(conn: &View, me: UnionNumber, now: i64) -> Result<BTreeSet<Lack>> {
     }
     for row in looked_at {
         if let Some(lack) = lack(conn, &row, parent)? {
-            let young = feeds::stored_at(conn, row.no, lack.confirmed)?.is_none_or(|at| now - at < YOUNG);
+            let young = feeds::stored_at(conn, row.no, lack.confirmed)?.is_none_or(|at| now.saturating_sub(at) < YOUNG);
             lacks.insert(Lack { young, ..lack });
         }
     }
@@ -109,7 +109,7 @@ impl Ledger {
                 self.go_on_waiting(lack, &left, now)?;
             }
             match (left.first(), lack) {
-                (Some(oldest), Some(lack)) if now - oldest.since >= LONG => {
+                (Some(oldest), Some(lack)) if now.saturating_sub(oldest.since) >= LONG => {
                     self.keep_withheld(lack, oldest.since, peer)?;
                 }
                 // Confirmed since, and not only looked at with another clock.
@@ -130,7 +130,7 @@ impl Ledger {
         }
         let new = match left.last() {
             None => !lack.young,
-            Some(last) => lack.has > last.upto && now - last.since >= DAY && left.len() < WAITS,
+            Some(last) => lack.has > last.upto && now.saturating_sub(last.since) >= DAY && left.len() < WAITS,
         };
         if new {
             let wait = Unconfirmed { feed: lack.feed, union: lack.union, upto: lack.has, since: now };
@@ -145,7 +145,7 @@ impl Ledger {
         }
         let receipt = |union| receipts::of(&self.conn, &lack.feed, union);
         let (ours, theirs) = (receipt(lack.union)?, receipt(peer.union)?);
-        let days = (self.now() - since) / DAY;
+        let days = self.now().saturating_sub(since) / DAY;
         let (hub, level) = (peer.union.union_name(), lack.union.union_name());
         let detail = if lack.union == peer.union {
             Label::new(

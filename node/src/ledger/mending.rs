@@ -57,7 +57,7 @@ impl Ledger {
     pub(super) fn look_through(&mut self, no: i64) -> Result<Lies> {
         let (row, now) = (self.feed(no)?.clone(), self.now());
         let before = self.good.get(&no);
-        if before.is_some_and(|(size, at)| *size == row.size() && (0..GOOD_FOR).contains(&(now - at))) {
+        if before.is_some_and(|(size, at)| *size == row.size() && (0..GOOD_FOR).contains(&now.saturating_sub(*at))) {
             return Ok(Lies::Good);
         }
         let blocks = match segments::go_through(&self.conn, &row)? {

@@ -54,7 +54,7 @@ pub(crate) fn to_write(conn: &View, pace: Pace, now: i64) -> Result<Vec<(UnionNu
             Some(stated) => {
                 let at = stated.time(conn, now)?;
                 // One from the future was written by a clock that has been put back since, and holds nothing up.
-                at <= now && now - at < EVERY
+                at <= now && now.saturating_sub(at) < EVERY
             }
         };
         if !waits {

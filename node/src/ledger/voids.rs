@@ -189,7 +189,7 @@ impl Ledger {
         }
         let scope = self.feed(claim.place.feed)?.feed.scope;
         let no = self.own_feed(scope)?;
-        let (salt, now) = (self.salt(kind), self.now());
+        let (salt, now) = (self.salt(kind), self.claim());
         // Whoever comes back is looked for again.
         self.own_numbers.forget();
         self.append(no, &Operation::new(kind.number, id, Some(now), payload, salt).voiding(true))

@@ -93,7 +93,7 @@ impl Ledger {
     /// An exchange with this neighbour is settled: what it should have told by now is judged.
     pub(super) fn judge_claims(&mut self, peer: UnionNumber) -> Result<()> {
         for claim in claims::all(&self.conn)? {
-            let waited = self.now() - claim.noted_at;
+            let waited = self.now().saturating_sub(claim.noted_at);
             let ripe = waited >= PATIENCE;
             let Some(witness) = self.witness(&claim)? else {
                 claims::remove(&self.conn, &claim.by)?;

@@ -170,7 +170,7 @@ impl Uplink {
                 }
             };
             // A line that held for a while was a good one: the next call begins anew.
-            if (self.clock)() - started > 30_000 {
+            if (self.clock)().saturating_sub(started) > 30_000 {
                 wait = FIRST_WAIT;
             }
             let pause = (wait + self.jitter(wait)).max(retry_after);
