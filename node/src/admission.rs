@@ -352,15 +352,8 @@ pub fn void(kind: &'static Kind, operation: &Operation) -> Result<Void, Refusal>
     })
 }
 
-/// The entry an operation holds, if it may count.
-pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<Record, Refusal> {
-    if !operation.record.made_by(&feed.device) {
-        return Err(Refusal::new(
-            Reason::Id,
-            "记录编号不是该设备所能生成的",
-            "the record id could not have been made by this device",
-        ));
-    }
+/// What the entry that an operation holds says, by the rules of its kind alone.
+pub fn read(kind: &'static Kind, operation: &Operation) -> Result<Record, Refusal> {
     let record = Record::decode(kind, &operation.payload).map_err(|error| {
         Refusal::new(Reason::Rule, "记录内容无法读取", format!("the record cannot be read: {error}"))
     })?;
@@ -368,6 +361,29 @@ pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<
         let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
         return Err(Refusal::new(Reason::Rule, say(Lang::Zh), say(Lang::En)));
     }
+    Ok(record)
+}
+
+/// The entry an operation holds, if it may count.
+pub fn entry(feed: &Feed, kind: &'static Kind, operation: &Operation) -> Result<Record, Refusal> {
+    entry_as_read(feed, kind, operation, read(kind, operation))
+}
+
+/// The same of one that has been read.
+pub(crate) fn entry_as_read(
+    feed: &Feed,
+    kind: &'static Kind,
+    operation: &Operation,
+    read: Result<Record, Refusal>,
+) -> Result<Record, Refusal> {
+    if !operation.record.made_by(&feed.device) {
+        return Err(Refusal::new(
+            Reason::Id,
+            "记录编号不是该设备所能生成的",
+            "the record id could not have been made by this device",
+        ));
+    }
+    let record = read?;
     if record.is::<Enrolment>()
         && let Err(Label { zh, en }) = attestation::stands(&record, &feed.network)
     {

@@ -1,7 +1,7 @@
 //! What one transaction does: record what this union writes, take in what others wrote, keep what is computed from it.
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
-//! `author` (what this device writes), `intake` (what arrives), `parting` (what becomes of a feed with two histories) and
+//! `author` (what this device writes), `opened` and `intake` (what arrives), `parting` (what becomes of a feed with two histories) and
 //! `again` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
 //! `records` (what each shape of record does, and whose id is whose), `voids` (what does not stand), `isolate` (one that cannot be applied stops
 //! nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the feeds), `mending` (another
@@ -21,6 +21,7 @@ mod grants;
 mod intake;
 mod isolate;
 mod mending;
+mod opened;
 mod parting;
 mod rebuild;
 mod records;
@@ -57,6 +58,7 @@ pub use beside::corrections;
 pub(crate) use edits::shown;
 pub use grants::Return;
 pub use intake::{Incoming, Intake};
+pub use opened::Opened;
 pub use rebuild::{Problem, complete, verify, verify_feeds};
 pub use voids::Saying;
 
@@ -173,6 +175,8 @@ pub struct Ledger {
     slices: Slices,
     /// Segments that single operations were read from last.
     near: Near,
+    /// What the entries say that are being applied.
+    ahead: opened::Entries,
     /// How many feeds each neighbour has handed over, where it was counted.
     through: Option<HashMap<UnionNumber, u64>>,
 }
@@ -229,6 +233,7 @@ impl Ledger {
             newcomers: BTreeSet::new(),
             slices: Slices::new(),
             near: Near::default(),
+            ahead: opened::Entries::default(),
             through: None,
         };
         changes::watch(&ledger.conn)?;

@@ -19,7 +19,7 @@ use std::{
 };
 
 use huiliu_proto::signed::SigningKey;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::{
     group::{BATCH, Job, Patience, Writer},
@@ -44,6 +44,8 @@ use crate::{
 
 /// Interval for noticing commits of other processes.
 const LISTEN: Duration = Duration::from_millis(500);
+/// Batches that are opened and wait for the writer: what a segment unpacks to, so many times, is what they hold of memory.
+const BESIDE: usize = 8;
 
 /// Makes a new home: keys, configuration and an empty database.
 pub fn init(setup: &Setup<'_>, clock: &Clock, dice: &Dice) -> Result<Home, IdentityError> {
@@ -89,6 +91,8 @@ struct Inner {
     readers: Arc<Readers>,
     /// Of the looks that run beside the runtime.
     reading: Arc<Semaphore>,
+    /// What was worked out beside the writer and waits for it.
+    beside: Arc<Semaphore>,
     hands: Hands,
     ended: Arc<Ended>,
     bell: Bell,
@@ -145,6 +149,7 @@ impl Store {
             clock,
             readers: Arc::new(readers),
             reading: Arc::new(Semaphore::new(READERS)),
+            beside: Arc::new(Semaphore::new(BESIDE)),
             hands,
             ended,
             bell,
@@ -350,6 +355,33 @@ impl Store {
             readers.look(look)
         });
         looked.await.map_err(|_| StoreError::Panicked)?
+    }
+
+    /// Works something out that needs no store, while the writer does other things. None where enough of that waits
+    /// already, or where it came to nothing: then the writer does it.
+    pub async fn aside<T, F>(&self, work: F) -> Option<Aside<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Option<T> + Send + 'static,
+    {
+        if matches!(self.inner.hands, Hands::Inline(_)) {
+            return work().map(|done| Aside { done, _room: None });
+        }
+        let room = Arc::clone(&self.inner.beside).try_acquire_owned().ok()?;
+        let done = tokio::task::spawn_blocking(work).await.ok()??;
+        Some(Aside { done, _room: Some(room) })
+    }
+}
+
+/// Something worked out beside the writer. While it waits, few others are: what they hold is in memory.
+pub struct Aside<T> {
+    done: T,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl<T> Aside<T> {
+    pub fn done(self) -> T {
+        self.done
     }
 }
 

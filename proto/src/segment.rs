@@ -29,6 +29,34 @@ pub enum SegmentError {
     Operation(#[from] OperationError),
 }
 
+/// A run of operations, each with its leaf.
+#[derive(Debug, Clone, Default)]
+pub struct Hashed {
+    operations: Vec<Operation>,
+    leaves: Vec<Hash>,
+}
+
+impl From<Vec<Operation>> for Hashed {
+    fn from(operations: Vec<Operation>) -> Hashed {
+        let leaves = operations.iter().map(Operation::leaf).collect();
+        Hashed { operations, leaves }
+    }
+}
+
+impl Hashed {
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    pub fn leaves(&self) -> &[Hash] {
+        &self.leaves
+    }
+
+    pub fn into_operations(self) -> Vec<Operation> {
+        self.operations
+    }
+}
+
 /// Compresses a run of operations. The caller keeps to `MAX_OPERATIONS` and `FULL`.
 pub fn pack(operations: &[Operation]) -> Result<Vec<u8>, SegmentError> {
     if operations.len() > MAX_OPERATIONS {

@@ -73,10 +73,13 @@ impl Ledger {
             return Ok(judged);
         }
         match kind.shape {
-            Shape::Entry => match admission::entry(feed, kind, operation) {
-                Ok(record) => self.entry(place, operation, &record),
-                Err(refusal) => Ok(Err(refusal)),
-            },
+            Shape::Entry => {
+                let read = self.ahead.take(no, seq).unwrap_or_else(|| admission::read(kind, operation));
+                match admission::entry_as_read(feed, kind, operation, read) {
+                    Ok(record) => self.entry(place, operation, &record),
+                    Err(refusal) => Ok(Err(refusal)),
+                }
+            }
             Shape::Document => {
                 let judged = self.edit(feed, kind, place, operation)?;
                 if judged.is_ok()

@@ -12,7 +12,7 @@ use huiliu_proto::{
     record::{Record, Refusal, Warning},
     records::revocation,
     seal::SealError,
-    segment,
+    segment::{self, Hashed},
     signed::{Seen, TreeHead},
     union::{Level, UnionNumber},
     v1::Revocation,
@@ -311,19 +311,19 @@ impl Ledger {
             if *room == 0 {
                 return Ok(false);
             }
-            let operations = feeds::tail(&self.conn, no, packed)?;
-            if operations.is_empty() {
+            let run: Hashed = feeds::tail(&self.conn, no, packed)?.into();
+            if run.operations().is_empty() {
                 return Err(StoreError::Damaged("an own feed's unpacked operations"));
             }
             let start = edge.clone();
-            for operation in &operations {
-                edge.push(operation.leaf());
+            for operation in run.operations() {
                 *room = room.saturating_sub(OPERATION + operation.payload.len());
             }
-            let bytes = segment::pack(&operations)?;
+            run.leaves().iter().for_each(|leaf| _ = edge.push(*leaf));
+            let bytes = segment::pack(run.operations())?;
             let head = self.head(no, edge.size(), edge.root())?;
             let verified = TreeHead::verify(head.signed.clone(), head.feed, &device)?;
-            let growth = Growth::verify(start.clone(), &start, packed, operations, verified, bytes)?;
+            let growth = Growth::verify(start.clone(), &start, packed, run, verified, bytes)?;
             let growth = growth.map_err(|_| StoreError::Damaged("an own feed's unpacked operations"))?;
             segments::add(&self.conn, no, &growth, self.me.union, self.now())?;
             packed = edge.size();

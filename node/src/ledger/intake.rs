@@ -6,7 +6,6 @@ use huiliu_proto::{
     feed::{Feed, FeedError},
     id::FeedId,
     lang::Label,
-    operation::Operation,
     segment::{self, SegmentError},
     signed::{Receipt, SignatureError, TreeHead},
     tree::Edge,
@@ -16,6 +15,7 @@ use huiliu_proto::{
 use super::{
     Cost, Ledger,
     mending::{Lies, legible},
+    opened::{Entries, Opened, unpack},
     slices::EARLY_WAIT,
 };
 use crate::store::{
@@ -73,7 +73,12 @@ pub(super) fn refused(reason: Refusal, detail: impl ToString) -> Intake {
 impl Ledger {
     /// Takes in a batch from a neighbour, unless its writer or the peer that relays it has used up its allowance.
     pub fn take_in(&mut self, batch: &Incoming) -> Result<Intake> {
-        let Some(from) = batch.from else { return self.take_in_now(batch) };
+        self.take_in_opened(batch, None)
+    }
+
+    /// The same, perhaps with what the batch holds.
+    pub fn take_in_opened(&mut self, batch: &Incoming, opened: Option<Opened>) -> Result<Intake> {
+        let Some(from) = batch.from else { return self.take_in_now(batch, opened) };
         let writer = match self.feed_by_id(&batch.feed)? {
             Some(no) => self.feed(no)?.feed.device,
             None => Feed::parse(batch.header.clone()).map_or(from.device, |feed| feed.device),
@@ -95,7 +100,7 @@ impl Ledger {
         }
         let before = self.cost;
         let size = self.size_of(&batch.feed)?;
-        let intake = self.take_in_now(batch)?;
+        let intake = self.take_in_now(batch, opened)?;
         let cost = self.cost.since(&before);
         let cost = Cost {
             // Also of what is stored and not judged yet; and to look at a head alone is work, too. A batch may say that it
@@ -126,11 +131,12 @@ impl Ledger {
         }
     }
 
-    fn take_in_now(&mut self, batch: &Incoming) -> Result<Intake> {
+    fn take_in_now(&mut self, batch: &Incoming, opened: Option<Opened>) -> Result<Intake> {
         // It may be of another machine of this union.
         self.own_numbers.forget();
         let rows = self.conn.total_changes();
-        let intake = self.consider(batch);
+        let intake = self.consider(batch, opened);
+        self.ahead = Entries::default();
         self.cost.rows += self.conn.total_changes().saturating_sub(rows);
         let intake = match intake {
             Err(StoreError::Altered { feed, at }) => {
@@ -184,7 +190,7 @@ impl Ledger {
         Ok(edge.size() != head.size || edge.root() != head.root)
     }
 
-    pub(super) fn consider(&mut self, batch: &Incoming) -> Result<Intake> {
+    pub(super) fn consider(&mut self, batch: &Incoming, opened: Option<Opened>) -> Result<Intake> {
         let known = self.feed_by_id(&batch.feed)?;
         let mut row = match known {
             Some(no) => self.feed(no)?.clone(),
@@ -219,7 +225,7 @@ impl Ledger {
             && self.others.get(&no).is_some_and(|other| other.size() == batch.first)
         {
             return match unpack(batch) {
-                Ok(operations) => self.parted(no, batch, &head, &operations),
+                Ok(run) => self.parted(no, batch, &head, run.operations()),
                 Err(refusal) => Ok(refusal),
             };
         }
@@ -230,8 +236,8 @@ impl Ledger {
                 format!("{} operations are here, the batch begins at {}", row.packed, batch.first),
             ));
         }
-        let operations = match unpack(batch) {
-            Ok(operations) => operations,
+        let (run, entries) = match opened.map_or_else(|| Opened::of(batch), Ok) {
+            Ok(opened) => opened.into_parts(),
             Err(refusal) => return Ok(refusal),
         };
         // Signed with this device's key but in another union's name: no legitimate feed.
@@ -250,13 +256,13 @@ impl Ledger {
             _ => row.edge.clone(),
         };
         let bytes = batch.segment.to_vec();
-        let growth = match Growth::verify(start, &row.edge, row.packed, operations, head.clone(), bytes) {
+        let growth = match Growth::verify(start, &row.edge, row.packed, run, head.clone(), bytes) {
             Ok(Ok(growth)) => growth,
             Ok(Err(operations)) => {
                 return match known {
                     Some(no) => match self.look_through(no)? {
                         Lies::Good => self.parted(no, batch, &head, &operations),
-                        Lies::Repaired => self.consider(batch),
+                        Lies::Repaired => self.consider(batch, None),
                         Lies::Altered => self.altered(no),
                     },
                     None => Ok(refused(Refusal::Root, "the operations are not those that were signed")),
@@ -277,6 +283,7 @@ impl Ledger {
         segments::add(&self.conn, no, &growth, self.me.union, self.now())?;
         let size = growth.edge().size();
         self.hear_witness(&row.feed, &head)?;
+        self.ahead = entries.of_feed(no);
         self.settle(no, &growth)?;
         self.look_on(no, batch.from)?;
         if self.feed(no)?.own {
@@ -363,11 +370,11 @@ impl Ledger {
             return Ok(intake);
         }
         if root != Some(head.root) && feeds::root_at(&self.conn, &row, head.size)? != head.root {
-            let operations = match unpack(batch) {
-                Ok(operations) => operations,
+            let run = match unpack(batch) {
+                Ok(run) => run,
                 Err(refusal) => return Ok(refusal),
             };
-            return self.parted(no, batch, head, &operations);
+            return self.parted(no, batch, head, run.operations());
         }
         let newer = head.size == row.size() && row.head.as_ref().is_none_or(|h| h.time < head.time);
         if newer && !row.own {
@@ -484,20 +491,5 @@ impl Ledger {
             tracing::error!(feed = %receipt.feed, hub = %receipt.union, "a hub signed for something this feed never held");
         }
         Ok(())
-    }
-}
-
-/// The operations of a batch, as many as it says.
-pub(super) fn unpack(batch: &Incoming) -> Result<Vec<Operation>, Intake> {
-    if batch.count == 0 {
-        return Ok(vec![]);
-    }
-    match segment::unpack(&batch.segment) {
-        Ok(operations) if operations.iter().any(|o| o.destroyed.is_some()) => {
-            Err(refused(Refusal::Bounds, "the contents of an operation were taken out, which nobody may do"))
-        }
-        Ok(operations) if operations.len() as u64 == batch.count => Ok(operations),
-        Ok(_) => Err(refused(Refusal::Bounds, "the segment does not hold as many operations as the batch says")),
-        Err(error) => Err(refused(Refusal::Bounds, error)),
     }
 }

@@ -17,10 +17,7 @@ use huiliu_proto::{
     v1::{self, Refusal},
 };
 
-use super::{
-    Incoming, Intake, Ledger,
-    intake::{refused, unpack},
-};
+use super::{Incoming, Intake, Ledger, intake::refused, opened::unpack};
 use crate::store::{
     Result, StoreError,
     evidence::{self, Evidence, Neighbour, What},
@@ -167,10 +164,11 @@ impl Ledger {
         if batch.first > mending.edge.size() {
             return Ok(Some(Intake::Again));
         }
-        let operations = match unpack(batch) {
-            Ok(operations) => operations,
+        let run = match unpack(batch) {
+            Ok(run) => run,
             Err(refusal) => return Ok(Some(refusal)),
         };
+        let operations = run.operations();
         let taken = |size| Ok(Some(Intake::Taken { size, receipt: None }));
         if head.size <= mending.edge.size() {
             self.mending.insert(no, mending);

@@ -273,7 +273,7 @@ impl Ledger {
         match (above, row.own) {
             (true, true) => {
                 self.adopt(no, at)?;
-                self.consider(batch)
+                self.consider(batch, None)
             }
             (true, false) => {
                 self.adopt(no, at)?;

@@ -5,7 +5,7 @@
 use huiliu_proto::{
     id::{FeedId, Hash},
     operation::Operation,
-    segment::{self, SegmentError},
+    segment::{self, Hashed, SegmentError},
     signed::{TreeHead, Verified},
     tree::{Edge, RUN},
     union::UnionNumber,
@@ -46,13 +46,13 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// `operations` follow `start`. Those that are here already, up to `here`, must be the very ones that are here; what
+    /// The operations follow `start`. Those that are here already, up to `here`, must be the very ones that are here; what
     /// lies behind `packed` is what is stored. `None` where they are not, or do not lead to the head.
     pub fn verify(
         start: Edge,
         here: &Edge,
         packed: u64,
-        mut operations: Vec<Operation>,
+        run: Hashed,
         head: Verified<TreeHead>,
         bytes: Vec<u8>,
     ) -> Result<Result<Growth, Vec<Operation>>, SegmentError> {
@@ -60,12 +60,13 @@ impl Growth {
         let mut edge = start;
         let mut blocks = vec![];
         let mut agrees = edge.size() < here.size() || edge == *here;
-        for operation in &operations {
-            if let Some(root) = edge.push(operation.leaf()) {
+        for leaf in run.leaves() {
+            if let Some(root) = edge.push(*leaf) {
                 blocks.push((edge.size() / RUN - 1, root));
             }
             agrees &= edge.size() != here.size() || edge == *here;
         }
+        let mut operations = run.into_operations();
         let led = edge.size() == head.size && edge.root() == head.root && edge.size() > here.size();
         if !agrees || !led || first > packed || packed > here.size() {
             return Ok(Err(operations));

@@ -22,9 +22,9 @@ use tokio_stream::StreamExt as _;
 
 use super::exchange::{Action, Cause, End, Event, Exchange, Refused, Speaker, Tally};
 use crate::{
-    ledger::{Incoming, Intake, statement::Pace},
+    ledger::{Incoming, Intake, Ledger, statement::Pace},
     store::{Changed, Changes, Result, evidence::Neighbour, frontier::Frontier, receipts, receipts::Link},
-    writer::{Store, kept, turns::Turn},
+    writer::{Aside, Store, kept, turns::Turn},
 };
 
 /// Time after which an end that owes something and makes no progress is given up.
@@ -328,7 +328,10 @@ where
         {
             let (feed, end) = (batch.feed, batch.first.saturating_add(batch.count));
             let refused = Arc::clone(&self.refused);
-            let submitted = self.store.submit(move |ledger| work::take_in(ledger, &batch, &refused)).await?;
+            // A peer that has used up its allowance gets no work done for it.
+            let opened = if self.exchange.postponed() { None } else { work::open(self.store, batch.clone()).await };
+            let take = move |ledger: &mut Ledger| work::take_in(ledger, &batch, opened.map(Aside::done), &refused);
+            let submitted = self.store.submit(take).await?;
             self.taking.push_back(Taking { feed, end, answer: Box::pin(submitted.answer()) });
         }
         Ok(())

@@ -15,12 +15,12 @@ use prost::Message as _;
 
 use crate::{
     ledger::{
-        Incoming, Intake, Ledger,
+        Incoming, Intake, Ledger, Opened,
         statement::{Pace, to_write},
         watchful,
     },
     store::{Result, View, evidence::Neighbour, feeds, feeds::SegmentRow},
-    writer::Store,
+    writer::{Aside, Store},
 };
 
 /// Segments read in one go.
@@ -46,12 +46,18 @@ pub(super) async fn tend(store: &Store, pace: Pace) -> Result<()> {
     Ok(())
 }
 
+/// What a batch holds, looked into while the writer has others. What cannot be opened is refused by the writer, in its order.
+pub(super) async fn open(store: &Store, batch: Incoming) -> Option<Aside<Opened>> {
+    store.aside(move || Opened::of(&batch).ok()).await
+}
+
 /// Takes in a batch, unless an earlier one of the same feed was refused in this session: what follows a refused batch has
 /// no meaning without it, and would look like a fork. A batch refused for lack of room is looked at again once it is
 /// offered from the end of the feed here.
 pub(super) fn take_in(
     ledger: &mut Ledger,
     batch: &Incoming,
+    opened: Option<Opened>,
     refused: &Mutex<BTreeMap<FeedId, Refusal>>,
 ) -> Result<Intake> {
     let before = refused.lock().unwrap_or_else(PoisonError::into_inner).get(&batch.feed).copied();
@@ -60,7 +66,7 @@ pub(super) fn take_in(
         let detail = "it follows what was refused".into();
         return Ok(Intake::Refused { reason, detail, head: None });
     }
-    let intake = ledger.take_in(batch)?;
+    let intake = ledger.take_in_opened(batch, opened)?;
     if anew {
         refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch.feed);
     }

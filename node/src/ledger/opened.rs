@@ -1,0 +1,76 @@
+//! What a batch holds, before the writer looks at it: unpacked, hashed and read. Nothing of that asks a table, so it is done
+//! beside the writer, which is everybody's; it judges what it is given as if it had read it itself.
+
+use huiliu_proto::{
+    kind::{Shape, numbered},
+    operation::Operation,
+    record::Record,
+    segment::{self, Hashed},
+    v1::Refusal as Refused,
+};
+
+use super::intake::{Incoming, Intake, refused};
+use crate::admission::{self, Refusal};
+
+/// What an entry says, or why it cannot count.
+type Read = Result<Record, Refusal>;
+
+/// The operations of a batch, as many as it says.
+pub struct Opened {
+    pub(super) run: Hashed,
+    entries: Entries,
+}
+
+impl Opened {
+    /// Looks at nothing but the batch. Bounded as a segment is.
+    pub fn of(batch: &Incoming) -> Result<Opened, Intake> {
+        let run = unpack(batch)?;
+        let entries = run.operations().iter().map(read).collect();
+        Ok(Opened { run, entries: Entries { feed: 0, first: batch.first, read: entries } })
+    }
+
+    pub(super) fn into_parts(self) -> (Hashed, Entries) {
+        (self.run, self.entries)
+    }
+}
+
+fn read(operation: &Operation) -> Option<Read> {
+    let kind = numbered(operation.kind).filter(|kind| kind.shape == Shape::Entry)?;
+    (!operation.void).then(|| admission::read(kind, operation))
+}
+
+/// The operations of a batch and their leaves, as many as it says.
+pub(super) fn unpack(batch: &Incoming) -> Result<Hashed, Intake> {
+    if batch.count == 0 {
+        return Ok(Hashed::default());
+    }
+    match segment::unpack(&batch.segment) {
+        Ok(operations) if operations.iter().any(|o| o.destroyed.is_some()) => {
+            Err(refused(Refused::Bounds, "the contents of an operation were taken out, which nobody may do"))
+        }
+        Ok(operations) if operations.len() as u64 == batch.count => Ok(operations.into()),
+        Ok(_) => Err(refused(Refused::Bounds, "the segment does not hold as many operations as the batch says")),
+        Err(error) => Err(refused(Refused::Bounds, error)),
+    }
+}
+
+/// What the entries of a run say, for as long as the run is applied.
+#[derive(Default)]
+pub(super) struct Entries {
+    feed: i64,
+    first: u64,
+    read: Vec<Option<Read>>,
+}
+
+impl Entries {
+    /// The run turned out to be of this feed.
+    pub(super) fn of_feed(self, no: i64) -> Entries {
+        Entries { feed: no, ..self }
+    }
+
+    /// What an entry says, once.
+    pub(super) fn take(&mut self, no: i64, seq: u64) -> Option<Read> {
+        let at = usize::try_from(seq.checked_sub(self.first)?).ok()?;
+        self.read.get_mut(at).filter(|_| self.feed == no)?.take()
+    }
+}
