@@ -48,7 +48,7 @@ impl From<Exit> for ExitCode {
 pub enum Mistake {
     /// In words of the verb; the code of the use case's problem and what it is about, where it has one.
     #[error("{}", what.en)]
-    Said { what: Label, hint: Label, exit: Exit, code: Option<(&'static str, Json)> },
+    Said { what: Label, hint: Label, exit: Exit, code: Option<Box<(&'static str, Json)>> },
     #[error("{} refusals", .0.len())]
     Refused(Vec<Refusal>),
     #[error("several records fit {typed}")]
@@ -68,7 +68,9 @@ impl Mistake {
     /// The same, with a stable name for programs and what it is about.
     pub fn coded(self, code: &'static str, about: Json) -> Mistake {
         match self {
-            Mistake::Said { what, hint, exit, .. } => Mistake::Said { what, hint, exit, code: Some((code, about)) },
+            Mistake::Said { what, hint, exit, .. } => {
+                Mistake::Said { what, hint, exit, code: Some(Box::new((code, about))) }
+            }
             other => other,
         }
     }

@@ -27,7 +27,7 @@ pub fn code(error: &anyhow::Error) -> (&'static str, Json) {
     for cause in error.chain() {
         if let Some(mistake) = cause.downcast_ref::<Mistake>() {
             return match mistake {
-                Mistake::Said { code: Some((code, about)), .. } => (*code, about.clone()),
+                Mistake::Said { code: Some(coded), .. } => (coded.0, coded.1.clone()),
                 Mistake::Said { exit: Exit::Usage, .. } => ("usage", Json::Null),
                 Mistake::Said { exit: Exit::Refused, .. } => ("refused", Json::Null),
                 Mistake::Said { .. } => ("failed", Json::Null),
