@@ -263,13 +263,13 @@ fn lines_of_one_file_take_back_no_more_than_there_is() {
         }
         text
     };
-    let all = import(&node, "expenditure", &file(&["-2000", "-1000.01", "-999", "-1.01"]), Format::Csv, Lines::None);
+    let all = import(&node, "expenditure", file(&["-2000", "-1000.01", "-999", "-1.01"]), Format::Csv, Lines::None);
     assert_eq!(wrong(&all), [(3, "rule"), (5, "rule")], "{:?}", all.problems);
-    let done = import(&node, "expenditure", &file(&["-2000", "-1000.01", "-999", "-1"]), Format::Csv, Lines::Good);
+    let done = import(&node, "expenditure", file(&["-2000", "-1000.01", "-999", "-1"]), Format::Csv, Lines::Good);
     assert_eq!((done.written, wrong(&done)), (3, vec![(3, "rule")]));
     let sums = node.read(|conn| rollups::sums(conn, county(), i32::MIN, i32::MAX)).unwrap();
     assert_eq!(sums.get(&rollup::SPENT).map_or(0, |(_, total)| *total), 0);
-    let more = import(&node, "expenditure", &file(&["-0.01"]), Format::Csv, Lines::None);
+    let more = import(&node, "expenditure", file(&["-0.01"]), Format::Csv, Lines::None);
     assert_eq!(wrong(&more), [(2, "rule")]);
 }
 

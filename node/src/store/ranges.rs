@@ -89,8 +89,8 @@ mod tests {
     #[test]
     fn the_farthest_number_is_no_trouble() {
         let mut ranges = Ranges::default();
-        assert_eq!(ranges.gaps().collect::<Vec<_>>(), [0..END]);
+        assert!(ranges.gaps().eq(std::iter::once(0..END)));
         ranges.set(5..END, true);
-        assert_eq!(ranges.gaps().collect::<Vec<_>>(), [0..5]);
+        assert!(ranges.gaps().eq(std::iter::once(0..5)));
     }
 }
