@@ -15,7 +15,7 @@ use huiliu_node::{
     finding,
     identity::Role,
     ledger::{Ledger, Outcome},
-    store::quarantine,
+    store::{StoreError, quarantine},
     writer::{Store, Threads},
 };
 use huiliu_proto::{feed::Scope, handle::Declared as _, operation::Operation, period::Day, record::Record, v1};
@@ -153,4 +153,17 @@ fn a_city_that_publishes_by_hand_is_held() {
     assert_eq!(held.len(), 1, "{held:?}");
     let values = told(&county, "320922").into_iter().map(|setting| setting.value);
     assert_eq!(values.collect::<Vec<_>>(), [20]);
+}
+
+/// Nobody admits from it what is said to those below: it is refused where it is typed.
+#[test]
+fn a_machine_that_is_no_hub_publishes_nothing() {
+    let scene = scene();
+    let second = scene.world.machine("node-320000-0").store(Threads::Inline);
+    let said = second.write_blocking(|ledger| {
+        let record = compose(ledger, 10, "2026-02-01").unwrap();
+        ledger.write_entry(&record)
+    });
+    assert!(matches!(said, Err(StoreError::Forbidden(_))), "{said:?}");
+    assert!(told(&second, "320000").iter().all(|setting| setting.value == 20));
 }

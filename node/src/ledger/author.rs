@@ -382,8 +382,24 @@ impl Ledger {
         Ok(self.remember(row))
     }
 
-    /// Where an entry of this kind belongs.
+    /// Where an entry of this kind belongs, if this machine can say it: what is said to those below is admitted from hubs alone.
     fn scope(&self, record: &Record) -> Result<Scope> {
+        let scope = self.scope_of(record)?;
+        let speaks = self.me.hub || self.me.root == Some(self.me.device());
+        if scope.speaks_down() && !speaks {
+            let label = &record.kind.label;
+            return Err(StoreError::forbidden(
+                format!("“{}”只能在本单位的上级平台机器上填写，别的机器写的下级收不到", label.zh),
+                format!(
+                    "{} is written on the union's hub: nobody would admit it from another machine",
+                    lang::a(&label.en)
+                ),
+            ));
+        }
+        Ok(scope)
+    }
+
+    fn scope_of(&self, record: &Record) -> Result<Scope> {
         let kind = record.kind;
         match kind.author {
             Author::Owner => Ok(own(kind)),
