@@ -37,6 +37,7 @@ pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
     let above = office.home.config.parent.is_some().then(|| office.uplink(desk));
     desk.block_on(async {
         let listener = TcpListener::bind(&address).await.map_err(|error| cannot_listen(&address, &error))?;
+        let asked_to_end = desk::asked_to_end();
         desk.note(&format!("{}{}", desk.pick("正在监听：", "listening on "), listener.local_addr()?));
         desk.note(desk.pick("按 Ctrl-C 结束", "press Ctrl-C to end"));
         let (stop, stopped) = watch::channel(false);
@@ -48,7 +49,7 @@ pub fn run(serve: Serve, desk: &Desk) -> anyhow::Result<Exit> {
         let calling = above.map(|uplink| tokio::spawn(async move { uplink.stay(ending).await }));
         let down = asked(stopped);
         let interrupt = tokio::spawn(async move {
-            desk::asked_to_end().await;
+            asked_to_end.await;
             stop.send_replace(true);
         });
         let store = office.store.clone();

@@ -284,30 +284,36 @@ impl Progress for ProgressBar {
     }
 }
 
-/// Ends when the person presses Ctrl-C, or the system asks the program to end (SIGTERM).
-pub async fn asked_to_end() {
-    let interrupted = async {
+/// Ends when the person presses Ctrl-C, or the system asks the program to end (SIGTERM), from when this is called.
+pub fn asked_to_end() -> impl Future<Output = ()> + Send {
+    #[cfg(unix)]
+    let heard = {
+        use tokio::signal::unix::{SignalKind, signal};
+        [("Ctrl-C", SignalKind::interrupt()), ("SIGTERM", SignalKind::terminate())]
+            .map(|(name, kind)| (name, signal(kind)))
+    };
+    async move {
+        #[cfg(unix)]
+        {
+            let [interrupted, terminated] = heard.map(|(name, signal)| async move {
+                match signal {
+                    Ok(mut signal) => drop(signal.recv().await),
+                    Err(error) => {
+                        tracing::error!(%error, "{name} cannot be heard; end the process by its id");
+                        std::future::pending::<()>().await;
+                    }
+                }
+            });
+            tokio::select! {
+                () = interrupted => {}
+                () = terminated => {}
+            }
+        }
+        #[cfg(not(unix))]
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl-C cannot be heard; end the process by its id");
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminated) => drop(terminated.recv().await),
-            Err(error) => {
-                tracing::error!(%error, "SIGTERM cannot be heard");
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
     }
 }
 

@@ -25,13 +25,17 @@ impl Serve {
         let office = desk.open_with(Threads::Own)?;
         let Some(parent) = &office.home.config.parent else { return Err(IdentityError::NotJoined.into()) };
         let (union, address) = (parent.union.union_name(), parent.address.as_str());
-        desk.note(&format!("{}{union}（{address}）", desk.pick("正在与上级保持连接：", "staying on the line with ")));
-        desk.note(desk.pick("按 Ctrl-C 结束", "press Ctrl-C to end"));
         let uplink = office.uplink(desk);
         let store = office.store.clone();
         desk.block_on(async {
+            let asked_to_end = desk::asked_to_end();
+            desk.note(&format!(
+                "{}{union}（{address}）",
+                desk.pick("正在与上级保持连接：", "staying on the line with ")
+            ));
+            desk.note(desk.pick("按 Ctrl-C 结束", "press Ctrl-C to end"));
             tokio::select! {
-                () = uplink.stay(desk::asked_to_end()) => Ok(()),
+                () = uplink.stay(asked_to_end) => Ok(()),
                 ended = store.hear_others() => ended,
             }
         })??;
