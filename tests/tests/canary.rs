@@ -111,6 +111,10 @@ fn a_canary_sings_only_where_it_may() {
     town.run(county, &with(&["record", "add", "mediator"], &mediator("金丝雀二"))).ok();
     town.run(second, &with(&["record", "add", "mediator"], &mediator("金丝雀"))).ok();
     town.run(second, &with(&["record", "add", "engagement"], &engagement("合-2"))).ok();
+    // A day on which both count.
+    let programme =
+        ["code=ZZZD-2025", "name=补助", "year=2025", "source=全国总工会", "purpose=薪酬", "census_on=2025-12-31"];
+    town.run("hub-100000", &[&["record", "add", "programme"][..], &programme].concat()).ok();
     // No hub is up.
     assert_eq!(town.run(county, &["sync"]).code, 1);
 
@@ -138,6 +142,9 @@ fn a_canary_sings_only_where_it_may() {
     assert_eq!((shown(&town, "hub-320000"), shown(&town, "hub-320900")), ("****7736".into(), "****".into()));
 
     // One person in two unions: found by the province without a number in the open.
+    town.wait("hub-320000", &["--json", "record", "list", "programme"], |listed| {
+        listed["records"].as_array().is_some_and(|records| records.len() == 1)
+    });
     let checked =
         town.wait("hub-320000", &["--json", "check", "run", "FC-05"], |json| json.to_string().contains("FC-05"));
     assert!(!checked.out.contains(ID), "{}", checked.out);
