@@ -1,5 +1,5 @@
 //! The line: the last exchange with a neighbour failed, or none with the union above has gone well for long. A machine of
-//! below calls again by itself: all that its hub can do is to ask.
+//! below calls again by itself: all that its hub can do is to ask, where that goes on for long.
 
 use super::{Argument, Entry, Look, Page, Result, Severity, Source, Thing, machines};
 use crate::store::receipts;
@@ -20,8 +20,10 @@ impl Source for Line {
         let above = look.home.config.parent.as_ref().map(|parent| parent.union);
         let mut entries = vec![];
         for link in links.iter().filter(|link| link.error.is_some()) {
+            let for_long = link.last_success.is_some_and(|last| machines::is_long_ago(last, look.now));
             let (code, severity) = match above == Some(link.union) {
                 true => (FAILED, Severity::Attention),
+                false if for_long => (FAILED_BELOW, Severity::Attention),
                 false => (FAILED_BELOW, Severity::Notice),
             };
             let entry = Entry::new(code, severity, Thing::Device(link.device))
