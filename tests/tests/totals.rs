@@ -167,9 +167,11 @@ fn what_cannot_be_applied_is_set_aside_and_the_rest_goes_on() {
             Ok((mediator, dossier))
         })
         .unwrap();
-    // A row that the database refuses, for a reason of that row's.
+    // A row that the database refuses, for a reason of that row's. A job that changes no row leaves nothing behind, not even
+    // a trigger.
     city.write_blocking(|ledger| {
-        let refuse = "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.work_entry WHEN NEW.guided = 3
+        let refuse = "INSERT INTO meta (key, value) VALUES ('refuses', 1);
+            CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.work_entry WHEN NEW.guided = 3
             BEGIN SELECT RAISE(FAIL, 'not this one'); END";
         Ok(ledger.conn().raw().execute_batch(refuse)?)
     })

@@ -137,7 +137,7 @@ fn say(
         }
     }
     Err(StoreError::forbidden(
-        "这条记录的作废与恢复过多，本机无法了结；请联系技术支持",
+        "这条记录的作废与恢复过多，本机无法办结；请联系技术支持",
         "the record was voided and reinstated too often for this machine to settle it; ask for support",
     ))
 }
