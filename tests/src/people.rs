@@ -139,9 +139,9 @@ pub fn engagement(ledger: &mut Ledger, mediator: RecordId, n: u64) -> Result<Rec
     )
 }
 
-pub fn work_entry(ledger: &mut Ledger, mediator: RecordId, n: u64) -> Result<RecordId> {
-    write(
-        ledger,
+/// A line of the log.
+pub fn log_line(mediator: RecordId, n: u64) -> Record {
+    record(
         "work_entry",
         &[
             ("mediator", &hex(mediator.as_bytes())),
@@ -155,6 +155,10 @@ pub fn work_entry(ledger: &mut Ledger, mediator: RecordId, n: u64) -> Result<Rec
             ("mandate", "企业工会委托"),
         ],
     )
+}
+
+pub fn work_entry(ledger: &mut Ledger, mediator: RecordId, n: u64) -> Result<RecordId> {
+    written(ledger.write_entry(&log_line(mediator, n))?)
 }
 
 pub fn expenditure(ledger: &mut Ledger, programme: RecordId, mediator: RecordId, n: u64) -> Result<RecordId> {

@@ -15,7 +15,7 @@ use huiliu_node::{
 use huiliu_proto::{
     edit::{Actor, Scalar},
     feed::Scope,
-    id::FeedId,
+    id::{FeedId, RecordId},
     kind::{Reach, kind},
     operation::Operation,
     void::Void,
@@ -139,19 +139,7 @@ fn a_batch_of_edits_is_applied_in_parts_and_answered_when_it_is() {
 
 /// A line of the log, and so many voids of it that do not know of each other.
 fn voids(forger: &mut Forger, many: u64) -> [Vec<Operation>; 2] {
-    let said = people::record(
-        "work_entry",
-        &[
-            ("mediator", &huiliu_proto::id::hex(&[6; 16])),
-            ("duty", "参加协商"),
-            ("subtype", "现场指导协商"),
-            ("done_on", "2025-03-04"),
-            ("place", "测试企业"),
-            ("guided", "1"),
-            ("summary", "指导集体协商"),
-            ("mandate", "企业工会委托"),
-        ],
-    );
+    let said = people::log_line(RecordId([6; 16]), 1);
     let (kind, id, salt) = (said.kind.number, forger.id(), said.kind.personal.then_some([3; 16]));
     let void = |n: u64| {
         let void = Void { follows: vec![], heads: vec![], restores: false, reason: format!("误{n}") };

@@ -478,20 +478,7 @@ fn a_void_that_may_not_be_is_held() {
     let mut nation = Forger::new(county, Scope::Own(Reach::Nation));
     let (work, spent) = (kind("work_entry").unwrap(), kind("expenditure").unwrap());
     let filing = kind("filing").unwrap();
-    let entry = people::record(
-        "work_entry",
-        &[
-            ("mediator", &huiliu_proto::id::hex(&[6; 16])),
-            ("duty", "参加协商"),
-            ("subtype", "现场指导协商"),
-            ("done_on", "2025-03-04"),
-            ("place", "测试企业"),
-            ("guided", "1"),
-            ("workers_helped", "1"),
-            ("summary", "指导集体协商"),
-            ("mandate", "企业工会委托"),
-        ],
-    );
+    let entry = people::log_line(RecordId([6; 16]), 1);
     let ids: Vec<RecordId> = (0..3).map(|_| province.id()).collect();
     let said = |id| Operation::new(work.number, id, None, entry.encode(), work.personal.then_some([3; 16]));
     let none = || Void { follows: vec![], heads: vec![], restores: false, reason: "误".into() };
