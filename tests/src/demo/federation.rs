@@ -280,15 +280,20 @@ mod tests {
         people,
     };
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_hub_that_lost_its_port_is_found_again() {
-        let dir = tempfile::tempdir().unwrap();
+    /// The nation and a province, which have all of each other.
+    async fn on_the_line(dir: &Path) -> Federation {
         let unions = [UnionNumber::NATION, 320_000u64.try_into().unwrap()];
-        let mut federation =
-            Federation::found(dir.path(), &unions, clock::system(), &ProgressBar::hidden()).await.unwrap();
+        let mut federation = Federation::found(dir, &unions, clock::system(), &ProgressBar::hidden()).await.unwrap();
         federation.start_hubs().await.unwrap();
         federation.connect_all().unwrap();
         streams::converge(&federation, Duration::from_secs(60), &|_| ()).await.unwrap();
+        federation
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_hub_that_lost_its_port_is_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut federation = on_the_line(dir.path()).await;
         federation.cut_off(UnionNumber::NATION).await.unwrap();
         let port = federation.members[0].address.unwrap();
         // The hub's listener may close a moment after the hub.
@@ -339,12 +344,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_is_written_from_another_terminal_travels_at_once() {
         let dir = tempfile::tempdir().unwrap();
-        let unions = [UnionNumber::NATION, 320_000u64.try_into().unwrap()];
-        let mut federation =
-            Federation::found(dir.path(), &unions, clock::system(), &ProgressBar::hidden()).await.unwrap();
-        federation.start_hubs().await.unwrap();
-        federation.connect_all().unwrap();
-        streams::converge(&federation, Duration::from_secs(60), &|_| ()).await.unwrap();
+        let mut federation = on_the_line(dir.path()).await;
         let programme = from_elsewhere(&federation, 0, people::programme).await;
         arrives(&federation, "programme").await;
         // What a province publishes goes down only; its own money goes up.
