@@ -385,9 +385,15 @@ impl Ledger {
     /// Where an entry of this kind belongs, if this machine can say it: what is said to those below is admitted from hubs alone.
     fn scope(&self, record: &Record) -> Result<Scope> {
         let scope = self.scope_of(record)?;
+        self.may_say(record.kind, scope)?;
+        Ok(scope)
+    }
+
+    /// Whether this machine is heard there.
+    pub(super) fn may_say(&self, kind: &Kind, scope: Scope) -> Result<()> {
         let speaks = self.me.hub || self.me.root == Some(self.me.device());
         if scope.speaks_down() && !speaks {
-            let label = &record.kind.label;
+            let label = &kind.label;
             return Err(StoreError::forbidden(
                 format!("“{}”只能在本单位的上级平台机器上填写，别的机器写的下级收不到", label.zh),
                 format!(
@@ -396,7 +402,7 @@ impl Ledger {
                 ),
             ));
         }
-        Ok(scope)
+        Ok(())
     }
 
     fn scope_of(&self, record: &Record) -> Result<Scope> {

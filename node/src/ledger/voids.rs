@@ -188,6 +188,7 @@ impl Ledger {
             return Err(StoreError::Refused("a void that nobody would take".into()));
         }
         let scope = self.feed(claim.place.feed)?.feed.scope;
+        self.may_say(kind, scope)?;
         let no = self.own_feed(scope)?;
         let (salt, now) = (self.salt(kind), self.claim());
         // Whoever comes back is looked for again.
