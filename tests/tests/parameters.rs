@@ -168,9 +168,10 @@ fn a_machine_that_is_no_hub_publishes_nothing() {
     assert!(matches!(said, Err(StoreError::Forbidden(_))), "{said:?}");
     assert!(told(&second, "320000").iter().all(|setting| setting.value == 20));
     // Nor does it void what the hub published.
-    let province = scene.world.machine("hub-320000").store(Threads::Inline);
-    carry(&scene.world.machine("hub-100000").store(Threads::Inline), &province);
+    let [nation, province] = ["hub-100000", "hub-320000"].map(|name| scene.world.machine(name).store(Threads::Inline));
+    carry(&nation, &province);
     let fund = province.write_blocking(people::programme).unwrap();
+    carry(&nation, &second);
     carry(&province, &second);
     let voided = second.write_blocking(move |ledger| void::void(ledger, fund, "重复录入"));
     assert!(matches!(voided, Err(StoreError::Forbidden(_))), "{voided:?}");
