@@ -313,6 +313,7 @@ impl Ledger {
     /// What was read from the database, or is about to be written to it: gone where the database is another than was
     /// thought, after a job was undone, or another process wrote. What earlier jobs of the transaction signed stays.
     fn forget(&mut self) {
+        self.ahead = opened::Entries::default();
         self.feeds.clear();
         self.numbers.clear();
         self.touched.clear();

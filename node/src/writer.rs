@@ -364,19 +364,20 @@ impl Store {
         T: Send + 'static,
         F: FnOnce() -> Option<T> + Send + 'static,
     {
-        if matches!(self.inner.hands, Hands::Inline(_)) {
-            return work().map(|done| Aside { done, _room: None });
-        }
+        // It goes with the work, however soon nobody waits for that any more.
         let room = Arc::clone(&self.inner.beside).try_acquire_owned().ok()?;
-        let done = tokio::task::spawn_blocking(work).await.ok()??;
-        Some(Aside { done, _room: Some(room) })
+        let work = move || Some(Aside { done: work()?, _room: room });
+        match &self.inner.hands {
+            Hands::Thread { .. } => tokio::task::spawn_blocking(work).await.ok()?,
+            Hands::Inline(_) | Hands::Nobody(_) => work(),
+        }
     }
 }
 
 /// Something worked out beside the writer. While it waits, few others are: what they hold is in memory.
 pub struct Aside<T> {
     done: T,
-    _room: Option<OwnedSemaphorePermit>,
+    _room: OwnedSemaphorePermit,
 }
 
 impl<T> Aside<T> {

@@ -74,7 +74,7 @@ impl Ledger {
         }
         match kind.shape {
             Shape::Entry => {
-                let read = self.ahead.take(no, seq).unwrap_or_else(|| admission::read(kind, operation));
+                let read = self.ahead.take(no, seq).map_or_else(|| admission::read(kind, operation), Ok);
                 match admission::entry_as_read(feed, kind, operation, read) {
                     Ok(record) => self.entry(place, operation, &record),
                     Err(refusal) => Ok(Err(refusal)),

@@ -43,7 +43,6 @@ pub struct Incoming {
     pub settled: bool,
 }
 
-/// Shorter runs are packed uncompressed. The bound never depends on their content.
 impl std::fmt::Debug for Incoming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Incoming({:?}, {} from {})", self.feed, self.count, self.first)
@@ -236,9 +235,13 @@ impl Ledger {
                 format!("{} operations are here, the batch begins at {}", row.packed, batch.first),
             ));
         }
-        let (run, entries) = match opened.map_or_else(|| Opened::of(batch), Ok) {
-            Ok(opened) => opened.into_parts(),
-            Err(refusal) => return Ok(refusal),
+        let (run, read) = match opened {
+            Some(opened) => opened.into_parts(),
+            // Entries are read as they are applied.
+            None => match unpack(batch) {
+                Ok(run) => (run, vec![]),
+                Err(refusal) => return Ok(refusal),
+            },
         };
         // Signed with this device's key but in another union's name: no legitimate feed.
         let own = row.own || (row.feed.device == self.me.device() && row.feed.union == self.me.union);
@@ -283,7 +286,7 @@ impl Ledger {
         segments::add(&self.conn, no, &growth, self.me.union, self.now())?;
         let size = growth.edge().size();
         self.hear_witness(&row.feed, &head)?;
-        self.ahead = entries.of_feed(no);
+        self.ahead = Entries { feed: no, first: batch.first, read };
         self.settle(no, &growth)?;
         self.look_on(no, batch.from)?;
         if self.feed(no)?.own {

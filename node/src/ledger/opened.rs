@@ -10,33 +10,31 @@ use huiliu_proto::{
 };
 
 use super::intake::{Incoming, Intake, refused};
-use crate::admission::{self, Refusal};
-
-/// What an entry says, or why it cannot count.
-type Read = Result<Record, Refusal>;
+use crate::admission;
 
 /// The operations of a batch, as many as it says.
 pub struct Opened {
-    pub(super) run: Hashed,
-    entries: Entries,
+    run: Hashed,
+    /// What the entries among them say that keep the rules of their kinds.
+    read: Vec<Option<Record>>,
 }
 
 impl Opened {
     /// Looks at nothing but the batch. Bounded as a segment is.
     pub fn of(batch: &Incoming) -> Result<Opened, Intake> {
         let run = unpack(batch)?;
-        let entries = run.operations().iter().map(read).collect();
-        Ok(Opened { run, entries: Entries { feed: 0, first: batch.first, read: entries } })
+        let read = run.operations().iter().map(read).collect();
+        Ok(Opened { run, read })
     }
 
-    pub(super) fn into_parts(self) -> (Hashed, Entries) {
-        (self.run, self.entries)
+    pub(super) fn into_parts(self) -> (Hashed, Vec<Option<Record>>) {
+        (self.run, self.read)
     }
 }
 
-fn read(operation: &Operation) -> Option<Read> {
-    let kind = numbered(operation.kind).filter(|kind| kind.shape == Shape::Entry)?;
-    (!operation.void).then(|| admission::read(kind, operation))
+fn read(operation: &Operation) -> Option<Record> {
+    let kind = numbered(operation.kind).filter(|kind| kind.shape == Shape::Entry && !operation.void)?;
+    admission::read(kind, operation).ok()
 }
 
 /// The operations of a batch and their leaves, as many as it says.
@@ -57,19 +55,14 @@ pub(super) fn unpack(batch: &Incoming) -> Result<Hashed, Intake> {
 /// What the entries of a run say, for as long as the run is applied.
 #[derive(Default)]
 pub(super) struct Entries {
-    feed: i64,
-    first: u64,
-    read: Vec<Option<Read>>,
+    pub feed: i64,
+    pub first: u64,
+    pub read: Vec<Option<Record>>,
 }
 
 impl Entries {
-    /// The run turned out to be of this feed.
-    pub(super) fn of_feed(self, no: i64) -> Entries {
-        Entries { feed: no, ..self }
-    }
-
-    /// What an entry says, once.
-    pub(super) fn take(&mut self, no: i64, seq: u64) -> Option<Read> {
+    /// What an entry says, once; none where it has to be read.
+    pub(super) fn take(&mut self, no: i64, seq: u64) -> Option<Record> {
         let at = usize::try_from(seq.checked_sub(self.first)?).ok()?;
         self.read.get_mut(at).filter(|_| self.feed == no)?.take()
     }

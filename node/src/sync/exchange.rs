@@ -370,11 +370,6 @@ impl Exchange {
         self.frontier.states.keys().copied()
     }
 
-    /// The other end, or whom it relays, has used up its allowance.
-    pub fn postponed(&self) -> bool {
-        self.postponed > 0
-    }
-
     /// A number that moves whenever something that is talked about has changed here.
     pub fn changes(&self) -> u64 {
         self.changes

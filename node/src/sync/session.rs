@@ -148,6 +148,8 @@ struct Session<'a, I> {
     turn: Turn,
     /// Feeds of which a batch was refused here: those that were under way behind it are refused too.
     refused: Arc<Mutex<BTreeMap<FeedId, Refusal>>>,
+    /// The writer put the last batch off: this peer, or whom it relays, has used up its allowance.
+    over: bool,
     noted: bool,
 }
 
@@ -182,6 +184,7 @@ where
             waiting: VecDeque::new(),
             turn: store.turns().enter(),
             refused: Arc::default(),
+            over: false,
             noted: false,
         })
     }
@@ -329,7 +332,7 @@ where
             let (feed, end) = (batch.feed, batch.first.saturating_add(batch.count));
             let refused = Arc::clone(&self.refused);
             // A peer that has used up its allowance gets no work done for it.
-            let opened = if self.exchange.postponed() { None } else { work::open(self.store, batch.clone()).await };
+            let opened = if self.over { None } else { work::open(self.store, batch.clone()).await };
             let take = move |ledger: &mut Ledger| work::take_in(ledger, &batch, opened.map(Aside::done), &refused);
             let submitted = self.store.submit(take).await?;
             self.taking.push_back(Taking { feed, end, answer: Box::pin(submitted.answer()) });
@@ -338,6 +341,7 @@ where
     }
 
     fn answered(&mut self, intake: Intake) {
+        self.over = matches!(intake, Intake::Later { .. });
         if let Some(Taking { feed, end, .. }) = self.taking.pop_front() {
             self.step(Event::Taken { feed, end, intake });
         }
