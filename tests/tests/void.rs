@@ -322,6 +322,32 @@ fn what_a_void_did_not_know_brings_the_record_back_and_asks() {
     rebuilds_the_same(&city);
 }
 
+/// Another machine voids a person whose work and pay this one has just entered: they can still be put right as they were
+/// said, and nothing new names her.
+#[test]
+fn what_names_a_voided_record_can_still_be_put_right() {
+    let line = Line::new(21);
+    let programme = line.store("hub-100000").write_blocking(people::programme).unwrap();
+    let (a, b) = (line.told("node-320922-0"), line.told("node-320922-1"));
+    let both = || {
+        hand_over(&a, &b);
+        hand_over(&b, &a);
+    };
+    let person = a.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    both();
+    assert_eq!(void(&a, person), Ok(State::Voided));
+    let worked = b.write_blocking(move |ledger| people::work_entry(ledger, person, 2)).unwrap();
+    let paid = b.write_blocking(move |ledger| people::expenditure(ledger, programme, person, 3)).unwrap();
+    let post = b.write_blocking(move |ledger| people::engagement(ledger, person, 4)).unwrap();
+    both();
+    assert!(!is_shown(&b, "mediator", person) && is_shown(&b, "engagement", post));
+    let refused = b.write_blocking(move |ledger| people::work_entry(ledger, person, 5)).unwrap_err();
+    assert!(refused.to_string().contains("已作废"), "{refused}");
+    b.write_blocking(move |ledger| people::correction(ledger, worked)).unwrap();
+    assert!(b.write_blocking(move |ledger| people::reversal(ledger, paid)).unwrap().is_some());
+    b.write_blocking(move |ledger| people::edit(ledger, "engagement", post, "ends_on", "2026-03-31")).unwrap();
+}
+
 /// Values in dispute are no matter for a person while the record is voided, and are again when it stands.
 #[test]
 fn a_voided_document_asks_nobody_about_its_fields() {

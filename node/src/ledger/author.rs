@@ -91,7 +91,8 @@ impl Ledger {
     }
 
     fn allowed(&self, record: &Record, before: &TakenBack) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
-        let warnings = match self.check(record, before)? {
+        let taken_back = self.takes_back(record)?;
+        let warnings = match self.check(record, taken_back.as_ref(), before)? {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Err(refusals)),
         };
@@ -167,7 +168,7 @@ impl Ledger {
     /// Why a record that was voided may not come back: what it names does not stand any more, or what it takes back was
     /// taken back by another since.
     pub(crate) fn may_come_back(&self, record: &Record) -> Result<Vec<Refusal>> {
-        let mut refusals = self.references(record)?;
+        let mut refusals = self.references(record, None)?;
         refusals.extend(self.taken_back(record, &TakenBack::default())?);
         Ok(refusals)
     }
@@ -199,11 +200,12 @@ impl Ledger {
             Some(id) => self.own_document(kind, &id)?,
         };
         let record_id = id.unwrap_or_else(|| self.next_id());
-        let mut record = self.plain(kind, &record_id, &document)?;
+        let before = self.plain(kind, &record_id, &document)?;
+        let mut record = before.clone();
         for (at, value) in &values {
             record.put(*at, value.clone());
         }
-        let warnings = match self.check(&record, &TakenBack::default())? {
+        let warnings = match self.check(&record, Some(&before), &TakenBack::default())? {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Outcome::Refused(refusals)),
         };
@@ -462,9 +464,14 @@ impl Ledger {
         })
     }
 
-    /// The rules of the kind, and that what the record points at is here. `before`: what is taken back by others that are to
-    /// be written before it.
-    fn check(&self, record: &Record, before: &TakenBack) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
+    /// The rules of the kind, and that what the record points at is here. `said`: what it takes back, or what it said before
+    /// an edit. `before`: what is taken back by others that are to be written before it.
+    fn check(
+        &self,
+        record: &Record,
+        said: Option<&Record>,
+        before: &TakenBack,
+    ) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
         let mut warnings = match record.validate() {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Err(refusals)),
@@ -484,7 +491,7 @@ impl Ledger {
                 missing.push(field.refuse(value, rule, remedy));
             }
         }
-        missing.extend(self.references(record)?);
+        missing.extend(self.references(record, said)?);
         missing.extend(self.number_kept(record)?);
         missing.extend(self.taken_back(record, before)?);
         let (refusals, doubts) = self.doubts(record)?;
@@ -493,11 +500,15 @@ impl Ledger {
         Ok(if missing.is_empty() { Ok(warnings) } else { Err(missing) })
     }
 
-    /// What of the records that it names does not stand here.
-    fn references(&self, record: &Record) -> Result<Vec<Refusal>> {
+    /// What of the records that it names does not stand here. What it names as `said` does is no matter: another machine may
+    /// have voided that since, and what was said can still be put right.
+    fn references(&self, record: &Record, said: Option<&Record>) -> Result<Vec<Refusal>> {
         let mut missing = vec![];
-        for (field, value) in record.kind.fields.iter().zip(record.values()) {
+        for (at, (field, value)) in record.kind.fields.iter().zip(record.values()).enumerate() {
             let (Some(target), Some(value @ Value::Bytes(id))) = (field.reference, value) else { continue };
+            if said.is_some_and(|said| said.values()[at].as_ref() == Some(value)) {
+                continue;
+            }
             let named = huiliu_proto::kind::kind(target).zip(RecordId::try_from(&id[..]).ok());
             if let Some((kind, id)) = named
                 && projection::get(&self.conn, kind, &id)?.is_some()

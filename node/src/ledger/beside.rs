@@ -145,6 +145,12 @@ fn quantities(kind: &Kind) -> impl Iterator<Item = &Field> {
 }
 
 impl Ledger {
+    /// What of this union an entry takes back, where it is here.
+    pub(super) fn takes_back(&self, record: &Record) -> Result<Option<Record>> {
+        let Some((_, id)) = back(record) else { return Ok(None) };
+        Ok(projection::get_of(&self.conn, record.kind, self.me.union, &id)?.map(|row| row.record))
+    }
+
     /// Why an entry may not take back what it points at: another union's, itself a correction, something else, earlier, or
     /// more than is left of it. `earlier`: what others take back that are to be written before it.
     pub(super) fn taken_back(&self, record: &Record, earlier: &TakenBack) -> Result<Vec<Refusal>> {
@@ -212,7 +218,9 @@ impl Ledger {
         let worked = record.of::<v1::WorkEntry>().map(|view| {
             (view.get(work_entry::MEDIATOR), view.get(work_entry::DONE_ON), work_entry::DONE_ON.declared())
         });
-        if let Some((Some(mediator), Some(day), field)) = engaged.or(worked)
+        // What was said wrong can be taken back as it was said.
+        if back(record).is_none()
+            && let Some((Some(mediator), Some(day), field)) = engaged.or(worked)
             && let Some(born) = beside::born(&self.conn, &mediator)?
         {
             let value = Value::Int(day.0.into());
