@@ -46,9 +46,14 @@ impl Inbox {
         let after = self.after.as_deref().map(key).transpose()?;
         let (page, lines, needed) = office.look(|conn| {
             let look = look(desk, &office, conn);
-            let page = inbox::read(&look, after.as_ref(), usize::from(self.most))?;
+            let (survey, most) = (inbox::survey(&look)?, usize::from(self.most));
+            let page = match &after {
+                // What was counted holds it.
+                None if most < inbox::COUNTED => survey.first(most),
+                after => inbox::read(&look, after.as_ref(), most)?,
+            };
             let lines = lines(desk, conn, &page.entries)?;
-            Ok((page, lines, inbox::survey(&look)?.needs_a_person()))
+            Ok((page, lines, survey.needs_a_person()))
         })?;
         desk.answer(|| json_of(&page), || lines.join("\n"))?;
         if !desk.json {
