@@ -98,10 +98,13 @@ fn both(conn: &View, sides: &[Side; 2], feed: Option<&str>) -> Result<(Receipt, 
 
 /// The feed of this device for which both unions have signed, if there is but one.
 fn common(conn: &View, old: UnionNumber, new: UnionNumber) -> Result<FeedId, CompareError> {
-    let all = stored::all(conn)?;
-    let has = |feed, union| all.iter().any(|r| r.feed == feed && r.union == union);
-    let own = feeds::owned(conn)?.into_iter().map(|f| f.feed.id);
-    let found: Vec<FeedId> = own.filter(|id| has(*id, old) && has(*id, new)).collect();
+    let mut found = vec![];
+    for own in feeds::owned(conn)? {
+        let id = own.feed.id;
+        if stored::of(conn, &id, old)?.is_some() && stored::of(conn, &id, new)?.is_some() {
+            found.push(id);
+        }
+    }
     match found[..] {
         [one] => Ok(one),
         _ => Err(CompareError::WhichFeed(found.len())),

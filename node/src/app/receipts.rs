@@ -103,8 +103,7 @@ pub fn feed_named(conn: &View, typed: &str) -> Result<FeedId, ReceiptError> {
 
 /// The receipt of a union for a feed.
 pub fn held(conn: &View, feed: FeedId, union: UnionNumber) -> Result<Receipt, ReceiptError> {
-    let found = stored::all(conn)?.into_iter().find(|r| r.feed == feed && r.union == union);
-    found.ok_or(ReceiptError::NoReceipt { feed, union })
+    stored::of(conn, &feed, union)?.ok_or(ReceiptError::NoReceipt { feed, union })
 }
 
 /// A receipt with all that it rests on, to keep or to mail.
