@@ -11,6 +11,7 @@ use huiliu_proto::{
 use super::void;
 use crate::store::{
     self, StoreError, View,
+    feeds::{self, FeedRow},
     projection::{self, Shown},
     quarantine, voids,
 };
@@ -46,6 +47,13 @@ pub fn digits(typed: &str, least: usize) -> Option<String> {
     let digits = typed.trim().replace('-', "").to_lowercase();
     let fits = digits.len() >= least.max(1) && digits.bytes().all(|b| b.is_ascii_hexdigit());
     fits.then_some(digits)
+}
+
+/// Feeds whose id begins with these digits.
+pub fn feeds(conn: &View, digits: &str) -> store::Result<Vec<FeedRow>> {
+    let mut found = feeds::all(conn)?;
+    found.retain(|row| row.feed.id.to_string().starts_with(digits));
+    Ok(found)
 }
 
 /// As `digits`, of a record's id.

@@ -90,14 +90,17 @@ pub fn verify(store: &Store, root: Option<DeviceId>) -> Result<Verified> {
 
 /// The one feed whose id begins so.
 pub fn feed_named(conn: &View, typed: &str) -> Result<FeedId, ReceiptError> {
-    let digits = find::digits(typed, find::SHORTEST);
-    let all = feeds::all(conn)?.into_iter().map(|f| f.feed.id);
-    let found: Vec<FeedId> =
-        all.filter(|id| digits.as_ref().is_some_and(|digits| id.to_string().starts_with(digits))).collect();
-    match found[..] {
-        [one] => Ok(one),
+    let found = match find::digits(typed, find::SHORTEST) {
+        Some(digits) => find::feeds(conn, &digits)?,
+        None => vec![],
+    };
+    match &found[..] {
+        [one] => Ok(one.feed.id),
         [] => Err(ReceiptError::NoFeed(typed.to_owned())),
-        _ => Err(ReceiptError::SeveralFeeds { typed: typed.to_owned(), feeds: found }),
+        _ => {
+            let feeds = found.iter().map(|row| row.feed.id).collect();
+            Err(ReceiptError::SeveralFeeds { typed: typed.to_owned(), feeds })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use huiliu_proto::id::FeedId;
 
 use crate::{
-    app::find::{SHORTEST, digits},
+    app::find::{self, SHORTEST, digits},
     store::{
         StoreError, View,
         feeds::{self, FeedRow},
@@ -50,8 +50,7 @@ pub fn find(conn: &View, typed: &str) -> Result<Which, WhichError> {
         None => (typed, None),
     };
     let digits = digits(name, SHORTEST).ok_or_else(nonsense)?;
-    let all = feeds::all(conn)?;
-    let mut found: Vec<FeedRow> = all.into_iter().filter(|f| f.feed.id.to_string().starts_with(&digits)).collect();
+    let mut found = find::feeds(conn, &digits)?;
     if found.len() > 1 {
         let feeds = found.iter().map(|row| row.feed.id).collect();
         return Err(WhichError::Several { typed: name.to_owned(), feeds });
