@@ -11,9 +11,6 @@ use huiliu_node::{
 };
 use huiliu_proto::{handle::Draft, record::Refusal, records::purge_order, union::UnionNumber, v1::PurgeOrder};
 
-/// Digits of an id that name a feed: what is deleted does not come back.
-pub const SHORTEST: usize = 8;
-
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
     #[error(transparent)]
@@ -40,7 +37,7 @@ pub struct Plan {
 
 /// The feed whose id begins with these hexadecimal digits, if it was never admitted and this union may have it deleted.
 pub fn plan(conn: &View, union: UnionNumber, digits: &str) -> std::result::Result<Plan, PurgeError> {
-    let digits = find::digits(digits, SHORTEST).ok_or(PurgeError::Unknown)?;
+    let digits = find::digits(digits, find::SURE).ok_or(PurgeError::Unknown)?;
     let mut found = quarantine::strangers(conn)?;
     found.retain(|row| row.waits() && row.feed.id.to_string().starts_with(&digits));
     if found.len() > 1 {

@@ -23,9 +23,6 @@ use huiliu_proto::{
     v1::Revocation,
 };
 
-/// Digits of a key that name a device: what comes of a slip cannot be undone.
-pub const SHORTEST: usize = 8;
-
 /// Feeds one revocation can name (revocation.proto).
 const MOST_FEEDS: usize = 100;
 
@@ -83,7 +80,7 @@ pub fn plan(
     digits: &str,
     since: Option<i64>,
 ) -> std::result::Result<Plan, RevocationError> {
-    let digits = find::digits(digits, SHORTEST).ok_or(RevocationError::Unknown)?;
+    let digits = find::digits(digits, find::SURE).ok_or(RevocationError::Unknown)?;
     let mut found = trust::enrolments(conn, None)?;
     // The root enrols itself, so that its other machines know its keys, and does not revoke itself.
     found.retain(|e| e.by == union && e.device.to_string().starts_with(&digits) && !(e.union == union && e.hub));

@@ -16,9 +16,6 @@ use huiliu_node::{
 };
 use huiliu_proto::{id::DeviceId, record::Refusal, union::UnionNumber};
 
-/// Digits of a key that name a device: who gets keys reads what they open for ever.
-pub const SHORTEST: usize = 8;
-
 #[derive(Debug, thiserror::Error)]
 pub enum ReturnError {
     #[error("no enrolled device has a key that begins so")]
@@ -73,9 +70,9 @@ pub fn plan(store: &Store, typed: &str) -> Result<Plan, ReturnError> {
     Ok(Plan { device, union, by: of_it.map(|enrolled| enrolled.by).collect(), keys })
 }
 
-/// The one device whose key begins so.
+/// The one device whose key begins so: it reads for ever what the keys open.
 fn named(all: &[Enrolled], typed: &str) -> Result<DeviceId, ReturnError> {
-    let digits = find::digits(typed, SHORTEST).ok_or(ReturnError::NoDevice)?;
+    let digits = find::digits(typed, find::SURE).ok_or(ReturnError::NoDevice)?;
     let begin = all.iter().map(|enrolled| enrolled.device).filter(|device| device.to_string().starts_with(&digits));
     let fit: BTreeSet<DeviceId> = begin.collect();
     match fit.first() {

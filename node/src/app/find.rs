@@ -38,6 +38,8 @@ type Result<T, E = FindError> = std::result::Result<T, E>;
 
 /// Fewer digits would only ever say when a record was made.
 pub const SHORTEST: usize = 4;
+/// Digits of a key or an id that name it where a slip cannot be undone.
+pub const SURE: usize = 8;
 /// As many are listed where several fit.
 const MOST: usize = 20;
 
