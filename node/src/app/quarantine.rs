@@ -7,6 +7,7 @@ mod show;
 mod which;
 
 use huiliu_proto::{
+    feed::Feed,
     id::{DeviceId, FeedId},
     lang::Label,
     union::UnionNumber,
@@ -89,7 +90,15 @@ pub fn page(conn: &View, after: Option<&Which>, most: usize, all: bool) -> Resul
         Some(Which { feed, part: None }) => (feed.no, None),
         None => (-1, None),
     };
-    let open = !quarantine::open_by_reason(conn)?.is_empty() || !quarantine::open_strangers(conn)?.is_empty();
+    let mut open = !quarantine::open_by_reason(conn)?.is_empty();
+    let mut strangers = vec![];
+    for row in quarantine::strangers(conn)? {
+        let rejected = is_rejected(conn, &row.feed, row.size() - 1)?;
+        open |= !rejected;
+        if row.no > feed && (all || !rejected) {
+            strangers.push((row, rejected));
+        }
+    }
     let mut rows: Vec<Row> = vec![];
     // One more than is asked for tells that there is a next page.
     let mut enough = |row: Option<Row>| {
@@ -97,11 +106,7 @@ pub fn page(conn: &View, after: Option<&Which>, most: usize, all: bool) -> Resul
         rows.len() > most
     };
     let mut full = false;
-    for feed in quarantine::strangers(conn)?.into_iter().filter(|row| row.no > feed) {
-        let rejected = trust::ruling(conn, &feed.feed, feed.size() - 1)? == Some(Ruling::Rejected);
-        if rejected && !all {
-            continue;
-        }
+    for (feed, rejected) in strangers {
         let why = whole(conn, &feed)?;
         full = enough(Some(Row::Feed { feed, why, rejected }));
         if full {
@@ -114,7 +119,7 @@ pub fn page(conn: &View, after: Option<&Which>, most: usize, all: bool) -> Resul
         let last = some.len() < AT_A_TIME;
         for held in some {
             let feed = feeds::by_no(conn, held.feed)?;
-            let rejected = trust::ruling(conn, &feed.feed, held.seq)? == Some(Ruling::Rejected);
+            let rejected = is_rejected(conn, &feed.feed, held.seq)?;
             if rejected && !all {
                 continue;
             }
@@ -132,6 +137,10 @@ pub fn page(conn: &View, after: Option<&Which>, most: usize, all: bool) -> Resul
     rows.truncate(most);
     let next = rows.last().filter(|_| more).map(Row::place);
     Ok(Page { rows, next, open })
+}
+
+fn is_rejected(conn: &View, feed: &Feed, seq: u64) -> Result<bool> {
+    Ok(trust::ruling(conn, feed, seq)? == Some(Ruling::Rejected))
 }
 
 /// Why a feed waits whole.
