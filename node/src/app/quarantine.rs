@@ -148,11 +148,10 @@ fn whole(conn: &View, row: &FeedRow) -> Result<Whole> {
     if row.feed.newer.is_some() {
         return Ok(Whole::Newer);
     }
-    if row.altered {
-        let found = evidence::list(conn, true)?.into_iter().rev().map(|kept| kept.evidence);
-        if let Some(found) = found.into_iter().find(|e| e.what == What::Altered && e.feed == row.feed.id) {
-            return Ok(Whole::Altered(found.detail));
-        }
+    if row.altered
+        && let Some(found) = evidence::last(conn, What::Altered, &row.feed.id)?
+    {
+        return Ok(Whole::Altered(found.evidence.detail));
     }
     let (device, union) = (row.feed.device, row.feed.union);
     let enrolled = trust::enrolments(conn, Some(&device))?.into_iter().map(|e| e.union);

@@ -200,7 +200,14 @@ pub fn list(conn: &View, settled_too: bool) -> Result<Vec<Kept>> {
 pub fn page(conn: &View, settled_too: bool, after: i64, most: usize) -> Result<Vec<Kept>> {
     let sql = format!("{COLUMNS} WHERE (?1 OR settled_at IS NULL) AND no > ?2 ORDER BY no LIMIT ?3");
     let mut statement = conn.prepare_cached(&sql)?;
-    Ok(statement.query_map((settled_too, after, most as i64), kept)?.collect::<rusqlite::Result<_>>()?)
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    Ok(statement.query_map((settled_too, after, most), kept)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The latest piece of a kind about a feed, settled or not.
+pub fn last(conn: &View, what: What, feed: &FeedId) -> Result<Option<Kept>> {
+    let sql = format!("{COLUMNS} WHERE what = ?1 AND feed = ?2 ORDER BY no DESC LIMIT 1");
+    Ok(conn.prepare_cached(&sql)?.query_row((what.word(), feed.as_bytes()), kept).optional()?)
 }
 
 /// Whether anything is not settled yet.

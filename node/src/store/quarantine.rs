@@ -228,6 +228,13 @@ pub fn of_feed(conn: &View, feed: i64) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} WHERE feed = ?1 ORDER BY seq"), [feed])
 }
 
+/// The first operation of a feed that is held, from a number on.
+pub fn next(conn: &View, feed: i64, from: u64) -> Result<Option<Held>> {
+    let from = i64::try_from(from).unwrap_or(i64::MAX);
+    let sql = format!("{COLUMNS} WHERE feed = ?1 AND seq >= ?2 ORDER BY seq LIMIT 1");
+    Ok(select(conn, &sql, (feed, from))?.pop())
+}
+
 /// Operations of one kind.
 pub fn of_kind(conn: &View, kind: u32) -> Result<Vec<Held>> {
     select(conn, &format!("{COLUMNS} WHERE kind = ?1 ORDER BY feed, seq"), [kind])

@@ -92,9 +92,9 @@ pub struct Shown {
 pub fn show(conn: &View, typed: &str) -> Result<Shown, ShowError> {
     let which = find(conn, typed)?;
     let (feed, part) = (which.feed, which.part);
-    let seq = part.map_or(0, |(first, _)| first);
-    let held = quarantine::of_feed(conn, feed.no)?.into_iter().find(|h| part.is_none() || h.seq == seq);
-    let seq = held.as_ref().map_or(seq, |h| h.seq);
+    let from = part.map_or(0, |(first, _)| first);
+    let held = quarantine::next(conn, feed.no, from)?.filter(|held| part.is_none() || held.seq == from);
+    let seq = held.as_ref().map_or(from, |held| held.seq);
     let stranger = !feed.own && seq >= feed.applied && seq < feed.size();
     let why = match held {
         Some(held) => {
