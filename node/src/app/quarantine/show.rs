@@ -80,12 +80,18 @@ pub struct Shown {
     pub feed: FeedRow,
     pub seq: u64,
     pub operation: Option<Operation>,
-    pub contents: Option<Contents>,
     /// When it came here.
     pub stored_at: Option<i64>,
     pub why: Why,
     pub revoked: Vec<Revoked>,
     pub rejected: bool,
+}
+
+impl Shown {
+    /// What the operation says, where it can be read.
+    pub fn contents(&self) -> Option<Contents> {
+        self.operation.as_ref().map(|operation| contents(&self.feed, operation))
+    }
 }
 
 /// What a person means by a place, a feed that waits whole, or a record's id.
@@ -104,14 +110,12 @@ pub fn show(conn: &View, typed: &str) -> Result<Shown, ShowError> {
         None if stranger => Why::Whole(whole(conn, &feed)?),
         None => return Err(ShowError::NotHeld(typed.to_owned())),
     };
-    let operation = feeds::operation(conn, feed.no, seq)?;
     let revoked = match &why {
         Why::Held(held, _) if held.reason == Reason::Revoked.word() => revoked(conn, &feed, seq)?,
         _ => vec![],
     };
     Ok(Shown {
-        contents: operation.as_ref().map(|operation| contents(&feed, operation)),
-        operation,
+        operation: feeds::operation(conn, feed.no, seq)?,
         stored_at: feeds::stored_at(conn, feed.no, seq)?,
         rejected: trust::ruling(conn, &feed.feed, seq)? == Some(Ruling::Rejected),
         why,

@@ -50,8 +50,8 @@ impl Show {
             let said = desk.label(&detail).to_owned();
             lines.push(("detail", Label::new("说明", "what it means"), said, both_languages(&detail)));
             lines.extend(shown.revoked.iter().flat_map(|revoked| revocation(desk, revoked)));
-            let fields = match (&shown.contents, &shown.operation) {
-                (Some(contents), Some(operation)) => said_in(desk, conn, contents, operation)?,
+            let fields = match (shown.contents(), &shown.operation) {
+                (Some(contents), Some(operation)) => said_in(desk, conn, &contents, operation)?,
                 _ => vec![],
             };
             Ok((lines, fields, shown.rejected))
