@@ -266,6 +266,8 @@ fn a_void_that_comes_before_its_record_waits_for_it() {
     hand_over(&b, &city);
     assert_eq!(held(&city).len(), 3);
     assert!(held(&city).iter().all(|(_, reason)| reason == "early"));
+    let page = city.read(|conn| huiliu_node::app::quarantine::page(conn, None, 9, false)).unwrap();
+    assert_eq!((page.rows.len(), page.open), (3, false), "they are listed, and no person has to do anything");
     hand_over(&a, &city);
     assert!(held(&city).is_empty());
     assert!(!is_shown(&city, "work_entry", worked) && is_shown(&city, "mediator", mediator));

@@ -19,12 +19,15 @@ pub use self::{
     show::{Contents, Put, Revoked, ShowError, Shown, Why, show},
     which::{Which, WhichError, find},
 };
-use crate::store::{
-    Result, View,
-    evidence::{self, What},
-    feeds::{self, FeedRow},
-    quarantine::{self, Held},
-    trust,
+use crate::{
+    admission::Reason,
+    store::{
+        Result, View,
+        evidence::{self, What},
+        feeds::{self, FeedRow},
+        quarantine::{self, Held},
+        trust,
+    },
 };
 
 /// Lines that are read at a time.
@@ -90,7 +93,8 @@ pub fn page(conn: &View, after: Option<&Which>, most: usize, all: bool) -> Resul
         Some(Which { feed, part: None }) => (feed.no, None),
         None => (-1, None),
     };
-    let mut open = !quarantine::open_by_reason(conn)?.is_empty();
+    // Edits that came early are taken up by themselves.
+    let mut open = quarantine::open_by_reason(conn)?.keys().any(|reason| reason != Reason::Early.word());
     let mut strangers = vec![];
     for row in quarantine::strangers(conn)? {
         let rejected = is_rejected(conn, &row.feed, row.size() - 1)?;

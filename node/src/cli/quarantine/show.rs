@@ -9,6 +9,7 @@ use super::{
     told as told_which,
 };
 use crate::{
+    admission::Reason,
     app::quarantine::{self, Contents, Put, Revoked, ShowError, Shown, Why},
     cli::{
         Desk,
@@ -35,7 +36,7 @@ type Said = (String, String, String, Json);
 impl Show {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let (lines, fields, rejected) = office.look(|conn| {
+        let (lines, fields, rejected, open) = office.look(|conn| {
             let shown = quarantine::show(conn, &self.which).map_err(told)?;
             let mut lines = origin(desk, &shown);
             let (reason, detail) = match &shown.why {
@@ -45,6 +46,8 @@ impl Show {
                     (word.to_owned(), detail)
                 }
             };
+            // An edit that came early is taken up by itself.
+            let open = !shown.rejected && reason != Reason::Early.word();
             let label = desk.label(&reason_label(&reason, shown.rejected)).to_owned();
             lines.push(("reason", Label::new("原因", "reason"), label, reason.into()));
             let said = desk.label(&detail).to_owned();
@@ -54,7 +57,7 @@ impl Show {
                 (Some(contents), Some(operation)) => said_in(desk, conn, &contents, operation)?,
                 _ => vec![],
             };
-            Ok((lines, fields, shown.rejected))
+            Ok((lines, fields, shown.rejected, open))
         })?;
         let mut table =
             Table::new().column("what", desk.pick("项目", "item")).column("value", desk.pick("内容", "value"));
@@ -80,7 +83,7 @@ impl Show {
                 false => format!("{}\n{}", table.words(), said.words()),
             },
         )?;
-        Ok(if rejected { Exit::Done } else { Exit::Attention })
+        Ok(if open { Exit::Attention } else { Exit::Done })
     }
 }
 
