@@ -38,14 +38,10 @@ const NOT_ENROLLED: &str = "not-enrolled";
 impl List {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let page = office.store.read(|conn| {
-            let after = self.after.as_deref().map(|typed| quarantine::find(conn, typed)).transpose();
-            Ok(match after {
-                Ok(after) => Ok(quarantine::page(conn, after.as_ref(), usize::from(self.most), self.all)?),
-                Err(error) => Err(error),
-            })
+        let Page { rows, next, open } = office.look(|conn| {
+            let after = self.after.as_deref().map(|typed| quarantine::find(conn, typed)).transpose().map_err(told)?;
+            Ok(quarantine::page(conn, after.as_ref(), usize::from(self.most), self.all)?)
         })?;
-        let Page { rows, next, open } = page.map_err(told)?;
         let mut table = Table::new()
             .column("which", desk.pick("位置", "which"))
             .column("union", desk.pick("单位", "union"))

@@ -41,8 +41,7 @@ impl Rule {
     pub fn run(self, desk: &Desk, ruling: Ruling) -> Result<Exit> {
         let office = desk.open()?;
         let me = &office.me;
-        let shown = office.store.read(|conn| Ok(quarantine::plan(conn, me, &self.which, ruling, &self.reason)))?;
-        let shown = shown.map_err(told)?;
+        let shown = office.look(|conn| quarantine::plan(conn, me, &self.which, ruling, &self.reason).map_err(told))?;
         if !desk.json {
             desk.note(&preview(desk, &shown));
         }
