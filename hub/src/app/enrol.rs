@@ -1,7 +1,6 @@
 //! Answering a request that came as a file: who asks, for the person who compares the device's key, and the answer.
 
 use huiliu_node::{
-    app::Mode,
     clock::Clock,
     identity::{Grant, Home, Request},
     writer::Store,
@@ -18,23 +17,17 @@ pub fn look(home: &Home, store: &Store, request: &Request, address: Option<&str>
     Ok(seen)
 }
 
-/// Enrols the machine and answers it; `None` where that was a dry run, and nothing stands in the way. The address is
-/// remembered.
+/// Enrols the machine and answers it. The address is remembered.
 pub async fn enrol(
     home: &Home,
     store: &Store,
     request: &Request,
     address: Option<&str>,
     clock: &Clock,
-    mode: Mode,
-) -> Result<Option<Grant>, AuthorityError> {
+) -> Result<Grant, AuthorityError> {
     let said = authority::address_or(home, address)?;
-    if mode == Mode::DryRun {
-        authority::trial(home, store, request)?;
-        return Ok(None);
-    }
     if address.is_some() {
         authority::announce(home, &said)?;
     }
-    authority::enrol(home, store, request, clock).await.map(Some)
+    authority::enrol(home, store, request, clock).await
 }
