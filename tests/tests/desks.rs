@@ -30,9 +30,11 @@ use huiliu_proto::{
     kind::{Reach, kind},
     operation::Operation,
     record::Record,
+    records::enrolment,
     signed::SigningKey,
     union::UnionNumber,
     v1::Ruling,
+    value::Value,
 };
 use huiliu_tests::{
     chain::{self, Chain},
@@ -75,6 +77,29 @@ fn a_device_is_shut_out_once_by_whichever_desk_comes_first() {
     assert!(matches!(revoke::plan(county, &clerk, &digits, None), Err(RevokeError::NotHub)));
     assert!(matches!(purge::plan(county, &clerk, &digits), Err(OrderError::NotHub)));
     assert!(vouch::vouch(county, &clerk, None, Mode::Write, &mut ()).is_err());
+}
+
+#[test]
+fn a_machine_that_came_with_two_tokens_of_a_family_is_named_once() {
+    let chain = Chain::new(125);
+    let (city, me) = (&chain.city.store, chain.city.machine.me());
+    let key = |seed: u8| SigningKey::from_seed(&[seed; 32]);
+    let invited = |seed: u8, by: u8| {
+        let mut record = attested(&key(seed), union("320922"), false);
+        record.set(enrolment::INVITED_BY.name(), Value::Bytes(key(by).device().to_vec()));
+        writes(&chain.city, record);
+    };
+    writes(&chain.city, attested(&key(9), union("320922"), false));
+    invited(10, 9);
+    let shown = revoke::plan(city, &me, &key(9).device().to_string(), None).unwrap();
+    assert_eq!(shown.invited.len(), 1);
+    // What the other let in since is of its family, and of the first one's.
+    invited(11, 10);
+    invited(12, 10);
+    let revoked = revoke::revoke(city, &me, &shown, true, "失窃", Mode::Write).unwrap();
+    let mut left = [key(11).device(), key(12).device()];
+    left.sort_unstable();
+    assert_eq!((revoked.devices, revoked.left), (vec![key(9).device(), key(10).device()], left.to_vec()));
 }
 
 #[test]

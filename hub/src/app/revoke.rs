@@ -1,5 +1,7 @@
 //! Shutting a device of a union directly below out: first what goes on counting, then the revocation.
 
+use std::collections::BTreeSet;
+
 use huiliu_node::{
     app::Mode,
     identity::Me,
@@ -92,7 +94,7 @@ pub fn revoke(
         plans.extend(shown.invited.iter().cloned());
     }
     mode.run(store, move |ledger| {
-        let mut left: Vec<DeviceId> = vec![];
+        let mut left = BTreeSet::new();
         for plan in &plans {
             let now = match revocation::plan(ledger.conn(), union, &plan.device.to_string(), None) {
                 Ok(now) => now,
@@ -105,11 +107,10 @@ pub fn revoke(
             left.extend(now.invited.iter().map(|enrolled| enrolled.device));
         }
         left.retain(|device| plans.iter().all(|plan| plan.device != *device));
-        left.dedup();
         if let Err(refusals) = revocation::revoke_all(ledger, &plans, &reason)? {
             return Ok(Err(RevokeError::Refused(refusals)));
         }
         let devices = plans.iter().map(|plan| plan.device).collect();
-        Ok(Ok(Revoked { devices, cut: plans.iter().map(Plan::cut).sum(), left }))
+        Ok(Ok(Revoked { devices, cut: plans.iter().map(Plan::cut).sum(), left: left.into_iter().collect() }))
     })?
 }
