@@ -199,7 +199,7 @@ pub fn invite(
     days: u32,
 ) -> StoreResult<Result<i64, Reason>> {
     let now = ledger.now();
-    let expires_at = now.saturating_add(i64::from(days) * 86_400_000);
+    let expires_at = expires_at(now, days);
     let conn = ledger.conn();
     if trust::revoked(conn, &caller.device, caller.union)? {
         return Ok(Err(Reason::Device));
@@ -217,6 +217,11 @@ pub fn invite(
     };
     invitations::add(conn, &invitation)?;
     Ok(Ok(expires_at))
+}
+
+/// When an invitation that is given now dies.
+pub fn expires_at(now: i64, days: u32) -> i64 {
+    now.saturating_add(i64::from(days) * 86_400_000)
 }
 
 /// For the first machine of a union, one that records.

@@ -15,6 +15,7 @@ use huiliu_node::{
         Mode,
         quarantine::{self, Page, Place, RuleError},
     },
+    identity::Home,
     ledger::Incoming,
     store::{
         View,
@@ -148,6 +149,24 @@ fn no_token_is_stored_that_no_machine_can_use() {
     assert!(invite(7, false, Mode::Write).unwrap().is_some());
     let all: Vec<Invitation> = city.read(invitations::all).unwrap();
     assert!(all.len() == 1 && !all[0].as_hub);
+}
+
+#[test]
+fn a_refused_invitation_remembers_nothing() {
+    let chain = Chain::new(126);
+    let refused = |place: &chain::Place, of: &str| {
+        let machine = &place.machine;
+        let address = Some("hub.example:7443".to_owned());
+        let ask = Ask { union: union(of), further: false, as_hub: false, days: 7, address };
+        let kept = || (machine.me().vouchers)().len();
+        let before = (Home::open(&machine.home.dir).unwrap().config.announce, kept());
+        let invited = invite::invite(&machine.home, &place.store, (&machine.clock, &machine.dice), ask, Mode::Write);
+        assert!(matches!(invited.err(), Some(InviteError::Occupied(_))), "{of}");
+        assert_eq!((Home::open(&machine.home.dir).unwrap().config.announce, kept()), before, "{of}");
+    };
+    refused(&chain.city, "320922");
+    // A further machine of the nation's own, without saying that it is one.
+    refused(&chain.nation, "100000");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use huiliu_node::{
     clock::{Clock, Dice},
     identity::{Home, IdentityError, vouchers},
     store::{
-        StoreError,
+        StoreError, View,
         invitations::{self, Invitation},
     },
     sync::join::{self, MOST_DAYS, Minted},
@@ -99,12 +99,13 @@ pub fn invite(
         return Err(InviteError::TooLong);
     }
     let root = home.fingerprint()?.ok_or(IdentityError::NotJoined)?;
-    if said && mode == Mode::Write {
-        authority::announce(home, &address)?;
+    let taken = move |conn: &View| Ok(!further && authority::occupied(conn, union, None)?);
+    if store.read(taken)? {
+        return Err(InviteError::Occupied(union));
     }
     let (id, secret) = join::draw(dice);
     let hash = pass_hash(&*secret.pass(&id));
-    let expires_at = store.now().saturating_add(i64::from(days) * 86_400_000);
+    let expires_at = authority::expires_at(store.now(), days);
     // A further machine of this union itself: this one vouches for it, and is known to it by an enrolment of its own. The
     // key is kept first: an invitation without it would let in a machine that can read nothing.
     let vouched = union == config.union;
@@ -112,9 +113,9 @@ pub fn invite(
     if vouched && mode == Mode::Write {
         vouchers::remember(home, &id, &secret.voucher_key(&id), Some(expires_at), clock(), dice)?;
     }
-    // Asked in the job that stores it: of two who invite at once, one is told that the other has let somebody in.
+    // Asked again in the job that stores it: of two who invite at once, one is told that the other has let somebody in.
     let stored = mode.run(store, move |ledger| {
-        if !further && authority::occupied(ledger.conn(), union, None)? {
+        if taken(ledger.conn())? {
             return Ok(false);
         }
         let new = authority::new_invitation(id, union, hash, ledger.now(), expires_at);
@@ -129,6 +130,9 @@ pub fn invite(
     }
     if mode == Mode::DryRun {
         return Ok(None);
+    }
+    if said {
+        authority::announce(home, &address)?;
     }
     let pin = Pin::of(&home.authority_key()?);
     let (network, hub) = (config.network.clone(), config.union);
