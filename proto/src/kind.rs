@@ -257,6 +257,11 @@ impl Field {
         }
     }
 
+    /// The choice with this number; none where only a newer version knows it.
+    pub fn choice(&self, number: i64) -> Option<&Choice> {
+        self.choices().iter().find(|choice| i64::from(choice.number) == number)
+    }
+
     pub fn lines(&self) -> &[Field] {
         match &self.ty {
             Type::Lines(fields) => fields,

@@ -92,9 +92,9 @@ impl Field {
                 }
                 Ok(vec![])
             }
-            (Type::Choice(choices), Value::Int(n)) => match choices.iter().any(|c| i64::from(c.number) == *n) {
-                true => Ok(vec![]),
-                false => Err(self.refuse(value, label("没有这个选项", "there is no such choice"), self.offer(choices))),
+            (Type::Choice(choices), Value::Int(n)) => match self.choice(*n) {
+                Some(_) => Ok(vec![]),
+                None => Err(self.refuse(value, label("没有这个选项", "there is no such choice"), self.offer(choices))),
             },
             (Type::Choices(choices), Value::Int(bits)) => {
                 let known = choices.iter().fold(0i64, |set, c| set | 1 << c.number);
@@ -394,10 +394,7 @@ impl Field {
 
     fn show_number(&self, n: i64, lang: Lang) -> String {
         match (&self.ty, self.format) {
-            (Type::Choice(choices), _) => match choices.iter().find(|c| i64::from(c.number) == n) {
-                Some(c) => c.label.get(lang).to_owned(),
-                None => n.to_string(),
-            },
+            (Type::Choice(_), _) => self.choice(n).map_or_else(|| n.to_string(), |c| c.label.get(lang).to_owned()),
             (Type::Choices(choices), _) => {
                 let chosen = choices.iter().filter(|c| n >> c.number & 1 == 1).map(|c| c.label.get(lang));
                 chosen.collect::<Vec<_>>().join(lang.pick("、", ", "))

@@ -47,8 +47,8 @@ pub fn explain(check: &Check, lang: Lang) -> String {
 /// The word for one choice of a finding's field, as `finding.proto` gives it.
 fn choice_label(field: &str, number: i32) -> Label {
     let finding = v1::Finding::kind();
-    let choices = finding.field(field).map_or(&[][..], |at| finding.fields[at].choices());
-    choices.iter().find(|c| c.number == number).map(|c| c.label.clone()).unwrap_or_default()
+    let choice = finding.field(field).and_then(|at| finding.fields[at].choice(number.into()));
+    choice.map(|choice| choice.label.clone()).unwrap_or_default()
 }
 
 fn severity_label(severity: v1::Severity) -> Label {

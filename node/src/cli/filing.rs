@@ -41,5 +41,5 @@ fn type_label(number: i64, lang: Lang) -> String {
 }
 
 fn type_of(number: i64) -> Option<&'static Choice> {
-    filing::TYPE.declared().choices().iter().find(|choice| i64::from(choice.number) == number)
+    filing::TYPE.declared().choice(number)
 }

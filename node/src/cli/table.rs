@@ -12,8 +12,7 @@ pub fn both_languages(label: &Label) -> Json {
 
 /// A choice of a field for programs: its declared name, or the number of one that only a newer version knows.
 pub fn choice_name(field: &Field, number: i64) -> Json {
-    let choice = field.choices().iter().find(|choice| i64::from(choice.number) == number);
-    choice.map_or_else(|| number.into(), |choice| choice.name.to_lowercase().into())
+    field.choice(number).map_or_else(|| number.into(), |choice| choice.name.to_lowercase().into())
 }
 
 /// A cell: as it is shown, and as a program reads it. Whatever a peer wrote stands on one line and obeys nobody.
@@ -51,7 +50,7 @@ impl Cell {
 
     /// A choice of a field; programs get its name.
     pub fn choice(desk: &Desk, field: &Field, number: i64) -> Cell {
-        match field.choices().iter().find(|choice| i64::from(choice.number) == number) {
+        match field.choice(number) {
             Some(choice) => Cell::new(desk.label(&choice.label), choice_name(field, number)),
             None => Cell::new(number.to_string(), number),
         }

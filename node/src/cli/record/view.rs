@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     app::find,
+    cli::table::choice_name,
     store::{
         View,
         projection::{self, Shown},
@@ -55,10 +56,7 @@ pub fn json(field: &Field, value: &Value) -> Json {
 fn number(field: &Field, n: i64) -> Json {
     let narrow = i32::try_from(n).ok();
     match (&field.ty, field.format, narrow) {
-        (Type::Choice(choices), ..) => match choices.iter().find(|c| i64::from(c.number) == n) {
-            Some(choice) => choice.name.to_lowercase().into(),
-            None => n.into(),
-        },
+        (Type::Choice(_), ..) => choice_name(field, n),
         (Type::Choices(choices), ..) => {
             let chosen = choices.iter().filter(|c| n >> c.number & 1 == 1);
             chosen.map(|c| Json::from(c.name.to_lowercase())).collect()
