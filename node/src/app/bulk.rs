@@ -144,7 +144,8 @@ pub fn import(
     let mut source = open()?;
     let mut report = look(store, kind, &mut source, progress)?;
     // Of a file of which the end is not known, nothing is written.
-    let nothing = lines == Lines::None || source.broke_off();
+    let broke_off = report.problems.iter().any(|problem| problem.what == What::CutOff);
+    let nothing = lines == Lines::None || broke_off;
     if nothing || report.read == report.wrong || (lines == Lines::AllOrNone && report.wrong > 0) {
         return Ok(report);
     }

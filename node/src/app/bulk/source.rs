@@ -112,11 +112,6 @@ impl Source {
         }
     }
 
-    /// Whether there was no going on before the end.
-    pub(super) fn broke_off(&self) -> bool {
-        self.ended
-    }
-
     /// The next records, at most so many.
     pub(super) fn batch(&mut self, store: &Store, kind: &'static Kind, most: usize) -> Result<Batch, BulkError> {
         let mut batch = Batch { read: 0, lines: vec![], problems: vec![] };
