@@ -71,7 +71,6 @@ pub struct Restoring {
     // In the order in which they are given back.
     conn: Database,
     brought: Copy,
-    fresh: PathBuf,
     place: Place,
 }
 
@@ -106,8 +105,7 @@ pub fn look(home: &Home, me: &Me, file: &Path, progress: &mut dyn Progress) -> R
     }
     let here = place.contents(me.union, &me.device())?;
     let changes = changes(here.as_ref(), &backup);
-    let fresh = home.dir.join("restore.new");
-    Ok(Restoring { backup, origin, changes, readable: here.is_some(), conn, brought, fresh, place })
+    Ok(Restoring { backup, origin, changes, readable: here.is_some(), conn, brought, place })
 }
 
 impl Restoring {
@@ -118,8 +116,8 @@ impl Restoring {
 
     /// Puts it in the place of the database.
     pub fn put(self, me: &Me, progress: &mut dyn Progress) -> Result<Restored, RestoreError> {
-        let Restoring { backup, conn, brought, fresh, place, .. } = self;
-        let fresh = Copy::new(fresh);
+        let Restoring { backup, conn, brought, place, .. } = self;
+        let fresh = Copy::new(brought.path().with_file_name("restore.new"));
         let revoked = make(&conn, fresh.path(), me, backup.operations, true, progress)?;
         drop(conn);
         let kept = place.put(fresh.path(), &stamp((me.clock)()))?;
