@@ -28,6 +28,7 @@ use huiliu_node::{
 use huiliu_proto::{id::RecordId, kind::kind};
 use huiliu_tests::{
     people::{self, Dice},
+    process,
     worklog::{self, County},
 };
 use prost::Message as _;
@@ -61,15 +62,9 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 
 /// Adds what the kernel says of this process: the most memory it ever held, and the processor's time it took.
 fn with_process(mut said: Value) -> Value {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // After the name in brackets; user and system time are the 14th and 15th of all fields, in hundredths.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |n: usize| fields.get(n).and_then(|t| t.parse::<u64>().ok()).unwrap_or(0);
-    said["peak_kb"] = json!(peak);
-    said["cpu_ms"] = json!((ticks(11) + ticks(12)) * 10);
+    let taken = process::taken("self");
+    said["peak_kb"] = json!(taken.peak_kb);
+    said["cpu_ms"] = json!(taken.cpu_ms);
     said
 }
 

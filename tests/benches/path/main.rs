@@ -9,7 +9,6 @@
 
 mod child;
 mod floor;
-mod table;
 
 use std::{
     fs,
@@ -20,9 +19,11 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use huiliu_node::{clock, identity::Role};
-use huiliu_tests::world::World;
+use huiliu_tests::{
+    table::{Goal, Row, Table},
+    world::World,
+};
 use serde_json::{Value, json};
-use table::{Goal, Row, Table};
 
 struct Scale {
     /// Sizes of history at which an idle exchange is looked at; the last is how much the bulk runs carry.
