@@ -157,7 +157,7 @@ pub struct Ledger {
     allowances: Allowances,
     /// The last record id given out is not written down yet.
     named: bool,
-    /// Something no longer counts: all is computed again before the job ends.
+    /// What decided about others no longer counts: all is computed again before the job ends.
     stale: bool,
     /// Another history of an own feed, as far as it has been read.
     others: HashMap<i64, Edge>,

@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use huiliu_hub::revocation;
 use huiliu_node::{
     document::Document,
     identity::{Home, Role},
     ledger::{self, Incoming, Intake},
-    store::{self, evidence::Neighbour, feeds, quarantine},
+    store::{self, evidence::Neighbour, feeds, projection, quarantine},
     writer::{Store, Threads},
 };
 use huiliu_proto::{
@@ -160,6 +161,67 @@ fn a_batch_of_voids_is_applied_in_parts() {
     let most = store.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
     assert!(most < SLICE * BEYOND, "one job did the work of {most} operations");
     assert_eq!(store.read(quarantine::count).unwrap(), 0);
+    oracle::verifies(&machine, &store).unwrap();
+}
+
+/// What a device said counts no more from some operation on: only that is judged again, and in parts. Others' entries, and
+/// what others said of the same dossiers, stay.
+#[test]
+fn a_revocation_that_reaches_back_is_worked_off_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(CITY).clone();
+    let [mut lost, mut other] = two(&world);
+    let line = kind("work_entry").unwrap();
+    let lines = |forger: &mut Forger, many: u64| -> Vec<Operation> {
+        let said = |n| people::log_line(RecordId([6; 16]), n).encode();
+        (0..many).map(|n| Operation::new(line.number, forger.id(), None, said(n), Some([3; 16]))).collect()
+    };
+    let store = machine.store(Threads::Inline);
+    for _ in 0..5 {
+        let run = lines(&mut other, 4000);
+        give(&store, &other.say(&run));
+    }
+    // Dossiers that one made and both changed, by turns.
+    let mut made = vec![];
+    for _ in 0..40 {
+        let [one, two, ..] = <[Operation; 3]>::try_from(dossier(&mut other, &lost, 2)).unwrap();
+        made.push((one, two));
+    }
+    let (one, two): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+    give(&store, &other.say(&one));
+    for _ in 0..2 {
+        let run = lines(&mut lost, 4000);
+        give(&store, &lost.say(&run));
+    }
+    give(&store, &lost.say(&two));
+    assert_eq!(store.read(quarantine::count).unwrap(), 0);
+    drop(store);
+    let device = lost.feed.device;
+    let store = machine.store(Threads::Own);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let spent = runtime.block_on(async {
+        let union = machine.union();
+        let plan = move |conn: &store::View| Ok(revocation::plan(conn, union, &device.to_string(), Some(0)));
+        let plan = store.read(plan).unwrap().unwrap();
+        store.write(|ledger| Ok(ledger.spent())).await.unwrap();
+        let revoked = store.write(move |ledger| revocation::revoke(ledger, &plan, "丢失")).await.unwrap();
+        assert_eq!(revoked, Ok(()));
+        let until = Instant::now() + Duration::from_secs(60);
+        while standing(&store, lost.feed.id) != (8040, 8040) {
+            assert!(Instant::now() < until, "it goes on by itself");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        store.write(|ledger| Ok(ledger.spent())).await.unwrap()
+    });
+    let most = store.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
+    assert!(most < SLICE * BEYOND, "one job did the work of {most} operations");
+    assert!(spent.operations < 2 * 8040 + 200, "{} operations were judged for 8,040", spent.operations);
+    assert_eq!(store.read(quarantine::count).unwrap(), 8040);
+    assert_eq!(store.read(|conn| projection::list(conn, line, None, None, 30_000)).unwrap().len(), 20_000);
+    let named = store.read(|conn| projection::list(conn, kind("enterprise").unwrap(), None, None, 100)).unwrap();
+    assert_eq!(named.len(), 40);
+    assert!(named.iter().all(|row| row.record.text("name") == Some("厂")), "the change counts no more");
     oracle::verifies(&machine, &store).unwrap();
 }
 

@@ -11,7 +11,7 @@ use crate::{
         Result, StoreError, View, documents,
         projection::Place,
         quarantine::{self, Held},
-        segments, trust,
+        records, segments, trust,
     },
 };
 
@@ -22,10 +22,13 @@ impl Ledger {
         self.cost.operations += 1;
         self.slices.worked(1);
         self.cost.bytes += (operation.header.len() + operation.payload.len()) as u64;
-        match self.judge(&feed, no, seq, operation)? {
-            Ok(()) => Ok(()),
-            Err(refusal) => self.hold(no, seq, operation, refusal),
+        let Err(refusal) = self.judge(&feed, no, seq, operation)? else { return Ok(()) };
+        let place = Place { owner: feed.union, feed: no, seq };
+        if refusal.reason == Reason::Revoked && records::rests_on(&self.conn, &operation.record, place)? {
+            // It counted until a revocation reached back to it. It is among those that are judged again, and then held.
+            return self.make_again(place.owner, &operation.record, Some((place, operation)));
         }
+        self.hold(no, seq, operation, refusal)
     }
 
     /// Keeps an operation out of everything, and why.
@@ -93,7 +96,7 @@ impl Ledger {
     }
 
     /// How much of a feed may count, where its device is revoked.
-    fn limit(&mut self, no: i64) -> Result<Option<u64>> {
+    pub(super) fn limit(&mut self, no: i64) -> Result<Option<u64>> {
         if let Some(limit) = self.limits.get(&no) {
             return Ok(*limit);
         }
@@ -103,7 +106,8 @@ impl Ledger {
         Ok(limit)
     }
 
-    /// A revocation may have come: where something counts that it does not let stand, all is computed again.
+    /// A revocation may have come: where something counts that it does not let stand, the feed is judged again from there,
+    /// in parts as it was applied.
     pub(super) fn judge_again(&mut self) -> Result<()> {
         self.limits.clear();
         for no in self.waking.clone() {
@@ -112,7 +116,16 @@ impl Ledger {
             let held = quarantine::of_feed(&self.conn, no)?.into_iter();
             let held = held.filter(|h| h.seq >= limit && h.reason == Reason::Revoked.word()).count() as u64;
             // What is held already, because another revocation said so before, does not count.
-            self.stale |= held < applied - limit;
+            if held == applied - limit {
+                continue;
+            }
+            // A feed of which too much waits stops where all is computed again, and what came after that counts no more.
+            if self.crowded(no)? {
+                self.stale = true;
+                continue;
+            }
+            self.feed(no)?.applied = limit;
+            self.touched.insert(no);
         }
         Ok(())
     }
@@ -131,7 +144,10 @@ impl Ledger {
                     self.apply_alone(no, seq, &operation)?;
                 }
                 (Some(Ruling::Released), false) | (_, true) => {}
-                (_, false) => self.stale = true,
+                (_, false) => {
+                    let Some(operation) = self.operation_near(no, seq)? else { continue };
+                    self.apply_alone(no, seq, &operation)?;
+                }
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! One id of one owner is one record. Where several operations lay claim to an id, the one that comes first in the order
 //! of a rebuild has it, at every level and whatever came first there.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use huiliu_proto::{
     handle::Declared as _,
@@ -62,7 +62,7 @@ impl Ledger {
                     projection::move_entry(&self.conn, record.kind, &id, place)?;
                 }
             }
-            (false, true) => self.make_again(place, operation)?,
+            (false, true) => self.make_again(place.owner, &id, Some((place, operation)))?,
             (false, false) => return Ok(Err(Refusal::taken())),
         }
         Ok(Ok(()))
@@ -74,22 +74,28 @@ impl Ledger {
         Ok((a, one.seq) < (b, other.seq))
     }
 
-    /// Takes a record out of everything, and judges all operations under its id again, `newcomer` among them, in the
-    /// order of a rebuild. That happens at most once for each feed of the owner.
-    fn make_again(&mut self, place: Place, newcomer: &Operation) -> Result<()> {
-        let (owner, id) = (place.owner, newcomer.record);
+    /// Takes a record out of everything, and judges all operations under its id again, in the order of a rebuild. `at_hand`:
+    /// one of them that need not be read, or is not known yet; for newcomers it happens at most once for each feed of the
+    /// owner.
+    pub(super) fn make_again(
+        &mut self,
+        owner: UnionNumber,
+        id: &RecordId,
+        at_hand: Option<(Place, &Operation)>,
+    ) -> Result<()> {
+        let known = records::operations(&self.conn, owner, id)?;
         let mut all = vec![];
-        for (no, seq) in records::operations(&self.conn, owner, &id)? {
+        for (no, seq) in known.into_iter().chain(at_hand.map(|(place, _)| (place.feed, place.seq))) {
             all.push((self.feed(no)?.order(), seq, no));
         }
-        all.push((self.feed(place.feed)?.order(), place.seq, place.feed));
         all.sort_unstable();
         all.dedup();
-        self.take_out(owner, &id)?;
+        self.take_out(owner, id)?;
         for (_, seq, no) in all {
-            let operation = match (no, seq) == (place.feed, place.seq) {
-                true => newcomer.clone(),
-                false => match self.operation_near(no, seq)? {
+            let operation = match at_hand.filter(|(place, _)| (no, seq) == (place.feed, place.seq)) {
+                Some((_, operation)) => operation.clone(),
+                // One that was cut off is there no more.
+                None => match self.operation_near(no, seq)? {
                     Some(operation) => operation,
                     None => continue,
                 },
@@ -97,6 +103,18 @@ impl Ledger {
             self.apply_alone(no, seq, &operation)?;
         }
         Ok(())
+    }
+
+    /// Records of a union as they are without operations that are there no more. Where those decided about others, all is
+    /// computed again.
+    pub(super) fn make_without(&mut self, owner: UnionNumber, gone: &[(u64, Operation)]) -> Result<()> {
+        let records: BTreeSet<RecordId> = gone.iter().map(|(_, operation)| operation.record).collect();
+        for id in &records {
+            self.make_again(owner, id, None)?;
+        }
+        // What is to be said again is looked up in the tables.
+        self.save_documents()?;
+        if self.stale { self.rebuild(&mut |_| ()) } else { Ok(()) }
     }
 
     fn take_out(&mut self, owner: UnionNumber, id: &RecordId) -> Result<()> {
@@ -114,6 +132,7 @@ impl Ledger {
         }
         self.documents.forget(owner, id);
         self.slices.forget_counts();
+        self.slices.taken_out();
         records::forget(&self.conn, owner, id)
     }
 

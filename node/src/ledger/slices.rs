@@ -90,6 +90,16 @@ impl Slices {
         self.work += EDIT + history as u64 / HISTORY;
     }
 
+    /// A record was taken out of its tables and totals.
+    pub(super) fn taken_out(&mut self) {
+        self.work += EDIT;
+    }
+
+    /// Whether a part of a feed is still to be applied.
+    pub(super) fn lagging(&self, no: i64) -> bool {
+        self.lagging.contains_key(&no)
+    }
+
     pub(super) fn lags(&mut self, no: i64, from: Option<DeviceId>) {
         self.lagging.entry(no).and_modify(|before| *before = from.or(*before)).or_insert(from);
     }
@@ -191,7 +201,8 @@ impl Ledger {
         let mut done = 0;
         let mut rest = operations;
         while !rest.is_empty() && !self.halts(no)? {
-            let (run, after) = rest.split_at(run_of(rest));
+            let limit = self.limit(no)?.unwrap_or(u64::MAX);
+            let (run, after) = rest.split_at(run_of(rest, limit.saturating_sub(from + done)));
             self.apply_run(no, from + done, run)?;
             done += run.len() as u64;
             rest = after;
@@ -250,13 +261,13 @@ impl Ledger {
     }
 }
 
-/// How many operations are about what one job may do.
-fn run_of(operations: &[Operation]) -> usize {
+/// How many operations are about what one job may do. `limit`: so many count; what comes after may have to be taken out.
+fn run_of(operations: &[Operation], limit: u64) -> usize {
     let mut work = 0;
-    let costs = operations.iter().map(|operation| {
+    let costs = (0..).zip(operations).map(|(at, operation)| {
         let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
         // A void names others, and one that is taken back has its entry read again.
-        if document || operation.void { 1 + EDIT } else { 1 }
+        if document || operation.void || at >= limit { 1 + EDIT } else { 1 }
     });
     let fits = costs.take_while(|cost| {
         work += cost;

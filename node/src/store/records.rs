@@ -76,6 +76,17 @@ pub fn operations(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Vec<
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Whether what the tables say of a record rests on the operation that stands here.
+pub fn rests_on(conn: &View, id: &RecordId, place: Place) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM record WHERE id = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4)
+        OR EXISTS (SELECT 1 FROM repeat WHERE id = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4)
+        OR EXISTS (SELECT 1 FROM edit WHERE record = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4)
+        OR EXISTS (SELECT 1 FROM void WHERE record = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4)";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let row = (id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64);
+    Ok(statement.query_row(row, |row| row.get(0))?)
+}
+
 /// Forgets all that `operations` names, but for the projection.
 pub fn forget(conn: &Database, owner: UnionNumber, id: &RecordId) -> Result<()> {
     for sql in [
