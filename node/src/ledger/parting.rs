@@ -420,10 +420,11 @@ impl Ledger {
         for (seq, operation) in &kept {
             feeds::add_tail(&self.conn, no, *seq, operation)?;
         }
-        let shorter =
-            FeedRow { edge, packed: end, applied: 0, head, diverged: !row.own, altered: false, ..row.clone() };
+        let (applied, diverged) = (row.applied.min(stays), !row.own);
+        let shorter = FeedRow { edge, packed: end, applied, head, diverged, altered: false, ..row.clone() };
         feeds::update(&self.conn, &shorter, self.now())?;
-        self.rebuild(&mut |_| ())?;
+        self.forget_rows();
+        self.make_without(row.feed.union, &cut)?;
         if row.own {
             self.pack(no, &mut { usize::MAX })?;
             self.go_on_anew(&row)?;

@@ -36,7 +36,6 @@ impl Ledger {
         caches::clear(&self.conn)?;
         self.forget_rows();
         self.slices.forget_counts();
-        self.near.clear();
         self.limits.clear();
         let mut all = feeds::all(&self.conn)?;
         // Enrolments, revocations and rulings before what they decide about; and one order for everybody.
@@ -83,10 +82,12 @@ impl Ledger {
         Ok(problems)
     }
 
-    fn forget_rows(&mut self) {
+    /// Feeds are not what they were.
+    pub(super) fn forget_rows(&mut self) {
         self.feeds.clear();
         self.numbers.clear();
         self.touched.clear();
+        self.near.clear();
     }
 
     /// Statements are owed only where the latest one says something else than the totals: also of months of which nothing
