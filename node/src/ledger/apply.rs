@@ -124,7 +124,13 @@ impl Ledger {
                 self.stale = true;
                 continue;
             }
-            self.feed(no)?.applied = limit;
+            // One of which nothing is applied would be a stranger's.
+            if limit == 0
+                && let Some(first) = self.operation_near(no, 0)?
+            {
+                self.apply_alone(no, 0, &first)?;
+            }
+            self.feed(no)?.applied = limit.max(1);
             self.touched.insert(no);
         }
         Ok(())

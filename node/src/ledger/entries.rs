@@ -214,8 +214,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// The union above has ruled on operations of a feed: those that are held or count, and are to be the
-    /// other, are judged again.
+    /// The union above has ruled on operations of a feed: those that are held or count, and are to be the other, are judged
+    /// again.
     fn rule(&mut self, record: &Record) -> Result<()> {
         let Some(ruling) = record.of::<QuarantineRuling>() else { return Ok(()) };
         let feed = ruling.get(quarantine_ruling::IN_FEED).and_then(|f| FeedId::try_from(f).ok());
