@@ -5,7 +5,7 @@
 //! filings of one union, type and period one holds: the last that was accepted, or else the last submitted. Nothing
 //! here stores; the caller writes the records made here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use huiliu_proto::{
     handle::{self, Row},
@@ -174,6 +174,11 @@ pub struct Standing {
     pub holds: bool,
 }
 
+/// What filings of which one holds have in common.
+fn key(version: &Version) -> (UnionNumber, i64, i64, Option<i64>) {
+    (version.owner, version.type_, version.year, version.month)
+}
+
 /// What became of each filing, in the order in which they came.
 pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<Standing> {
     let mut reviews_of: BTreeMap<RecordId, Vec<&Review>> = BTreeMap::new();
@@ -192,7 +197,6 @@ pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<Standing> {
         (version, state, filed_by)
     });
     let decided: Vec<_> = decided.collect();
-    let key = |v: &Version| (v.owner, v.type_, v.year, v.month);
     // Accepted before not accepted, then the later decision, then the later filing.
     let mut holding = BTreeMap::new();
     for (version, _, filed_by) in &decided {
@@ -223,12 +227,21 @@ pub fn page(
     all: bool,
 ) -> Result<(Vec<Standing>, bool), FilingError> {
     let mut page = vec![];
+    // What became of each is found once with its rivals, by union, type and period.
+    let mut judged: BTreeMap<_, BTreeMap<RecordId, Standing>> = BTreeMap::new();
     loop {
         let versions = filings::page(conn, owner, after, most + 1)?;
         let last = versions.len() <= most;
         after = versions.last().map(|version| version.id).or(after);
         for version in versions {
-            let Some(standing) = standing(conn, &version)? else { continue };
+            let group = match judged.entry(key(&version)) {
+                Entry::Occupied(group) => group.into_mut(),
+                Entry::Vacant(free) => {
+                    let group = group(conn, &version)?;
+                    free.insert(group.into_iter().map(|standing| (standing.version.id, standing)).collect())
+                }
+            };
+            let Some(standing) = group.remove(&version.id) else { continue };
             if !all && matches!(standing.state, State::Superseded { .. }) {
                 continue;
             }
@@ -243,14 +256,14 @@ pub fn page(
     }
 }
 
-/// What became of one filing. It depends on those of the same union, type and period alone.
-fn standing(conn: &View, version: &Version) -> Result<Option<Standing>, FilingError> {
+/// What became of a filing and of all others of its union, type and period: it depends on those alone.
+fn group(conn: &View, version: &Version) -> Result<Vec<Standing>, FilingError> {
     let rivals = filings::rivals(conn, version)?;
     let mut reviews = vec![];
     for rival in &rivals {
         reviews.extend(filings::reviews_of(conn, &rival.id)?);
     }
-    Ok(standings(rivals, &reviews).into_iter().find(|standing| standing.version == *version))
+    Ok(standings(rivals, &reviews))
 }
 
 /// The review that `hub` writes on a filing, if it may and if there is anything left to decide.
