@@ -412,3 +412,33 @@ fn an_import_that_others_acted_on_is_not_taken_back() {
     let undone = bulk::undo(&nation, UnionNumber::NATION, programme, "导错了", Mode::DryRun, &mut ()).unwrap();
     assert!(matches!(undone, Err(InTheWay::Void(Problem::Named { acted_on: true, .. }))), "{undone:?}");
 }
+
+/// Whether a machine is heard where a record belongs, and whether the union that it is about is below, is asked by a trial too.
+#[test]
+fn a_trial_asks_where_each_record_belongs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = world(dir.path());
+    world.add("320900", Role::Node).unwrap();
+    let nation = world.machine("hub-100000").store(Threads::Inline);
+    let programme = nation.write_blocking(people::programme).unwrap();
+    let (hub, second) = (told(&world, "hub-320900"), told(&world, "node-320900-0"));
+    let text = |unions: &[&str]| {
+        let mut text = "to_union,no,programme,year,amount,doc_no,paid_on\n".to_owned();
+        for (n, union) in unions.iter().enumerate() {
+            text += &format!("{union},CS-{n},{programme},2025,1000,测〔2025〕1号,2025-03-01\n");
+        }
+        text
+    };
+    let good = text(&["320922", "320903"]);
+    assert_eq!(import(&hub, "allocation", &good, Format::Csv, Lines::None).wrong, 0);
+    let tried = try_import(&second, "allocation", &good, Format::Csv, Lines::None);
+    assert!(matches!(tried, Err(BulkError::Store(StoreError::Forbidden(_)))), "{tried:?}");
+
+    let text = text(&["320922", "330100", "320903"]);
+    let tried = import(&hub, "allocation", &text, Format::Csv, Lines::None);
+    assert_eq!((wrong(&tried), tried.wrong), (vec![(3, "rule")], 1));
+    let What::Field(refusal) = &tried.problems[0].what else { panic!("{tried:?}") };
+    assert_eq!(refusal.field.zh, "受拨工会");
+    let done = import(&hub, "allocation", &text, Format::Csv, Lines::Good);
+    assert_eq!((done.read, done.wrong, done.written), (3, 1, 2));
+}

@@ -67,11 +67,10 @@ impl Ledger {
         if self.revoked()? {
             return Err(StoreError::Revoked);
         }
-        let warnings = match self.allowed(record, &TakenBack::default())? {
-            Ok(warnings) => warnings,
+        let (warnings, scope) = match self.allowed(record, &TakenBack::default())? {
+            Ok(allowed) => allowed,
             Err(refusals) => return Ok(Outcome::Refused(refusals)),
         };
-        let scope = self.scope(record)?;
         let no = self.own_feed(scope)?;
         let id = self.next_id();
         let (salt, time) = (self.salt(record.kind), self.time_beside(&id));
@@ -80,7 +79,7 @@ impl Ledger {
         Ok(Outcome::Written { id, warnings, alike })
     }
 
-    /// Why an entry would be refused; nothing where it would be written.
+    /// Why a record would be refused; nothing where it would be written.
     pub fn refusals(&self, record: &Record) -> Result<Vec<Refusal>> {
         self.refusals_after(record, &TakenBack::default())
     }
@@ -90,7 +89,8 @@ impl Ledger {
         Ok(self.allowed(record, before)?.err().unwrap_or_default())
     }
 
-    fn allowed(&self, record: &Record, before: &TakenBack) -> Result<Result<Vec<Warning>, Vec<Refusal>>> {
+    /// Doubts about a new record, and where it belongs; or why it is refused.
+    fn allowed(&self, record: &Record, before: &TakenBack) -> Result<Result<(Vec<Warning>, Scope), Vec<Refusal>>> {
         let taken_back = self.takes_back(record)?;
         let warnings = match self.check(record, taken_back.as_ref(), before)? {
             Ok(warnings) => warnings,
@@ -102,7 +102,14 @@ impl Ledger {
             let remedy = Label::new("请由登记该设备的工会注销", "the union that enrolled it revokes it");
             return Ok(Err(vec![revocation::DEVICE.declared().refuse(value, refusal.detail, remedy)]));
         }
-        Ok(Ok(warnings))
+        let scope = match record.kind.shape {
+            Shape::Document => own(record.kind),
+            Shape::Entry => match self.scope(record)? {
+                Ok(scope) => scope,
+                Err(refusal) => return Ok(Err(vec![refusal])),
+            },
+        };
+        Ok(Ok((warnings, scope)))
     }
 
     /// Writes records that are new and of one kind, in one run. One that breaks a rule is left out, if `skip_wrong`, or ends
@@ -121,23 +128,21 @@ impl Ledger {
         // None of them is in its table before all are judged.
         let mut before = TakenBack::default();
         for record in records {
-            match self.allowed(record, &before)? {
-                Ok(_) => before.add(record),
+            let scope = match self.allowed(record, &before)? {
+                Ok((_, scope)) => scope,
                 Err(_) if skip_wrong => continue,
                 Err(refusals) => {
                     let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
                     return Err(StoreError::forbidden(say(lang::Lang::Zh), say(lang::Lang::En)));
                 }
-            }
+            };
+            before.add(record);
+            let no = self.own_feed(scope)?;
             let id = self.next_id();
             let (salt, time) = (self.salt(kind), self.time_beside(&id));
-            let (no, payload) = match kind.shape {
-                Shape::Entry => {
-                    let scope = self.scope(record)?;
-                    (self.own_feed(scope)?, record.encode())
-                }
+            let payload = match kind.shape {
+                Shape::Entry => record.encode(),
                 Shape::Document => {
-                    let no = self.own_feed(own(kind))?;
                     let author = Actor::new(&self.feed(no)?.feed.id, &id);
                     let mut puts = vec![];
                     for (at, value) in record.values().iter().enumerate() {
@@ -147,7 +152,7 @@ impl Ledger {
                     }
                     let edit = Document::default().compose(author, puts, self.edit_salt());
                     let Some(edit) = edit else { return Err(StoreError::Refused("a record of nothing".into())) };
-                    (no, edit.encode(author))
+                    edit.encode(author)
                 }
             };
             runs.entry(no).or_default().push(Operation::new(kind.number, id, time, payload, salt));
@@ -384,10 +389,13 @@ impl Ledger {
         Ok(self.remember(row))
     }
 
-    /// Where an entry of this kind belongs, if this machine can say it: what is said to those below is admitted from hubs alone.
-    fn scope(&self, record: &Record) -> Result<Scope> {
+    /// Where an entry belongs, if this machine can say it: what is said to those below is admitted from hubs alone. An entry
+    /// about a union that is not below this one is refused.
+    fn scope(&self, record: &Record) -> Result<Result<Scope, Refusal>> {
         let scope = self.scope_of(record)?;
-        self.may_say(record.kind, scope)?;
+        if let Ok(scope) = scope {
+            self.may_say(record.kind, scope)?;
+        }
         Ok(scope)
     }
 
@@ -407,11 +415,11 @@ impl Ledger {
         Ok(())
     }
 
-    fn scope_of(&self, record: &Record) -> Result<Scope> {
+    fn scope_of(&self, record: &Record) -> Result<Result<Scope, Refusal>> {
         let kind = record.kind;
         match kind.author {
-            Author::Owner => Ok(own(kind)),
-            Author::Publisher if self.me.union.level() <= Level::Province => Ok(Scope::Everyone),
+            Author::Owner => Ok(Ok(own(kind))),
+            Author::Publisher if self.me.union.level() <= Level::Province => Ok(Ok(Scope::Everyone)),
             Author::Publisher => Err(StoreError::forbidden(
                 format!("“{}”只由全国总工会或省级总工会发布，适用于全部下级", kind.label.zh),
                 format!(
@@ -428,16 +436,21 @@ impl Ledger {
                     _ => subject.and_then(|union| self.me.union.child_towards(union)),
                 };
                 let personal = kind.reach == Reach::Province;
-                branch.map(if personal { Scope::PersonalBranch } else { Scope::Branch }).ok_or_else(|| {
-                    let me = self.me.union;
-                    StoreError::forbidden(
-                        format!("“{}”由上级工会对其下级填写，所填的工会不在{}之下", kind.label.zh, me.union_name()),
-                        format!(
-                            "{} is written by a union for one below it, and the union named is not below {me}",
-                            lang::a(&kind.label.en)
-                        ),
-                    )
-                })
+                if let Some(branch) = branch {
+                    return Ok(Ok(if personal { Scope::PersonalBranch(branch) } else { Scope::Branch(branch) }));
+                }
+                let me = self.me.union;
+                let rule = Label::new(
+                    format!("“{}”由上级工会对其下级填写，所填的工会不在{}之下", kind.label.zh, me.union_name()),
+                    format!(
+                        "{} is written by a union for one below it, and the union named is not below {me}",
+                        lang::a(&kind.label.en)
+                    ),
+                );
+                let named = kind.subject.and_then(|at| Some((&kind.fields[at], record.values()[at].as_ref()?)));
+                let Some((field, value)) = named else { return Err(StoreError::Forbidden(Box::new(rule))) };
+                let remedy = Label::new("请改填本单位的下级工会", "name a union below this one");
+                Ok(Err(field.refuse(value, rule, remedy)))
             }
         }
     }
