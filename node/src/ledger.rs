@@ -58,7 +58,7 @@ pub use beside::corrections;
 pub(crate) use edits::shown;
 pub use grants::Return;
 pub use intake::{Incoming, Intake};
-pub use opened::Opened;
+pub use opened::{Opened, Unopened};
 pub use rebuild::{Problem, complete, verify, verify_feeds};
 pub use voids::Saying;
 

@@ -358,18 +358,18 @@ impl Store {
     }
 
     /// Works something out that needs no store, while the writer does other things. None where enough of that waits
-    /// already, or where it came to nothing: then the writer does it.
+    /// already: then the writer does it.
     pub async fn aside<T, F>(&self, work: F) -> Option<Aside<T>>
     where
         T: Send + 'static,
-        F: FnOnce() -> Option<T> + Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
     {
         // It goes with the work, however soon nobody waits for that any more.
         let room = Arc::clone(&self.inner.beside).try_acquire_owned().ok()?;
-        let work = move || Some(Aside { done: work()?, _room: room });
+        let work = move || Aside { done: work(), _room: room };
         match &self.inner.hands {
-            Hands::Thread { .. } => tokio::task::spawn_blocking(work).await.ok()?,
-            Hands::Inline(_) | Hands::Nobody(_) => work(),
+            Hands::Thread { .. } => tokio::task::spawn_blocking(work).await.ok(),
+            Hands::Inline(_) | Hands::Nobody(_) => Some(work()),
         }
     }
 }

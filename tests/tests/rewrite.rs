@@ -2,7 +2,7 @@
 //! on the disk, and not by a later day.
 
 use huiliu_node::{
-    ledger::{Incoming, Intake},
+    ledger::{Incoming, Intake, Ledger, Opened},
     store::{
         evidence::{self, Neighbour, What},
         feeds, segments,
@@ -281,10 +281,18 @@ fn a_batch_that_its_device_signed_and_that_breaks_a_bound_is_not_called_forged()
             },
         )
     };
-    let intake = take(&chain.province.store, batch(leaf));
-    assert!(matches!(intake, Intake::Refused { reason: Refusal::Bounds, .. }), "{intake:?}");
-    assert!(chain.province.evidence().is_empty(), "its device did sign it: {:?}", chain.province.evidence());
-    assert!(matches!(take(&chain.province.store, batch(Hash([7; 32]))), Intake::Refused { .. }));
+    // Opened by the writer, or before it.
+    let opened = |batch: Incoming| {
+        let unopened = Opened::of(&batch);
+        assert!(unopened.is_err());
+        let work = move |ledger: &mut Ledger| ledger.take_in_opened(&batch, Some(unopened));
+        chain.province.store.write_blocking(work).unwrap()
+    };
+    for intake in [take(&chain.province.store, batch(leaf)), opened(batch(leaf))] {
+        assert!(matches!(intake, Intake::Refused { reason: Refusal::Bounds, .. }), "{intake:?}");
+        assert!(chain.province.evidence().is_empty(), "its device did sign it: {:?}", chain.province.evidence());
+    }
+    assert!(matches!(opened(batch(Hash([7; 32]))), Intake::Refused { .. }));
     assert!(chain.province.accuses(What::Forged, &chain.city.device()).is_some(), "this it did not sign");
 }
 

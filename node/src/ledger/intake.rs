@@ -15,7 +15,7 @@ use huiliu_proto::{
 use super::{
     Cost, Ledger,
     mending::{Lies, legible},
-    opened::{Entries, Opened, unpack},
+    opened::{Entries, Opened, Unopened, unpack},
     slices::EARLY_WAIT,
 };
 use crate::store::{
@@ -75,8 +75,12 @@ impl Ledger {
         self.take_in_opened(batch, None)
     }
 
-    /// The same, perhaps with what the batch holds.
-    pub fn take_in_opened(&mut self, batch: &Incoming, opened: Option<Opened>) -> Result<Intake> {
+    /// The same, perhaps with what the batch holds, or why it cannot be opened.
+    pub fn take_in_opened(
+        &mut self,
+        batch: &Incoming,
+        opened: Option<std::result::Result<Opened, Unopened>>,
+    ) -> Result<Intake> {
         let Some(from) = batch.from else { return self.take_in_now(batch, opened) };
         let writer = match self.feed_by_id(&batch.feed)? {
             Some(no) => self.feed(no)?.feed.device,
@@ -130,10 +134,15 @@ impl Ledger {
         }
     }
 
-    fn take_in_now(&mut self, batch: &Incoming, opened: Option<Opened>) -> Result<Intake> {
+    fn take_in_now(
+        &mut self,
+        batch: &Incoming,
+        opened: Option<std::result::Result<Opened, Unopened>>,
+    ) -> Result<Intake> {
         // It may be of another machine of this union.
         self.own_numbers.forget();
         let rows = self.conn.total_changes();
+        let unopened = opened.as_ref().and_then(|opened| opened.as_ref().err().cloned());
         let intake = self.consider(batch, opened);
         self.ahead = Entries::default();
         self.cost.rows += self.conn.total_changes().saturating_sub(rows);
@@ -152,7 +161,7 @@ impl Ledger {
         if let Intake::Refused { reason, detail, .. } = &intake
             && reason.is_forging()
             && !left_out(*reason)
-            && (*reason != Refusal::Bounds || self.bent(batch)?)
+            && (*reason != Refusal::Bounds || self.bent(batch, unopened)?)
         {
             self.keep_forged(batch, *reason, detail)?;
         }
@@ -161,10 +170,10 @@ impl Ledger {
 
     /// Whether a batch that breaks a bound was altered on its way. If it is as its device signed it, the device broke the
     /// bound, and the peer that relayed it is not to blame.
-    fn bent(&mut self, batch: &Incoming) -> Result<bool> {
-        match segment::unpack(&batch.segment) {
-            Err(SegmentError::TooLarge | SegmentError::TooMany) => return Ok(false),
-            Err(SegmentError::Operation(_)) => {}
+    fn bent(&mut self, batch: &Incoming, unopened: Option<Unopened>) -> Result<bool> {
+        match unopened.or_else(|| unpack(batch).err()) {
+            Some(Unopened::Segment(SegmentError::TooLarge | SegmentError::TooMany)) => return Ok(false),
+            Some(Unopened::Segment(SegmentError::Operation(_))) => {}
             _ => return Ok(true),
         }
         let (device, mut edge) = match self.feed_by_id(&batch.feed)? {
@@ -189,7 +198,11 @@ impl Ledger {
         Ok(edge.size() != head.size || edge.root() != head.root)
     }
 
-    pub(super) fn consider(&mut self, batch: &Incoming, opened: Option<Opened>) -> Result<Intake> {
+    pub(super) fn consider(
+        &mut self,
+        batch: &Incoming,
+        opened: Option<std::result::Result<Opened, Unopened>>,
+    ) -> Result<Intake> {
         let known = self.feed_by_id(&batch.feed)?;
         let mut row = match known {
             Some(no) => self.feed(no)?.clone(),
@@ -225,7 +238,7 @@ impl Ledger {
         {
             return match unpack(batch) {
                 Ok(run) => self.parted(no, batch, &head, run.operations()),
-                Err(refusal) => Ok(refusal),
+                Err(why) => Ok(why.refused()),
             };
         }
         // Unpacked operations of an own feed are never sent, so no peer can continue after them.
@@ -236,11 +249,12 @@ impl Ledger {
             ));
         }
         let (run, read) = match opened {
-            Some(opened) => opened.into_parts(),
+            Some(Ok(opened)) => opened.into_parts(),
+            Some(Err(why)) => return Ok(why.refused()),
             // Entries are read as they are applied.
             None => match unpack(batch) {
                 Ok(run) => (run, vec![]),
-                Err(refusal) => return Ok(refusal),
+                Err(why) => return Ok(why.refused()),
             },
         };
         // Signed with this device's key but in another union's name: no legitimate feed.
@@ -375,7 +389,7 @@ impl Ledger {
         if root != Some(head.root) && feeds::root_at(&self.conn, &row, head.size)? != head.root {
             let run = match unpack(batch) {
                 Ok(run) => run,
-                Err(refusal) => return Ok(refusal),
+                Err(why) => return Ok(why.refused()),
             };
             return self.parted(no, batch, head, run.operations());
         }

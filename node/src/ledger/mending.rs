@@ -166,7 +166,7 @@ impl Ledger {
         }
         let run = match unpack(batch) {
             Ok(run) => run,
-            Err(refusal) => return Ok(Some(refusal)),
+            Err(why) => return Ok(Some(why.refused())),
         };
         let operations = run.operations();
         let taken = |size| Ok(Some(Intake::Taken { size, receipt: None }));

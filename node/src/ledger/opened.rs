@@ -5,8 +5,8 @@ use huiliu_proto::{
     kind::{Shape, numbered},
     operation::Operation,
     record::Record,
-    segment::{self, Hashed},
-    v1::Refusal as Refused,
+    segment::{self, Hashed, SegmentError},
+    v1::Refusal,
 };
 
 use super::intake::{Incoming, Intake, refused};
@@ -19,9 +19,26 @@ pub struct Opened {
     read: Vec<Option<Record>>,
 }
 
+/// Why a batch cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unopened {
+    #[error("the contents of an operation were taken out, which nobody may do")]
+    Destroyed,
+    #[error("the segment does not hold as many operations as the batch says")]
+    Count,
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+}
+
+impl Unopened {
+    pub(super) fn refused(&self) -> Intake {
+        refused(Refusal::Bounds, self)
+    }
+}
+
 impl Opened {
     /// Looks at nothing but the batch. Bounded as a segment is.
-    pub fn of(batch: &Incoming) -> Result<Opened, Intake> {
+    pub fn of(batch: &Incoming) -> Result<Opened, Unopened> {
         let run = unpack(batch)?;
         let read = run.operations().iter().map(read).collect();
         Ok(Opened { run, read })
@@ -38,18 +55,18 @@ fn read(operation: &Operation) -> Option<Record> {
 }
 
 /// The operations of a batch and their leaves, as many as it says.
-pub(super) fn unpack(batch: &Incoming) -> Result<Hashed, Intake> {
+pub(super) fn unpack(batch: &Incoming) -> Result<Hashed, Unopened> {
     if batch.count == 0 {
         return Ok(Hashed::default());
     }
-    match segment::unpack(&batch.segment) {
-        Ok(operations) if operations.iter().any(|o| o.destroyed.is_some()) => {
-            Err(refused(Refused::Bounds, "the contents of an operation were taken out, which nobody may do"))
-        }
-        Ok(operations) if operations.len() as u64 == batch.count => Ok(operations.into()),
-        Ok(_) => Err(refused(Refused::Bounds, "the segment does not hold as many operations as the batch says")),
-        Err(error) => Err(refused(Refused::Bounds, error)),
+    let operations = segment::unpack(&batch.segment)?;
+    if operations.iter().any(|o| o.destroyed.is_some()) {
+        return Err(Unopened::Destroyed);
     }
+    if operations.len() as u64 != batch.count {
+        return Err(Unopened::Count);
+    }
+    Ok(operations.into())
 }
 
 /// What the entries of a run say, for as long as the run is applied.

@@ -332,7 +332,8 @@ where
             let (feed, end) = (batch.feed, batch.first.saturating_add(batch.count));
             let refused = Arc::clone(&self.refused);
             // A peer that has used up its allowance gets no work done for it.
-            let opened = if self.over { None } else { work::open(self.store, batch.clone()).await };
+            let wanted = !self.over && work::worth_opening(&batch, self.exchange.frontier(), &refused);
+            let opened = if wanted { work::open(self.store, batch.clone()).await } else { None };
             let take = move |ledger: &mut Ledger| work::take_in(ledger, &batch, opened.map(Aside::done), &refused);
             let submitted = self.store.submit(take).await?;
             self.taking.push_back(Taking { feed, end, answer: Box::pin(submitted.answer()) });

@@ -15,11 +15,11 @@ use prost::Message as _;
 
 use crate::{
     ledger::{
-        Incoming, Intake, Ledger, Opened,
+        Incoming, Intake, Ledger, Opened, Unopened,
         statement::{Pace, to_write},
         watchful,
     },
-    store::{Result, View, evidence::Neighbour, feeds, feeds::SegmentRow},
+    store::{Result, View, evidence::Neighbour, feeds, feeds::SegmentRow, frontier::Frontier},
     writer::{Aside, Store},
 };
 
@@ -46,9 +46,21 @@ pub(super) async fn tend(store: &Store, pace: Pace) -> Result<()> {
     Ok(())
 }
 
+/// A batch, opened or not.
+pub(super) type MayOpen = std::result::Result<Opened, Unopened>;
+
 /// What a batch holds, looked into while the writer has others. What cannot be opened is refused by the writer, in its order.
-pub(super) async fn open(store: &Store, batch: Incoming) -> Option<Aside<Opened>> {
-    store.aside(move || Opened::of(&batch).ok()).await
+pub(super) async fn open(store: &Store, batch: Incoming) -> Option<Aside<MayOpen>> {
+    store.aside(move || Opened::of(&batch)).await
+}
+
+/// Whether the writer will want to know what a batch holds: not where all of it is here, nor where it stands behind what was
+/// refused. What was refused for lack of room may be looked at again.
+pub(super) fn worth_opening(batch: &Incoming, here: &Frontier, refused: &Mutex<BTreeMap<FeedId, Refusal>>) -> bool {
+    let end = batch.first.saturating_add(batch.count);
+    let before = refused.lock().unwrap_or_else(PoisonError::into_inner).get(&batch.feed).copied();
+    before.is_none_or(|reason| reason == Refusal::Room)
+        && here.states.get(&batch.feed).is_none_or(|state| state.size < end)
 }
 
 /// Takes in a batch, unless an earlier one of the same feed was refused in this session: what follows a refused batch has
@@ -57,7 +69,7 @@ pub(super) async fn open(store: &Store, batch: Incoming) -> Option<Aside<Opened>
 pub(super) fn take_in(
     ledger: &mut Ledger,
     batch: &Incoming,
-    opened: Option<Opened>,
+    opened: Option<MayOpen>,
     refused: &Mutex<BTreeMap<FeedId, Refusal>>,
 ) -> Result<Intake> {
     let before = refused.lock().unwrap_or_else(PoisonError::into_inner).get(&batch.feed).copied();
@@ -139,4 +151,55 @@ fn take(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use huiliu_proto::{
+        feed::{Feed, Scope},
+        id::{DeviceId, Hash},
+        kind::Reach,
+    };
+
+    use super::*;
+    use crate::store::frontier::State;
+
+    #[test]
+    fn nothing_is_opened_that_the_writer_will_not_read() {
+        let union = "320922".parse().unwrap();
+        let feed = Feed::new("test", union, DeviceId([1; 32]), 1, Scope::Own(Reach::Nation), None).unwrap();
+        let batch = |first, count| Incoming {
+            feed: feed.id,
+            header: Bytes::new(),
+            first,
+            count,
+            segment: Bytes::new(),
+            head: v1::Signed::default(),
+            from: None,
+            settled: false,
+        };
+        let state = State {
+            feed: feed.id,
+            union,
+            header: feed.header.clone(),
+            rank: feed.scope.turn(),
+            size: 10,
+            root: Hash([0; 32]),
+            time: 0,
+            diverged: false,
+            altered: false,
+            settled: false,
+        };
+        let here = Frontier { states: BTreeMap::from([(feed.id, state)]), ..Frontier::default() };
+        let refused = Mutex::default();
+        let worth = |batch: Incoming, here: &Frontier| worth_opening(&batch, here, &refused);
+        assert!(worth(batch(10, 5), &here) && worth(batch(8, 5), &here), "it brings something");
+        assert!(!worth(batch(0, 10), &here) && !worth(batch(3, 4), &here), "all of it is here");
+        assert!(worth(batch(0, 10), &Frontier::default()), "nothing of it is here");
+        for (reason, again) in [(Refusal::Room, true), (Refusal::Root, false)] {
+            refused.lock().unwrap().insert(feed.id, reason);
+            assert_eq!(worth(batch(10, 5), &here), again, "it stands behind what was refused");
+        }
+    }
 }
