@@ -21,14 +21,18 @@ pub fn clear(conn: &Database) -> Result<()> {
 
 /// Whether the computed tables were made by other declarations than this version's. Not so of a new file, which has none.
 pub fn outdated(conn: &View) -> Result<bool> {
-    let stored: Option<Vec<u8>> = meta(conn, "projection")?;
-    Ok(stored.is_some_and(|stored| stored != derivation::version().as_bytes()))
+    Ok(are_ours(conn)? == Some(false))
 }
 
 /// Whether the computed tables are there, and made by this version's declarations.
 pub fn current(conn: &View) -> Result<bool> {
+    Ok(are_ours(conn)? == Some(true))
+}
+
+/// Whether the computed tables were made by this version's declarations; `None` where there are none.
+fn are_ours(conn: &View) -> Result<Option<bool>> {
     let stored: Option<Vec<u8>> = meta(conn, "projection")?;
-    Ok(stored.is_some_and(|stored| stored == derivation::version().as_bytes()))
+    Ok(stored.map(|stored| stored == derivation::version().as_bytes()))
 }
 
 /// All computed tables.
