@@ -192,8 +192,7 @@ const COLUMNS: &str = "SELECT no, what, feed, seen_at, from_union, from_device, 
 
 /// What no person has settled yet, or all there ever was.
 pub fn list(conn: &View, settled_too: bool) -> Result<Vec<Kept>> {
-    let sql = format!("{COLUMNS} WHERE ?1 OR settled_at IS NULL ORDER BY no");
-    Ok(conn.prepare_cached(&sql)?.query_map([settled_too], kept)?.collect::<rusqlite::Result<_>>()?)
+    page(conn, settled_too, 0, usize::MAX)
 }
 
 /// The first `most` of them after one.

@@ -93,8 +93,7 @@ fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
 
 /// Filings, oldest first: of one union or of all that are seen here.
 pub fn versions(conn: &View, owner: Option<UnionNumber>) -> Result<Vec<Version>> {
-    let mut statement = conn.prepare_cached(&format!("{VERSIONS} WHERE ?1 IS NULL OR owner = ?1 ORDER BY record"))?;
-    Ok(statement.query_map([owner.map(i64::from)], version)?.collect::<rusqlite::Result<_>>()?)
+    page(conn, owner, None, usize::MAX)
 }
 
 /// The first `most` of them after one.
@@ -102,7 +101,7 @@ pub fn page(conn: &View, owner: Option<UnionNumber>, after: Option<RecordId>, mo
     let sql =
         format!("{VERSIONS} WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR record > ?2) ORDER BY record LIMIT ?3");
     let mut statement = conn.prepare_cached(&sql)?;
-    let row = (owner.map(i64::from), after.map(|id| id.0), most as i64);
+    let row = (owner.map(i64::from), after.map(|id| id.0), i64::try_from(most).unwrap_or(i64::MAX));
     Ok(statement.query_map(row, version)?.collect::<rusqlite::Result<_>>()?)
 }
 
