@@ -77,7 +77,7 @@ pub struct Fitting {
 
 impl Fitting {
     pub fn hash(&self) -> Hash {
-        Hash(self.change.hash().0)
+        hash_of(&self.change)
     }
 
     pub fn weight(&self) -> u64 {
@@ -227,7 +227,7 @@ impl Document {
         }
         let max_op = self.max_op(&edit.deps).ok_or(Misfit::Damaged)?;
         let change = build(author, edit);
-        if self.changes.contains_key(&Hash(change.hash().0)) {
+        if self.changes.contains_key(&hash_of(&change)) {
             return Err(Misfit::Known);
         }
         if edit.deps.is_empty() && !self.changes.is_empty() {
@@ -323,7 +323,11 @@ fn standing((value, id): (Value<'_>, ObjId)) -> Option<Standing> {
 
 /// The hash of the change that an edit stands for.
 pub fn change(author: Actor, edit: &Edit) -> Hash {
-    Hash(build(author, edit).hash().0)
+    hash_of(&build(author, edit))
+}
+
+fn hash_of(change: &Change) -> Hash {
+    Hash(change.hash().0)
 }
 
 /// The Automerge change an edit stands for: the same bytes wherever it is built.
