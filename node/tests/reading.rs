@@ -59,7 +59,7 @@ impl Reader<'_> {
     fn names(&self) -> Vec<String> {
         let (code, list) = self.json(&["record", "list", "mediator"]);
         assert_eq!(code, 0, "{list}");
-        let name = |row: &Json| row["fields"]["name"].as_str().or(row["name"].as_str()).expect("a name").to_owned();
+        let name = |row: &Json| row["fields"]["name"].as_str().expect("a name").to_owned();
         list["records"].as_array().expect("records").iter().map(name).collect()
     }
 }
