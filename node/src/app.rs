@@ -7,6 +7,7 @@
 pub mod backup;
 pub mod bulk;
 pub mod calendar;
+pub mod check;
 pub mod consistency;
 pub mod evidence;
 pub mod export;
@@ -62,6 +63,8 @@ pub enum Stage {
     Copying,
     Verifying,
     Rebuilding,
+    Checking,
+    Recording,
 }
 
 /// Long work says how far it is.

@@ -157,6 +157,17 @@ pub struct Outcome {
     pub settings: Vec<(&'static Check, Setting)>,
 }
 
+impl Outcome {
+    /// What another check came to.
+    pub fn add(&mut self, one: Outcome) {
+        self.found.extend(one.found);
+        self.waiting.extend(one.waiting);
+        self.silent.extend(one.silent);
+        self.failed.extend(one.failed);
+        self.settings.extend(one.settings);
+    }
+}
+
 /// A case that the data bears out as far as it goes, and that goes far enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {

@@ -13,6 +13,7 @@ use huiliu_proto::{
     records::{finding, finding_withdrawal},
     union::UnionNumber,
     v1::{Finding, FindingWithdrawal},
+    value::Value,
 };
 
 use crate::{
@@ -32,14 +33,7 @@ pub struct Run {
 /// What the checks find in what this union sees. Writes nothing, and nothing that fails stops the rest.
 pub fn look(conn: &View, union: UnionNumber, checks: &[&'static Check], today: Day, patience: Patience) -> Outcome {
     let mut outcome = Outcome::default();
-    for check in checks {
-        let one = check::run(conn, check, union, today, patience);
-        outcome.found.extend(one.found);
-        outcome.waiting.extend(one.waiting);
-        outcome.silent.extend(one.silent);
-        outcome.failed.extend(one.failed);
-        outcome.settings.extend(one.settings);
-    }
+    checks.iter().for_each(|check| outcome.add(check::run(conn, check, union, today, patience)));
     outcome
 }
 
@@ -61,44 +55,55 @@ impl Plan {
     pub fn more(&self) -> bool {
         !self.fresh.is_empty() || !self.cleared.is_empty()
     }
+
+    /// How many are to be recorded, and how many taken back.
+    pub fn left(&self) -> (usize, usize) {
+        (self.fresh.len(), self.cleared.len())
+    }
+}
+
+/// What of a look a hub is to write: what is new; with `withdraw`, also what is cleared, but not where a check that failed may
+/// have missed it. Nothing is withdrawn as of a day gone by.
+pub fn plan(
+    conn: &View,
+    union: UnionNumber,
+    outcome: Outcome,
+    checks: &[&'static Check],
+    today: Day,
+    withdraw: bool,
+) -> Result<Plan> {
+    let open = open(conn, union)?;
+    let run = Run { outcome, ..Run::default() };
+    let mut plan = Plan { run, today, fresh: VecDeque::new(), cleared: VecDeque::new() };
+    plan.fresh = new(&plan.run.outcome, &open).into();
+    if withdraw {
+        let rules: Vec<&str> = checks.iter().map(|check| check.id).collect();
+        let rows = cleared(&plan.run.outcome, &rules, &open).into_iter();
+        let known = |row: &Shown| row.record.read(finding::RULE).and_then(check::check).map_or("-", |check| check.id);
+        plan.cleared = rows.filter_map(|row| Some((known(row), withdrawal(row, today)?))).collect();
+    }
+    Ok(plan)
 }
 
 impl Ledger {
-    /// What of a look is new; with `withdraw`, also what is cleared, but not where a check that failed may have missed it.
-    /// Nothing is withdrawn as of a day gone by.
-    pub fn plan_findings(
-        &self,
-        outcome: Outcome,
-        checks: &[&'static Check],
-        today: Day,
-        withdraw: bool,
-    ) -> Result<Plan> {
-        let run = Run { outcome, ..Run::default() };
-        let mut plan = Plan { run, today, fresh: VecDeque::new(), cleared: VecDeque::new() };
-        let union = self.me().union;
-        if !self.me().hub {
-            return Ok(plan);
-        }
-        let open = open(self.conn(), union)?;
-        plan.fresh = new(&plan.run.outcome, &open).into();
-        if withdraw {
-            let rules: Vec<&str> = checks.iter().map(|check| check.id).collect();
-            let rows = cleared(&plan.run.outcome, &rules, &open).into_iter();
-            let known =
-                |row: &Shown| row.record.read(finding::RULE).and_then(check::check).map_or("-", |check| check.id);
-            plan.cleared = rows.filter_map(|row| Some((known(row), withdrawal(row, today)?))).collect();
-        }
-        Ok(plan)
-    }
-
-    /// One job's share of it. What cannot be recorded is noted among what failed, and stops nothing else.
+    /// One job's share of it. What cannot be recorded is noted among what failed, and stops nothing else. What another run
+    /// has written since the plan was made is left as it is.
     pub fn record_some(&mut self, mut plan: Plan) -> Result<Plan> {
+        let union = self.me().union;
         for _ in 0..A_JOB {
             let Plan { run, today, fresh, cleared } = &mut plan;
             let (rule, record, count) = if let Some(at) = fresh.pop_front() {
                 let Some(found) = run.outcome.found.get(at) else { continue };
+                if stands(self.conn(), union, &found.fingerprint)? {
+                    continue;
+                }
                 (found.rule, found.to_record(*today), &mut run.recorded)
             } else if let Some((rule, record)) = cleared.pop_front() {
+                if let Some(id) = record.read(finding_withdrawal::FINDING)
+                    && withdrawn(self.conn(), union, &id, record.read(finding_withdrawal::UNION))?
+                {
+                    continue;
+                }
                 (rule, Ok(record), &mut run.withdrawn)
             } else {
                 break;
@@ -139,6 +144,24 @@ pub fn open(conn: &View, union: UnionNumber) -> Result<Vec<Shown>> {
     let mut open = projection::list(conn, Finding::kind(), Some(union), None, all)?;
     open.retain(|row| !withdrawn.contains(&(row.id, row.record.read(finding::UNION))));
     Ok(open)
+}
+
+/// Whether this union has recorded the case, and not withdrawn it since.
+fn stands(conn: &View, union: UnionNumber, case: &Hash) -> Result<bool> {
+    let case = Value::Bytes(case.to_vec());
+    for row in projection::list_where(conn, Finding::kind(), finding::FINGERPRINT.name(), &case)? {
+        if row.place.owner == union && !withdrawn(conn, union, &row.id, row.record.read(finding::UNION))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether this union has withdrawn the finding, to the union concerned.
+fn withdrawn(conn: &View, union: UnionNumber, id: &RecordId, about: Option<UnionNumber>) -> Result<bool> {
+    let id = Value::Bytes(id.to_vec());
+    let rows = projection::list_where(conn, FindingWithdrawal::kind(), finding_withdrawal::FINDING.name(), &id)?;
+    Ok(rows.iter().any(|row| row.place.owner == union && row.record.read(finding_withdrawal::UNION) == about))
 }
 
 fn fingerprint(row: &Shown) -> Option<Hash> {

@@ -2,7 +2,7 @@
 
 use huiliu_node::{
     check::{self, Check, Patience},
-    finding::{self, Run},
+    finding::{self, Plan, Run},
     identity::Role,
     writer::{Store, Threads},
 };
@@ -13,14 +13,20 @@ use huiliu_tests::{
     world::{World, hand_clock},
 };
 
-/// Looks at the city, records, and says how many jobs of the writer's that took.
-fn run(city: &Store) -> (Run, usize) {
+/// Looks at the city, and says what is to be written.
+fn plan(city: &Store) -> Plan {
     let checks: Vec<&'static Check> = vec![check::check("FC-02").unwrap()];
     let today: Day = "2026-01-01".parse().unwrap();
     let union = "320900".parse().unwrap();
-    let look = city.read(|conn| Ok(finding::look(conn, union, &checks, today, Patience::default())));
-    let outcome = look.unwrap();
-    let mut plan = city.write_blocking(move |ledger| ledger.plan_findings(outcome, &checks, today, true)).unwrap();
+    let plan = city.read(|conn| {
+        let outcome = finding::look(conn, union, &checks, today, Patience::default());
+        finding::plan(conn, union, outcome, &checks, today, true)
+    });
+    plan.unwrap()
+}
+
+/// Writes it, and says how many jobs of the writer's that took.
+fn record(city: &Store, mut plan: Plan) -> (Run, usize) {
     let mut jobs = 0;
     while plan.more() {
         plan = city.write_blocking(move |ledger| ledger.record_some(plan)).unwrap();
@@ -66,10 +72,15 @@ fn many_findings_are_many_jobs() {
     });
     let written = written.unwrap();
     batches(&county).iter().flatten().for_each(|batch| give(&city, batch));
-    let (first, jobs) = run(&city);
+    // Two look at the same time.
+    let (one, other) = (plan(&city), plan(&city));
+    assert_eq!((one.left(), other.left()), ((250, 0), (250, 0)));
+    let (first, jobs) = record(&city, one);
     assert_eq!((first.recorded, first.withdrawn, jobs), (250, 0, 3), "{:?}", first.outcome.failed);
+    let (second, _) = record(&city, other);
+    assert_eq!((second.recorded, second.withdrawn), (0, 0), "each case is recorded once");
     // What is known is not written again.
-    let (again, jobs) = run(&city);
+    let (again, jobs) = record(&city, plan(&city));
     assert_eq!((again.recorded, again.withdrawn, jobs), (0, 0, 0));
     // All are taken back, once the city has entered what it sent.
     let sent = city.write_blocking(move |ledger| {
@@ -90,6 +101,9 @@ fn many_findings_are_many_jobs() {
         })
     });
     sent.unwrap();
-    let (cleared, jobs) = run(&city);
+    let (one, other) = (plan(&city), plan(&city));
+    let (cleared, jobs) = record(&city, one);
     assert_eq!((cleared.recorded, cleared.withdrawn, jobs), (0, 250, 3), "{:?}", cleared.outcome.failed);
+    let (second, _) = record(&city, other);
+    assert_eq!((second.recorded, second.withdrawn), (0, 0), "each is taken back once");
 }

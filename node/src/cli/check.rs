@@ -6,14 +6,17 @@ mod set;
 use anyhow::Result;
 use clap::Subcommand;
 use huiliu_proto::{period::Day, records::finding};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     Desk,
     error::{Exit, Mistake, both},
     table::{Cell, Table, both_languages},
 };
-use crate::check::{self, Check};
+use crate::{
+    app::{self, check::CheckError},
+    check::{self, Check},
+};
 
 #[derive(Debug, Subcommand)]
 pub enum CheckVerb {
@@ -56,17 +59,22 @@ fn day(typed: &str) -> Result<Day, Mistake> {
     })
 }
 
-/// `fc-1` is FC-01.
-fn rule_named(typed: &str) -> Result<&'static Check, Mistake> {
-    let upper = typed.trim().to_uppercase();
-    let number = upper.trim_start_matches("FC").trim_start_matches('-').parse::<u32>().ok();
-    let id = number.map_or(upper, |n| format!("FC-{n:02}"));
-    check::check(&id).ok_or_else(|| {
-        Mistake::usage(
+fn rule_named(typed: &str) -> Result<&'static Check> {
+    app::check::named(typed).map_err(told)
+}
+
+/// Why nothing was checked.
+fn told(error: CheckError) -> anyhow::Error {
+    let code = error.code();
+    match error {
+        CheckError::Unknown(typed) => Mistake::usage(
             both(format!("没有规则“{typed}”"), format!("there is no check “{typed}”")),
             both("运行 check list 查看所有规则", "run `check list` to see all checks"),
         )
-    })
+        .coded(code, Json::Null)
+        .into(),
+        CheckError::Store(error) => error.into(),
+    }
 }
 
 impl List {

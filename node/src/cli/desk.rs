@@ -263,6 +263,8 @@ impl Progress for Bars<'_> {
             Stage::Copying => ("复制", "copying"),
             Stage::Verifying => ("核验", "verifying"),
             Stage::Rebuilding => ("重算", "rebuilding"),
+            Stage::Checking => ("检查", "checking"),
+            Stage::Recording => ("登记", "recording"),
         };
         self.bar = self.desk.bar(self.desk.pick(zh, en), total);
     }

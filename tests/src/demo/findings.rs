@@ -22,9 +22,10 @@ pub struct Finding {
 /// Runs all checks at one hub and records what they find in the feed of the branch concerned.
 pub async fn run(hub: &Member, today: Day) -> anyhow::Result<(Vec<Finding>, Vec<Waiting>)> {
     let checks: Vec<&'static Check> = check::checks().iter().collect();
-    let outcome =
-        hub.store.read(|conn| Ok(finding::look(conn, hub.union, &checks, today, check::Patience::default())))?;
-    let mut plan = hub.store.write(move |ledger| ledger.plan_findings(outcome, &checks, today, true)).await?;
+    let mut plan = hub.store.read(|conn| {
+        let outcome = finding::look(conn, hub.union, &checks, today, check::Patience::default());
+        finding::plan(conn, hub.union, outcome, &checks, today, true)
+    })?;
     while plan.more() {
         plan = hub.store.write(move |ledger| ledger.record_some(plan)).await?;
     }

@@ -3,11 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use huiliu_proto::{lang::Lang, period::Day, records::finding as fields};
+use huiliu_proto::{
+    lang::{self, Lang},
+    period::Day,
+    records::finding as fields,
+};
 use serde_json::{Value as Json, json};
 
-use super::{day, rule_named};
+use super::{day, rule_named, told};
 use crate::{
+    app::{
+        Mode,
+        check::{self as checking, Ask, Ran},
+    },
     check::{
         self, Check, CheckError, Found, Outcome, Patience, Waiting,
         setting::{Setting, Source},
@@ -17,7 +25,6 @@ use crate::{
         error::{self, Exit},
         table::{Cell, Table},
     },
-    finding,
 };
 
 #[derive(Debug, clap::Args)]
@@ -44,26 +51,24 @@ impl Run {
         };
         let today = self.today.as_deref().map_or(Ok(desk.today()), day)?;
         let office = desk.open()?;
-        let union = office.me.union;
-        let bar = desk.bar(desk.pick("检查", "checking"), None);
-        let patience = Patience(self.patience.into());
-        let outcome = office.look(|conn| Ok(finding::look(conn, union, &checks, today, patience)))?;
-        let run = if self.dry_run || !office.me.hub {
-            finding::Run { outcome, ..Default::default() }
-        } else {
-            let withdraw = today >= desk.today();
-            let store = &office.store;
-            let mut plan =
-                store.write_blocking(move |ledger| ledger.plan_findings(outcome, &checks, today, withdraw))?;
-            while plan.more() {
-                plan = store.write_blocking(move |ledger| ledger.record_some(plan))?;
-            }
-            plan.run
-        };
-        bar.finish_and_clear();
-        let shown = Shown { run, today, patience: patience.0 };
+        let ask = Ask { checks, as_of: today, patience: Patience(self.patience.into()) };
+        let mode = Mode::of(self.dry_run);
+        let ran = checking::run(&office.store, &office.me, ask, mode, &mut desk.bars()).map_err(told)?;
+        // Of a trial the answer says that nothing was recorded.
+        let written = if self.dry_run { (0, 0) } else { (ran.recorded, ran.withdrawn) };
+        let shown = Shown { ran, written };
         desk.answer(|| shown.json(), || shown.words(desk))?;
-        let mut failed = shown.run.outcome.failed.iter().cloned();
+        let (new, cleared) = (shown.ran.recorded, shown.ran.withdrawn);
+        if self.dry_run && !desk.json && new + cleared > 0 {
+            desk.note(&match desk.lang {
+                Lang::Zh => format!("将新登记疑点{new}项，撤回{cleared}项；未写入"),
+                Lang::En => format!(
+                    "{} would be recorded, {cleared} withdrawn; nothing was written",
+                    lang::count(new as u64, "finding", "findings")
+                ),
+            });
+        }
+        let mut failed = shown.ran.outcome.failed.iter().cloned();
         // What went wrong with each but the first; that one is told as the error this ends with.
         let first = failed.next();
         for error in failed {
@@ -71,41 +76,32 @@ impl Run {
         }
         match first {
             Some(error) => Err(error.into()),
-            None if shown.run.outcome.found.is_empty() && shown.overdue().next().is_none() => Ok(Exit::Done),
-            None => Ok(Exit::Attention),
+            None if shown.ran.needs_a_person() => Ok(Exit::Attention),
+            None => Ok(Exit::Done),
         }
     }
 }
 
 /// What a run came to, to be shown.
 struct Shown {
-    run: finding::Run,
-    today: Day,
-    patience: i64,
+    ran: Ran,
+    /// Findings recorded, and taken back.
+    written: (usize, usize),
 }
 
 impl Shown {
     fn outcome(&self) -> &Outcome {
-        &self.run.outcome
-    }
-
-    /// The numbers that hold that day.
-    fn settings(&self) -> impl Iterator<Item = &(&'static Check, Setting)> {
-        self.outcome().settings.iter().filter(|(_, setting)| setting.holds(self.today))
-    }
-
-    /// Cases for which somebody's data should long have come.
-    fn overdue(&self) -> impl Iterator<Item = &Waiting> {
-        self.outcome().waiting.iter().filter(|w| w.overdue(self.today, self.patience))
+        &self.ran.outcome
     }
 
     fn words(&self, desk: &Desk) -> String {
-        let mut lines = words(desk, self.outcome(), (self.run.recorded, self.run.withdrawn));
-        let count = self.overdue().count();
+        let mut lines = words(desk, self.outcome(), self.written);
+        let count = self.ran.overdue().count();
         if count > 0 {
-            let unions: BTreeSet<_> = self.overdue().flat_map(|w| w.unions.iter().map(|(union, _)| *union)).collect();
+            let unions: BTreeSet<_> =
+                self.ran.overdue().flat_map(|w| w.unions.iter().map(|(union, _)| *union)).collect();
             let names: Vec<String> = unions.into_iter().take(20).map(|u| u.union_name()).collect();
-            let (names, days) = (names.join(desk.pick("、", ", ")), self.patience);
+            let (names, days) = (names.join(desk.pick("、", ", ")), self.ran.patience.0);
             lines.push(match desk.lang {
                 Lang::Zh => format!("其中{count}项已等待超过{days}天，请联系这些工会：{names}"),
                 Lang::En => {
@@ -130,7 +126,7 @@ impl Shown {
             lines.push(format!("{text}{rules}"));
         }
         let set: Vec<String> =
-            self.settings().filter_map(|(check, setting)| source_words(desk, check, setting)).collect();
+            self.ran.settings().filter_map(|(check, setting)| source_words(desk, check, setting)).collect();
         if !set.is_empty() {
             lines.push(
                 desk.pick(
@@ -145,14 +141,14 @@ impl Shown {
     }
 
     fn json(&self) -> Json {
-        let mut json = json_of(self.today, self.outcome(), (self.run.recorded, self.run.withdrawn));
+        let mut json = json_of(self.ran.as_of, self.outcome(), self.written);
         let silent = self.outcome().silent.iter().map(|(union, device, since)| {
             json!({ "union": u64::from(*union), "device": device.to_string(), "since": since.to_string() })
         });
         json["silent"] = silent.collect();
-        json["overdue"] = self.overdue().count().into();
+        json["overdue"] = self.ran.overdue().count().into();
         let failed = self.outcome().failed.iter();
-        let settings = self.settings().map(|(check, setting)| setting_json(check, setting));
+        let settings = self.ran.settings().map(|(check, setting)| setting_json(check, setting));
         json["settings"] = settings.collect();
         json["failed"] = failed.map(|e| json!({ "rule": e.rule(), "error": e.to_string() })).collect();
         json
