@@ -47,6 +47,17 @@ pub enum InboxError {
     Filing(#[from] FilingError),
 }
 
+impl InboxError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            InboxError::Store(_) => "database",
+            InboxError::Identity(_) => "identity",
+            InboxError::Filing(_) => "filing",
+        }
+    }
+}
+
 pub type Result<T, E = InboxError> = std::result::Result<T, E>;
 
 /// Of each source as many are counted; what is more is said to be more.

@@ -1,12 +1,7 @@
 //! `rollup`: a union's totals, alone and with everything below it.
 
 use anyhow::Result;
-use huiliu_proto::{
-    lang::Lang,
-    money::Total,
-    period::Month,
-    union::{Level, UnionNumber},
-};
+use huiliu_proto::{lang::Lang, money, period::Month, union::UnionNumber};
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -16,8 +11,9 @@ use super::{
     table::{Cell, Table},
 };
 use crate::{
-    rollup::{Nature, Unit, measures},
-    store::rollups::{self, AsOf},
+    app::rollup::{self, Ask, RollupError, Total, Totals},
+    rollup::{Nature, Unit},
+    store::rollups::AsOf,
 };
 
 #[derive(Debug, clap::Args)]
@@ -46,41 +42,27 @@ impl Rollup {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let union = self.union.as_deref().map_or(Ok(office.me.union), union_named)?;
-        let typed = self.to.as_deref().map(month).transpose()?;
-        let first = self.from.as_deref().map(month).transpose()?;
-        let nation = office.me.union.level() == Level::Nation;
-        let (from, to, flows, stocks, stated) = office.look(|conn| {
-            // Engagements that end in years to come have totals there already.
-            let (newest, now) = (rollups::newest(conn, union)?.map(Month), desk.today().month());
-            let to = typed.unwrap_or(newest.map_or(now, |newest| newest.min(now)));
-            let from = first.unwrap_or(Month(to.0 - to.0.rem_euclid(12)));
-            let stated = if nation { rollups::as_of(conn, union, from.0, to.0, (desk.clock)())? } else { None };
-            let (flows, stocks) =
-                (rollups::sums(conn, union, from.0, to.0)?, rollups::sums(conn, union, i32::MIN, to.0)?);
-            Ok((from, to, flows, stocks, stated))
-        })?;
-        if from > to {
-            let what = both("起始月份晚于截止月份", "the first month is after the last");
-            return Err(Mistake::usage(what, both("请检查 --from 和 --to", "check --from and --to")).into());
-        }
+        let to = self.to.as_deref().map(month).transpose()?;
+        let from = self.from.as_deref().map(month).transpose()?;
+        let totals = rollup::totals(&office.store, &office.me, &Ask { union, from, to }).map_err(told)?;
+        let Totals { from, to, totals, stated, .. } = totals;
         let mut table = Table::new()
             .column("measure", desk.pick("代码", "measure"))
             .column("label", desk.pick("指标", "label"))
             .column("nature", desk.pick("口径", "taken"))
             .number("own", desk.pick("本级", "own"))
             .number("total", desk.pick("含下级", "with all below"));
-        for measure in measures() {
-            let (sums, nature) = match measure.nature {
-                Nature::Flow => (&flows, Cell::new(desk.pick("期内合计", "over the months"), "flow")),
-                Nature::Stock => (&stocks, Cell::new(desk.pick("期末", "at the end"), "stock")),
+        for Total { measure, own, all } in totals {
+            let nature = match measure.nature {
+                Nature::Flow => Cell::new(desk.pick("期内合计", "over the months"), "flow"),
+                Nature::Stock => Cell::new(desk.pick("期末", "at the end"), "stock"),
             };
-            let (own, total) = sums.get(&measure.number).copied().unwrap_or_default();
             let number = |n: i128| match measure.unit {
                 Unit::Count => Cell::new(n.to_string(), whole(n)),
-                Unit::Fen => Cell::new(Total(n).to_string(), whole(n)),
+                Unit::Fen => Cell::new(money::Total(n).to_string(), whole(n)),
             };
             let label = Cell::label(desk, &measure.label);
-            table.row(vec![Cell::same(measure.name.as_str()), label, nature, number(own), number(total)]);
+            table.row(vec![Cell::same(measure.name.as_str()), label, nature, number(own), number(all)]);
         }
         desk.answer(
             || {
@@ -96,6 +78,19 @@ impl Rollup {
             },
         )?;
         Ok(Exit::Done)
+    }
+}
+
+/// Why there are no totals to show.
+fn told(error: RollupError) -> anyhow::Error {
+    let code = error.code();
+    match error {
+        RollupError::Months { from, to } => {
+            let what = both("起始月份晚于截止月份", "the first month is after the last");
+            let about = json!({ "from": from.to_string(), "to": to.to_string() });
+            Mistake::usage(what, both("请检查 --from 和 --to", "check --from and --to")).coded(code, about).into()
+        }
+        RollupError::Store(error) => error.into(),
     }
 }
 

@@ -1,16 +1,9 @@
 //! `status`: how things stand. Never good news about what failed, and code 3 where a person has to look.
 
-mod expiry;
-mod standing;
-
 use anyhow::Result;
 use huiliu_proto::{feed::Scope, kind::Reach, lang::Lang, shown};
 use serde_json::{Value as Json, json};
 
-use self::{
-    expiry::Expiry,
-    standing::{Own, Standing},
-};
 use super::{
     Desk,
     desk::Office,
@@ -18,10 +11,7 @@ use super::{
     inbox,
     table::{Cell, Table},
 };
-use crate::app::{
-    self,
-    inbox::{Severity, Survey},
-};
+use crate::app::status::{self, Own, Status as Standing};
 
 /// Entries of the inbox that are shown; `inbox` shows all.
 const SHOWN: usize = 10;
@@ -33,46 +23,16 @@ impl Status {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let (standing, todo) = office.look(|conn| {
-            let survey = app::inbox::survey(&inbox::look(desk, &office, conn))?;
-            let standing = Standing::read(conn, office.me.union, &office.home.keys, &survey)?;
-            let first = survey.first(SHOWN);
-            let lines = inbox::lines(desk, conn, &first.entries)?;
-            Ok((standing, ToDo { survey, first, lines }))
+            let standing = status::read(&inbox::look(desk, &office, conn), SHOWN)?;
+            let lines = inbox::lines(desk, conn, &standing.first.entries)?;
+            Ok((standing, lines))
         })?;
-        let expiry = Expiry::read(desk, &office)?;
-        let expiry = expiry.as_ref();
-        desk.answer(|| json_of(desk, &office, &standing, expiry, &todo), || words(desk, &office, &standing, &todo))?;
-        Ok(if todo.survey.needs_a_person() { Exit::Attention } else { Exit::Done })
+        desk.answer(|| json_of(desk, &office, &standing), || words(desk, &office, &standing, todo))?;
+        Ok(if standing.needs_a_person() { Exit::Attention } else { Exit::Done })
     }
 }
 
-/// What waits for a person: how much of what, and the first of it.
-struct ToDo {
-    survey: Survey,
-    first: app::inbox::Inbox,
-    lines: Vec<String>,
-}
-
-impl ToDo {
-    /// The first entries, and how many more there are.
-    fn words(&self, desk: &Desk) -> Vec<String> {
-        let mut lines = self.lines.clone();
-        let left = self.survey.entries.len() - self.first.entries.len();
-        if left > 0 {
-            let more = self.survey.counts.iter().any(|count| count.more);
-            lines.push(match desk.lang {
-                Lang::Zh => format!("另有{}{left}项待办，用 inbox 查看", if more { "至少" } else { "" }),
-                Lang::En => format!("and {}{left} more, see `inbox`", if more { "at least " } else { "" }),
-            });
-        }
-        if !self.survey.needs_a_person() {
-            lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
-        }
-        lines
-    }
-}
-
-fn words(desk: &Desk, office: &Office, standing: &Standing, todo: &ToDo) -> String {
+fn words(desk: &Desk, office: &Office, standing: &Standing, todo: Vec<String>) -> String {
     let config = &office.home.config;
     let mut lines = vec![format!(
         "{}（{}）  {}{}  {}{}",
@@ -92,7 +52,7 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, todo: &ToDo) -> Stri
             desk.pick("尚未加入上级：记录照常，暂不报送", "not joined yet: records are kept and not sent").to_owned()
         }
     });
-    if let Some(root) = root(office) {
+    if let Some(root) = standing.root {
         lines.push(format!("{}{root}", desk.pick("全网校验码：", "the network's fingerprint: ")));
     }
     if config.parent.is_some() {
@@ -105,13 +65,18 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, todo: &ToDo) -> Stri
     if !own.is_empty() {
         lines.push(own.words());
     }
-    lines.extend(todo.words(desk));
+    lines.extend(todo);
+    let (left, more) = standing.left();
+    if left > 0 {
+        lines.push(match desk.lang {
+            Lang::Zh => format!("另有{}{left}项待办，用 inbox 查看", if more { "至少" } else { "" }),
+            Lang::En => format!("and {}{left} more, see `inbox`", if more { "at least " } else { "" }),
+        });
+    }
+    if !standing.needs_a_person() {
+        lines.push(desk.pick("没有需要人处理的事项", "nothing needs a person").to_owned());
+    }
     lines.join("\n")
-}
-
-/// By which people know the network, once this machine belongs to one. How things stand is told without it too.
-fn root(office: &Office) -> Option<String> {
-    office.home.fingerprint().ok().flatten().map(|root| root.to_string())
 }
 
 fn waiting(desk: &Desk, standing: &Standing) -> String {
@@ -182,7 +147,7 @@ fn scope(desk: &Desk, own: &Own) -> String {
     }
 }
 
-fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Expiry>, todo: &ToDo) -> Json {
+fn json_of(desk: &Desk, office: &Office, standing: &Standing) -> Json {
     let config = &office.home.config;
     let links = standing.links.iter().map(|link| {
         json!({
@@ -207,23 +172,21 @@ fn json_of(desk: &Desk, office: &Office, standing: &Standing, expiry: Option<&Ex
         let evidence = &kept.evidence;
         json!({ "no": kept.no, "feed": evidence.feed.to_string(), "seen_at": evidence.seen_at, "what": evidence.what.word() })
     });
-    let mut attention: Vec<&str> = vec![];
-    for count in todo.survey.counts.iter().filter(|count| count.severity < Severity::Notice) {
-        if !attention.contains(&count.code) {
-            attention.push(count.code);
-        }
-    }
+    let now = (desk.clock)();
+    let certificates = standing.certificates.as_ref();
+    let certificates = certificates.map(|of| json!({ "from": of.from, "to": of.to, "days_left": of.days(now) }));
     json!({
         "program": desk.program.name(), "network": config.network, "union": u64::from(config.union), "hub": config.hub,
         "device": office.me.device().to_string(), "incarnation": office.me.memory.incarnation(),
         "parent": config.parent.as_ref().map(|p| json!({ "union": u64::from(p.union), "address": p.address })),
-        "root": root(office),
+        "root": standing.root.map(|root| root.to_string()),
         "waiting": standing.waiting(), "oldest_waiting": standing.oldest(),
         "links": links.collect::<Vec<_>>(), "feeds": own.collect::<Vec<_>>(),
         "keys": standing.kept.word(), "conflicts": standing.conflicts, "quarantine": standing.quarantine,
         "not_enrolled": unknown.collect::<Vec<_>>(), "newer": standing.newer, "evidence": evidence.collect::<Vec<_>>(),
         "unread_numbers": standing.unread_numbers,
-        "certificates": expiry.map(Expiry::json),
-        "attention": attention, "inbox": inbox::json_of(&todo.first), "counts": inbox::counts(&todo.survey.counts),
+        "certificates": certificates,
+        "attention": standing.attention(), "inbox": inbox::json_of(&standing.first),
+        "counts": inbox::counts(&standing.survey.counts),
     })
 }
