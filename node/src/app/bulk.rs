@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use huiliu_proto::{
     id::{Hash, RecordId},
-    kind::Kind,
+    kind::{Kind, numbered},
     record::{Record, Refusal},
     value::Value,
 };
@@ -20,8 +20,8 @@ use super::Progress;
 use crate::{
     ledger::TakenBack,
     store::{
-        StoreError,
-        imports::{self, Batch},
+        StoreError, View,
+        imports::{self, Batch, Import},
         projection,
     },
     writer::Store,
@@ -29,7 +29,7 @@ use crate::{
 
 pub use self::{
     source::{Format, Source},
-    undo::{InTheWay, Undone, undo},
+    undo::{InTheWay, Undone, named, undo},
 };
 
 /// Records of one transaction. A segment is packed of as many.
@@ -104,6 +104,31 @@ pub enum Lines {
     Good,
 }
 
+/// An import of this machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    pub id: RecordId,
+    /// `None` where only a newer version knows it.
+    pub kind: Option<&'static Kind>,
+    /// When it began.
+    pub at: i64,
+    /// What it was read from.
+    pub name: String,
+    pub records: u64,
+}
+
+/// All imports of this machine, in the order in which they began.
+pub fn made(conn: &View) -> Result<Vec<Made>, StoreError> {
+    let made = |import: Import| Made {
+        id: import.id,
+        kind: numbered(import.kind),
+        at: import.at,
+        records: import.count(),
+        name: import.name,
+    };
+    Ok(imports::all(conn)?.into_iter().map(made).collect())
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum BulkError {
     #[error("records of the kind {} are not imported", .0.name)]
@@ -120,6 +145,20 @@ pub enum BulkError {
     Reading(#[from] std::io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl BulkError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            BulkError::Kind(_) => "not_imported",
+            BulkError::Heading => "no_heading",
+            BulkError::Changed => "changed",
+            BulkError::Stopped { .. } => "import_stopped",
+            BulkError::Reading(_) => "system",
+            BulkError::Store(_) => "database",
+        }
+    }
 }
 
 /// A record as it was read, and where.

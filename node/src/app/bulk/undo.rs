@@ -9,10 +9,10 @@ use huiliu_proto::{
 };
 
 use crate::{
-    app::{Mode, Progress, void},
+    app::{Mode, Progress, find, void},
     ledger::Saying,
     store::{
-        StoreError, documents, imports,
+        self, StoreError, View, documents, imports,
         voids::{self, State},
     },
     writer::Store,
@@ -28,9 +28,34 @@ const MOST: usize = 200;
 pub enum InTheWay {
     #[error("this machine made no import {0}")]
     Missing(RecordId),
+    /// What was typed names no import of this machine, or several.
+    #[error("there is no import “{0}”, or more than one")]
+    NotOne(String),
     /// What would stand in the way of voiding its records one by one.
     #[error(transparent)]
     Void(#[from] void::Problem),
+}
+
+impl InTheWay {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            InTheWay::Missing(_) | InTheWay::NotOne(_) => "unknown_import",
+            InTheWay::Void(problem) => problem.code(),
+        }
+    }
+}
+
+/// The one import whose id begins so.
+pub fn named(conn: &View, typed: &str) -> store::Result<Result<RecordId, InTheWay>> {
+    let digits = find::digits(typed, find::SHORTEST);
+    let all = imports::all(conn)?.into_iter().map(|import| import.id);
+    let found: Vec<RecordId> =
+        all.filter(|id| digits.as_ref().is_some_and(|digits| id.to_string().starts_with(digits))).collect();
+    Ok(match found[..] {
+        [one] => Ok(one),
+        _ => Err(InTheWay::NotOne(typed.to_owned())),
+    })
 }
 
 /// What was, or would be, voided.

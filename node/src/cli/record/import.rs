@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use huiliu_proto::{
     id::RecordId,
-    kind::{Kind, numbered},
+    kind::Kind,
     lang::{Label, Lang},
     shown,
 };
@@ -19,15 +19,13 @@ use super::{kind_named, view};
 use crate::{
     app::{
         Mode,
-        bulk::{self, BulkError, Format, InTheWay, Lines, Problem, Report, Source, Undone, What},
-        find,
+        bulk::{self, BulkError, Format, InTheWay, Lines, Made, Problem, Report, Source, Undone, What},
     },
     cli::{
         Desk,
         error::{Exit, Mistake, both, remark_json, tell},
         table::{Cell, Table, both_languages},
     },
-    store::imports,
 };
 
 /// Bytes that are taken from standard input; a file may be larger.
@@ -129,25 +127,26 @@ fn from_stream() -> Result<bytes::Bytes> {
 }
 
 fn mistake(error: BulkError) -> anyhow::Error {
-    match error {
-        BulkError::Kind(kind) => Mistake::refused(
-            both(format!("“{}”不能成批导入", kind.label.zh), format!("{} is not imported", kind.label.en)),
-            both("请逐条填写", "write such records one by one"),
-        )
-        .into(),
+    let code = error.code();
+    let mistake = match error {
+        BulkError::Kind(kind) => {
+            let what = both(format!("“{}”不能成批导入", kind.label.zh), format!("{} is not imported", kind.label.en));
+            let about = json!({ "kind": kind.name, "label": both_languages(&kind.label) });
+            return Mistake::refused(what, both("请逐条填写", "write such records one by one"))
+                .coded(code, about)
+                .into();
+        }
         BulkError::Heading => Mistake::failed(
             both("文件没有标题行，或不是 UTF-8 编码", "the file has no heading, or is not UTF-8"),
             both(
                 "第一行写字段名，逗号分隔；用表格软件另存为“CSV UTF-8”",
                 "put the fields' names on the first line, with commas between; save it as CSV UTF-8",
             ),
-        )
-        .into(),
+        ),
         BulkError::Changed => Mistake::failed(
             both("导入期间文件内容有变化，未写入", "the file changed while it was imported; nothing was written"),
             both("请等文件不再变动后重新导入", "import it again when nobody writes to it"),
-        )
-        .into(),
+        ),
         BulkError::Stopped { import, written, error } => {
             let error = match *error {
                 BulkError::Changed => Label::new("导入期间文件内容有变化", "the file changed while it was imported"),
@@ -156,19 +155,16 @@ fn mistake(error: BulkError) -> anyhow::Error {
                     Label::new(tell(&error, Lang::Zh).what, tell(&error, Lang::En).what)
                 }
             };
-            Mistake::Stopped {
-                what: Label::new(
-                    format!("导入中断，已写入{written}条：{}", error.zh),
-                    format!("the import stopped after {written} records: {}", error.en),
-                ),
-                import,
-                written,
-            }
-            .into()
+            let what = Label::new(
+                format!("导入中断，已写入{written}条：{}", error.zh),
+                format!("the import stopped after {written} records: {}", error.en),
+            );
+            return Mistake::Stopped { what, import, written }.into();
         }
-        BulkError::Reading(error) => error.into(),
-        BulkError::Store(error) => error.into(),
-    }
+        BulkError::Reading(error) => return error.into(),
+        BulkError::Store(error) => return error.into(),
+    };
+    mistake.coded(code, Json::Null).into()
 }
 
 fn problem_words(problem: &Problem, lang: Lang) -> String {
@@ -247,7 +243,7 @@ fn report_words(desk: &Desk, kind: &Kind, report: &Report, dry: bool) -> String 
 impl Imports {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let all = office.look(|conn| Ok(imports::all(conn)?))?;
+        let all = office.look(|conn| Ok(bulk::made(conn)?))?;
         let mut table = Table::new()
             .column("import", desk.pick("导入编号", "import"))
             .column("kind", desk.pick("种类", "kind"))
@@ -255,19 +251,18 @@ impl Imports {
             .column("name", desk.pick("文件", "file"))
             .number("records", desk.pick("条数", "records"));
         for import in &all {
-            let kind = numbered(import.kind);
             table.row(vec![
                 Cell::same(view::short(&import.id)),
-                Cell::same(kind.map_or_else(String::new, |kind| desk.label(&kind.label).to_owned())),
+                Cell::same(import.kind.map_or_else(String::new, |kind| desk.label(&kind.label).to_owned())),
                 Cell::same(desk.moment(import.at)),
                 Cell::same(shown::line(&import.name)),
-                Cell::count(import.count()),
+                Cell::count(import.records),
             ]);
         }
-        let one = |import: &imports::Import| {
+        let one = |import: &Made| {
             json!({
-                "import": import.id.to_string(), "kind": numbered(import.kind).map(|kind| kind.name), "at": import.at,
-                "name": import.name, "records": import.count(),
+                "import": import.id.to_string(), "kind": import.kind.map(|kind| kind.name), "at": import.at,
+                "name": import.name, "records": import.records,
             })
         };
         desk.answer(|| all.iter().map(one).collect(), || table.words())?;
@@ -278,21 +273,7 @@ impl Imports {
 impl UndoImport {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let typed = find::digits(&self.id, find::SHORTEST);
-        let found: Vec<RecordId> = office.look(|conn| {
-            let all = imports::all(conn)?.into_iter().map(|import| import.id);
-            Ok(all.filter(|id| typed.as_ref().is_some_and(|typed| id.to_string().starts_with(typed))).collect())
-        })?;
-        let [import] = found[..] else {
-            return Err(Mistake::usage(
-                both(
-                    format!("没有编号为“{}”的导入，或不止一次", self.id),
-                    format!("there is no import “{}”, or more than one", self.id),
-                ),
-                both("用 record imports 查看", "see `record imports`"),
-            )
-            .into());
-        };
+        let import = office.look(|conn| Ok(bulk::named(conn, &self.id)?))?.map_err(in_the_way)?;
         let mut bar = desk.bar(desk.pick("作废", "voiding"), None);
         let undone = bulk::undo(&office.store, office.me.union, import, &self.reason, Mode::of(self.dry_run), &mut bar);
         bar.finish_and_clear();
@@ -303,14 +284,22 @@ impl UndoImport {
 }
 
 fn in_the_way(problem: InTheWay) -> anyhow::Error {
-    match problem {
-        InTheWay::Missing(id) => Mistake::failed(
-            both(format!("本机没有导入 {id}"), format!("this machine made no import {id}")),
-            both("用 record imports 查看", "see `record imports`"),
-        )
-        .into(),
-        InTheWay::Void(problem) => problem.into(),
-    }
+    let code = problem.code();
+    let hint = both("用 record imports 查看", "see `record imports`");
+    let mistake = match problem {
+        InTheWay::Missing(id) => {
+            Mistake::failed(both(format!("本机没有导入 {id}"), format!("this machine made no import {id}")), hint)
+        }
+        InTheWay::NotOne(typed) => {
+            let what = both(
+                format!("没有编号为“{typed}”的导入，或不止一次"),
+                format!("there is no import “{typed}”, or more than one"),
+            );
+            Mistake::usage(what, hint)
+        }
+        InTheWay::Void(problem) => return problem.into(),
+    };
+    mistake.coded(code, Json::Null).into()
 }
 
 fn undone_json(undone: &Undone, import: RecordId, dry: bool) -> Json {
