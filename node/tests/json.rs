@@ -186,7 +186,18 @@ fn an_error_has_a_code_and_says_what_it_is_about() {
     assert_eq!((&sex["value"], &sex["rule"]["en"]), (&Json::from("x"), &Json::from("there is no such choice")));
     assert!(!refused.to_string().contains("110105194912310021"), "an identity number is masked");
     assert_eq!(error(&["record", "list", "--nonsense"])["about"]["argument"][0], "--nonsense");
-    assert_eq!(error(&["check", "explain", "FC-99"])["code"], "usage");
+    assert_eq!(error(&["check", "explain", "FC-99"])["code"], "unknown_check");
+    let months = error(&["rollup", "--from", "2025-12", "--to", "2025-01"]);
+    assert_eq!((&months["code"], &months["about"]["to"]), (&Json::from("months"), &Json::from("2025-01")));
+    let county = error(&["calendar", "publish", "2026"]);
+    assert_eq!((&county["code"], &county["exit"]), (&Json::from("not_a_publisher"), &Json::from(4)));
+    assert_eq!(error(&["calendar", "publish", "1999"])["about"]["year"], 1999);
+    assert_eq!(error(&["record", "undo-import", "ffffffff", "--reason", "试"])["code"], "unknown_import");
+    let set = |name: &str, value: &str| {
+        error(&["check", "set", "FC-09", name, value, "--from", "2026-01-01", "--doc-no", "1号"])
+    };
+    assert_eq!(set("hours", "1")["code"], "unknown_parameter");
+    assert_eq!(set("limit", "99")["code"], "laxer");
     assert_eq!(error(&["record", "show", "ffffffff"])["code"], "failed");
     assert_eq!(Union::empty().run(&["--json", "status"]).code, 1);
     std::fs::remove_file(union.path("home/huiliu.db")).expect("it is there");

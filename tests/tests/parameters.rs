@@ -8,6 +8,7 @@ use std::sync::{
 
 use huiliu_node::{
     app::{
+        Mode,
         calendar::{self, Notice, NoticeError},
         parameters::{self, Proposed, SetError},
         void,
@@ -76,7 +77,7 @@ fn set(store: &Store, value: i64, from: &'static str) {
 
 fn publish(store: &Store, year: i32) -> Result<Outcome, NoticeError> {
     let notice = Notice::of_year(year).unwrap();
-    store.write_blocking(move |ledger| calendar::publish(ledger, &notice)).unwrap()
+    calendar::publish(store, notice, Mode::Write).unwrap()
 }
 
 fn carry(from: &Store, to: &Store) {

@@ -16,9 +16,11 @@ use huiliu_proto::{
     value::Value,
 };
 
+use super::Mode;
 use crate::{
-    ledger::{Ledger, Outcome},
-    store::{self, projection},
+    ledger::Outcome,
+    store::{self, View, projection},
+    writer::Store,
 };
 
 const BUILT_IN: [(i32, &str); 3] = [
@@ -55,6 +57,18 @@ pub enum NoticeError {
     /// clock is ahead. The last one of a year holds.
     #[error("{0} was published by a machine whose clock is ahead; what is published here would not be heard")]
     SaidLater(String),
+}
+
+impl NoticeError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            NoticeError::NotBuiltIn(_) => "no_notice",
+            NoticeError::Line(_) | NoticeError::Incomplete | NoticeError::TooLong => "notice",
+            NoticeError::NotAPublisher => "not_a_publisher",
+            NoticeError::SaidLater(_) => "said_later",
+        }
+    }
 }
 
 /// The years that this program has the notices of.
@@ -128,21 +142,57 @@ impl Notice {
     }
 }
 
-/// Publishes it for the ledger's own union.
-pub fn publish(ledger: &mut Ledger, notice: &Notice) -> store::Result<Result<Outcome, NoticeError>> {
-    let (me, next) = (ledger.me().union, ledger.next_id());
-    let record = match notice.to_record(me) {
-        Ok(record) => record,
-        Err(error) => return Ok(Err(error)),
+/// Publishes it for this machine's union.
+pub fn publish(store: &Store, notice: Notice, mode: Mode) -> store::Result<Result<Outcome, NoticeError>> {
+    mode.run(store, move |ledger| {
+        let (me, next) = (ledger.me().union, ledger.next_id());
+        let record = match notice.to_record(me) {
+            Ok(record) => record,
+            Err(error) => return Ok(Err(error)),
+        };
+        let year = Value::Int(i64::from(notice.year));
+        let of_year = projection::list_where(ledger.conn(), Calendar::kind(), calendar::YEAR.name(), &year)?;
+        let later = of_year.iter().filter(|row| row.place.owner == me && row.id > next).max_by_key(|row| row.id);
+        if let Some(row) = later {
+            let doc_no = row.record.read(calendar::DOC_NO).unwrap_or_default();
+            return Ok(Err(NoticeError::SaidLater(doc_no.to_owned())));
+        }
+        Ok(Ok(ledger.write_entry(&record)?))
+    })
+}
+
+/// What a union has published of a year.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Year {
+    pub year: i64,
+    pub by: UnionNumber,
+    pub doc_no: String,
+    pub days_off: usize,
+    pub make_up_days: usize,
+}
+
+/// The years of which a union knows the days off: of each publisher and year the notice that holds, the last one.
+pub fn years(conn: &View, union: UnionNumber) -> store::Result<Vec<Year>> {
+    let all = usize::MAX >> 1;
+    let mut known = projection::list(conn, Calendar::kind(), None, None, all)?;
+    known.retain(|row| row.place.owner.contains(union));
+    let key = |row: &projection::Shown| (row.record.read(calendar::YEAR), row.place.owner);
+    known.sort_by_key(|row| (key(row), std::cmp::Reverse(row.id)));
+    known.dedup_by_key(|row| key(row));
+    let year = |row: &projection::Shown| Year {
+        year: row.record.read(calendar::YEAR).unwrap_or_default(),
+        by: row.place.owner,
+        doc_no: row.record.read(calendar::DOC_NO).unwrap_or_default().to_owned(),
+        days_off: count(&row.record, DayKind::DayOff),
+        make_up_days: count(&row.record, DayKind::MakeUpDay),
     };
-    let year = i64::from(notice.year);
-    let of_year = projection::list_where(ledger.conn(), Calendar::kind(), calendar::YEAR.name(), &Value::Int(year))?;
-    let later = of_year.iter().filter(|row| row.place.owner == me && row.id > next).max_by_key(|row| row.id);
-    if let Some(row) = later {
-        let doc_no = row.record.read(calendar::DOC_NO).unwrap_or_default();
-        return Ok(Err(NoticeError::SaidLater(doc_no.to_owned())));
-    }
-    Ok(Ok(ledger.write_entry(&record)?))
+    Ok(known.iter().map(year).collect())
+}
+
+/// How many days of a kind a notice names.
+fn count(entry: &Record, kind: DayKind) -> usize {
+    let days = entry.of::<Calendar>().into_iter().flat_map(|said| said.lines(calendar::DAYS));
+    days.filter(|line| line.is(calendar_day::KIND, kind)).count()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use huiliu_proto::{
     handle::Draft,
     id::RecordId,
+    kind::Kind,
     period::Day,
     record::Record,
     records::{local_parameter, parameter as parameter_field},
@@ -13,15 +14,18 @@ use huiliu_proto::{
     v1::{LocalParameter, Parameter},
 };
 
+use super::Mode;
 use crate::{
     check::{
         Check, Stricter,
         setting::{self, Source},
     },
+    ledger::Outcome,
     store::{
         StoreError, View,
         parameters::{self, Published},
     },
+    writer::Store,
 };
 
 pub struct Proposed<'a> {
@@ -50,6 +54,41 @@ pub enum SetError {
     SaidLater { holds: i64, on: Day },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl SetError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SetError::Unknown { .. } => "unknown_parameter",
+            SetError::Range { .. } => "range",
+            SetError::Laxer { .. } => "laxer",
+            SetError::SaidLater { .. } => "said_later",
+            SetError::Store(_) => "database",
+        }
+    }
+}
+
+/// Sets it for a union, unless it may not; which kind of record says so, and what became of it.
+pub fn set(
+    store: &Store,
+    union: UnionNumber,
+    proposed: &Proposed<'_>,
+    mode: Mode,
+) -> Result<(&'static Kind, Outcome), SetError> {
+    let Proposed { check, value, from, until, .. } = *proposed;
+    let (name, doc_no) = (proposed.name.to_owned(), proposed.doc_no.to_owned());
+    let remarks = proposed.remarks.map(str::to_owned);
+    mode.run(store, move |ledger| {
+        let (name, doc_no, remarks) = (&*name, &*doc_no, remarks.as_deref());
+        let proposed = Proposed { check, name, value, from, until, doc_no, remarks };
+        let next = ledger.next_id();
+        match compose(ledger.conn(), union, next, &proposed) {
+            Ok(record) => Ok(Ok((record.kind, ledger.write_entry(&record)?))),
+            Err(SetError::Store(error)) => Err(error),
+            Err(error) => Ok(Err(error)),
+        }
+    })?
 }
 
 /// The smallest and the largest number that may be said.

@@ -4,15 +4,8 @@ use std::{fs::File, path::PathBuf};
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::{
-    handle::Declared as _,
-    record::Record,
-    records::{calendar as calendar_fields, calendar_day},
-    shown,
-    union::UnionNumber,
-    v1::{Calendar, DayKind},
-};
-use serde_json::json;
+use huiliu_proto::{handle::Declared as _, shown, v1::Calendar};
+use serde_json::{Value as Json, json};
 
 use super::{
     Desk,
@@ -20,12 +13,9 @@ use super::{
     record,
     table::{Cell, Table},
 };
-use crate::{
-    app::{
-        Mode,
-        calendar::{self, MAX_BYTES, Notice, NoticeError},
-    },
-    store::projection,
+use crate::app::{
+    Mode,
+    calendar::{self, MAX_BYTES, Notice, NoticeError, Year},
 };
 
 #[derive(Debug, Subcommand)]
@@ -62,7 +52,7 @@ impl CalendarVerb {
 }
 
 fn told(error: &NoticeError) -> Mistake {
-    match error {
+    let mistake = match error {
         NoticeError::NotBuiltIn(year) => {
             let known: Vec<String> = calendar::built_in().map(|year| year.to_string()).collect();
             let (zh, en) = (known.join("、"), known.join(", "));
@@ -118,7 +108,14 @@ fn told(error: &NoticeError) -> Mistake {
                 "what they publish comes down by itself: see `calendar list`",
             ),
         ),
-    }
+    };
+    let about = match error {
+        NoticeError::NotBuiltIn(year) => json!({ "year": year }),
+        NoticeError::Line(line) => json!({ "line": line }),
+        NoticeError::SaidLater(doc_no) => json!({ "doc_no": doc_no }),
+        NoticeError::Incomplete | NoticeError::TooLong | NoticeError::NotAPublisher => Json::Null,
+    };
+    mistake.coded(error.code(), about)
 }
 
 impl Publish {
@@ -129,45 +126,29 @@ impl Publish {
         };
         let notice = notice.map_err(|error| told(&error))?;
         let office = desk.open()?;
-        let work = move |ledger: &mut crate::ledger::Ledger| calendar::publish(ledger, &notice);
-        let outcome = Mode::of(self.dry_run).run(&office.store, work)?.map_err(|error| told(&error))?;
+        let outcome =
+            calendar::publish(&office.store, notice, Mode::of(self.dry_run))?.map_err(|error| told(&error))?;
         record::answer(desk, Calendar::kind(), outcome, self.dry_run)
     }
-}
-
-/// How many days of a kind a notice names.
-fn count(entry: &Record, kind: DayKind) -> usize {
-    let days = entry.of::<Calendar>().into_iter().flat_map(|said| said.lines(calendar_fields::DAYS));
-    days.filter(|line| line.is(calendar_day::KIND, kind)).count()
 }
 
 impl List {
     fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let me = office.me.union;
-        let all = usize::MAX >> 1;
-        let mut known = office.look(|conn| Ok(projection::list(conn, Calendar::kind(), None, None, all)?))?;
-        // Of each publisher and year the latest.
-        known.retain(|row| row.place.owner.contains(me));
-        let key = |row: &projection::Shown| (row.record.read(calendar_fields::YEAR), row.place.owner);
-        known.sort_by_key(|row| (key(row), std::cmp::Reverse(row.id)));
-        known.dedup_by_key(|row| key(row));
+        let known = office.look(|conn| Ok(calendar::years(conn, office.me.union)?))?;
         let mut table = Table::new()
             .column("year", desk.pick("年度", "year"))
             .column("union", desk.pick("发布工会", "published by"))
             .column("doc_no", desk.pick("文号", "document no."))
             .column("days_off", desk.pick("放假天数", "days off"))
             .column("make_up_days", desk.pick("补班天数", "make-up days"));
-        for row in &known {
-            let owner: UnionNumber = row.place.owner;
-            let year = row.record.read(calendar_fields::YEAR).unwrap_or_default();
-            let (off, works) = (count(&row.record, DayKind::DayOff), count(&row.record, DayKind::MakeUpDay));
+        for Year { year, by, doc_no, days_off, make_up_days } in &known {
             table.row(vec![
-                Cell::new(year.to_string(), year),
-                Cell::new(owner.union_name(), u64::from(owner)),
-                Cell::same(shown::line(row.record.read(calendar_fields::DOC_NO).unwrap_or_default()).into_owned()),
-                Cell::new(off.to_string(), off),
-                Cell::new(works.to_string(), works),
+                Cell::new(year.to_string(), *year),
+                Cell::new(by.union_name(), u64::from(*by)),
+                Cell::same(shown::line(doc_no).into_owned()),
+                Cell::new(days_off.to_string(), *days_off),
+                Cell::new(make_up_days.to_string(), *make_up_days),
             ]);
         }
         let none = || {

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use huiliu_proto::period::Day;
+use serde_json::{Value as Json, json};
 
 use super::{day, rule_named};
 use crate::{
@@ -47,32 +48,31 @@ impl Set {
         let check = rule_named(&self.rule)?;
         let (from, until): (Day, Option<Day>) = (day(&self.from)?, self.until.as_deref().map(day).transpose()?);
         let office = desk.open()?;
-        let (union, dry) = (office.me.union, self.dry_run);
-        let work = move |ledger: &mut crate::ledger::Ledger| {
-            let proposed = Proposed {
-                check,
-                name: &self.name,
-                value: self.value,
-                from,
-                until,
-                doc_no: &self.doc_no,
-                remarks: self.remarks.as_deref(),
-            };
-            let next = ledger.next_id();
-            match parameters::compose(ledger.conn(), union, next, &proposed) {
-                Ok(record) => Ok(Ok((record.kind, ledger.write_entry(&record)?))),
-                Err(SetError::Store(error)) => Err(error),
-                Err(error) => Ok(Err(error)),
-            }
+        let proposed = Proposed {
+            check,
+            name: &self.name,
+            value: self.value,
+            from,
+            until,
+            doc_no: &self.doc_no,
+            remarks: self.remarks.as_deref(),
         };
-        match Mode::of(dry).run(&office.store, work)? {
-            Ok((kind, outcome)) => record::answer(desk, kind, outcome, dry),
-            Err(error) => Err(told(error)),
-        }
+        let set = parameters::set(&office.store, office.me.union, &proposed, Mode::of(self.dry_run));
+        let (kind, outcome) = set.map_err(told)?;
+        record::answer(desk, kind, outcome, self.dry_run)
     }
 }
 
 fn told(error: SetError) -> anyhow::Error {
+    let code = error.code();
+    let about = match &error {
+        SetError::Unknown { rule } => json!({ "rule": rule }),
+        SetError::Range { least, most } => json!({ "least": least, "most": most }),
+        SetError::SaidLater { holds, on } | SetError::Laxer { holds, on, .. } => {
+            json!({ "holds": holds, "on": on.to_string() })
+        }
+        SetError::Store(_) => Json::Null,
+    };
     let mistake = match error {
         SetError::Unknown { rule } => Mistake::usage(
             both(format!("{rule} 没有这个参数"), format!("{rule} has no parameter of that name")),
@@ -110,7 +110,7 @@ fn told(error: SetError) -> anyhow::Error {
                 both(zh, en),
             )
         }
-        SetError::Store(_) => return error.into(),
+        SetError::Store(error) => return error.into(),
     };
-    mistake.into()
+    mistake.coded(code, about).into()
 }
