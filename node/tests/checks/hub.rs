@@ -138,15 +138,17 @@ impl Hub {
         outcome
     }
 
-    /// What the query of the cases takes, in steps of SQLite's: the same on every machine.
+    /// What the queries of the cases and of their records take, in steps of SQLite's: the same on every machine.
     pub fn steps(&self, rule: &str, at: i64, today: &str) -> i32 {
         let check = check(rule).unwrap();
-        let [cases, _] = check.queries(&settings(&self.conn.0, check, number(at)).unwrap());
-        let mut query = self.conn.prepare(&crate::dump::filled(&cases, number(at), Day(day(today)))).unwrap();
-        let mut rows = query.raw_query();
-        while rows.next().unwrap().is_some() {}
-        drop(rows);
-        query.reset_status(StatementStatus::VmStep)
+        let steps = |query: String| {
+            let mut query = self.conn.prepare(&crate::dump::filled(&query, number(at), Day(day(today)))).unwrap();
+            let mut rows = query.raw_query();
+            while rows.next().unwrap().is_some() {}
+            drop(rows);
+            query.reset_status(StatementStatus::VmStep)
+        };
+        check.queries(&settings(&self.conn.0, check, number(at)).unwrap()).map(steps).into_iter().sum()
     }
 
     /// Twice as much of it takes about twice the steps: what `add` adds, which is given how many there are to be.
