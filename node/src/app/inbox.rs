@@ -366,17 +366,6 @@ impl Survey {
         let next = entries.last().filter(|_| self.entries.len() > entries.len()).map(Entry::key);
         Inbox { entries, next }
     }
-
-    /// What a code's entries come to, of an argument that is a count.
-    pub fn sum(&self, code: &str, argument: &str) -> u64 {
-        let of_code = self.entries.iter().filter(|entry| entry.code == code);
-        let arguments = of_code.flat_map(|entry| &entry.arguments).filter(|(name, _)| *name == argument);
-        let counted = arguments.filter_map(|(_, value)| match value {
-            Argument::Count(n) | Argument::More(n) => Some(*n),
-            _ => None,
-        });
-        counted.fold(0, u64::saturating_add)
-    }
 }
 
 pub fn survey(look: &Look<'_>) -> Result<Survey> {

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use huiliu_proto::{feed::Scope, id::FeedId, kind::Reach, root::Fingerprint, signed::Receipt, union::UnionNumber};
+use huiliu_proto::{
+    feed::Scope,
+    id::FeedId,
+    kind::Reach,
+    root::Fingerprint,
+    signed::Receipt,
+    union::{Level, UnionNumber},
+};
 
 use super::inbox::{self, Inbox, InboxError, Look, Severity, Survey};
 use crate::{
@@ -104,15 +111,19 @@ pub fn read(look: &Look<'_>, most: usize) -> Result<Status, StatusError> {
     let (newer, unknown): (Vec<FeedRow>, Vec<FeedRow>) = whole.partition(|f| f.feed.newer.is_some());
     let unknown =
         unknown.into_iter().map(|f| Unknown { feed: f.feed.id, union: f.feed.union, operations: f.size() - f.applied });
+    let unread_numbers = match union.level() {
+        Level::Province => store::inbox::unread_numbers(conn, union)?.into_iter().map(|(_, people)| people).sum(),
+        _ => 0,
+    };
     Ok(Status {
         links,
         own,
-        conflicts: survey.sum("conflicts", "fields"),
+        conflicts: store::inbox::disputes(conn, union)?,
         quarantine: quarantine::open_by_reason(conn)?,
         unknown: unknown.collect(),
         newer: newer.len() as u64,
         evidence: evidence::list(conn, false)?,
-        unread_numbers: survey.sum("unread_numbers", "people"),
+        unread_numbers,
         kept: look.home.keys.kept()?,
         root: look.home.fingerprint().ok().flatten(),
         certificates: validity::of_home(look.home)?,

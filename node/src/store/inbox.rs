@@ -141,6 +141,13 @@ pub fn disputed(conn: &View, owner: UnionNumber, after: &[u8], most: usize) -> R
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// How many fields of a union's documents devices disagree on.
+pub fn disputes(conn: &View, owner: UnionNumber) -> Result<u64> {
+    const SQL: &str = "SELECT count(*) FROM conflict WHERE owner = ?1 AND place = 0";
+    let mut statement = conn.prepare_cached(SQL)?;
+    Ok(statement.query_row([i64::from(owner)], |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
 /// Two sheets of one enterprise and day with different grades, of which the later decides, and no later day.
 pub struct Graded {
     pub id: RecordId,

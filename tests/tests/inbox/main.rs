@@ -6,7 +6,10 @@ mod settled;
 mod sources;
 
 use huiliu_node::{
-    app::inbox::{self, Argument, Entry, InboxError, Look, Severity, Thing},
+    app::{
+        inbox::{self, Argument, Entry, InboxError, Look, Severity, Thing},
+        status,
+    },
     cli::Exit,
     filing::{self, Ask},
     identity::Role,
@@ -212,6 +215,18 @@ fn what_ends_is_told_in_time_and_by_its_day() {
     certificate("2", "2028-12-31");
     edits(&chain.county, "engagement", engaged, "ends_on", "2027-12-31");
     assert_eq!(entries(&chain.county), []);
+}
+
+/// Also what is more than the inbox counts.
+#[test]
+fn all_fields_in_dispute_are_counted() {
+    let chain = Chain::new(64);
+    let many = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+        INSERT INTO conflict (record, owner, field, place, kind)
+        SELECT unhex(printf('%032x', i)), 320922, 1, place.n, 1 FROM n, (SELECT 0 AS n UNION ALL SELECT 1) AS place";
+    chain.county.store.write_blocking(|ledger| Ok(ledger.conn().raw().execute(many, ())?)).unwrap();
+    let said = ask(&chain.county, |look| Ok(status::read(look, 1).expect("how things stand can be read").conflicts));
+    assert_eq!(said, 1500);
 }
 
 #[test]
