@@ -60,3 +60,17 @@ fn a_call_that_broke_off_is_the_callers_to_repeat() {
     let links = city.store.read(receipts::standing_links).unwrap();
     assert!(links.iter().all(|link| link.device != county.device()), "{links:?}");
 }
+
+/// It cannot be called: only after long a person asks.
+#[test]
+fn a_machine_below_whose_calls_fail_for_long_is_asked_for() {
+    let chain = Chain::new(63);
+    let told = || of_code(&chain.city, "line_below").iter().map(|entry| entry.severity).collect::<Vec<_>>();
+    for expected in [Severity::Notice, Severity::Attention] {
+        chain.days(20);
+        fails(&chain.city, &chain.county);
+        assert_eq!(told(), [expected]);
+    }
+    chain.settle().unwrap();
+    assert_eq!(told(), []);
+}
