@@ -17,7 +17,6 @@ use huiliu_node::{
 };
 use huiliu_proto::{
     id::{RecordId, hex},
-    period::Day,
     union::UnionNumber,
     v1::ReviewAction,
 };
@@ -88,11 +87,6 @@ fn finds(hub: &Place, rule: &str, severity: &str) -> RecordId {
     writes(hub, "finding", &fields)
 }
 
-fn day(text: &str) -> Day {
-    let numbers: Vec<u32> = text.split('-').map(|n| n.parse().unwrap()).collect();
-    Day::from_ymd(i32::try_from(numbers[0]).unwrap(), numbers[1], numbers[2]).unwrap()
-}
-
 fn argument<'e>(entry: &'e Entry, name: &str) -> &'e Argument {
     &entry.arguments.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name} in {entry:?}")).1
 }
@@ -134,9 +128,10 @@ fn a_finding_waits_until_it_is_withdrawn() {
 }
 
 fn files(place: &Place) -> RecordId {
-    let ask = Ask { type_: 2, year: 2025, census_on: day("2025-12-31"), declared: None, note: None };
+    let ask = Ask { type_: 2, year: 2025, census_on: "2025-12-31".parse().unwrap(), declared: None, note: None };
     let union = place.machine.union();
-    let draft = place.store.read(|conn| Ok(filing::draft(conn, union, day("2026-01-01"), &ask).unwrap())).unwrap();
+    let today = "2026-01-01".parse().unwrap();
+    let draft = place.store.read(|conn| Ok(filing::draft(conn, union, today, &ask).unwrap())).unwrap();
     let outcome = place.store.write_blocking(move |ledger| ledger.write_entry(&draft.record)).unwrap();
     match outcome {
         huiliu_node::ledger::Outcome::Written { id, .. } => id,
