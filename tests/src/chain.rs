@@ -6,8 +6,10 @@ use std::sync::{
 };
 
 use anyhow::{Result, ensure};
+use clap::Parser as _;
+use huiliu_hub::revocation;
 use huiliu_node::{
-    cli::{Desk, Exit, desk::Program, status::Status},
+    cli::{self, Desk, Exit, desk::Program, status::Status},
     identity::{Home, Role},
     store::{
         evidence::{self, Kept, What},
@@ -30,6 +32,17 @@ use crate::{
     talk::talk,
     world::{Machine, World, dice, hand_clock},
 };
+
+#[derive(clap::Parser)]
+struct Typed {
+    #[command(subcommand)]
+    verb: cli::Verb,
+}
+
+/// What a clerk types at a desk, and how it ends.
+pub fn types(desk: &Desk, words: &[&str]) -> Result<Exit> {
+    Typed::try_parse_from([&["huiliu-node"], words].concat())?.verb.run(desk)
+}
 
 /// A machine and its open store.
 pub struct Place {
@@ -172,6 +185,24 @@ impl Chain {
         talk(self.city.ends(), self.province.ends())?;
         talk(self.county.ends(), self.city.ends())?;
         Ok(())
+    }
+
+    /// The same, with a second machine of the county.
+    pub fn settle_with(&self, second: &Place) -> Result<()> {
+        for _ in 0..2 {
+            self.settle()?;
+            talk(second.ends(), self.city.ends())?;
+        }
+        Ok(())
+    }
+
+    /// The city shuts out a machine that it enrolled.
+    pub fn city_revokes(&self, device: DeviceId) {
+        let (city, digits) = (self.city.machine.union(), device.to_string());
+        let plan = self.city.store.read(|conn| Ok(revocation::plan(conn, city, &digits, None)));
+        let plan = plan.expect("the store can be read").expect("the city enrolled it");
+        let revoked = self.city.store.write_blocking(move |ledger| revocation::revoke(ledger, &plan, "丢失"));
+        revoked.expect("the store can be written").expect("the city may do so");
     }
 
     /// All invariants, at every level; and that no honest operation is held back.

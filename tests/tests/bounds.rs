@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use clap::Parser;
 use huiliu_node::{
     check::PATIENCE,
-    cli::{self, Desk},
+    cli::Desk,
     clock,
     identity::Role,
     ledger::{Incoming, Intake, Outcome},
@@ -22,7 +21,7 @@ use huiliu_proto::{
     value::Value,
 };
 use huiliu_tests::{
-    chain::Chain,
+    chain::{Chain, types},
     forger::Forger,
     people::{self, Dice},
     relay::{batches, give, take},
@@ -149,12 +148,6 @@ fn a_claim_outside_the_calendar_is_held_and_shown() {
     }
 }
 
-#[derive(Parser)]
-struct Typed {
-    #[command(subcommand)]
-    verb: cli::Verb,
-}
-
 /// Whatever a machine's clock says, nothing panics, and what is typed counts at every level once there is a line.
 #[test]
 fn a_false_clock_loses_nothing() {
@@ -163,12 +156,11 @@ fn a_false_clock_loses_nothing() {
     // In milliseconds since 1970: 1960, 2270, 11000, and what no clock says.
     let clocks = [-315_619_200_000, 9_467_000_000_000, 284_966_208_000_000, 0, i64::MIN, i64::MAX];
     for (n, millis) in (0..).zip(clocks) {
-        let types = |words: &[&str]| {
-            let typed = Typed::try_parse_from([&["huiliu-node"], words].concat()).unwrap();
+        let typed = |words: &[&str]| {
             let desk = Desk { clock: Arc::new(move || millis), ..county.desk() };
-            typed.verb.run(&desk).unwrap_or_else(|error| panic!("{words:?} at {millis}: {error:?}"))
+            types(&desk, words).unwrap_or_else(|error| panic!("{words:?} at {millis}: {error:?}"))
         };
-        // Of the time when the clock was right.
+        // Of the time when the clock was right, and with no day in it that the clock may stand before.
         let known = county.store.write_blocking(move |ledger| {
             let uscc = worklog::credit_code(n);
             let fields = [("name", "滨海例厂"), ("uscc", &uscc), ("region", "320922")];
@@ -179,15 +171,15 @@ fn a_false_clock_loses_nothing() {
             )
         });
         let id = known.unwrap().to_string();
-        types(&["record", "edit", &id, &format!("name=更名{n}")]);
+        typed(&["record", "edit", &id, &format!("name=更名{n}")]);
         if n > 2 {
-            types(&["record", "void", &id, "--reason", "重复录入"]);
+            typed(&["record", "void", &id, "--reason", "重复录入"]);
         }
         let uscc = format!("uscc={}", worklog::credit_code(100 + n));
         let fields = ["name=滨海甲厂", &uscc, "region=320922", "industry=制造业", "ownership=私营"];
-        types(&[&["record", "add", "enterprise"], &fields[..]].concat());
+        typed(&[&["record", "add", "enterprise"], &fields[..]].concat());
         for words in [&["status"][..], &["inbox"], &["check", "run"], &["rollup"], &["record", "list", "enterprise"]] {
-            types(words);
+            typed(words);
         }
     }
     chain.settle().unwrap();

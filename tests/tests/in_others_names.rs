@@ -78,8 +78,7 @@ fn a_device_of_two_unions_is_revoked_for_both() {
     let me = chain.city.machine.union();
     let digits = key.device().to_string();
     let plan = || chain.city.store.read(|conn| Ok(revocation::plan(conn, me, &digits, None))).unwrap();
-    let shut_out = plan().unwrap();
-    chain.city.store.write_blocking(move |ledger| revocation::revoke(ledger, &shut_out, "丢失")).unwrap().unwrap();
+    chain.city_revokes(key.device());
     for union in both {
         assert!(chain.city.store.read(|conn| trust::revoked(conn, &key.device(), union)).unwrap(), "{union}");
     }

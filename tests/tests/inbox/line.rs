@@ -1,6 +1,5 @@
 //! The line to the union above, and calls from below.
 
-use huiliu_hub::revocation;
 use huiliu_node::{
     app::inbox::{Argument, Severity, Thing},
     cli::Exit,
@@ -52,10 +51,7 @@ fn a_call_that_broke_off_is_the_callers_to_repeat() {
     fails(city, county);
     assert_eq!(city.status(), Exit::Done, "a hub waits for the call");
     // A machine that is revoked never calls again.
-    let device = county.device().to_string();
-    let plan =
-        city.store.read(|conn| Ok(revocation::plan(conn, city.machine.union(), &device, None))).unwrap().unwrap();
-    city.store.write_blocking(move |ledger| revocation::revoke(ledger, &plan, "丢失")).unwrap().unwrap();
+    chain.city_revokes(county.device());
     assert_eq!(codes(city), [""; 0]);
     let links = city.store.read(receipts::standing_links).unwrap();
     assert!(links.iter().all(|link| link.device != county.device()), "{links:?}");

@@ -23,7 +23,6 @@ use huiliu_proto::{
 use huiliu_tests::{
     chain::{Chain, Place},
     people::{edit, engagement, write},
-    talk::talk,
 };
 
 /// Asks with the machine's own clock.
@@ -229,18 +228,12 @@ fn what_devices_disagree_on_is_the_owners_to_decide() {
     let mut chain = Chain::new(56);
     let second = chain.world.add("320922", Role::Node).unwrap().clone();
     let second = Place { store: second.store(Threads::Inline), machine: second };
-    let settle = |chain: &Chain, second: &Place| {
-        for _ in 0..2 {
-            chain.settle().unwrap();
-            talk(second.ends(), chain.city.ends()).unwrap();
-        }
-    };
     let person = chain.county.mediator(1);
-    settle(&chain, &second);
+    chain.settle_with(&second).unwrap();
     edits(&chain.county, "mediator", person, "name", "甲");
     edits(&second, "mediator", person, "name", "乙");
-    settle(&chain, &second);
-    settle(&chain, &second);
+    chain.settle_with(&second).unwrap();
+    chain.settle_with(&second).unwrap();
     let disputed = of_code(&chain.county, "conflicts");
     assert_eq!(disputed.len(), 1);
     assert_eq!(disputed[0].thing, Thing::Record { owner: "320922".parse().unwrap(), id: person });

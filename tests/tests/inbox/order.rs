@@ -1,12 +1,11 @@
 //! In which order entries stand, and how they are told in pages.
 
-use clap::Parser;
 use huiliu_node::{
     app::inbox::{self, Argument, Count, Entry, InboxError, Key, Look, Page, SOURCES, Severity, Source, Thing},
-    cli::{self, Exit},
+    cli::Exit,
 };
 use huiliu_tests::{
-    chain::{Chain, Place},
+    chain::{Chain, Place, types},
     people::engagement,
 };
 
@@ -93,18 +92,6 @@ fn a_source_is_added_without_touching_the_frame() {
     assert!(survey.counts.contains(&training), "{:?}", survey.counts);
 }
 
-#[derive(Parser)]
-struct Typed {
-    #[command(flatten)]
-    inbox: cli::inbox::Inbox,
-}
-
-/// How `inbox` ends.
-fn types(place: &Place, words: &[&str]) -> Exit {
-    let typed = Typed::try_parse_from([&["inbox"], words].concat()).unwrap();
-    typed.inbox.run(&place.desk()).unwrap()
-}
-
 /// However much else waits, and though it has no date.
 #[test]
 fn a_red_finding_stands_before_what_has_a_date() {
@@ -130,8 +117,9 @@ fn a_red_finding_stands_before_what_has_a_date() {
     // On a page of notices alone, and where a page is empty, something needs a person all the same.
     let last = whole[13].key().to_string();
     for page in [&["--most", "1"][..], &["--after", &last], &["--after", &whole[2].key().to_string(), "--most", "2"]] {
-        assert_eq!(types(county, page), Exit::Attention, "{page:?}");
+        assert_eq!(types(&county.desk(), &[&["inbox"], page].concat()).unwrap(), Exit::Attention, "{page:?}");
     }
     // A day before 1970 is no flag.
-    assert_eq!(types(county, &["--after", "-365.1.engagement_ends.0"]), Exit::Attention);
+    let early = types(&county.desk(), &["inbox", "--after", "-365.1.engagement_ends.0"]);
+    assert_eq!(early.unwrap(), Exit::Attention);
 }

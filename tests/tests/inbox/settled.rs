@@ -8,7 +8,6 @@ use huiliu_proto::{
 use huiliu_tests::{
     chain::{Chain, Place},
     people::{expenditure, programme, record, reversal, written},
-    talk::talk,
     worklog,
 };
 
@@ -62,12 +61,7 @@ fn of_two_reversals_by_two_machines_one_is_voided() {
     let mut chain = Chain::new(59);
     let second = chain.world.add("320922", Role::Node).unwrap().clone();
     let second = Place::new(&second);
-    let settle = |chain: &Chain| {
-        for _ in 0..2 {
-            chain.settle().unwrap();
-            talk(second.ends(), chain.city.ends()).unwrap();
-        }
-    };
+    let settle = |chain: &Chain| chain.settle_with(&second).unwrap();
     // That the other machine was enrolled is told, too.
     let told = |place: &Place| codes(place).into_iter().filter(|code| *code != "evidence").collect::<Vec<_>>();
     let programme = chain.nation.store.write_blocking(programme).unwrap();

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _};
 
-use huiliu_hub::revocation;
 use huiliu_node::{app::inbox::SOURCES, filing, identity::Role, ledger::Return};
 use huiliu_proto::{
     feed::Scope,
@@ -50,12 +49,7 @@ fn every_code_comes_about() {
 
 /// What two machines of the county say without hearing each other.
 fn two_machines(chain: &Chain, second: &Place, seen: &mut Seen) {
-    let meet = || {
-        for _ in 0..2 {
-            chain.settle().unwrap();
-            talk(second.ends(), chain.city.ends()).unwrap();
-        }
-    };
+    let meet = || chain.settle_with(second).unwrap();
     let county = &chain.county;
     let programme = chain.nation.store.write_blocking(programme).unwrap();
     meet();
@@ -135,10 +129,7 @@ fn keys(chain: &mut Chain, second: &Place, seen: &mut Seen) {
     seen.look(&chain.province);
     // The county loses its machines; it gets a new one.
     for place in [&chain.county, second] {
-        let (city, device) = (&chain.city, place.device().to_string());
-        let plan = |conn: &_| Ok(revocation::plan(conn, city.machine.union(), &device, None));
-        let plan = city.store.read(plan).unwrap().unwrap();
-        city.store.write_blocking(move |ledger| revocation::revoke(ledger, &plan, "丢失")).unwrap().unwrap();
+        chain.city_revokes(place.device());
     }
     let third = chain.world.add("320922", Role::Node).unwrap().clone();
     let third = Place::new(&third);
