@@ -33,7 +33,7 @@ use huiliu_node::{
     store::backup,
     sync::line,
 };
-use huiliu_proto::{lang::Lang, period::Day, union::UnionNumber};
+use huiliu_proto::{id::RecordId, lang::Lang, period::Day, union::UnionNumber};
 use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -48,6 +48,11 @@ use self::{
     screen::Screen,
     streams::Standing,
 };
+
+/// Enough of a record's id to open it with `record show`: time, counter and the device's tag.
+pub fn shown_id(id: &RecordId) -> String {
+    id.to_string()[..24].to_owned()
+}
 
 /// How the demo is to run.
 #[derive(Debug, Clone, Default)]

@@ -14,7 +14,7 @@ use huiliu_proto::{
     records::{allocation, fund_receipt},
     v1::{Allocation, FundReceipt},
 };
-use huiliu_tests::demo::{DemoOptions, run};
+use huiliu_tests::demo::{DemoOptions, run, shown_id};
 use serde_json::Value as Json;
 
 #[test]
@@ -48,8 +48,8 @@ fn the_story_is_told_to_its_end() {
         // As the screen names them, the hub that found it opens what it rests on.
         let hub = store(dir.path(), finding["found_by"].as_u64().expect("a number"));
         for evidence in finding["evidence"].as_array().expect("a list") {
-            let id = &evidence["record"].as_str().expect("an id")[..24];
-            let found = hub.read(|conn| Ok(find::any(conn, id))).expect("it can be read");
+            let id = shown_id(&evidence["record"].as_str().and_then(|id| id.parse().ok()).expect("an id"));
+            let found = hub.read(|conn| Ok(find::any(conn, &id))).expect("it can be read");
             assert!(matches!(found, Ok(Ok(_))), "{id}: {found:?}");
         }
     }

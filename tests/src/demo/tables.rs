@@ -15,6 +15,7 @@ use super::{
     compare::Figures,
     findings::{Finding, Verdict},
     screen::{Screen, amount},
+    shown_id,
     streams::{Standing, Stream, scope_word},
 };
 
@@ -117,8 +118,7 @@ impl Screen {
             .iter()
             .map(|e| {
                 let kind = kind(&e.kind).map_or(e.kind.as_str(), |kind| kind.label.get(self.lang));
-                // As it can be opened, `record show` with the beginning of its id: time, counter and the device's tag.
-                format!("{kind} {}", &e.record.to_string()[..24])
+                format!("{kind} {}", shown_id(&e.record))
             })
             .collect();
         let rests = some(&rests, 6);
