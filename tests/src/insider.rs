@@ -306,7 +306,7 @@ impl Insider {
             })
             .collect();
         let edit = Edit { deps, seq, start_op, puts, salt: Some([self.dice.roll() as u8; huiliu_proto::edit::SALT]) };
-        self.changes.push(Hash(huiliu_node::document::build(author, &edit).hash().0));
+        self.changes.push(huiliu_node::document::change(author, &edit));
         edit.encode(author)
     }
 }

@@ -165,7 +165,7 @@ fn an_edit_of_another_unions_dossier_is_held() {
     assert!(matches!(take(&city, thief.say(&[stolen])), Intake::Taken { .. }));
     assert_eq!(reasons(&city), ["id"], "the id was not made by the thief's device, whichever came first");
     let author = Actor::new(&owner.feed.id, &id);
-    let first = Hash(huiliu_node::document::build(author, &edit).hash().0);
+    let first = huiliu_node::document::change(author, &edit);
     let put = Put {
         field: field("name"),
         value: Scalar::Text("冒名".into()),
