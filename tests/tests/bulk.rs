@@ -66,8 +66,13 @@ fn wrong(report: &Report) -> Vec<(u64, &'static str)> {
     report.problems.iter().map(|problem| (problem.line, problem.what.code())).collect()
 }
 
+/// As it is told, which is as many as can be listed: all of them are the county's.
 fn count(store: &Store, name: &str) -> u64 {
-    store.read(|conn| projection::count(conn, kind(name).unwrap(), None)).unwrap()
+    let kind = kind(name).unwrap();
+    let told = |owner| store.read(|conn| projection::count(conn, kind, owner)).unwrap();
+    let listed = store.read(|conn| projection::list(conn, kind, None, None, 100_000)).unwrap().len();
+    assert_eq!((told(None), told(Some(county()))), (listed as u64, listed as u64), "{name}");
+    told(None)
 }
 
 fn guided(store: &Store) -> i128 {

@@ -91,6 +91,9 @@ impl Ledger {
         if record.is::<Statement>() {
             return self.take_statement(id, owner, record, turn);
         }
+        if record.kind.bulk {
+            self.add_to(rollups::records_of(owner, record.kind), Change { own: turn.sign(), shared: 0 });
+        }
         let Some(room) = room(record.kind.number) else { return Ok(()) };
         match (room.replaces)() {
             Some(replaces) => self.replace(id, owner, record, replaces, turn)?,

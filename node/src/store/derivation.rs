@@ -17,7 +17,7 @@ use crate::{
 /// Rules between the fields of a record (`proto/src/records`), and limits and formats of values (`proto/src/value.rs`).
 const RULES: u32 = 1;
 /// What records add to which measure (`proto/src/records`, `ledger/entries.rs`).
-const MEASURES: u32 = 2;
+const MEASURES: u32 = 3;
 /// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `voids.rs`, `store/trust.rs`).
 const ADMISSION: u32 = 3;
 

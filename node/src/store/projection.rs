@@ -16,7 +16,7 @@ use huiliu_proto::{
 };
 use rusqlite::{OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
 
-use super::{Database, Result, View, records, tables, voids};
+use super::{Database, Result, View, records, rollups, tables, voids};
 
 /// Whose record it is, and which operation said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -361,10 +361,22 @@ pub fn list_where(conn: &View, kind: &'static Kind, field: &str, value: &Value) 
     rows.map(|row| with_lines(conn, row?)).collect()
 }
 
+/// How many records of one kind there are, of `owner` or of all.
 pub fn count(conn: &View, kind: &Kind, owner: Option<UnionNumber>) -> Result<u64> {
-    let text = format!("SELECT count(*) FROM \"{}\" WHERE ?1 IS NULL OR owner = ?1", kind.name);
-    let count: i64 = conn.prepare_cached(&text)?.query_row([owner.map(i64::from)], |row| row.get(0))?;
+    if kind.bulk {
+        return rollups::records(conn, kind, owner);
+    }
+    let read = |row: &Row<'_>| row.get::<_, i64>(0);
+    let mut statement = conn.prepare_cached(&counting(kind, owner.is_some()))?;
+    let count = match owner {
+        Some(owner) => statement.query_row([i64::from(owner)], read)?,
+        None => statement.query_row([], read)?,
+    };
     Ok(count.unsigned_abs())
+}
+
+fn counting(kind: &Kind, of_owner: bool) -> String {
+    format!("SELECT count(*) FROM \"{}\"{}", kind.name, if of_owner { " WHERE owner = ?1" } else { "" })
 }
 
 /// Sets the index of a sealed field once the key that opens it has arrived.
@@ -452,4 +464,20 @@ fn with_lines(conn: &View, mut row: Shown) -> Result<Shown> {
         }
     }
     Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_an_owner_are_counted_by_a_key() {
+        let conn = Database::in_memory().unwrap();
+        create(&conn).unwrap();
+        for kind in kinds().iter().filter(|kind| !kind.bulk) {
+            let explain = format!("EXPLAIN QUERY PLAN {}", counting(kind, true));
+            let plan: String = conn.query_row(&explain, [1], |row| row.get(3)).unwrap();
+            assert!(plan.starts_with("SEARCH") && plan.contains("_by_owner"), "{}: {plan}", kind.name);
+        }
+    }
 }

@@ -83,16 +83,37 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(u32, Figure)> {
     Ok((row.get(0)?, Figure { own, shared, total: figure(row.get(4)?, row.get(5)?) }))
 }
 
+/// Beside the measures: how many records of a kind there are, for kinds of which there are too many to be counted when
+/// somebody asks. The number of its cell is this and the kind's; its month is none.
+const RECORDS: u32 = 1 << 24;
+const NO_MONTH: i32 = 0;
+
+/// The cell that counts a union's records of a kind.
+pub fn records_of(owner: UnionNumber, kind: &Kind) -> Cell {
+    (owner, RECORDS + kind.number, NO_MONTH)
+}
+
+/// How many records there are of a bulk kind: of a union alone, or of all.
+pub fn records(conn: &View, kind: &Kind, owner: Option<UnionNumber>) -> Result<u64> {
+    const SQL: &str = r#"SELECT measure, own_high, own_low, shared, total_high, total_low FROM rollup
+        WHERE "union" = ?1 AND measure = ?2 AND month = ?3"#;
+    let (union, measure, month) = records_of(owner.unwrap_or(UnionNumber::NATION), kind);
+    let row = conn.prepare_cached(SQL)?.query_row((i64::from(union), measure, month), read).optional()?;
+    let figure = row.map_or(Figure::default(), |(_, figure)| figure);
+    let count = if owner.is_some() { figure.own } else { figure.total };
+    u64::try_from(count).map_err(|_| StoreError::Damaged("how many records there are; run `rebuild`"))
+}
+
 /// Sums over months `from..=to`, per measure: own, total.
 ///
 /// Added up here and not in SQL, whose sum fails where it does not fit into one word.
 pub fn sums(conn: &View, union: UnionNumber, from: i32, to: i32) -> Result<BTreeMap<u32, (i128, i128)>> {
     let mut statement = conn.prepare_cached(
         r#"SELECT measure, own_high, own_low, shared, total_high, total_low FROM rollup
-        WHERE "union" = ?1 AND month BETWEEN ?2 AND ?3"#,
+        WHERE "union" = ?1 AND measure < ?4 AND month BETWEEN ?2 AND ?3"#,
     )?;
     let mut sums: BTreeMap<u32, (i128, i128)> = BTreeMap::new();
-    for row in statement.query_map((i64::from(union), from, to), read)? {
+    for row in statement.query_map((i64::from(union), from, to, RECORDS), read)? {
         let (measure, figure) = row?;
         let sum = sums.entry(measure).or_default();
         sum.0 += figure.own;
@@ -103,8 +124,8 @@ pub fn sums(conn: &View, union: UnionNumber, from: i32, to: i32) -> Result<BTree
 
 /// The newest month with any cell for this union.
 pub fn newest(conn: &View, union: UnionNumber) -> Result<Option<i32>> {
-    let mut statement = conn.prepare_cached(r#"SELECT max(month) FROM rollup WHERE "union" = ?1"#)?;
-    Ok(statement.query_row([i64::from(union)], |r| r.get(0))?)
+    let mut statement = conn.prepare_cached(r#"SELECT max(month) FROM rollup WHERE "union" = ?1 AND measure < ?2"#)?;
+    Ok(statement.query_row((i64::from(union), RECORDS), |r| r.get(0))?)
 }
 
 /// Notes that a union says a mediator was in an enterprise on a day. True where it had not said so.
