@@ -54,6 +54,9 @@ pub enum Outcome {
     Refused(Vec<Refusal>),
 }
 
+/// Doubts about a new record, and where it belongs.
+type Allowed = (Vec<Warning>, Scope);
+
 impl Ledger {
     /// Says something once.
     pub fn write_entry(&mut self, record: &Record) -> Result<Outcome> {
@@ -89,8 +92,8 @@ impl Ledger {
         Ok(self.allowed(record, before)?.err().unwrap_or_default())
     }
 
-    /// Doubts about a new record, and where it belongs; or why it is refused.
-    fn allowed(&self, record: &Record, before: &TakenBack) -> Result<Result<(Vec<Warning>, Scope), Vec<Refusal>>> {
+    /// Whether a new record may be written, or why not.
+    fn allowed(&self, record: &Record, before: &TakenBack) -> Result<Result<Allowed, Vec<Refusal>>> {
         let taken_back = self.takes_back(record)?;
         let warnings = match self.check(record, taken_back.as_ref(), before)? {
             Ok(warnings) => warnings,
