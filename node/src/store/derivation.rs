@@ -1,12 +1,13 @@
 //! The derivation version: what the computed tables depend on besides the feeds. When it moves, they are computed again
 //! when a database is opened.
 //!
-//! Declarations of kinds and measures, the built-in unions and the bounds are in it as they are. What code decides has a
-//! number here that is raised by hand with the code; `tests/tests/derivation.rs` says when one was forgotten.
+//! The `.proto` files as they were compiled, the tables made of them, measures, the built-in unions and the bounds are in it
+//! as they are. What code decides has a number here that is raised by hand with the code; `tests/tests/derivation.rs` says when
+//! one was forgotten.
 
 use std::sync::OnceLock;
 
-use huiliu_proto::{algorithms::SUITE, feed::HEADER_FORM, id::Hash, kind::kinds, union::UnionNumber};
+use huiliu_proto::{DESCRIPTORS, algorithms::SUITE, feed::HEADER_FORM, id::Hash, kind::kinds, union::UnionNumber};
 
 use super::{projection, voids};
 use crate::{
@@ -14,7 +15,8 @@ use crate::{
     rollup::measures,
 };
 
-/// Rules between the fields of a record (`proto/src/records`), and limits and formats of values (`proto/src/value.rs`).
+/// Rules between the fields of a record (`proto/src/records`), limits and formats of values (`proto/src/value.rs`), and what a
+/// declaration is read as (`proto/src/kind.rs`).
 const RULES: u32 = 1;
 /// What records add to which measure (`proto/src/records`, `ledger/entries.rs`).
 const MEASURES: u32 = 3;
@@ -27,23 +29,28 @@ pub fn version() -> Hash {
     *VERSION.get_or_init(compute)
 }
 
+/// Every program that opens a store asks: bytes as they are, nothing written out as text that need not be.
 fn compute() -> Hash {
-    let mut all: Vec<Vec<u8>> = vec![];
+    let mut all = vec![];
+    // Each part with its length, so that no byte can move from one to the next.
+    let mut part = |bytes: &[u8]| {
+        all.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+        all.extend_from_slice(bytes);
+    };
+    part(DESCRIPTORS);
     for kind in kinds() {
-        all.push(format!("{kind:?}").into_bytes());
-        all.push(projection::declared(kind).as_bytes().to_vec());
+        part(projection::declared(kind).as_bytes());
     }
-    all.push(voids::CREATE.as_bytes().to_vec());
-    all.push(format!("{:?}", measures()).into_bytes());
+    part(voids::CREATE.as_bytes());
+    part(format!("{:?}", measures()).as_bytes());
     for union in UnionNumber::all() {
-        let parent = union.parent().map(u64::from);
-        all.push(format!("{union} {parent:?} {:?} {}", union.level(), union.name()).into_bytes());
+        part(&u64::from(union).to_be_bytes());
+        part(&union.parent().map_or(0, u64::from).to_be_bytes());
+        part(&[union.level() as u8]);
+        part(union.name().as_bytes());
     }
     let numbers = (RULES, MEASURES, ADMISSION, MAX_CHANGES, MAX_WEIGHT);
     // Indexes of identity numbers are made with the suite; feeds that were a newer version's may not be now.
-    all.push(format!("{numbers:?} {} {HEADER_FORM}", SUITE.byte()).into_bytes());
-    // Each part with its length, so that no byte can move from one to the next.
-    let parts: Vec<u8> =
-        all.iter().flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied())).collect();
-    Hash::of(&[&parts])
+    part(format!("{numbers:?} {} {HEADER_FORM}", SUITE.byte()).as_bytes());
+    Hash::of(&[&all])
 }
