@@ -26,6 +26,8 @@ pub struct Province {
     pub counties: PathBuf,
     /// The home of the one that goes on working.
     pub live: PathBuf,
+    /// The file of its city's hub.
+    pub live_city: PathBuf,
 }
 
 impl Province {
@@ -64,7 +66,8 @@ impl Province {
         root.store(Threads::Inline).write_blocking(people::programme)?;
         // From here on the hubs have their ports.
         let hubs = hubs.into_iter().map(|(hub, _)| hub).collect();
-        Ok(Province { hubs, counties: homes, live: live.context("one was added")? })
+        let live_city = world.hub(last).context("it was set up")?.home.database();
+        Ok(Province { hubs, counties: homes, live: live.context("one was added")?, live_city })
     }
 
     pub fn serve(&mut self) -> Result<()> {

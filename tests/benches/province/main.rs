@@ -59,8 +59,9 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["child", "drive", dir] => return runtime.block_on(drive::run(Path::new(dir))),
-        ["child", "live", home, nation] => {
-            return runtime.block_on(live::run(Path::new(home), Path::new(nation), Duration::from_millis(APART)));
+        ["child", "live", home, city, province, nation] => {
+            let above = [city, province, nation].map(Path::new);
+            return runtime.block_on(live::run(Path::new(home), above, Duration::from_millis(APART)));
         }
         _ => {}
     }
@@ -114,7 +115,9 @@ fn measure(scale: Scale, dir: &Path) -> Result<Table> {
     drive.ask("go")?;
     eprintln!("their dossiers are in the province ({:.0} s)", start.elapsed().as_secs_f64());
 
-    let mut live = Worker::start(&["live", text(&province.live), text(&province.database(Level::Nation)?)])?;
+    let (city, above, nation) =
+        (&province.live_city, province.database(Level::Province)?, province.database(Level::Nation)?);
+    let mut live = Worker::start(&["live", text(&province.live), text(city), text(&above), text(&nation)])?;
     live.hear()?;
     live.ask("quiet")?;
     worker::pause(scale.quiet);
@@ -168,13 +171,16 @@ fn rows(table: &mut Table, scale: Scale, rounds: &[Round], lived: &Value) -> Res
         bail!("the nation never saw {} of the live county's entries", lived["lost"]);
     }
     for (phase, name) in [("quiet", "nothing else"), ("load", "while the backlog comes in")] {
-        let seen = times(phase, "seen")?;
+        let seen = times(phase, "nation")?;
         let name = |what: &str| format!("live county's commit → nation's table, {name}: {what}");
         table.add(Row::new(name("entries"), "", &[seen.len() as f64]));
         table.add(Row::new(name("median"), "ms", &seen));
         let p99 = Row::new(name("p99"), "ms", &[percentile(&seen, 99)]);
         table.add(if phase == "load" { p99.goal(Goal::AtMost(1000.0)) } else { p99 });
         table.add(Row::new(name("the slowest"), "ms", &seen).worst());
+        for level in ["city", "province"] {
+            table.add(Row::new(name(&format!("median, as far as the {level}")), "ms", &times(phase, level)?));
+        }
         table.add(Row::new(name("its own commit, p99"), "ms", &[percentile(&times(phase, "written")?, 99)]));
     }
     let each = |of: &dyn Fn(&Round) -> f64| rounds.iter().map(of).collect::<Vec<f64>>();
