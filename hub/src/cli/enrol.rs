@@ -47,12 +47,11 @@ impl Enrol {
         }
         let (home, store, address) = (&office.home, &office.store, self.address.as_deref());
         let seen = enrol::look(home, store, &request, address).map_err(told)?;
-        if !desk.json {
-            desk.note(&shown(desk, &seen));
-        }
-        let question = desk.pick("已用电话核对设备公钥，身份无误，登记？", "compared over the telephone; enrol it?");
-        if !self.yes && !self.dry_run && !desk.confirm(question)? {
-            desk.note(desk.pick("没有登记", "nothing was enrolled"));
+        let words = (
+            desk.pick("已用电话核对设备公钥，身份无误，登记？", "compared over the telephone; enrol it?"),
+            desk.pick("没有登记", "nothing was enrolled"),
+        );
+        if !desk.agreed_to(&shown(desk, &seen), self.yes || self.dry_run, words)? {
             return Ok(Exit::Done);
         }
         let said = &seen.said;
@@ -138,7 +137,14 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
     let (code, en) = (error.code(), error.to_string());
     let about = match &error {
         AuthorityError::Declined(reason) => json!({ "reason": reason.word() }),
-        _ => Json::Null,
+        AuthorityError::Identity(_)
+        | AuthorityError::Store(_)
+        | AuthorityError::NotBelow(_)
+        | AuthorityError::OtherNetwork(_)
+        | AuthorityError::Malformed(_)
+        | AuthorityError::NoAddress
+        | AuthorityError::NoAddressAtAll(_)
+        | AuthorityError::Unspecified(_) => Json::Null,
     };
     let mistake = match error {
         AuthorityError::Identity(error) => return error.into(),

@@ -35,12 +35,11 @@ impl Purge {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let shown = purge::plan(&office.store, &office.me, &self.feed).map_err(told)?;
-        if !desk.json {
-            desk.note(&preview(desk.lang, &shown));
-        }
-        let question = desk.pick("确认清除？删除后不能取回", "delete it? It cannot be brought back");
-        if !self.yes && !self.dry_run && !desk.confirm(question)? {
-            desk.note(desk.pick("没有清除", "nothing was deleted"));
+        let words = (
+            desk.pick("确认清除？删除后不能取回", "delete it? It cannot be brought back"),
+            desk.pick("没有清除", "nothing was deleted"),
+        );
+        if !desk.agreed_to(&preview(desk.lang, &shown), self.yes || self.dry_run, words)? {
             return Ok(Exit::Done);
         }
         let mode = Mode::of(self.dry_run);
@@ -131,7 +130,9 @@ fn told(error: OrderError) -> anyhow::Error {
                     let hint = both("请在与下级交换之后再试", "try again after an exchange with the unions below");
                     (Mistake::refused(both(zh, en), hint), Json::Null)
                 }
-                _ => (Mistake::failed(both("没有以此开头的、设备未登记的数据流水", en), list), Json::Null),
+                PurgeError::Unknown | PurgeError::Store(_) => {
+                    (Mistake::failed(both("没有以此开头的、设备未登记的数据流水", en), list), Json::Null)
+                }
             }
         }
     };

@@ -29,12 +29,8 @@ impl ReturnKeys {
     pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
         let office = desk.open()?;
         let plan = return_keys::plan(&office.store, &self.device).map_err(|error| told(error, &self.device))?;
-        if !desk.json {
-            desk.note(&preview(desk.lang, &plan));
-        }
-        let asked = !self.yes && !self.dry_run;
-        if asked && !desk.confirm(desk.pick("已核对，返还？", "compared; give them?"))? {
-            desk.note(desk.pick("没有返还", "nothing was given"));
+        let words = (desk.pick("已核对，返还？", "compared; give them?"), desk.pick("没有返还", "nothing was given"));
+        if !desk.agreed_to(&preview(desk.lang, &plan), self.yes || self.dry_run, words)? {
             return Ok(Exit::Done);
         }
         let given = return_keys::give(&office.store, &plan, Mode::of(self.dry_run));

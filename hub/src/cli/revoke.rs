@@ -44,16 +44,13 @@ impl Revoke {
         let since = self.since.as_deref().map(moment).transpose()?;
         let shown = revoke::plan(&office.store, &office.me, &self.device, since).map_err(told)?;
         let plan = &shown.plan;
-        if !desk.json {
-            desk.note(&preview(desk, plan));
-        }
         let question = desk.pick(
             "确认注销？此后该设备不能再连接，也不能恢复登记",
             "revoke it? It cannot connect again, and cannot be enrolled again",
         );
         let asked = !self.yes && !self.dry_run;
-        if asked && !desk.confirm(question)? {
-            desk.note(desk.pick("没有注销", "nothing was revoked"));
+        let words = (question, desk.pick("没有注销", "nothing was revoked"));
+        if !desk.agreed_to(&preview(desk, plan), !asked, words)? {
             return Ok(Exit::Done);
         }
         let also = desk.pick("也注销由它邀请加入的这些机器？", "revoke the machines that came with its tokens, too?");
@@ -207,7 +204,9 @@ fn told(error: RevokeError) -> anyhow::Error {
                     let hint = both("无需再做", "nothing is left to do");
                     (Mistake::refused(both("该设备已经注销", en), hint), Json::Null)
                 }
-                _ => (Mistake::failed(both("本级没有登记过以此开头的设备", en), list), Json::Null),
+                RevocationError::Unknown | RevocationError::Store(_) => {
+                    (Mistake::failed(both("本级没有登记过以此开头的设备", en), list), Json::Null)
+                }
             }
         }
     };

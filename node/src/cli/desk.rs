@@ -1,6 +1,7 @@
 //! What every verb works with: where the home is, in which language and form to answer.
 
 use std::{
+    fmt::Display,
     io::{self, BufRead as _, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -207,6 +208,31 @@ impl Desk {
         write!(io::stderr().lock(), "{}{}", shown::page(question), self.pick("（是/否）", " (yes/no) "))?;
         let answer = self.line()?;
         Ok(matches!(answer.trim().to_lowercase().as_str(), "是" | "y" | "yes" | "ｙ"))
+    }
+
+    /// Shows what would be done, and says whether a person agrees; where she does not, that it was not done. `sure`: she has
+    /// said so already, or nothing is written.
+    pub fn agreed_to(&self, preview: &str, sure: bool, words: (&str, &str)) -> Result<bool> {
+        if !self.json {
+            self.note(preview);
+        }
+        self.agreed(sure, words)
+    }
+
+    /// As `agreed_to`, of what has been shown.
+    pub fn agreed(&self, sure: bool, (question, undone): (&str, &str)) -> Result<bool> {
+        let agreed = sure || self.confirm(question)?;
+        if !agreed {
+            self.note(undone);
+        }
+        Ok(agreed)
+    }
+
+    /// Says to a person how a list goes on, where there is more of it; programs have `next`.
+    pub fn note_next(&self, next: Option<impl Display>) {
+        if let Some(next) = next.filter(|_| !self.json) {
+            self.note(&format!("{}--after {next}", self.pick("还有更多，接着看：", "there is more: ")));
+        }
     }
 
     /// A line from standard input.

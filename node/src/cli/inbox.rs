@@ -56,14 +56,9 @@ impl Inbox {
             Ok((page, lines, survey.needs_a_person()))
         })?;
         desk.answer(|| json_of(&page), || lines.join("\n"))?;
-        if !desk.json {
-            match &page.next {
-                Some(next) => {
-                    desk.note(&format!("{}--after {next}", desk.pick("还有更多，接着看：", "there is more: ")));
-                }
-                None if page.entries.is_empty() => desk.note(desk.pick("没有待办事项", "nothing waits")),
-                None => {}
-            }
+        desk.note_next(page.next.as_ref());
+        if page.next.is_none() && page.entries.is_empty() && !desk.json {
+            desk.note(desk.pick("没有待办事项", "nothing waits"));
         }
         Ok(if needed { Exit::Attention } else { Exit::Done })
     }

@@ -58,9 +58,7 @@ impl List {
             || json!({ "filings": table.json(), "next": next }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
-        if let Some(next) = next.filter(|_| !desk.json) {
-            desk.note(&format!("{}--after {next}", desk.pick("还有更多，接着看：", "there is more: ")));
-        }
+        desk.note_next(next);
         Ok(Exit::Done)
     }
 }

@@ -61,9 +61,7 @@ impl List {
             || json!({ "held": table.json(), "next": next, "open": open }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
-        if let Some(next) = next.filter(|_| !desk.json) {
-            desk.note(&format!("{}--after {next}", desk.pick("还有更多，接着看：", "there is more: ")));
-        }
+        desk.note_next(next);
         if open && !desk.json {
             desk.note(desk.pick(
                 "用 quarantine show 位置 查看内容和处理办法",

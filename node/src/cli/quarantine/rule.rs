@@ -42,17 +42,14 @@ impl Rule {
         let office = desk.open()?;
         let me = &office.me;
         let shown = office.look(|conn| quarantine::plan(conn, me, &self.which, ruling, &self.reason).map_err(told))?;
-        if !desk.json {
-            desk.note(&preview(desk, &shown));
-        }
         let question = match ruling {
             Ruling::Released => {
                 desk.pick("确认准予计入？此后各级都会计入", "release them? Every level will count them")
             }
             _ => desk.pick("确认不计入？内容仍会留存", "reject them? What they say is kept"),
         };
-        if !self.yes && !self.dry_run && !desk.confirm(question)? {
-            desk.note(desk.pick("没有写入", "nothing was written"));
+        let words = (question, desk.pick("没有写入", "nothing was written"));
+        if !desk.agreed_to(&preview(desk, &shown), self.yes || self.dry_run, words)? {
             return Ok(Exit::Done);
         }
         let mode = Mode::of(self.dry_run);

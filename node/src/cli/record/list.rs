@@ -62,12 +62,9 @@ impl List {
         })?;
         let Page { rows, next } = page.opened(office.keys());
         desk.answer(|| page_json(&rows, next), || table.words())?;
-        if !desk.json {
-            if let Some(next) = next {
-                desk.note(&format!("{}--after {next}", desk.pick("还有更多，接着看：", "there is more: ")));
-            } else if rows.is_empty() {
-                desk.note(desk.pick("没有记录", "there are none"));
-            }
+        desk.note_next(next);
+        if next.is_none() && rows.is_empty() && !desk.json {
+            desk.note(desk.pick("没有记录", "there are none"));
         }
         Ok(Exit::Done)
     }
