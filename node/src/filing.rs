@@ -46,6 +46,22 @@ pub enum FilingError {
     Store(#[from] StoreError),
 }
 
+impl FilingError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            FilingError::TooMany(_) => "too_many",
+            FilingError::Future(_) => "future",
+            FilingError::Damaged(_) => "damaged",
+            FilingError::Missing(_) => "no_filing",
+            FilingError::NotParent(_) => "not_above",
+            FilingError::NotHub => "not_a_hub",
+            FilingError::Closed(_) => "closed",
+            FilingError::Store(_) => "database",
+        }
+    }
+}
+
 /// What is to be filed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {

@@ -198,7 +198,23 @@ fn an_error_has_a_code_and_says_what_it_is_about() {
     };
     assert_eq!(set("hours", "1")["code"], "unknown_parameter");
     assert_eq!(set("limit", "99")["code"], "laxer");
-    assert_eq!(error(&["record", "show", "ffffffff"])["code"], "failed");
+    let missing = error(&["record", "show", "ffffffff"]);
+    assert_eq!((&missing["code"], &missing["about"]["typed"]), (&Json::from("no_record"), &Json::from("ffffffff")));
+    let automatic = error(&["record", "add", "finding", "rule=FC-01"]);
+    assert_eq!((&automatic["code"], &automatic["about"]["kind"]), (&Json::from("automatic"), &Json::from("finding")));
+    let mediator = union.add(&MEDIATOR);
+    let line = ["mediator=杨海好", "duty=宣传指导", "subtype=政策宣讲", "place=工业园", "done_on=2025-03-01"];
+    let written = union.add(&[&["work_entry"], &line[..]].concat());
+    let entry = error(&["record", "edit", &written, "guided=2"]);
+    assert_eq!((&entry["code"], &entry["about"]["corrected_by"]), (&Json::from("entry"), &Json::from("corrects")));
+    assert_eq!(error(&["evidence", "settle", "7", "--note", ""])["code"], "no_note");
+    assert_eq!(error(&["evidence", "settle", "7", "--note", "查明"])["about"]["no"], 7);
+    let file = |year: &str| {
+        error(&["filing", "submit", "--type", "yearly", "--year", year, "--census", "2199-12-31", "--dry-run"])
+    };
+    assert_eq!(file("2199")["code"], "future");
+    assert_eq!(error(&["filing", "review", &mediator, "accept"])["code"], "no_filing");
+    assert_eq!(error(&["receipts", "list", "--after", "7"])["code"], "no_such_place");
     assert_eq!(Union::empty().run(&["--json", "status"]).code, 1);
     std::fs::remove_file(union.path("home/huiliu.db")).expect("it is there");
     assert_eq!(error(&["status"])["code"], "database_missing");

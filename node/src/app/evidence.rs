@@ -30,6 +30,17 @@ pub enum SettleError {
     Store(#[from] StoreError),
 }
 
+impl SettleError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SettleError::NoNote => "no_note",
+            SettleError::NotOpen(_) => "no_evidence",
+            SettleError::Store(_) => "database",
+        }
+    }
+}
+
 /// Some of what is kept.
 #[derive(Debug)]
 pub struct Page {

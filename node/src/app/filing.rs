@@ -30,6 +30,18 @@ pub enum SubmitError {
     Store(#[from] StoreError),
 }
 
+impl SubmitError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SubmitError::Changed => "changed",
+            SubmitError::Refused(_) => "rule",
+            SubmitError::Filing(error) => error.code(),
+            SubmitError::Store(_) => "database",
+        }
+    }
+}
+
 /// The numbers as the records have them now, and what is remarkable about them.
 pub fn draft(store: &Store, union: UnionNumber, today: Day, ask: &Ask) -> Result<(Draft, Vec<Warning>), SubmitError> {
     let draft = store.read(|conn| Ok(filing::draft(conn, union, today, ask)))??;

@@ -34,6 +34,17 @@ pub enum FindError {
     Store(#[from] StoreError),
 }
 
+impl FindError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            FindError::Missing(_) => "no_record",
+            FindError::Ambiguous { .. } => "ambiguous",
+            FindError::Store(_) => "database",
+        }
+    }
+}
+
 type Result<T, E = FindError> = std::result::Result<T, E>;
 
 /// Fewer digits would only ever say when a record was made.

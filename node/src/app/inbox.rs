@@ -53,7 +53,7 @@ impl InboxError {
         match self {
             InboxError::Store(_) => "database",
             InboxError::Identity(_) => "identity",
-            InboxError::Filing(_) => "filing",
+            InboxError::Filing(error) => error.code(),
         }
     }
 }

@@ -33,6 +33,18 @@ pub enum WriteError {
     Store(#[from] StoreError),
 }
 
+impl WriteError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            WriteError::Automatic(_) => "automatic",
+            WriteError::Entry { .. } => "entry",
+            WriteError::Owner(_) => "other_owner",
+            WriteError::Store(_) => "database",
+        }
+    }
+}
+
 /// A new record of a kind. What is said of the outcome of a dry run is what would have been.
 pub fn add(store: &Store, kind: &'static Kind, values: Vec<Put>, mode: Mode) -> Result<Outcome, WriteError> {
     if kind.automatic {

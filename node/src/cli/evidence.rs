@@ -120,9 +120,7 @@ impl List {
             || json!({ "evidence": table.json(), "next": next, "open": open }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
-        if let Some(next) = next.filter(|_| !desk.json) {
-            desk.note(&format!("{}--after {next}", desk.pick("还有更多，接着看：", "there is more: ")));
-        }
+        desk.note_next(next);
         Ok(if open { Exit::Attention } else { Exit::Done })
     }
 }
@@ -226,15 +224,17 @@ impl Settle {
 }
 
 fn told(error: SettleError) -> anyhow::Error {
-    let mistake = match error {
+    let code = error.code();
+    match error {
         SettleError::NoNote => Mistake::usage(
             both("要写明查明的情况", "what was found out is missing"),
             both("用 --note 写明", "give it with --note"),
-        ),
-        SettleError::NotOpen(no) => missing(no),
-        SettleError::Store(error) => return error.into(),
-    };
-    mistake.into()
+        )
+        .coded(code, Json::Null)
+        .into(),
+        SettleError::NotOpen(no) => missing(no).into(),
+        SettleError::Store(error) => error.into(),
+    }
 }
 
 fn missing(no: i64) -> Mistake {
@@ -242,4 +242,5 @@ fn missing(no: i64) -> Mistake {
         both(format!("没有序号为{no}的待办结异常情况"), format!("there is no open piece of evidence number {no}")),
         both("用 evidence list --all 查看", "see `evidence list --all`"),
     )
+    .coded(SettleError::NotOpen(no).code(), json!({ "no": no }))
 }

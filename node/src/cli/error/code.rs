@@ -48,6 +48,9 @@ pub fn code(error: &anyhow::Error) -> (&'static str, Json) {
         if let Some(problem) = cause.downcast_ref::<Problem>() {
             return (problem.code(), void::about(problem));
         }
+        if let Some(error) = cause.downcast_ref::<FilingError>() {
+            return (of_filing(error), about_filing(error));
+        }
         if let Some(code) = of_module(cause) {
             return (code, Json::Null);
         }
@@ -91,17 +94,27 @@ fn of_module(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             _ => "uplink",
         });
     }
-    if let Some(error) = cause.downcast_ref::<FilingError>() {
-        return Some(match error {
-            FilingError::Store(error) => store_code(error),
-            FilingError::Damaged(_) => "damaged",
-            FilingError::Missing(_) => "failed",
-            _ => "refused",
-        });
-    }
     match cause.downcast_ref::<ProvingError>()? {
         ProvingError::Store(error) => Some(store_code(error)),
         _ => Some("not_proven"),
+    }
+}
+
+fn of_filing(error: &FilingError) -> &'static str {
+    match error {
+        FilingError::Store(error) => store_code(error),
+        error => error.code(),
+    }
+}
+
+fn about_filing(error: &FilingError) -> Json {
+    match error {
+        FilingError::TooMany(people) => json!({ "people": people }),
+        FilingError::Future(day) => json!({ "day": day.to_string() }),
+        FilingError::Missing(id) => json!({ "record": id.to_string() }),
+        FilingError::NotParent(union) => json!({ "union": u64::from(*union) }),
+        FilingError::Closed(state) => json!({ "state": state.word() }),
+        FilingError::Damaged(_) | FilingError::NotHub | FilingError::Store(_) => Json::Null,
     }
 }
 
@@ -147,7 +160,7 @@ mod tests {
         assert_eq!(said(UplinkError::Identity(IdentityError::Store(missing())).into()), "database_missing");
         assert_eq!(said(JoinError::Identity(IdentityError::NotJoined).into()), "identity");
         assert_eq!(said(FilingError::Store(missing()).into()), "database_missing");
-        assert_eq!(said(FilingError::NotHub.into()), "refused");
+        assert_eq!(said(FilingError::NotHub.into()), "not_a_hub");
         assert_eq!(said(ProvingError::Store(missing()).into()), "database_missing");
         assert_eq!(said(ProvingError::TooLarge(1).into()), "not_proven");
         assert_eq!(said(anyhow::Error::from(missing()).context("elsewhere")), "database_missing");

@@ -20,12 +20,12 @@ use crate::{
     },
     cli::{
         Desk,
-        error::{Exit, Mistake},
+        error::{Exit, Mistake, both},
         record::view,
         table::{Cell, Table},
     },
     filing::{Ask, Draft},
-    store::{StoreError, filings::Version},
+    store::filings::Version,
 };
 
 type Count = fn(&Version) -> Option<i64>;
@@ -78,9 +78,9 @@ impl Submit {
         } else if !self.yes && !self.dry_run {
             desk.print_json(&preview_json(&draft, None))?;
         }
-        if !self.yes && !self.dry_run && !desk.confirm(desk.pick("确认报送以上数字？", "submit these numbers?"))?
-        {
-            desk.note(desk.pick("没有报送", "nothing was submitted"));
+        let words =
+            (desk.pick("确认报送以上数字？", "submit these numbers?"), desk.pick("没有报送", "nothing was submitted"));
+        if !desk.agreed(self.yes || self.dry_run, words)? {
             return Ok(Exit::Done);
         }
         let mode = Mode::of(self.dry_run);
@@ -129,10 +129,12 @@ impl Submit {
 
 /// Why nothing was submitted.
 fn told(error: SubmitError) -> anyhow::Error {
+    let code = error.code();
     match error {
         SubmitError::Changed => {
-            let (zh, en) = ("核对期间记录有变化", "the records changed while the numbers were looked at");
-            StoreError::forbidden(zh, en).into()
+            let what = both("没有写入：核对期间记录有变化", "the records changed while the numbers were looked at");
+            let hint = both("请重新核对数字后再报送", "look at the numbers again, and submit them then");
+            Mistake::refused(what, hint).coded(code, Json::Null).into()
         }
         SubmitError::Refused(refusals) => Mistake::Refused(refusals).into(),
         SubmitError::Filing(error) => error.into(),

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use huiliu_proto::{id::RecordId, kind::Kind, lang};
+use serde_json::{Value as Json, json};
 
 use super::{answer, find, typed};
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     cli::{
         Desk,
         error::{Exit, Mistake, both},
+        table::both_languages,
     },
 };
 
@@ -44,6 +46,15 @@ impl Edit {
 
 /// Why nothing was written.
 pub(super) fn told(error: WriteError) -> anyhow::Error {
+    let code = error.code();
+    let about = match &error {
+        WriteError::Automatic(kind) => json!({ "kind": kind.name, "label": both_languages(&kind.label) }),
+        WriteError::Entry { kind, record, corrected_by } => {
+            json!({ "kind": kind.name, "record": record.to_string(), "corrected_by": corrected_by })
+        }
+        WriteError::Owner(owner) => json!({ "owner": u64::from(*owner) }),
+        WriteError::Store(_) => Json::Null,
+    };
     let mistake = match error {
         WriteError::Automatic(kind) => Mistake::refused(
             both(
@@ -62,7 +73,7 @@ pub(super) fn told(error: WriteError) -> anyhow::Error {
         ),
         WriteError::Store(error) => return error.into(),
     };
-    mistake.into()
+    mistake.coded(code, about).into()
 }
 
 /// How an entry of this kind is put right.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use huiliu_proto::{id::RecordId, kind::Kind};
+use serde_json::json;
 
 use crate::{
     app::find::{self, FindError},
@@ -22,11 +23,13 @@ pub fn of_kind(conn: &View, kind: &'static Kind, typed: &str) -> Result<Option<R
 
 /// Why it is not known which record is meant.
 pub fn told(error: FindError) -> anyhow::Error {
+    let code = error.code();
     let mistake = match error {
         FindError::Missing(typed) => Mistake::failed(
             both(format!("没有编号为“{typed}”的记录"), format!("there is no record “{typed}” here")),
             both("用 record list 种类 查找编号", "find its id with `record list KIND`"),
-        ),
+        )
+        .coded(code, json!({ "typed": typed })),
         FindError::Ambiguous { typed, found } => {
             let found = found.into_iter().map(|one| (one.id, one.kind.label.clone(), one.title)).collect();
             Mistake::Ambiguous { typed, found }
