@@ -65,13 +65,18 @@ pub fn problems_json(problems: &[Problem]) -> Json {
     json!({ "problems": problems.iter().map(|p| json!({ "zh": p.zh, "en": p.en })).collect::<Vec<_>>() })
 }
 
+/// A sentence, and below it what is wrong with a database, line by line.
+pub fn with_problems(zh: &str, en: &str, problems: &[Problem]) -> (String, String) {
+    let lines = |first: &str, pick: fn(&Problem) -> &str| {
+        let lines = problems.iter().map(|problem| format!("\n  {}", pick(problem)));
+        first.to_owned() + &lines.collect::<String>()
+    };
+    (lines(zh, |problem| &problem.zh), lines(en, |problem| &problem.en))
+}
+
 fn not_good(problems: &[Problem]) -> Mistake {
-    let lines = |pick: fn(&Problem) -> &str| problems.iter().map(|p| format!("\n  {}", pick(p))).collect::<String>();
     Mistake::failed(
-        both(
-            format!("未备份，数据库没有通过核验：{}", lines(|p| &p.zh)),
-            format!("nothing was backed up, the database does not verify:{}", lines(|p| &p.en)),
-        ),
+        with_problems("未备份，数据库没有通过核验：", "nothing was backed up, the database does not verify:", problems),
         both(
             "表不一致时先运行 rebuild；数据流水受损时保留以前的备份，用 restore 恢复",
             "tables are mended by `rebuild`; where a feed is damaged, keep the backups you have, and `restore` one",

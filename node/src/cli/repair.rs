@@ -5,7 +5,7 @@ use huiliu_proto::lang::{self, Lang};
 
 use super::{
     Desk,
-    backup::problems_json,
+    backup::{problems_json, with_problems},
     error::{Exit, Mistake, both},
 };
 use crate::{
@@ -45,14 +45,11 @@ fn told(error: RepairError) -> anyhow::Error {
 }
 
 fn feeds_damaged(problems: &[Problem]) -> Mistake {
-    let lines = |pick: fn(&Problem) -> &str| problems.iter().map(|p| format!("\n  {}", pick(p))).collect::<String>();
     Mistake::failed(
-        both(
-            format!("数据流水受损，不能重算，未改动：{}", lines(|p| &p.zh)),
-            format!(
-                "feeds are damaged, so nothing can be computed from them; nothing was changed:{}",
-                lines(|p| &p.en)
-            ),
+        with_problems(
+            "数据流水受损，不能重算，未改动：",
+            "feeds are damaged, so nothing can be computed from them; nothing was changed:",
+            problems,
         ),
         both(
             "请用 restore 恢复备份，再运行 sync 从上级取回此后报送的内容",

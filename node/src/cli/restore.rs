@@ -8,13 +8,12 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Desk,
-    backup::problems_json,
+    backup::{problems_json, with_problems},
     error::{Exit, Mistake, both, system},
     table::{Cell, Table},
 };
 use crate::{
     app::restore::{self, RestoreError, Restored, Restoring},
-    ledger::Problem,
     store::backup::Origin,
 };
 
@@ -54,9 +53,11 @@ impl Restore {
             )?;
             return Ok(Exit::Done);
         }
-        let question = desk.pick("用备份替换现有数据库？", "Replace the database here with the backup?");
-        if !self.yes && !desk.confirm(question)? {
-            desk.note(desk.pick("未改动", "nothing was changed"));
+        let words = (
+            desk.pick("用备份替换现有数据库？", "Replace the database here with the backup?"),
+            desk.pick("未改动", "nothing was changed"),
+        );
+        if !desk.agreed(self.yes, words)? {
             return Ok(Exit::Done);
         }
         let put = restoring.put(&me, &mut desk.bars());
@@ -104,11 +105,10 @@ fn told(error: RestoreError, file: &Path) -> anyhow::Error {
         RestoreError::Nobodys => (nobodys(file), Json::Null),
         RestoreError::Altered => (altered(), Json::Null),
         RestoreError::NotGood(problems) => {
-            let lines =
-                |pick: fn(&Problem) -> &str| problems.iter().map(|p| format!("\n  {}", pick(p))).collect::<String>();
-            let what = both(
-                format!("备份没有通过核验，未改动：{}", lines(|p| &p.zh)),
-                format!("the backup does not verify, nothing was changed:{}", lines(|p| &p.en)),
+            let what = with_problems(
+                "备份没有通过核验，未改动：",
+                "the backup does not verify, nothing was changed:",
+                &problems,
             );
             (Mistake::failed(what, both("请换一份备份", "take another backup")), problems_json(&problems))
         }
