@@ -1,16 +1,29 @@
 //! A union's machine on its first day.
 
+use std::path::Path;
+
 use huiliu_proto::union::UnionNumber;
 
 use crate::{
     clock::{Clock, Dice},
-    identity::{Home, IdentityError, Role, Setup},
+    identity::{Home, IdentityError, Role, Setup, keys::Passphrase},
     writer,
 };
 
+/// What a person says of a machine.
+pub struct Ask<'a> {
+    pub dir: &'a Path,
+    pub network: &'a str,
+    pub union: UnionNumber,
+    pub root: bool,
+    pub hub: bool,
+    /// With what its keys are sealed.
+    pub passphrase: Option<&'a Passphrase>,
+}
+
 /// What a machine is: the root where that is said, a hub where that is said, or, with a program that `serves`, where the union
 /// has unions below it. Who has none runs no hub, whatever program she has.
-pub fn role(union: UnionNumber, root: bool, hub: bool, serves: bool) -> Role {
+fn role(union: UnionNumber, root: bool, hub: bool, serves: bool) -> Role {
     match root {
         true => Role::Root,
         false if hub || (serves && union.may_have_hub()) => Role::Hub,
@@ -19,8 +32,10 @@ pub fn role(union: UnionNumber, root: bool, hub: bool, serves: bool) -> Role {
 }
 
 /// Makes its home: keys, configuration and an empty database. It can work at once.
-pub fn init(setup: &Setup<'_>, clock: &Clock, dice: &Dice) -> Result<Home, IdentityError> {
-    writer::init(setup, clock, dice)
+pub fn init(ask: &Ask<'_>, serves: bool, clock: &Clock, dice: &Dice) -> Result<Home, IdentityError> {
+    let role = role(ask.union, ask.root, ask.hub, serves);
+    let setup = Setup { passphrase: ask.passphrase, ..Setup::new(ask.dir, ask.network, ask.union, role) };
+    writer::init(&setup, clock, dice)
 }
 
 #[cfg(test)]

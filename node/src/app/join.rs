@@ -4,13 +4,11 @@ use std::path::Path;
 
 use huiliu_proto::{root::Fingerprint, token::Token};
 
+/// Shows the token to the hub it names, and takes what that answers: the call is the exchange's.
+pub use crate::sync::join::{JoinError, enter};
 use crate::{
     clock::{Clock, Dice},
-    identity::{Grant, Home, IdentityError, Request, Role, Setup},
-    sync::{
-        join::{self, JoinError},
-        line::Dial,
-    },
+    identity::{Grant, Home, IdentityError, Role, Setup},
     writer,
 };
 
@@ -34,18 +32,28 @@ pub fn begin(dir: &Path, token: &Token, serves: bool, clock: &Clock, dice: &Dice
     }
 }
 
-/// Shows the token to the hub it names, and takes what that answers.
-pub async fn enter(home: &mut Home, token: &Token, dial: &Dial, clock: &Clock, dice: &Dice) -> Result<(), JoinError> {
-    join::enter(home, token, dial, clock, dice).await
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// Nobody has compared the root's fingerprint with the union above: a file comes through many hands, and what it says is
+    /// believed for good.
+    #[error("the network's fingerprint was not compared")]
+    NotCompared(Fingerprint),
+    #[error("the answer cannot be taken")]
+    Identity(#[from] IdentityError),
 }
 
-/// What a machine without a line asks the union above, as a file.
-pub fn request(home: &Home) -> Result<Request, IdentityError> {
-    home.request()
+impl AcceptError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            AcceptError::NotCompared(_) => "not_compared",
+            AcceptError::Identity(_) => "identity",
+        }
+    }
 }
 
-/// The root's fingerprint that a person compares with the union above before she takes its answer: a file comes through many
-/// hands, and what it says is believed for good. None where it is known already.
+/// The root's fingerprint that a person compares with the union above before she takes its answer. None where it is known
+/// already.
 pub fn to_compare(home: &Home, grant: &Grant) -> Result<Option<Fingerprint>, IdentityError> {
     match home.fingerprint()? {
         Some(_) => Ok(None),
@@ -53,7 +61,16 @@ pub fn to_compare(home: &Home, grant: &Grant) -> Result<Option<Fingerprint>, Ide
     }
 }
 
-/// Takes the answer to a request.
-pub fn accept(home: &mut Home, grant: &Grant, clock: &Clock, dice: &Dice) -> Result<(), IdentityError> {
-    home.accept(grant, None, clock, dice)
+/// Takes the answer to a request, if the root it names is known here or is the one that was `compared`.
+pub fn accept(
+    home: &mut Home,
+    grant: &Grant,
+    compared: Option<Fingerprint>,
+    clock: &Clock,
+    dice: &Dice,
+) -> Result<(), AcceptError> {
+    match to_compare(home, grant)? {
+        Some(root) if compared != Some(root) => Err(AcceptError::NotCompared(root)),
+        _ => Ok(home.accept(grant, None, clock, dice)?),
+    }
 }

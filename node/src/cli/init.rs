@@ -4,10 +4,7 @@ use anyhow::Result;
 use huiliu_proto::union::UnionNumber;
 
 use super::{Desk, desk::Program, error::Exit, passphrase, record::union_named};
-use crate::{
-    app::init,
-    identity::{Role, Setup},
-};
+use crate::app::init::{self, Ask};
 
 #[derive(Debug, clap::Args)]
 pub struct Init {
@@ -31,13 +28,19 @@ pub struct Init {
 impl Init {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let union = self.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
-        let role = init::role(union, self.root, self.hub, desk.program == Program::Hub);
         let chosen = match self.passphrase {
             true => Some(passphrase::chosen(desk, desk.passphrase_file.as_deref(), true)?),
             false => None,
         };
-        let setup = Setup { passphrase: chosen.as_ref(), ..Setup::new(&desk.dir, &self.network, union, role) };
-        let home = init::init(&setup, &desk.clock, &desk.dice)?;
+        let ask = Ask {
+            dir: &desk.dir,
+            network: &self.network,
+            union,
+            root: self.root,
+            hub: self.hub,
+            passphrase: chosen.as_ref(),
+        };
+        let home = init::init(&ask, desk.program == Program::Hub, &desk.clock, &desk.dice)?;
         let device = home.device()?;
         let kept = home.keys.kept()?;
         desk.answer(
@@ -64,7 +67,7 @@ impl Init {
                 }
             },
         )?;
-        if !desk.json && role != Role::Root {
+        if !desk.json && !self.root {
             desk.note(desk.pick(
                 "现在就可以开始记录；联网后用上级给的加入码运行 join。",
                 "records can be written now; when there is a line, `join` with a token of the union above.",

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
-use huiliu_proto::{lang::Lang, token::Token};
+use huiliu_proto::{lang::Lang, root::Fingerprint, token::Token};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -42,7 +42,7 @@ impl RequestArgs {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let mut home = desk.home()?;
         desk.leave_protocol_1(&mut home)?;
-        let request = join::request(&home)?;
+        let request = home.request()?;
         outfile::allowed(&self.file, true)?;
         request.write(&self.file)?;
         let device = home.device()?;
@@ -74,11 +74,11 @@ impl Join {
             Given::Grant(path) => {
                 let mut home = desk.home()?;
                 let grant = Grant::read(&path)?;
-                if !self.confirmed(desk, &home, &grant)? {
-                    desk.note(desk.pick("没有加入", "not joined"));
+                let root = join::to_compare(&home, &grant)?;
+                if !root.map_or(Ok(true), |root| self.compared(desk, root))? {
                     return Ok(Exit::Done);
                 }
-                join::accept(&mut home, &grant, &desk.clock, &desk.dice)?;
+                join::accept(&mut home, &grant, root, &desk.clock, &desk.dice)?;
                 home
             }
             Given::Token(text) => enter(desk, &text.parse()?)?,
@@ -116,13 +116,16 @@ impl Join {
 
     /// A file comes through many hands, and what it says is the network's root is believed for good: a person compares the
     /// fingerprint first, where it is not known already.
-    fn confirmed(&self, desk: &Desk, home: &Home, grant: &Grant) -> Result<bool> {
-        let Some(root) = join::to_compare(home, grant)?.filter(|_| !self.yes) else { return Ok(true) };
+    fn compared(&self, desk: &Desk, root: Fingerprint) -> Result<bool> {
+        let words = (desk.pick("已核对，加入？", "compared; join?"), desk.pick("没有加入", "not joined"));
+        if self.yes {
+            return Ok(true);
+        }
         desk.note(&match desk.lang {
             Lang::Zh => format!("批复所属网络的全网校验码：\n  {root}\n请用电话与上级核对（上级 status 可见）：批复若被掉包，本机会加入别人的网络。"),
             Lang::En => format!("The answer is of the network with the fingerprint\n  {root}\nCompare it over the telephone with the union above (`status` shows it there): an answer that was swapped on its way leads into somebody else's network."),
         });
-        desk.confirm(desk.pick("已核对，加入？", "compared; join?"))
+        desk.agreed(false, words)
     }
 
     /// A token as it was typed, in pieces perhaps, or what a file holds: a grant is JSON, a token is not.
