@@ -19,13 +19,18 @@ fn a_hubs_answers_have_the_keys_that_are_told() {
     let trial = root.json(&["invite", "110000", "--address", "127.0.0.1:1", "--dry-run"]);
     compare("invite --dry-run", &trial);
     assert_eq!(root.run(&["invite", "110000"]).code, 2, "a trial remembers no address");
-    assert_eq!(root.json(&["invite", "list"]), serde_json::json!([]), "and no invitation");
+    let none = root.json(&["invite", "list"]);
+    assert_eq!(none, serde_json::json!({ "invitations": [], "next": null }), "and no invitation");
     let invited = root.json(&["invite", "110000", "--address", "127.0.0.1:1"]);
     compare("invite", &invited);
     let listed = root.json(&["invite", "list"]);
-    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(listed["invitations"].as_array().map(Vec::len), Some(1), "{listed}");
     compare("invite list", &listed);
     let id = invited["id"].as_str().expect("an id");
+    let after = root.json(&["invite", "list", "--after", id]);
+    assert_eq!(after["invitations"].as_array().map(Vec::len), Some(0));
+    let unknown = root.run(&["--json", "invite", "list", "--after", "000000000000"]);
+    assert!(unknown.code == 1 && unknown.err.contains("unknown_invitation"), "{}", unknown.err);
     assert_eq!(root.json(&["invite", "revoke", id, "--dry-run"])["revoked"], false);
     compare("invite revoke", &root.json(&["invite", "revoke", id]));
 

@@ -185,7 +185,8 @@ fn a_token_lets_one_machine_in_once() {
     let fujian = nation.invite(&["350000"]);
     assert_eq!(zhejiang.run(&["join", &fujian]).code, 1);
     let list = nation.json(&["invite", "list"]);
-    let states: Vec<&str> = list.as_array().expect("a list").iter().filter_map(|i| i["state"].as_str()).collect();
+    let states: Vec<&str> =
+        list["invitations"].as_array().expect("a list").iter().filter_map(|i| i["state"].as_str()).collect();
     assert_eq!(states, ["open", "revoked", "used", "used"]);
     // A token on standard input.
     let mut reading = Machine::hub(&dir, "fujian").command(&["join", "-"]);

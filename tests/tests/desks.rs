@@ -7,13 +7,16 @@ use huiliu_hub::{
         revoke::{self, RevokeError},
         vouch,
     },
+    authority,
     purge::PurgeError,
     revocation::RevocationError,
 };
 use huiliu_node::{
     app::{
-        Mode,
+        Mode, init,
+        join::{self, AcceptError},
         quarantine::{self, Page, Place, RuleError},
+        receipts::{self, ReceiptError},
     },
     identity::Home,
     ledger::Incoming,
@@ -33,6 +36,7 @@ use huiliu_proto::{
     record::Record,
     records::enrolment,
     signed::SigningKey,
+    token::TokenId,
     union::UnionNumber,
     v1::Ruling,
     value::Value,
@@ -149,6 +153,25 @@ fn no_token_is_stored_that_no_machine_can_use() {
     assert!(invite(7, false, Mode::Write).unwrap().is_some());
     let all: Vec<Invitation> = city.read(invitations::all).unwrap();
     assert!(all.len() == 1 && !all[0].as_hub);
+    // One by one, the newest first.
+    for _ in 0..2 {
+        chain.wait(1000);
+        let ask = Ask { union: union("320903"), further: false, as_hub: false, days: 7, address: None };
+        invite::invite(&home, city, (&machine.clock, &machine.dice), ask, Mode::Write).unwrap();
+    }
+    let all: Vec<TokenId> = city.read(invitations::all).unwrap().iter().map(|one| one.id).collect();
+    let (mut told, mut after) = (vec![], None);
+    loop {
+        let page = invite::page(city, after, 1).unwrap();
+        told.extend(page.given.iter().map(|one| one.invitation.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(all.len() == 3 && told == all, "{told:?}");
+    assert!(invite::page(city, Some(all[2]), 1).unwrap().given.is_empty());
+    assert!(matches!(invite::page(city, Some(TokenId([0; 6])), 1), Err(InviteError::Unknown(_))));
 }
 
 #[test]
@@ -213,4 +236,47 @@ fn what_is_held_is_told_by_pages_and_ruled_on_as_it_was_shown() {
     assert!(matches!(rule(&reject, Mode::Write), Err(RuleError::Changed)), "nor twice the same");
     rule(&plan("1-2", Ruling::Rejected), Mode::Write).unwrap();
     assert_eq!(page(None, 9, false), (0, None, false));
+}
+
+#[test]
+fn receipts_are_told_by_pages() {
+    let chain = Chain::new(124);
+    let page = |after, most| chain.county.store.read(|conn| receipts::page(conn, after, most)).unwrap();
+    let all: Vec<_> = page(None, 1000).receipts.into_iter().map(|one| one.receipt).collect();
+    assert!(all.len() > 2 && page(None, all.len()).next.is_none(), "{}", all.len());
+    let (mut told, mut after) = (vec![], None);
+    loop {
+        let receipts::Page { receipts, next } = page(after, 2);
+        told.extend(receipts.into_iter().map(|one| one.receipt));
+        let Some(next) = next else { break };
+        after = Some(next.to_string().parse().unwrap());
+        assert_eq!(after, Some(next), "as it is typed");
+    }
+    assert_eq!(told, all);
+    assert!(matches!("7@320900".parse::<receipts::Place>(), Err(ReceiptError::NoPlace(_))));
+}
+
+#[test]
+fn an_answer_is_taken_once_its_network_was_compared() {
+    let chain = Chain::new(125);
+    let city = &chain.city;
+    let (clock, dice) = (&city.machine.clock, &city.machine.dice);
+    let dir = tempfile::tempdir().unwrap();
+    let (network, union) = (&city.machine.home.config.network, union("320903"));
+    let (root, hub, passphrase) = (false, false, None);
+    let ask = init::Ask { dir: dir.path(), network, union, root, hub, passphrase };
+    let mut home = init::init(&ask, false, clock, dice).unwrap();
+    let request = home.request().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let enrolled = authority::enrol(&city.machine.home, &city.store, &request, clock);
+    let grant = runtime.block_on(enrolled).unwrap();
+
+    let fingerprint = join::to_compare(&home, &grant).unwrap().unwrap();
+    let refused = join::accept(&mut home, &grant, None, clock, dice);
+    assert!(matches!(refused, Err(AcceptError::NotCompared(root)) if root == fingerprint), "{refused:?}");
+    assert!(home.config.parent.is_none());
+    join::accept(&mut home, &grant, Some(fingerprint), clock, dice).unwrap();
+    // From now on the root is known.
+    assert_eq!(join::to_compare(&home, &grant).unwrap(), None);
+    join::accept(&mut home, &grant, None, clock, dice).unwrap();
 }

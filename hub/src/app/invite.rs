@@ -5,7 +5,7 @@ use huiliu_node::{
     clock::{Clock, Dice},
     identity::{Home, IdentityError, vouchers},
     store::{
-        StoreError, View,
+        self, StoreError, View,
         invitations::{self, Invitation},
     },
     sync::join::{self, MOST_DAYS, Minted},
@@ -50,6 +50,8 @@ pub enum InviteError {
     /// No invitation with this id is open.
     #[error("there is no unused invitation {0}")]
     NotOpen(TokenId),
+    #[error("there is no invitation {0}")]
+    Unknown(TokenId),
     #[error("it cannot be invited")]
     Authority(#[from] AuthorityError),
     #[error("this machine's keys cannot be used")]
@@ -67,6 +69,7 @@ impl InviteError {
             InviteError::NoHub(_) => "no_hub",
             InviteError::TooLong => "too_long",
             InviteError::NotOpen(_) => "not_open",
+            InviteError::Unknown(_) => "unknown_invitation",
             InviteError::Authority(error) => error.code(),
             InviteError::Identity(_) => "identity",
             InviteError::Store(_) => "database",
@@ -147,13 +150,31 @@ pub struct Given {
     pub void: bool,
 }
 
-/// All that were given, open or not.
-pub fn given(store: &Store) -> Result<Vec<Given>, InviteError> {
-    let all = store.read(|conn| {
+/// Some of what was given.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub given: Vec<Given>,
+    /// The last of them, where there are more.
+    pub next: Option<TokenId>,
+}
+
+/// The first `most` that were given, open or not, after one of them; the newest first.
+pub fn page(store: &Store, after: Option<TokenId>, most: usize) -> Result<Page, InviteError> {
+    store.read(|conn| {
+        let after = match after {
+            Some(id) => match invitations::get(conn, &id)? {
+                None => return Ok(Err(InviteError::Unknown(id))),
+                found => found,
+            },
+            None => None,
+        };
+        let mut some = invitations::page(conn, after.as_ref(), most + 1)?;
+        let more = some.len() > most;
+        some.truncate(most);
+        let next = some.last().filter(|_| more).map(|last| last.id);
         let given = |one| Ok(Given { void: invitations::void(conn, &one)?, invitation: one });
-        invitations::all(conn)?.into_iter().map(given).collect()
-    })?;
-    Ok(all)
+        Ok(Ok(Page { given: some.into_iter().map(given).collect::<store::Result<_>>()?, next }))
+    })?
 }
 
 /// Nobody joins with it from now on.

@@ -6,7 +6,7 @@ use huiliu_node::{
         Desk, Exit,
         desk::Office,
         error::{Mistake, both},
-        invite::{Invite, InviteVerb, Revoke},
+        invite::{Invite, InviteVerb, List, Revoke},
         record::union_named,
         table::{Cell, Table},
     },
@@ -17,7 +17,7 @@ use huiliu_proto::{lang::Lang, token::TokenId, union::UnionNumber};
 use serde_json::{Value as Json, json};
 
 use super::enrol::told;
-use crate::app::invite::{self, Ask, Given, InviteError};
+use crate::app::invite::{self, Ask, Given, InviteError, Page};
 
 pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
     // Asked before a passphrase is.
@@ -35,7 +35,7 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
         desk.leave_protocol_1(&mut office.home)?;
     }
     match &verb.verb {
-        Some(InviteVerb::List) => list(desk, &office),
+        Some(InviteVerb::List(verb)) => list(desk, &office, verb),
         Some(InviteVerb::Revoke(revoke)) => take_back(desk, &office, revoke),
         None => {
             let union = verb.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
@@ -92,6 +92,10 @@ fn said(error: InviteError) -> anyhow::Error {
             );
             (Mistake::refused(what, hint), of(union))
         }
+        InviteError::Unknown(id) => {
+            let what = both(format!("没有编号为 {id} 的邀请"), en);
+            (Mistake::failed(what, both("用 invite list 查看", "see `invite list`")), json!({ "id": id.to_string() }))
+        }
         InviteError::NotOpen(id) => {
             let what = both(format!("没有编号为 {id} 且未使用的邀请"), en);
             let hint = both(
@@ -104,9 +108,10 @@ fn said(error: InviteError) -> anyhow::Error {
     mistake.coded(code, about).into()
 }
 
-fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
+fn list(desk: &Desk, office: &Office, verb: &List) -> anyhow::Result<Exit> {
     let now = (desk.clock)();
-    let all = invite::given(&office.store).map_err(said)?;
+    let after = verb.after.as_deref().map(str::parse).transpose()?;
+    let Page { given, next } = invite::page(&office.store, after, usize::from(verb.most)).map_err(said)?;
     let mut table = Table::new()
         .column("id", desk.pick("编号", "id"))
         .column("union", desk.pick("受邀工会", "union"))
@@ -116,7 +121,7 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
         .column("expires_at", desk.pick("有效至", "expires"))
         .column("state", desk.pick("状态", "state"))
         .column("by", desk.pick("使用的设备", "used by device"));
-    for Given { void, invitation: one } in &all {
+    for Given { void, invitation: one } in &given {
         let state = match one.state(now) {
             "open" if *void => "void",
             state => state,
@@ -143,12 +148,13 @@ fn list(desk: &Desk, office: &Office) -> anyhow::Result<Exit> {
         ]);
     }
     desk.answer(
-        || table.json(),
+        || json!({ "invitations": table.json(), "next": next.map(|id| id.to_string()) }),
         || match table.is_empty() {
             true => desk.pick("没有发出过邀请", "no invitation was given").to_owned(),
             false => table.words(),
         },
     )?;
+    desk.note_next(next);
     Ok(Exit::Done)
 }
 

@@ -1,5 +1,7 @@
 //! What hubs signed that they hold: listed, checked against the feeds here, and one of them as a file that proves itself.
 
+use std::{fmt, str::FromStr};
+
 use huiliu_proto::{
     id::{DeviceId, FeedId},
     root::Root,
@@ -29,6 +31,8 @@ pub enum ReceiptError {
     SeveralFeeds { typed: String, feeds: Vec<FeedId> },
     #[error("no receipt of {union} for that feed is here")]
     NoReceipt { feed: FeedId, union: UnionNumber },
+    #[error("“{0}” is no place in the list of receipts")]
+    NoPlace(String),
     #[error("the receipt cannot be proven")]
     Proving(#[from] ProvingError),
     #[error("the receipts cannot be read")]
@@ -42,6 +46,7 @@ impl ReceiptError {
             ReceiptError::NoFeed(_) => "unknown_feed",
             ReceiptError::SeveralFeeds { .. } => "several_feeds",
             ReceiptError::NoReceipt { .. } => "no_receipt",
+            ReceiptError::NoPlace(_) => "no_such_place",
             ReceiptError::Proving(_) => "not_proven",
             ReceiptError::Store(_) => "database",
         }
@@ -55,10 +60,46 @@ pub struct Listed {
     pub feed: Option<FeedRow>,
 }
 
-/// The latest of each level for each feed.
-pub fn list(conn: &View) -> Result<Vec<Listed>> {
+/// Where a receipt stands in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub feed: FeedId,
+    pub union: UnionNumber,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.feed, self.union)
+    }
+}
+
+impl FromStr for Place {
+    type Err = ReceiptError;
+
+    fn from_str(typed: &str) -> Result<Place, ReceiptError> {
+        let parts = typed.trim().split_once('@');
+        let place =
+            parts.and_then(|(feed, union)| Some(Place { feed: feed.parse().ok()?, union: union.parse().ok()? }));
+        place.ok_or_else(|| ReceiptError::NoPlace(typed.to_owned()))
+    }
+}
+
+/// Some of the receipts here.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub receipts: Vec<Listed>,
+    /// The last of them, where there are more.
+    pub next: Option<Place>,
+}
+
+/// The latest of each level for each feed, the first `most` after a place.
+pub fn page(conn: &View, after: Option<Place>, most: usize) -> Result<Page> {
+    let mut some = stored::page(conn, after.map(|place| (place.feed, place.union)), most + 1)?;
+    let more = some.len() > most;
+    some.truncate(most);
+    let next = some.last().filter(|_| more).map(|last| Place { feed: last.feed, union: last.union });
     let listed = |receipt: Receipt| Ok(Listed { feed: feeds::by_id(conn, &receipt.feed)?, receipt });
-    stored::all(conn)?.into_iter().map(listed).collect()
+    Ok(Page { receipts: some.into_iter().map(listed).collect::<Result<_>>()?, next })
 }
 
 /// All receipts, judged, and how much of the own feeds each level has confirmed.

@@ -59,9 +59,19 @@ pub struct Invite {
 #[derive(Debug, Subcommand)]
 pub enum InviteVerb {
     /// List the invitations this hub gave, and what became of them
-    List,
+    List(List),
     /// Take back an invitation that was not used
     Revoke(Revoke),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Go on after this invitation
+    #[arg(long, value_name = "ID")]
+    pub after: Option<String>,
+    /// So many lines at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub most: u16,
 }
 
 #[derive(Debug, clap::Args)]

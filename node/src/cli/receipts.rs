@@ -51,6 +51,10 @@ pub fn told(error: ReceiptError) -> anyhow::Error {
             let hint = both("请多输入几位编号", "type more of the id");
             (Mistake::usage(both(zh, en), hint), json!({ "feeds": feeds }))
         }
+        ReceiptError::NoPlace(typed) => {
+            let zh = format!("“{typed}”不是列表中的位置");
+            (Mistake::usage(both(zh, en), both("位置由上一页给出", "the page before gives it")), Json::Null)
+        }
         ReceiptError::NoReceipt { feed, union } => {
             let feed = feed.to_string();
             let what = both(

@@ -128,8 +128,16 @@ pub fn due(conn: &View, now: i64) -> Result<bool> {
 
 /// All, the newest first.
 pub fn all(conn: &View) -> Result<Vec<Invitation>> {
-    let mut statement = conn.prepare_cached(&format!("{SELECT} ORDER BY made_at DESC, id"))?;
-    Ok(statement.query_map([], invitation)?.collect::<rusqlite::Result<_>>()?)
+    page(conn, None, usize::MAX)
+}
+
+/// The first `most` after one, in the same order.
+pub fn page(conn: &View, after: Option<&Invitation>, most: usize) -> Result<Vec<Invitation>> {
+    const AFTER: &str = "WHERE made_at < ?1 OR (made_at = ?1 AND id > ?2) ORDER BY made_at DESC, id LIMIT ?3";
+    let mut statement = conn.prepare_cached(&format!("{SELECT} {AFTER}"))?;
+    let (at, id) = after.map_or((i64::MAX, vec![]), |after| (after.made_at, after.id.0.to_vec()));
+    let rows = statement.query_map((at, id, i64::try_from(most).unwrap_or(i64::MAX)), invitation)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Whether the machine that asked for it was revoked: whoever stole that machine may hold the token.

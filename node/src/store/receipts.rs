@@ -53,8 +53,16 @@ fn receipt(row: &Row<'_>) -> rusqlite::Result<Receipt> {
 
 /// All receipts, as they were signed, in the order of feed and union.
 pub fn all(conn: &View) -> Result<Vec<Receipt>> {
-    let mut statement = conn.prepare_cached(&format!(r#"SELECT {COLUMNS} ORDER BY r.feed, r."union""#))?;
-    Ok(statement.query_map([], receipt)?.collect::<rusqlite::Result<_>>()?)
+    page(conn, None, usize::MAX)
+}
+
+/// The first `most` after a feed and union, in the same order.
+pub fn page(conn: &View, after: Option<(FeedId, UnionNumber)>, most: usize) -> Result<Vec<Receipt>> {
+    let sql = format!(r#"SELECT {COLUMNS} WHERE (r.feed, r."union") > (?1, ?2) ORDER BY r.feed, r."union" LIMIT ?3"#);
+    let (feed, union) = after.map_or((vec![], 0), |(feed, union)| (feed.as_bytes().to_vec(), i64::from(union)));
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map((feed, union, i64::try_from(most).unwrap_or(i64::MAX)), receipt)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Receipts for feeds of a union, of those below it and of those above it, in the same order.
@@ -132,4 +140,36 @@ pub fn standing_links(conn: &View) -> Result<Vec<Link>> {
         }
     }
     Ok(standing)
+}
+
+#[cfg(test)]
+mod tests {
+    use huiliu_proto::signed::SigningKey;
+
+    use super::*;
+    use crate::store::migrations::SCHEMA;
+
+    #[test]
+    fn page_by_page_all_are_told_once() {
+        let conn = Database::in_memory().unwrap();
+        conn.execute_batch(SCHEMA).unwrap();
+        let key = SigningKey::from_seed(&[1; 32]);
+        for feed in [9, 0, 200] {
+            for union in ["320000", "100000", "320900"] {
+                let receipt = Receipt::sign(&key, union.parse().unwrap(), FeedId([feed; 16]), 7, Hash([2; 32]), 99);
+                put(&conn, &receipt).unwrap();
+            }
+        }
+        let all = all(&conn).unwrap();
+        for most in [1, 2, 4, 9, 10] {
+            let (mut told, mut after) = (vec![], None);
+            loop {
+                let some = page(&conn, after, most).unwrap();
+                let Some(last) = some.last() else { break };
+                after = Some((last.feed, last.union));
+                told.extend(some);
+            }
+            assert_eq!(told, all, "{most}");
+        }
+    }
 }

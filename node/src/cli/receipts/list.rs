@@ -1,9 +1,11 @@
 //! `receipts list`: the latest of each level for each feed.
 
 use anyhow::Result;
+use serde_json::json;
 
+use super::told;
 use crate::{
-    app::receipts::{self, Listed},
+    app::receipts::{self, Listed, Page},
     cli::{
         Desk,
         error::Exit,
@@ -12,10 +14,18 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub struct List {}
+pub struct List {
+    /// Go on after this place
+    #[arg(long, value_name = "KEY")]
+    after: Option<String>,
+    /// So many lines at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
+}
 
 impl List {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let after = self.after.as_deref().map(str::parse).transpose().map_err(told)?;
         let office = desk.open()?;
         let mut table = Table::new()
             .column("feed", desk.pick("数据流水", "feed"))
@@ -25,7 +35,8 @@ impl List {
             .number("size", desk.pick("条数", "operations"))
             .number("held", desk.pick("本机条数", "here"))
             .column("received_at", desk.pick("签收时间", "signed"));
-        for Listed { receipt, feed: row } in office.look(|conn| Ok(receipts::list(conn)?))? {
+        let Page { receipts, next } = office.look(|conn| Ok(receipts::page(conn, after, usize::from(self.most))?))?;
+        for Listed { receipt, feed: row } in receipts {
             let (feed, device) = (receipt.feed.to_string(), receipt.device.to_string());
             table.row(vec![
                 Cell::new(&feed[..8], feed.as_str()),
@@ -38,7 +49,12 @@ impl List {
             ]);
         }
         let nothing = desk.pick("还没有签收；运行 sync 取得", "there are no receipts yet; `sync` fetches them");
-        desk.answer(|| table.json(), || if table.is_empty() { nothing.to_owned() } else { table.words() })?;
+        let next = next.map(|place| place.to_string());
+        desk.answer(
+            || json!({ "receipts": table.json(), "next": next }),
+            || if table.is_empty() { nothing.to_owned() } else { table.words() },
+        )?;
+        desk.note_next(next);
         Ok(Exit::Done)
     }
 }
