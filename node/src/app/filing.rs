@@ -11,9 +11,9 @@ use huiliu_proto::{
 
 use super::Mode;
 use crate::{
-    filing::{self, Ask, Draft, FilingError},
+    filing::{self, Ask, Draft, FilingError, Standing},
     ledger::Outcome,
-    store::StoreError,
+    store::{StoreError, View},
     writer::Store,
 };
 
@@ -40,6 +40,27 @@ impl SubmitError {
             SubmitError::Store(_) => "database",
         }
     }
+}
+
+/// Some of the filings here, and what became of each.
+#[derive(Debug)]
+pub struct Page {
+    pub standings: Vec<Standing>,
+    /// The last of them, where there are more.
+    pub next: Option<RecordId>,
+}
+
+/// The first `most` filings after one, of a union or of all; with `all`, also versions that another has taken the place of.
+pub fn page(
+    conn: &View,
+    union: Option<UnionNumber>,
+    after: Option<RecordId>,
+    most: usize,
+    all: bool,
+) -> Result<Page, FilingError> {
+    let (standings, more) = filing::page(conn, union, after, most, all)?;
+    let next = standings.last().filter(|_| more).map(|last| last.version.id);
+    Ok(Page { standings, next })
 }
 
 /// The numbers as the records have them now, and what is remarkable about them.

@@ -5,13 +5,14 @@ use serde_json::json;
 
 use super::{type_label, type_name};
 use crate::{
+    app::filing::{self, Page},
     cli::{
         Desk,
         error::Exit,
         record::{find, union_named, view},
         table::{Cell, Table},
     },
-    filing::{self, Standing, State},
+    filing::{Standing, State},
 };
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ impl List {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let union = self.union.as_deref().map(union_named).transpose()?;
         let office = desk.open()?;
-        let (standings, more) = office.look(|conn| {
+        let Page { standings, next } = office.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
             Ok(filing::page(conn, union, after, usize::from(self.most), self.all)?)
@@ -53,7 +54,7 @@ impl List {
             .column("holds", desk.pick("有效版本", "holds"));
         standings.iter().for_each(|standing| table.row(row(desk, standing)));
         let nothing = desk.pick("没有备案", "there are no filings");
-        let next = standings.last().filter(|_| more).map(|last| last.version.id.to_string());
+        let next = next.map(|id| id.to_string());
         desk.answer(
             || json!({ "filings": table.json(), "next": next }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
