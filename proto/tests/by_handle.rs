@@ -12,6 +12,7 @@ use huiliu_proto::kind::{kind, kinds};
 
 /// Words that are names of kinds and mean something else there.
 const OTHERWISE: &[(&str, &str, &str)] = &[
+    ("node/src/app/inbox.rs", "filing", "the code of an error"),
     ("node/src/app/inbox/enrolments.rs", "enrolment", "a code of the inbox"),
     ("node/src/app/inbox/findings.rs", "finding", "a code of the inbox"),
     ("node/src/app/inbox/validity.rs", "certificate", "a code of the inbox"),
@@ -19,6 +20,7 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
     ("node/src/cli/words/texts.rs", "calendar", "the verb"),
     ("node/src/cli/words/verbs.rs", "calendar", "the verb"),
     ("node/src/check/argument.rs", "union", "a type that the header of a check gives a parameter or a result"),
+    ("node/src/cli/check/run.rs", "finding", "a word in English"),
     ("node/src/cli/inbox/words.rs", "certificate", "a code of the inbox"),
     ("node/src/cli/inbox/words.rs", "enrolment", "a code of the inbox"),
     ("node/src/cli/inbox/words.rs", "finding", "a code of the inbox"),
