@@ -249,6 +249,7 @@ fn quarantined(town: &Town) {
         head: TreeHead::sign(&me.key, feed.id, 1, edge.root(), clock(), None).signed,
         from: None,
         settled: false,
+        asked: false,
     };
     let store = Store::of(&home, clock, dice, Threads::Inline).expect("its store");
     store.write_blocking(move |ledger| ledger.take_in(&batch)).expect("it is taken");

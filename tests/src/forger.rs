@@ -120,6 +120,7 @@ impl Forger {
             head: head.signed,
             from: None,
             settled: false,
+            asked: false,
         }
     }
 

@@ -293,6 +293,9 @@ impl Disk {
             if batch.first == 0 && !batch.segment.is_empty() {
                 return Intake::Refused { reason: Refusal::Root, detail: String::new(), head: None };
             }
+            if feed.diverged && !batch.asked {
+                return Intake::Again;
+            }
             if feed.diverged || (proven && !above && !own) {
                 return contradicted();
             }
@@ -346,7 +349,7 @@ impl Disk {
     }
 
     /// As `Ledger::heard_of_fork`.
-    fn heard_of_fork(&mut self, feed: &FeedId, theirs: &v1::Signed, from: Neighbour) -> bool {
+    fn heard_of_fork(&mut self, feed: &FeedId, theirs: &v1::Signed, from: Neighbour, asked: bool) -> bool {
         let (me, device) = (self.union, self.device);
         let Some(feed) = self.feeds.get_mut(feed) else { return false };
         let (size, hash) = said(theirs);
@@ -354,11 +357,10 @@ impl Disk {
             return false;
         }
         let above = from.union != me && from.union.contains(me);
-        if feed.diverged || !(feed.device == device || above) {
+        if !(feed.device == device || above) {
             return false;
         }
-        feed.diverged = true;
-        true
+        !std::mem::replace(&mut feed.diverged, true) || !asked
     }
 
     /// As `Ledger::settle_on`.
@@ -473,7 +475,9 @@ impl Talker {
                     receipts.iter().for_each(|receipt| disk.keep(receipt));
                     continue;
                 }
-                Action::Forked { feed, head } => Event::Forked { wanted: disk.heard_of_fork(&feed, &head, self.peer) },
+                Action::Forked { feed, head, asked } => {
+                    Event::Forked { wanted: disk.heard_of_fork(&feed, &head, self.peer, asked) }
+                }
                 Action::Suspect { .. } => Event::Forked { wanted: false },
                 Action::Settle { feed } => Event::Forked { wanted: disk.settle_on(&feed) },
                 Action::Behind { .. } | Action::Wait { .. } => continue,

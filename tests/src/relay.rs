@@ -25,6 +25,7 @@ pub fn batches(store: &Store) -> Vec<Vec<Incoming>> {
                     head: segment.head,
                     from: None,
                     settled: false,
+                    asked: false,
                 });
             }
             all.push(batches);
@@ -63,6 +64,7 @@ pub fn lacking(from: &Store, to: &Store, which: impl Fn(&feeds::FeedRow) -> bool
                     head: segment.head,
                     from: None,
                     settled: false,
+                    asked: false,
                 });
             }
         }

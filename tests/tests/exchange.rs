@@ -200,6 +200,67 @@ fn a_line_that_stays_brings_what_was_written_beside_others() {
     }
 }
 
+/// A refusal was the last word about a feed for as long as a line stayed: where another line had found its fork and settled
+/// it, what came of it later never passed the first.
+#[test]
+fn a_fork_that_another_line_finds_is_settled_on_a_line_that_stays() {
+    for seed in 0..1000 {
+        let mut dice = Dice(seed);
+        let mut disks = pair();
+        disks[0].write(0, b"abcd");
+        Line::new(&mut disks, 0, 1).run(&mut disks, 1);
+        // The disk is copied, and both machines write on.
+        let copied = disks[0].clone();
+        disks[0].write(0, &[b'e', b'f'][..dice.below(3) as usize]);
+        let mut copy = [copied, disks[1].clone()];
+        copy[0].write(0, &[b'u', b'v', b'w'][..1 + dice.below(3) as usize]);
+        let mut beside = Line::new(&mut copy, 0, 1);
+        beside.run(&mut copy, 1);
+        let mut lines = vec![Line::staying(&mut disks, 0, 1)];
+        let mut unheard = [false; 2];
+        let meets = dice.below(30);
+        for step in 0..200 {
+            if step == meets {
+                // What the copy wrote came to the hub over a line of its own.
+                disks[1] = copy[1].clone();
+                unheard[1] = true;
+            }
+            if step > meets && dice.below(40) == 0 {
+                let own = disks[0].own(0);
+                let of = disks[1].feeds.get_mut(&own).expect("it came there");
+                of.letters.push(b'A' + (step % 26) as u8);
+                unheard[1] = true;
+            }
+            match dice.below(12) {
+                0 if lines.len() < 3 => lines.push(Line::new(&mut disks, 0, 1)),
+                1 | 2 => hear(dice.below(2) as usize, &mut unheard, &mut disks, &mut lines),
+                _ => {
+                    let line = dice.below(lines.len() as u64) as usize;
+                    happen(&mut dice, line, &mut unheard, &mut disks, &mut lines);
+                }
+            }
+            lines.retain(|line| line.lower.ended.is_none() || line.upper.ended.is_none());
+            if lines.is_empty() {
+                lines.push(Line::staying(&mut disks, 0, 1));
+            }
+        }
+        for calls in 0.. {
+            assert!(calls < 20, "seed {seed}: they call again and again");
+            loop {
+                (0..2).for_each(|disk| hear(disk, &mut unheard, &mut disks, &mut lines));
+                let Some(line) = lines.iter().position(|line| !line.next(1).is_empty()) else { break };
+                happen(&mut dice, line, &mut unheard, &mut disks, &mut lines);
+            }
+            lines.retain(|line| line.lower.ended.is_none() || line.upper.ended.is_none());
+            if !lines.is_empty() {
+                break;
+            }
+            lines.push(Line::staying(&mut disks, 0, 1));
+        }
+        same(&disks);
+    }
+}
+
 /// One of the things that may happen next on a line.
 fn happen(dice: &mut Dice, line: usize, unheard: &mut [bool; 2], disks: &mut [Disk; 2], lines: &mut [Line]) {
     let next = lines[line].next(1);

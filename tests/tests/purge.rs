@@ -236,6 +236,7 @@ fn newer(seed: u8, change: impl Fn(&mut v1::FeedHeader), more: &[u8]) -> (Feed, 
         head: head.signed,
         from: None,
         settled: false,
+        asked: false,
     };
     (feed, batch)
 }

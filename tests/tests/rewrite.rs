@@ -278,6 +278,7 @@ fn a_batch_that_its_device_signed_and_that_breaks_a_bound_is_not_called_forged()
                 head: head(root),
                 from: None,
                 settled: false,
+                asked: false,
             },
         )
     };
@@ -318,6 +319,7 @@ fn a_feed_that_nobody_knows_accuses_nobody() {
             head: head.signed,
             from,
             settled: false,
+            asked: false,
         };
         let intake = take(&chain.province.store, batch);
         assert!(matches!(intake, Intake::Taken { .. }), "{intake:?}");
@@ -378,6 +380,7 @@ fn when_something_came_does_not_move() {
         head: head.signed,
         from: Some(Neighbour { union: "320922".parse().unwrap(), device: chain.county.device() }),
         settled: false,
+        asked: false,
     };
     assert!(matches!(take(&chain.city.store, batch), Intake::Taken { .. }));
     let by = |place: &Place, time| {

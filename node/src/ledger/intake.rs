@@ -41,6 +41,8 @@ pub struct Incoming {
     pub from: Option<Neighbour>,
     /// The author says that of several histories of its own feed this is the one to adopt.
     pub settled: bool,
+    /// The conversation it came in began with this end asking for the feed from its beginning.
+    pub asked: bool,
 }
 
 impl std::fmt::Debug for Incoming {

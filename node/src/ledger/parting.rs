@@ -262,6 +262,11 @@ impl Ledger {
             if (batch.first == 0 || compared) && !operations.is_empty() {
                 return Ok(refused(Refusal::Root, "the operations are not those that were signed"));
             }
+            if row.diverged && !batch.asked {
+                // Another conversation found that out after this one had begun. A refusal would be the last word about this
+                // feed for as long as the line stays, also once the fork is settled.
+                return Ok(Intake::Again);
+            }
             if row.diverged || (proven && !above && !row.own) {
                 return Ok(contradicted());
             }
@@ -357,8 +362,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// A neighbour refused a batch because it holds another history; this is its head.
-    pub fn heard_of_fork(&mut self, feed: &FeedId, head: &v1::Signed, from: Neighbour) -> Result<bool> {
+    /// A neighbour refused a batch because it holds another history; this is its head. True where that is wanted from its
+    /// beginning, and the conversation did not begin with asking for it.
+    pub fn heard_of_fork(&mut self, feed: &FeedId, head: &v1::Signed, from: Neighbour, asked: bool) -> Result<bool> {
         let Some(no) = self.feed_by_id(feed)? else { return Ok(false) };
         let row = self.feed(no)?.clone();
         let head = match TreeHead::verify(head.clone(), *feed, &row.feed.device) {
@@ -377,11 +383,14 @@ impl Ledger {
             self.keep_fork(&row, &head.signed, Some(from))?;
         }
         let above = self.is_above(from);
-        if row.diverged || !(row.own || above) {
+        if !(row.own || above) {
             return Ok(false);
         }
-        self.mark_diverged(no, true)?;
-        Ok(true)
+        if !row.diverged {
+            self.mark_diverged(no, true)?;
+            return Ok(true);
+        }
+        Ok(!asked)
     }
 
     /// All that a neighbour remembers of an own feed has been looked through. If any of it was said again, this history

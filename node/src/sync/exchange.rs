@@ -92,6 +92,8 @@ pub enum Action {
     Forked {
         feed: FeedId,
         head: v1::Signed,
+        /// This conversation began with asking for it from its beginning.
+        asked: bool,
     },
     /// The other end says that a batch of this feed is not what was signed: say with `Event::Forked` if what is stored of it
     /// here is altered, and it is wanted from its beginning.

@@ -306,8 +306,8 @@ where
             Action::Behind { feed, says } => {
                 store.write(move |ledger| ledger.fell_behind(&feed, says, peer)).await?;
             }
-            Action::Forked { feed, head } => {
-                let wanted = store.write(move |ledger| ledger.heard_of_fork(&feed, &head, peer)).await?;
+            Action::Forked { feed, head, asked } => {
+                let wanted = store.write(move |ledger| ledger.heard_of_fork(&feed, &head, peer, asked)).await?;
                 self.step(Event::Forked { wanted });
             }
             Action::Suspect { feed } => {

@@ -138,7 +138,7 @@ impl Exchange {
                 theirs.left = true;
                 if let Some(head) = ack.head {
                     self.asking += 1;
-                    actions.push(Action::Forked { feed, head });
+                    actions.push(Action::Forked { feed, head, asked: self.wanted.contains(&feed) });
                 }
                 if refusal.is_forging() {
                     self.asking += 1;

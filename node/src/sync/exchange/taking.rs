@@ -43,6 +43,7 @@ impl Exchange {
             head,
             from: Some(self.peer),
             settled,
+            asked: self.wanted.contains(&feed),
         }));
     }
 

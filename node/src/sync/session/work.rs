@@ -178,6 +178,7 @@ mod tests {
             head: v1::Signed::default(),
             from: None,
             settled: false,
+            asked: false,
         };
         let state = State {
             feed: feed.id,
