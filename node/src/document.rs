@@ -9,13 +9,14 @@
 //! always exactly what stood there.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet, HashMap},
     num::NonZeroU64,
 };
 
 use automerge::{
-    ActorId, Automerge, Change, ChangeHash, ExpandedChange, LoadOptions, ObjId, ROOT, ReadDoc, ScalarValue, Value,
-    VerificationMode,
+    ActorId, Automerge, AutomergeError, Change, ChangeHash, ExpandedChange, LoadOptions, ObjId, ROOT, ReadDoc,
+    ScalarValue, Value, VerificationMode,
     legacy::{Key, ObjectId, Op, OpId, OpType},
 };
 use huiliu_proto::{
@@ -53,6 +54,13 @@ pub enum Misfit {
 #[derive(Default)]
 pub struct Document {
     inner: Automerge,
+    /// Changes that `inner` is still to be given: many at once cost it little more than one. Each follows all before it, and
+    /// what the fields are with them is known.
+    pending: Vec<Change>,
+    /// The fields as they stand, where they were asked for.
+    fields: OnceCell<Fields>,
+    /// Changes that no other follows, in order.
+    heads: Vec<Hash>,
     /// All changes, for what is asked of every edit.
     changes: HashMap<Hash, Known>,
     /// Each author's last change: its number and hash.
@@ -73,6 +81,8 @@ pub struct Fitting {
     known: Known,
     author: Actor,
     seq: u64,
+    /// What its puts leave in their fields, if it follows all that is there.
+    leaves: Vec<(u32, Standing)>,
 }
 
 impl Fitting {
@@ -124,6 +134,9 @@ impl Document {
 
     fn learn(&mut self, hash: Hash, author: Actor, seq: u64, known: Known) {
         self.weight += known.weight;
+        self.heads.retain(|head| !known.deps.contains(head));
+        let at = self.heads.partition_point(|head| *head < hash);
+        self.heads.insert(at, hash);
         self.changes.insert(hash, known);
         let last = self.last.entry(author).or_insert((seq, hash));
         if last.0 < seq {
@@ -146,81 +159,91 @@ impl Document {
         16 * 1024 + self.changes.len() * 512 + self.weight as usize * 4
     }
 
-    pub fn save(&self) -> Vec<u8> {
-        self.inner.save()
+    /// All of it, as `load` takes it.
+    pub fn save(&mut self) -> Result<Vec<u8>, Misfit> {
+        Ok(self.whole()?.save())
     }
 
-    pub fn heads(&self) -> Vec<Hash> {
-        self.inner.get_heads().iter().map(|h| Hash(h.0)).collect()
+    /// With all its changes.
+    fn whole(&mut self) -> Result<&Automerge, Misfit> {
+        if !self.pending.is_empty() {
+            self.inner.apply_changes(std::mem::take(&mut self.pending)).map_err(|_| Misfit::Damaged)?;
+        }
+        Ok(&self.inner)
+    }
+
+    /// In the order of their bytes.
+    pub fn heads(&self) -> &[Hash] {
+        &self.heads
     }
 
     pub fn is_empty(&self) -> bool {
-        self.inner.is_empty()
+        self.changes.is_empty()
     }
 
     /// One hash that stands for the document's state: what a filing freezes.
     pub fn state(&self) -> Hash {
-        let heads = self.heads();
-        Hash::of(&heads.iter().map(|h| h.as_bytes()).collect::<Vec<_>>())
+        Hash::of(&self.heads.iter().map(|h| h.as_bytes()).collect::<Vec<_>>())
     }
 
-    pub fn fields(&self) -> Fields {
-        self.fields_at(&self.inner.get_heads())
+    pub fn fields(&self) -> &Fields {
+        // Where they are not known, nothing is pending.
+        self.fields.get_or_init(|| {
+            let keys: Vec<u32> = self.inner.keys(ROOT).filter_map(|k| k.parse().ok()).collect();
+            let now = |field: u32| all(self.inner.get_all(ROOT, field.to_string()));
+            keys.into_iter().map(|field| (field, now(field))).collect()
+        })
     }
 
     /// The fields as they stood at earlier heads; what is not a head of this document is passed over.
-    pub fn fields_as_of(&self, heads: &[Hash]) -> Fields {
-        let heads: Vec<ChangeHash> = heads.iter().map(|h| ChangeHash(h.0)).collect();
-        self.fields_at(&heads)
+    pub fn fields_as_of(&mut self, heads: &[Hash]) -> Result<Fields, Misfit> {
+        let (inner, heads) = (self.whole()?, changes(heads));
+        let keys: Vec<u32> = inner.keys_at(ROOT, &heads).filter_map(|k| k.parse().ok()).collect();
+        let then = |field: u32| all(inner.get_all_at(ROOT, field.to_string(), &heads));
+        Ok(keys.into_iter().map(|field| (field, then(field))).collect())
     }
 
-    fn fields_at(&self, heads: &[ChangeHash]) -> Fields {
-        let keys: Vec<u32> = self.inner.keys_at(ROOT, heads).filter_map(|k| k.parse().ok()).collect();
-        keys.into_iter().map(|field| (field, self.standing(field, heads))).collect()
-    }
-
-    /// The winner first, as Automerge orders them.
-    fn standing(&self, field: u32, heads: &[ChangeHash]) -> Vec<Standing> {
-        let key = field.to_string();
-        let current = heads == self.inner.get_heads();
-        let all = if current { self.inner.get_all(ROOT, key) } else { self.inner.get_all_at(ROOT, key, heads) };
-        let mut values: Vec<Standing> = all.unwrap_or_default().into_iter().filter_map(standing).collect();
-        values.reverse();
-        values
+    /// The puts whose values of these fields stood at earlier heads, in order.
+    fn stood(&mut self, fields: &[u32], heads: &[Hash]) -> Result<Vec<Vec<PutId>>, Misfit> {
+        if heads == self.heads {
+            let now = self.fields();
+            return Ok(fields.iter().map(|field| puts(now.get(field).map_or(&[], |all| &all[..]))).collect());
+        }
+        let (inner, heads) = (self.whole()?, changes(heads));
+        let then = |field: &u32| puts(&all(inner.get_all_at(ROOT, field.to_string(), &heads)));
+        Ok(fields.iter().map(then).collect())
     }
 
     /// The edit that puts these values, as `author`; `None` where it would change nothing. `salt` is random and new.
     pub fn compose(&self, author: Actor, values: Vec<(u32, Scalar)>, salt: [u8; SALT]) -> Option<Edit> {
-        let heads = self.inner.get_heads();
+        let now = self.fields();
         let mut values: BTreeMap<u32, Scalar> = values.into_iter().collect();
-        let mut puts = vec![];
+        let mut said = vec![];
         while let Some((field, value)) = values.pop_first() {
-            let standing = self.standing(field, &heads);
-            let same = match &standing[..] {
+            let standing = now.get(&field).map_or(&[][..], |all| &all[..]);
+            let same = match standing {
                 [] => value == Scalar::Cleared,
                 [one] => one.value == value,
                 _ => false,
             };
             if !same {
-                let mut over: Vec<PutId> = standing.into_iter().map(|s| s.put).collect();
-                over.sort_unstable();
-                puts.push(Put { field, value, over });
+                said.push(Put { field, value, over: puts(standing) });
             }
         }
-        if puts.is_empty() {
+        if said.is_empty() {
             return None;
         }
         Some(Edit {
-            deps: heads.iter().map(|h| Hash(h.0)).collect(),
+            deps: self.heads.clone(),
             seq: self.last_seq(author) + 1,
-            start_op: self.max_op(&self.heads())? + 1,
-            puts,
+            start_op: self.max_op(&self.heads)? + 1,
+            puts: said,
             salt: Some(salt),
         })
     }
 
     /// Asks whether `edit` is what an honest device could have written to this document, and builds its change.
-    pub fn fit(&self, author: Actor, edit: &Edit) -> Result<Fitting, Misfit> {
+    pub fn fit(&mut self, author: Actor, edit: &Edit) -> Result<Fitting, Misfit> {
         let missing = edit.deps.iter().find(|dep| !self.changes.contains_key(dep));
         if let Some(missing) = missing {
             return Err(Misfit::Early(*missing));
@@ -239,10 +262,8 @@ impl Document {
         if edit.start_op != max_op + 1 || edit.start_op > MAX_COUNTER {
             return Err(Misfit::StartOp);
         }
-        let deps: Vec<ChangeHash> = edit.deps.iter().map(|h| ChangeHash(h.0)).collect();
-        for put in &edit.puts {
-            let mut over: Vec<PutId> = self.standing(put.field, &deps).into_iter().map(|s| s.put).collect();
-            over.sort_unstable();
+        let fields: Vec<u32> = edit.puts.iter().map(|put| put.field).collect();
+        for (put, over) in edit.puts.iter().zip(self.stood(&fields, &edit.deps)?) {
             if over != put.over || over.len() > MAX_OVER {
                 return Err(Misfit::Replaces(put.field));
             }
@@ -253,13 +274,31 @@ impl Document {
             return Err(Misfit::Full);
         }
         let known = Known { deps: edit.deps.clone(), max_op: max_op + edit.puts.len() as u64, weight };
-        Ok(Fitting { change, known, author, seq: edit.seq })
+        let leaves = (edit.start_op..).zip(&edit.puts).map(|(counter, put)| {
+            (put.field, Standing { value: put.value.clone(), put: PutId { counter, actor: author } })
+        });
+        Ok(Fitting { change, known, author, seq: edit.seq, leaves: leaves.collect() })
+    }
+
+    /// Adds an edit, if it fits.
+    pub fn receive(&mut self, author: Actor, edit: &Edit) -> Result<(), Misfit> {
+        let fitting = self.fit(author, edit)?;
+        self.apply(fitting)
     }
 
     /// Adds a change that `fit` built against this document.
     pub fn apply(&mut self, fitting: Fitting) -> Result<(), Misfit> {
         let hash = fitting.hash();
-        self.inner.apply_changes([fitting.change]).map_err(|_| Misfit::Damaged)?;
+        self.fields();
+        self.pending.push(fitting.change);
+        match self.fields.get_mut().filter(|_| fitting.known.deps == self.heads) {
+            // It replaces exactly what stood there.
+            Some(fields) => fields.extend(fitting.leaves.into_iter().map(|(field, left)| (field, vec![left]))),
+            None => {
+                self.whole()?;
+                self.fields.take();
+            }
+        }
         self.learn(hash, fitting.author, fitting.seq, fitting.known);
         Ok(())
     }
@@ -280,12 +319,12 @@ impl Document {
 
     /// Whether what follows `deps` follows that change too.
     pub fn follows(&self, deps: &[Hash], change: &Hash) -> bool {
-        deps.contains(change) || deps == self.heads() || self.history(deps).contains(change)
+        deps.contains(change) || deps == self.heads || self.history(deps).contains(change)
     }
 
     /// How many changes something that follows `deps` follows, and what they weigh.
     fn followed(&self, deps: &[Hash]) -> (usize, u64) {
-        if deps == self.heads() {
+        if deps == self.heads {
             return (self.changes.len(), self.weight);
         }
         let history = self.history(deps);
@@ -305,6 +344,24 @@ impl Document {
         }
         seen
     }
+}
+
+fn changes(heads: &[Hash]) -> Vec<ChangeHash> {
+    heads.iter().map(|head| ChangeHash(head.0)).collect()
+}
+
+/// The puts that values stand by, in order.
+fn puts(standing: &[Standing]) -> Vec<PutId> {
+    let mut puts: Vec<PutId> = standing.iter().map(|standing| standing.put).collect();
+    puts.sort_unstable();
+    puts
+}
+
+/// All values of a field, the winner first, as Automerge orders them.
+fn all(values: Result<Vec<(Value<'_>, ObjId)>, AutomergeError>) -> Vec<Standing> {
+    let mut values: Vec<Standing> = values.unwrap_or_default().into_iter().filter_map(standing).collect();
+    values.reverse();
+    values
 }
 
 fn standing((value, id): (Value<'_>, ObjId)) -> Option<Standing> {
@@ -374,32 +431,69 @@ mod tests {
     fn write(document: &mut Document, author: Actor, values: &[(u32, &str)]) -> Edit {
         let values = values.iter().map(|(f, v)| (*f, text(v))).collect();
         let edit = document.compose(author, values, [7; SALT]).unwrap();
-        receive(document, author, &edit).unwrap();
+        document.receive(author, &edit).unwrap();
         edit
-    }
-
-    fn receive(document: &mut Document, author: Actor, edit: &Edit) -> Result<(), Misfit> {
-        let change = document.fit(author, edit)?;
-        document.apply(change)
     }
 
     #[test]
     fn concurrent_values_stand_side_by_side_until_somebody_writes() {
         let (mut a, mut b) = (Document::default(), Document::default());
         let first = write(&mut a, A, &[(1, "张三"), (8, "1")]);
-        receive(&mut b, A, &first).unwrap();
+        b.receive(A, &first).unwrap();
         let ours = write(&mut a, A, &[(1, "张三丰")]);
         let theirs = write(&mut b, B, &[(1, "张参"), (8, "2")]);
-        receive(&mut a, B, &theirs).unwrap();
-        receive(&mut b, A, &ours).unwrap();
+        a.receive(B, &theirs).unwrap();
+        b.receive(A, &ours).unwrap();
         assert_eq!(a.fields(), b.fields());
         assert_eq!(a.heads(), b.heads());
         assert_eq!(a.fields()[&1].len(), 2);
         assert_eq!(a.fields()[&8].len(), 1);
         let settled = write(&mut b, B, &[(1, "张三丰")]);
-        receive(&mut a, B, &settled).unwrap();
+        a.receive(B, &settled).unwrap();
         assert_eq!(a.fields()[&1].len(), 1);
-        assert_eq!(Document::load(&a.save()).unwrap().fields(), b.fields());
+        assert_eq!(Document::load(&a.save().unwrap()).unwrap().fields(), b.fields());
+    }
+
+    /// What is known of a document without asking Automerge is what Automerge says, whoever writes after or beside whom.
+    #[test]
+    fn fields_and_heads_are_those_that_automerge_has() {
+        let mut state = 7_u64;
+        let mut roll = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        let as_automerge = |document: &mut Document| {
+            let said = Document::load(&document.save().unwrap()).unwrap();
+            assert_eq!((said.fields(), said.heads()), (document.fields(), document.heads()));
+            assert_eq!(said.state(), document.state());
+        };
+        for _ in 0..40 {
+            let mut both = [Document::default(), Document::default()];
+            let first = write(&mut both[0], A, &[(1, "x"), (2, "y")]);
+            both[1].receive(A, &first).unwrap();
+            let mut unheard: [Vec<Edit>; 2] = Default::default();
+            for n in 0..30 {
+                let (who, author) = if roll(2) == 0 { (0, A) } else { (1, B) };
+                if roll(4) == 0 {
+                    for edit in unheard[1 - who].drain(..) {
+                        both[who].receive(if who == 0 { B } else { A }, &edit).unwrap();
+                    }
+                } else {
+                    let said: Vec<(u32, Scalar)> = (1..=1 + roll(3) as u32)
+                        .map(|field| {
+                            (field, if roll(5) == 0 { Scalar::Cleared } else { text(&format!("{author:?}{n}")) })
+                        })
+                        .collect();
+                    let Some(edit) = both[who].compose(author, said, [7; SALT]) else { continue };
+                    both[who].receive(author, &edit).unwrap();
+                    unheard[who].push(edit);
+                }
+                if roll(3) == 0 {
+                    as_automerge(&mut both[who]);
+                }
+            }
+            both.iter_mut().for_each(as_automerge);
+        }
     }
 
     #[test]
@@ -407,14 +501,13 @@ mod tests {
         let mut a = Document::default();
         let first = write(&mut a, A, &[(1, "x")]);
         let second = a.compose(A, vec![(1, text("y"))], [7; SALT]).unwrap();
-        let empty = Document::default();
-        assert_eq!(refusal(&empty, &second), Misfit::Early(second.deps[0]));
-        assert_eq!(refusal(&a, &first), Misfit::Known);
+        assert_eq!(refusal(&mut Document::default(), &second), Misfit::Early(second.deps[0]));
+        assert_eq!(refusal(&mut a, &first), Misfit::Known);
         assert_eq!(a.fit(B, &first).map(|_| ()).unwrap_err(), Misfit::Unrooted);
-        let bent = |change: fn(&mut Edit)| {
+        let mut bent = |change: fn(&mut Edit)| {
             let mut edit = second.clone();
             change(&mut edit);
-            refusal(&a, &edit)
+            refusal(&mut a, &edit)
         };
         assert_eq!(bent(|e| e.seq = 7), Misfit::Sequence);
         assert_eq!(bent(|e| e.start_op = 9), Misfit::StartOp);
@@ -423,7 +516,7 @@ mod tests {
         assert!(matches!(bent(|e| e.deps[0].0[0] ^= 1), Misfit::Early(_)));
     }
 
-    fn refusal(document: &Document, edit: &Edit) -> Misfit {
+    fn refusal(document: &mut Document, edit: &Edit) -> Misfit {
         document.fit(A, edit).map(|_| ()).unwrap_err()
     }
 
@@ -433,7 +526,7 @@ mod tests {
         let told = |salt| {
             let mut document = Document::default();
             let edit = document.compose(A, vec![(1, text("13900001234"))], salt).unwrap();
-            document.apply(document.fit(A, &edit).unwrap()).unwrap();
+            document.receive(A, &edit).unwrap();
             (document.compose(A, vec![(2, text("x"))], [9; SALT]).unwrap().deps, document.state())
         };
         let (deps, state) = told([1; SALT]);
@@ -458,10 +551,10 @@ mod tests {
         }
         assert_eq!(count, MAX_WEIGHT / (15_000 + 150));
         let weights: Vec<_> = document.changes.iter().map(|(hash, known)| (*hash, known.weight)).collect();
-        let again = Document::load(&document.save()).unwrap().weighed(weights.into_iter());
+        let mut again = Document::load(&document.save().unwrap()).unwrap().weighed(weights.into_iter());
         assert_eq!(again.weight, document.weight);
         let edit = again.compose(A, vec![(1, text(&large))], [7; SALT]).unwrap();
-        assert_eq!(refusal(&again, &edit), Misfit::Full);
+        assert_eq!(refusal(&mut again, &edit), Misfit::Full);
     }
 
     #[test]

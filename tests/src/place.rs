@@ -80,7 +80,8 @@ impl Place {
     pub fn names(&self, mediator: RecordId) -> BTreeSet<String> {
         let row = self.store().read(|c| documents::get(c, "320922".parse().unwrap(), &mediator)).unwrap().unwrap();
         let name = kind("mediator").unwrap().fields[kind("mediator").unwrap().field("name").unwrap()].number;
-        let fields = Document::load(&row.snapshot).unwrap().fields();
+        let document = Document::load(&row.snapshot).unwrap();
+        let fields = document.fields();
         let text = |standing: &Standing| match &standing.value {
             Scalar::Text(text) => text.clone(),
             other => panic!("{other:?} is no name"),

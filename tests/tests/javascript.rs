@@ -86,7 +86,8 @@ fn automerge_in_javascript_reads_what_is_exported() {
             let row = documents::get(conn, shown.place.owner, &mediator)?.expect("the city has it");
             let edits = documents::edits(conn, shown.place.owner, &mediator)?;
             let entry = projection::find(conn, &work)?.expect("the city has it");
-            Ok((shown, entry, Document::load(&row.snapshot).expect("a snapshot").fields(), edits.len()))
+            let document = Document::load(&row.snapshot).expect("a snapshot");
+            Ok((shown, entry, document.fields().clone(), edits.len()))
         })
         .unwrap();
     let exported = export::document(story.city.store(), &shown).expect("a document");

@@ -77,7 +77,7 @@ fn dossier(first: &mut Forger, second: &Forger, changes: usize) -> Vec<Operation
         .map(|values| {
             let author = Actor::new(&authors.next().unwrap(), &id);
             let edit = document.compose(author, values, [4; 16]).unwrap();
-            document.apply(document.fit(author, &edit).unwrap()).unwrap();
+            document.receive(author, &edit).unwrap();
             Operation::new(kind.number, id, Some(1), edit.encode(author), Some([3; 16]))
         })
         .collect()

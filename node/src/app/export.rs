@@ -38,8 +38,7 @@ pub fn document(store: &Store, record: &Shown) -> Result<Exported, ExportError> 
         return Err(ExportError::Entry(kind));
     }
     let document = store.read(|conn| documents::load(conn, owner, &record))?;
-    let document = document.transpose()?.ok_or(StoreError::Damaged("a document without its snapshot"))?;
-    let mut heads = document.heads();
-    heads.sort_unstable();
-    Ok(Exported { kind, record, bytes: document.save(), heads })
+    let mut document = document.transpose()?.ok_or(StoreError::Damaged("a document without its snapshot"))?;
+    let bytes = document.save()?;
+    Ok(Exported { kind, record, bytes, heads: document.heads().to_vec() })
 }

@@ -12,7 +12,7 @@ use huiliu_proto::{
 
 use super::values;
 use crate::{
-    document::{Document, Fields, Misfit},
+    document::{Fields, Misfit},
     keyring::Keyring,
     ledger::corrections,
     store::{
@@ -58,13 +58,13 @@ pub fn history(conn: &View, keys: &Keyring, shown: &Shown) -> Result<Vec<Step>> 
 
 fn edits(conn: &View, keys: &Keyring, shown: &Shown) -> Result<Vec<Step>> {
     let kind = shown.record.kind;
-    let document = documents::load(conn, shown.place.owner, &shown.id)?.transpose()?.unwrap_or_default();
+    let mut document = documents::load(conn, shown.place.owner, &shown.id)?.transpose()?.unwrap_or_default();
     let mut steps: BTreeMap<(u64, Hash), Step> = BTreeMap::new();
     for documents::Made { feed: no, seq, hash, .. } in documents::edits(conn, shown.place.owner, &shown.id)? {
         let feed = feeds::by_no(conn, no)?.feed;
         let Some(operation) = feeds::operation(conn, no, seq)? else { continue };
         let Ok(edit) = Edit::decode(&operation.payload, Actor::new(&feed.id, &shown.id)) else { continue };
-        let changes = changes(keys, shown, kind, &document, &edit);
+        let changes = changes(keys, shown, kind, &document.fields_as_of(&edit.deps)?, &edit);
         let step = Step { claimed: operation.time, device: feed.device, feed: feed.id, seq, changes };
         // An edit's puts are numbered after all that it follows.
         steps.insert((edit.start_op, hash), step);
@@ -72,8 +72,7 @@ fn edits(conn: &View, keys: &Keyring, shown: &Shown) -> Result<Vec<Step>> {
     Ok(steps.into_values().collect())
 }
 
-fn changes(keys: &Keyring, shown: &Shown, kind: &Kind, document: &Document, edit: &Edit) -> Vec<Change> {
-    let before: Fields = document.fields_as_of(&edit.deps);
+fn changes(keys: &Keyring, shown: &Shown, kind: &Kind, before: &Fields, edit: &Edit) -> Vec<Change> {
     let put = edit.puts.iter().filter_map(|put| {
         let at = kind.field_numbered(put.field)?;
         let field = &kind.fields[at];

@@ -235,7 +235,7 @@ pub fn voided(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Option<S
             let document: Document = document
                 .ok_or(StoreError::Damaged("a document without its snapshot"))?
                 .map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))?;
-            shown(kind, &document.fields())
+            shown(kind, document.fields())
         }
         Shape::Entry => {
             let operation = feeds::operation(conn, claim.place.feed, claim.place.seq)?;

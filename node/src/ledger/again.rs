@@ -68,7 +68,7 @@ impl Ledger {
         }
         let into = self.feed(no)?.feed.id;
         let last = self.edits_in(no, &record)?;
-        let document = self.document(&record)?;
+        let mut document = self.document(&record)?;
         let moved = again.moved(&edit, last);
         if document.fit(Actor::new(&into, &record), &moved).is_ok() {
             let said = again.note(&from, &into, &record, &edit, &moved);
@@ -286,17 +286,17 @@ mod tests {
 
         let mut here = Document::default();
         let shared = here.compose(before, vec![(1, Scalar::Text("a".into()))], [1; 16]).unwrap();
-        here.apply(here.fit(before, &shared).unwrap()).unwrap();
-        let snapshot = here.save();
+        here.receive(before, &shared).unwrap();
+        let snapshot = here.save().unwrap();
         let mut again = Again::default();
         let mut there = Document::load(&snapshot).unwrap();
         for (n, text) in ["b", "c"].into_iter().enumerate() {
             let edit = here.compose(before, vec![(1, Scalar::Text(text.into()))], [2; 16]).unwrap();
-            here.apply(here.fit(before, &edit).unwrap()).unwrap();
+            here.receive(before, &edit).unwrap();
             let moved = again.moved(&edit, n as u64);
             again.note(&from, &into, &record, &edit, &moved);
             let said = Edit::decode(&again_of(&operation(&edit), &into, &moved).payload, after).unwrap();
-            there.apply(there.fit(after, &said).unwrap()).unwrap();
+            there.receive(after, &said).unwrap();
         }
         let shown = |document: &Document| document.fields()[&1].iter().map(|s| s.value.clone()).collect::<Vec<_>>();
         assert_eq!(shown(&there), shown(&here));

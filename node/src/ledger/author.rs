@@ -600,7 +600,7 @@ impl Ledger {
 
     /// The document's record with its sealed fields opened: as its own union sees it.
     pub(crate) fn plain(&self, kind: &'static Kind, id: &RecordId, document: &Document) -> Result<Record> {
-        let mut record = super::edits::shown(kind, &document.fields());
+        let mut record = super::edits::shown(kind, document.fields());
         for (at, field) in kind.fields.iter().enumerate() {
             if field.privacy == Privacy::Sealed
                 && let Some(Value::Bytes(sealed)) = &record.values()[at]

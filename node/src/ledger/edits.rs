@@ -176,7 +176,7 @@ impl Ledger {
                 if let Some(before) = before.filter(|_| stood) {
                     self.hide(kind, id, owner, &before)?;
                 }
-                shown(kind, &document.fields())
+                shown(kind, document.fields())
             }
         };
         if state != was {
@@ -185,9 +185,9 @@ impl Ledger {
         self.documents.put(owner, id, Open { kind: kind.number, document, shown, voids, state, dirty: true });
         while self.documents.bytes > MAX_OPEN
             && let Some((_, (owner, id))) = self.documents.order.first_key_value().map(|(turn, key)| (*turn, *key))
-            && let Some(open) = self.documents.take(owner, &id)
+            && let Some(mut open) = self.documents.take(owner, &id)
         {
-            self.save_document(owner, &id, &open)?;
+            self.save_document(owner, &id, &mut open)?;
         }
         Ok(())
     }
@@ -247,15 +247,17 @@ impl Ledger {
         let Ok(document) = Document::load(&row.snapshot) else { return Err(damaged) };
         let made = documents::edits(&self.conn, owner, id)?;
         let document = document.weighed(made.into_iter().map(|made| (made.hash, made.weight)));
-        let shown = shown(kind, &document.fields());
+        let shown = shown(kind, document.fields());
         let voids = voids::any(&self.conn, owner, id)?;
         let state = if voids { voids::state(&self.conn, owner, id)? } else { State::Stands };
         Ok(Some(Open { kind: row.kind, document, shown, voids, state, dirty: false }))
     }
 
-    fn save_document(&mut self, owner: UnionNumber, id: &RecordId, open: &Open) -> Result<()> {
-        if open.dirty {
+    fn save_document(&mut self, owner: UnionNumber, id: &RecordId, open: &mut Open) -> Result<()> {
+        if std::mem::take(&mut open.dirty) {
             let snapshot = open.document.save();
+            let snapshot =
+                snapshot.map_err(|_| StoreError::Damaged("a document that takes no change that fitted it"))?;
             self.cost.document_bytes += snapshot.len() as u64;
             documents::put(&self.conn, id, &DocumentRow { kind: open.kind, owner, snapshot })?;
         }
@@ -268,7 +270,6 @@ impl Ledger {
         for (owner, id) in documents.order.values() {
             if let Some((_, open)) = documents.open.get_mut(&(*owner, *id)) {
                 self.save_document(*owner, id, open)?;
-                open.dirty = false;
             }
         }
         self.documents = documents;
@@ -285,14 +286,14 @@ impl Ledger {
         before: Option<Record>,
     ) -> Result<Record> {
         let fields = document.fields();
-        let record = shown(kind, &fields);
+        let record = shown(kind, fields);
         let sealed = kind.fields.iter().position(|f| f.privacy == Privacy::Sealed);
         let index = sealed.and_then(|at| self.blind(id, kind.fields[at].number, record.values()[at].as_ref()));
         projection::put_document(&self.conn, id, place, &record, index.as_ref())?;
         if before.is_some() {
             documents::clear_conflicts(&self.conn, place.owner, id)?;
         }
-        for (field, values) in &fields {
+        for (field, values) in fields {
             let ask = kind.field_numbered(*field).is_some_and(|at| kind.fields[at].merge == Merge::Ask);
             if !ask || values.iter().all(|v| v.value == values[0].value) {
                 continue;

@@ -172,7 +172,7 @@ impl Ledger {
         let mut heads = vec![];
         if kind.shape == Shape::Document && !saying.restores {
             let document = documents::load(&self.conn, owner, &id)?.ok_or_else(missing)?;
-            heads = document.map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))?.heads();
+            heads = document.map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))?.heads().to_vec();
             heads.sort_unstable();
             if heads.len() > MAX_DEPS {
                 return Err(StoreError::forbidden(
@@ -198,6 +198,6 @@ impl Ledger {
 
     /// What a document's voids come to, with the changes it now has.
     pub(super) fn weigh_document(&self, owner: UnionNumber, id: &RecordId, document: &Document) -> Result<State> {
-        voids::outcome(&self.conn, owner, id, &document.heads())
+        voids::outcome(&self.conn, owner, id, document.heads())
     }
 }

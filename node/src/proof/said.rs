@@ -79,7 +79,7 @@ fn built(kind: &'static Kind, all: &[(&Feed, &ProvenOperation)]) -> Result<Field
     let mut document = Document::default();
     for (edit, author, feed, proven) in &edits {
         puts_allowed(kind, &edit.puts, edit.deps.is_empty()).map_err(|refusal| would_not(feed, proven, refusal))?;
-        let applied = document.fit(*author, edit).and_then(|change| document.apply(change));
+        let applied = document.receive(*author, edit);
         applied.map_err(|misfit| {
             let refusal = match misfit {
                 Misfit::Early(_) => Refusal::new(
@@ -92,7 +92,7 @@ fn built(kind: &'static Kind, all: &[(&Feed, &ProvenOperation)]) -> Result<Field
             would_not(feed, proven, refusal)
         })?;
     }
-    Ok(document.fields())
+    Ok(document.fields().clone())
 }
 
 /// The device that put a value, as far as the file tells.

@@ -59,7 +59,7 @@ fn said(store: &Store, owner: UnionNumber, id: RecordId) -> Result<Option<Said>>
         return Ok(None);
     };
     let document = Document::load(&row.snapshot)?;
-    Ok(Some(Said { fields: document.fields(), history: document.state(), shown, conflicts }))
+    Ok(Some(Said { fields: document.fields().clone(), history: document.state(), shown, conflicts }))
 }
 
 /// The documents that a store's own feeds and those of its union speak of, and how far each travels; and what rogues have
