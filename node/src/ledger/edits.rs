@@ -140,6 +140,8 @@ impl Ledger {
                 let before = Before { shown: open.shown, voids: open.voids, state: open.state };
                 self.grown(kind, &id, place, &made, Some(before), open.document).map(Ok)
             }
+            // It has changes that it could not be given: it is read anew by whoever wants it next.
+            Err(Misfit::Damaged) => Err(StoreError::Damaged("a document that takes no change that fitted it")),
             Err(misfit) => {
                 self.documents.put(owner, &id, open);
                 match misfit {

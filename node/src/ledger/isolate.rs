@@ -17,7 +17,7 @@ use crate::{
 
 /// Why something could not be applied; for the log.
 #[derive(Debug)]
-struct Failure(String);
+pub(super) struct Failure(String);
 
 /// Whether an error is of the machine and not of what was being applied: it would be the same with anything else.
 fn of_the_machine(error: &StoreError) -> bool {
@@ -36,7 +36,10 @@ fn of_the_machine(error: &StoreError) -> bool {
 
 impl Ledger {
     /// Does `work` so that nothing of it stays where it fails for a reason of its own.
-    fn guarded<T>(&mut self, work: impl FnOnce(&mut Ledger) -> Result<T>) -> Result<std::result::Result<T, Failure>> {
+    pub(super) fn guarded<T>(
+        &mut self,
+        work: impl FnOnce(&mut Ledger) -> Result<T>,
+    ) -> Result<std::result::Result<T, Failure>> {
         // Documents that are open must not outlive what is undone, nor be undone with it.
         self.save_documents()?;
         let (cells, stale) = (std::mem::take(&mut self.cells), self.stale);

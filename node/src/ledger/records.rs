@@ -109,8 +109,9 @@ impl Ledger {
     /// computed again.
     pub(super) fn make_without(&mut self, owner: UnionNumber, gone: &[(u64, Operation)]) -> Result<()> {
         let records: BTreeSet<RecordId> = gone.iter().map(|(_, operation)| operation.record).collect();
-        for id in &records {
-            self.make_again(owner, id, None)?;
+        let again = |ledger: &mut Ledger| records.iter().try_for_each(|id| ledger.make_again(owner, id, None));
+        if self.guarded(again)?.is_err() {
+            self.carefully(again)?;
         }
         // What is to be said again is looked up in the tables.
         self.save_documents()?;
