@@ -145,6 +145,10 @@ impl Ledger {
             Err(misfit) => {
                 self.documents.put(owner, &id, open);
                 match misfit {
+                    // It is judged again, and stands.
+                    Misfit::Known if documents::change(&self.conn, owner, &id, place.feed, place.seq)?.is_some() => {
+                        Ok(Ok(()))
+                    }
                     Misfit::Known => records::add_repeat(&self.conn, &id, place).map(Ok),
                     misfit => Ok(Err(Refusal::misfit(&misfit))),
                 }

@@ -42,6 +42,10 @@ impl Ledger {
         let Some(there) = records::get(&self.conn, place.owner, &id)? else {
             return Err(StoreError::Damaged("a record id that is taken by nobody; run `rebuild`"));
         };
+        if place == there.place {
+            // It is judged again because its device is revoked once more, and was released.
+            return Ok(Ok(()));
+        }
         let first = self.precedes(place, there.place)?;
         // One that is voided is not in its table.
         let same = match entry.filter(|record| record.kind.number == there.kind) {

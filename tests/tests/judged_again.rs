@@ -1,0 +1,346 @@
+//! What a device said is judged again when it is revoked, when the union above rules on it, and when what it waited for
+//! comes: in every order, what counts in the end is what a rebuild finds.
+
+use std::collections::BTreeMap;
+
+use huiliu_node::{
+    document::Document,
+    identity::{Home, Role},
+    ledger::Outcome,
+    writer::{Store, Threads},
+};
+use huiliu_proto::{
+    edit::{Actor, Edit, Scalar},
+    feed::Scope,
+    handle::{Draft, Row},
+    id::{Hash, RecordId},
+    kind::{Reach, kind},
+    operation::Operation,
+    period::Day,
+    record::Record,
+    records::{quarantine_ruling, revocation, revocation_last},
+    union::UnionNumber,
+    v1::{QuarantineRuling, Revocation, Ruling},
+    void::Void,
+};
+use huiliu_tests::{
+    disk,
+    forger::Forger,
+    oracle,
+    people::{self, Dice},
+    relay::{batches, give},
+    world::{Machine, World, hand_clock},
+};
+
+const CITY: &str = "hub-320900";
+
+fn world(dir: &std::path::Path) -> World {
+    let mut world = World::new(dir, 31, hand_clock().0);
+    for (union, role) in [
+        ("100000", Role::Root),
+        ("320000", Role::Hub),
+        ("320900", Role::Hub),
+        ("320922", Role::Node),
+        ("320922", Role::Node),
+    ] {
+        world.add(union, role).unwrap();
+    }
+    let above = ["hub-100000", "hub-320000"].map(|name| batches(&world.machine(name).store(Threads::Inline)));
+    let city = world.machine(CITY).store(Threads::Inline);
+    above.iter().flatten().flatten().for_each(|batch| give(&city, batch));
+    world
+}
+
+fn union() -> UnionNumber {
+    "320922".parse().unwrap()
+}
+
+fn write(city: &Store, record: Record) {
+    let written = city.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
+    assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+}
+
+/// The city revokes a device; so much of its feeds stays.
+fn revoke(city: &Store, of: &Forger, stays: &[(&Forger, u64)]) {
+    let mut said = Draft::<Revocation>::new();
+    said.set(revocation::UNION, union()).set(revocation::DEVICE, of.device().to_vec());
+    said.set(revocation::REVOKED_ON, Day(20_500)).set(revocation::REASON, "丢失");
+    let line = |(forger, size): &(&Forger, u64)| {
+        let line = Row::default().with(revocation_last::FEED, forger.feed.id.to_vec());
+        line.with(revocation_last::SIZE, *size as i64)
+    };
+    if !stays.is_empty() {
+        said.set(revocation::LAST, stays.iter().map(line).collect::<Vec<_>>());
+    }
+    write(city, said.into_record());
+}
+
+/// The city rules on operations of a feed; each ruling replaces those before.
+fn rule(city: &Store, on: &Forger, first: u64, count: u64, ruling: Ruling, revision: i64) {
+    let mut said = Draft::<QuarantineRuling>::new();
+    said.set(quarantine_ruling::UNION, union()).set(quarantine_ruling::IN_FEED, on.feed.id.to_vec());
+    said.set(quarantine_ruling::FIRST, first as i64).set(quarantine_ruling::COUNT, count as i64);
+    said.set(quarantine_ruling::RULING, ruling).set(quarantine_ruling::REASON, "经查");
+    said.set(quarantine_ruling::REVISION, revision);
+    write(city, said.into_record());
+}
+
+fn field(name: &str) -> u32 {
+    let kind = kind("enterprise").unwrap();
+    kind.fields[kind.field(name).unwrap()].number
+}
+
+fn values(name: &str) -> Vec<(u32, Scalar)> {
+    let mut values = vec![
+        (field("name"), Scalar::Text(name.into())),
+        (field("uscc"), Scalar::Text("91350100M000100Y43".into())),
+        (field("region"), Scalar::Number(320922)),
+        (field("industry"), Scalar::Number(3)),
+        (field("ownership"), Scalar::Number(3)),
+    ];
+    values.sort_by_key(|(field, _)| *field);
+    values
+}
+
+fn edit_of(id: RecordId, author: Actor, edit: &Edit) -> Operation {
+    Operation::new(kind("enterprise").unwrap().number, id, Some(1), edit.encode(author), Some([3; 16]))
+}
+
+fn line(id: RecordId, n: u64) -> Operation {
+    let said = people::log_line(RecordId([6; 16]), n);
+    Operation::new(said.kind.number, id, None, said.encode(), said.kind.personal.then_some([3; 16]))
+}
+
+fn check(machine: &Machine, city: &Store, what: &str) {
+    oracle::rebuilds_the_same(machine, city).unwrap_or_else(|error| panic!("{what}: {error}"));
+}
+
+/// What was released goes on counting when more of its device is judged again.
+#[test]
+fn what_was_released_is_judged_again_and_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(CITY);
+    let city = machine.store(Threads::Inline);
+    let mut lost = Forger::new(world.machine("node-320922-0"), Scope::Own(Reach::Province));
+    let (dossier, entry) = (lost.id(), lost.id());
+    let author = Actor::new(&lost.feed.id, &dossier);
+    let mut document = Document::default();
+    let mut said = vec![line(entry, 1)];
+    for edit in [values("厂"), vec![(field("name"), Scalar::Text("二厂".into()))]] {
+        let edit = document.compose(author, edit, [4; 16]).unwrap();
+        document.receive(author, &edit).unwrap();
+        said.push(edit_of(dossier, author, &edit));
+    }
+    give(&city, &lost.say(&said));
+    revoke(&city, &lost, &[]);
+    check(machine, &city, "revoked");
+    rule(&city, &lost, 0, 3, Ruling::Released, 1);
+    check(machine, &city, "released");
+    revoke(&city, &lost, &[]);
+    check(machine, &city, "revoked twice");
+}
+
+/// A dossier as one that keeps to no rule knows it: two views, which it edits by turns under one name.
+#[derive(Default)]
+struct Dossier {
+    id: Option<RecordId>,
+    device: usize,
+    /// All that anybody said of it: which forger, and what.
+    edits: Vec<(usize, Edit)>,
+    views: BTreeMap<(usize, usize), (Document, usize)>,
+    voids: Vec<Hash>,
+}
+
+fn story(world: &World, seed: u64) {
+    let mut dice = Dice(seed);
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path().join("city");
+    disk::copy(&world.machine(CITY).home.dir, &at).unwrap();
+    let machine = Machine { home: Home::open(&at).unwrap(), ..world.machine(CITY).clone() };
+    let city = machine.store(Threads::Inline);
+    let first = |name: &str| Forger::new(world.machine(name), Scope::Own(Reach::Province));
+    let (a, b) = (first("node-320922-0"), first("node-320922-1"));
+    let mut forgers = vec![Forger::again(&a, union(), 500), Forger::again(&b, union(), 501), a, b];
+    let device_of = |forger: usize| forger % 2;
+    let mut unsaid: Vec<Vec<Operation>> = vec![vec![]; 4];
+    let mut sizes = [0u64; 4];
+    let mut coming: Vec<Vec<huiliu_node::ledger::Incoming>> = vec![vec![]; 4];
+    let mut entries: Vec<(usize, RecordId, Vec<Hash>)> = vec![];
+    let mut dossiers: Vec<Dossier> = vec![];
+    let mut revision = 0;
+    let mut revocations = 0;
+    let mut log = vec![];
+    for step in 0..60 {
+        let who = dice.below(4) as usize;
+        match dice.below(20) {
+            0 => {
+                let id = forgers[who].id();
+                entries.push((device_of(who), id, vec![]));
+                log.push(format!("{who}: entry {}", entries.len() - 1));
+                unsaid[who].push(line(id, dice.below(3)));
+            }
+            1 if !entries.is_empty() => {
+                let at = dice.below(entries.len() as u64) as usize;
+                if entries[at].0 == device_of(who) {
+                    log.push(format!("{who}: entry {at} again"));
+                    unsaid[who].push(line(entries[at].1, dice.below(3)));
+                }
+            }
+            2 | 3 => {
+                let again = dossiers.iter().position(|d| d.device == device_of(who)).filter(|_| dice.below(3) == 0);
+                let at = again.unwrap_or_else(|| {
+                    let id = Some(forgers[who].id());
+                    dossiers.push(Dossier { id, device: device_of(who), ..Dossier::default() });
+                    dossiers.len() - 1
+                });
+                let id = dossiers[at].id.unwrap();
+                let author = Actor::new(&forgers[who].feed.id, &id);
+                let edit = Document::default().compose(author, values(&format!("厂{step}")), [4; 16]).unwrap();
+                for view in 0..2 {
+                    let (document, _) = dossiers[at].views.entry((who, view)).or_default();
+                    let _ = document.receive(author, &edit);
+                }
+                log.push(format!("{who}: dossier {at} made"));
+                unsaid[who].push(edit_of(id, author, &edit));
+                dossiers[at].edits.push((who, edit));
+            }
+            4..=9 if !dossiers.is_empty() => {
+                let at = dice.below(dossiers.len() as u64) as usize;
+                let view = usize::from(dice.below(4) == 0);
+                let ids: Vec<_> = forgers.iter().map(|f| f.feed.id).collect();
+                let dossier = &mut dossiers[at];
+                let id = dossier.id.unwrap();
+                let author = Actor::new(&ids[who], &id);
+                let (mut document, mut heard) = dossier.views.remove(&(who, view)).unwrap_or_default();
+                let until = if dice.below(3) == 0 { heard } else { dossier.edits.len() };
+                while heard < until {
+                    let (by, edit) = &dossier.edits[heard];
+                    if *by != who || view == 0 || dice.below(2) == 0 {
+                        let _ = document.receive(Actor::new(&ids[*by], &id), edit);
+                    }
+                    heard += 1;
+                }
+                let what = [("name", dice.below(4)), ("industry", 0)][dice.below(2) as usize];
+                let value = match what.0 {
+                    "name" => Scalar::Text(format!("厂{}{step}", what.1)),
+                    _ => Scalar::Number(1 + dice.below(9) as i64),
+                };
+                if !document.is_empty()
+                    && let Some(mut edit) = document.compose(author, vec![(field(what.0), value)], [4; 16])
+                {
+                    match dice.below(12) {
+                        0 => edit.seq += 1,
+                        1 => edit.deps.truncate(1),
+                        _ => {}
+                    }
+                    let _ = document.receive(author, &edit);
+                    log.push(format!("{who}: dossier {at} edit {} of {} deps {:?}", edit.seq, view, edit.deps));
+                    unsaid[who].push(edit_of(id, author, &edit));
+                    dossier.edits.push((who, edit));
+                }
+                dossier.views.insert((who, view), (document, heard));
+            }
+            10 | 11 => {
+                let restores = dice.below(3) == 0;
+                let some = |voids: &[Hash], dice: &mut Dice| {
+                    let mut some: Vec<Hash> = voids.iter().copied().filter(|_| dice.below(2) == 0).collect();
+                    some.sort_unstable();
+                    some.dedup();
+                    some
+                };
+                let reason = format!("误{}", dice.below(3));
+                if dice.below(2) == 0 && !entries.is_empty() {
+                    let at = dice.below(entries.len() as u64) as usize;
+                    let follows = some(&entries[at].2, &mut dice);
+                    let restores = restores && !follows.is_empty();
+                    let void = Void { follows, heads: vec![], restores, reason };
+                    let like = line(entries[at].1, 1);
+                    let salt = (!like.salt.is_empty()).then_some([3; 16]);
+                    let said = Operation::new(like.kind, like.record, Some(5), void.encode(), salt).voiding(true);
+                    entries[at].2.push(said.leaf());
+                    log.push(format!("{who}: entry {at} void {restores}"));
+                    unsaid[who].push(said);
+                } else if !dossiers.is_empty() {
+                    let at = dice.below(dossiers.len() as u64) as usize;
+                    let follows = some(&dossiers[at].voids, &mut dice);
+                    let restores = restores && !follows.is_empty();
+                    let heads = dossiers[at].views.values().map(|(d, _)| d.heads().to_vec()).find(|h| !h.is_empty());
+                    let heads = heads.filter(|_| !restores).unwrap_or_default();
+                    if heads.is_empty() && !restores {
+                        continue;
+                    }
+                    let void = Void { follows, heads, restores, reason };
+                    let number = kind("enterprise").unwrap().number;
+                    let id = dossiers[at].id.unwrap();
+                    let said = Operation::new(number, id, Some(5), void.encode(), Some([3; 16])).voiding(true);
+                    dossiers[at].voids.push(said.leaf());
+                    log.push(format!("{who}: dossier {at} void {restores}"));
+                    unsaid[who].push(said);
+                }
+            }
+            12..=15 if !unsaid[who].is_empty() => {
+                let said = std::mem::take(&mut unsaid[who]);
+                sizes[who] += said.len() as u64;
+                log.push(format!("{who}: says {}", said.len()));
+                let batch = forgers[who].say(&said);
+                coming[who].push(batch);
+            }
+            16 | 17 if !coming[who].is_empty() => {
+                log.push(format!("{who}: comes"));
+                give(&city, &coming[who].remove(0));
+            }
+            18 if revocations < 3 && step > 20 => {
+                revocations += 1;
+                let mut stays = vec![];
+                for forger in 0..4 {
+                    if device_of(forger) == device_of(who) && dice.below(3) > 0 {
+                        stays.push((&forgers[forger], dice.below(sizes[forger] + 2)));
+                    }
+                }
+                log.push(format!("revoked {}: {:?}", device_of(who), stays.iter().map(|s| s.1).collect::<Vec<_>>()));
+                revoke(&city, &forgers[who], &stays);
+            }
+            19 if step > 20 => {
+                revision += 1;
+                let first = dice.below(sizes[who] + 1);
+                let count = 1 + dice.below(4);
+                let ruling = [Ruling::Released, Ruling::Released, Ruling::Rejected][dice.below(3) as usize];
+                log.push(format!("rule on {who}: {first} {count} {ruling:?}"));
+                rule(&city, &forgers[who], first, count, ruling, revision);
+            }
+            _ => {}
+        }
+        if step > 20 && dice.below(12) == 0 {
+            check(&machine, &city, &format!("seed {seed}, step {step}: {log:#?}"));
+        }
+    }
+    for who in 0..4 {
+        coming[who].iter().for_each(|batch| give(&city, batch));
+        if !unsaid[who].is_empty() {
+            let said = std::mem::take(&mut unsaid[who]);
+            log.push(format!("{who}: the rest comes"));
+            give(&city, &forgers[who].say(&said));
+        }
+    }
+    check(&machine, &city, &format!("seed {seed}, in the end: {log:#?}"));
+}
+
+/// Stories from one seed on.
+fn stories(from: u64, many: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    (from..from + many).for_each(|seed| story(&world, seed));
+}
+
+#[test]
+fn what_counts_is_what_a_rebuild_finds() {
+    stories(40, 30);
+}
+
+/// By hand: `SEED=1000 cargo test --release -p huiliu-tests --test judged_again -- --ignored`.
+#[test]
+#[ignore = "takes long"]
+fn what_counts_is_what_a_rebuild_finds_in_many_stories() {
+    stories(std::env::var("SEED").map_or(0, |seed| seed.parse().expect("a number")), 1000);
+}
