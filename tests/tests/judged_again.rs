@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use huiliu_node::{
     document::Document,
     identity::{Home, Role},
-    ledger::Outcome,
+    ledger::{Outcome, statement::Pace},
+    store::feeds,
     writer::{Store, Threads},
 };
 use huiliu_proto::{
@@ -139,6 +140,38 @@ fn what_was_released_is_judged_again_and_stays() {
     check(machine, &city, "released");
     revoke(&city, &lost, &[]);
     check(machine, &city, "revoked twice");
+}
+
+/// A program that was ended between two parts of the work says nothing of a union before it has done the rest.
+#[test]
+fn no_statement_is_written_of_what_is_half_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let province = world.machine("hub-320000").clone();
+    let city = world.machine(CITY).store(Threads::Inline);
+    let mut lost = Forger::new(world.machine("node-320922-0"), Scope::Own(Reach::Province));
+    let store = province.store(Threads::Own);
+    batches(&city).iter().flatten().for_each(|batch| give(&store, batch));
+    for _ in 0..2 {
+        let said: Vec<Operation> = (0..4000).map(|n| line(lost.id(), n)).collect();
+        give(&store, &lost.say(&said));
+    }
+    while store.write_blocking(|ledger| ledger.write_statements(Pace::AtOnce)).unwrap() > 0 {}
+    revoke(&city, &lost, &[]);
+    batches(&city).iter().flatten().for_each(|batch| give(&store, batch));
+    let half = dir.path().join("half.db");
+    drop(store.copy_to(&half).unwrap());
+    drop(store);
+    let at = dir.path().join("copy");
+    disk::copy(&province.home.dir, &at).unwrap();
+    std::fs::copy(&half, at.join("huiliu.db")).unwrap();
+    let copied = Machine { home: Home::open(&at).unwrap(), ..province }.store(Threads::Inline);
+    let id = lost.feed.id;
+    let row = copied.read(move |conn| feeds::by_id(conn, &id)).unwrap().unwrap();
+    assert!(row.applied < row.size(), "it was copied too late");
+    let state = || copied.write_blocking(|ledger| ledger.write_statements(Pace::AtOnce)).unwrap();
+    assert_eq!(state(), 0, "of what is half judged");
+    assert!(state() > 0, "all of it is judged");
 }
 
 /// A dossier as one that keeps to no rule knows it: two views, which it edits by turns under one name.

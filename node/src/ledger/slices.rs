@@ -37,6 +37,8 @@ pub(super) struct Slices {
     before: BTreeMap<i64, Option<DeviceId>>,
     /// Which they are has to be seen from the tables.
     unknown: bool,
+    /// So it was when the job began.
+    was_unknown: bool,
     /// Whose turn it was last.
     last: i64,
     /// What is stored by this job, and answered for when it is applied so far.
@@ -59,6 +61,7 @@ impl Slices {
 
     pub(super) fn begin_job(&mut self) {
         self.before.clone_from(&self.lagging);
+        self.was_unknown = self.unknown;
         self.until.clear();
         self.begun = self.work;
     }
@@ -66,6 +69,7 @@ impl Slices {
     pub(super) fn end_job(&mut self, kept: bool) {
         if !kept {
             self.lagging.clone_from(&self.before);
+            self.unknown |= self.was_unknown;
             self.until.clear();
         }
         self.most = self.most.max(self.work - self.begun);

@@ -71,6 +71,8 @@ impl Ledger {
         if me.level() != Level::Province {
             return Ok(0);
         }
+        // Another program may have left a part of something to be applied, or this one when it was last ended.
+        self.has_lag()?;
         let mut written = 0;
         for (union, month) in to_write(self.conn(), pace, self.now())? {
             // Its figures rest on more, or on less, than has been judged so far.
