@@ -120,6 +120,9 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// Of a void that waits: only edits wait for their turn.
+    const VOID: Cause = Cause { code: 7, field: None };
+
     fn of(misfit: &Misfit) -> Option<Cause> {
         let (code, field) = match misfit {
             Misfit::Early(_) | Misfit::Known => return None,
@@ -221,6 +224,7 @@ impl Refusal {
     pub fn early_void(awaited: Hash) -> Refusal {
         Refusal {
             awaits: Some(awaited),
+            cause: Some(Cause::VOID),
             ..Refusal::new(
                 Reason::Early,
                 "此作废（或恢复）所针对的内容尚未收到；收到后自动处理",

@@ -174,6 +174,37 @@ fn no_statement_is_written_of_what_is_half_judged() {
     assert!(state() > 0, "all of it is judged");
 }
 
+/// A device that writes two edits under one number: which of them counts does not depend on what came first here.
+#[test]
+fn of_two_edits_under_one_number_the_same_counts_in_every_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    for swapped in [false, true] {
+        let at = dir.path().join(format!("city-{swapped}"));
+        disk::copy(&world.machine(CITY).home.dir, &at).unwrap();
+        let machine = Machine { home: Home::open(&at).unwrap(), ..world.machine(CITY).clone() };
+        let city = machine.store(Threads::Inline);
+        let names = ["node-320922-0", "node-320922-1"];
+        let [one, other] = if swapped { [names[1], names[0]] } else { names };
+        let mut twice = Forger::new(world.machine(one), Scope::Own(Reach::Province));
+        let mut beside = Forger::new(world.machine(other), Scope::Own(Reach::Province));
+        let id = twice.id();
+        let [by, with] = [&twice, &beside].map(|forger| Actor::new(&forger.feed.id, &id));
+        let (mut here, mut there) = (Document::default(), Document::default());
+        let made = here.compose(by, values("厂"), [4; 16]).unwrap();
+        here.receive(by, &made).unwrap();
+        there.receive(by, &made).unwrap();
+        let between = here.compose(with, vec![(field("industry"), Scalar::Number(4))], [4; 16]).unwrap();
+        here.receive(with, &between).unwrap();
+        let first = here.compose(by, vec![(field("name"), Scalar::Text("二厂".into()))], [4; 16]).unwrap();
+        let second = there.compose(by, vec![(field("name"), Scalar::Text("三厂".into()))], [4; 16]).unwrap();
+        assert_eq!(first.seq, second.seq);
+        give(&city, &twice.say(&[&made, &first, &second].map(|edit| edit_of(id, by, edit))));
+        give(&city, &beside.say(&[edit_of(id, with, &between)]));
+        check(&machine, &city, &format!("swapped {swapped}"));
+    }
+}
+
 /// A dossier as one that keeps to no rule knows it: two views, which it edits by turns under one name.
 #[derive(Default)]
 struct Dossier {

@@ -1,8 +1,15 @@
 //! What one operation does to the tables: judged, then shown, then counted.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use huiliu_proto::{feed::Feed, id::DeviceId, kind::Shape, operation::Operation, union::UnionNumber, v1::Ruling};
+use huiliu_proto::{
+    feed::Feed,
+    id::DeviceId,
+    kind::{Shape, numbered},
+    operation::Operation,
+    union::UnionNumber,
+    v1::Ruling,
+};
 
 use super::Ledger;
 use crate::{
@@ -24,8 +31,12 @@ impl Ledger {
         self.cost.bytes += (operation.header.len() + operation.payload.len()) as u64;
         let Err(refusal) = self.judge(&feed, no, seq, operation)? else { return Ok(()) };
         let place = Place { owner: feed.union, feed: no, seq };
-        if refusal.reason == Reason::Revoked && records::rests_on(&self.conn, &operation.record, place)? {
-            // It counted until a revocation reached back to it. It is among those that are judged again, and then held.
+        if refusal.reason == Reason::Revoked
+            && (records::rests_on(&self.conn, &operation.record, place)?
+                || quarantine::reason(&self.conn, no, seq)? == Some(Reason::Early))
+        {
+            // It counted until a revocation reached back to it, or others waited for its turn. It is among those that are
+            // judged again, and then held.
             return self.make_again(place.owner, &operation.record, Some((place, operation)));
         }
         self.hold(no, seq, operation, refusal)
@@ -58,10 +69,12 @@ impl Ledger {
             // Nothing is left to show or to count; what it proved, the tree still proves.
             return Ok(Ok(()));
         }
-        if self.limit(no)?.is_some_and(|limit| seq >= limit)
-            && trust::ruling(&self.conn, feed, seq)? != Some(Ruling::Released)
-        {
-            return Ok(Err(Refusal::revoked()));
+        if self.limit(no)?.is_some_and(|limit| seq >= limit) {
+            if trust::ruling(&self.conn, feed, seq)? != Some(Ruling::Released) {
+                return Ok(Err(Refusal::revoked()));
+            }
+            // What is released may be judged again.
+            self.take_up_held(no, seq)?;
         }
         let kind = match admission::kind_in(feed, operation) {
             Ok(kind) => kind,
@@ -139,15 +152,21 @@ impl Ledger {
     /// A ruling on operations `first..end` of a feed has come.
     pub(super) fn rule_on(&mut self, no: i64, feed: &Feed, first: u64, end: u64) -> Result<()> {
         let Some(limit) = self.limit(no)? else { return Ok(()) };
-        let held = quarantine::of_feed(&self.conn, no)?;
-        let held: BTreeSet<u64> =
-            held.into_iter().filter(|h| h.reason == Reason::Revoked.word()).map(|h| h.seq).collect();
         for seq in first.max(limit)..end {
-            match (trust::ruling(&self.conn, feed, seq)?, held.contains(&seq)) {
+            let held = quarantine::reason(&self.conn, no, seq)? == Some(Reason::Revoked);
+            match (trust::ruling(&self.conn, feed, seq)?, held) {
                 (Some(Ruling::Released), true) => {
                     let Some(operation) = self.operation_near(no, seq)? else { continue };
-                    self.take_up_held(no, seq)?;
-                    self.apply_alone(no, seq, &operation)?;
+                    let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
+                    if document && !operation.void {
+                        // What its device said of it later may have been released before. What is released now of the same
+                        // record is judged with it.
+                        let place = Place { owner: feed.union, feed: no, seq };
+                        self.make_again(place.owner, &operation.record, Some((place, &operation)))?;
+                    } else {
+                        self.take_up_held(no, seq)?;
+                        self.apply_alone(no, seq, &operation)?;
+                    }
                 }
                 (Some(Ruling::Released), false) | (_, true) => {}
                 (_, false) => {

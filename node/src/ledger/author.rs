@@ -25,7 +25,7 @@ use crate::{
     clock,
     document::Document,
     store::{
-        Result, StoreError, documents, feeds, projection, records, segments,
+        Result, StoreError, documents, feeds, projection, quarantine, records, segments,
         segments::Growth,
         trust,
         voids::{self, State},
@@ -221,7 +221,12 @@ impl Ledger {
         for (at, value) in values {
             puts.push((kind.fields[at].number, self.scalar(kind, at, value, &record_id)?));
         }
-        let no = self.own_feed(own(kind))?;
+        let mut no = self.own_feed(own(kind))?;
+        if quarantine::edit_before(&self.conn, no, &record_id, i64::MAX as u64)?.is_some() {
+            // It would wait for the turn of what this device said before, which is not here to be followed.
+            self.raise()?;
+            no = self.own_feed(own(kind))?;
+        }
         let author = Actor::new(&self.feed(no)?.feed.id, &record_id);
         let Some(edit) = document.compose(author, puts, self.edit_salt()) else {
             return Ok(Outcome::Unchanged(record_id));

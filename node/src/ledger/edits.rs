@@ -25,6 +25,7 @@ use crate::{
         Result, StoreError,
         documents::{self, Conflict, DocumentRow, Made},
         projection::{self, Place},
+        quarantine,
         records::{self, Claim},
         voids::{self, State},
     },
@@ -131,7 +132,16 @@ impl Ledger {
         };
         let at_heads = edit.deps == open.document.heads();
         self.slices.edited(if at_heads { 0 } else { open.document.changes() });
-        match open.document.fit(author, &edit) {
+        let fits = open.document.fit(author, &edit);
+        if !matches!(fits, Err(Misfit::Early(_) | Misfit::Damaged))
+            && let Some(before) = quarantine::edit_before(&self.conn, place.feed, &id, place.seq)?
+        {
+            // What its device said before is judged first, whatever came here first. Only one that keeps to no rule goes on
+            // without what it said itself.
+            self.documents.put(owner, &id, open);
+            return Ok(Err(Refusal::misfit(&Misfit::Early(quarantine::turn_of(&feed.id, before)))));
+        }
+        match fits {
             Ok(fitting) => {
                 let made = Made { feed: place.feed, seq: place.seq, hash: fitting.hash(), weight: fitting.weight() };
                 open.document

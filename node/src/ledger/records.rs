@@ -15,7 +15,7 @@ use huiliu_proto::{
 
 use super::{Ledger, entries::Turn};
 use crate::{
-    admission::Refusal,
+    admission::{Reason, Refusal},
     rollup,
     store::{
         Result, StoreError, documents,
@@ -152,7 +152,12 @@ impl Ledger {
                 let leaf = operation.leaf();
                 match operation.void {
                     true => arrived.extend(voids::get(&self.conn, owner, id, &leaf)?.map(|_| leaf)),
-                    false => arrived.extend(documents::change(&self.conn, owner, id, held.feed, held.seq)?),
+                    false => {
+                        arrived.extend(documents::change(&self.conn, owner, id, held.feed, held.seq)?);
+                        if quarantine::reason(&self.conn, held.feed, held.seq)? != Some(Reason::Early) {
+                            arrived.push(quarantine::turn_of(&self.feed(held.feed)?.feed.id, held.seq));
+                        }
+                    }
                 }
             }
         }

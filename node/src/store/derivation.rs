@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use huiliu_proto::{DESCRIPTORS, algorithms::SUITE, feed::HEADER_FORM, id::Hash, kind::kinds, union::UnionNumber};
 
-use super::{projection, voids};
+use super::{projection, quarantine, voids};
 use crate::{
     document::{MAX_CHANGES, MAX_WEIGHT},
     rollup::measures,
@@ -21,7 +21,7 @@ const RULES: u32 = 1;
 /// What records add to which measure (`proto/src/records`, `ledger/entries.rs`).
 const MEASURES: u32 = 3;
 /// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `voids.rs`, `store/trust.rs`).
-const ADMISSION: u32 = 3;
+const ADMISSION: u32 = 4;
 
 /// It is the same for as long as the program runs.
 pub fn version() -> Hash {
@@ -42,6 +42,7 @@ fn compute() -> Hash {
         part(projection::declared(kind).as_bytes());
     }
     part(voids::CREATE.as_bytes());
+    part(quarantine::CREATE.as_bytes());
     part(format!("{:?}", measures()).as_bytes());
     for union in UnionNumber::all() {
         part(&u64::from(union).to_be_bytes());

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use huiliu_proto::{
-    id::{Hash, RecordId, unhex},
+    id::{FeedId, Hash, RecordId, unhex},
     lang::Label,
     union::UnionNumber,
     v1::Ruling,
 };
+
+use rusqlite::OptionalExtension as _;
 
 use super::{
     Database, Result, View,
@@ -28,6 +30,15 @@ pub struct Held {
     pub cause: Option<Cause>,
     /// The change that an edit waits for.
     pub awaits: Option<Hash>,
+}
+
+/// What finds the operations of a feed that wait, and of one record those that it said before. Made with the projections.
+pub const CREATE: &str = "DROP INDEX IF EXISTS quarantine_early;
+    CREATE INDEX quarantine_early ON quarantine (feed, record, cause, seq) WHERE awaits IS NOT NULL;";
+
+/// What an edit waits for where one that its device said before of the same record waits: the turn of that.
+pub fn turn_of(feed: &FeedId, seq: u64) -> Hash {
+    Hash::of(&[b"huiliu/turn-of/1", feed.as_bytes(), &seq.to_be_bytes()])
 }
 
 /// The reason's word and no more.
@@ -77,7 +88,6 @@ pub fn explain(conn: &View, held: &Held) -> Result<Label> {
 
 /// Says whether it was an edit that waited for what it follows.
 pub fn remove(conn: &Database, feed: i64, seq: u64) -> Result<bool> {
-    use rusqlite::OptionalExtension as _;
     const SQL: &str = "DELETE FROM quarantine WHERE feed = ?1 AND seq = ?2 RETURNING reason";
     let reason = conn.prepare_cached(SQL)?.query_row((feed, seq as i64), |row| row.get(0)).optional()?;
     Ok(reason == Some(Reason::Early.number()))
@@ -85,9 +95,29 @@ pub fn remove(conn: &Database, feed: i64, seq: u64) -> Result<bool> {
 
 /// How many edits of a feed wait for what they follow.
 pub fn early(conn: &View, feed: i64) -> Result<u64> {
-    const SQL: &str = "SELECT count(*) FROM quarantine WHERE feed = ?1 AND reason = ?2";
-    let row = (feed, Reason::Early.number());
-    Ok(conn.prepare_cached(SQL)?.query_row(row, |row| row.get::<_, i64>(0))?.unsigned_abs())
+    Ok(conn.prepare_cached(EARLY)?.query_row([feed], |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
+/// Nothing else awaits anything. However much else of a feed is held, only what waits is counted.
+const EARLY: &str =
+    "SELECT count(*) FROM quarantine INDEXED BY quarantine_early WHERE feed = ?1 AND awaits IS NOT NULL";
+
+const BEFORE: &str = "SELECT seq FROM quarantine INDEXED BY quarantine_early
+    WHERE feed = ?1 AND record = ?2 AND cause IS NULL AND seq < ?3
+    AND awaits IS NOT NULL ORDER BY seq DESC LIMIT 1";
+
+/// The last edit of a record that waits and stands before `seq` in the same feed.
+pub fn edit_before(conn: &View, feed: i64, record: &RecordId, seq: u64) -> Result<Option<u64>> {
+    let mut statement = conn.prepare_cached(BEFORE)?;
+    let before = statement.query_row((feed, record.as_bytes(), seq as i64), |row| row.get::<_, i64>(0)).optional()?;
+    Ok(before.map(i64::unsigned_abs))
+}
+
+/// Why an operation is held, if it is.
+pub fn reason(conn: &View, feed: i64, seq: u64) -> Result<Option<Reason>> {
+    let mut statement = conn.prepare_cached("SELECT reason FROM quarantine WHERE feed = ?1 AND seq = ?2")?;
+    let reason = statement.query_row((feed, seq as i64), |row| row.get(0)).optional()?;
+    Ok(reason.map(|number| Reason::numbered(number).unwrap_or(Reason::Failed)))
 }
 
 /// Whether anything of these kinds waits for what it follows.
@@ -247,4 +277,31 @@ pub fn waiting(conn: &View, owner: UnionNumber, record: &RecordId, awaited: &Has
         ORDER BY feed, seq"#
     );
     select(conn, &sql, (record.as_bytes(), awaited.as_bytes(), i64::from(owner)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{migrations::SCHEMA, projection};
+
+    /// However much of a feed is held for good, what waits is found and counted by itself.
+    #[test]
+    fn no_question_about_what_waits_reads_what_does_not() {
+        let conn = Database::in_memory().unwrap();
+        conn.execute_batch(SCHEMA).unwrap();
+        projection::create(&conn).unwrap();
+        for (sql, by) in [
+            (EARLY, "quarantine_early (feed=?)"),
+            (BEFORE, "quarantine_early (feed=? AND record=? AND cause=? AND seq<?)"),
+        ] {
+            let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            for n in 1..=statement.parameter_count() {
+                statement.raw_bind_parameter(n, 1).unwrap();
+            }
+            let mut rows = statement.raw_query();
+            let plan = rows.next().unwrap().unwrap().get::<_, String>(3).unwrap();
+            assert!(plan.contains(by), "{plan}");
+            assert!(rows.next().unwrap().is_none(), "nothing is sorted");
+        }
+    }
 }
