@@ -119,11 +119,11 @@ impl Ledger {
         Ok(limit)
     }
 
-    /// A revocation may have come: where something counts that it does not let stand, the feed is judged again from there,
-    /// in parts as it was applied.
-    pub(super) fn judge_again(&mut self) -> Result<()> {
-        self.limits.clear();
-        for no in self.waking.clone() {
+    /// A revocation of their device may have come: where something counts that it does not let stand, a feed is judged again
+    /// from there, in parts as it was applied.
+    pub(super) fn judge_again(&mut self, feeds: &[i64]) -> Result<()> {
+        for &no in feeds {
+            self.limits.remove(&no);
             let applied = self.feed(no)?.applied;
             let Some(limit) = self.limit(no)?.filter(|limit| applied > *limit) else { continue };
             let held = quarantine::of_feed(&self.conn, no)?.into_iter();

@@ -66,9 +66,10 @@ impl Ledger {
                     None => record.read(revocation::DEVICE),
                 };
                 if let Some(device) = device.and_then(|d| DeviceId::try_from(d).ok()) {
-                    self.waking.extend(feeds::of_device(&self.conn, &device)?);
+                    let of = feeds::of_device(&self.conn, &device)?;
+                    self.waking.extend(&of);
+                    self.judge_again(&of)?;
                 }
-                self.judge_again()?;
                 if record.is::<Enrolment>() {
                     self.enrolled(place, record);
                     self.take_up_revocations(record)?;
