@@ -1,15 +1,15 @@
 //! A union's store as programs hold it: one writer over the ledger, and readers.
 //!
-//! One writer owns one connection (`group`). Work reaches it as closures over the `Ledger`; those that are waiting are run
-//! in one transaction, each in a savepoint of its own, and are answered only after the COMMIT. Readers have connections that
+//! One writer owns one connection (`group`). Work reaches it as closures over the `Ledger` (`queue`); those that are waiting
+//! are run in one transaction, each in a savepoint of its own, and are answered only after the COMMIT. Readers have connections that
 //! cannot write (`store/connections`). `kept` is what conversations remember of those before, `turns` whose batch is next.
 
 mod group;
 pub mod kept;
+mod queue;
 pub mod turns;
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
     fs::File,
     path::{Path, PathBuf},
@@ -19,11 +19,13 @@ use std::{
 };
 
 use huiliu_proto::signed::SigningKey;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
+pub use self::queue::Length;
 use self::{
-    group::{BATCH, Job, Patience, Writer},
+    group::{Job, Patience, Writer},
     kept::Kept,
+    queue::{Entrance, queue},
     turns::Turns,
 };
 use crate::{
@@ -57,7 +59,7 @@ pub fn init(setup: &Setup<'_>, clock: &Clock, dice: &Dice) -> Result<Home, Ident
 /// Which thread runs the jobs.
 enum Hands {
     /// A thread of its own.
-    Thread { queue: Option<mpsc::Sender<Job>>, thread: Option<JoinHandle<()>> },
+    Thread { queue: Option<Entrance>, thread: Option<JoinHandle<()>> },
     /// The caller: for simulations, where nothing may run on a thread that the simulator does not know, and for verbs that
     /// are soon over.
     Inline(Box<Mutex<Writer>>),
@@ -190,12 +192,12 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
     {
-        self.submit(work).await?.answer().await
+        self.submit(Length::Long, work).await?.answer().await
     }
 
     /// As `write`, but does not wait for the commit: whoever has more to hand in may do so, and one COMMIT may carry all of
     /// it. Waits while the writer has enough to do.
-    pub async fn submit<T, F>(&self, work: F) -> Result<Submitted<T>>
+    pub async fn submit<T, F>(&self, length: Length, work: F) -> Result<Submitted<T>>
     where
         T: Send + 'static,
         F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
@@ -203,7 +205,7 @@ impl Store {
         let (job, answer) = self.job(work, true);
         match &self.inner.hands {
             Hands::Thread { queue, .. } => {
-                queue.as_ref().ok_or(StoreError::Closed)?.send(job).await.map_err(|_| StoreError::Closed)?;
+                queue.as_ref().ok_or(StoreError::Closed)?.send(job, length).await?;
                 Ok(Submitted::Queued(answer))
             }
             Hands::Inline(writer) => Ok(Submitted::Done(run_here(writer, job, answer))),
@@ -234,7 +236,7 @@ impl Store {
     fn run_blocking<T>(&self, job: Job, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
         match &self.inner.hands {
             Hands::Thread { queue, .. } => {
-                queue.as_ref().ok_or(StoreError::Closed)?.blocking_send(job).map_err(|_| StoreError::Closed)?;
+                queue.as_ref().ok_or(StoreError::Closed)?.send_blocking(job)?;
                 answer.blocking_recv().map_err(|_| StoreError::Panicked)?
             }
             Hands::Inline(writer) => run_here(writer, job, answer),
@@ -405,7 +407,7 @@ impl<T> Submitted<T> {
 /// Runs a job on this thread.
 fn run_here<T>(writer: &Mutex<Writer>, job: Job, mut answer: oneshot::Receiver<Result<T>>) -> Result<T> {
     let mut writer = writer.lock().map_err(|_| StoreError::Panicked)?;
-    if let Err(error) = writer.work(VecDeque::from([job])) {
+    if let Err(error) = writer.work_one(job) {
         tracing::error!(%error, "the database cannot be opened anew; the next write tries again");
     }
     if let Err(error) = writer.finish() {
@@ -442,7 +444,7 @@ fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
             Hands::Inline(Box::new(Mutex::new(writer)))
         }
         Threads::Own => {
-            let (send, receive) = mpsc::channel(BATCH);
+            let (send, receive) = queue();
             let writer = Writer::new(ledger, path.to_owned(), Patience::LONG, bell.clone());
             let ended = Arc::clone(&ended);
             let thread = std::thread::Builder::new().name("store".into());

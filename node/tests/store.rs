@@ -12,7 +12,7 @@ use huiliu_node::{
     identity::{Home, Role, Setup, memory::Memory},
     ledger::{self, Ledger, Outcome},
     store::{Cause, Changed, Changes, StoreError, feeds, projection},
-    writer::{Store, Submitted, Threads},
+    writer::{Length, Store, Submitted, Threads},
 };
 use huiliu_proto::{id::RecordId, kind::kind, union::UnionNumber};
 use rusqlite::Connection;
@@ -135,13 +135,14 @@ fn runtime() -> tokio::runtime::Runtime {
 fn together<T: Send + 'static>(store: &Store, jobs: Vec<Work<T>>) -> Vec<Result<T, StoreError>> {
     let (go, held) = mpsc::channel::<()>();
     let (begun, begins) = mpsc::channel::<()>();
-    let first = runtime().block_on(store.submit(move |_| {
+    let first = runtime().block_on(store.submit(Length::Long, move |_| {
         begun.send(()).unwrap();
         held.recv().unwrap();
         Ok(())
     }));
     begins.recv().unwrap();
-    let waiting: Vec<_> = jobs.into_iter().map(|job| runtime().block_on(store.submit(job)).unwrap()).collect();
+    let waiting: Vec<_> =
+        jobs.into_iter().map(|job| runtime().block_on(store.submit(Length::Long, job)).unwrap()).collect();
     go.send(()).unwrap();
     wait(first.unwrap()).unwrap();
     waiting.into_iter().map(wait).collect()
@@ -274,7 +275,7 @@ fn what_a_server_took_waits_for_another_program_and_is_written() {
     let store = machine.store(Threads::Own);
     hurry(&store);
     let other = hold(&machine.home.database());
-    let waiting = runtime().block_on(store.submit(|ledger| signed(ledger, "甲一公司"))).unwrap();
+    let waiting = runtime().block_on(store.submit(Length::Long, |ledger| signed(ledger, "甲一公司"))).unwrap();
     // Far longer than SQLite waits, which was told to be quick.
     let (_never, nothing) = mpsc::channel::<()>();
     assert!(nothing.recv_timeout(Duration::from_millis(500)).is_err());
@@ -385,7 +386,7 @@ fn a_busy_writer_and_slow_readers_hold_up_no_task() {
             told.recv().unwrap();
             Ok(())
         };
-        let busy = store.submit(move |_| wait_for(held)).await.unwrap();
+        let busy = store.submit(Length::Long, move |_| wait_for(held)).await.unwrap();
         let (look, looked) = mpsc::channel::<()>();
         let slow = tokio::spawn({
             let store = store.clone();

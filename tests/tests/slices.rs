@@ -11,7 +11,7 @@ use huiliu_node::{
     identity::{Home, Role},
     ledger::{self, Incoming, Intake},
     store::{self, evidence::Neighbour, feeds, projection, quarantine},
-    writer::{Store, Threads},
+    writer::{Length, Store, Threads},
 };
 use huiliu_proto::{
     edit::{Actor, Scalar},
@@ -116,10 +116,10 @@ fn a_batch_of_edits_is_applied_in_parts_and_answered_when_it_is() {
     runtime.block_on(async {
         // The writer is held until three jobs are handed in.
         let (go, gone) = mpsc::channel::<()>();
-        let held = store.submit(move |_| Ok(gone.recv().is_ok())).await.unwrap();
-        let batch = store.submit(move |ledger| ledger.take_in(&batch)).await.unwrap();
+        let held = store.submit(Length::Long, move |_| Ok(gone.recv().is_ok())).await.unwrap();
+        let batch = store.submit(Length::Long, move |ledger| ledger.take_in(&batch)).await.unwrap();
         let other = store
-            .submit(move |ledger| {
+            .submit(Length::Long, move |ledger| {
                 let row = feeds::by_id(ledger.conn(), &feed)?.expect("the batch came before");
                 Ok((row.applied, row.size()))
             })
@@ -236,7 +236,7 @@ fn what_was_stored_and_not_applied_is_applied_later() {
     let feed = batch.feed;
     let copy = dir.path().join("copy");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let taken = runtime.block_on(store.submit(move |ledger| ledger.take_in(&batch))).unwrap();
+    let taken = runtime.block_on(store.submit(Length::Long, move |ledger| ledger.take_in(&batch))).unwrap();
     while standing(&store, feed).1 == 0 {
         runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
     }

@@ -9,11 +9,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
-
+use super::queue::Queue;
 use crate::{
     ledger::Ledger,
     store::{Cause, Result, StoreError, changes::Bell, connections, disk, stamp},
@@ -25,8 +24,8 @@ pub type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 /// from running, to answer with.
 pub type Job = Box<dyn FnOnce(Result<&mut Ledger>) -> (bool, Answer) + Send>;
 
-/// Jobs that share one COMMIT.
-pub const BATCH: usize = 32;
+/// After so long in one transaction no further long job begins in it: whoever waits for an answer waits for its COMMIT.
+const LONG: Duration = Duration::from_millis(50);
 
 /// How long a writer waits for others and for the disk. Each try of a BEGIN takes up to five seconds in SQLite.
 #[derive(Debug, Clone, Copy)]
@@ -69,35 +68,27 @@ impl Writer {
     }
 
     /// The thread's loop. Ends with the last store, or with the error by which the file cannot be opened any more.
-    pub fn run(mut self, mut queue: mpsc::Receiver<Job>) -> Result<()> {
-        let mut more = self.has_lag();
-        loop {
-            let mut batch = VecDeque::new();
-            if !more {
-                let Some(first) = queue.blocking_recv() else { break };
-                batch.push_back(first);
-            }
-            while batch.len() < BATCH
-                && let Ok(job) = queue.try_recv()
-            {
-                batch.push_back(job);
-            }
-            // A part of what lags after each lot of jobs, however many there are.
-            let went = if batch.is_empty() { Ok(()) } else { self.work(batch) };
+    pub fn run(mut self, mut queue: Queue) -> Result<()> {
+        let (mut jobs, mut more) = (VecDeque::new(), self.has_lag());
+        while more || !jobs.is_empty() || queue.wait(&mut jobs) {
+            let short = queue.fill(&mut jobs);
+            // A part of what lags after each transaction, however many wait.
+            let went = if jobs.is_empty() { Ok(()) } else { self.work(&mut jobs, short + 1) };
             let went = went.and_then(|()| self.go_on());
             if let Err(error) = went {
-                queue.close();
+                jobs.extend(queue.close());
                 self.answer_waiting(|_, _| Some(Err(error.repeat())));
-                let mut rest = VecDeque::new();
-                while let Ok(job) = queue.try_recv() {
-                    rest.push_back(job);
-                }
-                refuse(rest, &error);
+                refuse(jobs, &error);
                 return Err(error);
             }
             more = self.has_lag();
         }
         Ok(())
+    }
+
+    /// Runs a job and answers it.
+    pub fn work_one(&mut self, job: Job) -> Result<()> {
+        self.work(&mut VecDeque::from([job]), 1)
     }
 
     /// Applies all that lags, where nobody else has to have a turn in between.
@@ -131,7 +122,7 @@ impl Writer {
             };
             (keep, Box::new(tell))
         });
-        let worked = self.work(VecDeque::from([job]));
+        let worked = self.work_one(job);
         let error = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(error) = error {
             tracing::error!(%error, "what is stored cannot be applied; it is tried again with the next write");
@@ -151,23 +142,22 @@ impl Writer {
         }
     }
 
-    /// Runs and answers all jobs. An error says that the file cannot be opened any more.
-    pub fn work(&mut self, mut jobs: VecDeque<Job>) -> Result<()> {
+    /// Runs and answers jobs in one transaction: the first `certain` of them, and as many more as it has time for. Those that
+    /// have not run stay in `jobs`. An error says that the file cannot be opened any more.
+    fn work(&mut self, jobs: &mut VecDeque<Job>, certain: usize) -> Result<()> {
         self.stalled = false;
-        while !jobs.is_empty() {
-            if let Err(error) = self.recover() {
-                refuse(jobs, &error);
-                return Err(error);
-            }
-            match self.begin() {
-                Ok(()) => self.transact(&mut jobs),
-                Err(error) => {
-                    self.doubtful = !busy(&error);
-                    refuse(std::mem::take(&mut jobs), &error);
-                }
-            }
-            self.bell.ring(self.ledger.changed(), stamp(self.ledger.conn()).unwrap_or_default());
+        if let Err(error) = self.recover() {
+            refuse(std::mem::take(jobs), &error);
+            return Err(error);
         }
+        match self.begin() {
+            Ok(()) => self.transact(jobs, certain),
+            Err(error) => {
+                self.doubtful = !busy(&error);
+                refuse(std::mem::take(jobs), &error);
+            }
+        }
+        self.bell.ring(self.ledger.changed(), stamp(self.ledger.conn()).unwrap_or_default());
         self.answer_waiting(|ledger, until| {
             until.iter().all(|(no, end)| ledger.is_applied(*no, *end)).then_some(Ok(()))
         });
@@ -210,11 +200,13 @@ impl Writer {
         }
     }
 
-    /// Runs jobs until none is left, or SQLite has given the transaction up: those that have not run stay in `jobs`.
-    fn transact(&mut self, jobs: &mut VecDeque<Job>) {
+    /// As `work`; jobs stay too where SQLite has given the transaction up.
+    fn transact(&mut self, jobs: &mut VecDeque<Job>, certain: usize) {
+        let begun = Instant::now();
         let mut ran: Vec<(Waiting, Option<StoreError>)> = Vec::with_capacity(jobs.len());
         let mut lost = None;
         while lost.is_none()
+            && (ran.len() < certain || begun.elapsed() < LONG)
             && let Some(job) = jobs.pop_front()
         {
             let (answer, undone) = self.run_one(job);
