@@ -42,6 +42,10 @@ const MOST_FEEDS: usize = 2 * MOST_PAGES * PAGE;
 const MOST_REFUSED: usize = 64;
 /// Batches that may be under way unacknowledged.
 const WINDOW: usize = 8;
+/// What is more than `FEW` leaves places in that window free for what is not.
+const RESERVED: usize = 1;
+/// So few operations do not wait behind long batches of other feeds.
+pub const FEW: u64 = 64;
 /// The largest number of groups, states or receipts in one frame: each is under 256 bytes, a frame under 1 MiB.
 const PAGE: usize = 4096;
 /// The longest pause that a peer may ask for, in seconds.
@@ -239,8 +243,16 @@ pub struct Exchange {
     wanted: BTreeSet<FeedId>,
     /// Feeds of which the other end may lack something, in the order in which they are sent.
     lacking: BTreeSet<Order>,
+    /// Those of them that have changed since both ends knew what the other has, and of which it lacks few operations.
+    lacking_few: BTreeSet<Order>,
     reading: usize,
+    /// What is read goes into `ready_few`.
+    reading_few: bool,
     ready: VecDeque<(FeedId, SegmentRow)>,
+    /// Sent before `ready`, in turns with it.
+    ready_few: VecDeque<(FeedId, SegmentRow)>,
+    /// The last that was sent was of `ready_few`.
+    sent_few: bool,
     ready_bytes: usize,
     unacknowledged: VecDeque<FeedId>,
     taking: usize,
@@ -317,8 +329,12 @@ impl Exchange {
             expected: BTreeMap::new(),
             wanted: BTreeSet::new(),
             lacking: BTreeSet::new(),
+            lacking_few: BTreeSet::new(),
             reading: 0,
+            reading_few: false,
             ready: VecDeque::new(),
+            ready_few: VecDeque::new(),
+            sent_few: false,
             ready_bytes: 0,
             unacknowledged: VecDeque::new(),
             taking: 0,
@@ -444,6 +460,10 @@ impl Exchange {
         for (feed, now) in delta {
             let Some((state, receipts)) = now else { continue };
             self.lacking.insert(state.order());
+            let theirs = self.theirs.get(&feed).map_or(0, |theirs| theirs.sent.max(theirs.size));
+            if state.size.saturating_sub(theirs) <= FEW {
+                self.lacking_few.insert(state.order());
+            }
             self.untold_of(feed, &receipts);
         }
     }
@@ -452,6 +472,7 @@ impl Exchange {
         self.lacking.is_empty()
             && self.reading == 0
             && self.ready.is_empty()
+            && self.ready_few.is_empty()
             && self.unacknowledged.is_empty()
             && self.taking == 0
             && self.asking == 0

@@ -6,8 +6,11 @@ use huiliu_proto::{
     v1::{self, Farewell, Refusal, Standing, frame::Frame},
 };
 
-use super::{Action, Exchange, LONGEST_WAIT, Phase, Refused, Theirs, WINDOW};
-use crate::store::{feeds::SegmentRow, frontier::State};
+use super::{Action, Exchange, LONGEST_WAIT, Phase, RESERVED, Refused, Theirs, WINDOW};
+use crate::store::{
+    feeds::SegmentRow,
+    frontier::{Order, State},
+};
 
 /// Bytes that are read ahead of the line, over all feeds. One read more may be on top of it.
 const READY: usize = 2 << 20;
@@ -40,8 +43,7 @@ impl Exchange {
         }
         self.send_ready(actions);
         while self.reading == 0
-            && self.ready_bytes < READY
-            && let Some(order) = self.lacking.pop_first()
+            && let Some((order, few)) = self.next_to_read()
         {
             let Some(state) = self.frontier.states.get(&order.3) else { continue };
             let Some(from) = self.lack(state) else { continue };
@@ -53,12 +55,42 @@ impl Exchange {
                 theirs.root = None;
             }
             self.reading += 1;
+            self.reading_few = few;
             actions.push(Action::Read { feed, from });
         }
     }
 
+    /// The feed to read next, and whether what is read goes ahead of what is ready. What warns, or carries enrolments, comes
+    /// before records, however few those are.
+    fn next_to_read(&mut self) -> Option<(Order, bool)> {
+        if let Some(order) = self.lacking_few.first().copied()
+            && self.ready_bytes < 2 * READY
+            && self.lacking.first().is_none_or(|first| first.0 >= order.0)
+        {
+            self.lacking_few.remove(&order);
+            self.lacking.remove(&order);
+            return Some((order, true));
+        }
+        if self.ready_bytes >= READY {
+            return None;
+        }
+        let order = self.lacking.pop_first()?;
+        self.lacking_few.remove(&order);
+        Some((order, false))
+    }
+
+    /// Whether a feed's segments may pass those that are ready: none of them is of the same feed, or comes before it.
+    fn may_pass(&self, feed: &FeedId) -> bool {
+        let rank = |feed: &FeedId| self.frontier.states.get(feed).map(|state| state.rank);
+        let own = rank(feed);
+        self.ready.iter().all(|(other, _)| other != feed && rank(other) >= own)
+    }
+
     pub(super) fn have_read(&mut self, feed: FeedId, segments: Vec<SegmentRow>, head: Option<v1::Signed>) {
         self.reading = self.reading.saturating_sub(1);
+        let few = std::mem::take(&mut self.reading_few) && self.may_pass(&feed);
+        // What follows on it stays behind it.
+        let few = few || self.ready_few.iter().any(|(ready, _)| *ready == feed);
         let state = self.frontier.states.get(&feed);
         let (size, time) = state.map_or((0, 0), |s| (s.size, s.time));
         let theirs = self.theirs.entry(feed).or_default();
@@ -73,7 +105,8 @@ impl Exchange {
             theirs.sent = theirs.sent.max(theirs.size);
             theirs.sent_time = time;
             let first = theirs.sent.min(size);
-            self.ready.push_back((feed, SegmentRow { first, count: 0, head, bytes: vec![] }));
+            let head = SegmentRow { first, count: 0, head, bytes: vec![] };
+            if few { &mut self.ready_few } else { &mut self.ready }.push_back((feed, head));
         } else {
             // It was cut off here meanwhile: there is nothing to send, not even a newer head, until it is offered anew.
             theirs.sent = theirs.sent.max(size);
@@ -82,13 +115,12 @@ impl Exchange {
         // What is left of it is read before another feed is.
         self.lacking.extend(self.frontier.states.get(&feed).map(State::order));
         self.ready_bytes += segments.iter().map(|s| s.bytes.len()).sum::<usize>();
-        self.ready.extend(segments.into_iter().map(|segment| (feed, segment)));
+        let ready = if few { &mut self.ready_few } else { &mut self.ready };
+        ready.extend(segments.into_iter().map(|segment| (feed, segment)));
     }
 
     fn send_ready(&mut self, actions: &mut Vec<Action>) {
-        while self.unacknowledged.len() < WINDOW
-            && let Some((feed, segment)) = self.ready.pop_front()
-        {
+        while let Some((feed, segment)) = self.next_to_send() {
             self.ready_bytes = self.ready_bytes.saturating_sub(segment.bytes.len());
             let state = self.frontier.states.get(&feed);
             let known = self.theirs.get(&feed).is_some_and(|t| t.size > 0);
@@ -105,6 +137,20 @@ impl Exchange {
                 head: Some(segment.head),
                 standing: standing.into(),
             })));
+        }
+    }
+
+    /// What is ready is sent in its order; few operations of a feed in turns with it, and where only the reserved places of the
+    /// window are left.
+    fn next_to_send(&mut self) -> Option<(FeedId, SegmentRow)> {
+        let free = WINDOW.saturating_sub(self.unacknowledged.len());
+        let turn = free > RESERVED && !self.ready.is_empty();
+        let few = free > 0 && !self.ready_few.is_empty() && !(self.sent_few && turn);
+        self.sent_few = few;
+        match (few, turn) {
+            (true, _) => self.ready_few.pop_front(),
+            (false, true) => self.ready.pop_front(),
+            (false, false) => None,
         }
     }
 
@@ -160,7 +206,8 @@ impl Exchange {
 
     fn drop_ready(&mut self, feed: FeedId) {
         self.ready.retain(|(f, _)| *f != feed);
-        self.ready_bytes = self.ready.iter().map(|(_, s)| s.bytes.len()).sum();
+        self.ready_few.retain(|(f, _)| *f != feed);
+        self.ready_bytes = self.ready.iter().chain(&self.ready_few).map(|(_, s)| s.bytes.len()).sum();
     }
 
     /// The other end takes no more of a feed for now: the rest of it waits, other feeds go on.

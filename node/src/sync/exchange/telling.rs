@@ -43,7 +43,7 @@ impl Exchange {
     /// What they are for goes first.
     pub(super) fn tell_receipts(&mut self, actions: &mut Vec<Action>) {
         let busy = !self.lacking.is_empty() || self.reading > 0;
-        let busy = busy || !self.ready.is_empty() || !self.unacknowledged.is_empty();
+        let busy = busy || !self.ready.is_empty() || !self.ready_few.is_empty() || !self.unacknowledged.is_empty();
         if self.calls || self.phase != Phase::Open || busy || (self.untold.is_empty() && !self.owe_receipts) {
             return;
         }
