@@ -1,5 +1,6 @@
 //! Carries an exchange over any pair of streams: reads and writes the store, sends and receives frames.
 
+mod batches;
 mod work;
 
 use std::{
@@ -20,11 +21,12 @@ use huiliu_proto::{
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
 
+use self::batches::{Batches, Taking};
 use super::exchange::{Action, Cause, End, Event, Exchange, Refused, Speaker, Tally};
 use crate::{
-    ledger::{Incoming, Intake, Ledger, statement::Pace},
+    ledger::{Intake, Ledger, statement::Pace},
     store::{Changed, Changes, Result, evidence::Neighbour, frontier::Frontier, receipts, receipts::Link},
-    writer::{Aside, Store, kept, turns::Turn},
+    writer::{Aside, Store, kept},
 };
 
 /// Time after which an end that owes something and makes no progress is given up.
@@ -40,15 +42,10 @@ const LAST_FRAMES: usize = 64;
 /// Frames that may wait to be sent. Beyond that no more frames are read until the other end has taken some.
 const MOST_OUTGOING: usize = 256;
 
-type Answer = Pin<Box<dyn Future<Output = Result<Intake>> + Send>>;
+/// Receipts that may wait to be kept before the line waits for that.
+const MOST_UNKEPT: usize = 8192;
 
-/// A batch that the writer has.
-struct Taking {
-    feed: FeedId,
-    /// The operation after its last.
-    end: u64,
-    answer: Answer,
-}
+type Chore = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// One end of a conversation.
 #[derive(Debug, Clone)]
@@ -123,6 +120,7 @@ enum Heard {
     HungUp,
     Frame(Option<std::result::Result<v1::Frame, tonic::Status>>),
     Answer(Result<Intake>),
+    Done(Result<()>),
     Changed,
     Gathered,
     Waited,
@@ -141,11 +139,15 @@ struct Session<'a, I> {
     exchange: Exchange,
     actions: VecDeque<Action>,
     changes: Changes,
-    /// Batches given to the writer and not answered yet, in their order: while one is written, the next is read.
-    taking: VecDeque<Taking>,
-    /// Batches that are not this session's turn yet.
-    waiting: VecDeque<Incoming>,
-    turn: Turn,
+    /// Feeds that have changed and were not looked at yet.
+    unheard: BTreeSet<FeedId>,
+    batches: Batches,
+    /// What the line does not wait for: one thing at a time.
+    chore: Option<Chore>,
+    /// Receipts that are still to be kept.
+    unkept: Vec<v1::Signed>,
+    /// Something was committed since it was last looked whether anything is to be packed or written.
+    untended: bool,
     /// Feeds of which a batch was refused here: those that were under way behind it are refused too.
     refused: Arc<Mutex<BTreeMap<FeedId, Refusal>>>,
     /// The writer put the last batch off: this peer, or whom it relays, has used up its allowance.
@@ -180,9 +182,11 @@ where
             exchange,
             actions: first.into(),
             changes,
-            taking: VecDeque::new(),
-            waiting: VecDeque::new(),
-            turn: store.turns().enter(),
+            unheard: BTreeSet::new(),
+            batches: Batches::new(store.turns().enter()),
+            chore: None,
+            unkept: vec![],
+            untended: false,
             refused: Arc::default(),
             over: false,
             noted: false,
@@ -211,7 +215,12 @@ where
         loop {
             while let Some(action) = self.actions.pop_front() {
                 match action {
-                    Action::End(end) => return Ok(self.close(end).await),
+                    Action::End(end) => {
+                        while self.begin_chore() {
+                            done(&mut self.chore).await?;
+                        }
+                        return Ok(self.close(end).await);
+                    }
                     Action::Wait { seconds } => {
                         waited = Some(Instant::now() + Duration::from_secs(seconds.into()));
                     }
@@ -219,6 +228,7 @@ where
                 }
             }
             self.hand_in().await?;
+            self.begin_chore();
             progress(&self.exchange.tally);
             if self.even() && !self.noted {
                 self.noted = true;
@@ -229,7 +239,7 @@ where
             }
             let owed = self.exchange.awaits() || !self.outbox.is_empty();
             let now = self.exchange.progress();
-            if std::mem::replace(&mut moved, now) != now || !owed || !self.taking.is_empty() {
+            if std::mem::replace(&mut moved, now) != now || !owed || self.batches.is_taking() {
                 moved_at = Instant::now();
             }
             let heard = tokio::select! {
@@ -244,7 +254,8 @@ where
                     Err(_) => Heard::HungUp,
                 },
                 frame = self.incoming.next(), if self.outbox.len() < MOST_OUTGOING => Heard::Frame(frame),
-                intake = next(&mut self.taking), if !self.taking.is_empty() => Heard::Answer(intake),
+                intake = self.batches.answer(), if self.batches.is_taking() => Heard::Answer(intake),
+                done = done(&mut self.chore), if self.chore.is_some() => Heard::Done(done),
                 () = self.changes.changed(), if gathered.is_none() => Heard::Changed,
                 () = tokio::time::sleep_until(gathered.unwrap_or_else(Instant::now)), if gathered.is_some() => {
                     Heard::Gathered
@@ -265,8 +276,17 @@ where
                 Heard::Frame(Some(Ok(_))) => {}
                 Heard::Frame(Some(Err(status))) => return Ok(self.report(line(status.message()))),
                 Heard::Frame(None) => return Ok(self.report(line("the other end closed the line"))),
-                Heard::Answer(intake) => self.answered(intake?),
-                Heard::Changed => gathered = Some(Instant::now() + GATHER),
+                Heard::Answer(intake) => {
+                    self.answered(intake?);
+                    if !self.unheard.is_empty() {
+                        gathered.get_or_insert(Instant::now() + GATHER);
+                    }
+                }
+                Heard::Done(done) => done?,
+                Heard::Changed => {
+                    gathered = Some(Instant::now() + GATHER);
+                    self.untended = self.ends.stay;
+                }
                 Heard::Gathered => {
                     gathered = None;
                     self.hear_changes().await?;
@@ -301,8 +321,13 @@ where
                 let (segments, head) = store.look(move |conn| work::segments(conn, &feed, from)).await?;
                 self.step(Event::Read { feed, segments, head });
             }
-            Action::Take(batch) => self.waiting.push_back(batch),
-            Action::Keep(receipts) => work::keep(store, receipts, peer).await?,
+            Action::Take(batch) => self.batches.push(batch),
+            Action::Keep(receipts) => {
+                self.unkept.extend(receipts);
+                while self.unkept.len() > MOST_UNKEPT && self.begin_chore() {
+                    done(&mut self.chore).await?;
+                }
+            }
             Action::Behind { feed, says } => {
                 store.write(move |ledger| ledger.fell_behind(&feed, says, peer)).await?;
             }
@@ -323,52 +348,72 @@ where
         Ok(())
     }
 
+    /// Begins the next thing to do beside the conversation, where none is under way. True while one is.
+    fn begin_chore(&mut self) -> bool {
+        if self.chore.is_none() {
+            let (store, peer, pace) = (self.store.clone(), self.peer, self.pace());
+            if !self.unkept.is_empty() {
+                let receipts = std::mem::take(&mut self.unkept);
+                self.chore = Some(Box::pin(async move { work::keep(&store, receipts, peer).await }));
+            } else if std::mem::take(&mut self.untended) {
+                self.chore = Some(Box::pin(async move { work::tend(&store, pace).await }));
+            }
+        }
+        self.chore.is_some()
+    }
+
     /// Gives the writer as many batches as are this session's turn.
     async fn hand_in(&mut self) -> Result<()> {
-        let share = self.turn.share(!(self.waiting.is_empty() && self.taking.is_empty()));
-        while self.taking.len() < share
-            && let Some(batch) = self.waiting.pop_front()
-        {
+        while let Some((batch, length)) = self.batches.next(self.exchange.frontier()) {
             let (feed, end) = (batch.feed, batch.first.saturating_add(batch.count));
             let refused = Arc::clone(&self.refused);
             // A peer that has used up its allowance gets no work done for it.
             let wanted = !self.over && work::worth_opening(&batch, self.exchange.frontier(), &refused);
             let opened = if wanted { work::open(self.store, batch.clone()).await } else { None };
             let take = move |ledger: &mut Ledger| work::take_in(ledger, &batch, opened.map(Aside::done), &refused);
-            let submitted = self.store.submit(take).await?;
-            self.taking.push_back(Taking { feed, end, answer: Box::pin(submitted.answer()) });
+            let submitted = self.store.submit(length, take).await?;
+            self.batches.handed_in(Taking { feed, end, length, answer: Box::pin(submitted.answer()) });
         }
         Ok(())
     }
 
     fn answered(&mut self, intake: Intake) {
         self.over = matches!(intake, Intake::Later { .. });
-        if let Some(Taking { feed, end, .. }) = self.taking.pop_front() {
+        if let Some(Taking { feed, end, .. }) = self.batches.answered() {
             self.step(Event::Taken { feed, end, intake });
         }
     }
 
     /// Something was committed, here or elsewhere.
     async fn hear_changes(&mut self) -> Result<()> {
-        let changed = self.changes.take();
+        let mut changed = self.changes.take();
+        // What they hold of batches that are under way came from there, and is not to be sent back: these feeds are looked at
+        // once those are answered.
+        let under_way = self.batches.under_way();
+        let unheard = std::mem::take(&mut self.unheard);
+        if let Changed::Feeds(feeds) = &mut changed {
+            feeds.extend(unheard);
+            self.unheard = feeds.intersection(&under_way).copied().collect();
+            feeds.retain(|feed| !under_way.contains(feed));
+        }
         if changed.is_empty() {
             return Ok(());
         }
-        // What it writes is heard in the next turn, and so is what others write meanwhile.
-        work::tend(self.store, self.pace()).await?;
+        if !self.ends.stay {
+            // What it writes is heard in the next turn, and so is what others write meanwhile.
+            work::tend(self.store, self.pace()).await?;
+        }
         let (me, peer) = (self.ends.me.union, self.ends.peer);
         let delta = match changed {
             Changed::Feeds(feeds) => self.store.look(move |conn| Frontier::delta(conn, me, peer, &feeds)).await?,
             Changed::All => {
                 let known: BTreeSet<FeedId> = self.exchange.feeds().collect();
-                self.store.look(move |conn| Frontier::whole(conn, me, peer, &known)).await?
+                let mut whole = self.store.look(move |conn| Frontier::whole(conn, me, peer, &known)).await?;
+                whole.retain(|feed, _| !under_way.contains(feed));
+                self.unheard = under_way;
+                whole
             }
         };
-        // What it holds of batches that are under way came from there, and is not to be sent back.
-        while !self.taking.is_empty() {
-            let intake = next(&mut self.taking).await?;
-            self.answered(intake);
-        }
         let before = self.exchange.changes();
         self.step(Event::Changed(delta));
         self.noted &= self.exchange.changes() == before;
@@ -377,7 +422,9 @@ where
 
     /// Both have the same, and the other end has been told all there is to tell.
     fn even(&self) -> bool {
-        self.exchange.settled() && self.outbox.is_empty() && self.waiting.is_empty()
+        let done = self.chore.is_none() && self.unkept.is_empty() && !self.untended;
+        let heard = self.outbox.is_empty() && !self.batches.is_waiting() && self.unheard.is_empty();
+        self.exchange.settled() && heard && done
     }
 
     /// Says what is left to say, and sees to it that the other end hears it: who called reads on until the other end
@@ -416,7 +463,10 @@ where
     fn report(&self, end: End) -> Report {
         if self.exchange.is_open() {
             let (me, peer) = (self.ends.me.union, self.ends.peer);
-            kept::leave(self.store, me, peer, self.exchange.frontier(), &self.changes);
+            // What is remembered from before is good as well, and has not heard of anything since.
+            if self.unheard.is_empty() {
+                kept::leave(self.store, me, peer, self.exchange.frontier(), &self.changes);
+            }
             if !self.ends.calls {
                 self.store.kept().tell(self.ends.peer_device, self.exchange.told());
             }
@@ -425,12 +475,12 @@ where
     }
 }
 
-/// Waits for the first answer; may be dropped and called again.
-async fn next(taking: &mut VecDeque<Taking>) -> Result<Intake> {
-    match taking.front_mut() {
-        Some(taking) => (&mut taking.answer).await,
-        None => std::future::pending().await,
-    }
+/// Waits until what is done beside the conversation is done; may be dropped and called again.
+async fn done(chore: &mut Option<Chore>) -> Result<()> {
+    let Some(doing) = chore else { return std::future::pending().await };
+    let done = doing.await;
+    *chore = None;
+    done
 }
 
 fn line(detail: &str) -> End {

@@ -20,7 +20,7 @@ use crate::{
         watchful,
     },
     store::{Result, View, evidence::Neighbour, feeds, feeds::SegmentRow, frontier::Frontier},
-    writer::{Aside, Store},
+    writer::{Aside, Length, Store},
 };
 
 /// Segments read in one go.
@@ -122,7 +122,7 @@ pub(super) async fn watch(store: &Store, me: UnionNumber, calls: bool, peer: Nei
 pub(super) async fn keep(store: &Store, receipts: Vec<v1::Signed>, from: Neighbour) -> Result<()> {
     for some in receipts.chunks(KEEP) {
         let checked: Vec<_> = some.iter().map(|signed| (signed.clone(), Receipt::verify(signed.clone()))).collect();
-        store.write(move |ledger| take(ledger, checked, from)).await?;
+        store.submit(Length::Short, move |ledger| take(ledger, checked, from)).await?.answer().await?;
     }
     Ok(())
 }
