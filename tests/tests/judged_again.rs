@@ -225,7 +225,7 @@ fn story(world: &World, seed: u64) {
     let city = machine.store(Threads::Inline);
     let first = |name: &str| Forger::new(world.machine(name), Scope::Own(Reach::Province));
     let (a, b) = (first("node-320922-0"), first("node-320922-1"));
-    let mut forgers = vec![Forger::again(&a, union(), 500), Forger::again(&b, union(), 501), a, b];
+    let mut forgers = [Forger::again(&a, union(), 500), Forger::again(&b, union(), 501), a, b];
     let device_of = |forger: usize| forger % 2;
     let mut unsaid: Vec<Vec<Operation>> = vec![vec![]; 4];
     let mut sizes = [0u64; 4];
