@@ -496,6 +496,61 @@ mod tests {
         }
     }
 
+    /// The same of edits that follow whatever a device that keeps to no rule makes them follow, given one by one, many at
+    /// once, and to a document that was saved in between.
+    #[test]
+    fn what_edits_follow_is_whatever_they_say() {
+        let mut state = 3_u64;
+        let mut roll = |n: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % n
+        };
+        for _ in 0..60 {
+            let [mut one_by_one, mut at_once, mut saved] = <[Document; 3]>::default();
+            let mut said: Vec<Hash> = vec![];
+            for n in 0..24 {
+                let author = [A, B, Actor([3; 16])][roll(3)];
+                // Some of what is there, heads or not, and its author's last.
+                let mut deps: Vec<Hash> = said.iter().copied().filter(|_| roll(4) == 0).collect();
+                deps.extend(said.last().filter(|_| roll(2) == 0 || n == 1));
+                deps.extend(at_once.last.get(&author).map(|(_, last)| *last));
+                if roll(3) == 0 {
+                    deps = at_once.heads().to_vec();
+                }
+                deps.sort_unstable();
+                deps.dedup();
+                let fields: Vec<u32> = (1..5).filter(|_| roll(2) == 0).collect();
+                let over = one_by_one.stood(&fields, &deps).unwrap();
+                let puts = fields.iter().zip(over).map(|(field, over)| {
+                    let value = if roll(6) == 0 { Scalar::Cleared } else { text(&format!("{}", roll(3))) };
+                    Put { field: *field, value, over }
+                });
+                let puts: Vec<Put> = puts.collect();
+                let Some(max_op) = at_once.max_op(&deps).filter(|_| !puts.is_empty()) else { continue };
+                let seq = at_once.last_seq(author) + 1;
+                let edit = Edit { deps, seq, start_op: max_op + 1, puts, salt: Some([n as u8; SALT]) };
+                let fits = one_by_one.receive(author, &edit);
+                assert_eq!(at_once.receive(author, &edit), fits);
+                assert_eq!(saved.receive(author, &edit), fits);
+                one_by_one = Document::load(&one_by_one.save().unwrap()).unwrap();
+                if roll(4) == 0 {
+                    saved.save().unwrap();
+                }
+                said.extend(fits.is_ok().then(|| change(author, &edit)));
+                for other in [&at_once, &saved] {
+                    assert_eq!(other.heads(), one_by_one.heads());
+                    assert_eq!(other.fields(), one_by_one.fields());
+                }
+                let heads: Vec<Hash> = at_once.inner.get_heads().iter().map(|head| Hash(head.0)).collect();
+                assert!(!at_once.pending.is_empty() || heads == at_once.heads());
+            }
+            assert!(said.len() > 3, "{}", said.len());
+            let [a, b, c] = [&mut one_by_one, &mut at_once, &mut saved].map(|document| document.save().unwrap());
+            assert_eq!(Document::load(&a).unwrap().state(), Document::load(&b).unwrap().state());
+            assert_eq!(Document::load(&b).unwrap().fields(), Document::load(&c).unwrap().fields());
+        }
+    }
+
     #[test]
     fn what_does_not_fit_is_named() {
         let mut a = Document::default();
