@@ -10,7 +10,7 @@ use huiliu_proto::{
     edit::{Actor, Edit, EditError},
     feed::{Feed, Scope},
     handle::{Declared as _, View},
-    id::Hash,
+    id::{DeviceId, Hash},
     kind::{self, Kind, Reach, Shape, Voiding},
     lang::{self, Label, Lang},
     operation::{HeaderForm, Operation},
@@ -122,6 +122,13 @@ pub struct Cause {
 impl Cause {
     /// Of a void that waits: only edits wait for their turn.
     const VOID: Cause = Cause { code: 7, field: None };
+
+    /// Of a revocation that came before the enrolment of its device. By the number it is found again when that comes; others
+    /// may have the same.
+    pub(crate) fn revocation_of(device: &DeviceId, union: UnionNumber) -> Cause {
+        let of = Hash::of(&[device.as_bytes(), &u64::from(union).to_be_bytes()]);
+        Cause { code: 8, field: Some(u32::from_be_bytes([of.0[0], of.0[1], of.0[2], of.0[3]])) }
+    }
 
     fn of(misfit: &Misfit) -> Option<Cause> {
         let (code, field) = match misfit {

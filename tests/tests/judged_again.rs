@@ -13,7 +13,7 @@ use huiliu_node::{
 use huiliu_proto::{
     edit::{Actor, Edit, Scalar},
     feed::Scope,
-    handle::{Draft, Row},
+    handle::{Declared as _, Draft, Row},
     id::{Hash, RecordId},
     kind::{Reach, kind},
     operation::Operation,
@@ -172,6 +172,26 @@ fn no_statement_is_written_of_what_is_half_judged() {
     let state = || copied.write_blocking(|ledger| ledger.write_statements(Pace::AtOnce)).unwrap();
     assert_eq!(state(), 0, "of what is half judged");
     assert!(state() > 0, "all of it is judged");
+}
+
+/// What looks like a revocation and is none is not gone through for each machine that is let in.
+#[test]
+fn an_enrolment_does_not_read_what_is_held_of_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(CITY);
+    let city = machine.store(Threads::Inline);
+    let mut hostile = Forger::new(world.machine("node-320922-0"), Scope::Own(Reach::Province));
+    let number = Revocation::NUMBER;
+    let said: Vec<Operation> =
+        (0..4000).map(|_| Operation::new(number, hostile.id(), None, vec![9; 200], None)).collect();
+    give(&city, &hostile.say(&said));
+    let newcomer = Forger::numbered(1, union(), Scope::Own(Reach::Province));
+    city.write_blocking(|ledger| Ok(ledger.spent())).unwrap();
+    write(&city, newcomer.enrolled(union(), false));
+    let spent = city.write_blocking(|ledger| Ok(ledger.spent())).unwrap();
+    assert!(spent.bytes < 4000, "{} bytes were read", spent.bytes);
+    check(machine, &city, "let in");
 }
 
 /// A device that writes two edits under one number: which of them counts does not depend on what came first here.

@@ -126,10 +126,8 @@ impl Ledger {
             self.limits.remove(&no);
             let applied = self.feed(no)?.applied;
             let Some(limit) = self.limit(no)?.filter(|limit| applied > *limit) else { continue };
-            let held = quarantine::of_feed(&self.conn, no)?.into_iter();
-            let held = held.filter(|h| h.seq >= limit && h.reason == Reason::Revoked.word()).count() as u64;
             // What is held already, because another revocation said so before, does not count.
-            if held == applied - limit {
+            if quarantine::revoked_from(&self.conn, no, limit)? == applied - limit {
                 continue;
             }
             // A feed of which too much waits stops where all is computed again, and what came after that counts no more.

@@ -16,7 +16,7 @@ use huiliu_proto::{
 
 use super::{Change, Ledger};
 use crate::{
-    admission::{self, Reason, Refusal},
+    admission::{Cause, Refusal},
     store::{
         Result, feeds,
         projection::{self, Place},
@@ -68,11 +68,13 @@ impl Ledger {
                 if let Some(device) = device.and_then(|d| DeviceId::try_from(d).ok()) {
                     let of = feeds::of_device(&self.conn, &device)?;
                     self.waking.extend(&of);
-                    self.judge_again(&of)?;
+                    if record.is::<Revocation>() {
+                        self.judge_again(&of)?;
+                    }
                 }
                 if record.is::<Enrolment>() {
                     self.enrolled(place, record);
-                    self.take_up_revocations(record)?;
+                    self.take_up_revocations(place.owner, record)?;
                 }
             }
             QuarantineRuling::NUMBER => self.rule(record)?,
@@ -242,23 +244,18 @@ impl Ledger {
         if trust::superior(union) == owner && trust::enrolled(&self.conn, &device, union, owner, false)? {
             return Ok(Ok(()));
         }
-        Ok(Err(Refusal::not_its_own()))
+        let cause = Some(Cause::revocation_of(&device, union));
+        Ok(Err(Refusal { cause, ..Refusal::not_its_own() }))
     }
 
-    /// An enrolment came: revocations of the device that came before it are judged again.
-    fn take_up_revocations(&mut self, enrolment: &Record) -> Result<()> {
-        for held in quarantine::of_kind(&self.conn, Revocation::NUMBER)? {
-            if held.reason != Reason::NotAllowed.word() {
-                continue;
-            }
+    /// An enrolment came: revocations of the device by the same union that came before it are judged again.
+    fn take_up_revocations(&mut self, by: UnionNumber, enrolment: &Record) -> Result<()> {
+        let device = enrolment.read(enrolment::DEVICE).and_then(|d| DeviceId::try_from(d).ok());
+        let Some((device, union)) = device.zip(enrolment.read(enrolment::UNION)) else { return Ok(()) };
+        for held in quarantine::revocations(&self.conn, by, Cause::revocation_of(&device, union))? {
             let Some(operation) = self.operation_near(held.feed, held.seq)? else { continue };
-            let feed = Arc::clone(&self.feed(held.feed)?.feed);
-            let Ok(record) = admission::entry(&feed, Revocation::kind(), &operation) else { continue };
-            let same_union = record.read(revocation::UNION) == enrolment.read(enrolment::UNION);
-            if same_union && record.read(revocation::DEVICE) == enrolment.read(enrolment::DEVICE) {
-                self.take_up_held(held.feed, held.seq)?;
-                self.apply_alone(held.feed, held.seq, &operation)?;
-            }
+            self.take_up_held(held.feed, held.seq)?;
+            self.apply_alone(held.feed, held.seq, &operation)?;
         }
         Ok(())
     }

@@ -139,7 +139,7 @@ impl Ledger {
             return Ok(known);
         }
         let entries = kinds().iter().filter(|kind| kind.shape == Shape::Entry && kind.voiding != Voiding::Never);
-        let early = quarantine::any_early(&self.conn, entries.map(|kind| kind.number))?;
+        let early = quarantine::any_early_void(&self.conn, entries.map(|kind| kind.number))?;
         self.early_voids = Some(early);
         Ok(early)
     }

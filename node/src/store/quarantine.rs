@@ -32,9 +32,12 @@ pub struct Held {
     pub awaits: Option<Hash>,
 }
 
-/// What finds the operations of a feed that wait, and of one record those that it said before. Made with the projections.
+/// What finds the operations of a feed that wait, and of one record those that it said before; and revocations that wait for
+/// an enrolment. Made with the projections.
 pub const CREATE: &str = "DROP INDEX IF EXISTS quarantine_early;
-    CREATE INDEX quarantine_early ON quarantine (feed, record, cause, seq) WHERE awaits IS NOT NULL;";
+    CREATE INDEX quarantine_early ON quarantine (feed, record, cause, seq) WHERE awaits IS NOT NULL;
+    DROP INDEX IF EXISTS quarantine_revocation;
+    CREATE INDEX quarantine_revocation ON quarantine (field, feed) WHERE cause = 8;";
 
 /// What an edit waits for where one that its device said before of the same record waits: the turn of that.
 pub fn turn_of(feed: &FeedId, seq: u64) -> Hash {
@@ -120,12 +123,20 @@ pub fn reason(conn: &View, feed: i64, seq: u64) -> Result<Option<Reason>> {
     Ok(reason.map(|number| Reason::numbered(number).unwrap_or(Reason::Failed)))
 }
 
-/// Whether anything of these kinds waits for what it follows.
-pub fn any_early(conn: &View, kinds: impl Iterator<Item = u32>) -> Result<bool> {
-    let mut statement =
-        conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine WHERE kind = ?1 AND reason = ?2)")?;
+/// How many operations of a feed, from one on, are held because its device is revoked.
+pub fn revoked_from(conn: &View, feed: i64, from: u64) -> Result<u64> {
+    const SQL: &str = "SELECT count(*) FROM quarantine WHERE feed = ?1 AND seq >= ?2 AND reason = ?3";
+    let row = (feed, from as i64, Reason::Revoked.number());
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
+/// Whether a void of something of these kinds waits. Of what is held, only what waits is gone through.
+pub fn any_early_void(conn: &View, kinds: impl Iterator<Item = u32>) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM quarantine INDEXED BY quarantine_early
+        WHERE awaits IS NOT NULL AND cause = 7 AND kind = ?1)";
+    let mut statement = conn.prepare_cached(SQL)?;
     for kind in kinds {
-        if statement.query_row((kind, Reason::Early.number()), |row| row.get(0))? {
+        if statement.query_row([kind], |row| row.get(0))? {
             return Ok(true);
         }
     }
@@ -265,9 +276,13 @@ pub fn next(conn: &View, feed: i64, from: u64) -> Result<Option<Held>> {
     Ok(select(conn, &sql, (feed, from))?.pop())
 }
 
-/// Operations of one kind.
-pub fn of_kind(conn: &View, kind: u32) -> Result<Vec<Held>> {
-    select(conn, &format!("{COLUMNS} WHERE kind = ?1 ORDER BY feed, seq"), [kind])
+/// Revocations by a union of a device that it had not enrolled for another, and perhaps some more.
+pub fn revocations(conn: &View, by: UnionNumber, of: Cause) -> Result<Vec<Held>> {
+    let sql = format!(
+        r#"{COLUMNS} INDEXED BY quarantine_revocation WHERE cause = 8 AND field = ?1
+        AND feed IN (SELECT no FROM feed WHERE "union" = ?2) ORDER BY feed, seq"#
+    );
+    select(conn, &sql, (of.field, i64::from(by)))
 }
 
 /// Edits of one record that wait for this change.
