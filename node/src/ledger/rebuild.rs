@@ -12,7 +12,7 @@ use huiliu_proto::{
 use super::{Ledger, apply::may_write};
 use crate::identity::{Me, memory::Memory};
 use crate::store::{
-    self, Cause, Database, Result, StoreError, View, caches, feeds, projection, rollups,
+    self, Cause, Database, Result, StoreError, View, caches, feeds, projection, quarantine, rollups,
     salvage::{broken_pages, inspect},
     tables,
 };
@@ -32,6 +32,7 @@ impl Ledger {
         let before: Option<String> = store::meta(&self.conn, "tables")?;
         projection::drop_all(&self.conn, &before.unwrap_or_default())?;
         projection::create(&self.conn)?;
+        quarantine::create(&self.conn)?;
         store::set_meta(&self.conn, "tables", projection::tables().join(","))?;
         caches::clear(&self.conn)?;
         self.forget_rows();

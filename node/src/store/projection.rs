@@ -16,7 +16,7 @@ use huiliu_proto::{
 };
 use rusqlite::{OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
 
-use super::{Database, Result, View, quarantine, records, rollups, tables, voids};
+use super::{Database, Result, View, records, rollups, tables, voids};
 
 /// Whose record it is, and which operation said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,8 +169,7 @@ pub fn create(conn: &Database) -> Result<()> {
     for kind in kinds() {
         conn.execute_batch(&sql(kind).create)?;
     }
-    conn.execute_batch(voids::CREATE)?;
-    Ok(conn.execute_batch(quarantine::CREATE)?)
+    Ok(conn.execute_batch(voids::CREATE)?)
 }
 
 /// Drops what is there, also tables of kinds that an earlier version declared.

@@ -33,11 +33,16 @@ pub struct Held {
 }
 
 /// What finds the operations of a feed that wait, and of one record those that it said before; and revocations that wait for
-/// an enrolment. Made with the projections.
+/// an enrolment.
 pub const CREATE: &str = "DROP INDEX IF EXISTS quarantine_early;
     CREATE INDEX quarantine_early ON quarantine (feed, record, cause, seq) WHERE awaits IS NOT NULL;
     DROP INDEX IF EXISTS quarantine_revocation;
     CREATE INDEX quarantine_revocation ON quarantine (field, feed) WHERE cause = 8;";
+
+/// Made anew with the projections.
+pub fn create(conn: &Database) -> Result<()> {
+    Ok(conn.execute_batch(CREATE)?)
+}
 
 /// What an edit waits for where one that its device said before of the same record waits: the turn of that.
 pub fn turn_of(feed: &FeedId, seq: u64) -> Hash {
@@ -297,14 +302,14 @@ pub fn waiting(conn: &View, owner: UnionNumber, record: &RecordId, awaited: &Has
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{migrations::SCHEMA, projection};
+    use crate::store::migrations::SCHEMA;
 
     /// However much of a feed is held for good, what waits is found and counted by itself.
     #[test]
     fn no_question_about_what_waits_reads_what_does_not() {
         let conn = Database::in_memory().unwrap();
         conn.execute_batch(SCHEMA).unwrap();
-        projection::create(&conn).unwrap();
+        create(&conn).unwrap();
         for (sql, by) in [
             (EARLY, "quarantine_early (feed=?)"),
             (BEFORE, "quarantine_early (feed=? AND record=? AND cause=? AND seq<?)"),
