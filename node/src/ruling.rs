@@ -61,7 +61,7 @@ impl RulingError {
 
 /// What a ruling on part of a feed would be about.
 pub fn case(conn: &View, feed: FeedRow, part: Option<(u64, u64)>, ruling: Ruling) -> Result<Case> {
-    let stranger = !feed.own && feed.applied < feed.size();
+    let stranger = !feed.own && feed.waits_whole();
     let (first, count) = part.unwrap_or((0, feed.size()));
     let mut held = vec![];
     for one in quarantine::of_feed(conn, feed.no)? {

@@ -7,6 +7,7 @@ use huiliu_node::{
     document::Document,
     identity::{Home, Role},
     ledger::{Outcome, statement::Pace},
+    ruling,
     store::feeds,
     writer::{Store, Threads},
 };
@@ -169,6 +170,8 @@ fn no_statement_is_written_of_what_is_half_judged() {
     let id = lost.feed.id;
     let row = copied.read(move |conn| feeds::by_id(conn, &id)).unwrap().unwrap();
     assert!(row.applied < row.size(), "it was copied too late");
+    let case = copied.read(move |conn| ruling::case(conn, row, Some((0, 1)), Ruling::Released)).unwrap();
+    assert!(!case.stranger && case.held.len() == 1, "what is half judged is no stranger's");
     let state = || copied.write_blocking(|ledger| ledger.write_statements(Pace::AtOnce)).unwrap();
     assert_eq!(state(), 0, "of what is half judged");
     assert!(state() > 0, "all of it is judged");

@@ -54,6 +54,12 @@ impl FeedRow {
         !self.own && self.applied == 0
     }
 
+    /// All of it waits for a person: it is a stranger's, or not as it was signed. Not so where only the rest is still to be
+    /// applied.
+    pub fn waits_whole(&self) -> bool {
+        self.applied < self.size() && (self.waits() || self.altered)
+    }
+
     /// The order in which everything is computed again: what the root says of the national union's machines, then what
     /// speaks down, from the top of the tree.
     pub fn order(&self) -> (u8, Level, FeedId) {

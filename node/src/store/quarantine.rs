@@ -255,7 +255,7 @@ pub fn open(conn: &View) -> Result<Vec<Held>> {
 /// Feeds that are stored and relayed, and wait whole: of devices that are not enrolled for the feed's union, of a newer
 /// version, or not as they were signed. Those of which only the rest is still to be applied are not among them.
 pub fn strangers(conn: &View) -> Result<Vec<FeedRow>> {
-    Ok(feeds::behind(conn)?.into_iter().filter(|row| row.waits() || row.altered).collect())
+    Ok(feeds::behind(conn)?.into_iter().filter(FeedRow::waits_whole).collect())
 }
 
 /// Of those, the ones nobody has rejected yet.

@@ -101,7 +101,7 @@ pub fn show(conn: &View, typed: &str) -> Result<Shown, ShowError> {
     let from = part.map_or(0, |(first, _)| first);
     let held = quarantine::next(conn, feed.no, from)?.filter(|held| part.is_none() || held.seq == from);
     let seq = held.as_ref().map_or(from, |held| held.seq);
-    let stranger = !feed.own && seq >= feed.applied && seq < feed.size();
+    let stranger = !feed.own && feed.waits_whole() && seq >= feed.applied && seq < feed.size();
     let why = match held {
         Some(held) => {
             let label = quarantine::explain(conn, &held)?;
