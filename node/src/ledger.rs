@@ -29,6 +29,7 @@ mod room;
 mod slices;
 pub mod statement;
 mod voids;
+mod waiting;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

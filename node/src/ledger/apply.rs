@@ -2,14 +2,7 @@
 
 use std::sync::Arc;
 
-use huiliu_proto::{
-    feed::Feed,
-    id::DeviceId,
-    kind::{Shape, numbered},
-    operation::Operation,
-    union::UnionNumber,
-    v1::Ruling,
-};
+use huiliu_proto::{feed::Feed, id::DeviceId, kind::Shape, operation::Operation, union::UnionNumber, v1::Ruling};
 
 use super::Ledger;
 use crate::{
@@ -143,35 +136,6 @@ impl Ledger {
             }
             self.feed(no)?.applied = limit.max(1);
             self.touched.insert(no);
-        }
-        Ok(())
-    }
-
-    /// A ruling on operations `first..end` of a feed has come.
-    pub(super) fn rule_on(&mut self, no: i64, feed: &Feed, first: u64, end: u64) -> Result<()> {
-        let Some(limit) = self.limit(no)? else { return Ok(()) };
-        for seq in first.max(limit)..end {
-            let held = quarantine::reason(&self.conn, no, seq)? == Some(Reason::Revoked);
-            match (trust::ruling(&self.conn, feed, seq)?, held) {
-                (Some(Ruling::Released), true) => {
-                    let Some(operation) = self.operation_near(no, seq)? else { continue };
-                    let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
-                    if document && !operation.void {
-                        // What its device said of it later may have been released before. What is released now of the same
-                        // record is judged with it.
-                        let place = Place { owner: feed.union, feed: no, seq };
-                        self.make_again(place.owner, &operation.record, Some((place, &operation)))?;
-                    } else {
-                        self.take_up_held(no, seq)?;
-                        self.apply_alone(no, seq, &operation)?;
-                    }
-                }
-                (Some(Ruling::Released), false) | (_, true) => {}
-                (_, false) => {
-                    let Some(operation) = self.operation_near(no, seq)? else { continue };
-                    self.apply_alone(no, seq, &operation)?;
-                }
-            }
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! One id of one owner is one record. Where several operations lay claim to an id, the one that comes first in the order
 //! of a rebuild has it, at every level and whatever came first there.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use huiliu_proto::{
     handle::Declared as _,
-    id::{Hash, RecordId},
+    id::RecordId,
     kind::{self, Shape, Voiding},
     operation::Operation,
     record::Record,
@@ -15,12 +15,12 @@ use huiliu_proto::{
 
 use super::{Ledger, entries::Turn};
 use crate::{
-    admission::{Reason, Refusal},
+    admission::Refusal,
     rollup,
     store::{
-        Result, StoreError, documents,
+        Result, StoreError,
         projection::{self, Place},
-        quarantine, records, voids,
+        records,
     },
 };
 
@@ -139,46 +139,6 @@ impl Ledger {
         self.slices.forget_counts();
         self.slices.taken_out();
         records::forget(&self.conn, owner, id)
-    }
-
-    /// An edit, a void or an entry was applied: what waited for it (`arrived`) is judged again, and what waited for that.
-    pub(super) fn take_up_waiting(&mut self, owner: UnionNumber, id: &RecordId, arrived: Hash) -> Result<()> {
-        let mut arrived = vec![arrived];
-        while let Some(hash) = arrived.pop() {
-            for held in quarantine::waiting(&self.conn, owner, id, &hash)? {
-                let Some(operation) = self.operation_near(held.feed, held.seq)? else { continue };
-                self.take_up_held(held.feed, held.seq)?;
-                self.take_up(held.feed, held.seq, &operation)?;
-                let leaf = operation.leaf();
-                match operation.void {
-                    true => arrived.extend(voids::get(&self.conn, owner, id, &leaf)?.map(|_| leaf)),
-                    false => {
-                        arrived.extend(documents::change(&self.conn, owner, id, held.feed, held.seq)?);
-                        if quarantine::reason(&self.conn, held.feed, held.seq)? != Some(Reason::Early) {
-                            arrived.push(quarantine::turn_of(&self.feed(held.feed)?.feed.id, held.seq));
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Judges an edit or a void that waited; those that wait for it are the caller's.
-    fn take_up(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
-        let feed = Arc::clone(&self.feed(no)?.feed);
-        let place = Place { owner: feed.union, feed: no, seq };
-        self.alone(no, seq, operation, |ledger| {
-            let judged = match crate::admission::kind_in(&feed, operation) {
-                Ok(kind) if operation.void => ledger.void(&feed, kind, place, operation)?,
-                Ok(kind) => ledger.edit(&feed, kind, place, operation)?,
-                Err(refusal) => Err(refusal),
-            };
-            match judged {
-                Ok(()) => Ok(()),
-                Err(refusal) => ledger.hold(no, seq, operation, refusal),
-            }
-        })
     }
 }
 
