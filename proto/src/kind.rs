@@ -5,12 +5,9 @@
 
 use std::sync::OnceLock;
 
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, Kind as Proto,
-    MessageDescriptor,
-};
+use crate::{lang::Label, room::AnyRoom};
 
-use crate::{lang::Label, room::AnyRoom, v1};
+mod declared;
 
 /// A kind of record: a mediator, an engagement, an expenditure.
 #[derive(Debug)]
@@ -167,9 +164,9 @@ pub struct Choice {
 /// All kinds, in order of their numbers.
 pub fn kinds() -> &'static [Kind] {
     KINDS.get_or_init(|| {
-        let mut kinds = Reader::new(crate::DESCRIPTORS).kinds();
+        let mut kinds = declared::kinds(crate::DESCRIPTORS);
         if let Some((descriptors, _)) = ADDED.get() {
-            kinds.extend(Reader::new(descriptors).kinds());
+            kinds.extend(declared::kinds(descriptors));
             kinds.sort_by_key(|kind| kind.number);
         }
         kinds
@@ -270,224 +267,10 @@ impl Field {
     }
 }
 
-/// Reads the options back. The descriptors were compiled with this program, so what does not fit them is a mistake in
-/// a `.proto` file, found by the first test that runs.
-struct Reader {
-    pool: DescriptorPool,
-    kind: ExtensionDescriptor,
-    field: ExtensionDescriptor,
-    choice: ExtensionDescriptor,
-}
-
-impl Reader {
-    fn new(descriptors: &[u8]) -> Reader {
-        let pool = DescriptorPool::decode(descriptors).expect("build.rs wrote the descriptors");
-        let extension = |name| pool.get_extension_by_name(name).expect("options.proto declares its extensions");
-        Reader {
-            kind: extension("huiliu.v1.kind"),
-            field: extension("huiliu.v1.field"),
-            choice: extension("huiliu.v1.choice"),
-            pool,
-        }
-    }
-
-    fn kinds(&self) -> Vec<Kind> {
-        let mut kinds: Vec<Kind> = self.pool.all_messages().filter_map(|m| self.read_kind(&m)).collect();
-        // prost_types forgets extensions: the descriptors must come from `Compiler::encode_file_descriptor_set`.
-        assert!(!kinds.is_empty(), "the descriptors have lost their options on the way through build.rs");
-        kinds.sort_by_key(|k| k.number);
-        kinds
-    }
-
-    fn read_kind(&self, message: &MessageDescriptor) -> Option<Kind> {
-        let said: v1::Kind = option(&message.options(), &self.kind)?;
-        let fields = self.read_fields(message);
-        let named = |name: &str| {
-            fields.iter().position(|f| f.name == name).unwrap_or_else(|| panic!("{}: no field {name}", message.name()))
-        };
-        Some(Kind {
-            name: keep(snake(message.name())),
-            message: keep(message.name().to_owned()),
-            number: said.number,
-            shape: match said.shape() {
-                v1::Shape::Document => Shape::Document,
-                v1::Shape::Entry => Shape::Entry,
-                v1::Shape::Unspecified => panic!("{}: no shape", message.name()),
-            },
-            reach: match said.reach() {
-                v1::Reach::Union => Reach::Union,
-                v1::Reach::Province => Reach::Province,
-                v1::Reach::Nation => Reach::Nation,
-                v1::Reach::Unspecified => panic!("{}: no reach", message.name()),
-            },
-            author: match said.author() {
-                v1::Author::Owner => Author::Owner,
-                v1::Author::Superior => Author::Superior,
-                v1::Author::Publisher => Author::Publisher,
-                v1::Author::Unspecified => panic!("{}: no author", message.name()),
-            },
-            voiding: match said.voiding() {
-                v1::Voiding::Never => Voiding::Never,
-                v1::Voiding::Free => Voiding::Free,
-                v1::Voiding::Money => Voiding::Money,
-            },
-            subject: (!said.subject.is_empty()).then(|| named(&said.subject)),
-            natural_key: said.natural_key.iter().map(|name| named(name)).collect(),
-            personal: fields
-                .iter()
-                .flat_map(|f| std::iter::once(f).chain(f.lines()))
-                .any(|f| matches!(f.privacy, Privacy::Personal | Privacy::Sealed)),
-            label: Label::new(said.zh, said.en),
-            source: said.source,
-            automatic: said.automatic,
-            bulk: said.bulk,
-            warning: said.warning,
-            fields,
-        })
-    }
-
-    fn read_fields(&self, message: &MessageDescriptor) -> Vec<Field> {
-        let mut declared: Vec<FieldDescriptor> = message.fields().collect();
-        declared.sort_by_key(FieldDescriptor::number);
-        let position = |name: &str| {
-            declared
-                .iter()
-                .position(|f| f.name() == name)
-                .unwrap_or_else(|| panic!("{}: no field {name}", message.name()))
-        };
-        declared.iter().map(|f| self.read_field(f, &position)).collect()
-    }
-
-    fn read_field(&self, field: &FieldDescriptor, position: &dyn Fn(&str) -> usize) -> Field {
-        let name = field.full_name();
-        let said: v1::Field = option(&field.options(), &self.field).unwrap_or_else(|| panic!("{name}: no options"));
-        let format = match said.format() {
-            v1::Format::Unspecified => Format::None,
-            v1::Format::Date => Format::Date,
-            v1::Format::Month => Format::Month,
-            v1::Format::Year => Format::Year,
-            v1::Format::Fen => Format::Fen,
-            v1::Format::Region => Format::Region,
-            v1::Format::UnionNumber => Format::Union,
-            v1::Format::ResidentId => Format::ResidentId,
-            v1::Format::CreditCode => Format::CreditCode,
-            v1::Format::Phone => Format::Phone,
-            v1::Format::Percent => Format::Percent,
-            v1::Format::Instant => Format::Instant,
-            v1::Format::Choices => Format::Choices,
-            v1::Format::Hex => Format::Hex,
-        };
-        let (ty, width) = match field.kind() {
-            Proto::String => (Type::Text, None),
-            Proto::Bool => (Type::Bool, None),
-            Proto::Bytes if said.r#ref.is_empty() => (Type::Bytes, None),
-            Proto::Bytes => (Type::Reference, None),
-            Proto::Enum(choices) => (Type::Choice(self.read_choices(&choices)), Some(Width::I32)),
-            Proto::Message(line) if field.is_list() => (Type::Lines(self.read_fields(&line)), None),
-            Proto::Uint64 if format == Format::Choices => {
-                let choices = self.pool.get_enum_by_name(&format!("huiliu.v1.{}", said.set_of));
-                let choices = choices.unwrap_or_else(|| panic!("{name}: no enum {}", said.set_of));
-                (Type::Choices(self.read_choices(&choices)), Some(Width::U64))
-            }
-            Proto::Int32 => (Type::Int, Some(Width::I32)),
-            Proto::Int64 => (Type::Int, Some(Width::I64)),
-            Proto::Uint32 => (Type::Int, Some(Width::U32)),
-            Proto::Uint64 => (Type::Int, Some(Width::U64)),
-            other => panic!("{name}: records have no fields of type {other:?}"),
-        };
-        let declared = (said.bounded || said.max != 0).then_some((said.min, said.max));
-        let limits = declared.or_else(|| default_limits(&ty, format));
-        Field {
-            name: keep(field.name().to_owned()),
-            number: field.number(),
-            required: said.required,
-            min: limits.map(|l| l.0),
-            max: limits.map(|l| l.1),
-            format,
-            merge: match said.merge() {
-                v1::Merge::Auto => Merge::Auto,
-                v1::Merge::Ask => Merge::Ask,
-                v1::Merge::Derived => Merge::Derived,
-                v1::Merge::Once => Merge::Once,
-                v1::Merge::Unspecified => panic!("{name}: no merge class"),
-            },
-            privacy: match said.privacy() {
-                v1::Privacy::Public => Privacy::Public,
-                v1::Privacy::Internal => Privacy::Internal,
-                v1::Privacy::Personal => Privacy::Personal,
-                v1::Privacy::Sealed => Privacy::Sealed,
-                v1::Privacy::Case => Privacy::Case,
-                v1::Privacy::Unspecified => panic!("{name}: no privacy class"),
-            },
-            reference: (!said.r#ref.is_empty()).then(|| keep(said.r#ref.clone())),
-            with: (!said.with.is_empty()).then(|| position(&said.with)),
-            past: said.past,
-            stays_used: said.stays_used,
-            index: said.index,
-            help: said.help.map(|h| Label::new(h.zh, h.en)),
-            presence: field.supports_presence() && !field.is_list(),
-            label: Label::new(said.zh, said.en),
-            ty,
-            width,
-        }
-    }
-
-    fn read_choices(&self, choices: &EnumDescriptor) -> Vec<Choice> {
-        let read = |v: prost_reflect::EnumValueDescriptor| {
-            let label: v1::Label =
-                option(&v.options(), &self.choice).unwrap_or_else(|| panic!("{}: no label", v.full_name()));
-            Choice { number: v.number(), name: v.name().to_owned(), label: Label::new(label.zh, label.en) }
-        };
-        choices.values().filter(|v| v.number() != 0).map(read).collect()
-    }
-}
-
-/// What a declaration leaves open.
-fn default_limits(ty: &Type, format: Format) -> Option<(i64, i64)> {
-    let days = |year, month, day| crate::period::Day::from_ymd(year, month, day).map(|d| i64::from(d.0));
-    Some(match (ty, format) {
-        (Type::Text, Format::ResidentId | Format::CreditCode) => (18, 18),
-        (Type::Text, Format::Phone) => (7, 20),
-        (Type::Int, Format::Date) => (days(1900, 1, 1)?, days(2199, 12, 31)?),
-        (Type::Int, Format::Month) => (1900 * 12, 2199 * 12 + 11),
-        (Type::Int, Format::Year) => (1900, 2199),
-        // Ten thousand million yuan: millions of such entries would still add up in an i64.
-        (Type::Int, Format::Fen) => (-1_000_000_000_000, 1_000_000_000_000),
-        (Type::Int, Format::Union) => (100_000, 999_999_999_999_999),
-        (Type::Int, Format::Instant) => (0, 7_258_118_400_000),
-        (Type::Int, _) => (0, 1_000_000_000),
-        (Type::Reference, _) => (16, 16),
-        _ => return None,
-    })
-}
-
-fn option<T: prost::Message + Default>(options: &DynamicMessage, extension: &ExtensionDescriptor) -> Option<T> {
-    if !options.has_extension(extension) {
-        return None;
-    }
-    options.get_extension(extension).as_message()?.transcode_to().ok()
-}
-
-/// The declarations live as long as the program, and so do their names.
-fn keep(name: String) -> &'static str {
-    Box::leak(name.into_boxed_str())
-}
-
-/// `WorkEntry` to `work_entry`.
-fn snake(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for (i, c) in name.chars().enumerate() {
-        if c.is_ascii_uppercase() && i > 0 {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::v1;
     use std::collections::BTreeSet;
 
     /// Every field of every kind, lines included, with the words a failure shows.
