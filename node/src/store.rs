@@ -38,6 +38,7 @@ pub mod salvage;
 pub mod segments;
 pub mod tables;
 pub mod trust;
+pub mod unfinished;
 mod view;
 pub mod voids;
 

@@ -321,6 +321,31 @@ fn edits_that_wait_are_bounded_and_count_when_what_they_follow_comes() {
     }
 }
 
+/// Many edits of one dossier wait for the one that made it; they are many more than one job may judge.
+#[test]
+fn what_one_edit_brings_up_is_judged_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(CITY).clone();
+    let [mut first, mut second] = two(&world);
+    let mut edits = dossier(&mut first, &second, 1500);
+    let changes = edits.split_off(1);
+    let store = machine.store(Threads::Own);
+    give(&store, &second.say(&changes));
+    assert_eq!(store.read(quarantine::count).unwrap(), 1500);
+    store.write_blocking(|ledger| Ok(ledger.spent())).unwrap();
+    give(&store, &first.say(&edits));
+    assert!(store.read(quarantine::count).unwrap() > 0, "another job has its turn in between");
+    let until = Instant::now() + Duration::from_secs(60);
+    while store.read(quarantine::count).unwrap() > 0 {
+        assert!(Instant::now() < until, "it goes on by itself");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let most = store.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
+    assert!(most < SLICE * BEYOND, "one job did the work of {most} operations");
+    oracle::verifies(&machine, &store).unwrap();
+}
+
 /// Prints how long others wait for the writer at most while batches are taken in: by hand, on a quiet machine,
 /// `cargo test --release -p huiliu-tests --test slices -- --ignored --nocapture`.
 #[test]

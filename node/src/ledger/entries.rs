@@ -1,7 +1,5 @@
 //! What an entry does when it counts, and the same taken back: each figure goes to the entry's own union.
 
-use std::sync::Arc;
-
 use huiliu_proto::{
     handle::{Declared as _, Reference, Typed as _},
     id::{DeviceId, FeedId, RecordId},
@@ -229,9 +227,8 @@ impl Ledger {
         let Some(no) = self.feed_by_id(&feed)? else { return Ok(()) };
         let range = ruling.get(quarantine_ruling::FIRST).zip(ruling.get(quarantine_ruling::COUNT));
         let Some((first, count)) = range else { return Ok(()) };
-        let row = self.feed(no)?;
-        let (applied, feed) = (row.applied, Arc::clone(&row.feed));
-        self.rule_on(no, &feed, first.unsigned_abs(), first.saturating_add(count).unsigned_abs().min(applied))
+        let applied = self.feed(no)?.applied;
+        self.rule_on(no, first.unsigned_abs(), first.saturating_add(count).unsigned_abs().min(applied))
     }
 
     /// A device is revoked by the union that enrolled it, for the union it was enrolled for. What else is said of it

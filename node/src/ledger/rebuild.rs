@@ -14,7 +14,7 @@ use crate::identity::{Me, memory::Memory};
 use crate::store::{
     self, Cause, Database, Result, StoreError, View, caches, feeds, projection, quarantine, rollups,
     salvage::{broken_pages, inspect},
-    tables,
+    tables, unfinished,
 };
 
 impl Ledger {
@@ -33,6 +33,7 @@ impl Ledger {
         projection::drop_all(&self.conn, &before.unwrap_or_default())?;
         projection::create(&self.conn)?;
         quarantine::create(&self.conn)?;
+        unfinished::create(&self.conn)?;
         store::set_meta(&self.conn, "tables", projection::tables().join(","))?;
         caches::clear(&self.conn)?;
         self.forget_rows();

@@ -13,7 +13,7 @@ use huiliu_proto::{
 };
 
 use super::Ledger;
-use crate::store::{Result, feeds, quarantine};
+use crate::store::{Result, feeds, quarantine, unfinished};
 
 /// What one job may do before others have their turn, in operations of the cheapest kind: some tens of milliseconds.
 const SLICE: u64 = 4096;
@@ -31,10 +31,14 @@ pub(super) const EARLY_WAIT: u32 = 30;
 /// What lags, and what jobs have done.
 #[derive(Debug, Default)]
 pub(super) struct Slices {
+    /// What one job may do.
+    slice: u64,
     /// Feeds that lag, and who handed them over.
     lagging: BTreeMap<i64, Option<DeviceId>>,
     /// The same when the job began.
     before: BTreeMap<i64, Option<DeviceId>>,
+    /// There may be work that a job began and did not end (`store/unfinished.rs`).
+    unfinished: bool,
     /// Which they are has to be seen from the tables.
     unknown: bool,
     /// So it was when the job began.
@@ -56,7 +60,7 @@ pub(super) struct Slices {
 
 impl Slices {
     pub(super) fn new() -> Slices {
-        Slices { unknown: true, ..Slices::default() }
+        Slices { slice: SLICE, unknown: true, ..Slices::default() }
     }
 
     pub(super) fn begin_job(&mut self) {
@@ -70,6 +74,8 @@ impl Slices {
         if !kept {
             self.lagging.clone_from(&self.before);
             self.unknown |= self.was_unknown;
+            // What it left, or took up, is as it was.
+            self.unfinished = true;
             self.until.clear();
         }
         self.most = self.most.max(self.work - self.begun);
@@ -99,6 +105,16 @@ impl Slices {
         self.work += EDIT;
     }
 
+    /// What was done so far in this job was undone, and is done in another way.
+    pub(super) fn begin_anew(&mut self) {
+        self.begun = self.work;
+    }
+
+    /// A job leaves to others what it began.
+    pub(super) fn leaves(&mut self) {
+        self.unfinished = true;
+    }
+
     /// Whether a part of a feed is still to be applied.
     pub(super) fn lagging(&self, no: i64) -> bool {
         self.lagging.contains_key(&no)
@@ -119,8 +135,8 @@ impl Slices {
         self.until.push((no, end));
     }
 
-    fn tired(&self) -> bool {
-        !self.whole && self.work - self.begun >= SLICE
+    pub(super) fn tired(&self) -> bool {
+        !self.whole && self.work - self.begun >= self.slice
     }
 }
 
@@ -131,6 +147,11 @@ impl Ledger {
         let done = work(self);
         self.slices.whole = before;
         done
+    }
+
+    /// What one job may do, in operations of the cheapest kind: a test makes it small, so that little is much.
+    pub fn set_slice(&mut self, operations: u64) {
+        self.slices.slice = operations;
     }
 
     /// The most that one job has done, in operations of the cheapest kind.
@@ -150,19 +171,23 @@ impl Ledger {
     }
 
     /// Whether something lags.
-    pub(crate) fn has_lag(&mut self) -> Result<bool> {
+    pub fn has_lag(&mut self) -> Result<bool> {
         if std::mem::take(&mut self.slices.unknown) {
             for row in feeds::behind(&self.conn)? {
                 if self.admitted(&row.feed, false)? {
                     self.slices.lags(row.no, None);
                 }
             }
+            self.slices.unfinished = unfinished::any(&self.conn)?;
         }
-        Ok(!self.slices.lagging.is_empty())
+        Ok(self.slices.unfinished || !self.slices.lagging.is_empty())
     }
 
     /// Applies some of what lags: a job of its own.
     pub(crate) fn apply_some(&mut self) -> Result<()> {
+        if self.slices.unfinished {
+            self.slices.unfinished = self.finish_some()?;
+        }
         while !self.slices.tired() {
             let lagging = &self.slices.lagging;
             let next = lagging.range(self.slices.last + 1..).next().or_else(|| lagging.iter().next());
@@ -206,7 +231,7 @@ impl Ledger {
         let mut rest = operations;
         while !rest.is_empty() && !self.halts(no)? {
             let limit = self.limit(no)?.unwrap_or(u64::MAX);
-            let (run, after) = rest.split_at(run_of(rest, limit.saturating_sub(from + done)));
+            let (run, after) = rest.split_at(run_of(rest, limit.saturating_sub(from + done), self.slices.slice));
             self.apply_run(no, from + done, run)?;
             done += run.len() as u64;
             rest = after;
@@ -266,7 +291,7 @@ impl Ledger {
 }
 
 /// How many operations are about what one job may do. `limit`: so many count; what comes after may have to be taken out.
-fn run_of(operations: &[Operation], limit: u64) -> usize {
+fn run_of(operations: &[Operation], limit: u64, slice: u64) -> usize {
     let mut work = 0;
     let costs = (0..).zip(operations).map(|(at, operation)| {
         let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
@@ -275,7 +300,7 @@ fn run_of(operations: &[Operation], limit: u64) -> usize {
     });
     let fits = costs.take_while(|cost| {
         work += cost;
-        work <= SLICE
+        work <= slice
     });
     fits.count().max(1)
 }

@@ -19,6 +19,7 @@ use crate::{
     store::{
         Result, View, feeds,
         rollups::{self, CARRY, Figure, MOST_CARRIED, Stated},
+        unfinished,
     },
 };
 
@@ -76,7 +77,9 @@ impl Ledger {
         let mut written = 0;
         for (union, month) in to_write(self.conn(), pace, self.now())? {
             // Its figures rest on more, or on less, than has been judged so far.
-            if feeds::of_union(self.conn(), union)?.iter().any(|row| self.slices.lagging(row.no)) {
+            if unfinished::any_of(self.conn(), union)?
+                || feeds::of_union(self.conn(), union)?.iter().any(|row| self.slices.lagging(row.no))
+            {
                 continue;
             }
             if !self.statement_holds(union, month)? {

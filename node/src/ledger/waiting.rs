@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use huiliu_proto::{
-    feed::Feed,
     id::{Hash, RecordId},
     kind::{Shape, numbered},
     operation::Operation,
@@ -14,31 +13,66 @@ use huiliu_proto::{
 use super::Ledger;
 use crate::{
     admission::Reason,
-    store::{Result, documents, projection::Place, quarantine, trust, voids},
+    store::{
+        Result, documents,
+        projection::Place,
+        quarantine, trust,
+        unfinished::{self, Arrived},
+        voids,
+    },
 };
 
 impl Ledger {
-    /// An edit, a void or an entry was applied: what waited for it (`arrived`) is judged again, and what waited for that.
-    pub(super) fn take_up_waiting(&mut self, owner: UnionNumber, id: &RecordId, arrived: Hash) -> Result<()> {
-        let mut arrived = vec![arrived];
-        while let Some(hash) = arrived.pop() {
-            for held in quarantine::waiting(&self.conn, owner, id, &hash)? {
-                let Some(operation) = self.operation_near(held.feed, held.seq)? else { continue };
-                self.take_up_held(held.feed, held.seq)?;
-                self.take_up(held.feed, held.seq, &operation)?;
-                let leaf = operation.leaf();
-                match operation.void {
-                    true => arrived.extend(voids::get(&self.conn, owner, id, &leaf)?.map(|_| leaf)),
-                    false => {
-                        arrived.extend(documents::change(&self.conn, owner, id, held.feed, held.seq)?);
-                        if quarantine::reason(&self.conn, held.feed, held.seq)? != Some(Reason::Early) {
-                            arrived.push(quarantine::turn_of(&self.feed(held.feed)?.feed.id, held.seq));
-                        }
-                    }
-                }
+    /// An edit, a void or an entry was applied: what waited for it (`change`) is judged again, and what waited for that. What
+    /// is more than the job may do is left to others.
+    pub(super) fn take_up_waiting(&mut self, owner: UnionNumber, record: &RecordId, change: Hash) -> Result<()> {
+        self.take_up_arrived(Arrived { owner, record: *record, change, done: None })
+    }
+
+    fn take_up_arrived(&mut self, first: Arrived) -> Result<()> {
+        let mut arrived = vec![first];
+        while let Some(mut next) = arrived.pop() {
+            let waiting = quarantine::waiting(&self.conn, next.owner, &next.record, &next.change, next.done)?;
+            let all = waiting.len() < quarantine::FEW;
+            let mut waiting = waiting.into_iter().peekable();
+            let mut more = vec![];
+            while !self.slices.tired()
+                && let Some(held) = waiting.next()
+            {
+                next.done = Some((held.feed, held.seq));
+                let come = self.take_up_one(&next, held.feed, held.seq)?;
+                more.extend(come.into_iter().map(|change| Arrived { change, done: None, ..next }));
+            }
+            if !all || waiting.peek().is_some() {
+                arrived.push(next);
+            }
+            arrived.extend(more);
+            if self.slices.tired() {
+                return arrived.iter().try_for_each(|left| self.leave(left));
             }
         }
         Ok(())
+    }
+
+    /// One of those that wait is judged again. Returns what has come with it.
+    fn take_up_one(&mut self, arrived: &Arrived, no: i64, seq: u64) -> Result<Vec<Hash>> {
+        let Some(operation) = self.operation_near(no, seq)? else { return Ok(vec![]) };
+        self.take_up_held(no, seq)?;
+        self.take_up(no, seq, &operation)?;
+        let (owner, id, leaf) = (arrived.owner, &arrived.record, operation.leaf());
+        if operation.void {
+            return Ok(voids::get(&self.conn, owner, id, &leaf)?.map(|_| leaf).into_iter().collect());
+        }
+        let mut come: Vec<Hash> = documents::change(&self.conn, owner, id, no, seq)?.into_iter().collect();
+        if quarantine::reason(&self.conn, no, seq)? != Some(Reason::Early) {
+            come.push(quarantine::turn_of(&self.feed(no)?.feed.id, seq));
+        }
+        Ok(come)
+    }
+
+    fn leave(&mut self, arrived: &Arrived) -> Result<()> {
+        self.slices.leaves();
+        unfinished::add_arrived(&self.conn, arrived)
     }
 
     /// Judges an edit or a void that waited; those that wait for it are the caller's.
@@ -58,12 +92,19 @@ impl Ledger {
         })
     }
 
-    /// A ruling on operations `first..end` of a feed has come.
-    pub(super) fn rule_on(&mut self, no: i64, feed: &Feed, first: u64, end: u64) -> Result<()> {
+    /// A ruling on operations `first..after` of a feed has come: those that are held or count, and are to be the other, are
+    /// judged again.
+    pub(super) fn rule_on(&mut self, no: i64, first: u64, after: u64) -> Result<()> {
         let Some(limit) = self.limit(no)? else { return Ok(()) };
-        for seq in first.max(limit)..end {
+        let feed = Arc::clone(&self.feed(no)?.feed);
+        for seq in first.max(limit)..after {
+            if self.slices.tired() {
+                self.slices.leaves();
+                return unfinished::add_ruled(&self.conn, no, seq, after);
+            }
+            self.slices.worked(1);
             let held = quarantine::reason(&self.conn, no, seq)? == Some(Reason::Revoked);
-            match (trust::ruling(&self.conn, feed, seq)?, held) {
+            match (trust::ruling(&self.conn, &feed, seq)?, held) {
                 (Some(Ruling::Released), true) => {
                     let Some(operation) = self.operation_near(no, seq)? else { continue };
                     let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
@@ -85,5 +126,29 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Goes on with what jobs began. Says whether there is more.
+    pub(super) fn finish_some(&mut self) -> Result<bool> {
+        let some = |ledger: &mut Ledger| {
+            while !ledger.slices.tired() {
+                if let Some(arrived) = unfinished::take_arrived(&ledger.conn)? {
+                    ledger.take_up_arrived(arrived)?;
+                } else if let Some((no, first, after)) = unfinished::take_ruled(&ledger.conn)? {
+                    let applied = ledger.feed(no)?.applied;
+                    ledger.rule_on(no, first, after.min(applied))?;
+                } else {
+                    return Ok(false);
+                }
+            }
+            unfinished::any(&ledger.conn)
+        };
+        match self.guarded(some)? {
+            Ok(more) => Ok(more),
+            Err(_) => {
+                self.slices.begin_anew();
+                self.carefully(some)
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use huiliu_proto::{DESCRIPTORS, algorithms::SUITE, feed::HEADER_FORM, id::Hash, kind::kinds, union::UnionNumber};
 
-use super::{projection, quarantine, voids};
+use super::{projection, quarantine, unfinished, voids};
 use crate::{
     document::{MAX_CHANGES, MAX_WEIGHT},
     rollup::measures,
@@ -43,6 +43,7 @@ fn compute() -> Hash {
     }
     part(voids::CREATE.as_bytes());
     part(quarantine::CREATE.as_bytes());
+    part(unfinished::CREATE.as_bytes());
     part(format!("{:?}", measures()).as_bytes());
     for union in UnionNumber::all() {
         part(&u64::from(union).to_be_bytes());

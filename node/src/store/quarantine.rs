@@ -290,13 +290,23 @@ pub fn revocations(conn: &View, by: UnionNumber, of: Cause) -> Result<Vec<Held>>
     select(conn, &sql, (of.field, i64::from(by)))
 }
 
-/// Edits of one record that wait for this change.
-pub fn waiting(conn: &View, owner: UnionNumber, record: &RecordId, awaited: &Hash) -> Result<Vec<Held>> {
+/// So many of those that wait are read at once.
+pub const FEW: usize = 64;
+
+/// Edits and voids of one record that wait for this change, after a place: the first few.
+pub fn waiting(
+    conn: &View,
+    owner: UnionNumber,
+    record: &RecordId,
+    awaited: &Hash,
+    after: Option<(i64, u64)>,
+) -> Result<Vec<Held>> {
+    let (feed, seq) = after.map_or((-1, -1), |(feed, seq)| (feed, seq as i64));
     let sql = format!(
-        r#"{COLUMNS} WHERE record = ?1 AND awaits = ?2 AND feed IN (SELECT no FROM feed WHERE "union" = ?3)
-        ORDER BY feed, seq"#
+        r#"{COLUMNS} WHERE record = ?1 AND awaits = ?2 AND (feed, seq) > (?4, ?5)
+        AND feed IN (SELECT no FROM feed WHERE "union" = ?3) ORDER BY feed, seq LIMIT ?6"#
     );
-    select(conn, &sql, (record.as_bytes(), awaited.as_bytes(), i64::from(owner)))
+    select(conn, &sql, (record.as_bytes(), awaited.as_bytes(), i64::from(owner), feed, seq, FEW as i64))
 }
 
 #[cfg(test)]

@@ -1,0 +1,92 @@
+//! Work that one job began and others go on with: what a single operation brings about may be more than one job may do.
+//!
+//! Computed from the feeds like the quarantine, and empty wherever all that is stored is applied.
+
+use huiliu_proto::{
+    id::{Hash, RecordId},
+    union::UnionNumber,
+};
+use rusqlite::OptionalExtension as _;
+
+use super::{Database, Result, View, tables};
+
+/// `arrived`: what was waited for has come; operations that wait for it, after the one at `feed` and `seq`, are still to be
+/// judged. `ruled`: operations that the union above has ruled on and that are still to be judged again.
+pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
+    CREATE TABLE arrived (record BLOB NOT NULL, owner INTEGER NOT NULL, change BLOB NOT NULL, feed INTEGER NOT NULL,
+    seq INTEGER NOT NULL, PRIMARY KEY (record, owner, change)) STRICT, WITHOUT ROWID;
+    CREATE INDEX arrived_by_owner ON arrived (owner);
+    DROP TABLE IF EXISTS ruled;
+    CREATE TABLE ruled (feed INTEGER NOT NULL, first INTEGER NOT NULL, after INTEGER NOT NULL,
+    PRIMARY KEY (feed, first, after)) STRICT, WITHOUT ROWID;"#;
+
+/// Made anew with the projections.
+pub fn create(conn: &Database) -> Result<()> {
+    Ok(conn.execute_batch(CREATE)?)
+}
+
+/// Those that wait for a change, a void or an entry have it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived {
+    pub owner: UnionNumber,
+    pub record: RecordId,
+    pub change: Hash,
+    /// Of those that wait, this one and all before it were judged.
+    pub done: Option<(i64, u64)>,
+}
+
+/// It is gone on with later. Where that was so before, from the beginning or from where it had come to.
+pub fn add_arrived(conn: &Database, arrived: &Arrived) -> Result<()> {
+    const SQL: &str = "INSERT OR REPLACE INTO arrived (record, owner, change, feed, seq) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let (feed, seq) = arrived.done.map_or((-1, -1), |(feed, seq)| (feed, seq as i64));
+    let row = (arrived.record.as_bytes(), i64::from(arrived.owner), arrived.change.as_bytes(), feed, seq);
+    conn.prepare_cached(SQL)?.execute(row)?;
+    Ok(())
+}
+
+/// The first of them, which is then nobody's any more.
+pub fn take_arrived(conn: &Database) -> Result<Option<Arrived>> {
+    const SQL: &str = "DELETE FROM arrived WHERE (record, owner, change) IN
+        (SELECT record, owner, change FROM arrived ORDER BY record, owner, change LIMIT 1)
+        RETURNING record, owner, change, feed, seq";
+    let taken = conn.prepare_cached(SQL)?.query_row([], |row| {
+        let (feed, seq) = (row.get::<_, i64>(3)?, row.get::<_, i64>(4)?);
+        Ok(Arrived {
+            record: RecordId(row.get(0)?),
+            owner: tables::union(row.get(1)?)?,
+            change: Hash(row.get(2)?),
+            done: (feed >= 0).then_some((feed, seq.unsigned_abs())),
+        })
+    });
+    Ok(taken.optional()?)
+}
+
+/// Operations `first..after` of a feed are judged later, as they are ruled on then.
+pub fn add_ruled(conn: &Database, feed: i64, first: u64, after: u64) -> Result<()> {
+    const SQL: &str = "INSERT INTO ruled (feed, first, after) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    conn.prepare_cached(SQL)?.execute((feed, first as i64, after as i64))?;
+    Ok(())
+}
+
+/// The first of these ranges, which is then nobody's any more: feed, first, after.
+pub fn take_ruled(conn: &Database) -> Result<Option<(i64, u64, u64)>> {
+    const SQL: &str = "DELETE FROM ruled WHERE (feed, first, after) IN
+        (SELECT feed, first, after FROM ruled ORDER BY feed, first, after LIMIT 1) RETURNING feed, first, after";
+    let number = |n: i64| n.unsigned_abs();
+    let taken =
+        conn.prepare_cached(SQL)?.query_row([], |row| Ok((row.get(0)?, number(row.get(1)?), number(row.get(2)?))));
+    Ok(taken.optional()?)
+}
+
+/// Whether there is anything.
+pub fn any(conn: &View) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM arrived) OR EXISTS (SELECT 1 FROM ruled)";
+    Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
+}
+
+/// Whether there is anything about records of a union.
+pub fn any_of(conn: &View, union: UnionNumber) -> Result<bool> {
+    const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM arrived WHERE owner = ?1)
+        OR EXISTS (SELECT 1 FROM ruled JOIN feed ON feed.no = ruled.feed WHERE feed."union" = ?1)"#;
+    Ok(conn.prepare_cached(SQL)?.query_row([i64::from(union)], |row| row.get(0))?)
+}
