@@ -4,6 +4,9 @@
 //! with the document it claims to change, and `build` makes the Automerge change from it. Author and receiver run the
 //! same `build`, so that both have the same bytes and the same hash. Snapshots are loaded from our own store only.
 //!
+//! What is asked of every edit is kept beside Automerge's bytes (`snapshot`): the changes with what they follow, and the fields
+//! as they stand. So Automerge itself is asked only where devices wrote beside each other, or where history is looked at.
+//!
 //! Keys are field numbers in decimal: a renamed field stays the same field, and a put to a field that only a newer
 //! version knows is kept. A field is emptied by putting null; no delete operation exists, so what a put replaces is
 //! always exactly what stood there.
@@ -23,6 +26,8 @@ use huiliu_proto::{
     edit::{Actor, Edit, MAX_COUNTER, MAX_OVER, Put, PutId, SALT, Scalar},
     id::{Hash, hex},
 };
+
+mod snapshot;
 
 /// An edit may follow so many changes, and they and it may take up so much: no honest dossier comes near. Counted is what
 /// the edit itself follows, so that every order of arrival comes to the same verdict.
@@ -51,25 +56,40 @@ pub enum Misfit {
     Damaged,
 }
 
+/// Changes lie one by one behind what Automerge packed, up to so many bytes and half of that, before it packs all of them.
+const LOOSE: usize = 4096;
+
 #[derive(Default)]
 pub struct Document {
-    inner: Automerge,
-    /// Changes that `inner` is still to be given: many at once cost it little more than one. Each follows all before it, and
-    /// what the fields are with them is known.
+    /// All changes, as Automerge packed and built them: what it loads.
+    bytes: Vec<u8>,
+    /// So many of the bytes are one piece that it packed.
+    packed: usize,
+    /// What Automerge made of them, where it was asked.
+    inner: Option<Automerge>,
+    /// Changes that `inner` is still to be given. Each follows all before it.
     pending: Vec<Change>,
-    /// The fields as they stand, where they were asked for.
+    /// The fields as they stand. Where they are not known, Automerge was asked, or there are none.
     fields: OnceCell<Fields>,
     /// Changes that no other follows, in order.
     heads: Vec<Hash>,
-    /// All changes, for what is asked of every edit.
-    changes: HashMap<Hash, Known>,
+    /// All changes, for what is asked of every edit: none before what it follows.
+    changes: Vec<Known>,
+    /// Where in `changes` each is.
+    places: HashMap<Hash, usize>,
     /// Each author's last change: its number and hash.
     last: HashMap<Actor, (u64, Hash)>,
     /// Of all changes together.
     weight: u64,
+    /// Read from a snapshot that does not say what each change weighs.
+    unweighed: bool,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
+    hash: Hash,
+    author: Actor,
+    seq: u64,
     deps: Vec<Hash>,
     max_op: u64,
     weight: u64,
@@ -79,15 +99,13 @@ struct Known {
 pub struct Fitting {
     change: Change,
     known: Known,
-    author: Actor,
-    seq: u64,
     /// What its puts leave in their fields, if it follows all that is there.
     leaves: Vec<(u32, Standing)>,
 }
 
 impl Fitting {
     pub fn hash(&self) -> Hash {
-        hash_of(&self.change)
+        self.known.hash
     }
 
     pub fn weight(&self) -> u64 {
@@ -108,50 +126,74 @@ pub type Fields = BTreeMap<u32, Vec<Standing>>;
 impl Document {
     /// Loads a snapshot that `save` made and our own store kept.
     pub fn load(snapshot: &[u8]) -> Result<Document, Misfit> {
-        let options = LoadOptions::new().verification_mode(VerificationMode::DontCheck);
-        let inner = Automerge::load_with_options(snapshot, options).map_err(|_| Misfit::Damaged)?;
-        let mut document = Document::default();
-        for meta in inner.get_changes_meta(&[]) {
-            let deps = meta.deps.iter().map(|h| Hash(h.0)).collect();
-            let author = Actor(meta.actor.to_bytes().try_into().map_err(|_| Misfit::Damaged)?);
-            let known = Known { deps, max_op: meta.max_op, weight: 0 };
-            document.learn(Hash(meta.hash.0), author, meta.seq, known);
-        }
-        document.inner = inner;
-        Ok(document)
+        if snapshot.starts_with(&AUTOMERGE) { unpacked(snapshot.to_vec()) } else { snapshot::read(snapshot) }
     }
 
-    /// With what each of its changes weighs: a snapshot does not say it.
+    /// The same, and that it says nothing else than what Automerge makes of all its changes.
+    pub fn examine(snapshot: &[u8]) -> Result<Document, Misfit> {
+        let mut document = Document::load(snapshot)?;
+        let mut whole = unpacked(std::mem::take(&mut document.bytes))?;
+        document.bytes = std::mem::take(&mut whole.bytes);
+        let same = |known: &Known| whole.known(&known.hash).is_some_and(|whole| whole.says(known));
+        let agree = whole.changes.len() == document.changes.len()
+            && document.changes.iter().all(same)
+            && whole.heads == document.heads
+            && whole.fields() == document.fields();
+        if agree { Ok(document) } else { Err(Misfit::Damaged) }
+    }
+
+    /// Whether what its changes weigh is still to be said: a snapshot of before does not.
+    pub fn unweighed(&self) -> bool {
+        self.unweighed
+    }
+
+    /// With what each of its changes weighs.
     pub fn weighed(mut self, weights: impl Iterator<Item = (Hash, u64)>) -> Document {
         for (hash, weight) in weights {
-            if let Some(known) = self.changes.get_mut(&hash) {
+            if let Some(known) = self.places.get(&hash).and_then(|at| self.changes.get_mut(*at)) {
                 self.weight += weight - known.weight.min(weight);
                 known.weight = weight;
             }
         }
+        self.unweighed = false;
         self
     }
 
-    fn learn(&mut self, hash: Hash, author: Actor, seq: u64, known: Known) {
+    fn learn(&mut self, known: Known) {
+        let Known { hash, author, seq, .. } = known;
         self.weight += known.weight;
         self.heads.retain(|head| !known.deps.contains(head));
         let at = self.heads.partition_point(|head| *head < hash);
         self.heads.insert(at, hash);
-        self.changes.insert(hash, known);
+        self.places.insert(hash, self.changes.len());
+        self.changes.push(known);
         let last = self.last.entry(author).or_insert((seq, hash));
         if last.0 < seq {
             *last = (seq, hash);
         }
     }
 
+    fn known(&self, change: &Hash) -> Option<&Known> {
+        self.changes.get(*self.places.get(change)?)
+    }
+
     /// Whether it holds a change.
     pub fn knows(&self, change: &Hash) -> bool {
-        self.changes.contains_key(change)
+        self.places.contains_key(change)
     }
 
     /// How many changes it has.
     pub fn changes(&self) -> usize {
         self.changes.len()
+    }
+
+    /// Its changes in the order in which one followed the other, each with the number of its first put.
+    pub fn in_order(&self) -> Vec<(u64, Hash)> {
+        // A put is numbered after all that its change follows.
+        let first = |known: &Known| (self.max_op(&known.deps).unwrap_or_default() + 1, known.hash);
+        let mut all: Vec<(u64, Hash)> = self.changes.iter().map(first).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Roughly how much memory it takes.
@@ -161,15 +203,27 @@ impl Document {
 
     /// All of it, as `load` takes it.
     pub fn save(&mut self) -> Result<Vec<u8>, Misfit> {
+        if self.bytes.len() - self.packed > LOOSE + self.packed / 2 {
+            self.bytes = self.whole()?.save();
+            self.packed = self.bytes.len();
+        }
+        Ok(snapshot::write(self))
+    }
+
+    /// All of it, as every Automerge loads it.
+    pub fn export(&mut self) -> Result<Vec<u8>, Misfit> {
         Ok(self.whole()?.save())
     }
 
     /// With all its changes.
     fn whole(&mut self) -> Result<&Automerge, Misfit> {
-        if !self.pending.is_empty() {
-            self.inner.apply_changes(std::mem::take(&mut self.pending)).map_err(|_| Misfit::Damaged)?;
+        let pending = std::mem::take(&mut self.pending);
+        match &mut self.inner {
+            Some(inner) if !pending.is_empty() => inner.apply_changes(pending).map_err(|_| Misfit::Damaged)?,
+            Some(_) => {}
+            None => self.inner = Some(automerge(&self.bytes)?),
         }
-        Ok(&self.inner)
+        self.inner.as_ref().ok_or(Misfit::Damaged)
     }
 
     /// In the order of their bytes.
@@ -187,10 +241,11 @@ impl Document {
     }
 
     pub fn fields(&self) -> &Fields {
-        // Where they are not known, nothing is pending.
         self.fields.get_or_init(|| {
-            let keys: Vec<u32> = self.inner.keys(ROOT).filter_map(|k| k.parse().ok()).collect();
-            let now = |field: u32| all(self.inner.get_all(ROOT, field.to_string()));
+            // Where they are not known, nothing is pending.
+            let Some(inner) = &self.inner else { return Fields::new() };
+            let keys: Vec<u32> = inner.keys(ROOT).filter_map(|k| k.parse().ok()).collect();
+            let now = |field: u32| all(inner.get_all(ROOT, field.to_string()));
             keys.into_iter().map(|field| (field, now(field))).collect()
         })
     }
@@ -244,13 +299,14 @@ impl Document {
 
     /// Asks whether `edit` is what an honest device could have written to this document, and builds its change.
     pub fn fit(&mut self, author: Actor, edit: &Edit) -> Result<Fitting, Misfit> {
-        let missing = edit.deps.iter().find(|dep| !self.changes.contains_key(dep));
+        let missing = edit.deps.iter().find(|dep| !self.knows(dep));
         if let Some(missing) = missing {
             return Err(Misfit::Early(*missing));
         }
         let max_op = self.max_op(&edit.deps).ok_or(Misfit::Damaged)?;
         let change = build(author, edit);
-        if self.changes.contains_key(&hash_of(&change)) {
+        let hash = hash_of(&change);
+        if self.knows(&hash) {
             return Err(Misfit::Known);
         }
         if edit.deps.is_empty() && !self.changes.is_empty() {
@@ -273,11 +329,12 @@ impl Document {
         if changes >= MAX_CHANGES || before.saturating_add(weight) > MAX_WEIGHT {
             return Err(Misfit::Full);
         }
-        let known = Known { deps: edit.deps.clone(), max_op: max_op + edit.puts.len() as u64, weight };
+        let max_op = max_op + edit.puts.len() as u64;
+        let known = Known { hash, author, seq: edit.seq, deps: edit.deps.clone(), max_op, weight };
         let leaves = (edit.start_op..).zip(&edit.puts).map(|(counter, put)| {
             (put.field, Standing { value: put.value.clone(), put: PutId { counter, actor: author } })
         });
-        Ok(Fitting { change, known, author, seq: edit.seq, leaves: leaves.collect() })
+        Ok(Fitting { change, known, leaves: leaves.collect() })
     }
 
     /// Adds an edit, if it fits.
@@ -288,9 +345,11 @@ impl Document {
 
     /// Adds a change that `fit` built against this document.
     pub fn apply(&mut self, fitting: Fitting) -> Result<(), Misfit> {
-        let hash = fitting.hash();
         self.fields();
-        self.pending.push(fitting.change);
+        self.bytes.extend_from_slice(fitting.change.raw_bytes());
+        if self.inner.is_some() {
+            self.pending.push(fitting.change);
+        }
         match self.fields.get_mut().filter(|_| fitting.known.deps == self.heads) {
             // It replaces exactly what stood there.
             Some(fields) => fields.extend(fitting.leaves.into_iter().map(|(field, left)| (field, vec![left]))),
@@ -299,13 +358,13 @@ impl Document {
                 self.fields.take();
             }
         }
-        self.learn(hash, fitting.author, fitting.seq, fitting.known);
+        self.learn(fitting.known);
         Ok(())
     }
 
     /// The highest put number in the history of these heads; `None` if one of them is unknown.
     fn max_op(&self, heads: &[Hash]) -> Option<u64> {
-        heads.iter().try_fold(0, |max, head| Some(self.changes.get(head)?.max_op.max(max)))
+        heads.iter().try_fold(0, |max, head| Some(self.known(head)?.max_op.max(max)))
     }
 
     fn last_seq(&self, author: Actor) -> u64 {
@@ -328,7 +387,7 @@ impl Document {
             return (self.changes.len(), self.weight);
         }
         let history = self.history(deps);
-        let weight = history.iter().filter_map(|hash| self.changes.get(hash)).map(|known| known.weight).sum();
+        let weight = history.iter().filter_map(|hash| self.known(hash)).map(|known| known.weight).sum();
         (history.len(), weight)
     }
 
@@ -337,13 +396,45 @@ impl Document {
         let mut queue = deps.to_vec();
         while let Some(hash) = queue.pop() {
             if seen.insert(hash)
-                && let Some(known) = self.changes.get(&hash)
+                && let Some(known) = self.known(&hash)
             {
                 queue.extend_from_slice(&known.deps);
             }
         }
         seen
     }
+}
+
+impl Known {
+    /// Whether another says the same but for what it weighs, which Automerge does not know.
+    fn says(&self, other: &Known) -> bool {
+        let Known { hash, author, seq, deps, max_op, weight: _ } = self;
+        let sorted = |deps: &[Hash]| deps.iter().copied().collect::<BTreeSet<_>>();
+        (hash, author, seq, max_op) == (&other.hash, &other.author, &other.seq, &other.max_op)
+            && sorted(deps) == sorted(&other.deps)
+    }
+}
+
+/// What Automerge's own pieces begin with. Snapshots of before were one of these and nothing else.
+const AUTOMERGE: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+
+fn automerge(bytes: &[u8]) -> Result<Automerge, Misfit> {
+    let options = LoadOptions::new().verification_mode(VerificationMode::DontCheck);
+    Automerge::load_with_options(bytes, options).map_err(|_| Misfit::Damaged)
+}
+
+/// All that Automerge says of a document.
+fn unpacked(bytes: Vec<u8>) -> Result<Document, Misfit> {
+    let inner = automerge(&bytes)?;
+    let mut document = Document { packed: bytes.len(), bytes, unweighed: true, ..Document::default() };
+    for meta in inner.get_changes_meta(&[]) {
+        let author = Actor(meta.actor.to_bytes().try_into().map_err(|_| Misfit::Damaged)?);
+        let deps = meta.deps.iter().map(|h| Hash(h.0)).collect();
+        let (hash, seq, max_op) = (Hash(meta.hash.0), meta.seq, meta.max_op);
+        document.learn(Known { hash, author, seq, deps, max_op, weight: 0 });
+    }
+    document.inner = Some(inner);
+    Ok(document)
 }
 
 fn changes(heads: &[Hash]) -> Vec<ChangeHash> {
@@ -463,9 +554,12 @@ mod tests {
             (state >> 33) % n
         };
         let as_automerge = |document: &mut Document| {
-            let said = Document::load(&document.save().unwrap()).unwrap();
-            assert_eq!((said.fields(), said.heads()), (document.fields(), document.heads()));
-            assert_eq!(said.state(), document.state());
+            let saved = document.save().unwrap();
+            for said in [Document::examine(&saved).unwrap(), Document::load(&document.export().unwrap()).unwrap()] {
+                assert_eq!((said.fields(), said.heads()), (document.fields(), document.heads()));
+                assert_eq!(said.state(), document.state());
+            }
+            assert_eq!(Document::load(&saved).unwrap().save().unwrap(), saved, "the same again");
         };
         for _ in 0..40 {
             let mut both = [Document::default(), Document::default()];
@@ -541,8 +635,7 @@ mod tests {
                     assert_eq!(other.heads(), one_by_one.heads());
                     assert_eq!(other.fields(), one_by_one.fields());
                 }
-                let heads: Vec<Hash> = at_once.inner.get_heads().iter().map(|head| Hash(head.0)).collect();
-                assert!(!at_once.pending.is_empty() || heads == at_once.heads());
+                Document::examine(&one_by_one.save().unwrap()).unwrap();
             }
             assert!(said.len() > 3, "{}", said.len());
             let [a, b, c] = [&mut one_by_one, &mut at_once, &mut saved].map(|document| document.save().unwrap());
@@ -605,9 +698,10 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, MAX_WEIGHT / (15_000 + 150));
-        let weights: Vec<_> = document.changes.iter().map(|(hash, known)| (*hash, known.weight)).collect();
-        let mut again = Document::load(&document.save().unwrap()).unwrap().weighed(weights.into_iter());
-        assert_eq!(again.weight, document.weight);
+        let weights: Vec<_> = document.changes.iter().map(|known| (known.hash, known.weight)).collect();
+        let before = Document::load(&document.export().unwrap()).unwrap().weighed(weights.into_iter());
+        let mut again = Document::load(&document.save().unwrap()).unwrap();
+        assert_eq!((again.weight, before.weight), (document.weight, document.weight));
         let edit = again.compose(A, vec![(1, text(&large))], [7; SALT]).unwrap();
         assert_eq!(refusal(&mut again, &edit), Misfit::Full);
     }

@@ -39,6 +39,6 @@ pub fn document(store: &Store, record: &Shown) -> Result<Exported, ExportError> 
     }
     let document = store.read(|conn| documents::load(conn, owner, &record))?;
     let mut document = document.transpose()?.ok_or(StoreError::Damaged("a document without its snapshot"))?;
-    let bytes = document.save()?;
+    let bytes = document.export()?;
     Ok(Exported { kind, record, bytes, heads: document.heads().to_vec() })
 }

@@ -64,7 +64,7 @@ fn table_digest(conn: &View, table: &str) -> Result<Hash> {
                 // A snapshot's bytes may depend on the order of arrival; what it says may not.
                 ValueRef::Blob(snapshot) if table == "document" && column == columns - 1 => {
                     let document =
-                        Document::load(snapshot).map_err(|_| StoreError::Damaged("a document's snapshot"))?;
+                        Document::examine(snapshot).map_err(|_| StoreError::Damaged("a document's snapshot"))?;
                     hash.update(document.state().as_bytes());
                 }
                 ValueRef::Null => hash.update([0]),

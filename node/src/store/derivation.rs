@@ -22,6 +22,8 @@ const RULES: u32 = 1;
 const MEASURES: u32 = 3;
 /// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `voids.rs`, `store/trust.rs`).
 const ADMISSION: u32 = 4;
+/// How documents are kept (`document/snapshot.rs`): an earlier version makes its own anew.
+const SNAPSHOTS: u32 = 1;
 
 /// It is the same for as long as the program runs.
 pub fn version() -> Hash {
@@ -51,7 +53,7 @@ fn compute() -> Hash {
         part(&[union.level() as u8]);
         part(union.name().as_bytes());
     }
-    let numbers = (RULES, MEASURES, ADMISSION, MAX_CHANGES, MAX_WEIGHT);
+    let numbers = (RULES, MEASURES, ADMISSION, SNAPSHOTS, MAX_CHANGES, MAX_WEIGHT);
     // Indexes of identity numbers are made with the suite; feeds that were a newer version's may not be now.
     part(format!("{numbers:?} {} {HEADER_FORM}", SUITE.byte()).as_bytes());
     Hash::of(&[&all])

@@ -27,8 +27,18 @@ pub fn get(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<
 /// The document, loaded; `None` where there is none of that id.
 pub fn load(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<Result<Document, Misfit>>> {
     let Some(row) = get(conn, owner, record)? else { return Ok(None) };
-    let weights = edits(conn, owner, record)?.into_iter().map(|edit| (edit.hash, edit.weight));
-    Ok(Some(Document::load(&row.snapshot).map(|document| document.weighed(weights))))
+    read(conn, &row, record).map(Some)
+}
+
+/// The document of a row.
+pub fn read(conn: &View, row: &DocumentRow, record: &RecordId) -> Result<Result<Document, Misfit>> {
+    match Document::load(&row.snapshot) {
+        Ok(document) if document.unweighed() => {
+            let weights = edits(conn, row.owner, record)?.into_iter().map(|edit| (edit.hash, edit.weight));
+            Ok(Ok(document.weighed(weights)))
+        }
+        document => Ok(document),
+    }
 }
 
 pub fn put(conn: &Database, record: &RecordId, row: &DocumentRow) -> Result<()> {

@@ -34,7 +34,7 @@ fn table(conn: &View, name: &str) -> Result<Table> {
             match (&value, name, column.as_str()) {
                 (Value::Blob(snapshot), "document", "snapshot") => {
                     let document =
-                        Document::load(snapshot).map_err(|_| StoreError::Damaged("a document's snapshot"))?;
+                        Document::examine(snapshot).map_err(|_| StoreError::Damaged("a document's snapshot"))?;
                     text += &format!("{column}={} ", document.state());
                 }
                 _ => text += &format!("{column}={value:?} "),

@@ -107,7 +107,7 @@ fn same(table: &str, a: Option<&[Value]>, b: Option<&[Value]>) -> bool {
     let (Some([a @ .., Value::Blob(x)]), Some([b @ .., Value::Blob(y)])) = (a, b) else { return false };
     table == "document"
         && a == b
-        && matches!((Document::load(x), Document::load(y)), (Ok(x), Ok(y)) if x.state() == y.state())
+        && matches!((Document::examine(x), Document::examine(y)), (Ok(x), Ok(y)) if x.state() == y.state())
 }
 
 /// Makes the changes in a file that others may be using, a few in each transaction. Returns how many rows were left alone,
