@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod beside;
 pub mod caches;
+pub mod calendars;
 pub mod cases;
 pub(crate) mod changes;
 pub mod claims;

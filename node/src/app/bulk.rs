@@ -117,8 +117,16 @@ pub struct Made {
     pub records: u64,
 }
 
-/// All imports of this machine, in the order in which they began.
-pub fn made(conn: &View) -> Result<Vec<Made>, StoreError> {
+/// Some of the imports of this machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub imports: Vec<Made>,
+    /// The last of them, where there are more.
+    pub next: Option<RecordId>,
+}
+
+/// The first `most` imports after one, in the order in which they began.
+pub fn page(conn: &View, after: Option<RecordId>, most: usize) -> Result<Page, StoreError> {
     let made = |import: Import| Made {
         id: import.id,
         kind: numbered(import.kind),
@@ -126,7 +134,11 @@ pub fn made(conn: &View) -> Result<Vec<Made>, StoreError> {
         records: import.count(),
         name: import.name,
     };
-    Ok(imports::all(conn)?.into_iter().map(made).collect())
+    let mut some = imports::page(conn, after.as_ref(), most + 1)?;
+    let more = some.len() > most;
+    some.truncate(most);
+    let next = some.last().filter(|_| more).map(|import| import.id);
+    Ok(Page { imports: some.into_iter().map(made).collect(), next })
 }
 
 #[derive(Debug, thiserror::Error)]

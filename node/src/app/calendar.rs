@@ -4,7 +4,11 @@
 //! A notice is a short text: `year 2025`, `doc_no …`, then `off DAY`, `off FROM TO` and `works DAY`; a line that begins
 //! with # is a remark. Those that this program brings along lie in `node/data`.
 
-use std::io::{ErrorKind, Read};
+use std::{
+    fmt,
+    io::{ErrorKind, Read},
+    str::FromStr,
+};
 
 use huiliu_proto::{
     handle::{Declared as _, Draft, Row},
@@ -19,7 +23,7 @@ use huiliu_proto::{
 use super::Mode;
 use crate::{
     ledger::Outcome,
-    store::{self, View, projection},
+    store::{self, View, calendars, projection},
     writer::Store,
 };
 
@@ -57,6 +61,8 @@ pub enum NoticeError {
     /// clock is ahead. The last one of a year holds.
     #[error("{0} was published by a machine whose clock is ahead; what is published here would not be heard")]
     SaidLater(String),
+    #[error("“{0}” is no place in the list of years")]
+    NoPlace(String),
 }
 
 impl NoticeError {
@@ -67,6 +73,7 @@ impl NoticeError {
             NoticeError::Line(_) | NoticeError::Incomplete | NoticeError::TooLong => "notice",
             NoticeError::NotAPublisher => "not_a_publisher",
             NoticeError::SaidLater(_) => "said_later",
+            NoticeError::NoPlace(_) => "no_such_place",
         }
     }
 }
@@ -161,6 +168,29 @@ pub fn publish(store: &Store, notice: Notice, mode: Mode) -> store::Result<Resul
     })
 }
 
+/// Where a year stands in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub year: i64,
+    pub by: UnionNumber,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.year, self.by)
+    }
+}
+
+impl FromStr for Place {
+    type Err = NoticeError;
+
+    fn from_str(typed: &str) -> Result<Place, NoticeError> {
+        let parts = typed.trim().split_once('@');
+        let place = parts.and_then(|(year, by)| Some(Place { year: year.parse().ok()?, by: by.parse().ok()? }));
+        place.ok_or_else(|| NoticeError::NoPlace(typed.to_owned()))
+    }
+}
+
 /// What a union has published of a year.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Year {
@@ -171,22 +201,34 @@ pub struct Year {
     pub make_up_days: usize,
 }
 
-/// The years of which a union knows the days off: of each publisher and year the notice that holds, the last one.
-pub fn years(conn: &View, union: UnionNumber) -> store::Result<Vec<Year>> {
-    let all = usize::MAX >> 1;
-    let mut known = projection::list(conn, Calendar::kind(), None, None, all)?;
-    known.retain(|row| row.place.owner.contains(union));
-    let key = |row: &projection::Shown| (row.record.read(calendar::YEAR), row.place.owner);
-    known.sort_by_key(|row| (key(row), std::cmp::Reverse(row.id)));
-    known.dedup_by_key(|row| key(row));
-    let year = |row: &projection::Shown| Year {
+/// Some of the years of which days off are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub years: Vec<Year>,
+    /// The last of them, where there are more.
+    pub next: Option<Place>,
+}
+
+/// The years of which a union knows the days off, the first `most` after a place: of each publisher and year the notice that
+/// holds, the last one.
+pub fn page(conn: &View, union: UnionNumber, after: Option<Place>, most: usize) -> store::Result<Page> {
+    let place = |row: &projection::Shown| Place {
         year: row.record.read(calendar::YEAR).unwrap_or_default(),
         by: row.place.owner,
+    };
+    let after = after.map(|place| (place.year, place.by));
+    let mut known = calendars::that_hold(conn, union, after, most.saturating_add(1))?;
+    let more = known.len() > most;
+    known.truncate(most);
+    let next = known.last().filter(|_| more).map(place);
+    let year = |row: &projection::Shown| Year {
+        year: place(row).year,
+        by: place(row).by,
         doc_no: row.record.read(calendar::DOC_NO).unwrap_or_default().to_owned(),
         days_off: count(&row.record, DayKind::DayOff),
         make_up_days: count(&row.record, DayKind::MakeUpDay),
     };
-    Ok(known.iter().map(year).collect())
+    Ok(Page { years: known.iter().map(year).collect(), next })
 }
 
 /// How many days of a kind a notice names.

@@ -40,7 +40,14 @@ pub struct Publish {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct List {}
+pub struct List {
+    /// Go on after this place
+    #[arg(long, value_name = "KEY")]
+    after: Option<String>,
+    /// So many lines at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
+}
 
 impl CalendarVerb {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
@@ -101,6 +108,10 @@ fn told(error: &NoticeError) -> Mistake {
                 "compare the clocks of both, and publish it on that machine",
             ),
         ),
+        NoticeError::NoPlace(typed) => Mistake::usage(
+            both(format!("“{typed}”不是列表中的位置"), error.to_string()),
+            both("位置由上一页给出", "the page before gives it"),
+        ),
         NoticeError::NotAPublisher => Mistake::refused(
             both("节假日安排由全国总工会和省级总工会发布", "the national and the provincial unions publish days off"),
             both(
@@ -113,7 +124,9 @@ fn told(error: &NoticeError) -> Mistake {
         NoticeError::NotBuiltIn(year) => json!({ "year": year }),
         NoticeError::Line(line) => json!({ "line": line }),
         NoticeError::SaidLater(doc_no) => json!({ "doc_no": doc_no }),
-        NoticeError::Incomplete | NoticeError::TooLong | NoticeError::NotAPublisher => Json::Null,
+        NoticeError::Incomplete | NoticeError::TooLong | NoticeError::NotAPublisher | NoticeError::NoPlace(_) => {
+            Json::Null
+        }
     };
     mistake.coded(error.code(), about)
 }
@@ -134,15 +147,16 @@ impl Publish {
 
 impl List {
     fn run(self, desk: &Desk) -> Result<Exit> {
+        let after = self.after.as_deref().map(str::parse).transpose().map_err(|error| told(&error))?;
         let office = desk.open()?;
-        let known = office.look(|conn| Ok(calendar::years(conn, office.me.union)?))?;
+        let page = office.look(|conn| Ok(calendar::page(conn, office.me.union, after, usize::from(self.most))?))?;
         let mut table = Table::new()
             .column("year", desk.pick("年度", "year"))
             .column("union", desk.pick("发布工会", "published by"))
             .column("doc_no", desk.pick("文号", "document no."))
             .column("days_off", desk.pick("放假天数", "days off"))
             .column("make_up_days", desk.pick("补班天数", "make-up days"));
-        for Year { year, by, doc_no, days_off, make_up_days } in &known {
+        for Year { year, by, doc_no, days_off, make_up_days } in &page.years {
             table.row(vec![
                 Cell::new(year.to_string(), *year),
                 Cell::new(by.union_name(), u64::from(*by)),
@@ -158,9 +172,10 @@ impl List {
             )
         };
         desk.answer(
-            || if known.is_empty() { json!([]) } else { table.json() },
-            || if known.is_empty() { none().to_owned() } else { table.words() },
+            || json!({ "years": table.json(), "next": page.next.map(|place| place.to_string()) }),
+            || if table.is_empty() { none().to_owned() } else { table.words() },
         )?;
+        desk.note_next(page.next);
         Ok(Exit::Done)
     }
 }

@@ -75,14 +75,29 @@ pub fn all(conn: &View) -> Result<Vec<Import>> {
     read(conn, KEY)
 }
 
+/// The first `most` after one, in the same order. What is noted of others is not read.
+pub fn page(conn: &View, after: Option<&RecordId>, most: usize) -> Result<Vec<Import>> {
+    let from = after.map_or_else(|| KEY.to_owned(), |id| format!("{KEY}{id}/~"));
+    between(conn, &from, &format!("{KEY}~"), most)
+}
+
 /// Those whose keys begin so.
 fn read(conn: &View, prefix: &str) -> Result<Vec<Import>> {
+    between(conn, prefix, &format!("{prefix}~"), usize::MAX)
+}
+
+fn between(conn: &View, from: &str, to: &str, most: usize) -> Result<Vec<Import>> {
     const DAMAGED: StoreError = StoreError::Damaged("what is noted of an import");
     let mut all: Vec<Import> = vec![];
-    for (key, text) in rows(conn, prefix)? {
+    let mut statement = conn.prepare_cached(ROWS)?;
+    let mut rows = statement.query((from, to))?;
+    while let Some(row) = rows.next()? {
+        let (key, text): (String, String) = (row.get(0)?, row.get(1)?);
         let mut ids = key.strip_prefix(KEY).unwrap_or_default().split('/').map(|id| id.parse::<RecordId>().ok());
         let json: Json = serde_json::from_str(&text).map_err(|_| DAMAGED)?;
+        let full = all.len() == most;
         match (ids.next().flatten(), ids.next(), all.last_mut()) {
+            (Some(_), None, _) if full => break,
             (Some(id), None, _) => all.push(Import::from_json(id, &json).ok_or(DAMAGED)?),
             (Some(id), Some(Some(first)), Some(import)) if import.id == id => {
                 import.batches.push(Batch::from_json(first, &json).ok_or(DAMAGED)?);
@@ -93,16 +108,14 @@ fn read(conn: &View, prefix: &str) -> Result<Vec<Import>> {
     Ok(all)
 }
 
-fn rows(conn: &View, prefix: &str) -> Result<Vec<(String, String)>> {
-    let mut statement = conn.prepare_cached("SELECT key, value FROM meta WHERE key BETWEEN ?1 AND ?2 ORDER BY key")?;
-    let rows = statement.query_map((prefix, format!("{prefix}~")), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
+const ROWS: &str = "SELECT key, value FROM meta WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
 
 /// Takes what is noted over into a new file.
 pub fn copy(from: &View, to: &Database) -> Result<()> {
-    for (key, text) in rows(from, KEY)? {
-        set_meta(to, &key, text)?;
+    let mut statement = from.prepare_cached(ROWS)?;
+    let mut rows = statement.query((KEY, format!("{KEY}~")))?;
+    while let Some(row) = rows.next()? {
+        set_meta(to, &row.get::<_, String>(0)?, row.get::<_, String>(1)?)?;
     }
     Ok(())
 }
@@ -149,6 +162,11 @@ mod tests {
         assert_eq!(get(&conn, &id(5)).unwrap(), None);
         let ids: Vec<RecordId> = all(&conn).unwrap().iter().map(|import| import.id).collect();
         assert_eq!(ids, [id(1), id(3)]);
+        // By pages, each with all that is noted of it.
+        assert_eq!(page(&conn, None, 2).unwrap(), all(&conn).unwrap());
+        assert_eq!(page(&conn, None, 1).unwrap(), [get(&conn, &id(1)).unwrap().unwrap()]);
+        assert_eq!(page(&conn, Some(&id(1)), 1).unwrap(), [noted]);
+        assert_eq!(page(&conn, Some(&id(3)), 1).unwrap(), []);
         copy(&conn, &copied).unwrap();
         assert_eq!(all(&copied).unwrap(), all(&conn).unwrap());
     }

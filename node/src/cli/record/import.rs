@@ -57,7 +57,14 @@ enum Typed {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Imports {}
+pub struct Imports {
+    /// Go on after this import
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
+    /// So many at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
+}
 
 #[derive(Debug, clap::Args)]
 pub struct UndoImport {
@@ -243,14 +250,21 @@ fn report_words(desk: &Desk, kind: &Kind, report: &Report, dry: bool) -> String 
 impl Imports {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let all = office.look(|conn| Ok(bulk::made(conn)?))?;
+        let (imports, next) = office.look(|conn| {
+            let after = match &self.after {
+                Some(typed) => Some(bulk::named(conn, typed)?.map_err(in_the_way)?),
+                None => None,
+            };
+            let bulk::Page { imports, next } = bulk::page(conn, after, usize::from(self.most))?;
+            Ok((imports, next))
+        })?;
         let mut table = Table::new()
             .column("import", desk.pick("导入编号", "import"))
             .column("kind", desk.pick("种类", "kind"))
             .column("at", desk.pick("时间", "at"))
             .column("name", desk.pick("文件", "file"))
             .number("records", desk.pick("条数", "records"));
-        for import in &all {
+        for import in &imports {
             table.row(vec![
                 Cell::same(view::short(&import.id)),
                 Cell::same(import.kind.map_or_else(String::new, |kind| desk.label(&kind.label).to_owned())),
@@ -265,7 +279,13 @@ impl Imports {
                 "name": import.name, "records": import.records,
             })
         };
-        desk.answer(|| all.iter().map(one).collect(), || table.words())?;
+        let next = next.map(|id| id.to_string());
+        let nothing = desk.pick("本机没有导入过", "this machine has imported nothing");
+        desk.answer(
+            || json!({ "imports": imports.iter().map(one).collect::<Vec<_>>(), "next": next }),
+            || if table.is_empty() { nothing.to_owned() } else { table.words() },
+        )?;
+        desk.note_next(next);
         Ok(Exit::Done)
     }
 }
