@@ -9,6 +9,37 @@ use documented::compare;
 use program::{ENGAGEMENT, MEDIATOR, Union, text};
 use serde_json::Value as Json;
 
+/// A list by pages of one line is the list: each page goes on after the one before.
+#[test]
+fn lists_go_by_pages() {
+    let union = Union::new();
+    let id = union.add(&MEDIATOR);
+    for phone in ["13800138000", "13800138001"] {
+        union.json(&["record", "edit", &id, &format!("phone={phone}")]);
+    }
+    for name in ["甲厂", "乙厂", "丙厂"] {
+        let file = union.path("one.csv");
+        let line = format!("名称,uscc,region,industry,ownership\n{name},91350100M000100Y43,320922,制造业,私营\n");
+        std::fs::write(&file, line).expect("written");
+        union.json(&["record", "import", "enterprise", text(&file)]);
+    }
+    for (verb, list) in [(&["record", "history", &id][..], "edits"), (&["record", "imports"], "imports")] {
+        let whole = union.json(verb);
+        let lines = whole[list].as_array().expect("a list");
+        assert!(lines.len() == 3 && whole["next"].is_null(), "{whole}");
+        let (mut paged, mut after) = (vec![], None::<String>);
+        loop {
+            let more = after.iter().flat_map(|place| ["--after", place]);
+            let page = union.json(&verb.iter().copied().chain(["--most", "1"]).chain(more).collect::<Vec<_>>());
+            assert_eq!(page[list].as_array().map(Vec::len), Some(1), "{page}");
+            paged.push(page[list][0].clone());
+            let Some(next) = page["next"].as_str() else { break };
+            after = Some(next.to_owned());
+        }
+        assert_eq!(&paged, lines);
+    }
+}
+
 #[test]
 fn every_answer_has_the_keys_that_are_told() {
     let empty = Union::empty();
@@ -104,10 +135,16 @@ fn the_nation_publishes_days_off_and_numbers_of_checks() {
     nation.json(&["calendar", "publish", "--file", text(&notice)]);
     let listed = nation.json(&["calendar", "list"]);
     compare("calendar list", &listed);
-    let told: Vec<_> =
-        (0..2).map(|n| (&listed[n]["year"], &listed[n]["days_off"], &listed[n]["make_up_days"])).collect();
+    let told: Vec<_> = (0..2)
+        .map(|n| &listed["years"][n])
+        .map(|year| (&year["year"], &year["days_off"], &year["make_up_days"]))
+        .collect();
     assert_eq!(told[0], (&Json::from(2026), &Json::from(33), &Json::from(6)));
     assert_eq!(told[1], (&Json::from(2027), &Json::from(1), &Json::from(0)));
+    let first = nation.json(&["calendar", "list", "--most", "1"]);
+    assert_eq!((&first["years"][0], &first["years"][1]), (&listed["years"][0], &Json::Null));
+    let next = first["next"].as_str().expect("there is more");
+    assert_eq!(nation.json(&["calendar", "list", "--after", next])["years"][0], listed["years"][1]);
     let set = ["check", "set", "FC-01", "grace", "15", "--from", "2026-01-01", "--doc-no", "演工发〔2026〕1号"];
     compare("check set", &nation.json(&set));
     let run = nation.json(&["check", "run", "FC-01", "--today", "2026-03-31"]);

@@ -129,7 +129,8 @@ fn receipts_of_a_revoked_hub_and_back_dated_ones_do_not_count() {
     chain.settle().unwrap();
     let verdicts = || {
         let (root, store) = (chain.county.machine.me().root, &chain.county.store);
-        let mut all: Vec<_> = store.read(|conn| judge(conn, root)).unwrap();
+        let mut all = vec![];
+        store.read(|conn| judge(conn, root, &mut |one| all.push(one))).unwrap();
         all.retain(|j| j.receipt.union == city() && matches!(j.feed.feed.scope, Scope::Own(_)) && j.feed.own);
         all.into_iter().map(|j| j.verdict).collect::<Vec<_>>()
     };

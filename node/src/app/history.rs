@@ -1,11 +1,11 @@
-//! What became of a record: every edit of a document, in the order in which one followed the other; for an entry, what points
-//! back at it.
+//! What became of a record, a page at a time: every edit of a document, in the order in which one followed the other; for an
+//! entry, what points back at it.
 
-use std::collections::BTreeMap;
+use std::{collections::HashMap, fmt, str::FromStr};
 
 use huiliu_proto::{
     edit::{Actor, Edit},
-    id::{DeviceId, FeedId, Hash},
+    id::{DeviceId, FeedId, Hash, RecordId},
     kind::{Kind, Shape},
     value::Value,
 };
@@ -27,6 +27,18 @@ pub enum HistoryError {
     Store(#[from] StoreError),
     #[error("the document's snapshot cannot be read")]
     Document(#[from] Misfit),
+    #[error("“{0}” is no place in a record's history")]
+    NoPlace(String),
+}
+
+impl HistoryError {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            HistoryError::Store(_) | HistoryError::Document(_) => "database",
+            HistoryError::NoPlace(_) => "no_such_place",
+        }
+    }
 }
 
 type Result<T, E = HistoryError> = std::result::Result<T, E>;
@@ -48,28 +60,76 @@ pub struct Change {
     pub to: Option<Value>,
 }
 
-/// Sealed values are opened as far as this machine may.
-pub fn history(conn: &View, keys: &Keyring, shown: &Shown) -> Result<Vec<Step>> {
-    match shown.record.kind.shape {
-        Shape::Document => edits(conn, keys, shown),
-        Shape::Entry => said(conn, shown),
+/// Where a step stands in a history: that of an edit is found by its first put and its hash, that of an entry by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    Edit(u64, Hash),
+    /// The record itself, and then, by field, those that point back at it.
+    Entry(usize, RecordId),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Edit(first, hash) => write!(f, "{first}@{hash}"),
+            Place::Entry(field, id) => write!(f, "{field}@{id}"),
+        }
     }
 }
 
-fn edits(conn: &View, keys: &Keyring, shown: &Shown) -> Result<Vec<Step>> {
+impl FromStr for Place {
+    type Err = HistoryError;
+
+    fn from_str(typed: &str) -> Result<Place> {
+        let place = typed.trim().split_once('@').and_then(|(number, id)| match id.parse() {
+            Ok(hash) => Some(Place::Edit(number.parse().ok()?, hash)),
+            Err(_) => Some(Place::Entry(number.parse().ok()?, id.parse().ok()?)),
+        });
+        place.ok_or_else(|| HistoryError::NoPlace(typed.to_owned()))
+    }
+}
+
+/// Some of what became of a record.
+pub struct Page {
+    pub steps: Vec<Step>,
+    /// Where the last of them stands, where there are more.
+    pub next: Option<Place>,
+}
+
+/// The first `most` steps after a place. Sealed values are opened as far as this machine may.
+pub fn page(conn: &View, keys: &Keyring, shown: &Shown, after: Option<Place>, most: usize) -> Result<Page> {
+    match shown.record.kind.shape {
+        Shape::Document => edits(conn, keys, shown, after, most),
+        Shape::Entry => said(conn, shown, after, most),
+    }
+}
+
+/// Those after a place, as many as a page has, and where the last of them stands if there are more.
+fn cut<T>(mut all: Vec<(Place, T)>, after: Option<Place>, most: usize) -> (Vec<T>, Option<Place>) {
+    all.retain(|(place, _)| after.is_none_or(|after| *place > after));
+    let more = all.len() > most;
+    all.truncate(most);
+    let next = all.last().filter(|_| more).map(|(place, _)| *place);
+    (all.into_iter().map(|(_, one)| one).collect(), next)
+}
+
+/// What an edit says is read for the page alone.
+fn edits(conn: &View, keys: &Keyring, shown: &Shown, after: Option<Place>, most: usize) -> Result<Page> {
     let kind = shown.record.kind;
     let mut document = documents::load(conn, shown.place.owner, &shown.id)?.transpose()?.unwrap_or_default();
-    let mut steps: BTreeMap<(u64, Hash), Step> = BTreeMap::new();
-    for documents::Made { feed: no, seq, hash, .. } in documents::edits(conn, shown.place.owner, &shown.id)? {
+    let order = document.in_order().into_iter().map(|(first, hash)| (Place::Edit(first, hash), hash)).collect();
+    let (some, next) = cut(order, after, most);
+    let made = documents::edits(conn, shown.place.owner, &shown.id)?;
+    let made: HashMap<Hash, (i64, u64)> = made.into_iter().map(|made| (made.hash, (made.feed, made.seq))).collect();
+    let mut steps = vec![];
+    for (no, seq) in some.iter().filter_map(|hash| made.get(hash).copied()) {
         let feed = feeds::by_no(conn, no)?.feed;
         let Some(operation) = feeds::operation(conn, no, seq)? else { continue };
         let Ok(edit) = Edit::decode(&operation.payload, Actor::new(&feed.id, &shown.id)) else { continue };
         let changes = changes(keys, shown, kind, &document.fields_as_of(&edit.deps)?, &edit);
-        let step = Step { claimed: operation.time, device: feed.device, feed: feed.id, seq, changes };
-        // An edit's puts are numbered after all that it follows.
-        steps.insert((edit.start_op, hash), step);
+        steps.push(Step { claimed: operation.time, device: feed.device, feed: feed.id, seq, changes });
     }
-    Ok(steps.into_values().collect())
+    Ok(Page { steps, next })
 }
 
 fn changes(keys: &Keyring, shown: &Shown, kind: &Kind, before: &Fields, edit: &Edit) -> Vec<Change> {
@@ -88,12 +148,14 @@ fn changes(keys: &Keyring, shown: &Shown, kind: &Kind, before: &Fields, edit: &E
 }
 
 /// The entry itself, and those of its kind that put it right.
-fn said(conn: &View, shown: &Shown) -> Result<Vec<Step>> {
+fn said(conn: &View, shown: &Shown, after: Option<Place>, most: usize) -> Result<Page> {
     let kind = shown.record.kind;
-    let mut all = vec![shown.clone()];
-    for field in corrections(kind) {
-        all.extend(projection::list_where(conn, kind, field.name, &Value::Bytes(shown.id.to_vec()))?);
+    let mut all = vec![(Place::Entry(0, shown.id), shown.clone())];
+    for (at, field) in (1..).zip(corrections(kind)) {
+        let back = projection::list_where(conn, kind, field.name, &Value::Bytes(shown.id.to_vec()))?;
+        all.extend(back.into_iter().map(|row| (Place::Entry(at, row.id), row)));
     }
+    let (some, next) = cut(all, after, most);
     let step = |entry: Shown| -> Result<Step> {
         let feed = feeds::by_no(conn, entry.place.feed)?.feed;
         let time = feeds::operation(conn, entry.place.feed, entry.place.seq)?.map(|o| o.time);
@@ -107,5 +169,5 @@ fn said(conn: &View, shown: &Shown) -> Result<Vec<Step>> {
             changes: changes.map(|(field, to)| Change { field, from: vec![], to }).collect(),
         })
     };
-    all.into_iter().map(step).collect()
+    Ok(Page { steps: some.into_iter().map(step).collect::<Result<_>>()?, next })
 }

@@ -1,6 +1,10 @@
 //! What hubs signed that they hold: listed, checked against the feeds here, and one of them as a file that proves itself.
 
-use std::{fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use huiliu_proto::{
     id::{DeviceId, FeedId},
@@ -61,7 +65,7 @@ pub struct Listed {
 }
 
 /// Where a receipt stands in the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub feed: FeedId,
     pub union: UnionNumber,
@@ -102,30 +106,57 @@ pub fn page(conn: &View, after: Option<Place>, most: usize) -> Result<Page> {
     Ok(Page { receipts: some.into_iter().map(listed).collect::<Result<_>>()?, next })
 }
 
-/// All receipts, judged, and how much of the own feeds each level has confirmed.
-#[derive(Debug, Clone)]
+/// What came of checking every receipt, and some of what there is to say of them.
+#[derive(Debug, Clone, Default)]
 pub struct Verified {
-    pub judged: Vec<Judged>,
+    /// How many there are, and how many of them need a person.
+    pub receipts: u64,
+    pub wrong: u64,
+    /// Those that need a person, and how much of the own feeds each level has confirmed, both of the same page.
+    pub bad: Vec<Judged>,
     pub confirmed: Vec<Confirmed>,
+    /// The last place of the page, where there are more.
+    pub next: Option<Place>,
 }
 
-impl Verified {
-    /// Those that need a person.
-    pub fn bad(&self) -> impl Iterator<Item = &Judged> {
-        self.judged.iter().filter(|one| one.verdict != Verdict::Good)
-    }
-}
-
-/// Checks every receipt against the feed here. An enrolled hub's signature under another history is kept as evidence:
-/// whoever looks later has to find it.
-pub fn verify(store: &Store, root: Option<DeviceId>) -> Result<Verified> {
-    let verified = store.read(|conn| {
-        let judged = receipts::judge(conn, root)?;
-        let confirmed = receipts::confirmed(conn, &judged)?;
-        Ok(Verified { judged, confirmed })
+/// Checks every receipt against the feed here, and tells what there is to say at the first `most` places after one. An
+/// enrolled hub's signature under another history is kept as evidence: whoever looks later has to find it.
+pub fn verify(store: &Store, root: Option<DeviceId>, after: Option<Place>, most: usize) -> Result<Verified> {
+    let (verified, lies) = store.read(|conn| {
+        let (mut verified, mut lies) = (Verified::default(), vec![]);
+        let mut bad: BTreeMap<Place, Judged> = BTreeMap::new();
+        receipts::judge(conn, root, &mut |one| {
+            verified.receipts += 1;
+            if one.verdict == Verdict::Good {
+                return;
+            }
+            verified.wrong += 1;
+            if one.verdict == Verdict::Disagrees {
+                lies.push(one.receipt.clone());
+            }
+            let place = Place { feed: one.receipt.feed, union: one.receipt.union };
+            if after.is_none_or(|after| place > after) && bad.len() <= most {
+                bad.insert(place, one);
+            }
+        })?;
+        let mut own = BTreeMap::new();
+        for (row, union) in receipts::expected(conn)? {
+            let place = Place { feed: row.feed.id, union };
+            if after.is_none_or(|after| place > after) && own.len() <= most {
+                own.insert(place, row);
+            }
+        }
+        let places: BTreeSet<Place> = bad.keys().chain(own.keys()).copied().collect();
+        let last = places.iter().nth(most.saturating_sub(1)).copied();
+        verified.next = last.filter(|_| places.len() > most);
+        let here = |place: &Place| verified.next.is_none_or(|last| *place <= last);
+        for (place, row) in own.iter().filter(|(place, _)| here(place)) {
+            verified.confirmed.push(receipts::confirmed(conn, root, row, place.union)?);
+        }
+        verified.bad = bad.into_iter().filter(|(place, _)| here(place)).map(|(_, one)| one).collect();
+        Ok((verified, lies))
     })?;
-    let lies = verified.bad().filter(|one| one.verdict == Verdict::Disagrees);
-    keep(store, lies.map(|one| one.receipt.clone()).collect())?;
+    keep(store, lies)?;
     Ok(verified)
 }
 

@@ -11,6 +11,8 @@ use crate::store::{
 
 /// So much may two clocks differ that nobody need be asked.
 const CLOCKS: i64 = 24 * 3_600_000;
+/// Receipts that are read at once.
+const AT_ONCE: usize = 1000;
 
 /// What was found of one receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,16 +68,20 @@ pub struct Confirmed {
     pub waiting_since: Option<i64>,
 }
 
-/// All receipts with their feeds, judged.
-pub fn judge(conn: &View, root: Option<DeviceId>) -> Result<Vec<Judged>> {
-    let mut judged = vec![];
-    for receipt in receipts::all(conn)? {
-        // A receipt is only ever kept for a feed that is here.
-        let Some(feed) = feeds::by_id(conn, &receipt.feed)? else { continue };
-        let verdict = verdict(conn, root, &feed, &receipt)?;
-        judged.push(Judged { receipt, feed, verdict });
+/// All receipts with their feeds, judged, in the order of feed and union. No more than some are held at once.
+pub fn judge(conn: &View, root: Option<DeviceId>, told: &mut dyn FnMut(Judged)) -> Result<()> {
+    let mut after = None;
+    loop {
+        let some = receipts::page(conn, after, AT_ONCE)?;
+        let Some(last) = some.last() else { return Ok(()) };
+        after = Some((last.feed, last.union));
+        for receipt in some {
+            // A receipt is only ever kept for a feed that is here.
+            let Some(feed) = feeds::by_id(conn, &receipt.feed)? else { continue };
+            let verdict = verdict(conn, root, &feed, &receipt)?;
+            told(Judged { receipt, feed, verdict });
+        }
     }
-    Ok(judged)
 }
 
 /// Signature, hub, history: in that order, because only an enrolled hub's word is evidence of anything.
@@ -100,28 +106,36 @@ pub fn verdict(conn: &View, root: Option<DeviceId>, feed: &FeedRow, receipt: &Re
     Ok(if early || trust::is_before(receipt, from) { Verdict::TooEarly } else { Verdict::Good })
 }
 
-/// For each own feed and each level above that is meant to have it.
-pub fn confirmed(conn: &View, judged: &[Judged]) -> Result<Vec<Confirmed>> {
+/// The own feeds, each with the levels above that are meant to have it, in the order of feed and union.
+pub fn expected(conn: &View) -> Result<Vec<(FeedRow, UnionNumber)>> {
     let mut all = vec![];
     for row in feeds::owned(conn)?.into_iter().filter(|f| f.size() > 0) {
-        for union in row.feed.union.ancestors().filter(|above| row.feed.seen_by(*above)) {
-            let good = judged
-                .iter()
-                .find(|j| j.verdict == Verdict::Good && j.receipt.feed == row.feed.id && j.receipt.union == union);
-            let size = good.map_or(0, |j| j.receipt.size);
-            let waiting = match size < row.size() {
-                true => feeds::operation(conn, row.no, size)?.map(|operation| operation.time),
-                false => None,
-            };
-            all.push(Confirmed {
-                feed: row.feed.id,
-                union,
-                size,
-                received_at: good.map(|j| j.receipt.received_at),
-                of: row.size(),
-                waiting_since: waiting,
-            });
-        }
+        let seen = row.feed.union.ancestors().filter(|above| row.feed.seen_by(*above));
+        all.extend(seen.map(|union| (row.clone(), union)));
     }
+    all.sort_by_key(|(row, union)| (row.feed.id, *union));
     Ok(all)
+}
+
+/// How much of an own feed a level has confirmed.
+pub fn confirmed(conn: &View, root: Option<DeviceId>, row: &FeedRow, union: UnionNumber) -> Result<Confirmed> {
+    let mut good = None;
+    if let Some(receipt) = receipts::of(conn, &row.feed.id, union)?
+        && verdict(conn, root, row, &receipt)? == Verdict::Good
+    {
+        good = Some(receipt);
+    }
+    let size = good.as_ref().map_or(0, |receipt| receipt.size);
+    let waiting = match size < row.size() {
+        true => feeds::operation(conn, row.no, size)?.map(|operation| operation.time),
+        false => None,
+    };
+    Ok(Confirmed {
+        feed: row.feed.id,
+        union,
+        size,
+        received_at: good.map(|receipt| receipt.received_at),
+        of: row.size(),
+        waiting_since: waiting,
+    })
 }

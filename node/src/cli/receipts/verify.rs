@@ -15,15 +15,23 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub struct Verify {}
+pub struct Verify {
+    /// Go on after this place
+    #[arg(long, value_name = "KEY")]
+    after: Option<String>,
+    /// Tell of so many places at most; all receipts are checked
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
+}
 
 impl Verify {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let after = self.after.as_deref().map(str::parse).transpose().map_err(super::told)?;
         let office = desk.open()?;
-        let verified = receipts::verify(&office.store, office.me.root)?;
-        let bad: Vec<&Judged> = verified.bad().collect();
-        let Verified { judged, confirmed } = &verified;
+        let verified = receipts::verify(&office.store, office.me.root, after, usize::from(self.most))?;
+        let Verified { receipts, wrong, bad, confirmed, next } = &verified;
         let table = table(desk, confirmed);
+        let next = next.map(|place| place.to_string());
         desk.answer(
             || {
                 let bad = bad.iter().map(|j| {
@@ -34,7 +42,10 @@ impl Verify {
                         "verdict": j.verdict.word(),
                     })
                 });
-                json!({ "receipts": judged.len(), "bad": bad.collect::<Vec<_>>(), "confirmed": table.json() })
+                json!({
+                    "receipts": receipts, "wrong": wrong, "bad": bad.collect::<Vec<_>>(), "confirmed": table.json(),
+                    "next": next,
+                })
             },
             || {
                 let mut lines = vec![];
@@ -42,11 +53,12 @@ impl Verify {
                     lines.push(table.words());
                 }
                 lines.extend(bad.iter().map(|j| say(desk, j)));
-                lines.push(verdict(desk, judged.len(), bad.len()));
+                lines.push(verdict(desk, *receipts, *wrong));
                 lines.join("\n")
             },
         )?;
-        Ok(if bad.is_empty() { Exit::Done } else { Exit::Attention })
+        desk.note_next(next);
+        Ok(if *wrong == 0 { Exit::Done } else { Exit::Attention })
     }
 }
 
@@ -130,7 +142,7 @@ fn say(desk: &Desk, judged: &Judged) -> String {
     desk.pick(&zh, &en).to_owned()
 }
 
-fn verdict(desk: &Desk, all: usize, bad: usize) -> String {
+fn verdict(desk: &Desk, all: u64, bad: u64) -> String {
     match (desk.lang, all, bad) {
         (Lang::Zh, 0, _) => "还没有签收；运行 sync 取得".to_owned(),
         (Lang::En, 0, _) => "there are no receipts yet; `sync` fetches them".to_owned(),

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{find, view};
 use crate::{
-    app::history::{self, Change, Step},
+    app::history::{self, Change, HistoryError, Page, Step},
     cli::{
         Desk,
         error::{Exit, Mistake, both},
@@ -20,24 +20,44 @@ use crate::{
 pub struct History {
     /// The record's id, or the beginning of it
     id: String,
+    /// Go on after this place
+    #[arg(long, value_name = "KEY")]
+    after: Option<String>,
+    /// So many edits at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
 }
 
 impl History {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
+        let after = self.after.as_deref().map(str::parse).transpose().map_err(told)?;
         let office = desk.open()?;
-        let (shown, steps, table) = office.look(|conn| {
+        let (shown, Page { steps, next }, table) = office.look(|conn| {
             let shown = find::any(conn, &self.id)?.map_err(|id| {
                 Mistake::refused(
                     both(format!("记录 {id} 在待核区"), format!("the record {id} is in quarantine")),
                     both("用 record show 查看原因", "see why with `record show`"),
                 )
             })?;
-            let steps = history::history(conn, office.keys(), &shown)?;
-            let table = table(desk, conn, shown.record.kind, &steps)?;
-            Ok((shown, steps, table))
+            let page = history::page(conn, office.keys(), &shown, after, usize::from(self.most)).map_err(told)?;
+            let table = table(desk, conn, shown.record.kind, &page.steps)?;
+            Ok((shown, page, table))
         })?;
-        desk.answer(|| steps_json(&shown, &steps), || table.words())?;
+        let next = next.map(|place| place.to_string());
+        desk.answer(|| steps_json(&shown, &steps, next.as_deref()), || table.words())?;
+        desk.note_next(next);
         Ok(Exit::Done)
+    }
+}
+
+fn told(error: HistoryError) -> anyhow::Error {
+    match &error {
+        HistoryError::NoPlace(typed) => {
+            let what = both(format!("“{typed}”不是历史中的位置"), error.to_string());
+            let hint = both("位置由上一页给出", "the page before gives it");
+            Mistake::usage(what, hint).coded(error.code(), Json::Null).into()
+        }
+        HistoryError::Store(_) | HistoryError::Document(_) => error.into(),
     }
 }
 
@@ -67,7 +87,7 @@ fn table(desk: &Desk, conn: &View, kind: &'static Kind, steps: &[Step]) -> Resul
     Ok(table)
 }
 
-fn steps_json(shown: &Shown, steps: &[Step]) -> Json {
+fn steps_json(shown: &Shown, steps: &[Step], next: Option<&str>) -> Json {
     let kind = shown.record.kind;
     let step = |step: &Step| {
         let change = |change: &Change| {
@@ -88,5 +108,6 @@ fn steps_json(shown: &Shown, steps: &[Step]) -> Json {
         "record": shown.id.to_string(),
         "kind": kind.name,
         "edits": steps.iter().map(step).collect::<Vec<_>>(),
+        "next": next,
     })
 }
