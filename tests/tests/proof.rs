@@ -305,13 +305,19 @@ fn receipts_are_held_against_the_feed_and_say_what_is_not_confirmed() {
     county.write_blocking(move |l| people::work_entry(l, mediator, 2)).unwrap();
 
     let root = Some(place.root().device);
-    let judged = || county.read(|conn| held::judge(conn, root)).unwrap();
-    let verdicts = || judged().iter().map(|j| (j.receipt.union.get(), j.verdict)).collect::<Vec<_>>();
+    let verdicts = || {
+        let mut all = vec![];
+        county.read(|conn| held::judge(conn, root, &mut |j| all.push((j.receipt.union.get(), j.verdict)))).unwrap();
+        all
+    };
     assert_eq!(verdicts(), [(320_000, Verdict::Good), (320_900, Verdict::Good)]);
-    let confirmed = county.read(|conn| held::confirmed(conn, &judged())).unwrap();
-    let rows: Vec<_> = confirmed.iter().map(|c| (c.union.get(), c.size, c.of, c.waiting_since)).collect();
+    let confirmed = |(row, union): (feeds::FeedRow, UnionNumber)| {
+        let told = county.read(|conn| held::confirmed(conn, root, &row, union)).unwrap();
+        (told.union.get(), told.size, told.of, told.waiting_since)
+    };
+    let rows: Vec<_> = county.read(held::expected).unwrap().into_iter().map(confirmed).collect();
     // Its second operation is the grant of its key.
-    assert_eq!(rows, [(320_900, 3, 4, Some(START + 2 * 86_400_000)), (320_000, 2, 4, Some(START + 86_400_000))]);
+    assert_eq!(rows, [(320_000, 2, 4, Some(START + 86_400_000)), (320_900, 3, 4, Some(START + 2 * 86_400_000))]);
 
     // The province signs for something the county never wrote; somebody else signs as the city.
     let feed = mine(&county).feed.id;
