@@ -1,4 +1,4 @@
-//! What is doubtful about a lower union.
+//! What is doubtful about a lower union, and what one has that is registered.
 
 use super::*;
 use crate::{
@@ -24,6 +24,13 @@ impl Room for Union {
                 ("下级工会一般以81或89开头", "a lower union's usually starts with 81 or 89"),
             );
         }
+        // A social organisation employs guides; it is nobody's union.
+        v.refuse_if(
+            r.get(NUMBER).is_some() && r.is(FORM, UnionForm::SocialOrganisation),
+            NUMBER,
+            ("社会组织不是工会，不登记编号", "a social organisation is no union and has no number"),
+            ("请核对类型", "look at the form again"),
+        );
         let more = r.get(MEMBERS).zip(r.get(WORKERS)).is_some_and(|(members, workers)| members > workers);
         v.warn_if(more, MEMBERS, ("会员多于职工", "more members than workers"), CHECK);
     }
