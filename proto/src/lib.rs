@@ -9,10 +9,12 @@
 
 pub mod lang;
 
+pub mod directory;
 pub mod id;
 pub mod ident;
 pub mod money;
 pub mod period;
+pub mod serials;
 pub mod shown;
 pub mod union;
 
