@@ -8,7 +8,7 @@
 //! A region code names a union as well as a place. Two codes are Huiliu's own and not in GB/T 2260: 100000 for the national
 //! union, and 660000 for the union of the Xinjiang Production and Construction Corps, which stands beside the provinces
 //! and above 659001 to 659012; those cities belong to 650000 by code, and to the Corps by organisation.
-//! Lower unions (townships, parks, enterprises) are records, not codes.
+//! Lower unions (townships, parks, enterprises) are in no list: their superior registers them, which gives a number.
 
 use std::{borrow::Cow, fmt, str::FromStr, sync::OnceLock};
 
@@ -218,9 +218,14 @@ impl UnionNumber {
         std::iter::once(self).chain(self.ancestors()).find(|c| c.level() == Level::Province)
     }
 
-    /// Whether it runs a hub: unions of the directory are below it.
-    pub fn may_have_hub(self) -> bool {
+    /// Whether unions of the directory are below it: its machine is a hub, unless somebody says otherwise.
+    pub fn has_unions_below(self) -> bool {
         self.children().iter().any(|child| child.has_union())
+    }
+
+    /// Whether it may run a hub: it gives numbers, so unions can be below it. A county does where it has registered some.
+    pub fn may_have_hub(self) -> bool {
+        self.serial().is_none() && self.has_union()
     }
 
     /// This number as that of a union: wherever somebody names one, and not a place, it comes through here.
@@ -393,6 +398,8 @@ mod tests {
         assert!(code(320_900).contains(township) && township.children().is_empty());
         assert_eq!("３２００００－１０３".parse::<UnionNumber>().map(UnionNumber::level), Ok(Level::City));
         assert_eq!(township.with_serial(1), None, "only directory unions give numbers");
+        assert!(!township.may_have_hub() && code(320_922).may_have_hub() && !code(350_527).may_have_hub());
+        assert!(code(320_900).has_unions_below() && !code(320_922).has_unions_below());
         for wrong in ["320922-", "320922-000", "-012", "320922-0000000001234", "320922-x", "999999-001"] {
             assert!(wrong.parse::<UnionNumber>().is_err(), "{wrong}");
         }

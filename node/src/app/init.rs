@@ -21,12 +21,12 @@ pub struct Ask<'a> {
     pub passphrase: Option<&'a Passphrase>,
 }
 
-/// What a machine is: the root where that is said, a hub where that is said, or, with a program that `serves`, where the union
-/// has unions below it. Who has none runs no hub, whatever program she has.
+/// What a machine is: the root where that is said, a hub where that is said, or, with a program that `serves`, where unions of
+/// the directory are below the union. A county's hub, for the townships that it registered, is one where that is said.
 fn role(union: UnionNumber, root: bool, hub: bool, serves: bool) -> Role {
     match root {
         true => Role::Root,
-        false if hub || (serves && union.may_have_hub()) => Role::Hub,
+        false if hub || (serves && union.has_unions_below()) => Role::Hub,
         false => Role::Node,
     }
 }
@@ -48,7 +48,7 @@ mod tests {
         assert!(matches!(role(city, false, false, true), Role::Hub));
         assert!(matches!(role(county, false, false, true), Role::Node));
         assert!(matches!(role(city, false, false, false), Role::Node));
-        // Refused where the home is made, with the reason.
+        // For its townships.
         assert!(matches!(role(county, false, true, false), Role::Hub));
         assert!(matches!(role(UnionNumber::NATION, true, false, false), Role::Root));
     }
