@@ -25,6 +25,7 @@ use huiliu_proto::{
 pub(crate) use self::puts::{puts_allowed, value};
 use crate::{clock, document::Misfit, rollup};
 
+pub(crate) mod number;
 mod puts;
 
 /// Why an operation does not count.
@@ -48,6 +49,8 @@ pub enum Reason {
     Revoked,
     /// It could not be applied on this machine: a defect of the program, or damage of its database.
     Failed,
+    /// It gives a union a number that is not its device's to give, or that another union has.
+    Number,
 }
 
 impl Reason {
@@ -62,10 +65,11 @@ impl Reason {
             Reason::Id => "id",
             Reason::Revoked => "revoked",
             Reason::Failed => "failed",
+            Reason::Number => "number",
         }
     }
 
-    pub const ALL: [Reason; 9] = [
+    pub const ALL: [Reason; 10] = [
         Reason::Newer,
         Reason::NotAllowed,
         Reason::Rule,
@@ -75,6 +79,7 @@ impl Reason {
         Reason::Id,
         Reason::Revoked,
         Reason::Failed,
+        Reason::Number,
     ];
 
     /// As it is stored. Numbers are never given twice.
@@ -89,6 +94,7 @@ impl Reason {
             Reason::Id => 7,
             Reason::Revoked => 8,
             Reason::Failed => 9,
+            Reason::Number => 10,
         }
     }
 
@@ -108,6 +114,7 @@ impl Reason {
             Reason::Id => Label::new("编号冲突", "record id"),
             Reason::Revoked => Label::new("设备已注销", "device revoked"),
             Reason::Failed => Label::new("无法处理", "could not be applied"),
+            Reason::Number => Label::new("工会编号不符", "union number"),
         }
     }
 }
@@ -269,6 +276,7 @@ pub fn explain(feed: &Feed, operation: Option<&Operation>, reason: Reason, cause
         (Reason::Id, _) => Refusal::taken().detail,
         (Reason::Revoked, _) => Refusal::revoked().detail,
         (Reason::Failed, _) => Refusal::failed().detail,
+        (Reason::Number, _) => number::words(cause),
         (Reason::NotAllowed, _) if operation.is_some_and(|o| o.kind == Revocation::NUMBER) => {
             Refusal::not_its_own().detail
         }
@@ -290,7 +298,9 @@ fn judged_again(feed: &Feed, operation: &Operation) -> Option<Refusal> {
         Shape::Document => {
             let author = Actor::new(&feed.id, &operation.record);
             match Edit::decode(&operation.payload, author) {
-                Ok(edit) => puts_allowed(kind, &edit.puts, edit.deps.is_empty()).err(),
+                Ok(edit) => puts_allowed(kind, &edit.puts, edit.deps.is_empty())
+                    .and_then(|()| number::given(feed, kind, &edit).map(drop))
+                    .err(),
                 Err(error) => Some(Refusal::unreadable(&error)),
             }
         }

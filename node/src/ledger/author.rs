@@ -514,6 +514,7 @@ impl Ledger {
         }
         missing.extend(self.references(record, said)?);
         missing.extend(self.number_kept(record)?);
+        missing.extend(self.number_given(record, said)?);
         missing.extend(self.taken_back(record, before)?);
         let (refusals, doubts) = self.doubts(record)?;
         missing.extend(refusals);

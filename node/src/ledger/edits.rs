@@ -18,7 +18,7 @@ use huiliu_proto::{
 
 use super::Ledger;
 use crate::{
-    admission::{Refusal, puts_allowed, value},
+    admission::{Refusal, number, puts_allowed, value},
     document::{Document, Fields, Misfit},
     rollup,
     store::{
@@ -111,12 +111,22 @@ impl Ledger {
         if let Err(refusal) = puts_allowed(kind, &edit.puts, creates) {
             return Ok(Err(refusal));
         }
+        let number = match number::given(feed, kind, &edit) {
+            Ok(number) => number,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if creates {
             self.slices.edited(0);
             let begun = match Document::default().fit(author, &edit) {
                 Ok(fitting) => fitting,
                 Err(misfit) => return Ok(Err(Refusal::misfit(&misfit))),
             };
+            if let Some(number) = number
+                && records::get(&self.conn, owner, &id)?.is_none()
+                && let Err(refusal) = self.may_give(feed, place, &id, number)?
+            {
+                return Ok(Err(refusal));
+            }
             if !records::add(&self.conn, &id, kind.number, place)? {
                 return self.claimed(place, operation, None);
             }
@@ -124,6 +134,7 @@ impl Ledger {
             let made = Made { feed: place.feed, seq: place.seq, hash: begun.hash(), weight: begun.weight() };
             document.apply(begun).map_err(|_| StoreError::Damaged("a document that takes no first change"))?;
             self.grown(kind, &id, place, &made, None, document)?;
+            self.give(place, &id, number)?;
             return self.take_up_waiting(owner, &id, voids::awaited(&id)).map(Ok);
         }
         let Some(mut open) = self.open_document(owner, &id)?.filter(|open| open.kind == kind.number) else {
@@ -143,12 +154,19 @@ impl Ledger {
         }
         match fits {
             Ok(fitting) => {
+                if let Some(number) = number
+                    && let Err(refusal) = self.may_give(feed, place, &id, number)?
+                {
+                    self.documents.put(owner, &id, open);
+                    return Ok(Err(refusal));
+                }
                 let made = Made { feed: place.feed, seq: place.seq, hash: fitting.hash(), weight: fitting.weight() };
                 open.document
                     .apply(fitting)
                     .map_err(|_| StoreError::Damaged("a document that takes no change it was compared with"))?;
                 let before = Before { shown: open.shown, voids: open.voids, state: open.state };
-                self.grown(kind, &id, place, &made, Some(before), open.document).map(Ok)
+                self.grown(kind, &id, place, &made, Some(before), open.document)?;
+                self.give(place, &id, number).map(Ok)
             }
             // It has changes that it could not be given: it is read anew by whoever wants it next.
             Err(Misfit::Damaged) => Err(StoreError::Damaged("a document that takes no change that fitted it")),

@@ -73,6 +73,7 @@ impl Ledger {
                 if record.is::<Enrolment>() {
                     self.enrolled(place, record);
                     self.take_up_revocations(place.owner, record)?;
+                    self.blocks_came(place.owner, record)?;
                 }
             }
             QuarantineRuling::NUMBER => self.rule(record)?,

@@ -10,7 +10,7 @@ use huiliu_proto::{
     operation::Operation,
     record::Record,
     union::UnionNumber,
-    v1::{Enrolment, KeyGrant, KeyReturn, QuarantineRuling, Revocation},
+    v1::{Enrolment, KeyGrant, KeyReturn, QuarantineRuling, Revocation, Union},
 };
 
 use super::{Ledger, entries::Turn};
@@ -18,7 +18,7 @@ use crate::{
     admission::Refusal,
     rollup,
     store::{
-        Result, StoreError,
+        Result, StoreError, numbers,
         projection::{self, Place},
         records,
     },
@@ -94,7 +94,7 @@ impl Ledger {
         }
         all.sort_unstable();
         all.dedup();
-        self.take_out(owner, id)?;
+        let numbers = self.take_out(owner, id)?;
         for (_, seq, no) in all {
             let operation = match at_hand.filter(|(place, _)| (no, seq) == (place.feed, place.seq)) {
                 Some((_, operation)) => operation.clone(),
@@ -106,7 +106,7 @@ impl Ledger {
             };
             self.apply_alone(no, seq, &operation)?;
         }
-        Ok(())
+        self.numbers_left(owner, id, &numbers)
     }
 
     /// Records of a union as they are without operations that are there no more. Where those decided about others, all is
@@ -122,7 +122,8 @@ impl Ledger {
         if self.stale { self.rebuild(&mut |_| ()) } else { Ok(()) }
     }
 
-    fn take_out(&mut self, owner: UnionNumber, id: &RecordId) -> Result<()> {
+    /// Says which numbers of unions the record had been given.
+    fn take_out(&mut self, owner: UnionNumber, id: &RecordId) -> Result<Vec<UnionNumber>> {
         let there = records::get(&self.conn, owner, id)?;
         let kind = there.and_then(|there| kind::numbered(there.kind));
         if let (Some(there), Some(kind)) = (there, kind)
@@ -138,7 +139,9 @@ impl Ledger {
         self.documents.forget(owner, id);
         self.slices.forget_counts();
         self.slices.taken_out();
-        records::forget(&self.conn, owner, id)
+        records::forget(&self.conn, owner, id)?;
+        let registers = there.is_some_and(|there| there.kind == Union::NUMBER);
+        if registers { numbers::take(&self.conn, owner, id) } else { Ok(vec![]) }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use huiliu_proto::{DESCRIPTORS, algorithms::SUITE, feed::HEADER_FORM, id::Hash, kind::kinds, union::UnionNumber};
 
-use super::{projection, quarantine, unfinished, voids};
+use super::{numbers, projection, quarantine, unfinished, voids};
 use crate::{
     document::{MAX_CHANGES, MAX_WEIGHT},
     rollup::measures,
@@ -20,8 +20,8 @@ use crate::{
 const RULES: u32 = 1;
 /// What records add to which measure (`proto/src/records`, `ledger/entries.rs`).
 const MEASURES: u32 = 3;
-/// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `voids.rs`, `store/trust.rs`).
-const ADMISSION: u32 = 4;
+/// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `voids.rs`, `numbers.rs`, `store/trust.rs`).
+const ADMISSION: u32 = 5;
 /// How documents are kept (`document/snapshot.rs`): an earlier version makes its own anew.
 const SNAPSHOTS: u32 = 1;
 
@@ -44,6 +44,7 @@ fn compute() -> Hash {
         part(projection::declared(kind).as_bytes());
     }
     part(voids::CREATE.as_bytes());
+    part(numbers::CREATE.as_bytes());
     part(quarantine::CREATE.as_bytes());
     part(unfinished::CREATE.as_bytes());
     part(format!("{:?}", measures()).as_bytes());

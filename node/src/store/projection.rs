@@ -16,7 +16,7 @@ use huiliu_proto::{
 };
 use rusqlite::{OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
 
-use super::{Database, Result, View, records, rollups, tables, voids};
+use super::{Database, Result, View, numbers, records, rollups, tables, voids};
 
 /// Whose record it is, and which operation said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +162,7 @@ pub fn tables() -> Vec<String> {
         names.extend(lines.map(|f| format!("{}_{}", kind.name, f.name)));
     }
     names.extend(voids::TABLES.map(str::to_owned));
+    names.push(numbers::TABLE.to_owned());
     names
 }
 
@@ -169,7 +170,8 @@ pub fn create(conn: &Database) -> Result<()> {
     for kind in kinds() {
         conn.execute_batch(&sql(kind).create)?;
     }
-    Ok(conn.execute_batch(voids::CREATE)?)
+    conn.execute_batch(voids::CREATE)?;
+    Ok(conn.execute_batch(numbers::CREATE)?)
 }
 
 /// Drops what is there, also tables of kinds that an earlier version declared.

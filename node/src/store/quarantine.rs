@@ -16,7 +16,7 @@ use super::{
     feeds::{self, FeedRow},
     records, trust,
 };
-use crate::admission::{self, Cause, Reason};
+use crate::admission::{self, Cause, Reason, number};
 
 /// An operation that does not count, and why; `explain` says it in words.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,12 +32,16 @@ pub struct Held {
     pub awaits: Option<Hash>,
 }
 
-/// What finds the operations of a feed that wait, and of one record those that it said before; and revocations that wait for
-/// an enrolment.
+/// What finds the operations of a feed that wait, and of one record those that it said before; revocations that wait for
+/// an enrolment; and numbers of unions that are taken, or outside their device's blocks.
 pub const CREATE: &str = "DROP INDEX IF EXISTS quarantine_early;
     CREATE INDEX quarantine_early ON quarantine (feed, record, cause, seq) WHERE awaits IS NOT NULL;
     DROP INDEX IF EXISTS quarantine_revocation;
-    CREATE INDEX quarantine_revocation ON quarantine (field, feed) WHERE cause = 8;";
+    CREATE INDEX quarantine_revocation ON quarantine (field, feed) WHERE cause = 8;
+    DROP INDEX IF EXISTS quarantine_number;
+    CREATE INDEX quarantine_number ON quarantine (field, feed) WHERE cause = 9;
+    DROP INDEX IF EXISTS quarantine_blocks;
+    CREATE INDEX quarantine_blocks ON quarantine (field, feed) WHERE cause = 10;";
 
 /// Made anew with the projections.
 pub fn create(conn: &Database) -> Result<()> {
@@ -288,6 +292,20 @@ pub fn revocations(conn: &View, by: UnionNumber, of: Cause) -> Result<Vec<Held>>
         AND feed IN (SELECT no FROM feed WHERE "union" = ?2) ORDER BY feed, seq"#
     );
     select(conn, &sql, (of.field, i64::from(by)))
+}
+
+/// Edits of a union's that give a number which another record has, or which is outside the blocks of their device; and perhaps
+/// some more.
+pub fn numbers(conn: &View, owner: UnionNumber, of: Cause) -> Result<Vec<Held>> {
+    let (index, code) = match of.code {
+        number::TAKEN => ("quarantine_number", number::TAKEN),
+        _ => ("quarantine_blocks", number::OUTSIDE),
+    };
+    let sql = format!(
+        r#"{COLUMNS} INDEXED BY {index} WHERE cause = {code} AND field = ?1
+        AND feed IN (SELECT no FROM feed WHERE "union" = ?2) ORDER BY feed, seq"#
+    );
+    select(conn, &sql, (of.field, i64::from(owner)))
 }
 
 /// So many of those that wait are read at once.

@@ -1,9 +1,12 @@
 //! Who may write for whom: what the enrolments and revocations in the projections say.
 
+use std::collections::BTreeSet;
+
 use huiliu_proto::{
     feed::Feed,
     id::{DeviceId, FeedId, Hash, RecordId},
     period::Day,
+    serials::Block,
     signed::Receipt,
     union::UnionNumber,
     v1::Ruling,
@@ -74,6 +77,35 @@ pub fn vouches(
 /// Whether a receipt is dated before its hub was one; by more than a day, which clocks may differ by.
 pub fn is_before(receipt: &Receipt, from: Option<Day>) -> bool {
     from.and_then(|from| from.plus_days(-1)).is_some_and(|from| receipt.day() < from)
+}
+
+/// The blocks of serials that a device of `union` draws from, in order.
+pub fn blocks(conn: &View, root: Option<DeviceId>, device: &DeviceId, union: UnionNumber) -> Result<Vec<Block>> {
+    const SQL: &str = r#"SELECT DISTINCT block FROM enrolment
+        WHERE device = ?1 AND "union" = ?2 AND owner = ?3 AND block IS NOT NULL"#;
+    let row = (device.as_bytes(), i64::from(union), i64::from(superior(union)));
+    let mut statement = conn.prepare_cached(SQL)?;
+    let numbers = statement.query_map(row, |r| r.get::<_, i64>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut blocks: Vec<Block> = numbers.into_iter().filter_map(Block::new).collect();
+    if union == UnionNumber::NATION && root == Some(*device) {
+        blocks.push(Block::FIRST);
+    }
+    blocks.sort_unstable();
+    Ok(blocks)
+}
+
+/// Blocks of serials that the machines of `union` have, revoked or not: no block is given twice.
+pub fn blocks_given(conn: &View, union: UnionNumber) -> Result<BTreeSet<Block>> {
+    const SQL: &str = r#"SELECT DISTINCT block FROM enrolment WHERE "union" = ?1 AND owner = ?2 AND block IS NOT NULL"#;
+    let mut statement = conn.prepare_cached(SQL)?;
+    let numbers = statement.query_map((i64::from(union), i64::from(superior(union))), |r| r.get::<_, i64>(0))?;
+    let numbers = numbers.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut given: BTreeSet<Block> = numbers.into_iter().filter_map(Block::new).collect();
+    // Nobody enrols the root.
+    if union == UnionNumber::NATION {
+        given.insert(Block::FIRST);
+    }
+    Ok(given)
 }
 
 /// An enrolled device.
@@ -150,6 +182,13 @@ pub fn revoked_anywhere(conn: &View, device: &DeviceId, me: UnionNumber) -> Resu
         AND e.owner = r.owner AND e."union" = r."union"
         WHERE r.device = ?1 AND (e.attestation IS NOT NULL OR e.owner = ?2))"#;
     Ok(conn.prepare_cached(SQL)?.query_row((device.as_bytes(), i64::from(me)), |r| r.get(0))?)
+}
+
+/// Whether the union above has enrolled any machine of a union.
+pub fn any_enrolled(conn: &View, union: UnionNumber) -> Result<bool> {
+    const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM enrolment WHERE "union" = ?1 AND owner = ?2)"#;
+    let row = (i64::from(union), i64::from(superior(union)));
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |r| r.get(0))?)
 }
 
 /// How many devices `owner` has enrolled for a union since a day.

@@ -1,0 +1,90 @@
+//! What unions are called, as far as the records here say: their superiors' lists, and the enrolments of their machines, which
+//! reach every level above a union and the union itself.
+
+use huiliu_proto::{
+    directory::{Directory, Found, Names},
+    id::RecordId,
+    union::UnionNumber,
+};
+use rusqlite::OptionalExtension as _;
+
+use super::{Result, View, tables, trust};
+
+const LISTED: &str = r#"SELECT g.number, u.name, u.short_name FROM number_given g
+    JOIN "union" u ON u.record = g.record AND u.owner = g.owner"#;
+const ENROLLED: &str = r#"SELECT "union", name, short_name, owner FROM enrolment WHERE name IS NOT NULL"#;
+
+/// The built-in directory with all that are registered, as far as is known here.
+pub fn load(conn: &View) -> Result<Directory> {
+    let mut directory = Directory::default();
+    let mut enrolled = conn.prepare_cached(&format!("{ENROLLED} ORDER BY record"))?;
+    let mut rows = enrolled.query([])?;
+    while let Some(row) = rows.next()? {
+        let (union, by) = (tables::union(row.get(0)?)?, tables::union(row.get(3)?)?);
+        if union.serial().is_some() && trust::superior(union) == by {
+            directory.add(union, Names { name: row.get(1)?, short: row.get(2)? });
+        }
+    }
+    let mut listed = conn.prepare_cached(LISTED)?;
+    let mut rows = listed.query([])?;
+    while let Some(row) = rows.next()? {
+        directory.add(tables::union(row.get(0)?)?, Names { name: row.get(1)?, short: row.get(2)? });
+    }
+    Ok(directory)
+}
+
+/// What a union that is in no list is called, if its superior has said so.
+pub fn names(conn: &View, union: UnionNumber) -> Result<Option<Names>> {
+    if let Some(names) = registered(conn, union)? {
+        return Ok(Some(names));
+    }
+    let sql = format!(r#"{ENROLLED} AND "union" = ?1 AND owner = ?2 ORDER BY record DESC LIMIT 1"#);
+    let mut statement = conn.prepare_cached(&sql)?;
+    let row = (i64::from(union), i64::from(trust::superior(union)));
+    let found = statement.query_row(row, |row| Ok(Names { name: row.get(1)?, short: row.get(2)? }));
+    Ok(found.optional()?)
+}
+
+/// The same as the record says by which it was registered; `None` where that is not here, or was voided.
+pub fn registered(conn: &View, union: UnionNumber) -> Result<Option<Names>> {
+    let sql = format!("{LISTED} WHERE g.owner = ?1 AND g.number = ?2");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let row = (i64::from(union.giver()), i64::from(union));
+    let found = statement.query_row(row, |row| Ok(Names { name: row.get(1)?, short: row.get(2)? }));
+    Ok(found.optional()?)
+}
+
+/// The first `most` that are registered behind a number, by one union or by anybody, with the records by which they were.
+pub fn page(
+    conn: &View,
+    of: Option<UnionNumber>,
+    after: Option<UnionNumber>,
+    most: usize,
+) -> Result<Vec<(UnionNumber, Names, RecordId)>> {
+    const SQL: &str = r#"SELECT g.number, u.name, u.short_name, g.record FROM number_given g
+        JOIN "union" u ON u.record = g.record AND u.owner = g.owner
+        WHERE (?1 IS NULL OR g.owner = ?1) AND (?2 IS NULL OR (g.owner, g.number) > (?3, ?2))
+        ORDER BY g.owner, g.number LIMIT ?4"#;
+    let mut statement = conn.prepare_cached(SQL)?;
+    let row = (of.map(i64::from), after.map(i64::from), after.map(|after| i64::from(after.giver())), most as i64);
+    let rows = statement.query_map(row, |row| {
+        Ok((tables::union(row.get(0)?)?, Names { name: row.get(1)?, short: row.get(2)? }, RecordId(row.get(3)?)))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Whom a person means, or a line of a file. Names in full are looked up one by one; the rest asks the whole directory.
+pub fn find(conn: &View, typed: &str) -> Result<Found> {
+    const CALLED: &str = r#"SELECT g.number FROM "union" u JOIN number_given g ON g.record = u.record AND g.owner = u.owner
+        WHERE u.name = ?1 OR u.short_name = ?1"#;
+    let plain = Directory::plain(typed);
+    if let Ok(union) = plain.parse::<UnionNumber>().and_then(UnionNumber::as_union) {
+        return Ok(Found::One(union));
+    }
+    let mut statement = conn.prepare_cached(CALLED)?;
+    let called = statement.query_map([typed.trim()], |row| tables::union(row.get(0)?))?;
+    match Directory::default().find_exactly(&plain, called.collect::<rusqlite::Result<_>>()?) {
+        Found::Nobody => Ok(load(conn)?.find(&plain)),
+        found => Ok(found),
+    }
+}
