@@ -27,6 +27,7 @@ pub mod restore;
 pub mod rollup;
 pub mod show;
 pub mod status;
+pub mod unions;
 pub mod values;
 pub mod void;
 pub mod write;

@@ -35,6 +35,7 @@ pub mod serve;
 pub mod status;
 pub mod sync;
 pub mod table;
+pub mod union;
 pub mod words;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -99,6 +100,9 @@ pub enum Verb {
     /// Write, correct, list and look at records
     #[command(subcommand)]
     Record(record::RecordVerb),
+    /// Unions below: register them, list them, find them by name
+    #[command(subcommand)]
+    Union(union::UnionVerb),
     /// Exchange with the union above, once
     Sync(sync::Sync),
     /// Keep running: stay on the line with the union above; a hub takes calls from below
@@ -158,6 +162,7 @@ impl Verb {
             Verb::Join(verb) => verb.run(desk),
             Verb::Invite(verb) => verb.run(desk),
             Verb::Record(verb) => verb.run(desk),
+            Verb::Union(verb) => verb.run(desk),
             Verb::Sync(verb) => verb.run(desk),
             Verb::Serve(verb) => verb.run(desk),
             Verb::Status(verb) => verb.run(desk),

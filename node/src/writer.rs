@@ -13,7 +13,7 @@ use std::{
     convert::Infallible,
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     thread::JoinHandle,
     time::Duration,
 };
@@ -86,6 +86,16 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
+/// A store that somebody else keeps open, or has closed.
+#[derive(Clone)]
+pub struct Lent(Weak<Inner>);
+
+impl Lent {
+    pub fn store(&self) -> Option<Store> {
+        self.0.upgrade().map(|inner| Store { inner })
+    }
+}
+
 struct Inner {
     path: PathBuf,
     clock: Clock,
@@ -118,6 +128,11 @@ impl Drop for Hands {
 }
 
 impl Store {
+    /// For who looks something up while the store is open, and does not keep it so.
+    pub fn lent(&self) -> Lent {
+        Lent(Arc::downgrade(&self.inner))
+    }
+
     /// Opens an existing file; one that is missing, foreign or newer is refused. One of an older version is brought to this
     /// one first, unless another program has it open. For a verb that is soon over, one that can only be read is opened too:
     /// what it writes is refused.

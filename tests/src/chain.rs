@@ -111,6 +111,7 @@ impl Place {
     pub fn desk(&self) -> Desk {
         let machine = &self.machine;
         Desk {
+            names: Default::default(),
             program: Program::Node,
             passphrase_file: None,
             lang: Lang::Zh,

@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Desk, check_proof,
+    desk::Office,
     error::{Exit, Mistake, both},
     outfile, receipts,
-    record::union_named,
 };
 use crate::app::consistency::{self, CompareError, Grown, Side};
 
@@ -36,7 +36,7 @@ impl Consistency {
         let office = desk.open()?;
         let root = office.home.root()?;
         let fingerprint = root.fingerprint();
-        let sides = [side(desk, &self.old)?, side(desk, &self.new)?];
+        let sides = [side(desk, &office, &self.old)?, side(desk, &office, &self.new)?];
         let grown = consistency::compare(&office.store, root, sides, self.feed.as_deref()).map_err(told)?;
         let Grown { feed, older, newer, file: made } = &grown;
         let id = feed.to_string();
@@ -76,11 +76,11 @@ impl Consistency {
 }
 
 /// A file that was kept, or a union whose latest receipt is here.
-fn side(desk: &Desk, typed: &str) -> Result<Side> {
+fn side(desk: &Desk, office: &Office, typed: &str) -> Result<Side> {
     if Path::new(typed).is_file() {
         return Ok(Side::Kept(Box::new(from_file(desk, Path::new(typed))?)));
     }
-    union_named(typed).map(Side::Of).map_err(|_| {
+    office.union(typed).map(Side::Of).map_err(|_| {
         Mistake::usage(
             both(
                 format!("“{typed}”既不是文件，也不是工会"),

@@ -10,9 +10,11 @@ use std::{
 
 use anyhow::Result;
 use huiliu_proto::{
+    directory,
     lang::{Label, Lang},
     period::Day,
     shown,
+    union::UnionNumber,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value as Json;
@@ -25,7 +27,7 @@ use crate::{
     keyring::Keyring,
     store::View,
     sync::{line, uplink::Uplink},
-    writer::{Store, Threads},
+    writer::{Lent, Store, Threads},
 };
 
 /// Which of the two programs runs. They have the same verbs; `serve` serves the unions below on one of them only.
@@ -53,7 +55,13 @@ pub struct Desk {
     pub passphrase_file: Option<PathBuf>,
     pub clock: Clock,
     pub dice: Dice,
+    /// What registered unions are called, from the store that was opened.
+    pub names: Names,
 }
+
+/// The store in which unions' names are looked up, while it is open.
+#[derive(Default)]
+pub struct Names(OnceLock<Lent>);
 
 /// A home, opened: who this is, and its store.
 pub struct Office {
@@ -103,7 +111,24 @@ impl Desk {
             passphrase_file: global.passphrase_file.clone(),
             clock: clock::system(),
             dice: clock::dice(),
+            names: Names::default(),
         }
+    }
+
+    /// What a union is called over the door, as far as is known here.
+    pub fn called(&self, union: UnionNumber) -> String {
+        self.known(union).map_or_else(|| union.union_name(), |names| names.name)
+    }
+
+    /// The same in short.
+    pub fn short(&self, union: UnionNumber) -> String {
+        self.known(union).map_or_else(|| union.name().into_owned(), |names| names.short.unwrap_or(names.name))
+    }
+
+    fn known(&self, union: UnionNumber) -> Option<directory::Names> {
+        union.serial()?;
+        let store = self.names.0.get()?.store()?;
+        store.read(|conn| Ok(super::union::known(conn, union))).ok().flatten()
     }
 
     pub fn today(&self) -> Day {
@@ -147,6 +172,8 @@ impl Desk {
     pub fn enter(&self, home: Home, threads: Threads) -> Result<Office> {
         let me = home.me(self.clock.clone(), self.dice.clone())?;
         let store = Store::open(&home.database(), me.clone(), threads)?;
+        // One that is open already is the same home's.
+        let _ = self.names.0.set(store.lent());
         Ok(Office { home, me, store, keys: OnceLock::new() })
     }
 

@@ -19,6 +19,7 @@ use super::{
     error::{Exit, Mistake, both},
     record::view,
     table::{both_languages, brief, choice_name},
+    union,
 };
 use crate::{
     app::find,
@@ -150,8 +151,8 @@ fn said(lang: Lang, conn: &View, argument: &Argument) -> Result<String> {
         Argument::Day(day) => day.to_string(),
         Argument::Moment(at) => crate::clock::moment(*at),
         Argument::Union(union) => match lang {
-            Lang::Zh => union.union_name(),
-            Lang::En => format!("{} {union}", union.union_name()),
+            Lang::Zh => union::called(conn, *union),
+            Lang::En => format!("{} {union}", union::called(conn, *union)),
         },
         Argument::Device(device) => device.to_string()[..16].to_owned(),
         Argument::Record(id) => title(conn, id)?,

@@ -3,12 +3,12 @@
 use anyhow::Result;
 use huiliu_proto::union::UnionNumber;
 
-use super::{Desk, desk::Program, error::Exit, passphrase, record::union_named};
+use super::{Desk, desk::Program, error::Exit, passphrase, union};
 use crate::app::init::{self, Ask};
 
 #[derive(Debug, clap::Args)]
 pub struct Init {
-    /// The union this machine writes for: its region code or name; with --root the national union
+    /// The union this machine writes for: its number or name; with --root the national union
     #[arg(long, value_name = "UNION", required_unless_present = "root")]
     union: Option<String>,
     /// Name of the network, the same on all machines
@@ -27,7 +27,7 @@ pub struct Init {
 
 impl Init {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let union = self.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
+        let union = self.union.as_deref().map_or(Ok(UnionNumber::NATION), |typed| union::named(None, typed))?;
         let chosen = match self.passphrase {
             true => Some(passphrase::chosen(desk, desk.passphrase_file.as_deref(), true)?),
             false => None,

@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Invite {
-    /// The union directly below that is invited, its region code or name; with --device and none, this union itself
+    /// The union directly below that is invited, its number or name; with --device and none, this union itself
     #[arg(value_name = "UNION")]
     pub union: Option<String>,
     /// For a further or replacing machine of a union that has joined, or for one whose certificate has expired
@@ -34,6 +34,9 @@ pub struct Invite {
     /// For a machine that records, where the union has unions below it; without it for its hub
     #[arg(long)]
     pub machine: bool,
+    /// For the hub of a county that has registered townships below it
+    #[arg(long, conflicts_with = "machine")]
+    pub hub: bool,
     /// Days until the token expires
     #[arg(long, value_name = "DAYS", default_value_t = DAYS, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DAYS)))]
     pub days: u32,
@@ -149,7 +152,7 @@ impl Invite {
         if self.qr || (self.out.is_none() && io::stdout().is_terminal()) {
             desk.print(&qr(&token.for_qr())?)?;
         }
-        let name = union.union_name();
+        let name = desk.called(union);
         desk.note(&match desk.lang {
             Lang::Zh => format!(
                 "给{name}（{union}）的{}，用一次，{until} 前有效；编号 {}\n请当面或用可靠的方式交给对方，像密码一样保管；对方运行 join 加入码",

@@ -17,7 +17,6 @@ use clap::Subcommand;
 use huiliu_proto::{
     kind::{Kind, kind, kinds},
     record::{Refusal, Warning},
-    union::UnionNumber,
 };
 
 use super::{
@@ -85,37 +84,8 @@ pub fn kind_named(typed: &str) -> Result<&'static Kind, Mistake> {
     })
 }
 
-/// A union by its code or its name, or by the beginning of a name that only one has.
-pub fn union_named(typed: &str) -> Result<UnionNumber, Mistake> {
-    let typed = typed.trim();
-    let named = UnionNumber::named(typed).map_or_else(|| typed.parse(), Ok);
-    if let Ok(union) = named.and_then(UnionNumber::as_union) {
-        return Ok(union);
-    }
-    let near: Vec<UnionNumber> = UnionNumber::beginning(typed).into_iter().filter(|u| u.has_union()).collect();
-    match near[..] {
-        [only] => Ok(only),
-        [] => Err(Mistake::usage(
-            both(format!("没有“{typed}”这个工会"), format!("there is no union “{typed}”")),
-            both("请填六位区划代码，如 320922", "give the six-digit region code, such as 320922"),
-        )),
-        _ => {
-            const MOST: usize = 12;
-            let some: Vec<String> = near.iter().take(MOST).map(|u| format!("{}（{u}）", u.union_name())).collect();
-            let more = if near.len() > MOST { "…" } else { "" };
-            Err(Mistake::usage(
-                both(format!("“{typed}”可能是多个工会"), format!("“{typed}” may be several unions")),
-                both(
-                    format!("请填代码或全称：{}{more}", some.join("、")),
-                    format!("give the code or the whole name: {}{more}", some.join(", ")),
-                ),
-            ))
-        }
-    }
-}
-
 /// What became of a write, for the person who wrote.
-pub(super) fn answer(desk: &Desk, kind: &'static Kind, outcome: Outcome, dry: bool) -> Result<Exit> {
+pub(in crate::cli) fn answer(desk: &Desk, kind: &'static Kind, outcome: Outcome, dry: bool) -> Result<Exit> {
     let (id, warnings, alike) = match outcome {
         Outcome::Refused(refusals) => return Err(Mistake::Refused(refusals).into()),
         Outcome::Unchanged(id) => {

@@ -7,7 +7,6 @@ use serde_json::{Value as Json, json};
 use super::{
     Desk,
     error::{Exit, Mistake, both},
-    record::union_named,
     table::{Cell, Table},
 };
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct Rollup {
-    /// The union: its code or name; without it, this one
+    /// The union: its number or name; without it, this one
     #[arg(long, value_name = "UNION")]
     union: Option<String>,
     /// First month, as 2025-01; without it, January of the last month's year
@@ -41,7 +40,7 @@ fn month(typed: &str) -> Result<Month, Mistake> {
 impl Rollup {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let union = self.union.as_deref().map_or(Ok(office.me.union), union_named)?;
+        let union = self.union.as_deref().map_or(Ok(office.me.union), |typed| office.union(typed))?;
         let to = self.to.as_deref().map(month).transpose()?;
         let from = self.from.as_deref().map(month).transpose()?;
         let totals = rollup::totals(&office.store, &office.me, &Ask { union, from, to }).map_err(told)?;
@@ -74,7 +73,7 @@ impl Rollup {
             },
             || {
                 let stated = stated.map(|stated| as_of(desk, stated)).unwrap_or_default();
-                format!("{}\n{stated}{}", heading(desk, union, from, to), table.words())
+                format!("{}\n{stated}{}", heading(desk, &desk.called(union), union, from, to), table.words())
             },
         )?;
         Ok(Exit::Done)
@@ -121,7 +120,7 @@ fn whole(n: i128) -> Json {
     }
 }
 
-fn heading(desk: &Desk, union: UnionNumber, from: Month, to: Month) -> String {
+fn heading(desk: &Desk, name: &str, union: UnionNumber, from: Month, to: Month) -> String {
     let span = format!("{from} {} {to}", desk.pick("至", "to"));
-    format!("{}（{union}） {span}{}", union.union_name(), desk.pick("，金额单位：元", ", money in yuan"))
+    format!("{name}（{union}） {span}{}", desk.pick("，金额单位：元", ", money in yuan"))
 }

@@ -36,7 +36,7 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, todo: Vec<String>) -
     let config = &office.home.config;
     let mut lines = vec![format!(
         "{}（{}）  {}{}  {}{}",
-        config.union.union_name(),
+        desk.called(config.union),
         config.union,
         desk.pick("网络 ", "network "),
         shown::line(&config.network),
@@ -45,7 +45,7 @@ fn words(desk: &Desk, office: &Office, standing: &Standing, todo: Vec<String>) -
     )];
     lines.push(match &config.parent {
         Some(parent) => {
-            format!("{}{}（{}）", desk.pick("上级：", "above: "), parent.union.union_name(), parent.address)
+            format!("{}{}（{}）", desk.pick("上级：", "above: "), desk.called(parent.union), parent.address)
         }
         None if config.root == Some(office.me.device()) => desk.pick("全国平台", "the root of the network").to_owned(),
         None => {
@@ -99,7 +99,7 @@ fn links(desk: &Desk, standing: &Standing) -> Option<Table> {
     for link in &standing.links {
         let success = link.last_success.map_or_else(|| desk.pick("从未", "never").to_owned(), |t| desk.moment(t));
         table.row(vec![
-            Cell::same(link.union.union_name()),
+            Cell::same(desk.called(link.union)),
             Cell::same(success),
             Cell::same(desk.moment(link.last_try)),
             match &link.error {
@@ -120,7 +120,7 @@ fn feeds(desk: &Desk, standing: &Standing) -> Table {
         .column("receipts", desk.pick("签收", "acknowledged"));
     for own in &standing.own {
         let receipts =
-            own.receipts.iter().map(|(union, size, at)| format!("{} {size} {}", union.name(), desk.moment(*at)));
+            own.receipts.iter().map(|(union, size, at)| format!("{} {size} {}", desk.short(*union), desk.moment(*at)));
         table.row(vec![
             Cell::same(&own.feed.to_string()[..8]),
             Cell::same(scope(desk, own)),
@@ -137,9 +137,9 @@ fn scope(desk: &Desk, own: &Own) -> String {
         Scope::Own(Reach::Union) => desk.pick("本单位", "this union").to_owned(),
         Scope::Own(Reach::Province) => desk.pick("至省级", "the province").to_owned(),
         Scope::Own(Reach::Nation) => desk.pick("至全国", "the nation").to_owned(),
-        Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + &branch.name(),
+        Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + &desk.short(branch),
         Scope::PersonalBranch(branch) => {
-            desk.pick("下级（不出省）：", "below, within the province: ").to_owned() + &branch.name()
+            desk.pick("下级（不出省）：", "below, within the province: ").to_owned() + &desk.short(branch)
         }
         Scope::Everyone => desk.pick("全体下级", "all below").to_owned(),
         Scope::Warning(_) => desk.pick("预警", "early warnings").to_owned(),

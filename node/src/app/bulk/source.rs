@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 
 use super::{BulkError, Line, Problem, What};
 use crate::{
-    app::find,
+    app::{find, unions},
     store::{self, View},
     writer::Store,
 };
@@ -340,7 +340,7 @@ fn record(
     for (at, text) in cells {
         let field = &of.fields[*at];
         match field.reference.and_then(kind).filter(|_| matches!(field.ty, Type::Reference)) {
-            None => match field.parse(text) {
+            None => match unions::parse(conn, field, text)? {
                 Ok(value) => record.put(*at, Some(value)),
                 Err(refusal) => wrong.push(What::Field(refusal)),
             },

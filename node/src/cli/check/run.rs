@@ -100,7 +100,7 @@ impl Shown {
         if count > 0 {
             let unions: BTreeSet<_> =
                 self.ran.overdue().flat_map(|w| w.unions.iter().map(|(union, _)| *union)).collect();
-            let names: Vec<String> = unions.into_iter().take(20).map(|u| u.union_name()).collect();
+            let names: Vec<String> = unions.into_iter().take(20).map(|u| desk.called(u)).collect();
             let (names, days) = (names.join(desk.pick("、", ", ")), self.ran.patience.0);
             lines.push(match desk.lang {
                 Lang::Zh => format!("其中{count}项已等待超过{days}天，请联系这些工会：{names}"),
@@ -111,7 +111,7 @@ impl Shown {
         }
         for (union, device, since) in &self.outcome().silent {
             let device = &device.to_string()[..16];
-            let name = union.union_name();
+            let name = desk.called(*union);
             lines.push(match desk.lang {
                 Lang::Zh => format!("{name}的设备 {device} 自{since}起没有消息，不再等待；已停用的请注销"),
                 Lang::En => format!(
@@ -190,7 +190,7 @@ fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> Vec<
         table.row(vec![
             Cell::same(found.rule),
             Cell::choice(desk, fields::SEVERITY.declared(), i32::from(found.severity).into()),
-            Cell::same(found.subject.union_name()),
+            Cell::same(desk.called(found.subject)),
             Cell::same(desk.label(&found.summary)),
         ]);
     }

@@ -9,7 +9,7 @@ use crate::{
     cli::{
         Desk,
         error::Exit,
-        record::{find, union_named, view},
+        record::{find, view},
         table::{Cell, Table},
     },
     filing::{Standing, State},
@@ -17,7 +17,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// Only filings of this union: its code or name
+    /// Only filings of this union: its number or name
     #[arg(long, value_name = "UNION")]
     union: Option<String>,
     /// Also versions that another has taken the place of
@@ -33,8 +33,8 @@ pub struct List {
 
 impl List {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let union = self.union.as_deref().map(union_named).transpose()?;
         let office = desk.open()?;
+        let union = self.union.as_deref().map(|typed| office.union(typed)).transpose()?;
         let Page { standings, next } = office.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
@@ -76,7 +76,7 @@ fn row(desk: &Desk, Standing { version, state, holds }: &Standing) -> Vec<Cell> 
     let holds = *holds && !matches!(state, State::Returned { .. });
     vec![
         Cell::new(view::short(&version.id), version.id.to_string()),
-        Cell::new(version.owner.name(), u64::from(version.owner)),
+        Cell::new(desk.short(version.owner), u64::from(version.owner)),
         Cell::new(type_label(version.type_, desk.lang), type_name(version.type_)),
         number(version.year),
         Cell::same(version.census_on.to_string()),

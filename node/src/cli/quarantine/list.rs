@@ -80,7 +80,7 @@ fn operation(desk: &Desk, row: &FeedRow, held: &Held, why: &Label, rejected: boo
     let (id, feed) = (held.record.to_string(), row.feed.id.to_string());
     vec![
         Cell::new(format!("{}#{}", &feed[..8], held.seq), format!("{feed}#{}", held.seq)),
-        Cell::new(row.feed.union.name(), u64::from(row.feed.union)),
+        Cell::new(desk.short(row.feed.union), u64::from(row.feed.union)),
         kind,
         Cell::new(&id[..16], id.as_str()),
         Cell::new(desk.label(&reason_label(&held.reason, rejected)), held.reason.as_str()),
@@ -98,7 +98,7 @@ fn stranger(desk: &Desk, row: &FeedRow, why: &Whole, rejected: bool) -> Vec<Cell
     };
     vec![
         Cell::new(&feed[..8], feed.as_str()),
-        Cell::new(row.feed.union.name(), u64::from(row.feed.union)),
+        Cell::new(desk.short(row.feed.union), u64::from(row.feed.union)),
         Cell::new(said, count),
         Cell::none(),
         Cell::new(desk.label(&reason_label(reason, rejected)), reason),

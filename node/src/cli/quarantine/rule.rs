@@ -88,7 +88,7 @@ fn preview(desk: &Desk, shown: &RuleShown) -> String {
         _ => desk.pick("不计入", "rejected"),
     };
     let table = if table.is_empty() { String::new() } else { format!("\n{}", table.words()) };
-    format!("{}（{union}）：{heading}{table}", union.union_name())
+    format!("{}（{union}）：{heading}{table}", desk.called(union))
 }
 
 fn told(error: RuleError) -> anyhow::Error {

@@ -8,14 +8,14 @@ use serde_json::json;
 
 use crate::{
     app::receipts,
-    cli::{Desk, error::Exit, outfile, record::union_named},
+    cli::{Desk, error::Exit, outfile},
 };
 
 #[derive(Debug, clap::Args)]
 pub struct Export {
     /// The feed's id, or the beginning of it
     feed: String,
-    /// The union that signed: its code or name
+    /// The union that signed: its number or name
     union: String,
     /// File to write to; without it receipt-FEED-UNION-SIZE.proof in this directory
     #[arg(long, value_name = "FILE")]
@@ -27,8 +27,8 @@ pub struct Export {
 
 impl Export {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let union = union_named(&self.union)?;
         let office = desk.open()?;
+        let union = office.union(&self.union)?;
         let root = office.home.root()?;
         let fingerprint = root.fingerprint();
         let (receipt, made) = receipts::export(&office.store, root, &self.feed, union).map_err(super::told)?;
@@ -45,7 +45,7 @@ impl Export {
                 })
             },
             || {
-                let name = union.union_name();
+                let name = desk.called(union);
                 let program = desk.program.name();
                 match desk.lang {
                     Lang::Zh => format!(

@@ -45,7 +45,7 @@ impl Edit {
 }
 
 /// Why nothing was written.
-pub(super) fn told(error: WriteError) -> anyhow::Error {
+pub(in crate::cli) fn told(error: WriteError) -> anyhow::Error {
     let code = error.code();
     let about = match &error {
         WriteError::Automatic(kind) => json!({ "kind": kind.name, "label": both_languages(&kind.label) }),

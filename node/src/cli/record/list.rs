@@ -8,11 +8,12 @@ use huiliu_proto::{
 };
 use serde_json::json;
 
-use super::{find, kind_named, union_named, view};
+use super::{find, kind_named, view};
 use crate::{
     app::list::{self, Ask, Page},
     cli::{
         Desk,
+        desk::Office,
         error::Exit,
         table::{Cell, Table, brief},
     },
@@ -27,7 +28,7 @@ const CELL: usize = 24;
 pub struct List {
     /// Kind of record
     kind: Option<String>,
-    /// Only records of this union: its code or name
+    /// Only records of this union: its number or name
     #[arg(long, value_name = "UNION")]
     union: Option<String>,
     /// Only voided records
@@ -43,20 +44,21 @@ pub struct List {
 
 impl List {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let union = self.union.as_deref().map(union_named).transpose()?;
-        match &self.kind {
-            None => count(desk, union),
-            Some(kind) => self.page(desk, kind_named(kind)?, union),
+        let kind = self.kind.as_deref().map(kind_named).transpose()?;
+        let office = desk.open()?;
+        let of = self.union.as_deref().map(|typed| office.union(typed)).transpose()?;
+        match kind {
+            None => count(desk, &office, of),
+            Some(kind) => self.page(desk, &office, kind, of),
         }
     }
 
-    fn page(&self, desk: &Desk, kind: &'static Kind, union: Option<UnionNumber>) -> Result<Exit> {
-        let office = desk.open()?;
+    fn page(&self, desk: &Desk, office: &Office, kind: &'static Kind, of: Option<UnionNumber>) -> Result<Exit> {
         let (page, table) = office.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
             let page =
-                list::page(conn, &Ask { kind, union, after, most: usize::from(self.most), voided: self.voided })?;
+                list::page(conn, &Ask { kind, union: of, after, most: usize::from(self.most), voided: self.voided })?;
             let table = table(desk, conn, kind, &page.rows)?;
             Ok((page, table))
         })?;
@@ -75,8 +77,7 @@ fn page_json(rows: &[Shown], next: Option<RecordId>) -> serde_json::Value {
     json!({ "records": records, "next": next.map(|id| id.to_string()) })
 }
 
-fn count(desk: &Desk, union: Option<UnionNumber>) -> Result<Exit> {
-    let office = desk.open()?;
+fn count(desk: &Desk, office: &Office, union: Option<UnionNumber>) -> Result<Exit> {
     let mut table = Table::new()
         .column("kind", desk.pick("种类", "kind"))
         .column("label", desk.pick("名称", "label"))
@@ -101,7 +102,7 @@ fn table(desk: &Desk, conn: &View, kind: &'static Kind, rows: &[Shown]) -> Resul
         table = if number { table.number(field.name, heading) } else { table.column(field.name, heading) };
     }
     for row in rows {
-        let mut cells = vec![Cell::same(view::short(&row.id)), Cell::same(row.place.owner.name())];
+        let mut cells = vec![Cell::same(view::short(&row.id)), Cell::same(desk.short(row.place.owner))];
         for at in &columns {
             let field = &kind.fields[*at];
             let shown = match &row.record.values()[*at] {

@@ -51,7 +51,7 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
         let kind = shown.record.kind;
         let owner = shown.place.owner;
         text += &format!("{} {}\n", desk.label(&kind.label), known.id);
-        text += &format!("{}{}（{owner}）\n", desk.pick("单位：", "union: "), owner.union_name());
+        text += &format!("{}{}（{owner}）\n", desk.pick("单位：", "union: "), desk.called(owner));
         text += &format!("{}{}\n", desk.pick("写入设备：", "written by device: "), &device.to_string()[..16]);
         text += &format!("{}{feed} #{seq}\n", desk.pick("数据流水：", "feed: "));
         if known.edits > 0 {

@@ -14,7 +14,7 @@ use crate::cli::{
     Desk,
     error::{Mistake, both},
 };
-use crate::store::View;
+use crate::{app::unions, store::View};
 
 pub use crate::app::write::Put as Typed;
 
@@ -125,7 +125,7 @@ fn value(conn: &View, field: &Field, typed: &str) -> Result<Result<Option<Value>
         return Ok(Ok(None));
     }
     let (Type::Reference, Some(target)) = (&field.ty, field.reference.and_then(kind)) else {
-        return Ok(field.parse(typed).map(Some));
+        return Ok(unions::parse(conn, field, typed)?.map(Some));
     };
     match find::of_kind(conn, target, typed.trim())? {
         Some(id) => Ok(Ok(Some(Value::Bytes(id.to_vec())))),

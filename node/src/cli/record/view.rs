@@ -6,13 +6,14 @@ use huiliu_proto::{
     kind::{Field, Format, Type, kind},
     lang::Lang,
     period::{Day, Month},
+    union::UnionNumber,
     value::Value,
 };
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
     app::find,
-    cli::table::choice_name,
+    cli::{table::choice_name, union::called},
     store::{
         View,
         projection::{self, Shown},
@@ -30,7 +31,13 @@ pub fn words(conn: &View, field: &Field, value: &Value, lang: Lang) -> Result<St
         (Type::Reference, Value::Bytes(id), Some(name)) => kind(name).zip(RecordId::try_from(&id[..]).ok()),
         _ => None,
     };
-    let Some((kind, id)) = target else { return Ok(field.show(value, lang)) };
+    let Some((kind, id)) = target else {
+        let named = match (field.format, value) {
+            (Format::Union, Value::Int(n)) => UnionNumber::try_from(*n).ok().filter(|union| union.serial().is_some()),
+            _ => None,
+        };
+        return Ok(named.map_or_else(|| field.show(value, lang), |union| format!("{}（{union}）", called(conn, union))));
+    };
     Ok(match projection::get(conn, kind, &id)? {
         Some(row) => format!("{}（{}）", find::title(conn, &row)?, short(&id)).trim_start_matches('（').to_owned(),
         None => match lang {

@@ -25,6 +25,10 @@ pub const VERBS: Texts = &[
     ("record undo-import", "撤销导入"),
     ("record void", "作废"),
     ("record reinstate", "恢复"),
+    ("union", "下级工会"),
+    ("union register", "登记"),
+    ("union list", "列表"),
+    ("union find", "查找"),
     ("sync", "交换"),
     ("serve", "运行"),
     ("status", "状态"),
@@ -73,6 +77,7 @@ pub const VERBS: Texts = &[
     ("revoke", "注销"),
     ("purge", "清除"),
     ("return-keys", "返还密钥"),
+    ("number-block", "编号段"),
     ("vouch", "计入说明"),
 ];
 
