@@ -1,5 +1,6 @@
 //! Use cases of a hub: what a person or a program can do on it. The words are `cli`'s.
 
+pub mod block;
 pub mod enrol;
 pub mod invite;
 pub mod purge;

@@ -1,13 +1,16 @@
 //! The authority for the unions directly below: who may write, said in this hub's feed, and who may connect, said in
 //! a certificate. One path for requests that come as files and for those that come with a token.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use huiliu_node::{
     clock::{self, Clock},
     identity::{Asked, Grant, Home, IdentityError, Request, certificates, tls::first},
     ledger::{Ledger, Outcome},
-    store::{Result as StoreResult, StoreError, View, invitations, invitations::Invitation, trust, trust::Enrolled},
+    store::{
+        Result as StoreResult, StoreError, View, directory, invitations, invitations::Invitation, trust,
+        trust::Enrolled,
+    },
     writer::Store,
 };
 use huiliu_proto::{
@@ -15,6 +18,7 @@ use huiliu_proto::{
     id::{DeviceId, Hash},
     joining::{Entering, Reason},
     records::enrolment,
+    serials::Block,
     token::TokenId,
     union::UnionNumber,
 };
@@ -326,6 +330,13 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant, invited_by: Option<DeviceId
     if let Some(by) = invited_by {
         enrolment.set(enrolment::INVITED_BY, by.to_vec());
     }
+    if let Some(block) = next_block(ledger, &said.device, said.union, true)? {
+        enrolment.set(enrolment::BLOCK, i64::from(block.number()));
+    }
+    if let Some(named) = directory::registered(ledger.conn(), said.union)? {
+        enrolment.set(enrolment::NAME, named.name);
+        named.short.map(|short| enrolment.set(enrolment::SHORT_NAME, short));
+    }
     match ledger.write_entry(&enrolment.into_record())? {
         Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(Ok(())),
         Outcome::Refused(refusals) => {
@@ -333,6 +344,36 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant, invited_by: Option<DeviceId
             Ok(Err(Reason::Malformed))
         }
     }
+}
+
+/// The block of serials that a machine of `union` gets with its enrolment: none where its union gives no numbers, or where
+/// this hub cannot tell which blocks are its own to give. `first`: it may have one already.
+pub fn next_block(ledger: &Ledger, device: &DeviceId, union: UnionNumber, first: bool) -> StoreResult<Option<Block>> {
+    let (me, conn) = (ledger.me(), ledger.conn());
+    let root = me.root;
+    if union.serial().is_some() || (first && !trust::blocks(conn, root, device, union)?.is_empty()) {
+        return Ok(None);
+    }
+    let mine = match trust::blocks(conn, root, &me.device(), me.union)?.first() {
+        Some(block) => *block,
+        // Enrolled before there were blocks: as if it had the first, where it is the union's only hub.
+        None => {
+            let hubs = trust::enrolments(conn, None)?.into_iter().filter(|e| e.hub && e.union == me.union);
+            if hubs.map(|e| e.device).collect::<BTreeSet<_>>().len() > 1 {
+                return Ok(None);
+            }
+            Block::FIRST
+        }
+    };
+    let mut given = trust::blocks_given(conn, union)?;
+    for other in trust::enrolments(conn, None)?.into_iter().filter(|e| e.hub && e.union == union && e.device != *device)
+    {
+        if trust::blocks(conn, root, &other.device, union)?.is_empty() {
+            // A hub that has none gives from the first lane until it has the first block.
+            given.extend(mine.lane().next());
+        }
+    }
+    Ok(mine.lane().find(|block| !given.contains(block)))
 }
 
 /// The root's own word for its keys, for further machines of the national union: once.

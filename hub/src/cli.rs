@@ -2,6 +2,7 @@
 
 mod enrol;
 mod invite;
+mod number_block;
 mod purge;
 mod return_keys;
 mod revoke;
@@ -43,6 +44,8 @@ pub enum HubVerb {
     Purge(purge::Purge),
     /// Give the keys of sealed fields to the new machine of a union that lost its only one; at the province
     ReturnKeys(return_keys::ReturnKeys),
+    /// Give the machines of a union directly below a block of numbers, for the unions that they register
+    NumberBlock(number_block::NumberBlock),
     /// Say what counts of the unions directly below as of today, so that proofs can show it later
     Vouch(vouch::Vouch),
 }
@@ -72,9 +75,13 @@ pub const TEXTS: Texts = &[
     ("return-keys.device", "新机器的设备公钥，或开头至少 8 位"),
     ("return-keys.dry_run", "只显示将返还给谁，不写入"),
     ("return-keys.yes", "已用电话核对设备公钥，不再询问"),
+    ("number-block", "给直接下级的机器一段工会编号，供其登记下级工会"),
+    ("number-block.union", "直接下级：工会编号或名称"),
+    ("number-block.device", "编号段已用完的机器，再给一段：设备公钥，或开头几位"),
+    ("number-block.dry_run", "只显示将给出的编号段，不写入"),
     ("vouch", "说明直接下级的哪些内容截至今天计入，供日后证明"),
     ("vouch.dry_run", "只显示将说明的内容，不写入"),
-    ("vouch.union", "只说明该工会的：区划代码或名称"),
+    ("vouch.union", "只说明该工会的：工会编号或名称"),
 ];
 
 impl HubVerb {
@@ -89,6 +96,7 @@ impl HubVerb {
             HubVerb::Enrol(verb) => verb.run(desk),
             HubVerb::Revoke(verb) => verb.run(desk),
             HubVerb::Purge(verb) => verb.run(desk),
+            HubVerb::NumberBlock(verb) => verb.run(desk),
             HubVerb::Vouch(verb) => verb.run(desk),
         }
     }

@@ -5,8 +5,9 @@ use huiliu_node::{
     clock::{Clock, Dice},
     identity::{Home, IdentityError, vouchers},
     store::{
-        self, StoreError, View,
+        self, StoreError, View, directory,
         invitations::{self, Invitation},
+        trust,
     },
     sync::join::{self, MOST_DAYS, Minted},
     writer::Store,
@@ -32,7 +33,12 @@ pub struct Ask {
     pub address: Option<String>,
 }
 
-/// Whether a machine of that union may be a hub below this one.
+/// Whether a machine of that union is a hub, where nobody says what it is.
+pub fn is_hub(home: &Home, union: UnionNumber) -> bool {
+    union.has_unions_below() && union != home.config.union
+}
+
+/// Whether it may be one.
 pub fn may_be_hub(home: &Home, union: UnionNumber) -> bool {
     union.may_have_hub() && union != home.config.union
 }
@@ -41,6 +47,9 @@ pub fn may_be_hub(home: &Home, union: UnionNumber) -> bool {
 pub enum InviteError {
     #[error("{0} has a machine that has joined")]
     Occupied(UnionNumber),
+    /// Nobody here gave that number, as far as is known.
+    #[error("no union is registered with the number {0}")]
+    Unregistered(UnionNumber),
     #[error("a token lives between 1 and {MOST_DAYS} days")]
     Days,
     #[error("{0} has no unions below it that a hub could serve")]
@@ -65,6 +74,7 @@ impl InviteError {
     pub fn code(&self) -> &'static str {
         match self {
             InviteError::Occupied(_) => "occupied",
+            InviteError::Unregistered(_) => "unregistered",
             InviteError::Days => "days",
             InviteError::NoHub(_) => "no_hub",
             InviteError::TooLong => "too_long",
@@ -102,6 +112,10 @@ pub fn invite(
         return Err(InviteError::TooLong);
     }
     let root = home.fingerprint()?.ok_or(IdentityError::NotJoined)?;
+    let known = |conn: &View| Ok(directory::names(conn, union)?.is_some() || trust::any_enrolled(conn, union)?);
+    if union.serial().is_some() && !store.read(known)? {
+        return Err(InviteError::Unregistered(union));
+    }
     let taken = move |conn: &View| Ok(!further && authority::occupied(conn, union, None)?);
     if store.read(taken)? {
         return Err(InviteError::Occupied(union));

@@ -103,7 +103,7 @@ impl Enrol {
 /// signed with that key.
 fn shown(desk: &Desk, seen: &Preview) -> String {
     let said = &seen.said;
-    let (name, union, device) = (said.union.union_name(), said.union, said.device);
+    let (name, union, device) = (desk.called(said.union), said.union, said.device);
     let known = match (seen.known, desk.lang) {
         (false, _) => "",
         (true, Lang::Zh) => "\n该设备已登记过，只重新签发证书",

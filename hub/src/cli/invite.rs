@@ -7,7 +7,6 @@ use huiliu_node::{
         desk::Office,
         error::{Mistake, both},
         invite::{Invite, InviteVerb, List, Revoke},
-        record::union_named,
         table::{Cell, Table},
     },
     identity::Home,
@@ -38,8 +37,8 @@ pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
         Some(InviteVerb::List(verb)) => list(desk, &office, verb),
         Some(InviteVerb::Revoke(revoke)) => take_back(desk, &office, revoke),
         None => {
-            let union = verb.union.as_deref().map_or(Ok(UnionNumber::NATION), union_named)?;
-            let as_hub = invite::may_be_hub(&office.home, union) && !verb.machine;
+            let union = verb.union.as_deref().map_or(Ok(UnionNumber::NATION), |typed| office.union(typed))?;
+            let as_hub = verb.hub || (invite::is_hub(&office.home, union) && !verb.machine);
             let ask = Ask { union, further: verb.device, as_hub, days: verb.days, address: verb.address.clone() };
             let (world, mode) = ((&desk.clock, &desk.dice), Mode::of(verb.dry_run));
             match invite::invite(&office.home, &office.store, world, ask, mode).map_err(said)? {
@@ -92,6 +91,14 @@ fn said(error: InviteError) -> anyhow::Error {
             );
             (Mistake::refused(what, hint), of(union))
         }
+        InviteError::Unregistered(union) => {
+            let zh = format!("没有登记过编号为 {union} 的工会");
+            let hint = both(
+                "请先用 union register 登记；在本单位另一台机器上登记的，先 sync",
+                "register it first with `union register`; if another machine of this union did, `sync` first",
+            );
+            (Mistake::refused(both(zh, en), hint), of(union))
+        }
         InviteError::Unknown(id) => {
             let what = both(format!("没有编号为 {id} 的邀请"), en);
             (Mistake::failed(what, both("用 invite list 查看", "see `invite list`")), json!({ "id": id.to_string() }))
@@ -138,7 +145,7 @@ fn list(desk: &Desk, office: &Office, verb: &List) -> anyhow::Result<Exit> {
         let by = one.used.as_ref().map_or_else(String::new, |(_, device, _)| device.to_string()[..16].to_owned());
         table.row(vec![
             Cell::same(one.id.to_string()),
-            Cell::new(one.union.union_name(), u64::from(one.union)),
+            Cell::new(desk.called(one.union), u64::from(one.union)),
             Cell::new(if one.as_hub { desk.pick("平台", "hub") } else { desk.pick("填报端", "machine") }, one.as_hub),
             Cell::new(further, one.further),
             Cell::new(desk.moment(one.made_at), one.made_at),

@@ -113,9 +113,9 @@ fn preview(desk: &Desk, plan: &Plan) -> String {
             Scope::Own(Reach::Union) => desk.pick("本单位", "this union").to_owned(),
             Scope::Own(Reach::Province) => desk.pick("至省级", "the province").to_owned(),
             Scope::Own(Reach::Nation) => desk.pick("至全国", "the nation").to_owned(),
-            Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + &branch.name(),
+            Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + &desk.short(branch),
             Scope::PersonalBranch(branch) => {
-                desk.pick("下级（不出省）：", "below, within the province: ").to_owned() + &branch.name()
+                desk.pick("下级（不出省）：", "below, within the province: ").to_owned() + &desk.short(branch)
             }
             Scope::Everyone => desk.pick("全体下级", "all below").to_owned(),
             Scope::Warning(_) => desk.pick("预警", "early warnings").to_owned(),
@@ -130,7 +130,7 @@ fn preview(desk: &Desk, plan: &Plan) -> String {
         ]);
     }
     let role = if plan.hub { desk.pick("平台", "hub") } else { desk.pick("填报端", "node") };
-    let unions: Vec<String> = plan.unions.iter().map(|union| format!("{}（{union}）", union.union_name())).collect();
+    let unions: Vec<String> = plan.unions.iter().map(|union| format!("{}（{union}）", desk.called(*union))).collect();
     let heading = format!("{}{role} {}", unions.join("、"), plan.device);
     let rest = desk.pick(
         "此后到达的内容留存、转报、不计入；确属本单位所填的可用 quarantine release 准予计入",

@@ -6,7 +6,6 @@ use huiliu_node::{
     cli::{
         Desk, Exit,
         error::{Mistake, both},
-        record::union_named,
         table::{Cell, Table},
     },
 };
@@ -16,7 +15,7 @@ use crate::app::vouch::{self, VouchError};
 
 #[derive(Debug, clap::Args)]
 pub struct Vouch {
-    /// Only of this union: its code or name
+    /// Only of this union: its number or name
     #[arg(long, value_name = "UNION")]
     union: Option<String>,
     /// Show what would be said, and write nothing
@@ -26,8 +25,8 @@ pub struct Vouch {
 
 impl Vouch {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let only = self.union.as_deref().map(union_named).transpose()?;
         let office = desk.open()?;
+        let only = self.union.as_deref().map(|typed| office.union(typed)).transpose()?;
         let mut bar = desk.bar(desk.pick("说明", "vouching"), None);
         let all = vouch::vouch(&office.store, &office.me, only, Mode::of(self.dry_run), &mut bar);
         bar.finish_and_clear();
@@ -41,7 +40,7 @@ impl Vouch {
         for one in &all {
             let device = one.device.to_string();
             table.row(vec![
-                Cell::new(one.union.union_name(), u64::from(one.union)),
+                Cell::new(desk.called(one.union), u64::from(one.union)),
                 Cell::new(&device[..16], device.as_str()),
                 Cell::count(one.feeds as u64),
                 Cell::count(one.operations),
