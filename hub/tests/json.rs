@@ -43,6 +43,25 @@ fn a_hubs_answers_have_the_keys_that_are_told() {
     let enrolled = root.json(&["enrol", request, "--out", grant, "--yes"]);
     compare("enrol", &enrolled);
     compare("join", &province.json(&["join", "--file", grant, "--yes"]));
+    let of = ["name=全国铁路总工会", "form=industrial_union"];
+    compare("union register", &root.json(&[&["union", "register"], &of[..], &["--dry-run"]].concat()));
+    let registered = root.json(&[&["union", "register"], &of[..]].concat());
+    compare("union register", &registered);
+    assert_eq!(registered["number"], "100000-001", "a trial draws no number");
+    compare("union list", &root.json(&["union", "list"]));
+    compare("union find", &root.json(&["union", "find", "qgtlzgh"]));
+    let several = root.run(&["--json", "union", "find", "鼓楼区"]);
+    assert!(
+        several.code == 2 && several.err.contains("several_unions") && several.err.contains("江苏省南京市"),
+        "{}",
+        several.err
+    );
+    let none = root.json(&["number-block", "320000"]);
+    compare("number-block", &none);
+    assert_eq!(none["given"], serde_json::json!([]), "it came with its enrolment");
+    let further = root.json(&["number-block", "320000", "--device", enrolled["device"].as_str().expect("a device")]);
+    compare("number-block", &further);
+    assert_eq!(further["given"][0]["first"], "320000-1001");
     compare("vouch", &root.json(&["vouch", "--dry-run"]));
     compare("vouch", &root.json(&["vouch"]));
     let device = enrolled["device"].as_str().expect("a device");
