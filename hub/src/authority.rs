@@ -31,6 +31,9 @@ pub enum AuthorityError {
     Store(#[from] StoreError),
     #[error("{0} is not directly below this union")]
     NotBelow(String),
+    /// Nobody gave that number, as far as is known here.
+    #[error("no union is registered with the number {0}")]
+    Unregistered(UnionNumber),
     #[error("the request is of the network {0:?}")]
     OtherNetwork(String),
     #[error("the request is malformed: {0}")]
@@ -52,6 +55,7 @@ impl AuthorityError {
             AuthorityError::Identity(_) => "identity",
             AuthorityError::Store(_) => "database",
             AuthorityError::NotBelow(_) => "not_below",
+            AuthorityError::Unregistered(_) => "unregistered",
             AuthorityError::OtherNetwork(_) => "other_network",
             AuthorityError::Malformed(_) => "malformed",
             AuthorityError::NoAddress => "no_address",
@@ -122,6 +126,11 @@ pub fn preview(home: &Home, store: &Store, request: &Request) -> Result<Preview,
     let known = mine.iter().any(|e| same(e, &said));
     let others = mine.into_iter().filter(|e| e.device != device).collect();
     Ok(Preview { said, others, known })
+}
+
+/// Whether a union may be invited, or a request of it answered by hand: it is in the directory, or was registered.
+pub fn is_registered(conn: &View, union: UnionNumber) -> StoreResult<bool> {
+    Ok(union.serial().is_none() || directory::names(conn, union)?.is_some() || trust::any_enrolled(conn, union)?)
 }
 
 /// Whether that machine would be enrolled. Nothing is written.

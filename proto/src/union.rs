@@ -140,12 +140,6 @@ impl UnionNumber {
         }
     }
 
-    /// All whose name begins so: what a person may have meant who left the rest out.
-    pub fn beginning(name: &str) -> Vec<UnionNumber> {
-        let begins = |d: &&Division| !name.is_empty() && d.name.starts_with(name);
-        table().iter().filter(begins).map(|d| UnionNumber(d.code)).collect()
-    }
-
     pub fn get(self) -> u64 {
         self.0
     }

@@ -28,8 +28,9 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
     ("node/src/cli/status.rs", "certificate", "what a person has to see to, in the answer to programs"),
     ("node/src/cli/status/standing.rs", "enrolment", "what a person has to see to, in the answer to programs"),
     ("node/src/cli/words/texts.rs", "filing", "the verb"),
+    ("node/src/cli/words/texts.rs", "union", "the verb"),
     ("node/src/cli/words/verbs.rs", "filing", "the verb"),
-    ("node/src/cli/words/verbs.rs", "union", "the option"),
+    ("node/src/cli/words/verbs.rs", "union", "the verb"),
     ("node/src/identity.rs", "union", "a key of the home's configuration"),
 ];
 

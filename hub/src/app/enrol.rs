@@ -13,6 +13,9 @@ use crate::authority::{self, AuthorityError, Preview};
 pub fn look(home: &Home, store: &Store, request: &Request, address: Option<&str>) -> Result<Preview, AuthorityError> {
     authority::address_or(home, address)?;
     let seen = authority::preview(home, store, request)?;
+    if !store.read(|conn| authority::is_registered(conn, seen.said.union))? {
+        return Err(AuthorityError::Unregistered(seen.said.union));
+    }
     authority::trial(home, store, request)?;
     Ok(seen)
 }

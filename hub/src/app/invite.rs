@@ -5,9 +5,8 @@ use huiliu_node::{
     clock::{Clock, Dice},
     identity::{Home, IdentityError, vouchers},
     store::{
-        self, StoreError, View, directory,
+        self, StoreError, View,
         invitations::{self, Invitation},
-        trust,
     },
     sync::join::{self, MOST_DAYS, Minted},
     writer::Store,
@@ -47,9 +46,6 @@ pub fn may_be_hub(home: &Home, union: UnionNumber) -> bool {
 pub enum InviteError {
     #[error("{0} has a machine that has joined")]
     Occupied(UnionNumber),
-    /// Nobody here gave that number, as far as is known.
-    #[error("no union is registered with the number {0}")]
-    Unregistered(UnionNumber),
     #[error("a token lives between 1 and {MOST_DAYS} days")]
     Days,
     #[error("{0} has no unions below it that a hub could serve")]
@@ -74,7 +70,6 @@ impl InviteError {
     pub fn code(&self) -> &'static str {
         match self {
             InviteError::Occupied(_) => "occupied",
-            InviteError::Unregistered(_) => "unregistered",
             InviteError::Days => "days",
             InviteError::NoHub(_) => "no_hub",
             InviteError::TooLong => "too_long",
@@ -112,9 +107,8 @@ pub fn invite(
         return Err(InviteError::TooLong);
     }
     let root = home.fingerprint()?.ok_or(IdentityError::NotJoined)?;
-    let known = |conn: &View| Ok(directory::names(conn, union)?.is_some() || trust::any_enrolled(conn, union)?);
-    if union.serial().is_some() && !store.read(known)? {
-        return Err(InviteError::Unregistered(union));
+    if !store.read(|conn| authority::is_registered(conn, union))? {
+        return Err(AuthorityError::Unregistered(union).into());
     }
     let taken = move |conn: &View| Ok(!further && authority::occupied(conn, union, None)?);
     if store.read(taken)? {

@@ -137,6 +137,7 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
     let (code, en) = (error.code(), error.to_string());
     let about = match &error {
         AuthorityError::Declined(reason) => json!({ "reason": reason.word() }),
+        AuthorityError::Unregistered(union) => json!({ "union": u64::from(*union) }),
         AuthorityError::Identity(_)
         | AuthorityError::Store(_)
         | AuthorityError::NotBelow(_)
@@ -152,6 +153,13 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
         AuthorityError::NotBelow(union) => Mistake::refused(
             both(format!("{union} 不是本级的直接下级"), en),
             both("请由它的直接上级办理", "let the union directly above it do this"),
+        ),
+        AuthorityError::Unregistered(union) => Mistake::refused(
+            both(format!("没有登记过编号为 {union} 的工会"), en),
+            both(
+                "请先用 union register 登记；在本单位另一台机器上登记的，先 sync",
+                "register it first with `union register`; if another machine of this union did, `sync` first",
+            ),
         ),
         AuthorityError::OtherNetwork(network) => Mistake::refused(
             both(format!("申请属于网络“{network}”"), en),

@@ -91,14 +91,6 @@ fn said(error: InviteError) -> anyhow::Error {
             );
             (Mistake::refused(what, hint), of(union))
         }
-        InviteError::Unregistered(union) => {
-            let zh = format!("没有登记过编号为 {union} 的工会");
-            let hint = both(
-                "请先用 union register 登记；在本单位另一台机器上登记的，先 sync",
-                "register it first with `union register`; if another machine of this union did, `sync` first",
-            );
-            (Mistake::refused(both(zh, en), hint), of(union))
-        }
         InviteError::Unknown(id) => {
             let what = both(format!("没有编号为 {id} 的邀请"), en);
             (Mistake::failed(what, both("用 invite list 查看", "see `invite list`")), json!({ "id": id.to_string() }))

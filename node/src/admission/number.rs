@@ -90,8 +90,8 @@ impl Refusal {
             cause: Some(Cause::number_of(number)),
             ..Refusal::new(
                 Reason::Number,
-                "该工会编号已给了另一个工会，编号不重用；请作废本条，重新登记",
-                "another union has that number, and no number is given twice: void this one and register it again",
+                "该工会编号已给了另一个工会，编号不重用；请重新登记",
+                "another union has that number, and no number is given twice: register this one again",
             )
         }
     }

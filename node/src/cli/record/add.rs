@@ -184,6 +184,7 @@ fn form(desk: &Desk, field: &Field) -> String {
         (_, Format::Fen) => desk.pick("元，如 3000.50", "yuan, such as 3000.50").to_owned(),
         (_, Format::Percent) => desk.pick("百分比，如 33.33", "percent, such as 33.33").to_owned(),
         (_, Format::Region) => desk.pick("区划代码或名称", "region code or name").to_owned(),
+        (_, Format::Union) => desk.pick("工会编号或名称", "number or name of a union").to_owned(),
         (_, Format::Instant) => "2026-03-31 14:05".to_owned(),
         (Type::Text, Format::None) => match field.max {
             Some(max) => desk.pick("至多{}字", "at most {} characters").replace("{}", &max.to_string()),
