@@ -8,7 +8,7 @@ use huiliu_node::{
     identity::{Asked, Grant, Home, IdentityError, Request, certificates, tls::first},
     ledger::{Ledger, Outcome},
     store::{
-        Result as StoreResult, StoreError, View, directory, invitations, invitations::Invitation, trust,
+        Result as StoreResult, StoreError, View, invitations, invitations::Invitation, records::directory, trust,
         trust::Enrolled,
     },
     writer::Store,

@@ -25,7 +25,7 @@ use huiliu_proto::{
 pub(crate) use self::puts::{puts_allowed, value};
 use crate::{clock, document::Misfit, rollup};
 
-pub(crate) mod number;
+pub mod number;
 mod puts;
 
 /// Why an operation does not count.

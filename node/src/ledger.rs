@@ -3,7 +3,7 @@
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order: `author`
 //! (what this device writes), `opened` and `intake` (what arrives), `parting` (what becomes of a feed with two histories)
 //! and `again` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
-//! `records` (what each shape of record does, and whose id is whose), `numbers` (which number a lower union has), `voids` (what does not stand), `isolate` (one that
+//! `records` (what each shape of record does, and whose id is whose), `voids` (what does not stand), `isolate` (one that
 //! cannot be applied stops nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the
 //! feeds), `mending` (another device's feed that is not as it was signed, fetched anew), `slices` (what is too much for one
 //! job); `witness` (what others say of a hub, held against what it said here), `confirmation` (what a level above has not
@@ -21,7 +21,6 @@ mod grants;
 mod intake;
 mod isolate;
 mod mending;
-mod numbers;
 mod opened;
 mod parting;
 mod rebuild;
@@ -60,7 +59,6 @@ pub use beside::corrections;
 pub(crate) use edits::shown;
 pub use grants::Return;
 pub use intake::{Incoming, Intake};
-pub use numbers::NoNumber;
 pub use opened::{Opened, Unopened};
 pub use rebuild::{Problem, complete, verify, verify_feeds};
 pub use voids::Saying;

@@ -5,14 +5,18 @@ use huiliu_hub::app::block::{self, BlockError};
 use huiliu_node::{
     app::{
         Mode,
-        unions::{self, RegisterError, Registered, Unclear, Whom},
+        unions::{self, NoNumber, RegisterError, Registered, Unclear, Whom},
         void,
         write::Put,
     },
     document::Document,
     identity::{Home, Role},
-    ledger::{Incoming, Ledger, NoNumber, Outcome},
-    store::{caches, directory, numbers, quarantine, trust},
+    ledger::{Incoming, Ledger, Outcome},
+    store::{
+        caches, quarantine,
+        records::{directory, numbers},
+        trust,
+    },
     writer::{Store, Threads},
 };
 use huiliu_proto::{

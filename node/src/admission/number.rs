@@ -19,6 +19,17 @@ use super::{Cause, Reason, Refusal};
 pub(crate) const TAKEN: u8 = 9;
 pub(crate) const OUTSIDE: u8 = 10;
 
+/// Why this machine has no number to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoNumber {
+    #[error("only unions of the built-in directory give numbers")]
+    NotOurs,
+    #[error("this machine has no block of numbers")]
+    NoBlock,
+    #[error("this machine's block of numbers is used up")]
+    UsedUp,
+}
+
 /// The number that an edit gives to a lower union, if it gives one. It is given once, by the union whose six digits it has.
 pub(crate) fn given(feed: &Feed, kind: &Kind, edit: &Edit) -> Result<Option<UnionNumber>, Refusal> {
     if kind.number != Union::NUMBER {

@@ -17,9 +17,10 @@ use super::{
     Mode,
     write::{Put, WriteError, may_edit},
 };
+pub use crate::admission::number::NoNumber;
 use crate::{
-    ledger::{Ledger, NoNumber, Outcome},
-    store::{self, StoreError, View, directory, projection::Shown, trust},
+    ledger::{Ledger, Outcome},
+    store::{self, StoreError, View, projection::Shown, records::directory, trust},
     writer::Store,
 };
 

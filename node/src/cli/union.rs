@@ -15,10 +15,10 @@ use super::{
 use crate::{
     app::{
         Mode,
-        unions::{self, Candidate, MOST, Page, RegisterError, Registered, Unclear, Whom},
+        unions::{self, Candidate, MOST, NoNumber, Page, RegisterError, Registered, Unclear, Whom},
     },
-    ledger::{NoNumber, Outcome},
-    store::{View, directory},
+    ledger::Outcome,
+    store::{View, records::directory},
 };
 
 #[derive(Debug, Subcommand)]

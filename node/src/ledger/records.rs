@@ -1,6 +1,8 @@
 //! One id of one owner is one record. Where several operations lay claim to an id, the one that comes first in the order
 //! of a rebuild has it, at every level and whatever came first there.
 
+mod numbers;
+
 use std::collections::BTreeSet;
 
 use huiliu_proto::{
@@ -18,9 +20,9 @@ use crate::{
     admission::Refusal,
     rollup,
     store::{
-        Result, StoreError, numbers,
+        Result, StoreError,
         projection::{self, Place},
-        records,
+        records::{self, numbers as given},
     },
 };
 
@@ -141,7 +143,7 @@ impl Ledger {
         self.slices.taken_out();
         records::forget(&self.conn, owner, id)?;
         let registers = there.is_some_and(|there| there.kind == Union::NUMBER);
-        if registers { numbers::take(&self.conn, owner, id) } else { Ok(vec![]) }
+        if registers { given::take(&self.conn, owner, id) } else { Ok(vec![]) }
     }
 }
 

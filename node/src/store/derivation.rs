@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use huiliu_proto::{DESCRIPTORS, algorithms::SUITE, feed::HEADER_FORM, id::Hash, kind::kinds, union::UnionNumber};
 
-use super::{numbers, projection, quarantine, unfinished, voids};
+use super::{projection, quarantine, records::numbers, unfinished, voids};
 use crate::{
     document::{MAX_CHANGES, MAX_WEIGHT},
     rollup::measures,
@@ -20,7 +20,7 @@ use crate::{
 const RULES: u32 = 1;
 /// What records add to which measure (`proto/src/records`, `ledger/entries.rs`).
 const MEASURES: u32 = 3;
-/// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `voids.rs`, `numbers.rs`, `store/trust.rs`).
+/// What may count and what not (`admission.rs`, `ledger/apply.rs`, `edits.rs`, `records.rs`, `records/numbers.rs`, `voids.rs`, `store/trust.rs`).
 const ADMISSION: u32 = 5;
 /// How documents are kept (`document/snapshot.rs`): an earlier version makes its own anew.
 const SNAPSHOTS: u32 = 1;

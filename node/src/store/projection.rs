@@ -16,7 +16,7 @@ use huiliu_proto::{
 };
 use rusqlite::{OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
 
-use super::{Database, Result, View, numbers, records, rollups, tables, voids};
+use super::{Database, Result, View, records, records::numbers, rollups, tables, voids};
 
 /// Whose record it is, and which operation said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,8 @@
-//! Which operation has which record id: one id of one owner is one record, whatever its kind.
+//! Which operation has which record id: one id of one owner is one record, whatever its kind. `numbers`: which record has
+//! which number of a union; `directory`: what those unions are called.
+
+pub mod directory;
+pub mod numbers;
 
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::{OptionalExtension as _, Row};

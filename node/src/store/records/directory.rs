@@ -8,7 +8,7 @@ use huiliu_proto::{
 };
 use rusqlite::OptionalExtension as _;
 
-use super::{Result, View, tables, trust};
+use crate::store::{Result, View, tables, trust};
 
 const LISTED: &str = r#"SELECT g.number, u.name, u.short_name FROM number_given g
     JOIN "union" u ON u.record = g.record AND u.owner = g.owner"#;

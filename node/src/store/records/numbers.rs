@@ -5,7 +5,7 @@
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::OptionalExtension as _;
 
-use super::{Database, Result, View, projection::Place};
+use crate::store::{Database, Result, View, projection::Place};
 
 /// The table, as `CREATE` makes it.
 pub const TABLE: &str = "number_given";
@@ -40,7 +40,8 @@ pub fn give(conn: &Database, number: UnionNumber, record: &RecordId, place: Plac
 pub fn take(conn: &Database, owner: UnionNumber, record: &RecordId) -> Result<Vec<UnionNumber>> {
     const SQL: &str = "DELETE FROM number_given WHERE record = ?1 AND owner = ?2 RETURNING number";
     let mut statement = conn.prepare_cached(SQL)?;
-    let rows = statement.query_map((record.as_bytes(), i64::from(owner)), |row| super::tables::union(row.get(0)?))?;
+    let rows =
+        statement.query_map((record.as_bytes(), i64::from(owner)), |row| crate::store::tables::union(row.get(0)?))?;
     let mut taken = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     taken.sort_unstable();
     Ok(taken)
@@ -51,5 +52,5 @@ pub fn last(conn: &View, owner: UnionNumber, first: UnionNumber, last: UnionNumb
     const SQL: &str = "SELECT max(number) FROM number_given WHERE owner = ?1 AND number BETWEEN ?2 AND ?3";
     let row = (i64::from(owner), i64::from(first), i64::from(last));
     let found: Option<i64> = conn.prepare_cached(SQL)?.query_row(row, |row| row.get(0))?;
-    Ok(found.map(super::tables::union).transpose()?)
+    Ok(found.map(crate::store::tables::union).transpose()?)
 }

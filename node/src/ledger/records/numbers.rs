@@ -16,20 +16,9 @@ use huiliu_proto::{
 
 use super::Ledger;
 use crate::{
-    admission::{Cause, Refusal},
-    store::{Result, numbers, projection::Place, quarantine, trust},
+    admission::{Cause, Refusal, number::NoNumber},
+    store::{Result, projection::Place, quarantine, records::numbers, trust},
 };
-
-/// Why this machine has no number to give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoNumber {
-    #[error("only unions of the built-in directory give numbers")]
-    NotOurs,
-    #[error("this machine has no block of numbers")]
-    NoBlock,
-    #[error("this machine's block of numbers is used up")]
-    UsedUp,
-}
 
 impl Ledger {
     /// The number that the next union has which this machine registers.
@@ -59,7 +48,7 @@ impl Ledger {
     }
 
     /// Whether an edit that fits its record may give a number to it.
-    pub(super) fn may_give(
+    pub(in crate::ledger) fn may_give(
         &mut self,
         feed: &Feed,
         place: Place,
@@ -80,7 +69,12 @@ impl Ledger {
     }
 
     /// An edit that gives a number has changed its record. Whoever had the number, and comes later, has it no more.
-    pub(super) fn give(&mut self, place: Place, record: &RecordId, number: Option<UnionNumber>) -> Result<()> {
+    pub(in crate::ledger) fn give(
+        &mut self,
+        place: Place,
+        record: &RecordId,
+        number: Option<UnionNumber>,
+    ) -> Result<()> {
         let Some(number) = number else { return Ok(()) };
         match numbers::holder(&self.conn, place.owner, number)? {
             Some((same, there)) if same == *record => match self.precedes(place, there)? {
@@ -95,7 +89,7 @@ impl Ledger {
     }
 
     /// A record was made again that had been given these numbers: of those it has no more, the next in order has each.
-    pub(super) fn numbers_left(
+    pub(in crate::ledger) fn numbers_left(
         &mut self,
         owner: UnionNumber,
         record: &RecordId,
@@ -117,7 +111,7 @@ impl Ledger {
     }
 
     /// An enrolment came that gives its device a block: what it gave from there before is judged again.
-    pub(super) fn blocks_came(&mut self, by: UnionNumber, record: &Record) -> Result<()> {
+    pub(in crate::ledger) fn blocks_came(&mut self, by: UnionNumber, record: &Record) -> Result<()> {
         let Some(said) = record.of::<Enrolment>() else { return Ok(()) };
         let block = said.get(enrolment::BLOCK).and_then(Block::new);
         if block.is_none() {
@@ -146,7 +140,7 @@ impl Ledger {
     }
 
     /// What stands against the number that a record is written with: it is this machine's next one, or the record has it.
-    pub(super) fn number_given(
+    pub(in crate::ledger) fn number_given(
         &self,
         record: &Record,
         said: Option<&Record>,
