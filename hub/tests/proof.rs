@@ -22,7 +22,7 @@ impl Town {
     }
 
     fn machine(&self, home: &str) -> Machine {
-        // A county has no union below it, and so no hub.
+        // A county records, and has no hub unless somebody asks for one.
         match home {
             "binhai" => Machine::node(&self.dir, home).in_chinese(),
             home => Machine::hub(&self.dir, home).in_chinese(),

@@ -127,11 +127,11 @@ fn who_asks_is_shown_before_anything_is_written() {
 }
 
 #[test]
-fn what_was_said_on_the_line_is_no_file_and_a_county_is_no_hub() {
+fn what_was_said_on_the_line_is_no_file_and_a_township_is_no_hub() {
     let dir = tempfile::tempdir().unwrap();
     let world = network(dir.path());
     let store = world.machine("hub-320900").store(Threads::Inline);
-    let union: UnionNumber = "320922".parse().unwrap();
+    let union: UnionNumber = "320900-001".parse().unwrap();
     let refused = huiliu_node::writer::init(
         &Setup::new(&dir.path().join("hub"), "test", union, Role::Hub),
         &world.clock,
@@ -139,7 +139,9 @@ fn what_was_said_on_the_line_is_no_file_and_a_county_is_no_hub() {
     );
     assert!(matches!(refused, Err(IdentityError::NoneBelow(_))));
     // A program of its own does not ask itself.
-    let mut home = county(&world, 4);
+    let dir = world.dir.join("park");
+    let setup = Setup::new(&dir, "test", union, Role::Node);
+    let mut home = huiliu_node::writer::init(&setup, &world.clock, &dice(4)).unwrap();
     home.keys.write_pem("authority", &certificates::new_key().unwrap(), &dice(4)).unwrap();
     home.config.hub = true;
     let error = enrol(&world, &store, &home.request().unwrap()).unwrap_err();

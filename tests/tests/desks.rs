@@ -7,7 +7,7 @@ use huiliu_hub::{
         revoke::{self, RevokeError},
         vouch,
     },
-    authority,
+    authority::{self, AuthorityError},
     purge::PurgeError,
     revocation::RevocationError,
 };
@@ -139,15 +139,19 @@ fn no_token_is_stored_that_no_machine_can_use() {
     let mut home = machine.home.clone();
     home.config.announce = Some("127.0.0.1:1".into());
     home.save().unwrap();
-    let invite = |days, as_hub, mode| {
-        let ask = Ask { union: union("320903"), further: false, as_hub, days, address: None };
+    let invite_of = |number: &str, days, as_hub, mode| {
+        let ask = Ask { union: union(number), further: false, as_hub, days, address: None };
         invite::invite(&home, city, (&machine.clock, &machine.dice), ask, mode)
     };
+    let invite = |days, as_hub, mode| invite_of("320903", days, as_hub, mode);
     let stored = || city.read(invitations::all).unwrap().len();
     for days in [0, 31, u32::MAX] {
         assert!(matches!(invite(days, false, Mode::Write), Err(InviteError::Days)), "{days}");
     }
-    assert!(matches!(invite(7, true, Mode::Write), Err(InviteError::NoHub(_))), "a county runs no hub");
+    let park = |as_hub| invite_of("320900-001", 7, as_hub, Mode::Write);
+    assert!(matches!(park(true), Err(InviteError::NoHub(_))), "who gives no numbers runs no hub");
+    let nobody = park(false);
+    assert!(matches!(nobody, Err(InviteError::Authority(AuthorityError::Unregistered(_)))), "nobody registered it");
     assert!(invite(7, false, Mode::DryRun).unwrap().is_none());
     assert_eq!(stored(), 0);
     assert!(invite(7, false, Mode::Write).unwrap().is_some());

@@ -167,14 +167,18 @@ fn the_role_stands_in_the_token() {
     enter(province, &store, &said(&hub, &for_hub)).unwrap();
     enter(province, &store, &said(&machine, &for_machine)).unwrap();
 
-    // Not even where the token says so does a county become a hub.
+    // Not even where the token says so does a union become a hub that gives no numbers.
     let (city, store) = scene.hub("320900");
-    let mut county = scene.home("320922", Role::Node, 3);
-    county.keys.write_pem("authority", &certificates::new_key().unwrap(), &dice(3)).unwrap();
-    county.config.hub = true;
-    let token = token(city, &store, "320922", true, None);
-    assert_eq!(declined(enter(city, &store, &said(&county, &token))), Reason::Role);
-    assert!(store.read(|conn| trust::enrolments(conn, Some(&county.device().unwrap()))).unwrap().is_empty());
+    let mut park = scene.home("320900-001", Role::Node, 3);
+    park.keys.write_pem("authority", &certificates::new_key().unwrap(), &dice(3)).unwrap();
+    park.config.hub = true;
+    let for_park = token(city, &store, "320900-001", true, None);
+    assert_eq!(declined(enter(city, &store, &said(&park, &for_park))), Reason::Role);
+    assert!(store.read(|conn| trust::enrolments(conn, Some(&park.device().unwrap()))).unwrap().is_empty());
+    // A county does, where it registers townships.
+    let county = scene.home("320922", Role::Hub, 4);
+    let for_county = token(city, &store, "320922", true, None);
+    enter(city, &store, &said(&county, &for_county)).unwrap();
 }
 
 /// A8.
