@@ -301,12 +301,12 @@ impl Ledger {
     }
 
     /// An exchange with a neighbour has finished: looks for what it should have told or relayed and did not.
-    pub fn settled_with(&mut self, peer: Neighbour) -> Result<()> {
+    pub fn settled_with(&mut self, peer: Neighbour, refused: &BTreeSet<FeedId>) -> Result<()> {
         self.judge_claims(peer.union)?;
         if self.me.union.parent() == Some(peer.union) || (peer.union == self.me.union && self.is_above(peer)) {
             // All that the level above has is here: what an own edit still waits for is nowhere.
             self.say_orphans_again()?;
-            self.look_for_confirmation(peer)?;
+            self.look_for_confirmation(peer, refused)?;
         }
         Ok(())
     }

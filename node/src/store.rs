@@ -132,6 +132,24 @@ impl StoreError {
     pub fn forbidden(zh: impl Into<String>, en: impl Into<String>) -> StoreError {
         StoreError::Forbidden(Box::new(Label::new(zh, en)))
     }
+
+    /// Whether it is of the machine (a full disk, a database that another holds), and not of what was being done: it would be
+    /// the same with anything else.
+    pub(crate) fn is_of_the_machine(&self) -> bool {
+        match self {
+            StoreError::Sqlite(fault) => !matches!(fault.cause(), Cause::Value | Cause::Missing),
+            StoreError::Panicked
+            | StoreError::Damaged(_)
+            | StoreError::Altered { .. }
+            | StoreError::Refused(_)
+            | StoreError::Forbidden(_)
+            | StoreError::Algorithms(_)
+            | StoreError::Feed(_)
+            | StoreError::Segment(_)
+            | StoreError::Signature(_) => false,
+            _ => true,
+        }
+    }
 }
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

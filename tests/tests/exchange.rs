@@ -12,8 +12,9 @@ use huiliu_node::{
     sync::exchange::{Action, Cause, End, Event, Exchange, Refused, Speaker},
 };
 use huiliu_proto::{
-    feed::Turn,
+    feed::{Feed, Scope, Turn},
     id::{DeviceId, FeedId, Hash},
+    kind::Reach,
     v1::{self, Farewell, Refusal, frame::Frame},
 };
 use huiliu_tests::{
@@ -478,4 +479,21 @@ fn a_refusal_keeps_its_reason_at_both_ends() {
     county.step(Event::Frame(Frame::Ack(ack)));
     assert_eq!(county.tally.refused.get(&feed).cloned(), told(&detail));
     assert_eq!(county.tally.refused[&feed].to_string(), "root: leaf 3: not what was signed");
+}
+
+/// Feeds of others may wait for room. A county whose own feed finds none was told that all had gone well.
+#[test]
+fn no_room_for_what_this_device_says_is_told() {
+    let (me, other) = (DeviceId([101; 32]), DeviceId([102; 32]));
+    for (writer, told) in [(me, true), (other, false)] {
+        let union = "320922".parse().unwrap();
+        let feed = Feed::new("test", union, writer, 1, Scope::Own(Reach::Nation), None).unwrap();
+        let state = State { feed: feed.id, header: feed.header.clone(), ..state_of(3, 1) };
+        let (mut county, _) = open_with(&state, (2, Hash([2; 32])), true);
+        let segments = vec![SegmentRow { first: 2, count: 1, head: v1::Signed::default(), bytes: vec![1] }];
+        county.step(Event::Read { feed: feed.id, segments, head: None });
+        let ack = v1::Ack { feed: feed.id.to_vec().into(), refused: Refusal::Room.into(), ..Default::default() };
+        county.step(Event::Frame(Frame::Ack(ack)));
+        assert_eq!(county.tally.refused.get(&feed.id).is_some_and(|r| r.reason == Refusal::Room), told);
+    }
 }

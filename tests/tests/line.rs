@@ -7,7 +7,7 @@ use huiliu_hub::downlink;
 use huiliu_node::{
     identity::Role,
     ledger::Incoming,
-    store::{evidence::Neighbour, feeds, receipts},
+    store::{View, evidence::Neighbour, feeds, projection, receipts},
     sync::{
         exchange::{Cause, End, Speaker},
         session::{self, Ends, Report},
@@ -20,14 +20,14 @@ use huiliu_proto::{
     kind::{Reach, kind},
     operation::Operation,
     union::UnionNumber,
-    v1::{self, Farewell, frame::Frame},
+    v1::{self, Farewell, Refusal, frame::Frame},
 };
 use huiliu_tests::{
     chain::Chain,
     forger::Forger,
-    network,
+    network, people,
     relay::give,
-    talk::talk_for,
+    talk::{self, talk_for},
     world::{Machine, World, simulated_clock},
 };
 use tokio::sync::mpsc;
@@ -206,7 +206,7 @@ fn a_clean_end_is_one_at_both_ends() {
         for _ in 0..50 {
             let report = uplink.exchange(false, &|_| ()).await.expect("the hub is there");
             assert_eq!(report.end, End::Done);
-            // At once: nobody who looks now sees trouble.
+            // At once: nobody who steps now sees trouble.
             let of = hub.borrow().as_ref().expect("it serves").read(receipts::links).expect("it can be read");
             seen.borrow_mut().extend(of.into_iter().map(|link| (link.union, link.error, link.last_success)));
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -249,4 +249,73 @@ fn what_found_no_room_comes_when_there_is_some() {
     talk_for(session::LOOK * 2, chain.county.ends(), chain.city.ends(), enrol).unwrap();
     assert_eq!(lacking(), 0);
     assert!(!chain.city.line_trouble(county) && !chain.county.line_trouble(chain.city.machine.union()));
+}
+
+/// One batch could not be taken in, whatever was done: it ended the line each time, and nothing else came through any more.
+#[test]
+fn a_batch_that_cannot_be_taken_in_refuses_its_feed_alone() {
+    let chain = Chain::new(47);
+    let (county, city) = (&chain.county, &chain.city);
+    let programme = chain.nation.store.write_blocking(people::programme).unwrap();
+    chain.settle().unwrap();
+    let mediator = county.mediator(7);
+    chain.settle().unwrap();
+    let spent = county.store.write_blocking(move |ledger| people::expenditure(ledger, programme, mediator, 1)).unwrap();
+    county.work(mediator, 1);
+    let own =
+        |conn: &View| Ok(feeds::owned(conn)?.into_iter().find(|row| row.feed.scope == Scope::Own(Reach::Province)));
+    let personal = county.store.read(own).unwrap().unwrap().feed.id;
+    let spoil = rusqlite::Connection::open(city.machine.home.database()).unwrap();
+    let no: i64 =
+        spoil.query_row("SELECT no FROM feed WHERE id = ?1", [personal.as_bytes()], |row| row.get(0)).unwrap();
+    let trip = format!(
+        "CREATE TRIGGER trip BEFORE INSERT ON segment WHEN NEW.feed = {no} BEGIN SELECT RAISE(ABORT, 'x'); END"
+    );
+    spoil.execute_batch(&trip).unwrap();
+    let before = city.works();
+    let report = talk::call(county.ends(), city.ends()).unwrap();
+    let refused: Vec<_> = report.tally.refused.iter().map(|(feed, refused)| (*feed, refused.reason)).collect();
+    assert_eq!(refused, [(personal, Refusal::Failed)], "{report:?}");
+    assert!(county.line_trouble(city.machine.union()), "and somebody is told");
+    let there = |conn: &View| projection::get_of(conn, kind("expenditure").unwrap(), county.machine.union(), &spent);
+    assert!(city.store.read(there).unwrap().is_some(), "other feeds go on");
+    assert_eq!(city.works(), before);
+    spoil.execute_batch("DROP TRIGGER trip").unwrap();
+    chain.settle().unwrap();
+    assert_eq!(city.works(), before + 1, "nothing is lost");
+    chain.holds().unwrap();
+}
+
+/// What was written while a line opened, before it listened, waited for two minutes or the next record.
+#[test]
+fn what_is_written_as_a_line_opens_is_sent() {
+    let chain = Chain::new(48);
+    let (county, city) = (&chain.county, &chain.city);
+    let mediator = county.mediator(7);
+    chain.settle().unwrap();
+    // It is written once between each two steps that both ends take, until nothing more happens by itself.
+    for after in 0.. {
+        let before = city.works();
+        let (mut steps, mut written) = (0, false);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let began = tokio::time::Instant::now();
+            let mut line = std::pin::pin!(talk::session(county.ends(), city.ends(), true));
+            let line = std::future::poll_fn(|context| {
+                if steps == after && began.elapsed() < Duration::from_secs(1) {
+                    county.work(mediator, 100 + after);
+                    written = true;
+                }
+                steps += 1;
+                line.as_mut().poll(context)
+            });
+            let ended = tokio::time::timeout(Duration::from_secs(20), line).await;
+            assert!(ended.is_err(), "{ended:?}");
+        });
+        if !written {
+            assert!(after > 1, "{after} steps are none");
+            break;
+        }
+        assert_eq!(city.works(), before + 1, "written before step {after}");
+    }
 }

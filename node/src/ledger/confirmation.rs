@@ -89,17 +89,21 @@ pub(crate) fn anything(conn: &View, me: UnionNumber, now: i64) -> Result<bool> {
 }
 
 impl Ledger {
-    /// An exchange with the union above is settled.
+    /// An exchange with the union above is settled, in which these feeds were refused.
     ///
     /// What counts is how long the oldest unconfirmed operation has waited, not when the level last confirmed another: one
     /// that confirms a little now and then is no better than one that confirms nothing.
-    pub(super) fn look_for_confirmation(&mut self, peer: Neighbour) -> Result<()> {
+    pub(super) fn look_for_confirmation(&mut self, peer: Neighbour, refused: &BTreeSet<FeedId>) -> Result<()> {
         let now = self.now();
         let lacks = lacking(&self.conn, self.me.union, now)?;
         let before = claims::unconfirmed(&self.conn)?;
         let waits = before.iter().map(|w| (w.feed, w.union));
         let all: BTreeSet<(FeedId, UnionNumber)> = waits.chain(lacks.iter().map(|l| (l.feed, l.union))).collect();
         for (feed, union) in all {
+            // Whoever says that it does not take a feed, and why, withholds nothing: that is told as trouble of the line.
+            if union == peer.union && refused.contains(&feed) {
+                continue;
+            }
             let lack = lacks.iter().find(|l| l.feed == feed && l.union == union);
             let confirmed = lack.map_or(u64::MAX, |l| l.confirmed);
             let waits = || before.iter().filter(|w| w.feed == feed && w.union == union);

@@ -12,27 +12,12 @@ use huiliu_proto::operation::Operation;
 use super::Ledger;
 use crate::{
     admission::Refusal,
-    store::{Cause, Part, Result, StoreError},
+    store::{Part, Result, StoreError},
 };
 
 /// Why something could not be applied; for the log.
 #[derive(Debug)]
 pub(super) struct Failure(String);
-
-/// Whether an error is of the machine and not of what was being applied: it would be the same with anything else.
-fn of_the_machine(error: &StoreError) -> bool {
-    match error {
-        StoreError::Sqlite(fault) => !matches!(fault.cause(), Cause::Value | Cause::Missing),
-        StoreError::Damaged(_)
-        | StoreError::Refused(_)
-        | StoreError::Forbidden(_)
-        | StoreError::Algorithms(_)
-        | StoreError::Feed(_)
-        | StoreError::Segment(_)
-        | StoreError::Signature(_) => false,
-        _ => true,
-    }
-}
 
 impl Ledger {
     /// Does `work` so that nothing of it stays where it fails for a reason of its own.
@@ -53,7 +38,7 @@ impl Ledger {
                 }
                 return Ok(Ok(done));
             }
-            Ok(Err(error)) if of_the_machine(&error) => return Err(error),
+            Ok(Err(error)) if error.is_of_the_machine() => return Err(error),
             Ok(Err(error)) => Failure(with_causes(&error)),
             Err(_) => Failure("a panic".into()),
         };

@@ -86,8 +86,8 @@ where
         Ok(session) => session.converse(progress).await,
         Err(error) => Err(error),
     };
-    if matches!(&report, Ok(Report { end: End::Done, .. })) {
-        work::watch(store, ends.me.union, ends.calls, Neighbour { union: ends.peer, device: ends.peer_device }).await?;
+    if let Ok(Report { end: End::Done, tally, .. }) = &report {
+        work::watch(store, &ends, tally).await?;
     }
     let error = match &report {
         Err(error) => Some(error.to_string()),
@@ -186,7 +186,8 @@ where
             batches: Batches::new(store.turns().enter()),
             chore: None,
             unkept: vec![],
-            untended: false,
+            // What was written since, and before changes were listened for, may be still to be packed.
+            untended: ends.stay,
             refused: Arc::default(),
             over: false,
             noted: false,
@@ -232,7 +233,7 @@ where
             progress(&self.exchange.tally);
             if self.even() && !self.noted {
                 self.noted = true;
-                work::watch(self.store, self.ends.me.union, self.ends.calls, self.peer).await?;
+                work::watch(self.store, self.ends, &self.exchange.tally).await?;
                 if self.ends.stay {
                     note(self.store, self.ends.peer_device, self.ends.peer, None).await?;
                 }
@@ -277,7 +278,7 @@ where
                 Heard::Frame(Some(Err(status))) => return Ok(self.report(line(status.message()))),
                 Heard::Frame(None) => return Ok(self.report(line("the other end closed the line"))),
                 Heard::Answer(intake) => {
-                    self.answered(intake?);
+                    self.answered(intake)?;
                     if !self.unheard.is_empty() {
                         gathered.get_or_insert(Instant::now() + GATHER);
                     }
@@ -298,7 +299,7 @@ where
                 Heard::Look => {
                     next_look = Instant::now() + LOOK;
                     work::tend(self.store, self.pace()).await?;
-                    work::watch(self.store, self.ends.me.union, self.ends.calls, self.peer).await?;
+                    work::watch(self.store, self.ends, &self.exchange.tally).await?;
                     self.step(Event::Look);
                 }
                 Heard::Silence => {
@@ -329,19 +330,20 @@ where
                 }
             }
             Action::Behind { feed, says } => {
-                store.write(move |ledger| ledger.fell_behind(&feed, says, peer)).await?;
+                let looked = store.write(move |ledger| ledger.fell_behind(&feed, says, peer)).await;
+                work::of_one_feed(feed, looked)?;
             }
             Action::Forked { feed, head, asked } => {
-                let wanted = store.write(move |ledger| ledger.heard_of_fork(&feed, &head, peer, asked)).await?;
-                self.step(Event::Forked { wanted });
+                let wanted = store.write(move |ledger| ledger.heard_of_fork(&feed, &head, peer, asked)).await;
+                self.step(Event::Forked { wanted: work::of_one_feed(feed, wanted)? });
             }
             Action::Suspect { feed } => {
-                let wanted = store.write(move |ledger| ledger.suspect(&feed)).await?;
-                self.step(Event::Forked { wanted });
+                let wanted = store.write(move |ledger| ledger.suspect(&feed)).await;
+                self.step(Event::Forked { wanted: work::of_one_feed(feed, wanted)? });
             }
             Action::Settle { feed } => {
-                let wanted = store.write(move |ledger| ledger.settle_on(&feed)).await?;
-                self.step(Event::Forked { wanted });
+                let wanted = store.write(move |ledger| ledger.settle_on(&feed)).await;
+                self.step(Event::Forked { wanted: work::of_one_feed(feed, wanted)? });
             }
             Action::Wait { .. } | Action::End(_) => {}
         }
@@ -377,11 +379,12 @@ where
         Ok(())
     }
 
-    fn answered(&mut self, intake: Intake) {
+    fn answered(&mut self, intake: Result<Intake>) -> Result<()> {
+        let Some(Taking { feed, end, .. }) = self.batches.answered() else { return Ok(()) };
+        let intake = work::refused_alone(feed, intake, &self.refused)?;
         self.over = matches!(intake, Intake::Later { .. });
-        if let Some(Taking { feed, end, .. }) = self.batches.answered() {
-            self.step(Event::Taken { feed, end, intake });
-        }
+        self.step(Event::Taken { feed, end, intake });
+        Ok(())
     }
 
     /// Something was committed, here or elsewhere.
@@ -399,6 +402,8 @@ where
         if changed.is_empty() {
             return Ok(());
         }
+        // Some of it may have been written since packing began.
+        self.untended = self.ends.stay;
         if !self.ends.stay {
             // What it writes is heard in the next turn, and so is what others write meanwhile.
             work::tend(self.store, self.pace()).await?;

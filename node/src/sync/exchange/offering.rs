@@ -1,6 +1,7 @@
 //! What the other end lacks: read a little ahead, sent in order, acknowledged.
 
 use huiliu_proto::{
+    feed::Feed,
     id::FeedId,
     shown,
     v1::{self, Farewell, Refusal, Standing, frame::Frame},
@@ -194,14 +195,22 @@ impl Exchange {
                 if refusal == Refusal::Room && self.stay && !self.roomless.contains(&feed) {
                     self.roomless.push_back(feed);
                 }
+                // Others' feeds may wait for room; what this device says is to come through.
+                let may_wait = refusal == Refusal::Room && !self.is_own(&feed);
                 // The fork is being reconciled in this exchange, so a refusal is expected here.
-                if !self.wanted.contains(&feed) && refusal != Refusal::Room {
+                if !self.wanted.contains(&feed) && !may_wait {
                     let refused = Refused { reason: refusal, detail: shown::said(&ack.detail) };
                     self.tally.refused.entry(feed).or_insert(refused);
                 }
             }
         }
         self.lacking.extend(self.frontier.states.get(&feed).map(State::order));
+    }
+
+    /// Whether this device writes it.
+    fn is_own(&self, feed: &FeedId) -> bool {
+        let header = self.frontier.states.get(feed).map(|state| state.header.clone());
+        header.is_some_and(|header| Feed::parse(header).is_ok_and(|feed| feed.device == self.me.device))
     }
 
     fn drop_ready(&mut self, feed: FeedId) {

@@ -8,11 +8,11 @@ use std::{
 use huiliu_proto::{
     id::FeedId,
     signed::{Receipt, SignatureError},
-    union::UnionNumber,
     v1::{self, Refusal},
 };
 use prost::Message as _;
 
+use super::{Ends, Tally};
 use crate::{
     ledger::{
         Incoming, Intake, Ledger, Opened, Unopened,
@@ -78,7 +78,13 @@ pub(super) fn take_in(
         let detail = "it follows what was refused".into();
         return Ok(Intake::Refused { reason, detail, head: None });
     }
-    let intake = ledger.take_in_opened(batch, opened)?;
+    let intake = match ledger.take_in_opened(batch, opened) {
+        Err(error) if !error.is_of_the_machine() => {
+            refuse(refused, batch.feed, Refusal::Failed);
+            return Err(error);
+        }
+        intake => intake?,
+    };
     if anew {
         refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch.feed);
     }
@@ -86,12 +92,51 @@ pub(super) fn take_in(
     if let Intake::Refused { reason, .. } = &intake
         && *reason != Refusal::Gap
     {
-        let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() < MOST_REFUSED {
-            refused.insert(batch.feed, *reason);
-        }
+        refuse(refused, batch.feed, *reason);
     }
     Ok(intake)
+}
+
+fn refuse(refused: &Mutex<BTreeMap<FeedId, Refusal>>, feed: FeedId, reason: Refusal) {
+    let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
+    if refused.len() < MOST_REFUSED {
+        refused.insert(feed, reason);
+    }
+}
+
+/// A batch that fails for a reason of its own is refused, and with it what follows it; other feeds go on. What is the
+/// machine's ends the conversation.
+pub(super) fn refused_alone(
+    feed: FeedId,
+    intake: Result<Intake>,
+    refused: &Mutex<BTreeMap<FeedId, Refusal>>,
+) -> Result<Intake> {
+    let failed = |detail: String| Ok(Intake::Refused { reason: Refusal::Failed, detail, head: None });
+    match intake {
+        Err(error) if !error.is_of_the_machine() => {
+            tracing::error!(%feed, %error, "a batch could not be taken in and was refused");
+            refuse(refused, feed, Refusal::Failed);
+            failed(error.to_string())
+        }
+        // It was under way behind one that failed as its job ended.
+        Ok(Intake::Refused { reason: Refusal::Gap, .. })
+            if refused.lock().unwrap_or_else(PoisonError::into_inner).get(&feed) == Some(&Refusal::Failed) =>
+        {
+            failed("it follows what was refused".into())
+        }
+        intake => intake,
+    }
+}
+
+/// What was to be done about one feed and fails for a reason of its own is left undone; other feeds go on.
+pub(super) fn of_one_feed<T: Default>(feed: FeedId, done: Result<T>) -> Result<T> {
+    match done {
+        Err(error) if !error.is_of_the_machine() => {
+            tracing::error!(%feed, %error, "what the other end says of a feed could not be followed up");
+            Ok(T::default())
+        }
+        done => done,
+    }
 }
 
 /// Segments of a feed from operation `from` on, a bounded amount, and its latest head.
@@ -110,10 +155,12 @@ pub(super) fn segments(conn: &View, feed: &FeedId, from: u64) -> Result<(Vec<Seg
 }
 
 /// Looks, where there is anything to look at, for what a neighbour should have told or passed on by now.
-pub(super) async fn watch(store: &Store, me: UnionNumber, calls: bool, peer: Neighbour) -> Result<()> {
-    let now = store.now();
+pub(super) async fn watch(store: &Store, ends: &Ends, tally: &Tally) -> Result<()> {
+    let (me, calls, now) = (ends.me.union, ends.calls, store.now());
+    let peer = Neighbour { union: ends.peer, device: ends.peer_device };
     if store.look(move |conn| watchful(conn, me, calls, peer.union, now)).await? {
-        store.write(move |ledger| ledger.settled_with(peer)).await?;
+        let refused = tally.refused.keys().copied().collect();
+        store.write(move |ledger| ledger.settled_with(peer, &refused)).await?;
     }
     Ok(())
 }
