@@ -2,7 +2,7 @@
 //!
 //! In reading order: the words (`lang`) and how text of others is shown (`shown`), values that carry rules (`union`, `money`, `period`, `ident`, `id`), record
 //! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `handle`, `records` with `room`, `rules`, `measure`), then how what was recorded is
-//! proved: operations and edits (`operation`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
+//! proved: operations and edits (`operation`, `operator`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
 //! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), what a file proves to whoever
 //! knows that only (`proof`), how runs of operations are packed (`segment`), how identity numbers are sealed (`seal`), and
 //! how a machine joins (`token`, `joining`) and what it says of its own keys (`attestation`).
@@ -34,6 +34,7 @@ pub mod feed;
 mod hidden;
 pub mod joining;
 pub mod operation;
+pub mod operator;
 pub mod proof;
 pub mod reasons;
 pub mod root;
