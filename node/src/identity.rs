@@ -11,6 +11,7 @@ pub mod joining;
 pub mod keys;
 mod me;
 pub mod memory;
+pub mod session;
 pub mod tls;
 mod upgrade;
 pub mod validity;

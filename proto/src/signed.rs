@@ -17,6 +17,7 @@ use crate::{
 const HEAD: &[u8] = b"huiliu/tree-head/1";
 const RECEIPT: &[u8] = b"huiliu/receipt/1";
 const BACKUP: &[u8] = b"huiliu/backup/1";
+const SESSION: &[u8] = b"huiliu/session/1";
 const MAX_MESSAGE: usize = 512;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +56,11 @@ impl SigningKey {
         self.sign_bytes(BACKUP, digest.as_bytes())
     }
 
+    /// Signs for what this device keeps beside its database of who has logged in; it travels nowhere.
+    pub fn sign_session(&self, digest: &Hash) -> [u8; 64] {
+        self.sign_bytes(SESSION, digest.as_bytes())
+    }
+
     pub(crate) fn sign(&self, domain: &[u8], message: Vec<u8>) -> v1::Signed {
         let signature = self.0.sign(&[domain, &message].concat());
         v1::Signed { message: message.into(), signature: signature.to_bytes().to_vec().into() }
@@ -68,6 +74,11 @@ impl SigningKey {
 /// Whether a device signed for a backup.
 pub fn verify_backup(digest: &Hash, signature: &[u8], device: &DeviceId) -> bool {
     verify_bytes(BACKUP, digest.as_bytes(), signature, device).is_ok()
+}
+
+/// Whether a device signed for a session.
+pub fn verify_session(digest: &Hash, signature: &[u8], device: &DeviceId) -> bool {
+    verify_bytes(SESSION, digest.as_bytes(), signature, device).is_ok()
 }
 
 pub(crate) fn verify(domain: &[u8], signed: &v1::Signed, device: &DeviceId, most: usize) -> Result<(), SignatureError> {

@@ -7,6 +7,7 @@
 
 mod lock;
 mod passphrase;
+mod verifier;
 
 use std::{
     collections::BTreeSet,
@@ -21,7 +22,10 @@ use huiliu_proto::{
 use zeroize::Zeroizing;
 
 use self::lock::DataKey;
-pub use self::passphrase::{Passphrase, SHORTEST};
+pub use self::{
+    passphrase::{Passphrase, SHORTEST},
+    verifier::Verifier,
+};
 use super::{IdentityError, file_error, read_text, write_mode};
 use crate::clock::Dice;
 use crate::files::sync_dir;

@@ -24,21 +24,21 @@ use crate::clock::Dice;
 const VERSION: u32 = 1;
 const KDF: &str = "argon2id";
 /// What a new lock costs: a tenth of a second and 64 MiB, on an office machine (OWASP asks for 19 MiB and 2 passes).
-const COST: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
+pub(super) const COST: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
 /// What a file may ask for. Less protects nothing; more is a file that wants this machine to stand still.
 const MEMORY_KIB: std::ops::RangeInclusive<u32> = 19 * 1024..=512 * 1024;
 const PASSES: std::ops::RangeInclusive<u32> = 1..=16;
 const LANES: std::ops::RangeInclusive<u32> = 1..=8;
-const SALT: usize = 16;
+pub(super) const SALT: usize = 16;
 const NONCE: usize = 24;
 /// A sealed key is a few hundred bytes.
 const MAX_SEALED: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Cost {
-    memory_kib: u32,
-    passes: u32,
-    lanes: u32,
+pub(super) struct Cost {
+    pub(super) memory_kib: u32,
+    pub(super) passes: u32,
+    pub(super) lanes: u32,
 }
 
 /// `keys/lock`.
@@ -154,7 +154,7 @@ fn beside(suite: Suite, name: &str) -> Vec<u8> {
     [b"huiliu/key-file/1", &[suite.byte()][..], name.as_bytes()].concat()
 }
 
-fn stretch(passphrase: &Passphrase, salt: &[u8], cost: Cost) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+pub(super) fn stretch(passphrase: &Passphrase, salt: &[u8], cost: Cost) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let Cost { memory_kib, passes, lanes } = cost;
     if !(MEMORY_KIB.contains(&memory_kib) && PASSES.contains(&passes) && LANES.contains(&lanes)) {
         return Err(KeyError::Parameters);
