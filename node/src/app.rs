@@ -4,6 +4,7 @@
 //! Where a person is asked before something is written, there are two steps: what it would do, and doing it. The second asks
 //! again in its transaction, and says `Changed` where somebody else was quicker. Errors have a `code` for programs.
 
+pub mod account;
 pub mod backup;
 pub mod bulk;
 pub mod calendar;

@@ -3,6 +3,7 @@
 //! Help and answers are in Chinese or English. The English help stands beside the arguments, the Chinese in `words`,
 //! and a test sees to it that nothing is missing in either.
 
+pub mod account;
 pub mod backup;
 pub mod calendar;
 pub mod check;
@@ -21,6 +22,7 @@ pub mod join;
 pub mod keys;
 pub mod lang;
 pub mod log;
+pub mod login;
 pub mod man;
 pub mod outfile;
 pub mod passphrase;
@@ -70,6 +72,9 @@ pub struct Global {
     /// File whose first line is the passphrase of this home's keys, where nobody can be asked
     #[arg(long, global = true, value_name = "FILE", env = "HUILIU_PASSPHRASE_FILE", hide_env_values = true)]
     pub passphrase_file: Option<PathBuf>,
+    /// Who you are, where nobody has logged in: named in what is written, and marked as not verified
+    #[arg(long = "as", global = true, value_name = "NAME")]
+    pub acting: Option<String>,
     /// Language of help and answers; without it that of the locale
     #[arg(long, global = true, value_name = "LANG", value_parser = ["zh", "en"])]
     pub lang: Option<String>,
@@ -103,6 +108,13 @@ pub enum Verb {
     /// Unions below: register them, list them, find them by name
     #[command(subcommand)]
     Union(union::UnionVerb),
+    /// The people who act for this union, and what each may do
+    #[command(subcommand)]
+    Account(account::AccountVerb),
+    /// Log in: what is written from now on names you
+    Login(login::Login),
+    /// Log out
+    Logout(login::Logout),
     /// Exchange with the union above, once
     Sync(sync::Sync),
     /// Keep running: stay on the line with the union above; a hub takes calls from below
@@ -163,6 +175,9 @@ impl Verb {
             Verb::Invite(verb) => verb.run(desk),
             Verb::Record(verb) => verb.run(desk),
             Verb::Union(verb) => verb.run(desk),
+            Verb::Account(verb) => verb.run(desk),
+            Verb::Login(verb) => verb.run(desk),
+            Verb::Logout(verb) => verb.run(desk),
             Verb::Sync(verb) => verb.run(desk),
             Verb::Serve(verb) => verb.run(desk),
             Verb::Status(verb) => verb.run(desk),

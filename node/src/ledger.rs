@@ -1,7 +1,7 @@
 //! What one transaction does: record what this union writes, take in what others wrote, keep what is computed from it.
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order: `author`
-//! (what this device writes), `opened` and `intake` (what arrives), `parting` (what becomes of a feed with two histories)
+//! (what this device writes), `acting` (for whom), `opened` and `intake` (what arrives), `parting` (what becomes of a feed with two histories)
 //! and `again` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
 //! `records` (what each shape of record does, and whose id is whose), `voids` (what does not stand), `isolate` (one that
 //! cannot be applied stops nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the
@@ -9,6 +9,7 @@
 //! job); `witness` (what others say of a hub, held against what it said here), `confirmation` (what a level above has not
 //! confirmed for long), `allowance` (how much of the writer's time others get).
 
+mod acting;
 mod again;
 mod allowance;
 mod apply;
@@ -37,6 +38,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordId, RecordIds},
     kind::Reach,
+    operator::Operator,
     tree::Edge,
     union::{Level, UnionNumber},
 };
@@ -109,6 +111,8 @@ pub(crate) struct Change {
 pub struct Ledger {
     conn: Database,
     me: Me,
+    /// Whose account the operations of this job name.
+    acting: Option<Operator>,
     ids: RecordIds,
     /// SQLite's count of other connections' commits: when it moves, what is remembered is out of date.
     data_version: i64,
@@ -198,6 +202,7 @@ impl Ledger {
         let mut ledger = Ledger {
             conn,
             me,
+            acting: None,
             ids,
             data_version: -1,
             anything: true,

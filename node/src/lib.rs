@@ -16,6 +16,7 @@ pub mod finding;
 pub mod identity;
 pub mod keyring;
 pub mod ledger;
+pub mod operator;
 pub mod proof;
 pub mod rollup;
 pub mod ruling;

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use huiliu_proto::signed::SigningKey;
+use huiliu_proto::{operator::Operator, signed::SigningKey};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use self::queue::Length;
@@ -84,6 +84,8 @@ pub enum Threads {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// For whom this handle writes.
+    acting: Option<Operator>,
 }
 
 /// A store that somebody else keeps open, or has closed.
@@ -92,7 +94,7 @@ pub struct Lent(Weak<Inner>);
 
 impl Lent {
     pub fn store(&self) -> Option<Store> {
-        self.0.upgrade().map(|inner| Store { inner })
+        self.0.upgrade().map(|inner| Store { inner, acting: None })
     }
 }
 
@@ -174,7 +176,12 @@ impl Store {
             kept: Kept::default(),
             _lock: lock,
         };
-        Store { inner: Arc::new(inner) }
+        Store { inner: Arc::new(inner), acting: None }
+    }
+
+    /// The same store: what is written by this handle names the person who does it.
+    pub fn acting(&self, operator: Option<Operator>) -> Store {
+        Store { inner: Arc::clone(&self.inner), acting: operator }
     }
 
     pub fn path(&self) -> &Path {
@@ -266,9 +273,16 @@ impl Store {
         F: FnOnce(&mut Ledger) -> Result<T> + Send + 'static,
     {
         let (send, receive) = oneshot::channel();
-        let path = self.inner.path.clone();
+        let (path, acting) = (self.inner.path.clone(), self.acting);
+        let work = move |ledger: &mut Ledger| {
+            ledger.act_as(acting);
+            let done = work(ledger).map_err(|error| disk::judge(error, &path));
+            // What follows from it at the end of the job, nobody did.
+            ledger.act_as(None);
+            done
+        };
         let job: Job = Box::new(move |ledger| {
-            match ledger.and_then(|ledger| work(ledger).map_err(|error| disk::judge(error, &path))) {
+            match ledger.and_then(work) {
                 // The caller no longer waits for the answer, so it is dropped.
                 Ok(value) => (keep, Box::new(move |ended| drop(send.send(ended.map(|()| value))))),
                 Err(error) => (false, Box::new(move |_| drop(send.send(Err(error))))),

@@ -81,6 +81,7 @@ fn every_answer_has_the_keys_that_are_told() {
         ("record show", &["record", "show", &engaged]),
         ("record list KIND", &["record", "list", "engagement", "--voided"]),
         ("record reinstate", &["record", "reinstate", &engaged, "--reason", "作废有误"]),
+        ("account list", &["account", "list"]),
         ("status", &["status"]),
         ("inbox", &["inbox"]),
         ("rollup", &["rollup"]),

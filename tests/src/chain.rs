@@ -114,6 +114,7 @@ impl Place {
             names: Default::default(),
             program: Program::Node,
             passphrase_file: None,
+            acting: None,
             lang: Lang::Zh,
             json: true,
             dir: machine.home.dir.clone(),

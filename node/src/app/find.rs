@@ -1,10 +1,12 @@
 //! Which record a person means: by id, by the beginning of an id, or by name.
 
 use huiliu_proto::{
+    handle::Declared as _,
     id::{RecordId, unhex},
     kind::{Field, Kind, Type, kinds},
     record::Record,
     shown,
+    v1::Account,
     value::Value,
 };
 
@@ -113,7 +115,8 @@ pub fn any(conn: &View, typed: &str) -> Result<Result<Shown, RecordId>> {
         return Ok(Err(held.record));
     }
     if found.is_empty() {
-        for kind in kinds() {
+        // An account goes by the name of a person whose dossier may be meant.
+        for kind in kinds().iter().filter(|kind| kind.number != Account::NUMBER) {
             found.extend(named(conn, kind, typed)?);
         }
     }

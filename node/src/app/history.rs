@@ -15,6 +15,7 @@ use crate::{
     document::{Fields, Misfit},
     keyring::Keyring,
     ledger::corrections,
+    operator::{self, Who},
     store::{
         StoreError, View, documents, feeds,
         projection::{self, Shown},
@@ -50,6 +51,7 @@ pub struct Step {
     pub device: DeviceId,
     pub feed: FeedId,
     pub seq: u64,
+    pub who: Who,
     pub changes: Vec<Change>,
 }
 
@@ -127,7 +129,8 @@ fn edits(conn: &View, keys: &Keyring, shown: &Shown, after: Option<Place>, most:
         let Some(operation) = feeds::operation(conn, no, seq)? else { continue };
         let Ok(edit) = Edit::decode(&operation.payload, Actor::new(&feed.id, &shown.id)) else { continue };
         let changes = changes(keys, shown, kind, &document.fields_as_of(&edit.deps)?, &edit);
-        steps.push(Step { claimed: operation.time, device: feed.device, feed: feed.id, seq, changes });
+        let who = operator::who(conn, shown.place.owner, &operation)?;
+        steps.push(Step { claimed: operation.time, device: feed.device, feed: feed.id, seq, who, changes });
     }
     Ok(Page { steps, next })
 }
@@ -158,7 +161,9 @@ fn said(conn: &View, shown: &Shown, after: Option<Place>, most: usize) -> Result
     let (some, next) = cut(all, after, most);
     let step = |entry: Shown| -> Result<Step> {
         let feed = feeds::by_no(conn, entry.place.feed)?.feed;
-        let time = feeds::operation(conn, entry.place.feed, entry.place.seq)?.map(|o| o.time);
+        let operation = feeds::operation(conn, entry.place.feed, entry.place.seq)?;
+        let who = operation.as_ref().map(|operation| operator::who(conn, entry.place.owner, operation)).transpose()?;
+        let time = operation.map(|operation| operation.time);
         let values = entry.record.into_values().into_iter().enumerate();
         let changes = values.filter(|(_, value)| value.is_some());
         Ok(Step {
@@ -166,6 +171,7 @@ fn said(conn: &View, shown: &Shown, after: Option<Place>, most: usize) -> Result
             device: feed.device,
             feed: feed.id,
             seq: entry.place.seq,
+            who: who.unwrap_or(Who::Unknown),
             changes: changes.map(|(field, to)| Change { field, from: vec![], to }).collect(),
         })
     };

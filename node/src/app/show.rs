@@ -14,6 +14,7 @@ use super::{
 use crate::{
     keyring::Keyring,
     ledger::corrections,
+    operator::{self, Who},
     store::{
         Result, View, beside,
         documents::{self, Conflict},
@@ -30,6 +31,8 @@ pub struct Known {
     pub shown: Option<Shown>,
     /// Of the operation that said it; of a document, the one that created it.
     pub origin: Option<(DeviceId, FeedId, u64)>,
+    /// Who did that, as the device says.
+    pub who: Option<Who>,
     /// Edits of a document since then.
     pub edits: usize,
     pub conflicts: Vec<Conflict>,
@@ -54,6 +57,13 @@ pub fn known(conn: &View, keys: &Keyring, found: std::result::Result<Shown, Reco
         }
         None => None,
     };
+    let who = match &shown {
+        Some(shown) => match feeds::operation(conn, shown.place.feed, shown.place.seq)? {
+            Some(operation) => Some(operator::who(conn, shown.place.owner, &operation)?),
+            None => None,
+        },
+        None => None,
+    };
     let edits = match &shown {
         Some(shown) => documents::edits(conn, shown.place.owner, &id)?.len().saturating_sub(1),
         None => 0,
@@ -69,7 +79,7 @@ pub fn known(conn: &View, keys: &Keyring, found: std::result::Result<Shown, Reco
         None => (State::Stands, vec![]),
     };
     let corrected_by = shown.as_ref().map_or(Ok(vec![]), |shown| corrected_by(conn, shown))?;
-    Ok(Known { id, shown, origin, edits, conflicts, held, standing, voids, corrected_by })
+    Ok(Known { id, shown, origin, who, edits, conflicts, held, standing, voids, corrected_by })
 }
 
 /// Entries of the same union that point back at this one.

@@ -64,6 +64,9 @@ pub fn add(store: &Store, kind: &'static Kind, values: Vec<Put>, mode: Mode) -> 
 /// Whether a record can be edited by this union: asked before a person is asked for values.
 pub fn may_edit(union: UnionNumber, shown: &Shown) -> Result<(), WriteError> {
     let kind = shown.record.kind;
+    if kind.shape == Shape::Document && kind.automatic {
+        return Err(WriteError::Automatic(kind));
+    }
     if kind.shape == Shape::Entry {
         let corrected_by = corrections(kind).next().map(|field| field.name);
         return Err(WriteError::Entry { kind, record: shown.id, corrected_by });

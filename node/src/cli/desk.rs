@@ -19,7 +19,7 @@ use huiliu_proto::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value as Json;
 
-use super::{Global, error::Mistake, passphrase};
+use super::{Global, error::Mistake, login, passphrase};
 use crate::{
     app::{Progress, Stage},
     clock::{self, Clock, Dice},
@@ -53,6 +53,8 @@ pub struct Desk {
     pub dir: PathBuf,
     /// Where the passphrase of the keys is read from, where they are sealed.
     pub passphrase_file: Option<PathBuf>,
+    /// Whom the person who types says she is.
+    pub acting: Option<String>,
     pub clock: Clock,
     pub dice: Dice,
     /// What registered unions are called, from the store that was opened.
@@ -109,6 +111,7 @@ impl Desk {
             json: global.json,
             dir: global.home.clone().unwrap_or_else(|| default_home(&environment)),
             passphrase_file: global.passphrase_file.clone(),
+            acting: global.acting.clone(),
             clock: clock::system(),
             dice: clock::dice(),
             names: Names::default(),
@@ -171,9 +174,13 @@ impl Desk {
     /// Opens the store of a home that is here already.
     pub fn enter(&self, home: Home, threads: Threads) -> Result<Office> {
         let me = home.me(self.clock.clone(), self.dice.clone())?;
-        let store = Store::open(&home.database(), me.clone(), threads)?;
+        let mut store = Store::open(&home.database(), me.clone(), threads)?;
         // One that is open already is the same home's.
         let _ = self.names.0.set(store.lent());
+        // What a program does that keeps running, nobody does.
+        if threads == Threads::Inline {
+            store = store.acting(login::operator(self, &home, &me, &store)?);
+        }
         Ok(Office { home, me, store, keys: OnceLock::new() })
     }
 

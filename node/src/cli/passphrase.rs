@@ -28,6 +28,15 @@ pub fn known(desk: &Desk) -> Result<Passphrase> {
     }
 }
 
+/// An account's password: from the file, or typed.
+pub fn of_account(desk: &Desk, file: Option<&Path>, ask: &str) -> Result<Passphrase> {
+    let text = match file {
+        Some(file) => read(file)?,
+        None => typed(desk, ask)?,
+    };
+    Ok(Passphrase::typed(&text)?)
+}
+
 /// A passphrase that is about to be set: from the file, or typed twice.
 pub fn chosen(desk: &Desk, file: Option<&Path>, environment: bool) -> Result<Passphrase> {
     let given = match (file, environment) {
@@ -82,11 +91,10 @@ fn read(path: &Path) -> Result<Zeroizing<String>> {
 
 fn typed(desk: &Desk, ask: &str) -> Result<Zeroizing<String>> {
     let nobody = || {
-        let what =
-            both("密钥用口令加密，但这里无人可问", "the keys are sealed with a passphrase, and nobody can be asked");
+        let what = both("需要输入口令，但这里无人可问", "a passphrase is needed, and nobody can be asked");
         let hint = both(
-            "请用 --passphrase-file 指明口令文件（只有本人可读），或在终端中运行",
-            "name a file with --passphrase-file that only you may read, or run it in a terminal",
+            "请指明口令文件（只有本人可读）：密钥的用 --passphrase-file，账号的用 --password-file；或在终端中运行",
+            "name a file that only you may read: --passphrase-file for the keys, --password-file for an account; or run it in a terminal",
         );
         anyhow::Error::from(Mistake::usage(what, hint))
     };

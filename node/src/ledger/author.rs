@@ -70,6 +70,7 @@ impl Ledger {
         if self.revoked()? {
             return Err(StoreError::Revoked);
         }
+        self.may_act(record.kind, || Ok(Some(record.clone())))?;
         let (warnings, scope) = match self.allowed(record, &TakenBack::default())? {
             Ok(allowed) => allowed,
             Err(refusals) => return Ok(Outcome::Refused(refusals)),
@@ -77,7 +78,8 @@ impl Ledger {
         let no = self.own_feed(scope)?;
         let id = self.next_id();
         let (salt, time) = (self.salt(record.kind), self.time_beside(&id));
-        self.append(no, &Operation::new(record.kind.number, id, time, record.encode(), salt))?;
+        let operation = Operation::new(record.kind.number, id, time, record.encode(), salt);
+        self.append(no, &self.signed_off(operation))?;
         let alike = self.alike(record, Some(&id))?;
         Ok(Outcome::Written { id, warnings, alike })
     }
@@ -139,6 +141,7 @@ impl Ledger {
                     return Err(StoreError::forbidden(say(lang::Lang::Zh), say(lang::Lang::En)));
                 }
             };
+            self.may_act(kind, || Ok(Some(record.clone())))?;
             before.add(record);
             let no = self.own_feed(scope)?;
             let id = self.next_id();
@@ -158,7 +161,7 @@ impl Ledger {
                     edit.encode(author)
                 }
             };
-            runs.entry(no).or_default().push(Operation::new(kind.number, id, time, payload, salt));
+            runs.entry(no).or_default().push(self.signed_off(Operation::new(kind.number, id, time, payload, salt)));
             ids.push(id);
         }
         for (no, run) in runs {
@@ -197,6 +200,7 @@ impl Ledger {
         if self.revoked()? {
             return Err(StoreError::Revoked);
         }
+        self.may_act(kind, || Ok(None))?;
         let document = match id {
             None => Document::default(),
             Some(id) if voids::state(&self.conn, self.me.union, &id)? == State::Voided => {
@@ -233,7 +237,8 @@ impl Ledger {
         };
         let time = if id.is_some() { Some(self.claim()) } else { self.time_beside(&record_id) };
         let salt = self.salt(kind);
-        self.append(no, &Operation::new(kind.number, record_id, time, edit.encode(author), salt))?;
+        let operation = Operation::new(kind.number, record_id, time, edit.encode(author), salt);
+        self.append(no, &self.signed_off(operation))?;
         let alike = self.alike(&record, Some(&record_id))?;
         Ok(Outcome::Written { id: record_id, warnings, alike })
     }

@@ -161,6 +161,7 @@ impl Ledger {
             return Err(StoreError::Revoked);
         }
         let (owner, id) = (self.me.union, saying.record);
+        self.may_act(kind, || Ok(projection::get_of(&self.conn, kind, owner, &id)?.map(|shown| shown.record)))?;
         let missing = || {
             StoreError::forbidden(
                 format!("本单位没有“{}” {id}", kind.label.zh),
@@ -193,7 +194,8 @@ impl Ledger {
         let (salt, now) = (self.salt(kind), self.claim());
         // Whoever comes back is looked for again.
         self.own_numbers.forget();
-        self.append(no, &Operation::new(kind.number, id, Some(now), payload, salt).voiding(true))
+        let operation = Operation::new(kind.number, id, Some(now), payload, salt).voiding(true);
+        self.append(no, &self.signed_off(operation))
     }
 
     /// What a document's voids come to, with the changes it now has.

@@ -11,6 +11,7 @@ use crate::{
     cli::{
         Desk,
         error::{Exit, Mistake, both},
+        login,
         table::{Cell, Table},
     },
     store::{View, projection::Shown},
@@ -64,6 +65,7 @@ fn told(error: HistoryError) -> anyhow::Error {
 fn table(desk: &Desk, conn: &View, kind: &'static Kind, steps: &[Step]) -> Result<Table> {
     let mut table = Table::new()
         .column("claimed", desk.pick("本机时间（未经上级核证）", "time (device's claim)"))
+        .column("operator", desk.pick("经办人", "operator"))
         .column("device", desk.pick("设备", "device"))
         .column("at", desk.pick("数据流水", "feed"))
         .column("field", desk.pick("字段", "field"))
@@ -71,7 +73,8 @@ fn table(desk: &Desk, conn: &View, kind: &'static Kind, steps: &[Step]) -> Resul
         .column("to", desk.pick("新值", "to"));
     for step in steps {
         let at = format!("{} #{}", &step.feed.to_string()[..8], step.seq);
-        let mut first = [desk.moment(step.claimed), step.device.to_string()[..8].to_owned(), at].map(Some);
+        let who = login::words(desk, &step.who);
+        let mut first = [desk.moment(step.claimed), who, step.device.to_string()[..8].to_owned(), at].map(Some);
         for change in &step.changes {
             let field = &kind.fields[change.field];
             let value = |value: &Value| view::words(conn, field, value, desk.lang);
@@ -98,6 +101,7 @@ fn steps_json(shown: &Shown, steps: &[Step], next: Option<&str>) -> Json {
         };
         json!({
             "claimed_at": step.claimed,
+            "operator": login::json(&step.who),
             "device": step.device.to_string(),
             "feed": step.feed.to_string(),
             "seq": step.seq,

@@ -19,6 +19,7 @@ use crate::{
         Desk,
         desk::Office,
         error::Exit,
+        login,
         table::{Cell, Table},
     },
     store::voids::State,
@@ -53,6 +54,9 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
         text += &format!("{} {}\n", desk.label(&kind.label), known.id);
         text += &format!("{}{}（{owner}）\n", desk.pick("单位：", "union: "), desk.called(owner));
         text += &format!("{}{}\n", desk.pick("写入设备：", "written by device: "), &device.to_string()[..16]);
+        if let Some(who) = &known.who {
+            text += &format!("{}{}\n", desk.pick("经办人：", "operator: "), login::words(desk, who));
+        }
         text += &format!("{}{feed} #{seq}\n", desk.pick("数据流水：", "feed: "));
         if known.edits > 0 {
             let since = desk.pick("此后的修改：{}次，见 record history", "edits since: {}, see `record history`");
@@ -169,6 +173,9 @@ fn json(office: &Office, known: &Known, voids: Json) -> Json {
         object["device"] = device.to_string().into();
         object["feed"] = feed.to_string().into();
         object["seq"] = (*seq).into();
+    }
+    if let Some(who) = &known.who {
+        object["operator"] = login::json(who);
     }
     object["edits"] = known.edits.into();
     object["corrected_by"] = known.corrected_by.iter().map(ToString::to_string).collect();

@@ -1,0 +1,390 @@
+//! `account`: who acts for this union. `login` and `logout` are in `login`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Subcommand;
+use huiliu_proto::{
+    handle::Declared as _,
+    id::RecordId,
+    kind::{self, Field},
+    records::account as fields,
+    v1::Mediator,
+    value::Value,
+};
+use serde_json::{Value as Json, json};
+
+use super::{
+    Desk,
+    desk::Office,
+    error::{Exit, Mistake, both},
+    passphrase,
+    table::{Cell, Table, choice_name},
+};
+use crate::{
+    app::{
+        Mode,
+        account::{self, AccountError, Done, New, NewPassword},
+        find,
+    },
+    identity::session::Sessions,
+    operator::Account,
+};
+
+#[derive(Debug, Subcommand)]
+pub enum AccountVerb {
+    /// Make an account for a person of this union; the first is an administrator's
+    Add(Add),
+    /// List the accounts of this union
+    List(List),
+    /// Give an account other roles
+    Roles(Roles),
+    /// Suspend an account: nobody logs in with it or acts by it
+    Suspend(One),
+    /// Let a suspended account act again
+    Restore(One),
+    /// Set an account's password
+    Password(Password),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// The person's name
+    name: String,
+    /// Roles, with commas between them
+    #[arg(long, value_name = "ROLES")]
+    roles: String,
+    /// A guide's dossier: its id, the beginning of it, or the name
+    #[arg(long, value_name = "ID")]
+    dossier: Option<String>,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Go on after this account
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Roles {
+    /// The person's name, or the account's id
+    name: String,
+    /// Roles, with commas between them
+    #[arg(long, value_name = "ROLES")]
+    roles: String,
+    /// A guide's dossier: its id, the beginning of it, or the name
+    #[arg(long, value_name = "ID")]
+    dossier: Option<String>,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct One {
+    /// The person's name, or the account's id
+    name: String,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Password {
+    /// The person's name, or the account's id
+    name: String,
+    /// File whose first line is the password until now, where the account's owner sets another
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// File whose first line is the new password; without it you are asked
+    #[arg(long, value_name = "FILE")]
+    new_password_file: Option<PathBuf>,
+    /// Set it as an administrator who has logged in, without the password until now
+    #[arg(long, conflicts_with = "password_file")]
+    reset: bool,
+    /// Only look whether it may be set, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl AccountVerb {
+    pub fn run(self, desk: &Desk) -> Result<Exit> {
+        match self {
+            AccountVerb::Add(verb) => verb.run(desk),
+            AccountVerb::List(verb) => verb.run(desk),
+            AccountVerb::Roles(verb) => verb.run(desk),
+            AccountVerb::Suspend(verb) => verb.run(desk, false),
+            AccountVerb::Restore(verb) => verb.run(desk, true),
+            AccountVerb::Password(verb) => verb.run(desk),
+        }
+    }
+}
+
+impl Add {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let (roles, name) = (roles(&self.roles)?, name(&self.name)?);
+        let office = desk.open()?;
+        let mediator = dossier(&office, self.dossier.as_deref())?;
+        let new = New { name, roles, mediator };
+        let done = account::add(&office.store, office.me.union, new, Mode::of(self.dry_run)).map_err(told)?;
+        answer(desk, &done, self.dry_run)?;
+        if !desk.json && !self.dry_run {
+            desk.note(desk.pick(
+                "请用 account password 设定口令，然后用 login 登录。口令只保存在本机，其他机器上须另设",
+                "set its password with `account password`, then `login`. Passwords stay on this machine: on others they are set anew",
+            ));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Roles {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let roles = roles(&self.roles)?;
+        let office = desk.open()?;
+        let union = office.me.union;
+        let one = named(&office, &self.name)?;
+        let mediator = dossier(&office, self.dossier.as_deref())?;
+        let mode = Mode::of(self.dry_run);
+        let done = account::set_roles(&office.store, union, one.id, roles, mediator, mode).map_err(told)?;
+        answer(desk, &done, self.dry_run)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl One {
+    fn run(self, desk: &Desk, active: bool) -> Result<Exit> {
+        let office = desk.open()?;
+        let one = named(&office, &self.name)?;
+        let mode = Mode::of(self.dry_run);
+        let done = account::set_active(&office.store, office.me.union, one.id, active, mode).map_err(told)?;
+        answer(desk, &done, self.dry_run)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Password {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let union = office.me.union;
+        let one = named(&office, &self.name)?;
+        let first = office.store.read(|conn| Ok(account::first_password(conn, union, &one)))?.map_err(told)?;
+        let known = match self.reset || first {
+            true => None,
+            false => Some(passphrase::of_account(
+                desk,
+                self.password_file.as_deref(),
+                desk.pick("原口令：", "password until now: "),
+            )?),
+        };
+        let new = passphrase::chosen(desk, self.new_password_file.as_deref(), false)?;
+        let sessions = Sessions::new(&office.home.dir, &office.me.key);
+        let (dice, mode) = (&desk.dice, Mode::of(self.dry_run));
+        let password = NewPassword { account: one.id, known: known.as_ref(), new: &new };
+        let done = account::set_password(&office.store, union, &sessions, &password, dice, mode);
+        answer(desk, &done.map_err(told)?, self.dry_run)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl List {
+    fn run(self, desk: &Desk) -> Result<Exit> {
+        let office = desk.open()?;
+        let union = office.me.union;
+        let after = self.after.as_deref().map(|typed| named(&office, typed)).transpose()?;
+        let after = after.map(|account| account.id);
+        let page = office.store.read(|conn| Ok(account::page(conn, union, after, usize::from(self.most))))?;
+        let page = page.map_err(told)?;
+        let mut table = Table::new()
+            .column("account", desk.pick("编号", "id"))
+            .column("name", desk.pick("姓名", "name"))
+            .column("roles", desk.pick("岗位", "roles"))
+            .column("state", desk.pick("状态", "state"));
+        for one in &page.accounts {
+            let id = one.id.to_string();
+            table.row(vec![
+                Cell::new(&id[..16], id.as_str()),
+                Cell::same(one.name.as_str()),
+                Cell::new(roles_words(desk, one), roles_json(one)),
+                Cell::new(state_words(desk, one), state_name(one)),
+            ]);
+        }
+        let next = page.next.map(|id| id.to_string());
+        let nothing = desk.pick("本单位尚未启用账号", "this union has no accounts");
+        desk.answer(
+            || json!({ "accounts": table.json(), "next": next }),
+            || if table.is_empty() { nothing.to_owned() } else { table.words() },
+        )?;
+        desk.note_next(next);
+        Ok(Exit::Done)
+    }
+}
+
+fn answer(desk: &Desk, done: &Done, dry: bool) -> Result<()> {
+    let Done { account, written } = done;
+    desk.answer(
+        || {
+            json!({
+                "account": (!dry).then(|| account.id.to_string()), "name": account.name,
+                "roles": roles_json(account), "state": state_name(account), "written": *written && !dry,
+            })
+        },
+        || {
+            let first = match (dry, written) {
+                (true, _) => desk.pick("可以这样办理，未写入：", "it may stand so; nothing was written: "),
+                (false, false) => desk.pick("内容没有变化，未写入：", "nothing changed; nothing was written: "),
+                (false, true) => desk.pick("已写入：账号 ", "written: account "),
+            };
+            format!("{first}{}（{}，{}）", account.name, roles_words(desk, account), state_words(desk, account))
+        },
+    )
+}
+
+fn roles_words(desk: &Desk, account: &Account) -> String {
+    fields::ROLES.declared().show(&Value::Int(account.roles), desk.lang)
+}
+
+fn roles_json(account: &Account) -> Json {
+    let chosen = |choice: &&kind::Choice| account.roles & (1 << choice.number) != 0;
+    let field = fields::ROLES.declared();
+    field.choices().iter().filter(chosen).map(|choice| Json::from(choice.name.to_lowercase())).collect()
+}
+
+fn state(account: &Account) -> i64 {
+    use huiliu_proto::v1::AccountState::{AccountActive, AccountSuspended};
+    if account.active { AccountActive as i64 } else { AccountSuspended as i64 }
+}
+
+fn state_words(desk: &Desk, account: &Account) -> String {
+    fields::STATE.declared().show(&Value::Int(state(account)), desk.lang)
+}
+
+fn state_name(account: &Account) -> Json {
+    choice_name(fields::STATE.declared(), state(account))
+}
+
+fn parsed(field: &Field, typed: &str) -> Result<Value, Mistake> {
+    field.parse(typed).map_err(|refusal| Mistake::Refused(vec![refusal]))
+}
+
+fn roles(typed: &str) -> Result<i64, Mistake> {
+    match parsed(fields::ROLES.declared(), &typed.replace('，', ","))? {
+        Value::Int(roles) => Ok(roles),
+        _ => Ok(0),
+    }
+}
+
+fn name(typed: &str) -> Result<String, Mistake> {
+    match parsed(fields::NAME.declared(), typed)? {
+        Value::Text(name) => Ok(name),
+        _ => Ok(typed.to_owned()),
+    }
+}
+
+fn named(office: &Office, typed: &str) -> Result<Account> {
+    let union = office.me.union;
+    Ok(office.store.read(|conn| Ok(account::named(conn, union, typed)))?.map_err(told)?)
+}
+
+fn dossier(office: &Office, typed: Option<&str>) -> Result<Option<RecordId>> {
+    let Some(typed) = typed else { return Ok(None) };
+    let found = office.look(|conn| Ok(find::of_kind(conn, Mediator::kind(), typed)?))?;
+    let missing = || {
+        Mistake::usage(
+            both(format!("没有指导员档案“{typed}”"), format!("there is no dossier “{typed}”")),
+            both("用 record list mediator 查找", "find it with `record list mediator`"),
+        )
+    };
+    Ok(Some(found.ok_or_else(missing)?))
+}
+
+/// Why nothing was done.
+pub(super) fn told(error: AccountError) -> anyhow::Error {
+    let code = error.code();
+    let id = |id: &RecordId| id.to_string();
+    let about = match &error {
+        AccountError::Unknown(typed) => json!({ "typed": typed }),
+        AccountError::Several { found, .. } => json!({ "accounts": found.iter().map(id).collect::<Vec<_>>() }),
+        AccountError::Taken(taken) => json!({ "account": id(taken) }),
+        AccountError::Wait(until) => json!({ "until": until }),
+        _ => Json::Null,
+    };
+    let (what, hint) = match error {
+        AccountError::Unknown(typed) => (
+            both(format!("本单位没有账号“{typed}”"), format!("this union has no account “{typed}”")),
+            both("用 account list 查看本单位的账号", "see the union's accounts with `account list`"),
+        ),
+        AccountError::Several { name, found } => {
+            let found: Vec<String> = found.iter().map(id).collect();
+            (
+                both(format!("本单位有多个账号名为“{name}”"), format!("several accounts are called “{name}”")),
+                both(
+                    format!("请填账号编号：{}；多余的请停用", found.join("、")),
+                    format!("give the id: {}; suspend those that are too many", found.join(", ")),
+                ),
+            )
+        }
+        AccountError::Taken(_) => (
+            both("本单位已有同名账号", "the name has an account already"),
+            both(
+                "同一人请改用原账号；重名的请在姓名后加以区别",
+                "use that one; of two people with one name, add to it what tells them apart",
+            ),
+        ),
+        AccountError::First => (
+            both("第一个账号的岗位须含系统管理员", "the first account is an administrator's"),
+            both(
+                "请先为系统管理员建账号：--roles 系统管理员",
+                "make the administrator's first: `--roles administrator`",
+            ),
+        ),
+        AccountError::Last => (
+            both("这是最后一个启用的系统管理员", "it is the last active administrator"),
+            both("请先给另一人系统管理员岗位", "give somebody else that role first"),
+        ),
+        AccountError::Administrator => (
+            both("只有已登录的系统管理员可以办理", "an administrator who has logged in does that"),
+            both("请系统管理员用 login 登录后办理", "let an administrator `login` and do it"),
+        ),
+        AccountError::Suspended => (
+            both("该账号已停用", "the account is suspended"),
+            both("请系统管理员用 account restore 恢复", "an administrator restores it with `account restore`"),
+        ),
+        AccountError::NoPassword => (
+            both("该账号在本机没有口令", "the account has no password on this machine"),
+            both(
+                "请系统管理员登录后用 account password --reset 设定",
+                "an administrator logs in and sets one with `account password --reset`",
+            ),
+        ),
+        AccountError::Wrong => (
+            both("口令不对", "the password is wrong"),
+            both(
+                "请重新输入；忘记的请系统管理员用 account password --reset 重设",
+                "try again; where it is forgotten, an administrator sets another with `account password --reset`",
+            ),
+        ),
+        AccountError::Wait(until) => {
+            let until = crate::clock::moment(until);
+            (
+                both(
+                    format!("口令输错次数过多，{until} 后再试"),
+                    format!("too many wrong passwords: try again after {until}"),
+                ),
+                both("期间请系统管理员重设口令也可", "or let an administrator set another"),
+            )
+        }
+        AccountError::Refused(refusals) => return Mistake::Refused(refusals).into(),
+        AccountError::Password(error) => return error.into(),
+        AccountError::Session(error) => return error.into(),
+        AccountError::Store(error) => return error.into(),
+    };
+    Mistake::refused(what, hint).coded(code, about).into()
+}
