@@ -60,7 +60,10 @@ fn a_township_is_a_union_like_any_other() {
     // Nobody is invited who was not registered. The clerk does that, off line; the county's hub hears of it.
     hub.refused(&["invite", "320922-001"], "no union is registered");
     assert_eq!(binhai.run(&["union", "register", "name=滨海县东坎街道总工会", "form=township_union"]).code, 4);
-    binhai.exchange();
+    wait_for("the clerk's machine has heard of its block", || {
+        binhai.run(&["sync"]);
+        binhai.run(&["union", "register", "name=试", "form=township_union", "--dry-run"]).code == 0
+    });
     let named = ["name=滨海县东坎街道总工会", "short_name=东坎街道", "form=township_union"];
     assert!(binhai.done(&[&["union", "register"], &named[..]].concat()).contains("320922-001"));
     binhai.done(&["union", "register", "name=滨海县八滩镇总工会", "short_name=八滩镇", "form=township_union"]);
@@ -124,7 +127,7 @@ fn a_township_is_a_union_like_any_other() {
         let shown = at.done(&["rollup", "--union", "dkjd"]);
         assert!(shown.starts_with("滨海县东坎街道总工会（320922-001）"), "{shown}");
     }
-    assert!(town.done(&["status"]).contains("滨海县东坎街道总工会"));
+    assert!(town.run(&["status"]).out.contains("滨海县东坎街道总工会"));
     // The township sees what the levels above say to it, and nothing of its neighbours.
     let neighbour = Machine::node(&dir, "neighbour");
     neighbour.done(&["join", &hub.invite(&["btz"])]);
