@@ -60,6 +60,8 @@ pub(super) struct OpenDocuments {
     open: HashMap<(UnionNumber, RecordId), (u64, Open)>,
     /// The one used longest ago first.
     order: BTreeMap<u64, (UnionNumber, RecordId)>,
+    /// Those that changed since all were saved: a thousand may be open where one is changed.
+    changed: Vec<(UnionNumber, RecordId)>,
     turn: u64,
     bytes: usize,
 }
@@ -75,6 +77,9 @@ impl OpenDocuments {
     fn put(&mut self, owner: UnionNumber, id: &RecordId, open: Open) {
         self.turn += 1;
         self.bytes += open.document.footprint();
+        if open.dirty {
+            self.changed.push((owner, *id));
+        }
         self.order.insert(self.turn, (owner, *id));
         self.open.insert((owner, *id), (self.turn, open));
     }
@@ -299,9 +304,9 @@ impl Ledger {
     /// Writes the open documents that changed: before anything may be undone or looked at without them.
     pub(super) fn save_documents(&mut self) -> Result<()> {
         let mut documents = std::mem::take(&mut self.documents);
-        for (owner, id) in documents.order.values() {
-            if let Some((_, open)) = documents.open.get_mut(&(*owner, *id)) {
-                self.save_document(*owner, id, open)?;
+        for (owner, id) in std::mem::take(&mut documents.changed) {
+            if let Some((_, open)) = documents.open.get_mut(&(owner, id)) {
+                self.save_document(owner, &id, open)?;
             }
         }
         self.documents = documents;
