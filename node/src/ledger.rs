@@ -55,6 +55,7 @@ use crate::{
 };
 
 use allowance::Allowances;
+pub use allowance::DAILY;
 pub use author::Outcome;
 pub(crate) use beside::TakenBack;
 pub use beside::corrections;

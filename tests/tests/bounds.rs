@@ -7,7 +7,7 @@ use huiliu_node::{
     cli::Desk,
     clock,
     identity::Role,
-    ledger::{Incoming, Intake, Outcome},
+    ledger::{Cost, DAILY, Incoming, Intake, Ledger, Outcome},
     store::{evidence::Neighbour, feeds, inbox, projection, quarantine},
     writer::{Store, Threads},
 };
@@ -273,4 +273,46 @@ fn a_head_alone_is_work_too() {
     let taken = (0..2_000).take_while(|_| matches!(hand(head.clone()), Intake::Taken { .. })).count();
     assert!(taken > 500 && taken < 1_500, "{taken} heads are what was left of the allowance");
     assert!(matches!(hand(large), Intake::Later { seconds } if seconds < 60), "not for years");
+}
+
+/// What the allowance of a day is made for, at what it really costs: lines of the log in people's words, taken in and
+/// judged in slices, a city's own statements and receipts with them.
+#[test]
+fn a_million_lines_of_the_log_are_within_a_days_allowance() {
+    const LINES: u64 = 4096;
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let (city, county) = (hub(&world, "hub-320900"), open(&world, "node-320922-0"));
+    county
+        .write_blocking(|ledger| {
+            let (said, mut dice) = (worklog::County::write(ledger)?, Dice(6));
+            (0..LINES).try_for_each(|n| worklog::write(ledger, &said.line(&mut dice, 20_000 + n as i64 / 20)).map(drop))
+        })
+        .unwrap();
+    let device = world.machine("node-320922-0").me().device();
+    let from = Some(Neighbour { union: world.machine("node-320922-0").union(), device });
+    let batches: Vec<Incoming> = batches(&county).into_iter().flatten().collect();
+    let brought: u64 = batches.iter().map(|batch| batch.count).sum();
+    city.write_blocking(|ledger| Ok(ledger.spent())).unwrap();
+    for batch in batches {
+        give(&city, &Incoming { from, ..batch });
+    }
+    while city.read(feeds::all).unwrap().iter().any(|row| row.applied < row.size()) {
+        city.write_blocking(Ledger::tend).unwrap();
+    }
+    let cost: Cost = city.write_blocking(|ledger| Ok(ledger.spent())).unwrap();
+    println!("{brought} operations: {cost:?}");
+    // What is counted is what was done, and more than nothing of each.
+    assert!(brought > LINES && (brought..brought + brought / 10).contains(&cost.operations), "{cost:?}");
+    assert!(cost.bytes > brought * 50 && cost.rows > brought, "{cost:?}");
+    let year = |spent: u64| u128::from(spent) * 1_000_000 / u128::from(LINES);
+    let parts = [
+        ("operations", cost.operations, DAILY.operations),
+        ("bytes", cost.bytes, DAILY.bytes),
+        ("rows", cost.rows, DAILY.rows),
+        ("bytes of documents", cost.document_bytes, DAILY.document_bytes),
+    ];
+    for (what, spent, daily) in parts {
+        assert!(year(spent) <= u128::from(daily), "{what}: {} of {daily}", year(spent));
+    }
 }

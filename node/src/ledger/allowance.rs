@@ -23,7 +23,7 @@ const LONGEST: i64 = 600;
 
 /// What one device may write at once, and again each day. A county's year is a million entries: about 150 bytes each as
 /// they are read, and some six rows.
-const DAILY: Cost = Cost { operations: 1_500_000, bytes: 512 << 20, rows: 15_000_000, document_bytes: 8 << 30 };
+pub const DAILY: Cost = Cost { operations: 1_500_000, bytes: 512 << 20, rows: 15_000_000, document_bytes: 8 << 30 };
 
 /// Whose allowance it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
