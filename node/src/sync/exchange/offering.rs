@@ -6,7 +6,6 @@ use huiliu_proto::{
     shown,
     v1::{self, Farewell, Refusal, Standing, frame::Frame},
 };
-
 use super::{Action, Exchange, LONGEST_WAIT, Phase, RESERVED, Refused, Theirs, WINDOW};
 use crate::store::{
     feeds::SegmentRow,
@@ -252,5 +251,128 @@ impl Exchange {
             theirs.sent = theirs.size;
             self.lacking.extend(self.frontier.states.get(&feed).map(State::order));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, VecDeque};
+
+    use huiliu_proto::{
+        feed::Turn,
+        id::{DeviceId, Hash},
+    };
+
+    use super::*;
+    use crate::{
+        store::{evidence::Neighbour, frontier::Frontier},
+        sync::exchange::{Event, FEW, Speaker},
+    };
+
+    /// The largest segment; of which a read brings some.
+    const SEGMENT: usize = 512 << 10;
+    const ONE_READ: usize = 2 * SEGMENT;
+
+    fn state(n: u8, size: u64) -> State {
+        State {
+            feed: FeedId([n; 16]),
+            union: "320922".parse().expect("a county"),
+            header: Default::default(),
+            rank: Turn::Records,
+            size,
+            root: Hash([n; 32]),
+            time: 0,
+            diverged: false,
+            altered: false,
+            settled: false,
+        }
+    }
+
+    /// A county with these feeds, on a line to a city that has nothing.
+    fn open(states: Vec<State>) -> (Exchange, VecDeque<Action>) {
+        let (county, city) = ("320922".parse().expect("a county"), "320900".parse().expect("a city"));
+        let me = Speaker { network: "test".into(), union: county, device: DeviceId([1; 32]) };
+        let peer = Neighbour { union: city, device: DeviceId([2; 32]) };
+        let states: BTreeMap<FeedId, State> = states.into_iter().map(|state| (state.feed, state)).collect();
+        let (mut exchange, _) = Exchange::open(me, peer, true, true, Frontier { states, ..Frontier::default() });
+        let hello = v1::Hello {
+            oldest: 2,
+            newest: 2,
+            network: "test".into(),
+            union: city.into(),
+            device: vec![2; 32].into(),
+            receipts: exchange.frontier().receipts_digest().to_vec().into(),
+            ..Default::default()
+        };
+        let mut actions = VecDeque::new();
+        let unions = vec![county.into()];
+        for frame in [
+            Frame::Hello(hello),
+            Frame::Groups(v1::Groups::default()),
+            Frame::States(v1::States { unions, ..Default::default() }),
+        ] {
+            actions.extend(exchange.step(Event::Frame(frame)));
+        }
+        (exchange, actions)
+    }
+
+    /// Answers what is to be read, as a disk does, until nothing is asked for any more; acknowledges nothing. The batches
+    /// that were sent, and the most bytes that were ready.
+    fn read_all(exchange: &mut Exchange, mut actions: VecDeque<Action>) -> (Vec<v1::Batch>, usize) {
+        let (mut sent, mut most) = (vec![], 0);
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Read { feed, from } => {
+                    let size = exchange.frontier().states[&feed].size;
+                    let segments = (from..size).take(ONE_READ / SEGMENT).map(|first| SegmentRow {
+                        first,
+                        count: 1,
+                        head: v1::Signed::default(),
+                        bytes: vec![0; SEGMENT],
+                    });
+                    let segments = segments.collect();
+                    actions.extend(exchange.step(Event::Read { feed, segments, head: None }));
+                }
+                Action::Send(Frame::Batch(batch)) => sent.push(batch),
+                _ => {}
+            }
+            let ready = exchange.ready.iter().chain(&exchange.ready_few).map(|(_, s)| s.bytes.len()).sum::<usize>();
+            assert_eq!(ready, exchange.ready_bytes);
+            most = most.max(ready);
+        }
+        (sent, most)
+    }
+
+    fn acknowledge(exchange: &mut Exchange, batch: &v1::Batch) -> VecDeque<Action> {
+        let size = batch.first + u64::from(batch.count);
+        exchange.step(Event::Frame(Frame::Ack(v1::Ack { feed: batch.feed.clone(), size, ..Default::default() }))).into()
+    }
+
+    #[test]
+    fn the_disk_is_read_a_bounded_step_ahead_of_a_line_that_takes_nothing() {
+        let (mut exchange, actions) = open(vec![state(1, 40), state(2, 40)]);
+        let (mut under_way, most) = read_all(&mut exchange, actions);
+        assert_eq!(under_way.len(), WINDOW - RESERVED);
+        assert!((READY..READY + ONE_READ).contains(&most), "{most}");
+        let mut sent = under_way.len();
+        while !under_way.is_empty() {
+            let actions = acknowledge(&mut exchange, &under_way.remove(0));
+            let (more, most) = read_all(&mut exchange, actions);
+            assert!(most < READY + ONE_READ, "{most}");
+            sent += more.len();
+            under_way.extend(more);
+        }
+        assert_eq!((sent, exchange.ready_bytes), (80, 0), "all of it goes");
+    }
+
+    #[test]
+    fn what_passes_a_backlog_is_bounded_too() {
+        let (mut exchange, actions) = open(vec![state(1, 40)]);
+        let (under_way, _) = read_all(&mut exchange, actions);
+        assert!(under_way.len() < WINDOW && exchange.ready_bytes >= READY);
+        let fresh = (10..60).map(|n| state(n, FEW.min(2))).map(|state| (state.feed, Some((state, vec![]))));
+        let actions = exchange.step(Event::Changed(fresh.collect())).into();
+        let (_, most) = read_all(&mut exchange, actions);
+        assert!((2 * READY..2 * READY + ONE_READ).contains(&most), "{most}");
     }
 }
