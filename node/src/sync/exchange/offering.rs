@@ -6,6 +6,8 @@ use huiliu_proto::{
     shown,
     v1::{self, Farewell, Refusal, Standing, frame::Frame},
 };
+use prost::Message as _;
+
 use super::{Action, Exchange, LONGEST_WAIT, Phase, RESERVED, Refused, Theirs, WINDOW};
 use crate::store::{
     feeds::SegmentRow,
@@ -100,6 +102,11 @@ impl Exchange {
         }
         if let Some(last) = segments.last() {
             theirs.sent = last.first + last.count;
+            // Where the newest head goes with it, it need not go once more by itself.
+            if theirs.sent == size {
+                let head = v1::TreeHead::decode(&last.head.message[..]);
+                theirs.sent_time = theirs.sent_time.max(head.map_or(0, |head| head.time));
+            }
         } else if let Some(head) = head {
             // Nothing new but the head itself.
             theirs.sent = theirs.sent.max(theirs.size);
@@ -363,6 +370,30 @@ mod tests {
             under_way.extend(more);
         }
         assert_eq!((sent, exchange.ready_bytes), (80, 0), "all of it goes");
+    }
+
+    /// Each feed was sent twice: the head that went with the last segment followed by itself once that was acknowledged.
+    #[test]
+    fn a_head_that_went_with_its_segment_is_sent_once() {
+        let (mut exchange, actions) = open(vec![State { time: 7, ..state(1, 1) }]);
+        let Some(Action::Read { feed, .. }) = actions.into_iter().find(|a| matches!(a, Action::Read { .. })) else {
+            panic!("it is to be read");
+        };
+        let head = |time| v1::Signed {
+            message: v1::TreeHead { size: 1, time, ..Default::default() }.encode_to_vec().into(),
+            ..Default::default()
+        };
+        let segment = SegmentRow { first: 0, count: 1, head: head(7), bytes: vec![1] };
+        let actions = exchange.step(Event::Read { feed, segments: vec![segment], head: None });
+        let Some(Action::Send(Frame::Batch(batch))) = actions.into_iter().find(|a| matches!(a, Action::Send(_))) else {
+            panic!("it is sent");
+        };
+        let actions = acknowledge(&mut exchange, &batch);
+        assert!(!actions.iter().any(|action| matches!(action, Action::Read { .. })), "nothing is left");
+        // A later head of the same history is.
+        let newer = [(feed, Some((State { time: 8, ..state(1, 1) }, vec![])))].into();
+        let actions = exchange.step(Event::Changed(newer));
+        assert!(actions.iter().any(|action| matches!(action, Action::Read { from: 1, .. })), "the head alone");
     }
 
     #[test]
