@@ -117,6 +117,9 @@ fn a_county_proves_and_anyone_checks() {
     assert!(!checked.contains("1949123100"), "what is sealed stays sealed");
     let english = town.good("nowhere", &["--lang", "en", "check-proof", "a.proof", "--root", &root]);
     assert!(english.starts_with("proven.") && english.contains("not proven: "), "{english}");
+    // Later edits may stand where the file does not reach: said in both languages.
+    assert!(checked.contains("可能还有此后的修改，不在文件内"), "{checked}");
+    assert!(english.contains("may hold later edits that are not in it"), "{english}");
     let unknown = town.run("nowhere", &["check-proof", "a.proof"]);
     assert!(unknown.code == 2 && unknown.err.contains("--root"), "{}", unknown.err);
     assert_eq!(town.run("nowhere", &["check-proof", "a.proof", "--root", "0a1b"]).code, 2);
