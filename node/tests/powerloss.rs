@@ -4,7 +4,7 @@
 //! Whatever was acknowledged before that moment must be there, and the home must open, verify and be written to.
 //!
 //! What this does not cover: shared memory, which does not outlive a power loss; readers beside the writer; disks that
-//! say they have synced and have not. Programs beside each other are in `faults` and in the hub's tests.
+//! say they have synced and have not. No test has a reader beside a writer whose disk fails.
 //! `HUILIU_FAULTS=all` tries every moment.
 
 #[allow(dead_code)]
