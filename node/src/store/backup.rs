@@ -222,10 +222,14 @@ impl Place {
             Ok(contents) => Ok(Some(contents)),
             Err(StoreError::Taken) => Err(StoreError::InUse),
             Err(StoreError::Sqlite(error)) if error.cause() == Cause::Busy => Err(StoreError::InUse),
-            Err(error) => {
-                tracing::warn!(%error, "the database here cannot be read");
-                Ok(None)
-            }
+            // That a disk is full says nothing about the database on it.
+            Err(error) => match disk::judge(error, &self.database) {
+                full @ StoreError::Disk { trouble: disk::Trouble::Full, .. } => Err(full),
+                error => {
+                    tracing::warn!(%error, "the database here cannot be read");
+                    Ok(None)
+                }
+            },
         }
     }
 
