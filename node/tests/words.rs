@@ -2,6 +2,8 @@
 
 mod program;
 
+use huiliu_node::cli::{Cli, words};
+use huiliu_proto::lang::Lang;
 use program::{MEDIATOR, Union, text};
 use serde_json::Value as Json;
 
@@ -73,11 +75,20 @@ fn help_in_chinese_has_no_english() {
     let union = Union::empty();
     for page in [&["record", "add"][..], &["record", "list"], &["init"], &["filing", "submit"], &["check", "run"]] {
         let help = union.run(&[page, &["--help"]].concat()).out;
-        for word in ["Usage", "OPTIONS", "default:", "possible", "Print", "COMMAND", "aliases"] {
+        for word in ["Usage", "OPTIONS", "default:", "possible", "Print", "COMMAND", "alias"] {
             assert!(!help.contains(word), "{word} in {help}");
         }
     }
     assert!(union.run(&["record", "--help"]).out.contains("新增"), "the verb's Chinese name stands in the help");
+}
+
+/// Every page of help and of the manual.
+#[test]
+fn no_page_in_chinese_has_an_english_word() {
+    let command = |lang| words::command::<Cli>(lang, &[words::TEXTS]);
+    assert_eq!(words::foreign(command(Lang::Zh)), [""; 0]);
+    // What the parser says itself is found where it is left.
+    assert!(words::foreign(command(Lang::En)).iter().any(|found| found.ends_with(": Print")));
 }
 
 #[test]

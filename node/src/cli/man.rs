@@ -23,8 +23,7 @@ pub struct Man {
 impl Man {
     pub fn run(self, desk: &Desk, mut command: Command) -> Result<Exit> {
         command.build();
-        let mut pages = vec![];
-        collect(&command, desk.lang, &mut pages)?;
+        let pages = pages(&command, desk.lang)?;
         let failed = |error: std::io::Error| {
             let shown = self.dir.display();
             let (zh, en) = system::both(&error);
@@ -48,8 +47,14 @@ impl Man {
     }
 }
 
-/// A page for each command, named as `huiliu-node-record-add.1`.
-fn collect(command: &Command, lang: Lang, pages: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
+/// A page for each command that was built, named as `huiliu-node-record-add.1`.
+pub fn pages(command: &Command, lang: Lang) -> Result<Vec<(String, String)>> {
+    let mut pages = vec![];
+    collect(command, lang, &mut pages)?;
+    Ok(pages)
+}
+
+fn collect(command: &Command, lang: Lang, pages: &mut Vec<(String, String)>) -> Result<()> {
     let mut page = vec![];
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
     let page = String::from_utf8(page)?;
@@ -58,7 +63,7 @@ fn collect(command: &Command, lang: Lang, pages: &mut Vec<(String, Vec<u8>)>) ->
         Lang::En => page,
     };
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-    pages.push((format!("{name}.1"), page.into_bytes()));
+    pages.push((format!("{name}.1"), page));
     for below in command.get_subcommands() {
         collect(below, lang, pages)?;
     }

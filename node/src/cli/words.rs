@@ -3,6 +3,7 @@
 //! A key is a command's path, as `record add`, or that and an argument's name, as `record add.kind`. The English stands
 //! beside the arguments. What the parser says about wrong usage is put into Chinese in `usage`.
 
+mod pages;
 mod texts;
 mod usage;
 mod verbs;
@@ -13,6 +14,7 @@ use clap::{Command, CommandFactory, FromArgMatches, error::ContextKind};
 use huiliu_proto::{ident::mask, lang::Lang, shown};
 use serde_json::json;
 
+pub use pages::foreign;
 pub use texts::{TEXTS, VALUES};
 pub use usage::localized;
 pub use verbs::{VERBS, gaps as verb_gaps};
@@ -207,8 +209,8 @@ mod tests {
         let mut command = chinese(Cli::command(), &[TEXTS]);
         command.build();
         let add = command.find_subcommand_mut("record").and_then(|c| c.find_subcommand_mut("add"));
-        let help = add.expect("there is record add").render_help().to_string();
-        for word in ["用法：", "参数:", "选项:", "记录种类"] {
+        let help = localized(&add.expect("there is record add").render_help().to_string());
+        for word in ["用法：", "参数：", "选项：", "记录种类"] {
             assert!(help.contains(word), "{word} in\n{help}");
         }
         assert!(!help.contains("Options") && !help.contains("Usage"), "{help}");

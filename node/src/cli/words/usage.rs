@@ -116,15 +116,24 @@ fn usage_line(usage: &str) -> String {
     localized(&line)
 }
 
-/// The parser's own words in a help page or a usage line.
+/// The parser's own words in a help page, a page of the manual or a usage line.
 pub fn localized(text: &str) -> String {
-    const WORDS: [(&str, &str); 6] = [
+    const WORDS: [(&str, &str); 11] = [
         ("[OPTIONS]", "[选项]"),
         ("[COMMAND]", "[命令]"),
         ("<COMMAND>", "<命令>"),
         ("[default: ", "[默认："),
         ("[possible values: ", "[可选："),
+        ("[alias: ", "[也可写："),
         ("[aliases: ", "[也可写："),
+        ("[env: ", "[环境变量："),
+        ("Possible values:", "可选："),
+        ("May also be specified with the ", "也可用环境变量 "),
+        (" environment variable.", " 指定。"),
     ];
-    WORDS.iter().fold(text.to_owned(), |text, (en, zh)| text.replace(en, zh))
+    // The parser puts a colon of its own behind a heading.
+    const HEADINGS: [(&str, &str); 3] = [("命令:", "命令："), ("参数:", "参数："), ("选项:", "选项：")];
+    let text = WORDS.iter().fold(text.to_owned(), |text, (en, zh)| text.replace(en, zh));
+    let heading = |line: &str| HEADINGS.iter().find(|(half, _)| *half == line).map(|(_, whole)| (*whole).to_owned());
+    text.split('\n').map(|line| heading(line).unwrap_or_else(|| line.to_owned())).collect::<Vec<_>>().join("\n")
 }
