@@ -265,7 +265,11 @@ impl Page<'_> {
 
     /// The same of a code without due dates and with one severity; nothing is left where all stands before the key.
     fn id_after(&self, code: &str, severity: Severity) -> Vec<u8> {
-        let Some(after) = self.after.filter(|after| after.due == i32::MAX) else { return vec![] };
+        let due = if severity == Severity::Urgent { URGENT } else { i32::MAX };
+        let Some(after) = self.after.filter(|after| after.due >= due) else { return vec![] };
+        if after.due > due {
+            return vec![0xff; 17];
+        }
         match (severity as u8, code).cmp(&(after.rank, after.code.as_str())) {
             std::cmp::Ordering::Greater => vec![],
             std::cmp::Ordering::Less => vec![0xff; 17],

@@ -103,14 +103,23 @@ pub struct Against {
     pub found_on: Day,
 }
 
-pub fn findings(conn: &View, union: UnionNumber) -> Result<Vec<Against>> {
+/// The first of them from a record on, in the order of their ids: those of this severity, or all others.
+pub fn findings(
+    conn: &View,
+    union: UnionNumber,
+    severity: i64,
+    others: bool,
+    from: &[u8],
+    most: usize,
+) -> Result<Vec<Against>> {
     let mut statement = conn.prepare_cached(
         r#"SELECT f.record, f.owner, f.rule, f.severity, f.found_on FROM finding f WHERE f."union" = ?1
+        AND (f.severity = ?2) <> ?3 AND f.record >= ?4
         AND NOT EXISTS (SELECT 1 FROM finding_withdrawal w
             WHERE w.finding = f.record AND w.owner = f.owner AND w."union" = f."union")
-        ORDER BY f.record"#,
+        ORDER BY f.record, f.owner LIMIT ?5"#,
     )?;
-    let rows = statement.query_map([i64::from(union)], |row| {
+    let rows = statement.query_map((i64::from(union), severity, others, from, most as i64), |row| {
         Ok(Against {
             id: RecordId(row.get(0)?),
             by: tables::union(row.get(1)?)?,

@@ -92,6 +92,28 @@ fn a_source_is_added_without_touching_the_frame() {
     assert!(survey.counts.contains(&training), "{:?}", survey.counts);
 }
 
+/// However many findings there are, a page reads as many as it shows, and a few.
+#[test]
+fn findings_are_read_by_the_page() {
+    let chain = Chain::new(62);
+    for n in 0..30 {
+        finds(&chain.city, "FC-16", if n % 2 == 0 { "red" } else { "yellow" });
+    }
+    chain.settle().unwrap();
+    let whole = entries(&chain.county);
+    assert_eq!(whole.len(), 30);
+    assert!(whole.is_sorted_by_key(Entry::key));
+    for most in [1, 4, 15, 29, 30] {
+        assert_eq!(paged(&chain.county, SOURCES, most), whole, "{most} a page");
+    }
+    let findings = SOURCES.iter().find(|source| source.codes().contains(&"finding")).unwrap();
+    let keys: Vec<Key> = whole.iter().map(Entry::key).collect();
+    for after in [None, keys.first(), keys.get(14), keys.get(20)] {
+        let read = ask(&chain.county, |look| findings.entries(look, &Page { after, most: 1 }));
+        assert!(read.len() <= 2 * 9, "{} were read", read.len());
+    }
+}
+
 /// However much else waits, and though it has no date.
 #[test]
 fn a_red_finding_stands_before_what_has_a_date() {
