@@ -1,19 +1,26 @@
 //! Submitting a filing: its numbers first, then the entry. What was shown is what is written.
 
+use std::collections::BTreeMap;
+
 use huiliu_proto::{
+    handle::Declared as _,
     id::RecordId,
     kind::Kind,
+    lang::Label,
     period::Day,
-    record::{Refusal, Warning},
+    record::{Record, Refusal, Warning},
+    records::{filing as fields, mediator, roster_line},
+    shown,
     union::UnionNumber,
-    v1::ReviewAction,
+    v1::{Filing, Mediator, ReviewAction},
+    value::Value,
 };
 
 use super::Mode;
 use crate::{
     filing::{self, Ask, Draft, FilingError, Standing},
     ledger::Outcome,
-    store::{StoreError, View},
+    store::{self, StoreError, View, projection},
     writer::Store,
 };
 
@@ -66,8 +73,36 @@ pub fn page(
 /// The numbers as the records have them now, and what is remarkable about them.
 pub fn draft(store: &Store, union: UnionNumber, today: Day, ask: &Ask) -> Result<(Draft, Vec<Warning>), SubmitError> {
     let draft = store.read(|conn| Ok(filing::draft(conn, union, today, ask)))??;
-    let warnings = draft.record.validate().map_err(SubmitError::Refused)?;
+    let mut warnings = draft.record.validate().map_err(SubmitError::Refused)?;
+    warnings.extend(store.read(|conn| several_heads(conn, &draft.record))?);
     Ok((draft, warnings))
+}
+
+/// Who stands on the roster more than once: each line counts as a head.
+fn several_heads(conn: &View, filing: &Record) -> store::Result<Vec<Warning>> {
+    let mut lines: BTreeMap<RecordId, u32> = BTreeMap::new();
+    let roster = filing.of::<Filing>().into_iter().flat_map(|view| view.lines(fields::ROSTER));
+    for person in roster.filter_map(|line| line.get(roster_line::MEDIATOR)) {
+        *lines.entry(person).or_default() += 1;
+    }
+    let several = lines.into_iter().filter(|(_, heads)| *heads > 1);
+    let warning = |(person, heads)| {
+        let dossier = projection::get(conn, Mediator::kind(), &person)?;
+        let name = dossier.as_ref().and_then(|dossier| dossier.record.read(mediator::NAME));
+        let name = name.map_or_else(|| person.to_string(), |name| shown::line(name).into_owned());
+        let rule = Label::new(
+            format!("{name}当日有{heads}份聘任在聘，名册中按{heads}人计"),
+            format!("{name} has {heads} engagements in post that day and is counted as {heads} heads"),
+        );
+        let remedy = Label::new(
+            "请核对：重复录入的作废，已由后一份接续的写明终止日期",
+            "void what was entered twice; give an end to what a later one goes on from",
+        );
+        let Refusal { field, field_name, value, private, rule, remedy } =
+            fields::ROSTER.declared().refuse(&Value::Text(name), rule, remedy);
+        Ok(Warning { field, field_name, value, private, rule, remedy })
+    };
+    several.map(warning).collect()
 }
 
 /// Writes what was shown, unless the records say something else by now.

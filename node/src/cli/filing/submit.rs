@@ -5,6 +5,7 @@ use huiliu_proto::{
     handle::{Field, Int},
     kind,
     period::Day,
+    record::Warning,
     records::filing as fields,
     union::UnionNumber,
     v1::Filing,
@@ -20,7 +21,7 @@ use crate::{
     },
     cli::{
         Desk,
-        error::{Exit, Mistake, both},
+        error::{Exit, Mistake, both, remark_json},
         record::view,
         table::{Cell, Table},
     },
@@ -76,7 +77,7 @@ impl Submit {
                 .iter()
                 .for_each(|w| desk.note(&format!("{}{}", desk.pick("请注意：", "note: "), w.say(desk.lang))));
         } else if !self.yes && !self.dry_run {
-            desk.print_json(&preview_json(&draft, None))?;
+            desk.print_json(&preview_json(&draft, &warnings, None))?;
         }
         let words =
             (desk.pick("确认报送以上数字？", "submit these numbers?"), desk.pick("没有报送", "nothing was submitted"));
@@ -86,17 +87,23 @@ impl Submit {
         let mode = Mode::of(self.dry_run);
         let id = filing::submit(&office.store, union, today, ask, &draft, mode).map_err(told)?;
         desk.answer(
-            || preview_json(&draft, Some(id.to_string()).filter(|_| !self.dry_run)),
+            || preview_json(&draft, &warnings, Some(id.to_string()).filter(|_| !self.dry_run)),
             || match self.dry_run {
                 true => desk.pick("可以报送，未写入", "it may be submitted; nothing was written").to_owned(),
                 false => format!("{}{id}", desk.pick("已报送：备案 ", "submitted: filing ")),
             },
         )?;
         if !desk.json && !self.dry_run {
-            desk.note(desk.pick(
-                "运行 sync 送达上级；用 filing list 查看处理结果。",
-                "run `sync` to send it; see what becomes of it with `filing list`.",
-            ));
+            desk.note(match office.is_top() {
+                true => desk.pick(
+                    "本级之上没有上级，备案只存于本级；用 filing list 查看。",
+                    "nobody is above this union: the filing stays here; see it with `filing list`.",
+                ),
+                false => desk.pick(
+                    "运行 sync 送达上级；用 filing list 查看处理结果。",
+                    "run `sync` to send it; see what becomes of it with `filing list`.",
+                ),
+            });
         }
         Ok(Exit::Done)
     }
@@ -172,11 +179,13 @@ fn preview(desk: &Desk, union: UnionNumber, draft: &Draft) -> String {
     format!("{heading}\n{}", table.words())
 }
 
-fn preview_json(draft: &Draft, id: Option<String>) -> Json {
+fn preview_json(draft: &Draft, warnings: &[Warning], id: Option<String>) -> Json {
+    let warned = |w: &Warning| remark_json(&w.field_name, &w.value, &w.rule, &w.remedy);
     json!({
         "record": id,
         "written": id.is_some(),
         "fields": view::object(&draft.record.kind.fields, draft.record.values()),
         "supersedes": draft.before.as_ref().map(|b| b.id.to_string()),
+        "warnings": warnings.iter().map(warned).collect::<Vec<_>>(),
     })
 }
