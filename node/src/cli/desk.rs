@@ -89,6 +89,11 @@ impl Office {
         })
     }
 
+    /// Whether nobody is above: this is the nation, on a machine that joined nobody.
+    pub fn is_top(&self) -> bool {
+        self.me.union.parent().is_none() && self.home.config.parent.is_none()
+    }
+
     /// Calls the union above, over TCP.
     pub fn uplink(&self, desk: &Desk) -> Uplink {
         Uplink {

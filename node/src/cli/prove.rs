@@ -47,7 +47,7 @@ impl Prove {
             self.out.unwrap_or_else(|| format!("{}-{}.proof", preview.kind.name, view::short(&preview.id)).into());
         outfile::write(&out, &preview.made.file, self.force)?;
         let file = out.display().to_string();
-        desk.answer(|| json_of(&preview, &file), || words(desk, &preview, &file))?;
+        desk.answer(|| json_of(&preview, &file), || words(desk, &preview, &file, office.is_top()))?;
         Ok(if preview.held == 0 { Exit::Done } else { Exit::Attention })
     }
 }
@@ -99,7 +99,7 @@ fn labels(preview: &Proof, lang: Lang) -> (Vec<&str>, Vec<&str>) {
     (personal.clear.iter().map(label).collect(), personal.sealed.iter().map(label).collect())
 }
 
-fn words(desk: &Desk, preview: &Proof, file: &str) -> String {
+fn words(desk: &Desk, preview: &Proof, file: &str, top: bool) -> String {
     let size = preview.made.file.len();
     let label = desk.label(&preview.kind.label);
     let fingerprint = preview.made.proven.root.fingerprint();
@@ -116,6 +116,12 @@ fn words(desk: &Desk, preview: &Proof, file: &str) -> String {
     }
     lines.push(match receipts.is_empty() {
         false => format!("{}{}", desk.pick("内含签收：", "receipts inside: "), receipts.join(desk.pick("；", "; "))),
+        true if top => desk
+            .pick(
+                "本级之上没有上级，不会有签收：它只证明本机签过名",
+                "nobody is above this union to acknowledge it: it proves what this machine signed",
+            )
+            .to_owned(),
         true => desk
             .pick(
                 "还没有任何上级签收：它只证明本机签过名；运行 sync 后重新生成更有力",

@@ -34,6 +34,17 @@ impl ReceiptsVerb {
     }
 }
 
+/// What is said where there are no receipts.
+fn nothing(desk: &Desk, top: bool) -> &str {
+    match top {
+        true => desk.pick(
+            "本级之上没有上级，不会有上级的签收",
+            "nobody is above this union, so there are no receipts of levels above",
+        ),
+        false => desk.pick("还没有签收；运行 sync 取得", "there are no receipts yet; `sync` fetches them"),
+    }
+}
+
 /// Why there is no receipt to show.
 pub fn told(error: ReceiptError) -> anyhow::Error {
     let (code, en) = (error.code(), error.to_string());
@@ -62,8 +73,8 @@ pub fn told(error: ReceiptError) -> anyhow::Error {
                 format!("no receipt of {union} for feed {} is here", &feed[..8]),
             );
             let hint = both(
-                "运行 sync 取得签收，用 receipts list 查看已有的",
-                "run `sync` to fetch receipts, and `receipts list` to see those here",
+                "用 receipts list 查看已有的签收；有上级的，运行 sync 取得",
+                "see those here with `receipts list`; where there is a union above, `sync` fetches its receipts",
             );
             (Mistake::failed(what, hint), json!({ "feed": feed, "union": u64::from(union) }))
         }

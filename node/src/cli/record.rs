@@ -27,7 +27,7 @@ use crate::ledger::Outcome;
 
 #[derive(Debug, Subcommand)]
 pub enum RecordVerb {
-    /// Write a record; without fields, show which fields the kind has
+    /// Write a record; in a terminal, without fields, show which fields the kind has
     Add(add::Add),
     /// Change fields of a document of this union
     Edit(edit::Edit),
@@ -108,7 +108,7 @@ pub(in crate::cli) fn answer(desk: &Desk, kind: &'static Kind, outcome: Outcome,
         || {
             let label = desk.label(&kind.label);
             match dry {
-                true => desk.pick("试写通过，未写入", "it may stand so; nothing was written").to_owned(),
+                true => desk.pick("校验通过，未写入", "it may stand so; nothing was written").to_owned(),
                 false => format!("{}{label} {id}", desk.pick("已写入：", "written: ")),
             }
         },

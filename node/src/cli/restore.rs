@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     app::restore::{self, RestoreError, Restored, Restoring},
-    store::backup::Origin,
+    store::{StoreError, backup::Origin},
 };
 
 #[derive(Debug, clap::Args)]
@@ -98,8 +98,12 @@ impl Restore {
 
 /// Why nothing was restored.
 fn told(error: RestoreError, file: &Path) -> anyhow::Error {
-    let code = error.code();
+    let code = match &error {
+        RestoreError::Store(StoreError::Foreign(_)) => "not_a_database",
+        other => other.code(),
+    };
     let (mistake, about) = match error {
+        RestoreError::Store(StoreError::Foreign(path)) if path == file => (no_backup(file), Json::Null),
         RestoreError::Store(error) => return error.into(),
         RestoreError::File(error) => (unreadable(&error, file), json!({ "number": error.raw_os_error() })),
         RestoreError::Nobodys => (nobodys(file), Json::Null),
@@ -124,6 +128,14 @@ fn unreadable(error: &std::io::Error, file: &Path) -> Mistake {
             format!("{shown} cannot be read: {error}"),
         ),
         both("请检查备份文件的路径和权限", "check the path of the backup and its permissions"),
+    )
+}
+
+fn no_backup(file: &Path) -> Mistake {
+    let shown = file.display();
+    Mistake::failed(
+        both(format!("{shown} 不是汇流的备份"), format!("{shown} is no backup of Huiliu")),
+        both("没有改动任何内容；请填 backup 写成的文件", "nothing was changed; name a file that `backup` wrote"),
     )
 }
 

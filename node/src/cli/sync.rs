@@ -23,6 +23,9 @@ pub struct Sync {}
 impl Sync {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open_with(Threads::Own)?;
+        if office.is_top() {
+            return Err(nobody_above());
+        }
         let uplink = office.uplink(desk);
         let bar = desk.bar(desk.pick("交换", "exchanging"), None);
         let progress = bar.clone();
@@ -39,6 +42,13 @@ impl Sync {
         }
         Ok(if new.is_empty() { ended } else { Exit::Attention })
     }
+}
+
+/// The nation calls nobody: those below call it.
+fn nobody_above() -> anyhow::Error {
+    let what = both("本级之上没有上级，无处可交换", "nobody is above this union, so there is nobody to exchange with");
+    let hint = both("请在本机运行 serve，由下级连接", "run `serve` here: the unions below call this machine");
+    Mistake::failed(what, hint).coded("nobody_above", serde_json::Value::Null).into()
 }
 
 fn answer(desk: &Desk, report: &Report) -> Result<Exit> {

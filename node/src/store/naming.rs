@@ -67,7 +67,8 @@ pub fn naming(conn: &View, of: &Kind, ids: &BTreeSet<RecordId>, most: usize) -> 
     let mut found = vec![];
     for source in sources(of) {
         let kind = if source.any_kind { "AND kind = ?2" } else { "AND ?2 = ?2" };
-        let select = format!("SELECT \"{}\", record, owner FROM \"{}\"", source.column, source.table);
+        // Several lines of one table may name it.
+        let select = format!("SELECT DISTINCT \"{}\", record, owner FROM \"{}\"", source.column, source.table);
         let mut take = |row: &Row<'_>| -> Result<()> {
             let (record, by) = (RecordId(row.get(0)?), RecordId(row.get(1)?));
             if ids.contains(&record) && !ids.contains(&by) && found.len() < most {

@@ -48,7 +48,7 @@ impl List {
                 Cell::new(desk.moment(receipt.received_at), receipt.received_at),
             ]);
         }
-        let nothing = desk.pick("还没有签收；运行 sync 取得", "there are no receipts yet; `sync` fetches them");
+        let nothing = super::nothing(desk, office.is_top());
         let next = next.map(|place| place.to_string());
         desk.answer(
             || json!({ "receipts": table.json(), "next": next }),

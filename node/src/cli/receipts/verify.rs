@@ -53,7 +53,7 @@ impl Verify {
                     lines.push(table.words());
                 }
                 lines.extend(bad.iter().map(|j| say(desk, j)));
-                lines.push(verdict(desk, *receipts, *wrong));
+                lines.push(verdict(desk, *receipts, *wrong, office.is_top()));
                 lines.join("\n")
             },
         )?;
@@ -142,10 +142,9 @@ fn say(desk: &Desk, judged: &Judged) -> String {
     desk.pick(&zh, &en).to_owned()
 }
 
-fn verdict(desk: &Desk, all: u64, bad: u64) -> String {
+fn verdict(desk: &Desk, all: u64, bad: u64, top: bool) -> String {
     match (desk.lang, all, bad) {
-        (Lang::Zh, 0, _) => "还没有签收；运行 sync 取得".to_owned(),
-        (Lang::En, 0, _) => "there are no receipts yet; `sync` fetches them".to_owned(),
+        (_, 0, _) => super::nothing(desk, top).to_owned(),
         (Lang::Zh, _, 0) => format!("{all}份签收全部属实：签名有效，签名者是登记的平台，所签内容与本机一致"),
         (Lang::En, _, 0) => {
             format!("all {all} receipts hold: signed by enrolled hubs, and for what is here")

@@ -1,5 +1,7 @@
 //! `record void` and `record reinstate`: a record of this union that was a mistake, and one that was not.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use huiliu_proto::{
     kind::Kind,
@@ -202,6 +204,9 @@ fn named(kind: &Kind, by: &[crate::store::naming::Naming], acted_on: bool) -> (B
     let line = |label: &str, by: &crate::store::naming::Naming, owner: &str| {
         format!("\n  {label} {}（{owner}）", view::short(&by.by))
     };
+    // Each once, also where it names it in several fields.
+    let mut seen = BTreeSet::new();
+    let by: Vec<_> = by.iter().filter(|by| seen.insert((by.by, by.owner))).collect();
     let zh: String = by.iter().map(|by| line(&by.kind.label.zh, by, &by.owner.union_name())).collect();
     let en: String = by.iter().map(|by| line(&by.kind.label.en, by, &by.owner.to_string())).collect();
     let what = both(
