@@ -115,6 +115,12 @@ fn every_answer_has_the_keys_that_are_told() {
     ] {
         compare(verb, &union.json(ask));
     }
+    let secret = union.path("secret");
+    std::fs::write(&secret, "足够长的口令应当这样设置\n").expect("written");
+    let secret = ["--passphrase-file", text(&secret)];
+    for verb in ["seal", "unseal"] {
+        compare("keys seal, keys unseal, keys change", &union.json(&[&["keys", verb], &secret[..]].concat()));
+    }
 }
 
 #[test]
