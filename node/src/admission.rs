@@ -182,8 +182,8 @@ impl Refusal {
     pub fn revoked() -> Refusal {
         Refusal::new(
             Reason::Revoked,
-            "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可用 quarantine release 准予计入",
-            "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and does not count; if it is the union's own after all, the union above can let it count with `quarantine release`",
+            "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可准予计入",
+            "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and does not count; if it is the union's own after all, the union above can let it count",
         )
     }
 
@@ -199,9 +199,9 @@ impl Refusal {
     pub fn failed() -> Refusal {
         Refusal::new(
             Reason::Failed,
-            "本机处理此条时出错，已留存、照常转报，暂不计入，其余内容不受影响；请运行 rebuild，仍如此则请联系技术支持",
+            "本机处理此条时出错，已留存、照常转报，暂不计入，其余内容不受影响；请重算一次，仍如此则请联系技术支持",
             "this machine failed when it applied this: it is kept and relayed and does not count, and nothing else is \
-             touched; run `rebuild`, and ask for support if it stays so",
+             touched; compute the tables again, and ask for support if it stays so",
         )
     }
 
@@ -321,7 +321,7 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
         HeaderForm::Crooked => {
             return Err(Refusal::new(
                 Reason::Rule,
-                "抬头的写法不合规定，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
+                "格式不合规定，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
                 "its header is not written as it must be; it may come from a faulty or altered program: ask the union \
                  that wrote it",
             ));
@@ -430,7 +430,7 @@ pub(crate) fn entry_as_read(
         if !subject.is_some_and(|s| branch.contains(s)) {
             return Err(Refusal::new(
                 Reason::NotAllowed,
-                "所涉工会不在该分支之内",
+                "此条所针对的工会不在其报送范围之内",
                 "the union it is meant for is not in the branch this feed speaks to",
             ));
         }

@@ -52,7 +52,7 @@ pub enum Misfit {
     Unrooted,
     #[error("the document has {MAX_CHANGES} changes or {MAX_WEIGHT} bytes and takes no more")]
     Full,
-    #[error("the document as stored here cannot be read: run `rebuild`")]
+    #[error("the document as stored here cannot be read")]
     Damaged,
 }
 

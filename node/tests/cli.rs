@@ -292,7 +292,7 @@ fn what_was_altered_behind_the_programs_back_is_found_and_mended() {
     drop(conn);
     let altered = union.run(&["verify"]);
     assert_eq!(altered.code, 3);
-    assert!(altered.out.contains("mediator") && altered.out.contains("rebuild"), "{}", altered.out);
+    assert!(altered.out.contains("mediator") && altered.err.contains("rebuild"), "{}{}", altered.out, altered.err);
     assert_eq!(union.json(&["verify"])["problems"].as_array().map(Vec::len), Some(1));
     assert_eq!(union.run(&["rebuild"]).code, 0);
     assert_eq!(union.run(&["verify"]).code, 0);

@@ -177,7 +177,7 @@ fn built_in_tables_and_indexes_are_mended() {
         drop(conn);
         let verified = union.run(&["verify"]);
         assert_eq!(verified.code, 3, "{damage}: {}{}", verified.out, verified.err);
-        assert!(verified.out.contains("rebuild"), "{damage}: {}", verified.out);
+        assert!(verified.err.contains("rebuild"), "{damage}: {}{}", verified.out, verified.err);
         assert_eq!(union.run(&["backup", text(&union.path("b.db"))]).code, 1, "{damage}");
         let rebuilt = union.run(&["rebuild"]);
         assert_eq!(rebuilt.code, 0, "{damage}: {}", rebuilt.err);

@@ -175,3 +175,86 @@ fn use_cases_name_nothing_of_a_command_line() {
     });
     assert_eq!(named.collect::<Vec<_>>(), [] as [String; 0]);
 }
+
+/// The strings of a source, each with its line; comments are none.
+fn strings(text: &str) -> Vec<(usize, String)> {
+    let (mut found, mut line) = (vec![], 1);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if rest.starts_with("//") {
+            rest = rest.find('\n').map_or("", |end| &rest[end..]);
+            continue;
+        }
+        let quoted = rest.strip_prefix("'\"'").or_else(|| rest.strip_prefix("'\\\"'"));
+        if let Some(behind) = quoted {
+            rest = behind;
+            continue;
+        }
+        let raw = rest.strip_prefix('r').and_then(|behind| {
+            let inner = behind.trim_start_matches('#');
+            let marks = &behind[..behind.len() - inner.len()];
+            inner.strip_prefix('"')?.split_once(&format!("\"{marks}"))
+        });
+        let (string, behind) = match (raw, c) {
+            (Some((string, behind)), _) => (string, behind),
+            (None, '"') => {
+                let mut escaped = false;
+                let end = rest[1..].find(|c| {
+                    let ends = c == '"' && !escaped;
+                    escaped = c == '\\' && !escaped;
+                    ends
+                });
+                let end = end.unwrap_or(rest.len() - 1) + 1;
+                (&rest[1..end], rest.get(end + 1..).unwrap_or_default())
+            }
+            _ => {
+                line += usize::from(c == '\n');
+                rest = &rest[c.len_utf8()..];
+                continue;
+            }
+        };
+        found.push((line, string.to_owned()));
+        line += string.matches('\n').count();
+        rest = behind;
+    }
+    found
+}
+
+/// A verb that a sentence tells a person to run: in backquotes, or as a Latin word among Chinese ones.
+fn verb_in<'v>(sentence: &str, verbs: &BTreeSet<&'v str>) -> Option<&'v str> {
+    let first = |text: &str| text.split([' ', '=']).next().and_then(|word| verbs.get(word).copied());
+    let quoted = sentence.split('`').skip(1).step_by(2).find_map(first);
+    let is_chinese = sentence.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    // What stands in braces is put in: the name of a value, and no word.
+    let told: String =
+        sentence.split('{').map(|part| part.split_once('}').map_or(part, |(_, behind)| behind)).collect();
+    let mut words = told.split(|c: char| !(c.is_ascii_lowercase() || matches!(c, '-' | '.' | '_')));
+    quoted.or_else(|| words.find_map(|word| verbs.get(word).copied()).filter(|_| is_chinese))
+}
+
+/// A page shows the sentences of the core and of the use cases too: what is to be typed, the command line says.
+#[test]
+fn no_sentence_below_the_command_line_names_a_verb() {
+    let verbs: BTreeSet<&str> =
+        huiliu_node::cli::words::VERBS.iter().filter_map(|(path, _)| path.split(' ').next()).collect();
+    for (sentence, verb) in [
+        ("先用 record reinstate 恢复", Some("record")),
+        ("run `rebuild` and try again", Some("rebuild")),
+        ("the record is here", None),
+        ("记录 {record} 已作废", None),
+        ("memory.json 已丢失", None),
+    ] {
+        assert_eq!(verb_in(sentence, &verbs), verb, "{sentence}");
+    }
+    let source = "let a = '\"'; // \"no\"\nlet b = \"one \\\"1\\\"\"; let c = r#\"two \"2\"\"#;";
+    let read: Vec<(usize, String)> = strings(source);
+    assert_eq!(read, [(2, "one \\\"1\\\"".to_owned()), (2, "two \"2\"".to_owned())]);
+    let is_cli = |name: &str| name.contains("/src/cli") || name.ends_with("main.rs") || name.ends_with("tests.rs");
+    let named = ["node/src", "hub/src"].into_iter().flat_map(sources).filter(|(name, _)| !is_cli(name));
+    let named = named.flat_map(|(name, text)| {
+        let told = strings(&text).into_iter();
+        let told = told.filter_map(|(line, said)| Some((line, verb_in(&said, &verbs)?, said)));
+        told.map(|(line, verb, said)| format!("{name}:{line}: “{verb}” in {said}")).collect::<Vec<_>>()
+    });
+    assert_eq!(named.collect::<Vec<_>>(), [] as [String; 0]);
+}

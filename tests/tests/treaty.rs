@@ -130,7 +130,7 @@ fn what_this_version_cannot_do_with_an_operation_is_held() {
     // The void and the last one are empty, which is a matter of what they say.
     assert_eq!(held.iter().map(|h| &h.reason[..]).collect::<Vec<_>>(), ["rule", "rule", "newer", "rule"]);
     let said = |n: usize| chain.city.store.read(|conn| quarantine::explain(conn, &held[n])).unwrap().zh;
-    assert!(said(1).contains("抬头") && said(3).contains("日期"), "{} {}", said(1), said(3));
+    assert!(said(1).contains("格式") && said(3).contains("日期"), "{} {}", said(1), said(3));
 }
 
 /// A call of the lower machine, and the frames that each end heard, in order; `true` are those that went up.

@@ -234,13 +234,13 @@ pub fn voided(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Option<S
             let document = documents::load(conn, owner, id)?;
             let document: Document = document
                 .ok_or(StoreError::Damaged("a document without its snapshot"))?
-                .map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))?;
+                .map_err(|_| StoreError::Damaged("a document's snapshot"))?;
             shown(kind, document.fields())
         }
         Shape::Entry => {
             let operation = feeds::operation(conn, claim.place.feed, claim.place.seq)?;
             let record = operation.and_then(|operation| Record::decode(kind, &operation.payload).ok());
-            record.ok_or(StoreError::Damaged("an entry that is voided; run `rebuild`"))?
+            record.ok_or(StoreError::Damaged("an entry that is voided"))?
         }
     };
     let place = Place { owner, ..claim.place };

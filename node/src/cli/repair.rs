@@ -83,6 +83,12 @@ impl Verify {
                 lines.join("\n")
             },
         )?;
+        if !problems.is_empty() && !desk.json {
+            desk.note(desk.pick(
+                "可以重算修复的，运行 rebuild；数据流水受损的，用 restore 恢复备份，再运行 sync",
+                "what can be computed again is mended by `rebuild`; where a feed is damaged, `restore` a backup and run `sync`",
+            ));
+        }
         if wanted > 0 && !desk.json {
             desk.note(&match desk.lang {
                 Lang::Zh => format!("其中{wanted}条是其他设备的数据流水：下次交换（sync）时向相邻单位重新取回"),

@@ -205,8 +205,8 @@ impl Ledger {
             None => Document::default(),
             Some(id) if voids::state(&self.conn, self.me.union, &id)? == State::Voided => {
                 return Err(StoreError::forbidden(
-                    format!("{id} 已作废；先用 record reinstate 恢复，再修改"),
-                    format!("{id} is voided; reinstate it with `record reinstate`, then edit it"),
+                    format!("{id} 已作废；作废有误的，先恢复再修改"),
+                    format!("{id} is voided; if that was a mistake, reinstate it and then edit it"),
                 ));
             }
             Some(id) => self.own_document(kind, &id)?,
@@ -550,15 +550,15 @@ impl Ledger {
                 true => (
                     Label::new("该记录已作废", "that record is voided"),
                     Label::new(
-                        "请改填有效的记录；作废有误的，先用 record reinstate 恢复它",
-                        "name one that stands; if it was voided by mistake, reinstate it first with `record reinstate`",
+                        "请改填有效的记录；作废有误的，先恢复它",
+                        "name one that stands; if it was voided by mistake, reinstate it first",
                     ),
                 ),
                 false => (
                     Label::new("本机没有这条记录", "there is no such record here"),
                     Label::new(
-                        format!("请先填写该记录，或用 record list {target} 查找编号"),
-                        format!("write that record first, or find its id with `record list {target}`"),
+                        "请先填写该记录，或核对其编号和名称",
+                        "write that record first, or compare its id and name",
                     ),
                 ),
             };
@@ -580,15 +580,15 @@ impl Ledger {
                 format!("the voided record {by} keeps this number: it is not given again"),
             );
             let remedy = Label::new(
-                "请改用下一个号；作废有误的，用 record reinstate 恢复原记录",
-                "give the next number; if it was voided by mistake, reinstate it with `record reinstate`",
+                "请改用下一个号；作废有误的，恢复原记录",
+                "give the next number; if it was voided by mistake, reinstate that record",
             );
             kind.fields[at].refuse(value, rule, remedy)
         }))
     }
 
     fn own_document(&self, kind: &Kind, id: &RecordId) -> Result<Document> {
-        let damaged = || StoreError::Damaged("a document's snapshot; run `rebuild`");
+        let damaged = || StoreError::Damaged("a document's snapshot");
         let claim = records::get(&self.conn, self.me.union, id)?.filter(|claim| claim.kind == kind.number);
         if claim.is_some() {
             let document = documents::load(&self.conn, self.me.union, id)?.ok_or_else(damaged)?;

@@ -202,7 +202,7 @@ impl Ledger {
                 refusals.push(refuse(
                     field,
                     rule,
-                    ("用 record history 查看此前的更正", "see what was taken back before with `record history`"),
+                    ("请查看原记录此前的更正", "look at what was taken back of it before"),
                 ));
             }
         }

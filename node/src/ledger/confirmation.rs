@@ -154,7 +154,7 @@ impl Ledger {
         let detail = if lack.union == peer.union {
             Label::new(
                 format!(
-                    "{days}天来与{hub}交换成功，但其一直未签收本机数据流水第{}条以后的内容（共{}条）；请与{hub}核查其机器",
+                    "{days}天来与{hub}交换成功，但其一直未签收本机数据流水第{}条以后的内容（共{}条）；请与{hub}检查其机器",
                     lack.confirmed, lack.has
                 ),
                 format!(

@@ -244,7 +244,7 @@ impl Ledger {
     ) -> Result<Option<Hash>> {
         let owner = place.owner;
         let Some(mut open) = self.open_document(owner, id)? else {
-            return Err(StoreError::Damaged("a document without its snapshot; run `rebuild`"));
+            return Err(StoreError::Damaged("a document without its snapshot"));
         };
         if let Some(missing) = void.heads.iter().find(|head| !open.document.knows(head)).copied() {
             self.documents.put(owner, id, open);
@@ -281,7 +281,7 @@ impl Ledger {
         }
         let Some(row) = documents::get(&self.conn, owner, id)? else { return Ok(None) };
         self.cost.document_bytes += row.snapshot.len() as u64;
-        let damaged = StoreError::Damaged("a document's snapshot; run `rebuild`");
+        let damaged = StoreError::Damaged("a document's snapshot");
         let Some(kind) = huiliu_proto::kind::numbered(row.kind) else { return Err(damaged) };
         let Ok(document) = documents::read(&self.conn, &row, id)? else { return Err(damaged) };
         let shown = shown(kind, document.fields());

@@ -338,7 +338,7 @@ impl Ledger {
             ours: None,
             theirs: Some(v1::Signed { message: short(&signed.message), signature: short(&signed.signature) }),
             detail: Label::new(
-                format!("{by}的机器送来的内容与作者签名不符，未接收（{}）；请与该单位核查其机器", reason.label().zh),
+                format!("{by}的机器送来的内容与作者签名不符，未接收（{}）；请与该单位检查其机器", reason.label().zh),
                 format!(
                     "{} ({}) handed over what its author did not sign; nothing was taken: {detail}",
                     from.union, from.device

@@ -86,12 +86,12 @@ impl Ledger {
             ),
             n => Label::new(
                 format!(
-                    "数据库比本机已签名的内容少{n}条，应是恢复了旧备份；运行 sync，上级会送回已收到的部分，\
+                    "数据库比本机已签名的内容少{n}条，应是恢复了旧备份；下次与上级交换时，上级会送回已收到的部分，\
                      本机已另起一条数据流水继续填写"
                 ),
                 format!(
-                    "the database lacks {} that this device has signed: an old backup was restored. Run `sync`: the union \
-                     above gives back what it has. This device goes on in a new incarnation",
+                    "the database lacks {} that this device has signed: an old backup was restored. With the next \
+                     exchange the union above gives back what it has. This device goes on in a new incarnation",
                     lang::count(n, "operation", "operations")
                 ),
             ),

@@ -123,16 +123,16 @@ pub fn verify(conn: Database, me: Me, progress: &mut dyn FnMut(u64)) -> Result<V
     let mut problems = verify_feeds(&conn, progress)?;
     if let Err(StoreError::Strange(name)) = inspect(&conn) {
         problems.push(Problem {
-            zh: format!("数据库中有不属于汇流的结构，或缺少应有的结构（{name}）；请运行 rebuild"),
-            en: format!("the database holds what Huiliu does not make, or lacks what it makes ({name}); run `rebuild`"),
+            zh: format!("数据库中有不属于汇流的结构，或缺少应有的结构（{name}）；可以重算修复"),
+            en: format!("the database holds what Huiliu does not make, or lacks what it makes ({name}); computing it again mends that"),
         });
     }
     if !broken.is_empty() {
         let lines = broken.join("; ");
         // Where the feeds are good, all the rest can be made again from them.
         let (zh, en) = match problems.is_empty() {
-            true => ("；数据流水完好，请运行 rebuild", "; the feeds are good: run `rebuild`"),
-            false => ("；数据流水也已受损，请用 restore 恢复备份", "; feeds are damaged too: `restore` a backup"),
+            true => ("；数据流水完好，可以重算修复", "; the feeds are good: the rest can be computed again"),
+            false => ("；数据流水也已受损，须恢复备份", "; feeds are damaged too: a backup has to be restored"),
         };
         problems.push(Problem {
             zh: format!("数据库文件有损坏之处（{lines}）{zh}"),
@@ -165,15 +165,15 @@ pub fn verify(conn: Database, me: Me, progress: &mut dyn FnMut(u64)) -> Result<V
     }
     match before {
         Err(_) => problems.push(Problem {
-            zh: "有档案快照无法读取；请运行 rebuild".into(),
-            en: "a document's snapshot cannot be read; run `rebuild`".into(),
+            zh: "有档案无法读取；可以重算修复".into(),
+            en: "a document's snapshot cannot be read; computing it again mends that".into(),
         }),
         Ok(before) => {
             for ((table, before), (_, after)) in before.iter().zip(&after) {
                 if before != after {
                     problems.push(Problem {
-                        zh: format!("表 {table} 与由数据流水重算的结果不一致；请运行 rebuild"),
-                        en: format!("table {table} differs from what the feeds give; run `rebuild`"),
+                        zh: format!("表 {table} 与由数据流水重算的结果不一致"),
+                        en: format!("table {table} differs from what the feeds give"),
                     });
                 }
             }
@@ -243,8 +243,8 @@ fn unreadable(error: &StoreError) -> bool {
 
 fn no_feeds() -> Problem {
     Problem {
-        zh: "数据流水表无法读取；请用 restore 恢复备份".into(),
-        en: "the table of feeds cannot be read; `restore` a backup".into(),
+        zh: "数据流水表无法读取；须恢复备份".into(),
+        en: "the table of feeds cannot be read; a backup has to be restored".into(),
     }
 }
 
@@ -263,7 +263,7 @@ fn verify_feed(
         });
     };
     if !feeds::as_said(conn, row)? {
-        wrong("编号与数据流水头不符".into(), "its row says something else than its header".into());
+        wrong("编号与登记的内容不符".into(), "its row says something else than its header".into());
         return Ok(());
     }
     let mut edge = Edge::default();
@@ -285,7 +285,10 @@ fn verify_feed(
             if let Some(root) = edge.push(operation.leaf()) {
                 let block = edge.size() / RUN - 1;
                 if feeds::block_root(conn, row.no, block)? != Some(root) {
-                    wrong(format!("校验块 {block} 不符"), format!("the kept root of run {block} is wrong"));
+                    wrong(
+                        format!("第 {} 至 {} 条的校验值不符", edge.size() - RUN, edge.size()),
+                        format!("the kept root of run {block} is wrong"),
+                    );
                 }
             }
         }
@@ -308,7 +311,7 @@ fn verify_feed(
         progress(operations.len() as u64);
     }
     if edge != row.edge {
-        wrong("末端校验值不符".into(), "the stored edge of its tree is wrong".into());
+        wrong("全部内容的校验值不符".into(), "the stored edge of its tree is wrong".into());
     }
     if let Some(head) = &row.head
         && (TreeHead::verify(head.signed.clone(), id, &row.feed.device).is_err()

@@ -42,7 +42,7 @@ impl Ledger {
     ) -> Result<std::result::Result<(), Refusal>> {
         let id = operation.record;
         let Some(there) = records::get(&self.conn, place.owner, &id)? else {
-            return Err(StoreError::Damaged("a record id that is taken by nobody; run `rebuild`"));
+            return Err(StoreError::Damaged("a record id that is taken by nobody"));
         };
         if place == there.place {
             // It is judged again because its device is revoked once more, and was released.

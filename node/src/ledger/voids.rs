@@ -102,7 +102,7 @@ impl Ledger {
             return Ok(());
         }
         let Some(record) = self.entry_said(kind, id, claim.place)? else {
-            return Err(StoreError::Damaged("an entry that is voided; run `rebuild`"));
+            return Err(StoreError::Damaged("an entry that is voided"));
         };
         self.note_voided(&record, owner, id, now)?;
         match (before.stands(), now.stands()) {
@@ -173,11 +173,11 @@ impl Ledger {
         let mut heads = vec![];
         if kind.shape == Shape::Document && !saying.restores {
             let document = documents::load(&self.conn, owner, &id)?.ok_or_else(missing)?;
-            heads = document.map_err(|_| StoreError::Damaged("a document's snapshot; run `rebuild`"))?.heads().to_vec();
+            heads = document.map_err(|_| StoreError::Damaged("a document's snapshot"))?.heads().to_vec();
             heads.sort_unstable();
             if heads.len() > MAX_DEPS {
                 return Err(StoreError::forbidden(
-                    "同时存在的修改过多；请先用 record edit 改一次，再作废".to_owned(),
+                    "同时存在的修改过多；请先修改一次，再作废".to_owned(),
                     "too many changes stand side by side; edit it once, then void it".to_owned(),
                 ));
             }

@@ -101,7 +101,7 @@ pub fn records(conn: &View, kind: &Kind, owner: Option<UnionNumber>) -> Result<u
     let row = conn.prepare_cached(SQL)?.query_row((i64::from(union), measure, month), read).optional()?;
     let figure = row.map_or(Figure::default(), |(_, figure)| figure);
     let count = if owner.is_some() { figure.own } else { figure.total };
-    u64::try_from(count).map_err(|_| StoreError::Damaged("how many records there are; run `rebuild`"))
+    u64::try_from(count).map_err(|_| StoreError::Damaged("how many records there are"))
 }
 
 /// Sums over months `from..=to`, per measure: own, total.

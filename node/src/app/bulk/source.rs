@@ -356,9 +356,10 @@ fn record(
 
 fn missing(field: &Field, target: &Kind, text: &str) -> Refusal {
     let rule = Label::new("本机没有这条记录", "there is no such record here");
+    let (zh, en) = (&target.label.zh, &target.label.en);
     let remedy = Label::new(
-        format!("请先填写该记录，或用 record list {} 查找编号", target.name),
-        format!("write that record first, or find its id with `record list {}`", target.name),
+        format!("请先填写该“{zh}”，或核对其编号和名称"),
+        format!("write that {en} first, or compare its id and name"),
     );
     field.refuse(&Value::Text(text.trim().to_owned()), rule, remedy)
 }

@@ -36,7 +36,7 @@ type Said = (String, String, String, Json);
 impl Show {
     pub fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
-        let (lines, fields, rejected, open) = office.look(|conn| {
+        let (lines, fields, rejected, open, remedy) = office.look(|conn| {
             let shown = quarantine::show(conn, &self.which).map_err(told)?;
             let mut lines = origin(desk, &shown);
             let (reason, detail) = match &shown.why {
@@ -48,6 +48,7 @@ impl Show {
             };
             // An edit that came early is taken up by itself.
             let open = !shown.rejected && reason != Reason::Early.word();
+            let remedy = remedy(&reason);
             let label = desk.label(&reason_label(&reason, shown.rejected)).to_owned();
             lines.push(("reason", Label::new("原因", "reason"), label, reason.into()));
             let said = desk.label(&detail).to_owned();
@@ -57,7 +58,7 @@ impl Show {
                 (Some(contents), Some(operation)) => said_in(desk, conn, &contents, operation)?,
                 _ => vec![],
             };
-            Ok((lines, fields, shown.rejected, open))
+            Ok((lines, fields, shown.rejected, open, remedy))
         })?;
         let mut table =
             Table::new().column("what", desk.pick("项目", "item")).column("value", desk.pick("内容", "value"));
@@ -83,8 +84,23 @@ impl Show {
                 false => format!("{}\n{}", table.words(), said.words()),
             },
         )?;
+        if let (true, false, Some((zh, en))) = (open, desk.json, remedy) {
+            desk.note(desk.pick(zh, en));
+        }
         Ok(if open { Exit::Attention } else { Exit::Done })
     }
+}
+
+/// The verb that ends it, where one does.
+fn remedy(reason: &str) -> Option<(&'static str, &'static str)> {
+    if reason == Reason::Revoked.word() {
+        return Some((
+            "注销该设备的工会用 quarantine release 准予计入，或用 quarantine reject 不计入",
+            "the union that revoked the device lets it count with `quarantine release`, or settles it with `quarantine reject`",
+        ));
+    }
+    let failed = ("运行 rebuild 重算", "compute it again with `rebuild`");
+    (reason == Reason::Failed.word()).then_some(failed)
 }
 
 fn told(error: ShowError) -> anyhow::Error {
@@ -135,7 +151,7 @@ fn revocation(desk: &Desk, Revoked { revocation, heard }: &Revoked) -> [Line; 2]
     let heard_of = match heard {
         true => desk.pick("已知：设备签名时已收到注销", "yes: the device had received the revocation"),
         false => desk.pick(
-            "未见：签名中所载的上级数据流水尚不含注销（可能断线，也可能有意回避）",
+            "未见：签名中所载的上级数据流水尚不含注销（可能未联网，也可能有意回避）",
             "not shown: what the device says it had heard does not hold the revocation (off line, or on purpose)",
         ),
     };

@@ -164,7 +164,10 @@ impl Ledger {
         }
         refuse(
             Label::new("工会编号由系统给出", "the number of a union is given by the system"),
-            Label::new("请用 union register 登记", "register it with `union register`"),
+            Label::new(
+                "请不填编号，登记下级工会时自动给出",
+                "leave it out: a union is given one when it is registered below this one",
+            ),
         )
     }
 }
