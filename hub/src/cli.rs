@@ -71,7 +71,7 @@ pub const TEXTS: Texts = &[
     ("purge.reason", "理由，随清除令一并传送"),
     ("purge.dry_run", "只显示将清除的内容，不写入"),
     ("purge.yes", "不再询问"),
-    ("return-keys", "把解密钥匙返还给失去唯一机器的单位的新机器；由省级平台办理"),
+    ("return-keys", "把解密用的密钥返还给失去唯一机器的单位的新机器；由省级平台办理"),
     ("return-keys.device", "新机器的设备公钥，或开头至少 8 位"),
     ("return-keys.dry_run", "只显示将返还给谁，不写入"),
     ("return-keys.yes", "已用电话核对设备公钥，不再询问"),
@@ -116,6 +116,10 @@ mod tests {
     fn every_command_and_argument_is_in_both_languages() {
         assert_eq!(words::gaps(&Cli::command(), &[TEXTS, words::TEXTS]), [""; 0]);
         assert_eq!(words::verb_gaps(&Cli::command()), [""; 0]);
+        assert_eq!(
+            words::foreign(words::command::<Cli>(huiliu_proto::lang::Lang::Zh, &[TEXTS, words::TEXTS])),
+            [""; 0]
+        );
         Cli::command().debug_assert();
     }
 }

@@ -305,7 +305,7 @@ impl Story {
     async fn cut_off(&mut self) -> anyhow::Result<()> {
         self.screen.heading(
             4,
-            "断线：盐城平台关闭，滨海照常工作",
+            "断网：盐城平台关闭，滨海照常工作",
             "The line is cut: Yancheng's hub goes down, Binhai goes on working",
         );
         let (city, county) = (offline::city()?, offline::county()?);
@@ -340,8 +340,8 @@ impl Story {
         let lang = self.screen.lang;
         let mut table = Table::new()
             .column("union", lang.pick("层级", "level"))
-            .number("before", lang.pick("断线前", "before"))
-            .number("during", lang.pick("断线中", "while cut"))
+            .number("before", lang.pick("断网前", "before"))
+            .number("during", lang.pick("断网中", "while cut"))
             .number("after", lang.pick("恢复后", "after"));
         let mut moved = true;
         for union in std::iter::once(county).chain(county.ancestors()) {
@@ -376,7 +376,7 @@ impl Story {
         }
         self.report.phases.push(Phase::new(
             "cut_off_and_back",
-            "断线与恢复",
+            "断网与恢复",
             time,
             json!({ "written": written, "bytes": wire, "equal": self.equal() }),
         ));

@@ -128,7 +128,7 @@ fn list(desk: &Desk, office: &Office, verb: &List) -> anyhow::Result<Exit> {
         let zh = match state {
             "used" => "已使用",
             "revoked" => "已撤回",
-            "tries" => "密码错误过多，作废",
+            "tries" => "多次输错，作废",
             "expired" => "已过期",
             "void" => "邀请它的机器已注销，作废",
             _ => "待使用",

@@ -39,9 +39,9 @@ impl ReturnKeys {
         desk.answer(
             || json!({ "union": union, "device": plan.device.to_string(), "keys": keys, "written": !self.dry_run }),
             || match (desk.lang, self.dry_run) {
-                (Lang::Zh, true) => format!("可以返还{keys}把钥匙，未写入"),
+                (Lang::Zh, true) => format!("可以返还{keys}把密钥，未写入"),
                 (Lang::En, true) => format!("{keys} keys may be given; nothing was written"),
-                (Lang::Zh, false) => format!("已返还{keys}把钥匙；下次交换时送达{name}"),
+                (Lang::Zh, false) => format!("已返还{keys}把密钥；下次交换时送达{name}"),
                 (Lang::En, false) => format!("{keys} keys given; they reach {name} with the next exchange"),
             },
         )?;
@@ -55,7 +55,7 @@ fn preview(lang: Lang, Plan { device, union, by, .. }: &Plan) -> String {
     let by = by.join(lang.pick("、", ", "));
     match lang {
         Lang::Zh => format!(
-            "将把{name}（{union}）的解密钥匙返还给设备\n  {device}\n该设备由{by}登记。请与{name}本人用电话核对设备公钥（对方运行 status --json 可见）：\n若是上级之间有人冒名登记的机器，它将能读出该单位全部加密的身份证号。"
+            "将把{name}（{union}）的解密用的密钥返还给设备\n  {device}\n该设备由{by}登记。请与{name}本人用电话核对设备公钥（对方运行 status --json 可见）：\n若是上级之间有人冒名登记的机器，它将能读出该单位全部加密的身份证号。"
         ),
         Lang::En => format!(
             "the keys of the sealed fields of {name} ({union}) will be given to the device\n  {device}\nIt was enrolled by {by}. Compare the device key over the telephone with {name} itself (`status --json` shows it there):\na machine that somebody between enrolled in its name could read all its sealed identity numbers."
@@ -95,9 +95,9 @@ fn told(error: ReturnError, typed: &str) -> anyhow::Error {
             (Mistake::refused(both(zh, en), hint), of(union))
         }
         ReturnError::NoKeys(union) => {
-            let zh = format!("{}没有把钥匙授权给本级", union.union_name());
+            let zh = format!("{}没有把密钥授权给本级", union.union_name());
             let hint = both(
-                format!("钥匙随{}报送的数据到达；请先确认其旧机器曾经交换过", union.name()),
+                format!("密钥随{}报送的数据到达；请先确认其旧机器曾经交换过", union.name()),
                 "keys come with what the union sends; make sure its old machine exchanged at least once",
             );
             (Mistake::failed(both(zh, en), hint), of(union))

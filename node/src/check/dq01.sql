@@ -14,7 +14,7 @@
 -- role: dossier : 档案 | dossier
 -- message zh: {subject}有{people}名计入补助人数的专职指导员，其身份证号在省级无法解密或不是有效号码，无法核对是否在多处计入。
 -- message en: {subject}: full-time mediators counted for the fund whose identity number the province cannot open, or which is none: {people}. Whether they are counted elsewhere cannot be compared.
--- innocent_zh: 加密钥匙尚未交到省级；换机后旧钥匙遗失；录入程序有误
+-- innocent_zh: 加密用的密钥尚未交到省级；换机后旧密钥遗失；录入程序有误
 -- innocent_en: the key of the sealed field has not been granted to the province yet; an old key was lost with its machine; a program that wrote it wrongly
 
 -- FC-05 compares persons by an index of their number. Whose number the province cannot open, or finds to be none once it

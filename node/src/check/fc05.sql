@@ -1,5 +1,5 @@
 -- id: FC-05
--- version: 4
+-- version: 5
 -- words_since: 3
 -- title_zh: 一人多处计入
 -- title_en: One person counted by several unions
@@ -10,7 +10,7 @@
 -- levels: province
 -- parameter: days = 15 less : 允许的聘期重叠天数 | days that two engagements may overlap
 -- result: overlap_from day : 重叠起 | overlap from
--- result: overlap_to day : 重叠止（不晚于检查日） | overlap to (not after the day of the check)
+-- result: overlap_to day : 重叠止（不晚于核查基准日） | overlap to (not after the day of the check)
 -- result: overlap_days number : 重叠天数 | days of overlap
 -- result: census_on day? : 双方均在聘的核定日 | census on which both count
 -- result: months_paid number : 双方均发薪的月数 | months in which both paid
@@ -25,14 +25,14 @@
 -- role: dossier : 档案 | dossier
 -- role: filing : 备案（名册列入） | filing whose roster names them
 -- role: pay : 双方均发薪的首月薪酬 | pay of the first month that both paid
--- message counted zh: 同一人（身份证号检索值相同）同时由{first_union}和{second_union}（或其下级工会）聘为计入补助人数的专职指导员，自{overlap_from}起重叠{overlap_days}天[，{census_on}核定时双方均在聘]。
--- message counted en: One person (same keyed index) is full-time and counted for the fund at both {first_union} and {second_union} (or a lower union of theirs), overlapping from {overlap_from}, days: {overlap_days}[, in service at both on the census of {census_on}].
--- message paid zh: 同一人（身份证号检索值相同）同时由{first_union}和{second_union}（或其下级工会）聘为计入补助人数的专职指导员，自{overlap_from}起重叠{overlap_days}天，有{months_paid}个月双方都发放薪酬。
--- message paid en: One person (same keyed index) is full-time and counted for the fund at both {first_union} and {second_union} (or a lower union of theirs), overlapping from {overlap_from}, days: {overlap_days}; months paid by both: {months_paid}.
--- message both zh: 同一人（身份证号检索值相同）同时由{first_union}和{second_union}（或其下级工会）聘为计入补助人数的专职指导员，自{overlap_from}起重叠{overlap_days}天[，{census_on}核定时双方均在聘]，有{months_paid}个月双方都发放薪酬。
--- message both en: One person (same keyed index) is full-time and counted for the fund at both {first_union} and {second_union} (or a lower union of theirs), overlapping from {overlap_from}, days: {overlap_days}[, in service at both on the census of {census_on}]; months paid by both: {months_paid}.
--- message paid_twice zh: 同一人（身份证号检索值相同）同时由{first_union}和{second_union}聘为专职指导员，自{overlap_from}起重叠{overlap_days}天；虽未在双方都计入补助人数，但有{months_paid}个月双方都从专项经费发放薪酬。
--- message paid_twice en: One person (same keyed index) is full-time at both {first_union} and {second_union}, overlapping from {overlap_from}, days: {overlap_days}; not counted for the fund by both, and yet paid from it by both, months: {months_paid}.
+-- message counted zh: 同一人（身份证号相同）同时由{first_union}和{second_union}（或其下级工会）聘为计入补助人数的专职指导员，自{overlap_from}起重叠{overlap_days}天[，{census_on}核定时双方均在聘]。
+-- message counted en: One person (same identity number) is full-time and counted for the fund at both {first_union} and {second_union} (or a lower union of theirs), overlapping from {overlap_from}, days: {overlap_days}[, in service at both on the census of {census_on}].
+-- message paid zh: 同一人（身份证号相同）同时由{first_union}和{second_union}（或其下级工会）聘为计入补助人数的专职指导员，自{overlap_from}起重叠{overlap_days}天，有{months_paid}个月双方都发放薪酬。
+-- message paid en: One person (same identity number) is full-time and counted for the fund at both {first_union} and {second_union} (or a lower union of theirs), overlapping from {overlap_from}, days: {overlap_days}; months paid by both: {months_paid}.
+-- message both zh: 同一人（身份证号相同）同时由{first_union}和{second_union}（或其下级工会）聘为计入补助人数的专职指导员，自{overlap_from}起重叠{overlap_days}天[，{census_on}核定时双方均在聘]，有{months_paid}个月双方都发放薪酬。
+-- message both en: One person (same identity number) is full-time and counted for the fund at both {first_union} and {second_union} (or a lower union of theirs), overlapping from {overlap_from}, days: {overlap_days}[, in service at both on the census of {census_on}]; months paid by both: {months_paid}.
+-- message paid_twice zh: 同一人（身份证号相同）同时由{first_union}和{second_union}聘为专职指导员，自{overlap_from}起重叠{overlap_days}天；虽未在双方都计入补助人数，但有{months_paid}个月双方都从专项经费发放薪酬。
+-- message paid_twice en: One person (same identity number) is full-time at both {first_union} and {second_union}, overlapping from {overlap_from}, days: {overlap_days}; not counted for the fund by both, and yet paid from it by both, months: {months_paid}.
 -- innocent_zh: 月中调动；分派误录为重新聘任；身份证号录入错误；一方的终止尚未录入
 -- innocent_en: a transfer within the month; a posting entered as a new engagement; a mistyped number; an ending not entered yet
 

@@ -155,7 +155,7 @@ impl Invite {
         let name = desk.called(union);
         desk.note(&match desk.lang {
             Lang::Zh => format!(
-                "给{name}（{union}）的{}，用一次，{until} 前有效；编号 {}\n请当面或用可靠的方式交给对方，像密码一样保管；对方运行 join 加入码",
+                "给{name}（{union}）的{}，用一次，{until} 前有效；编号 {}\n请当面或用可靠的方式交给对方，不要外传；对方运行 join 加入码",
                 if token.as_hub { "平台" } else { "一台机器" },
                 token.id
             ),
@@ -167,7 +167,7 @@ impl Invite {
         });
         if token.vouched {
             desk.note(desk.pick(
-                "新机器加入后，本机会把解密钥匙授给它；请保持 serve 或再运行一次 sync",
+                "新机器加入后，本机会把解密用的密钥授给它；请保持 serve 或再运行一次 sync",
                 "once it has joined, this machine grants it the keys of the sealed fields: leave `serve` running, or run `sync` again",
             ));
         }

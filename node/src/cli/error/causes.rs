@@ -45,10 +45,10 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
             "check --home; where the file was destroyed, `restore` a backup: what is here is kept beside it",
         ),
         StoreError::Newer { found } => {
-            failed(format!("数据库由更新的版本写成（结构版本 {found}）"), en, "请升级本程序", "upgrade this program")
+            failed(format!("数据库由更新的版本写成（数据库版本 {found}）"), en, "请升级本程序", "upgrade this program")
         }
         StoreError::Older { found } => failed(
-            format!("数据库由从未发布的旧版本写成（结构版本 {found}），本版本不能使用"),
+            format!("数据库由从未发布的旧版本写成（数据库版本 {found}），本版本不能使用"),
             format!("the database is of a version that was never released (schema {found}), which this one cannot use"),
             "请保留原数据目录，换一个目录运行 init 并重新加入",
             "keep this home, `init` another one and join again",
@@ -226,7 +226,7 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
             "check that the file is whole and readable",
         ),
         IdentityError::NoUnion(union) => (
-            format!("{union} 不是本联合体的工会"),
+            format!("{union} 不是工会的代码"),
             "请填县级以上工会的六位区划代码",
             "give the six-digit code of a county union or one above",
         ),
@@ -236,12 +236,12 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
             "the national union is set up with --root, all others without",
         ),
         IdentityError::OtherMachine => (
-            "这份批准书是给另一台机器的".into(),
+            "这份批复是给另一台机器的".into(),
             "请在本机运行 request，把新的申请交给上级；或请上级给一个加入码",
             "run `request` on this machine and hand the new request to the union above, or ask it for a token",
         ),
         IdentityError::OtherNetwork { ours, theirs } => (
-            format!("批准书属于网络“{theirs}”，本机属于“{ours}”"),
+            format!("批复属于网络“{theirs}”，本机属于“{ours}”"),
             "请与上级核对网络名称",
             "ask the union above for the name of the network",
         ),

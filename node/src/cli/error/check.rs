@@ -20,8 +20,8 @@ pub fn check(error: &CheckError, lang: Lang) -> Told {
             "请先处理已列出的疑点，再重新运行",
             "put right what is listed first, and run it again",
         ),
-        CheckError::Sql { .. } | CheckError::Column { .. } | CheckError::Record { .. } => (
-            format!("检查程序出错: {said}"),
+        CheckError::Sql { rule, .. } | CheckError::Column { rule, .. } | CheckError::Record { rule, .. } => (
+            format!("规则{rule}运行时出错（原因在运行记录中，加 -v 可见）；其他规则照常运行"),
             format!("a check failed: {said}"),
             "这是程序缺陷，请连同规则编号报告",
             "a defect of this program: report it with the rule's id",

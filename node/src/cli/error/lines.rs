@@ -138,11 +138,11 @@ fn said(declined: &Declined) -> Words {
     let (zh, hint_zh, hint_en) = match reason {
         Reason::Unknown => ("上级没有这个加入码", NEW_ZH, NEW_EN),
         Reason::Pass => (
-            "加入码的密码部分不对",
+            "加入码不对",
             "请核对加入码；错五次后加入码作废",
             "compare the token with what was given; after five wrong tries it is dead",
         ),
-        Reason::Tries => ("加入码因多次密码错误已作废", NEW_ZH, NEW_EN),
+        Reason::Tries => ("加入码因多次输错已作废", NEW_ZH, NEW_EN),
         Reason::Used => (
             "加入码已被另一台机器使用",
             "若不是本单位的机器所用，请立即告知上级；另请上级生成一个加入码",

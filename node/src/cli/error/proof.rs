@@ -102,7 +102,11 @@ pub fn checking(error: &ProofError, lang: Lang) -> Told {
             (format!("{}对数据流水 {} 的签收，日期早于该平台的登记", union.union_name(), brief(feed)), FORGED)
         }
         ProofError::ReceiptBeforeWriting(feed, union) => (
-            format!("{}对数据流水 {} 的签收，日期早于所涵盖内容自报的填写时间", union.union_name(), brief(feed)),
+            format!(
+                "{}对数据流水 {} 的签收，日期早于所签内容的本机时间（未经上级核证）",
+                union.union_name(),
+                brief(feed)
+            ),
             FORGED,
         ),
         ProofError::Standing(feed, _) => {

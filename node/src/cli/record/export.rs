@@ -62,7 +62,7 @@ impl Export {
 fn entry(zh: &str, en: &str) -> Mistake {
     Mistake::refused(
         both(
-            format!("“{zh}”是一次写成的记录，没有修改过程可导出"),
+            format!("“{zh}”是流水记录，写入后不可修改，没有修改过程可导出"),
             format!("the {en} is an entry: it has no history of changes"),
         ),
         both("用 --json record show 取得它的内容", "take what it says from `--json record show`"),

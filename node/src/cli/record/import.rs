@@ -312,7 +312,7 @@ fn in_the_way(problem: InTheWay) -> anyhow::Error {
         }
         InTheWay::NotOne(typed) => {
             let what = both(
-                format!("没有编号为“{typed}”的导入，或不止一次"),
+                format!("编号“{typed}”没有对应的导入，或对应多次导入"),
                 format!("there is no import “{typed}”, or more than one"),
             );
             Mistake::usage(what, hint)
