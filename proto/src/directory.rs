@@ -58,6 +58,9 @@ pub struct Directory {
     registered: BTreeMap<UnionNumber, Names>,
 }
 
+/// Whether the names behind those of the unions above are looked at too, and what fits.
+type Way<'a> = (bool, &'a dyn Fn(&str) -> bool);
+
 impl Directory {
     pub fn add(&mut self, union: UnionNumber, names: Names) {
         self.registered.insert(union, names);
@@ -95,7 +98,7 @@ impl Directory {
         let latin =
             typed.chars().all(|c| c.is_ascii_alphanumeric()) && typed.starts_with(|c: char| c.is_ascii_alphabetic());
         // Behind the names of those above it every county begins with its province: these are looked at last.
-        let ways: [(bool, &dyn Fn(&str) -> bool); 5] = [
+        let ways: [Way<'_>; 5] = [
             (true, &|name| name == typed),
             (false, &|name| name.starts_with(&typed)),
             (false, &|name| latin && begins(name, &typed) == Some(true)),

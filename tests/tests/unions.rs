@@ -89,8 +89,10 @@ fn register(store: &Store, me: &str, name: &str) -> Result<(UnionNumber, RecordI
     }
 }
 
+type Told = (Vec<(u64, RecordId)>, Vec<(RecordId, String)>);
+
 /// What every level says of which number is whose, and what it holds back.
-fn told(store: &Store) -> (Vec<(u64, RecordId)>, Vec<(RecordId, String)>) {
+fn told(store: &Store) -> Told {
     let page = store.read(|conn| unions::page(conn, None, None, 1000)).unwrap();
     let given = page.rows.into_iter().map(|row| (u64::from(row.number), row.record)).collect();
     let mut held: Vec<_> =

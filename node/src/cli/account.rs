@@ -290,7 +290,7 @@ fn name(typed: &str) -> Result<String, Mistake> {
 
 fn named(office: &Office, typed: &str) -> Result<Account> {
     let union = office.me.union;
-    Ok(office.store.read(|conn| Ok(account::named(conn, union, typed)))?.map_err(told)?)
+    office.store.read(|conn| Ok(account::named(conn, union, typed)))?.map_err(told)
 }
 
 fn dossier(office: &Office, typed: Option<&str>) -> Result<Option<RecordId>> {
