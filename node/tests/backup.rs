@@ -107,7 +107,7 @@ fn what_is_no_backup_of_this_machine_is_refused() {
     assert_eq!(other.run(&["backup", text(&file)]).code, 0);
     refused(&file, "属于另一台机器");
     fs::write(&file, "not a database, whatever its name is. ".repeat(300)).expect("ours");
-    refused(&file, "不是汇流的数据库");
+    refused(&file, "不是汇流的备份");
 
     // One in which something was put that runs by itself.
     assert_eq!(union.run(&["backup", text(&file), "--force"]).code, 0);

@@ -140,7 +140,7 @@ fn verbs_kinds_fields_and_choices_may_be_typed_in_chinese() {
     let listed = union.run(&["记录", "列表", "专职集体协商指导员", "--union", "滨海县"]);
     assert!(listed.out.contains("杨海好"), "{}", listed.err);
     let several = union.run(&["record", "list", "mediator", "--union", "滨海"]);
-    assert!(several.code == 2 && several.err.contains("滨海县总工会（320922）"), "{}", several.err);
+    assert!(several.code == 2 && several.err.contains("滨海县总工会（320922，江苏省盐城市）"), "{}", several.err);
 }
 
 #[test]
