@@ -39,6 +39,8 @@ pub(super) struct Slices {
     before: BTreeMap<i64, Option<DeviceId>>,
     /// There may be work that a job began and did not end (`store/unfinished.rs`).
     unfinished: bool,
+    /// So it was when the job began.
+    was_unfinished: bool,
     /// Which they are has to be seen from the tables.
     unknown: bool,
     /// So it was when the job began.
@@ -66,6 +68,7 @@ impl Slices {
     pub(super) fn begin_job(&mut self) {
         self.before.clone_from(&self.lagging);
         self.was_unknown = self.unknown;
+        self.was_unfinished = self.unfinished;
         self.until.clear();
         self.begun = self.work;
     }
@@ -74,8 +77,7 @@ impl Slices {
         if !kept {
             self.lagging.clone_from(&self.before);
             self.unknown |= self.was_unknown;
-            // What it left, or took up, is as it was.
-            self.unfinished = true;
+            self.unfinished = self.was_unfinished;
             self.until.clear();
         }
         self.most = self.most.max(self.work - self.begun);
