@@ -1,7 +1,9 @@
 //! How a document is kept: in front, in a form of our own that is read in one pass, what is asked of every edit; behind it
 //! Automerge's own bytes, which are read only where it is asked.
 //!
-//!     "hld1" · the first 8 bytes of the front's SHA-256 · its length, 4 bytes · the front · Automerge's bytes
+//! ```text
+//! "hld1" · the first 8 bytes of the front's SHA-256 · its length, 4 bytes · the front · Automerge's bytes
+//! ```
 //!
 //! The front: authors; changes, each with its hash, author, number, highest put, weight and the changes it follows; fields with
 //! the values that stand; how long Automerge's bytes are, and the piece that it packed. Numbers are varints; authors and
