@@ -10,7 +10,7 @@ use clap::Parser as _;
 use huiliu_hub::revocation;
 use huiliu_node::{
     cli::{self, Desk, Exit, desk::Program, status::Status},
-    identity::{Home, Role},
+    identity::Role,
     store::{
         evidence::{self, Kept, What},
         projection, quarantine, receipts,
@@ -26,7 +26,6 @@ use huiliu_proto::{
 };
 
 use crate::{
-    disk,
     forger::attested,
     oracle, people,
     talk::talk,
@@ -130,13 +129,9 @@ impl Place {
 
     /// Another machine with the same disk.
     pub fn twin(&self, seed: u64) -> Place {
-        let mut machine = self.machine.clone();
-        machine.name = format!("{}-twin", self.machine.name);
-        machine.home.dir = self.machine.home.dir.with_file_name(&machine.name);
-        disk::copy(&self.machine.home.dir, &machine.home.dir).expect("a disk can be copied");
-        machine.home = Home::open(&machine.home.dir).expect("the copy is whole");
-        machine.dice = dice(seed);
-        Place::new(&machine)
+        let name = format!("{}-twin", self.machine.name);
+        let copy = self.machine.with_copy_at(&self.machine.home.dir.with_file_name(&name));
+        Place::new(&Machine { name, dice: dice(seed), ..copy })
     }
 }
 

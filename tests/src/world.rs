@@ -18,7 +18,7 @@ use huiliu_node::{
 };
 use huiliu_proto::union::UnionNumber;
 
-use crate::people;
+use crate::{disk, people};
 
 /// 2026-01-01.
 pub const START: i64 = 1_767_225_600_000;
@@ -67,6 +67,12 @@ impl Machine {
         self.home.config.union
     }
 
+    /// The same machine with a copy of its disk, made at `dir`.
+    pub fn with_copy_at(&self, dir: &Path) -> Machine {
+        disk::copy(&self.home.dir, dir).expect("a disk can be copied");
+        Machine { home: Home::open(dir).expect("the copy is whole"), ..self.clone() }
+    }
+
     /// Runs a program of its own.
     pub fn is_rogue(&self) -> bool {
         self.conduct != Conduct::Honest
@@ -111,6 +117,21 @@ pub fn simulated_clock() -> Clock {
 impl World {
     pub fn new(dir: &Path, seed: u64, clock: Clock) -> World {
         World { dir: dir.to_owned(), machines: vec![], seed, clock }
+    }
+
+    /// The nation, Jiangsu, Yancheng, and Binhai with two machines.
+    pub fn with_two_machines(dir: &Path, seed: u64, clock: Clock) -> World {
+        let mut world = World::new(dir, seed, clock);
+        for (union, role) in [
+            ("100000", Role::Root),
+            ("320000", Role::Hub),
+            ("320900", Role::Hub),
+            ("320922", Role::Node),
+            ("320922", Role::Node),
+        ] {
+            world.add(union, role).expect("machines join");
+        }
+        world
     }
 
     /// Sets up a machine and, where its parent is already here, joins it. Hubs are called `hub-<code>`.

@@ -2,7 +2,6 @@
 //! order it arrives, every level shows the same, and where people must decide it shows both values.
 
 use huiliu_node::{
-    identity::Role,
     ledger::{Incoming, Ledger},
     store::{documents, projection, quarantine},
     writer::{Store, Threads},
@@ -64,12 +63,7 @@ proptest! {
     fn every_order_of_arrival_shows_the_same(history in steps(), order in any::<u64>()) {
         let dir = tempfile::tempdir().unwrap();
         let (clock, _) = hand_clock();
-        let mut world = World::new(dir.path(), 3, clock);
-        for (union, role) in [
-            ("100000", Role::Root), ("320000", Role::Hub), ("320900", Role::Hub), ("320922", Role::Node), ("320922", Role::Node),
-        ] {
-            world.add(union, role).unwrap();
-        }
+        let world = World::with_two_machines(dir.path(), 3, clock);
         let devices = [
             world.machine("node-320922-0").store(Threads::Inline),
             world.machine("node-320922-1").store(Threads::Inline),
@@ -131,16 +125,7 @@ proptest! {
 fn two_dates_are_shown_until_a_person_writes_one_and_words_merge() {
     let dir = tempfile::tempdir().unwrap();
     let (clock, _) = hand_clock();
-    let mut world = World::new(dir.path(), 4, clock);
-    for (union, role) in [
-        ("100000", Role::Root),
-        ("320000", Role::Hub),
-        ("320900", Role::Hub),
-        ("320922", Role::Node),
-        ("320922", Role::Node),
-    ] {
-        world.add(union, role).unwrap();
-    }
+    let world = World::with_two_machines(dir.path(), 4, clock);
     let a = world.machine("node-320922-0").store(Threads::Inline);
     let b = world.machine("node-320922-1").store(Threads::Inline);
     for hub in ["hub-100000", "hub-320000", "hub-320900"] {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use huiliu_node::{
     document::Document,
-    identity::{Home, Role},
     ledger::{Ledger, Outcome, statement::Pace},
     ruling,
     store::feeds,
@@ -26,7 +25,6 @@ use huiliu_proto::{
     void::Void,
 };
 use huiliu_tests::{
-    disk,
     forger::Forger,
     oracle,
     people::{self, Dice},
@@ -37,16 +35,7 @@ use huiliu_tests::{
 const CITY: &str = "hub-320900";
 
 fn world(dir: &std::path::Path) -> World {
-    let mut world = World::new(dir, 31, hand_clock().0);
-    for (union, role) in [
-        ("100000", Role::Root),
-        ("320000", Role::Hub),
-        ("320900", Role::Hub),
-        ("320922", Role::Node),
-        ("320922", Role::Node),
-    ] {
-        world.add(union, role).unwrap();
-    }
+    let world = World::with_two_machines(dir, 31, hand_clock().0);
     let above = ["hub-100000", "hub-320000"].map(|name| batches(&world.machine(name).store(Threads::Inline)));
     let city = world.machine(CITY).store(Threads::Inline);
     above.iter().flatten().flatten().for_each(|batch| give(&city, batch));
@@ -166,9 +155,9 @@ fn no_statement_is_written_of_what_is_half_judged() {
     drop(store.copy_to(&half).unwrap());
     drop(store);
     let at = dir.path().join("copy");
-    disk::copy(&province.home.dir, &at).unwrap();
+    let copied = province.with_copy_at(&at);
     std::fs::copy(&half, at.join("huiliu.db")).unwrap();
-    let copied = Machine { home: Home::open(&at).unwrap(), ..province }.store(Threads::Inline);
+    let copied = copied.store(Threads::Inline);
     let id = lost.feed.id;
     let row = copied.read(move |conn| feeds::by_id(conn, &id)).unwrap().unwrap();
     assert!(row.applied < row.size(), "it was copied too late");
@@ -206,8 +195,7 @@ fn of_two_edits_under_one_number_the_same_counts_in_every_order() {
     let world = world(dir.path());
     for swapped in [false, true] {
         let at = dir.path().join(format!("city-{swapped}"));
-        disk::copy(&world.machine(CITY).home.dir, &at).unwrap();
-        let machine = Machine { home: Home::open(&at).unwrap(), ..world.machine(CITY).clone() };
+        let machine = world.machine(CITY).with_copy_at(&at);
         let city = machine.store(Threads::Inline);
         let names = ["node-320922-0", "node-320922-1"];
         let [one, other] = if swapped { [names[1], names[0]] } else { names };
@@ -246,8 +234,7 @@ fn story(world: &World, seed: u64, slice: Option<u64>) {
     let mut dice = Dice(seed);
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().join("city");
-    disk::copy(&world.machine(CITY).home.dir, &at).unwrap();
-    let machine = Machine { home: Home::open(&at).unwrap(), ..world.machine(CITY).clone() };
+    let machine = world.machine(CITY).with_copy_at(&at);
     let city = machine.store(if slice.is_some() { Threads::Own } else { Threads::Inline });
     if let Some(slice) = slice {
         let small = move |ledger: &mut Ledger| {

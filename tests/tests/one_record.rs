@@ -221,10 +221,7 @@ fn an_id_that_is_claimed_twice_is_one_record_everywhere() {
     for round in 0..12 {
         let dir = tempfile::tempdir().unwrap();
         let name = if round % 2 == 0 { "hub-320900" } else { "hub-320000" };
-        let copy = dir.path().join("home");
-        copy_dir(&world.machine(name).home.dir, &copy);
-        let mut machine = world.machine(name).clone();
-        machine.home = huiliu_node::identity::Home::open(&copy).unwrap();
+        let machine = world.machine(name).with_copy_at(&dir.path().join("home"));
         let store = machine.store(Threads::Inline);
         for above in ["hub-100000", "hub-320000", "hub-320900"] {
             if above != name {
@@ -245,17 +242,6 @@ fn an_id_that_is_claimed_twice_is_one_record_everywhere() {
             Some(seen) => assert_eq!(*seen, now, "round {round} at {name}"),
             None => seen = Some(now),
         }
-    }
-}
-
-fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let (path, to) = {
-            let entry = entry.unwrap();
-            (entry.path(), to.join(entry.file_name()))
-        };
-        if path.is_dir() { copy_dir(&path, &to) } else { std::fs::copy(&path, &to).map(drop).unwrap() }
     }
 }
 

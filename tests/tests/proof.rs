@@ -2,7 +2,6 @@
 
 use huiliu_node::{
     clock::Clock,
-    identity::Role,
     ledger::{Intake, Ledger},
     proof::{
         Made, Maker, ProvingError,
@@ -42,16 +41,7 @@ const HUBS: [&str; 3] = ["hub-100000", "hub-320000", "hub-320900"];
 fn place() -> Place {
     let dir = tempfile::tempdir().unwrap();
     let (clock, hand): (Clock, _) = hand_clock();
-    let mut world = World::new(dir.path(), 8, clock);
-    for (union, role) in [
-        ("100000", Role::Root),
-        ("320000", Role::Hub),
-        ("320900", Role::Hub),
-        ("320922", Role::Node),
-        ("320922", Role::Node),
-    ] {
-        world.add(union, role).unwrap();
-    }
+    let world = World::with_two_machines(dir.path(), 8, clock);
     Place { _dir: dir, world, clock: hand }
 }
 

@@ -8,7 +8,6 @@ use std::{
 use huiliu_hub::revocation;
 use huiliu_node::{
     document::Document,
-    identity::{Home, Role},
     ledger::{self, Incoming, Intake},
     store::{self, evidence::Neighbour, feeds, projection, quarantine},
     writer::{Length, Store, Threads},
@@ -22,11 +21,10 @@ use huiliu_proto::{
     void::Void,
 };
 use huiliu_tests::{
-    disk,
     forger::Forger,
     oracle, people,
     relay::{batches, give, take},
-    world::{Machine, World, hand_clock},
+    world::{World, hand_clock},
 };
 
 const CITY: &str = "hub-320900";
@@ -35,16 +33,7 @@ const SLICE: u64 = 4096;
 const BEYOND: u64 = 2;
 
 fn world(dir: &std::path::Path) -> World {
-    let mut world = World::new(dir, 31, hand_clock().0);
-    for (union, role) in [
-        ("100000", Role::Root),
-        ("320000", Role::Hub),
-        ("320900", Role::Hub),
-        ("320922", Role::Node),
-        ("320922", Role::Node),
-    ] {
-        world.add(union, role).unwrap();
-    }
+    let world = World::with_two_machines(dir, 31, hand_clock().0);
     let above = ["hub-100000", "hub-320000"].map(|name| batches(&world.machine(name).store(Threads::Inline)));
     let city = world.machine(CITY).store(Threads::Inline);
     above.iter().flatten().flatten().for_each(|batch| give(&city, batch));
@@ -244,8 +233,7 @@ fn what_was_stored_and_not_applied_is_applied_later() {
     drop(store.copy_to(&half).unwrap());
     assert!(matches!(runtime.block_on(taken.answer()).unwrap(), Intake::Taken { .. }));
     drop(store);
-    disk::copy(&machine.home.dir, &copy).unwrap();
-    let copied = Machine { home: Home::open(&copy).unwrap(), ..machine };
+    let copied = machine.with_copy_at(&copy);
     for threads in [Threads::Inline, Threads::Own] {
         let asked = tempfile::tempdir().unwrap();
         let asked = asked.path().join("asked.db");

@@ -10,7 +10,6 @@ use huiliu_node::{
         write::Put,
     },
     document::Document,
-    identity::{Home, Role},
     ledger::{Incoming, Ledger, Outcome},
     store::{
         caches, quarantine,
@@ -41,16 +40,7 @@ use huiliu_tests::{
 
 fn world(dir: &std::path::Path) -> World {
     let (clock, _) = hand_clock();
-    let mut world = World::new(dir, 21, clock);
-    for (union, role) in [
-        ("100000", Role::Root),
-        ("320000", Role::Hub),
-        ("320900", Role::Hub),
-        ("320922", Role::Node),
-        ("320922", Role::Node),
-    ] {
-        world.add(union, role).unwrap();
-    }
+    let world = World::with_two_machines(dir, 21, clock);
     // The city knows who let it in: without that, nobody below believes it.
     for (lower, upper) in [("hub-320000", "hub-100000"), ("hub-320900", "hub-320000")] {
         let (lower, upper) = (world.machine(lower), world.machine(upper));
@@ -274,15 +264,6 @@ impl Liar {
     }
 }
 
-fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() { copy_dir(&path, &to) } else { std::fs::copy(&path, &to).map(drop).unwrap() }
-    }
-}
-
 /// A device of the county itself gives numbers outside its blocks, one number twice in two feeds, another after the first, and
 /// numbers of other unions. All of that is held, with the same reason and the same winner in every order of arrival; what lies
 /// in a block that it is given later counts as soon as that is known.
@@ -336,9 +317,7 @@ fn a_device_that_lies_about_its_numbers_is_held_in_every_order() {
     let mut dice = Dice(7);
     for round in 0..12 {
         let copy = dir.path().join(format!("copy-{round}"));
-        copy_dir(&world.machine("hub-320000").home.dir, &copy);
-        let mut machine = world.machine("hub-320000").clone();
-        machine.home = Home::open(&copy).unwrap();
+        let machine = world.machine("hub-320000").with_copy_at(&copy);
         let store = machine.store(Threads::Inline);
         batches(&world.machine("hub-100000").store(Threads::Inline)).iter().flatten().for_each(|b| give(&store, b));
         before.iter().for_each(|batch| give(&store, batch));

@@ -6,7 +6,7 @@ use std::sync::{Arc, atomic::AtomicI64};
 
 use huiliu_node::{
     app::void::{self, Problem},
-    identity::{Home, Role},
+    identity::Role,
     ledger::{Incoming, Intake, Ledger},
     rollup,
     store::{
@@ -46,16 +46,7 @@ impl Line {
     fn new(seed: u64) -> Line {
         let dir = tempfile::tempdir().unwrap();
         let (clock, hand) = hand_clock();
-        let mut world = World::new(dir.path(), seed, clock);
-        for (union, role) in [
-            ("100000", Role::Root),
-            ("320000", Role::Hub),
-            ("320900", Role::Hub),
-            ("320922", Role::Node),
-            ("320922", Role::Node),
-        ] {
-            world.add(union, role).unwrap();
-        }
+        let world = World::with_two_machines(dir.path(), seed, clock);
         Line { world, clock: hand, _dir: dir }
     }
 
@@ -79,10 +70,7 @@ impl Line {
     /// As `told`, on a copy of its home that nobody else uses.
     fn fresh(&self, name: &str) -> (Machine, Store, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
-        let mut machine = self.world.machine(name).clone();
-        let copy = dir.path().join("home");
-        copy_dir(&machine.home.dir, &copy);
-        machine.home = Home::open(&copy).unwrap();
+        let machine = self.world.machine(name).with_copy_at(&dir.path().join("home"));
         let store = machine.store(Threads::Inline);
         self.tell(&store, name);
         (machine, store, dir)
@@ -90,18 +78,6 @@ impl Line {
 
     fn later(&self) {
         self.clock.fetch_add(60_000, std::sync::atomic::Ordering::Relaxed);
-    }
-}
-
-fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy_dir(&entry.path(), &to),
-            false => drop(std::fs::copy(entry.path(), to).unwrap()),
-        }
     }
 }
 

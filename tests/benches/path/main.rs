@@ -20,6 +20,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use huiliu_node::{clock, identity::Role};
 use huiliu_tests::{
+    disk,
     table::{Goal, Row, Table},
     world::World,
 };
@@ -191,24 +192,10 @@ impl Pair {
 
     fn copy(&self, to: &Path) -> Result<Pair> {
         let pair = Pair { county: to.join("county"), hub: to.join("hub") };
-        copy(&self.county, &pair.county)?;
-        copy(&self.hub, &pair.hub)?;
+        disk::copy(&self.county, &pair.county)?;
+        disk::copy(&self.hub, &pair.hub)?;
         Ok(pair)
     }
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?.path();
-        let target = to.join(entry.file_name().context("a name")?);
-        if entry.is_dir() {
-            copy(&entry, &target)?;
-        } else {
-            fs::copy(&entry, &target)?;
-        }
-    }
-    Ok(())
 }
 
 /// A hub's process.
