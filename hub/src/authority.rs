@@ -124,13 +124,15 @@ pub fn preview(home: &Home, store: &Store, request: &Request) -> Result<Preview,
         return Err(AuthorityError::Declined(reason));
     }
     let known = mine.iter().any(|e| same(e, &said));
-    let others = mine.into_iter().filter(|e| e.device != device).collect();
+    // With each further block a machine is enrolled once more.
+    let mut seen = BTreeSet::from([device]);
+    let others = mine.into_iter().filter(|e| seen.insert(e.device)).collect();
     Ok(Preview { said, others, known })
 }
 
 /// Whether a union may be invited, or a request of it answered by hand: it is in the directory, or was registered.
 pub fn is_registered(conn: &View, union: UnionNumber) -> StoreResult<bool> {
-    Ok(union.serial().is_none() || directory::names(conn, union)?.is_some() || trust::any_enrolled(conn, union)?)
+    Ok(union.serial().is_none() || directory::registered(conn, union)?.is_some() || trust::any_enrolled(conn, union)?)
 }
 
 /// Whether that machine would be enrolled. Nothing is written.
@@ -363,26 +365,27 @@ pub fn next_block(ledger: &Ledger, device: &DeviceId, union: UnionNumber, first:
     if union.serial().is_some() || (first && !trust::blocks(conn, root, device, union)?.is_empty()) {
         return Ok(None);
     }
-    let mine = match trust::blocks(conn, root, &me.device(), me.union)?.first() {
-        Some(block) => *block,
-        // Enrolled before there were blocks: as if it had the first, where it is the union's only hub.
-        None => {
-            let hubs = trust::enrolments(conn, None)?.into_iter().filter(|e| e.hub && e.union == me.union);
-            if hubs.map(|e| e.device).collect::<BTreeSet<_>>().len() > 1 {
-                return Ok(None);
-            }
-            Block::FIRST
-        }
+    let enrolled = trust::enrolments(conn, None)?;
+    let hubs_of = |union| {
+        let hubs = enrolled.iter().filter(move |e| e.hub && e.union == union && e.by == trust::superior(union));
+        hubs.map(|e| e.device).collect::<BTreeSet<_>>()
     };
+    let mut mine = trust::blocks(conn, root, &me.device(), me.union)?;
+    if mine.is_empty() {
+        // Enrolled before there were blocks: as if it had the first, where it is the union's only hub.
+        if hubs_of(me.union).len() > 1 {
+            return Ok(None);
+        }
+        mine.push(Block::FIRST);
+    }
     let mut given = trust::blocks_given(conn, union)?;
-    for other in trust::enrolments(conn, None)?.into_iter().filter(|e| e.hub && e.union == union && e.device != *device)
-    {
-        if trust::blocks(conn, root, &other.device, union)?.is_empty() {
+    for other in hubs_of(union).into_iter().filter(|other| other != device) {
+        if trust::blocks(conn, root, &other, union)?.is_empty() {
             // A hub that has none gives from the first lane until it has the first block.
-            given.extend(mine.lane().next());
+            given.extend(mine.iter().filter_map(|block| block.lane().next()));
         }
     }
-    Ok(mine.lane().find(|block| !given.contains(block)))
+    Ok(mine.iter().flat_map(|block| block.lane()).find(|block| !given.contains(block)))
 }
 
 /// The root's own word for its keys, for further machines of the national union: once.

@@ -2,7 +2,7 @@
 //! enrolled before there were blocks, and one that has used its block up.
 
 use huiliu_node::{
-    app::Mode,
+    app::{Mode, find},
     identity::Home,
     ledger::{Ledger, Outcome},
     store::{Result as StoreResult, StoreError, projection, trust},
@@ -28,6 +28,7 @@ pub enum BlockError {
     /// Only unions of the built-in directory give numbers.
     #[error("{0} gives no numbers")]
     GivesNone(UnionNumber),
+    /// Eight digits of its key or more, and no other's begins so.
     #[error("{0} has no machine whose key begins so")]
     NoDevice(UnionNumber),
     /// This hub has none of its own to tell which are its to give, or has given all of its lane.
@@ -68,7 +69,11 @@ pub fn give(
     if union.serial().is_some() {
         return Err(BlockError::GivesNone(union));
     }
-    let digits = digits.map(|digits| digits.trim().to_lowercase());
+    // It cannot be taken back: one machine is meant, and surely this one.
+    let digits = match digits.map(|typed| find::digits(typed, find::SURE)) {
+        Some(None) => return Err(BlockError::NoDevice(union)),
+        digits => digits.flatten(),
+    };
     mode.run(store, move |ledger| given(ledger, union, digits.as_deref()))?
 }
 
@@ -88,21 +93,23 @@ fn given(
         }
         all.push((device, record));
     }
-    if all.is_empty() && digits.is_some() {
+    if all.len() != 1 && digits.is_some() {
         return Ok(Err(BlockError::NoDevice(union)));
     }
-    let mut done = vec![];
+    let (mut done, wanted) = (vec![], !all.is_empty());
     for (device, mut record) in all {
-        let Some(block) = authority::next_block(ledger, &device, union, false)? else {
-            return Ok(Err(BlockError::NoneLeft));
-        };
+        // Whoever is left is told at the next run.
+        let Some(block) = authority::next_block(ledger, &device, union, false)? else { break };
         record.put(enrolment::BLOCK.position(), Some(Value::Int(block.number().into())));
         match ledger.write_entry(&record)? {
             Outcome::Refused(refusals) => return Ok(Err(BlockError::Refused(refusals))),
             _ => done.push((device, block)),
         }
     }
-    Ok(Ok(done))
+    match done.is_empty() && wanted {
+        true => Ok(Err(BlockError::NoneLeft)),
+        false => Ok(Ok(done)),
+    }
 }
 
 /// The machines of a union that this one enrolled and nobody revoked, each with what was said of it last; the oldest first.

@@ -89,34 +89,36 @@ fn brief(parts: &[&[u8]]) -> u32 {
 /// Why a number does not count that was an edit's to give by itself.
 pub(super) fn words(cause: Option<Cause>) -> Label {
     match cause.map(|cause| cause.code) {
-        Some(TAKEN) => Refusal::number_taken(UnionNumber::NATION).detail,
-        _ => Refusal::no_block(&DeviceId([0; 32]), UnionNumber::NATION, None).detail,
+        Some(TAKEN) => taken(),
+        Some(OUTSIDE) => outside(),
+        _ => Reason::Number.label(),
     }
+}
+
+fn taken() -> Label {
+    Label::new(
+        "该工会编号已给了另一个工会，编号不重用；请重新登记",
+        "another union has that number, and no number is given twice: register this one again",
+    )
+}
+
+fn outside() -> Label {
+    Label::new(
+        "该工会编号不在登记它的设备的编号段之内；上级给了编号段后自动计入，否则请与填报单位核对",
+        "the number is outside the blocks of the machine that gave it; it counts by itself once the union above has \
+         given that block, and otherwise ask the union that wrote it",
+    )
 }
 
 impl Refusal {
     /// A number that another record of the union has, which comes first where all is computed again.
     pub(crate) fn number_taken(number: UnionNumber) -> Refusal {
-        Refusal {
-            cause: Some(Cause::number_of(number)),
-            ..Refusal::new(
-                Reason::Number,
-                "该工会编号已给了另一个工会，编号不重用；请重新登记",
-                "another union has that number, and no number is given twice: register this one again",
-            )
-        }
+        Refusal { reason: Reason::Number, cause: Some(Cause::number_of(number)), detail: taken(), awaits: None }
     }
 
     /// A number that is not this machine's to give.
     pub(crate) fn no_block(device: &DeviceId, union: UnionNumber, block: Option<Block>) -> Refusal {
-        Refusal {
-            cause: Some(Cause::block_of(device, union, block)),
-            ..Refusal::new(
-                Reason::Number,
-                "该工会编号不在登记它的设备的编号段之内；上级给了编号段后自动计入，否则请与填报单位核对",
-                "the number is outside the blocks of the machine that gave it; it counts by itself once the union above \
-                 has given that block, and otherwise ask the union that wrote it",
-            )
-        }
+        let cause = Some(Cause::block_of(device, union, block));
+        Refusal { reason: Reason::Number, cause, detail: outside(), awaits: None }
     }
 }

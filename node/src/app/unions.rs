@@ -94,6 +94,8 @@ pub fn register(store: &Store, me: UnionNumber, whom: Whom, mode: Mode) -> Resul
             }
         }
     }
+    // One that was left empty is given all the same.
+    values.retain(|(at, value)| *at != union::NUMBER.position() || value.is_some());
     // The number is drawn in the job that writes it: of two who register at once, each gets one of her own.
     let work = move |ledger: &mut Ledger| {
         let number = match ledger.next_number()? {
@@ -158,10 +160,16 @@ pub enum Unclear {
 }
 
 /// Candidates that are told at most.
-pub const MOST: usize = 12;
+const MOST: usize = 12;
 
 /// What is typed into a field, or stands in a line of a file: where it names a union or a place, by all that is called so.
 pub fn parse(conn: &View, field: &Field, text: &str) -> store::Result<Result<Value, Refusal>> {
+    // A number, alone or with its name beside it as it is shown: no list is asked.
+    if text.contains(char::is_numeric)
+        && let Ok(value) = field.parse(text)
+    {
+        return Ok(Ok(value));
+    }
     let found = match field.format {
         Format::Union => directory::find(conn, text)?,
         Format::Region => Directory::default().find(text),
@@ -172,33 +180,50 @@ pub fn parse(conn: &View, field: &Field, text: &str) -> store::Result<Result<Val
             let value = Value::Int(union.into());
             field.check(&value).map(|_| value)
         }
-        // A number with its name beside it, as it is shown.
-        Found::Nobody => field.parse(text),
+        Found::Nobody => match shown(conn, field, text)? {
+            Some(union) => Ok(Value::Int(union.into())),
+            None => field.parse(text),
+        },
         Found::Several(several) => {
-            let several = candidates(&load_for(Some(conn), &several)?, several);
-            let one = |one: &Candidate| format!("{}（{}，{}）", one.name, one.union, one.place);
-            let some: Vec<String> = several.iter().take(MOST).map(one).collect();
+            let several = listed(&candidates(Some(conn), several)?);
             let rule = Label::new("可能是多个工会", "it may be several unions");
             let remedy = Label::new(
-                format!("请填编号或全称：{}", some.join("、")),
-                format!("give the number or the whole name: {}", some.join(", ")),
+                format!("请填编号或全称：{}", several.zh),
+                format!("give the number or the whole name: {}", several.en),
             );
             Err(field.refuse(&Value::Text(text.trim().to_owned()), rule, remedy))
         }
     })
 }
 
-/// Names for those who may be meant: the store is asked only where one of them is in no list.
-fn load_for(conn: Option<&View>, several: &[UnionNumber]) -> store::Result<Directory> {
-    match conn.filter(|_| several.iter().any(|union| union.serial().is_some())) {
-        Some(conn) => directory::load(conn),
-        None => Ok(Directory::default()),
-    }
+/// A registered union's name with its number beside it, as it is shown.
+fn shown(conn: &View, field: &Field, text: &str) -> store::Result<Option<UnionNumber>> {
+    let Some((name, rest)) = text.split_once(['（', '(']).filter(|_| field.format == Format::Union) else {
+        return Ok(None);
+    };
+    let Ok(union) = rest.trim().trim_end_matches(['）', ')']).parse::<UnionNumber>() else { return Ok(None) };
+    let same = |other: &str| Directory::plain(other) == Directory::plain(name);
+    let names = directory::names(conn, union)?;
+    Ok(names.is_some_and(|names| same(&names.name) || names.short.as_deref().is_some_and(same)).then_some(union))
 }
 
-fn candidates(known: &Directory, several: Vec<UnionNumber>) -> Vec<Candidate> {
-    let candidate = |union| Candidate { union, name: known.name(union), place: known.place(union) };
+fn candidates(conn: Option<&View>, several: Vec<UnionNumber>) -> store::Result<Vec<Candidate>> {
+    // Above a registered union stand those of the built-in directory.
+    let built_in = Directory::default();
+    let candidate = |union: UnionNumber| {
+        let names = conn.filter(|_| union.serial().is_some()).map(|conn| directory::names(conn, union));
+        let name = names.transpose()?.flatten().map_or_else(|| union.union_name(), |names| names.name);
+        Ok(Candidate { union, name, place: built_in.place(union) })
+    };
     several.into_iter().map(candidate).collect()
+}
+
+/// Some of those that may be meant, each with those above it.
+pub fn listed(several: &[Candidate]) -> Label {
+    let one = |one: &Candidate| format!("{}（{}，{}）", one.name, one.union, one.place);
+    let some: Vec<String> = several.iter().take(MOST).map(one).collect();
+    let more = if several.len() > MOST { "…" } else { "" };
+    Label::new(format!("{}{more}", some.join("、")), format!("{}{more}", some.join(", ")))
 }
 
 /// The union that a person means who typed this. `conn`: where there is a store already.
@@ -210,6 +235,6 @@ pub fn find(conn: Option<&View>, typed: &str) -> store::Result<Result<UnionNumbe
     Ok(match found {
         Found::One(union) => Ok(union),
         Found::Nobody => Err(Unclear::Nobody),
-        Found::Several(several) => Err(Unclear::Several(candidates(&load_for(conn, &several)?, several))),
+        Found::Several(several) => Err(Unclear::Several(candidates(conn, several)?)),
     })
 }

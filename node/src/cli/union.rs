@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use huiliu_proto::{handle::Declared as _, lang::Lang, union::UnionNumber, v1::Union};
+use huiliu_proto::{directory::Directory, handle::Declared as _, lang::Lang, union::UnionNumber, v1::Union};
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::{
         Mode,
-        unions::{self, Candidate, MOST, NoNumber, Page, RegisterError, Registered, Unclear, Whom},
+        unions::{self, NoNumber, Page, RegisterError, Registered, Unclear, Whom},
     },
     ledger::Outcome,
     store::{View, records::directory},
@@ -216,8 +216,7 @@ impl Find {
     fn run(self, desk: &Desk) -> Result<Exit> {
         let office = desk.open()?;
         let union = office.union(&self.union)?;
-        let known = office.look(|conn| Ok(directory::load(conn)?))?;
-        let (name, place) = (known.name(union), known.place(union));
+        let (name, place) = (desk.called(union), Directory::default().place(union));
         desk.answer(
             || json!({ "union": u64::from(union), "number": union.to_string(), "name": name, "place": place }),
             || match place.is_empty() {
@@ -245,7 +244,7 @@ fn unclear_name(typed: &str, unclear: &Unclear) -> Mistake {
             ),
         ),
         Unclear::Several(several) => {
-            let candidates = candidates(several);
+            let candidates = unions::listed(several);
             let about = json!({ "candidates": several.iter().map(|one| json!({
                 "union": u64::from(one.union), "name": one.name, "place": one.place,
             })).collect::<Vec<_>>() });
@@ -259,14 +258,6 @@ fn unclear_name(typed: &str, unclear: &Unclear) -> Mistake {
             .coded("several_unions", about)
         }
     }
-}
-
-/// Some of those that may be meant, each with those above it.
-pub fn candidates(several: &[Candidate]) -> huiliu_proto::lang::Label {
-    let one = |one: &Candidate| format!("{}（{}，{}）", one.name, one.union, one.place);
-    let some: Vec<String> = several.iter().take(MOST).map(one).collect();
-    let more = if several.len() > MOST { "…" } else { "" };
-    huiliu_proto::lang::Label::new(format!("{}{more}", some.join("、")), format!("{}{more}", some.join(", ")))
 }
 
 /// What a union is called over the door, as far as is known here.
