@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, net::SocketAddr};
 use huiliu_node::{
     clock::{self, Clock},
     identity::{Asked, Grant, Home, IdentityError, Request, certificates, tls::first},
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     store::{
         Result as StoreResult, StoreError, View, invitations, invitations::Invitation, records::directory, trust,
         trust::Enrolled,
@@ -349,8 +349,8 @@ fn admit(ledger: &mut Ledger, applicant: &Applicant, invited_by: Option<DeviceId
         named.short.map(|short| enrolment.set(enrolment::SHORT_NAME, short));
     }
     match ledger.write_entry(&enrolment.into_record())? {
-        Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(Ok(())),
-        Outcome::Refused(refusals) => {
+        WriteOutcome::Written { .. } | WriteOutcome::Unchanged(_) => Ok(Ok(())),
+        WriteOutcome::Refused(refusals) => {
             tracing::warn!(?refusals, "an enrolment was refused");
             Ok(Err(Reason::Malformed))
         }
@@ -396,7 +396,7 @@ pub fn enrol_itself(ledger: &mut Ledger, itself: &Asked) -> StoreResult<()> {
     }
     let record = said.enrolment(&itself.entering.attestation, today);
     match ledger.write_entry(&record)? {
-        Outcome::Refused(refusals) => Err(StoreError::Refused(format!("{refusals:?}"))),
+        WriteOutcome::Refused(refusals) => Err(StoreError::Refused(format!("{refusals:?}"))),
         _ => Ok(()),
     }
 }
@@ -414,12 +414,12 @@ fn certify(
     let above = home.authority_chain()?;
     let own = if above.is_empty() { &root_certificate } else { &above };
     let key = home.key("authority")?;
-    let dice = clock::dice();
-    let authority = certificates::Authority { key: &key, certificate: first(own)?, dice: &dice };
+    let random = clock::random();
+    let authority = certificates::Authority { key: &key, certificate: first(own)?, random: &random };
     let now = time();
     let machine = authority.machine(tls, union, now)?;
     let sub = sub.map(|csr| authority.authority(csr, union, now)).transpose()?;
-    let me = home.me(time.clone(), dice.clone())?;
+    let me = home.me(time.clone(), random.clone())?;
     Ok(Grant {
         network: config.network.clone(),
         root: config.root.ok_or(IdentityError::NotJoined)?.to_string(),

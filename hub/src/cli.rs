@@ -11,7 +11,7 @@ mod vouch;
 
 use clap::{Parser, Subcommand};
 use huiliu_node::cli::{
-    Desk, Exit, Global, Verb,
+    CommandContext, Exit, Global, Verb,
     words::{self, AFTER_HELP, Texts},
 };
 
@@ -85,26 +85,26 @@ pub const TEXTS: Texts = &[
 ];
 
 impl HubVerb {
-    pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> anyhow::Result<Exit> {
         match self {
-            HubVerb::Node(Verb::Serve(verb)) => serve::run(verb, desk),
-            HubVerb::Node(Verb::Invite(verb)) => invite::run(verb, desk),
-            HubVerb::ReturnKeys(verb) => verb.run(desk),
-            HubVerb::Node(Verb::Completions(verb)) => verb.run(desk, whole(desk)),
-            HubVerb::Node(Verb::Man(verb)) => verb.run(desk, whole(desk)),
-            HubVerb::Node(verb) => verb.run(desk),
-            HubVerb::Enrol(verb) => verb.run(desk),
-            HubVerb::Revoke(verb) => verb.run(desk),
-            HubVerb::Purge(verb) => verb.run(desk),
-            HubVerb::NumberBlock(verb) => verb.run(desk),
-            HubVerb::Vouch(verb) => verb.run(desk),
+            HubVerb::Node(Verb::Serve(verb)) => serve::run(verb, context),
+            HubVerb::Node(Verb::Invite(verb)) => invite::run(verb, context),
+            HubVerb::ReturnKeys(verb) => verb.run(context),
+            HubVerb::Node(Verb::Completions(verb)) => verb.run(context, whole(context)),
+            HubVerb::Node(Verb::Man(verb)) => verb.run(context, whole(context)),
+            HubVerb::Node(verb) => verb.run(context),
+            HubVerb::Enrol(verb) => verb.run(context),
+            HubVerb::Revoke(verb) => verb.run(context),
+            HubVerb::Purge(verb) => verb.run(context),
+            HubVerb::NumberBlock(verb) => verb.run(context),
+            HubVerb::Vouch(verb) => verb.run(context),
         }
     }
 }
 
 /// All commands of a hub.
-fn whole(desk: &Desk) -> clap::Command {
-    words::command::<Cli>(desk.lang, &[TEXTS, words::TEXTS])
+fn whole(context: &CommandContext) -> clap::Command {
+    words::command::<Cli>(context.lang, &[TEXTS, words::TEXTS])
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use huiliu_node::{
     identity::{Home, IdentityError},
     store::{Changes, trust},
     sync::{
-        exchange::Speaker,
+        exchange::Endpoint,
         join,
         line::Listen,
         session::{self, Ends},
@@ -38,44 +38,45 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming, transport::Server};
 
 use crate::{
-    door::{self, Caller, Door},
-    gate::{self, Gate, decline},
-    limits::Knocks,
+    join_service::{self, JoinService, decline},
+    limits::RateLimiter,
+    listener::{self, Caller, HubListener},
 };
 
 const STREAMS_PER_DEVICE: usize = 4;
 /// Interval for checking whether an idle caller's certificate has expired.
-const LOOK: Duration = Duration::from_secs(3600);
+const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Serves until `shutdown`; what was acknowledged is on the disk.
 pub async fn serve<L: Listen>(
     home: &Home,
     store: &Store,
-    listener: L,
+    incoming: L,
     clock: &Clock,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), IdentityError> {
-    let door = Arc::new(Door::new(home, store, clock)?);
-    let me = home.me(clock.clone(), huiliu_node::clock::dice())?;
+    let listener = Arc::new(HubListener::new(home, store, clock)?);
+    let me = home.me(clock.clone(), huiliu_node::clock::random())?;
     let (closing, closed) = watch::channel(false);
     let downlink = Downlink {
         store: store.clone(),
-        me: Speaker { network: me.network.clone(), union: me.union, device: me.device() },
+        me: Endpoint { network: me.network.clone(), union: me.union, device: me.device() },
         streams: Arc::default(),
         closing: closed,
         clock: clock.clone(),
     };
-    let gate = Gate {
+    let join_service = JoinService {
         home: home.clone(),
         store: store.clone(),
         clock: clock.clone(),
-        knocks: Arc::<Knocks>::default(),
+        limiter: Arc::<RateLimiter>::default(),
         refusals: Arc::default(),
     };
     let (send, receive) = mpsc::channel(16);
-    let accepting = tokio::spawn(door::accept(listener, door, send));
-    let gate =
-        JoinServer::new(gate).max_decoding_message_size(join::MAX_MESSAGE).max_encoding_message_size(join::MAX_MESSAGE);
+    let accepting = tokio::spawn(listener::accept(incoming, listener, send));
+    let join_service = JoinServer::new(join_service)
+        .max_decoding_message_size(join::MAX_MESSAGE)
+        .max_encoding_message_size(join::MAX_MESSAGE);
     let service = SyncServer::new(downlink).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
     let ending = async move {
         shutdown.await;
@@ -97,7 +98,7 @@ pub async fn serve<L: Listen>(
         .initial_stream_window_size(Some(1 << 20))
         .initial_connection_window_size(Some(2 << 20))
         .add_service(service)
-        .add_service(gate)
+        .add_service(join_service)
         .serve_with_incoming_shutdown(ReceiverStream::new(receive).map(Ok::<_, io::Error>), ending)
         .await;
     accepting.abort();
@@ -111,16 +112,16 @@ pub async fn serve<L: Listen>(
 
 struct Downlink {
     store: Store,
-    me: Speaker,
+    me: Endpoint,
     streams: Arc<Mutex<HashMap<DeviceId, usize>>>,
     closing: watch::Receiver<bool>,
     clock: Clock,
 }
 
-/// Counts a device's open streams; gives the place back when dropped.
-struct Seat(Arc<Mutex<HashMap<DeviceId, usize>>>, DeviceId);
+/// Counts a device's open streams; gives the slot back when dropped.
+struct StreamSlot(Arc<Mutex<HashMap<DeviceId, usize>>>, DeviceId);
 
-impl Drop for Seat {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         if let Ok(mut streams) = self.0.lock()
             && let Some(count) = streams.get_mut(&self.1)
@@ -131,14 +132,14 @@ impl Drop for Seat {
 }
 
 impl Downlink {
-    fn seat(&self, device: DeviceId) -> Result<Seat, Status> {
+    fn slot(&self, device: DeviceId) -> Result<StreamSlot, Status> {
         let mut streams = self.streams.lock().map_err(|_| Status::internal("a lock is broken"))?;
         let count = streams.entry(device).or_default();
         if *count >= STREAMS_PER_DEVICE {
-            return Err(decline(Reason::Busy, Some(door::CROWDED)));
+            return Err(decline(Reason::Busy, Some(listener::CROWDED)));
         }
         *count += 1;
-        Ok(Seat(Arc::clone(&self.streams), device))
+        Ok(StreamSlot(Arc::clone(&self.streams), device))
     }
 }
 
@@ -149,15 +150,15 @@ impl Sync for Downlink {
     async fn exchange(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Self::ExchangeStream>, Status> {
         let caller = request.extensions().get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| decline(Reason::Stranger, None))?;
-        let enrolled = gate::known(&self.store, &caller, self.me.union).await?;
-        let seat = self.seat(enrolled.device)?;
+        let enrolled = join_service::known(&self.store, &caller, self.me.union).await?;
+        let slot = self.slot(enrolled.device)?;
         let ends =
             Ends { me: self.me.clone(), peer: enrolled.union, peer_device: enrolled.device, calls: false, stay: true };
         let (send, receive) = mpsc::channel(16);
         let (store, mut closing) = (self.store.clone(), self.closing.clone());
         let incoming = request.into_inner();
         let span = tracing::info_span!("exchange", peer = %enrolled.union, device = ?enrolled.device);
-        let standing = Standing {
+        let standing = CallerStanding {
             store: self.store.clone(),
             device: enrolled.device,
             union: enrolled.union,
@@ -167,7 +168,7 @@ impl Sync for Downlink {
         };
         let last = send.clone();
         let session = async move {
-            let _seat = seat;
+            let _seat = slot;
             let ended = tokio::select! {
                 biased;
                 reason = standing.lost() => Err(reason),
@@ -201,7 +202,7 @@ async fn cut(reason: Reason, last: &mpsc::Sender<v1::Frame>) {
 }
 
 /// What a session rests on: that its device may still write, and that the certificate it showed holds.
-struct Standing {
+struct CallerStanding {
     store: Store,
     device: DeviceId,
     union: UnionNumber,
@@ -210,7 +211,7 @@ struct Standing {
     caller: Caller,
 }
 
-impl Standing {
+impl CallerStanding {
     /// Returns when that no longer holds; checked after every commit, by one index lookup.
     async fn lost(mut self) -> Reason {
         loop {
@@ -225,7 +226,7 @@ impl Standing {
             tokio::select! {
                 biased;
                 () = self.changes.changed() => {}
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(EXPIRY_CHECK_INTERVAL) => {}
             }
         }
     }

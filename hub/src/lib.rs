@@ -3,10 +3,10 @@
 pub mod app;
 pub mod authority;
 pub mod cli;
-pub mod door;
 pub mod downlink;
-pub mod gate;
+pub mod join_service;
 pub mod limits;
+pub mod listener;
 pub mod purge;
 pub mod revocation;
 pub mod vouching;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const PER_ADDRESS: Rate = Rate { burst: 20, every: Duration::from_secs(3) };
 /// All strangers together: a token is 128 bits, this keeps the hub's work bounded. So far above what one address has that
 /// a handful of them cannot use it up.
-const ALL: Rate = Rate { burst: 400, every: Duration::from_millis(20) };
+const ALL_ADDRESSES: Rate = Rate { burst: 400, every: Duration::from_millis(20) };
 /// Reserve for addresses that have not called lately, once others have used up the common bucket.
 const NEWCOMERS: Rate = Rate { burst: 60, every: Duration::from_millis(100) };
 /// Addresses that are remembered. When there are more, those that have not called for long are forgotten.
@@ -41,7 +41,7 @@ impl Bucket {
     }
 }
 
-pub struct Knocks(Mutex<Buckets>);
+pub struct RateLimiter(Mutex<Buckets>);
 
 struct Buckets {
     all: Bucket,
@@ -49,18 +49,18 @@ struct Buckets {
     each: HashMap<IpAddr, Bucket>,
 }
 
-impl Default for Knocks {
-    fn default() -> Knocks {
+impl Default for RateLimiter {
+    fn default() -> RateLimiter {
         let full = Bucket(Instant::now());
-        Knocks(Mutex::new(Buckets { all: full, newcomers: full, each: HashMap::new() }))
+        RateLimiter(Mutex::new(Buckets { all: full, newcomers: full, each: HashMap::new() }))
     }
 }
 
-impl Knocks {
+impl RateLimiter {
     /// One call from this address; an error says how long to wait.
-    pub fn knock(&self, from: IpAddr) -> Result<(), Duration> {
+    pub fn take(&self, from: IpAddr) -> Result<(), Duration> {
         let now = Instant::now();
-        let Ok(mut guard) = self.0.lock() else { return Err(ALL.every) };
+        let Ok(mut guard) = self.0.lock() else { return Err(ALL_ADDRESSES.every) };
         let Buckets { all, newcomers, each } = &mut *guard;
         if each.len() >= ADDRESSES {
             each.retain(|_, bucket| bucket.0 > now);
@@ -73,8 +73,8 @@ impl Knocks {
         if let Some(wait) = one.wait(PER_ADDRESS, now) {
             return Err(wait);
         }
-        match all.wait(ALL, now) {
-            None => all.take(ALL, now),
+        match all.wait(ALL_ADDRESSES, now) {
+            None => all.take(ALL_ADDRESSES, now),
             Some(_) if new && newcomers.wait(NEWCOMERS, now).is_none() => newcomers.take(NEWCOMERS, now),
             Some(wait) => return Err(wait),
         }
@@ -84,7 +84,7 @@ impl Knocks {
 }
 
 /// Shortest interval between two log lines about the same thing.
-const SELDOM: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// An event that strangers can cause, logged seldom.
 #[derive(Default)]
@@ -96,7 +96,7 @@ impl Seldom {
         let now = Instant::now();
         let mut guard = self.0.lock().ok()?;
         let (last, unsaid) = &mut *guard;
-        if last.is_some_and(|last| now.duration_since(last) < SELDOM) {
+        if last.is_some_and(|last| now.duration_since(last) < LOG_INTERVAL) {
             *unsaid += 1;
             return None;
         }
@@ -122,24 +122,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_address_that_knocks_too_often_waits_and_others_do_not() {
-        let knocks = Knocks::default();
+        let limiter = RateLimiter::default();
         let (loud, quiet): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
         for _ in 0..PER_ADDRESS.burst {
-            assert_eq!(knocks.knock(loud), Ok(()));
+            assert_eq!(limiter.take(loud), Ok(()));
         }
-        assert_eq!(knocks.knock(loud), Err(PER_ADDRESS.every));
-        assert_eq!(knocks.knock(quiet), Ok(()));
+        assert_eq!(limiter.take(loud), Err(PER_ADDRESS.every));
+        assert_eq!(limiter.take(quiet), Ok(()));
         tokio::time::advance(PER_ADDRESS.every).await;
-        assert_eq!(knocks.knock(loud), Ok(()));
-        assert!(knocks.knock(loud).is_err());
+        assert_eq!(limiter.take(loud), Ok(()));
+        assert!(limiter.take(loud).is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn all_together_are_bounded_and_so_is_what_is_remembered() {
-        let knocks = Knocks::default();
-        let let_in = (0..10_000_u32).filter(|n| knocks.knock(IpAddr::from(n.to_be_bytes())).is_ok()).count();
-        assert_eq!(let_in, (ALL.burst + NEWCOMERS.burst) as usize);
-        assert!(knocks.0.lock().unwrap().each.len() <= ADDRESSES);
+        let limiter = RateLimiter::default();
+        let let_in = (0..10_000_u32).filter(|n| limiter.take(IpAddr::from(n.to_be_bytes())).is_ok()).count();
+        assert_eq!(let_in, (ALL_ADDRESSES.burst + NEWCOMERS.burst) as usize);
+        assert!(limiter.0.lock().unwrap().each.len() <= ADDRESSES);
         let neighbour = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 1, 2, 3, last]);
         assert_eq!(household(neighbour(1)), household(neighbour(2)));
     }
@@ -147,15 +147,15 @@ mod tests {
     /// M5: a handful of addresses does not use up what there is for all.
     #[tokio::test(start_paused = true)]
     async fn six_loud_addresses_keep_nobody_out() {
-        let knocks = Knocks::default();
+        let limiter = RateLimiter::default();
         let loud: Vec<IpAddr> = (1..=6_u8).map(|n| [10, 0, 0, n].into()).collect();
         for second in 0..120_u8 {
             for from in &loud {
                 for _ in 0..100 {
-                    let _ = knocks.knock(*from);
+                    let _ = limiter.take(*from);
                 }
             }
-            assert_eq!(knocks.knock([10, 0, 1, second].into()), Ok(()), "second {second}");
+            assert_eq!(limiter.take([10, 0, 1, second].into()), Ok(()), "second {second}");
             tokio::time::advance(Duration::from_secs(1)).await;
         }
     }
@@ -165,7 +165,7 @@ mod tests {
         let seldom = Seldom::default();
         assert_eq!(seldom.say(), Some(0));
         assert!((0..50).all(|_| seldom.say().is_none()));
-        tokio::time::advance(SELDOM).await;
+        tokio::time::advance(LOG_INTERVAL).await;
         assert_eq!(seldom.say(), Some(50));
     }
 }

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use huiliu_hub::cli::{Cli, HubVerb, TEXTS};
-use huiliu_node::cli::{self, Desk, desk::Program, words};
+use huiliu_node::cli::{self, CommandContext, context::Program, words};
 
 fn main() -> ExitCode {
     let lang = cli::lang::choose(std::env::args_os(), &|name| std::env::var(name).ok());
@@ -12,6 +12,6 @@ fn main() -> ExitCode {
     let serves = matches!(cli.verb, HubVerb::Node(cli::Verb::Serve(_)));
     cli::start_logging(cli.global.verbose, serves);
     cli::crash::guard(lang);
-    let desk = Desk::new(Program::Hub, lang, &cli.global);
-    cli::finish(&desk, cli.verb.run(&desk))
+    let context = CommandContext::new(Program::Hub, lang, &cli.global);
+    cli::finish(&context, cli.verb.run(&context))
 }

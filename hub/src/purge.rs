@@ -2,7 +2,7 @@
 
 use huiliu_node::{
     app::find,
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     store::{
         Result, StoreError, View,
         feeds::{self, FeedRow},
@@ -60,7 +60,7 @@ pub fn purge(ledger: &mut Ledger, plan: &Plan, reason: &str) -> Result<std::resu
     order.set(purge_order::UNION, plan.to).set(purge_order::IN_FEED, plan.row.feed.id.to_vec());
     order.set(purge_order::REASON, reason);
     Ok(match ledger.write_entry(&order.into_record())? {
-        Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(()),
-        Outcome::Refused(refusals) => Err(refusals),
+        WriteOutcome::Written { .. } | WriteOutcome::Unchanged(_) => Ok(()),
+        WriteOutcome::Refused(refusals) => Err(refusals),
     })
 }

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use huiliu_node::{
     app::find,
     clock,
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     store::{
         Result, StoreError, View, feeds,
         feeds::FeedRow,
@@ -177,7 +177,7 @@ pub fn revoke_all(ledger: &mut Ledger, plans: &[Plan], reason: &str) -> Result<s
         }
     }
     for record in &records {
-        if let Outcome::Refused(refusals) = ledger.write_entry(record)? {
+        if let WriteOutcome::Refused(refusals) = ledger.write_entry(record)? {
             return Err(StoreError::Refused(format!(
                 "a revocation that seemed to be allowed was refused: {refusals:?}"
             )));

@@ -14,7 +14,7 @@ use huiliu_proto::{id::DeviceId, union::UnionNumber};
 /// A hub that begins to serve first hears what came about meanwhile.
 const FIRST: Duration = Duration::from_secs(600);
 /// How often it is looked whether there is something to say.
-const LOOK: Duration = Duration::from_secs(3600);
+const VOUCHING_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Looks for ever. What cannot be said now is said at the next look.
 pub async fn stay(store: &Store, me: UnionNumber, device: DeviceId, clock: &Clock) {
@@ -25,7 +25,7 @@ pub async fn stay(store: &Store, me: UnionNumber, device: DeviceId, clock: &Cloc
             Ok(said) => tracing::info!(devices = said, "said what counts of the unions below"),
             Err(error) => tracing::error!(%error, "what counts of the unions below could not be said"),
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(VOUCHING_INTERVAL).await;
     }
 }
 

@@ -209,9 +209,9 @@ fn lie(town: &Town, feed: &str) {
     };
     use huiliu_proto::{id::Hash, signed::Receipt};
     let home = |name: &str| Home::open(Path::new(&town.path(name))).expect("a home");
-    let (clock, dice) = (clock::system(), clock::dice());
-    let city = home("yancheng").me(clock.clone(), dice.clone()).expect("its keys");
-    let store = Store::of(&home("binhai"), clock, dice, Threads::Inline).expect("its store");
+    let (clock, random) = (clock::system(), clock::random());
+    let city = home("yancheng").me(clock.clone(), random.clone()).expect("its keys");
+    let store = Store::of(&home("binhai"), clock, random, Threads::Inline).expect("its store");
     let held = store.read(receipts::all).expect("receipts").into_iter().find(|r| r.union == city.union).expect("one");
     let lie = Receipt::sign(&city.key, city.union, held.feed, held.size, Hash([7; 32]), held.received_at + 1);
     store
@@ -250,8 +250,8 @@ fn quarantined(town: &Town) {
         tree::Edge,
     };
     let home = Home::open(&town.path("binhai")).expect("a home");
-    let (clock, dice) = (clock::system(), clock::dice());
-    let me = home.me(clock.clone(), dice.clone()).expect("its keys");
+    let (clock, random) = (clock::system(), clock::random());
+    let me = home.me(clock.clone(), random.clone()).expect("its keys");
     let feed = Feed::new(&me.network, me.union, me.device(), 77, Scope::Own(Reach::Province), None).expect("a feed");
     let id = RecordIds::new(&me.device(), [9; 4], None).next(clock());
     let number = kind("work_entry").expect("it is declared").number;
@@ -269,7 +269,7 @@ fn quarantined(town: &Town) {
         settled: false,
         asked: false,
     };
-    let store = Store::of(&home, clock, dice, Threads::Inline).expect("its store");
+    let store = Store::of(&home, clock, random, Threads::Inline).expect("its store");
     store.write_blocking(move |ledger| ledger.take_in(&batch)).expect("it is taken");
     drop(store);
     let refused = town.run("binhai", &["prove", &id.to_string(), "--out", "held.proof"]);

@@ -146,7 +146,7 @@ impl Default for Patience {
 
 /// What a run came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CheckOutcome {
     pub found: Vec<Found>,
     pub waiting: Vec<Waiting>,
     /// Devices of the unions involved that fell silent, and since when: nobody waits for them any more.
@@ -157,9 +157,9 @@ pub struct Outcome {
     pub settings: Vec<(&'static Check, Setting)>,
 }
 
-impl Outcome {
+impl CheckOutcome {
     /// What another check came to.
-    pub fn add(&mut self, one: Outcome) {
+    pub fn add(&mut self, one: CheckOutcome) {
         self.found.extend(one.found);
         self.waiting.extend(one.waiting);
         self.silent.extend(one.silent);

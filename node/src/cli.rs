@@ -10,8 +10,8 @@ pub mod check;
 pub mod check_proof;
 pub mod completions;
 pub mod consistency;
+pub mod context;
 pub mod crash;
-pub mod desk;
 pub mod error;
 pub mod evidence;
 pub mod filing;
@@ -44,7 +44,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{ArgAction, Parser, Subcommand};
 
-pub use desk::Desk;
+pub use context::CommandContext;
 pub use error::Exit;
 
 /// Records of the collective-bargaining guides of one union, and of the fund that pays for them.
@@ -167,38 +167,38 @@ pub enum Verb {
 }
 
 impl Verb {
-    pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> anyhow::Result<Exit> {
         match self {
-            Verb::Init(verb) => verb.run(desk),
-            Verb::Request(verb) => verb.run(desk),
-            Verb::Join(verb) => verb.run(desk),
-            Verb::Invite(verb) => verb.run(desk),
-            Verb::Record(verb) => verb.run(desk),
-            Verb::Union(verb) => verb.run(desk),
-            Verb::Account(verb) => verb.run(desk),
-            Verb::Login(verb) => verb.run(desk),
-            Verb::Logout(verb) => verb.run(desk),
-            Verb::Sync(verb) => verb.run(desk),
-            Verb::Serve(verb) => verb.run(desk),
-            Verb::Status(verb) => verb.run(desk),
-            Verb::Inbox(verb) => verb.run(desk),
-            Verb::Rollup(verb) => verb.run(desk),
-            Verb::Filing(verb) => verb.run(desk),
-            Verb::Check(verb) => verb.run(desk),
-            Verb::Calendar(verb) => verb.run(desk),
-            Verb::Rebuild(verb) => verb.run(desk),
-            Verb::Verify(verb) => verb.run(desk),
-            Verb::Prove(verb) => verb.run(desk),
-            Verb::CheckProof(verb) => verb.run(desk),
-            Verb::Receipts(verb) => verb.run(desk),
-            Verb::Consistency(verb) => verb.run(desk),
-            Verb::Quarantine(verb) => verb.run(desk),
-            Verb::Evidence(verb) => verb.run(desk),
-            Verb::Backup(verb) => verb.run(desk),
-            Verb::Restore(verb) => verb.run(desk),
-            Verb::Keys(verb) => verb.run(desk),
-            Verb::Completions(verb) => verb.run(desk, words::command::<Cli>(desk.lang, &[words::TEXTS])),
-            Verb::Man(verb) => verb.run(desk, words::command::<Cli>(desk.lang, &[words::TEXTS])),
+            Verb::Init(verb) => verb.run(context),
+            Verb::Request(verb) => verb.run(context),
+            Verb::Join(verb) => verb.run(context),
+            Verb::Invite(verb) => verb.run(context),
+            Verb::Record(verb) => verb.run(context),
+            Verb::Union(verb) => verb.run(context),
+            Verb::Account(verb) => verb.run(context),
+            Verb::Login(verb) => verb.run(context),
+            Verb::Logout(verb) => verb.run(context),
+            Verb::Sync(verb) => verb.run(context),
+            Verb::Serve(verb) => verb.run(context),
+            Verb::Status(verb) => verb.run(context),
+            Verb::Inbox(verb) => verb.run(context),
+            Verb::Rollup(verb) => verb.run(context),
+            Verb::Filing(verb) => verb.run(context),
+            Verb::Check(verb) => verb.run(context),
+            Verb::Calendar(verb) => verb.run(context),
+            Verb::Rebuild(verb) => verb.run(context),
+            Verb::Verify(verb) => verb.run(context),
+            Verb::Prove(verb) => verb.run(context),
+            Verb::CheckProof(verb) => verb.run(context),
+            Verb::Receipts(verb) => verb.run(context),
+            Verb::Consistency(verb) => verb.run(context),
+            Verb::Quarantine(verb) => verb.run(context),
+            Verb::Evidence(verb) => verb.run(context),
+            Verb::Backup(verb) => verb.run(context),
+            Verb::Restore(verb) => verb.run(context),
+            Verb::Keys(verb) => verb.run(context),
+            Verb::Completions(verb) => verb.run(context, words::command::<Cli>(context.lang, &[words::TEXTS])),
+            Verb::Man(verb) => verb.run(context, words::command::<Cli>(context.lang, &[words::TEXTS])),
         }
     }
 }
@@ -220,9 +220,9 @@ pub fn start_logging(verbose: u8, serves: bool) {
 }
 
 /// The exit code of a verb; what went wrong is told first.
-pub fn finish(desk: &Desk, result: anyhow::Result<Exit>) -> ExitCode {
+pub fn finish(context: &CommandContext, result: anyhow::Result<Exit>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
-        Err(error) => error::tell(&error, desk.lang).report(desk, error::code(&error)).into(),
+        Err(error) => error::tell(&error, context.lang).report(context, error::code(&error)).into(),
     }
 }

@@ -1,4 +1,4 @@
-//! Time and randomness, passed in: so that the same code runs under a simulator's clock and dice.
+//! Time and randomness, passed in: so that the same code runs under a simulator's clock and random.
 
 use std::{ops::Range, sync::Arc, time::UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use huiliu_proto::period::Day;
 /// Milliseconds since 1970, UTC.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 /// Fills a buffer with random bytes.
-pub type Dice = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// The machine's clock: the only place that reads it.
 #[allow(clippy::disallowed_methods)]
@@ -19,7 +19,7 @@ pub fn system() -> Clock {
 }
 
 /// The operating system's random numbers. Without them no key can be made, and nothing may go on.
-pub fn dice() -> Dice {
+pub fn random() -> Random {
     Arc::new(|buffer| getrandom::fill(buffer).expect("the operating system gives random numbers"))
 }
 

@@ -100,7 +100,7 @@ pub struct Fitting {
     change: Change,
     known: Known,
     /// What its puts leave in their fields, if it follows all that is there.
-    leaves: Vec<(u32, Standing)>,
+    leaves: Vec<(u32, StandingValue)>,
 }
 
 impl Fitting {
@@ -115,13 +115,13 @@ impl Fitting {
 
 /// One value of a field, and the put that set it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct StandingValue {
     pub value: Scalar,
     pub put: PutId,
 }
 
 /// All values of a field, the winner first: more than one where devices disagree.
-pub type Fields = BTreeMap<u32, Vec<Standing>>;
+pub type Fields = BTreeMap<u32, Vec<StandingValue>>;
 
 impl Document {
     /// Loads a snapshot that `save` made and our own store kept.
@@ -332,7 +332,7 @@ impl Document {
         let max_op = max_op + edit.puts.len() as u64;
         let known = Known { hash, author, seq: edit.seq, deps: edit.deps.clone(), max_op, weight };
         let leaves = (edit.start_op..).zip(&edit.puts).map(|(counter, put)| {
-            (put.field, Standing { value: put.value.clone(), put: PutId { counter, actor: author } })
+            (put.field, StandingValue { value: put.value.clone(), put: PutId { counter, actor: author } })
         });
         Ok(Fitting { change, known, leaves: leaves.collect() })
     }
@@ -442,20 +442,20 @@ fn changes(heads: &[Hash]) -> Vec<ChangeHash> {
 }
 
 /// The puts that values stand by, in order.
-fn puts(standing: &[Standing]) -> Vec<PutId> {
+fn puts(standing: &[StandingValue]) -> Vec<PutId> {
     let mut puts: Vec<PutId> = standing.iter().map(|standing| standing.put).collect();
     puts.sort_unstable();
     puts
 }
 
 /// All values of a field, the winner first, as Automerge orders them.
-fn all(values: Result<Vec<(Value<'_>, ObjId)>, AutomergeError>) -> Vec<Standing> {
-    let mut values: Vec<Standing> = values.unwrap_or_default().into_iter().filter_map(standing).collect();
+fn all(values: Result<Vec<(Value<'_>, ObjId)>, AutomergeError>) -> Vec<StandingValue> {
+    let mut values: Vec<StandingValue> = values.unwrap_or_default().into_iter().filter_map(standing).collect();
     values.reverse();
     values
 }
 
-fn standing((value, id): (Value<'_>, ObjId)) -> Option<Standing> {
+fn standing((value, id): (Value<'_>, ObjId)) -> Option<StandingValue> {
     let Value::Scalar(value) = value else { return None };
     let ObjId::Id(counter, actor, _) = id else { return None };
     let value = match value.as_ref() {
@@ -466,7 +466,7 @@ fn standing((value, id): (Value<'_>, ObjId)) -> Option<Standing> {
         ScalarValue::Bytes(v) => Scalar::Octets(v.clone()),
         _ => return None,
     };
-    Some(Standing { value, put: PutId { counter, actor: Actor(actor.to_bytes().try_into().ok()?) } })
+    Some(StandingValue { value, put: PutId { counter, actor: Actor(actor.to_bytes().try_into().ok()?) } })
 }
 
 /// The hash of the change that an edit stands for.

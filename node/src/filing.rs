@@ -24,7 +24,7 @@ use crate::store::{
 };
 
 /// More lines than a record takes.
-const MOST: usize = 4096;
+const LINES_OF_A_RECORD: usize = 4096;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FilingError {
@@ -87,7 +87,7 @@ pub fn draft(conn: &View, union: UnionNumber, today: Day, ask: &Ask) -> Result<D
         return Err(FilingError::Future(ask.census_on));
     }
     let heads = filings::in_post(conn, union, ask.census_on)?;
-    if heads.len() > MOST {
+    if heads.len() > LINES_OF_A_RECORD {
         return Err(FilingError::TooMany(heads.len()));
     }
     let mut filing = handle::Draft::<Filing>::new();
@@ -183,7 +183,7 @@ impl State {
 
 /// A filing and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct FilingStanding {
     pub version: Version,
     pub state: State,
     /// The one that holds for its union, type and period.
@@ -196,7 +196,7 @@ fn key(version: &Version) -> (UnionNumber, i64, i64, Option<i64>) {
 }
 
 /// What became of each filing, in the order in which they came.
-pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<Standing> {
+pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<FilingStanding> {
     let mut reviews_of: BTreeMap<RecordId, Vec<&Review>> = BTreeMap::new();
     for review in reviews {
         reviews_of.entry(review.filing).or_default().push(review);
@@ -223,13 +223,13 @@ pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<Standing> {
     let standing = decided.into_iter().map(|(version, state, _)| {
         let (_, by) = holding[&key(&version)];
         let state = if version.id < by { State::Superseded { by } } else { state };
-        Standing { holds: version.id == by, version, state }
+        FilingStanding { holds: version.id == by, version, state }
     });
     standing.collect()
 }
 
 /// Reads what became of the filings seen here.
-pub fn read(conn: &View, owner: Option<UnionNumber>) -> Result<Vec<Standing>, FilingError> {
+pub fn read(conn: &View, owner: Option<UnionNumber>) -> Result<Vec<FilingStanding>, FilingError> {
     Ok(standings(filings::versions(conn, owner)?, &filings::reviews(conn)?))
 }
 
@@ -241,10 +241,10 @@ pub fn page(
     mut after: Option<RecordId>,
     most: usize,
     all: bool,
-) -> Result<(Vec<Standing>, bool), FilingError> {
+) -> Result<(Vec<FilingStanding>, bool), FilingError> {
     let mut page = vec![];
     // What became of each is found once with its rivals, by union, type and period.
-    let mut judged: BTreeMap<_, BTreeMap<RecordId, Standing>> = BTreeMap::new();
+    let mut judged: BTreeMap<_, BTreeMap<RecordId, FilingStanding>> = BTreeMap::new();
     loop {
         let versions = filings::page(conn, owner, after, most + 1)?;
         let last = versions.len() <= most;
@@ -273,7 +273,7 @@ pub fn page(
 }
 
 /// What became of a filing and of all others of its union, type and period: it depends on those alone.
-fn group(conn: &View, version: &Version) -> Result<Vec<Standing>, FilingError> {
+fn group(conn: &View, version: &Version) -> Result<Vec<FilingStanding>, FilingError> {
     let rivals = filings::rivals(conn, version)?;
     let mut reviews = vec![];
     for rival in &rivals {
@@ -293,7 +293,7 @@ pub fn review(
     reasons: Option<&str>,
 ) -> Result<Record, FilingError> {
     let standing = read(conn, None)?.into_iter().find(|s| s.version.id == filing);
-    let Standing { version, state, .. } = standing.ok_or(FilingError::Missing(filing))?;
+    let FilingStanding { version, state, .. } = standing.ok_or(FilingError::Missing(filing))?;
     let parent = version.owner.parent().unwrap_or(version.owner);
     if parent != union || version.owner == union {
         return Err(FilingError::NotParent(parent));

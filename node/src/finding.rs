@@ -17,7 +17,7 @@ use huiliu_proto::{
 };
 
 use crate::{
-    check::{self, Check, CheckError, Found, Outcome, Patience},
+    check::{self, Check, CheckError, CheckOutcome, Found, Patience},
     ledger::{self, Ledger},
     store::{Result, View, projection, projection::Shown},
 };
@@ -25,14 +25,20 @@ use crate::{
 /// What a run of checks found, and what of it was written.
 #[derive(Debug, Clone, Default)]
 pub struct Run {
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     pub recorded: usize,
     pub withdrawn: usize,
 }
 
 /// What the checks find in what this union sees. Writes nothing, and nothing that fails stops the rest.
-pub fn look(conn: &View, union: UnionNumber, checks: &[&'static Check], today: Day, patience: Patience) -> Outcome {
-    let mut outcome = Outcome::default();
+pub fn look(
+    conn: &View,
+    union: UnionNumber,
+    checks: &[&'static Check],
+    today: Day,
+    patience: Patience,
+) -> CheckOutcome {
+    let mut outcome = CheckOutcome::default();
     checks.iter().for_each(|check| outcome.add(check::run(conn, check, union, today, patience)));
     outcome
 }
@@ -67,7 +73,7 @@ impl Plan {
 pub fn plan(
     conn: &View,
     union: UnionNumber,
-    outcome: Outcome,
+    outcome: CheckOutcome,
     checks: &[&'static Check],
     today: Day,
     withdraw: bool,
@@ -122,7 +128,7 @@ impl Ledger {
 
     fn finding_written(&mut self, rule: &'static str, record: &Record) -> Result<std::result::Result<(), CheckError>> {
         Ok(match self.write_entry(record)? {
-            ledger::Outcome::Refused(refusals) => {
+            ledger::WriteOutcome::Refused(refusals) => {
                 let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
                 Err(CheckError::Record { rule, why: why.join(" ") })
             }
@@ -170,7 +176,7 @@ fn fingerprint(row: &Shown) -> Option<Hash> {
 
 /// Cases found now that are not recorded yet, by their places. A union's reading of its own records is advice and never
 /// recorded.
-fn new(outcome: &Outcome, open: &[Shown]) -> Vec<usize> {
+fn new(outcome: &CheckOutcome, open: &[Shown]) -> Vec<usize> {
     let known: BTreeSet<Hash> = open.iter().filter_map(fingerprint).collect();
     let fresh = |f: &Found| !f.advisory && !known.contains(&f.fingerprint);
     outcome.found.iter().enumerate().filter(|(_, found)| fresh(found)).map(|(at, _)| at).collect()
@@ -178,7 +184,7 @@ fn new(outcome: &Outcome, open: &[Shown]) -> Vec<usize> {
 
 /// Recorded findings of the rules that were run, which are neither found any more nor waiting for data, nor missed by what
 /// failed.
-fn cleared<'a>(outcome: &Outcome, rules: &[&str], open: &'a [Shown]) -> Vec<&'a Shown> {
+fn cleared<'a>(outcome: &CheckOutcome, rules: &[&str], open: &'a [Shown]) -> Vec<&'a Shown> {
     let found = outcome.found.iter().map(|f| f.fingerprint);
     let still: BTreeSet<Hash> = found.chain(outcome.waiting.iter().map(|w| w.fingerprint)).collect();
     let ran = |row: &&Shown| {
@@ -202,7 +208,7 @@ fn withdrawal(row: &Shown, today: Day) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{check::Evidence, store::projection::Place};
+    use crate::{check::Evidence, store::projection::RecordPlace};
     use huiliu_proto::{lang::Label, v1::Expenditure};
 
     fn found(key: u8) -> Found {
@@ -226,7 +232,7 @@ mod tests {
 
     fn recorded(key: u8) -> Shown {
         let owner = 320_000u64.try_into().expect("a code");
-        let place = Place { owner, feed: 1, seq: 0 };
+        let place = RecordPlace { owner, feed: 1, seq: 0 };
         Shown { id: RecordId([key; 16]), place, record: found(key).to_record(Day(20_000)).expect("it can be recorded") }
     }
 
@@ -249,7 +255,7 @@ mod tests {
 
     #[test]
     fn new_known_and_cleared() {
-        let outcome = Outcome { found: vec![found(1), found(2)], ..Default::default() };
+        let outcome = CheckOutcome { found: vec![found(1), found(2)], ..Default::default() };
         let open = [recorded(2), recorded(3)];
         assert_eq!(new(&outcome, &open), [0]);
         let ids = |rows: Vec<&Shown>| rows.iter().map(|r| r.id.0[0]).collect::<Vec<_>>();
@@ -259,10 +265,10 @@ mod tests {
         for (subject, still) in [(320_900u64, 0), (320_500, 1)] {
             let subject = subject.try_into().expect("a code");
             let failed = vec![CheckError::TooMany { rule: "FC-01", subject, left: 1 }];
-            let outcome = Outcome { failed, ..outcome.clone() };
+            let outcome = CheckOutcome { failed, ..outcome.clone() };
             assert_eq!(cleared(&outcome, &["FC-01"], &open).len(), still, "{subject}");
         }
-        let outcome = Outcome { failed: vec![CheckError::TooLong { rule: "FC-01" }], ..outcome };
+        let outcome = CheckOutcome { failed: vec![CheckError::TooLong { rule: "FC-01" }], ..outcome };
         assert_eq!(cleared(&outcome, &["FC-01"], &open).len(), 0);
         assert!(withdrawal(&recorded(3), Day(20_001)).is_some_and(|r| r.validate().is_ok()));
     }

@@ -9,7 +9,7 @@
 pub mod certificates;
 pub mod joining;
 pub mod keys;
-mod me;
+mod local_device;
 pub mod memory;
 pub mod session;
 pub mod tls;
@@ -18,7 +18,7 @@ pub mod validity;
 pub mod vouchers;
 
 pub use joining::{Asked, Grant, Request};
-pub use me::Me;
+pub use local_device::LocalDevice;
 
 use std::{
     fs,
@@ -40,7 +40,7 @@ use self::{
     memory::Memory,
 };
 use crate::{
-    clock::{Clock, Dice},
+    clock::{Clock, Random},
     files::sync_dir,
     store::{self, StoreError, disk},
 };
@@ -173,7 +173,7 @@ impl Home {
     pub fn init(
         setup: &Setup<'_>,
         clock: &Clock,
-        dice: &Dice,
+        random: &Random,
         opens: impl FnOnce(&Home) -> Result<(), IdentityError>,
     ) -> Result<Home, IdentityError> {
         let &Setup { dir, network, union, role, passphrase } = setup;
@@ -192,9 +192,9 @@ impl Home {
         }
         let mut keys = Keys::open(dir);
         if let Some(passphrase) = passphrase {
-            keys.begin_sealed(passphrase, dice)?;
+            keys.begin_sealed(passphrase, random)?;
         }
-        let seed = |name: &str| keys.new_seed(name, dice);
+        let seed = |name: &str| keys.new_seed(name, random);
         let signing = SigningKey::from_seed(&*seed("signing")?);
         seed("seal")?;
         seed("grant")?;
@@ -202,12 +202,12 @@ impl Home {
             seed("index")?;
         }
         let tls = certificates::new_key()?;
-        keys.write_pem("tls", &tls, dice)?;
+        keys.write_pem("tls", &tls, random)?;
         if role != Role::Node {
             let authority = certificates::new_key()?;
-            keys.write_pem("authority", &authority, dice)?;
+            keys.write_pem("authority", &authority, random)?;
             if role == Role::Root {
-                let root = certificates::root(&authority, union, clock(), dice)?;
+                let root = certificates::root(&authority, union, clock(), random)?;
                 write_file(&dir.join("certs/root.pem"), root.as_bytes())?;
                 write_file(&dir.join("certs/authority.pem"), b"")?;
             }
@@ -291,9 +291,9 @@ impl Home {
     }
 
     /// The keys, read from their files.
-    pub fn me(&self, clock: Clock, dice: Dice) -> Result<Me, IdentityError> {
+    pub fn me(&self, clock: Clock, random: Random) -> Result<LocalDevice, IdentityError> {
         let hub = self.config.hub;
-        Ok(Me {
+        Ok(LocalDevice {
             network: self.config.network.clone(),
             union: self.config.union,
             key: SigningKey::from_seed(&*self.seed("signing")?),
@@ -305,7 +305,7 @@ impl Home {
             index: if hub { Some(self.seed("index")?) } else { None },
             vouchers: vouchers::reader(&self.keys),
             clock,
-            dice,
+            random,
         })
     }
 

@@ -20,7 +20,7 @@ use huiliu_proto::{
 use zeroize::Zeroizing;
 
 use crate::{
-    identity::Me,
+    identity::LocalDevice,
     store::{
         Result, View, projection,
         receivers::{self, Given, Receiver},
@@ -38,26 +38,31 @@ pub struct Keyring {
 
 /// The voucher key that proves a machine of one's own union to be one, if there is any: its enrolment proves it to
 /// the one who invited it, its grant to the one who was invited.
-pub fn vouched<'a>(me: &Me, keys: &'a [VoucherKey], other: &Receiver, given: &[Given]) -> Option<&'a VoucherKey> {
+pub fn vouched<'a>(
+    me: &LocalDevice,
+    keys: &'a [VoucherKey],
+    other: &Receiver,
+    given: &[Given],
+) -> Option<&'a VoucherKey> {
     keys.iter().find(|key| {
         other.voucher == Some(key.device(&other.device, &other.key))
             || given.iter().any(|g| g.owner == me.union && g.by == other.device && proves(key, me, other, g))
     })
 }
 
-fn proves(key: &VoucherKey, me: &Me, by: &Receiver, given: &Given) -> bool {
+fn proves(key: &VoucherKey, me: &LocalDevice, by: &Receiver, given: &Given) -> bool {
     given.voucher == Some(key.grant(&by.device, &by.key, &me.device(), &given.key_id))
 }
 
 impl Keyring {
     /// Its own key only.
-    pub fn new(me: &Me) -> Keyring {
+    pub fn new(me: &LocalDevice) -> Keyring {
         let own = me.seal.id();
         Keyring { keys: HashMap::from([(own, me.seal.clone())]), ours: BTreeSet::from([own]), own }
     }
 
     /// All it was given.
-    pub fn read(conn: &View, me: &Me) -> Result<Keyring> {
+    pub fn read(conn: &View, me: &LocalDevice) -> Result<Keyring> {
         let mut keyring = Keyring::new(me);
         keyring.look(conn, me)?;
         Ok(keyring)
@@ -65,7 +70,7 @@ impl Keyring {
 
     /// Takes in what was granted or returned since. Returns the unions whose fields it can open now and could not
     /// before.
-    pub fn look(&mut self, conn: &View, me: &Me) -> Result<BTreeSet<UnionNumber>> {
+    pub fn look(&mut self, conn: &View, me: &LocalDevice) -> Result<BTreeSet<UnionNumber>> {
         let mut new = BTreeSet::new();
         let mut family = None;
         for given in receivers::given(conn, &me.device())? {
@@ -97,7 +102,7 @@ impl Keyring {
         Ok(new)
     }
 
-    fn look_for_returned(&mut self, conn: &View, me: &Me, new: &mut BTreeSet<UnionNumber>) -> Result<()> {
+    fn look_for_returned(&mut self, conn: &View, me: &LocalDevice, new: &mut BTreeSet<UnionNumber>) -> Result<()> {
         let Some(province) = me.union.province() else { return Ok(()) };
         let device = Value::Bytes(me.device().to_vec());
         for row in projection::list_where(conn, KeyReturn::kind(), key_return::DEVICE.name(), &device)? {
@@ -119,7 +124,7 @@ impl Keyring {
     /// Opens with it from now on. Returns which it is.
     fn take(
         &mut self,
-        me: &Me,
+        me: &LocalDevice,
         owner: UnionNumber,
         wrapped: &[u8],
         id: &[u8],
@@ -152,7 +157,7 @@ impl Keyring {
 
     /// What is sealed with from now on: of the keys of this union that are held, the one whose machine was enrolled
     /// first. So two machines that hold the same keys make the same boxes.
-    pub fn sealing(&self, conn: &View, me: &Me) -> Result<SealKey> {
+    pub fn sealing(&self, conn: &View, me: &LocalDevice) -> Result<SealKey> {
         if self.ours.len() == 1 {
             return Ok(me.seal.clone());
         }

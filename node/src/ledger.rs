@@ -1,8 +1,8 @@
 //! What one transaction does: record what this union writes, take in what others wrote, keep what is computed from it.
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order: `author`
-//! (what this device writes), `acting` (for whom), `opened` and `intake` (what arrives), `parting` (what becomes of a feed with two histories)
-//! and `again` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
+//! (what this device writes), `acting` (for whom), `opened` and `intake` (what arrives), `fork` (what becomes of a feed with two histories)
+//! and `reauthor` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
 //! `records` (what each shape of record does, and whose id is whose), `voids` (what does not stand), `isolate` (one that
 //! cannot be applied stops nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the
 //! feeds), `mending` (another device's feed that is not as it was signed, fetched anew), `slices` (what is too much for one
@@ -10,7 +10,6 @@
 //! confirmed for long), `allowance` (how much of the writer's time others get).
 
 mod acting;
-mod again;
 mod allowance;
 mod apply;
 mod author;
@@ -18,12 +17,13 @@ mod beside;
 mod confirmation;
 mod edits;
 mod entries;
+mod fork;
 mod grants;
 mod intake;
 mod isolate;
 mod mending;
 mod opened;
-mod parting;
+mod reauthor;
 mod rebuild;
 mod records;
 mod room;
@@ -45,18 +45,18 @@ use huiliu_proto::{
 
 use crate::{
     clock,
-    identity::Me,
+    identity::LocalDevice,
     keyring::Keyring,
     rollup,
     store::{
-        Changed, Database, Part, Result, StoreError, View, changes, data_version, derivation, evidence::Neighbour,
-        feeds, feeds::FeedRow, meta, rollups, rollups::Figure, set_meta, set_stamp, stamp,
+        Changed, Database, Part, Result, StoreError, View, changes, data_version, derivation, evidence::Peer, feeds,
+        feeds::FeedRow, meta, rollups, rollups::Figure, set_meta, set_stamp, stamp,
     },
 };
 
 use allowance::Allowances;
 pub use allowance::DAILY;
-pub use author::Outcome;
+pub use author::WriteOutcome;
 pub(crate) use beside::TakenBack;
 pub use beside::corrections;
 pub(crate) use edits::shown;
@@ -72,7 +72,7 @@ use self::{edits::OpenDocuments, mending::Mending, records::Near, slices::Slices
 pub fn watchful(conn: &View, me: UnionNumber, calls: bool, peer: UnionNumber, now: i64) -> Result<bool> {
     // The nation's further machines call its root.
     let above = Some(peer) == me.parent() || (calls && peer == me);
-    Ok(witness::anything(conn)? || (above && (confirmation::anything(conn, me, now)? || again::anything(conn)?)))
+    Ok(witness::anything(conn)? || (above && (confirmation::anything(conn, me, now)? || reauthor::anything(conn)?)))
 }
 
 /// Work, counted in what a replay repeats and no clock measures.
@@ -111,7 +111,7 @@ pub(crate) struct Change {
 /// The writer's state: the connection, who writes, and what is remembered between transactions.
 pub struct Ledger {
     conn: Database,
-    me: Me,
+    me: LocalDevice,
     /// Whose account the operations of this job name.
     acting: Option<Operator>,
     ids: RecordIds,
@@ -188,14 +188,14 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn open(conn: Database, me: Me) -> Result<Ledger> {
+    pub fn open(conn: Database, me: LocalDevice) -> Result<Ledger> {
         Ledger::open_with(conn, me, &mut |_| ())
     }
 
     /// The same; `progress` is told of the operations that have to be gone through.
-    pub fn open_with(conn: Database, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Ledger> {
+    pub fn open_with(conn: Database, me: LocalDevice, progress: &mut dyn FnMut(u64)) -> Result<Ledger> {
         let mut start = [0; 4];
-        (me.dice)(&mut start);
+        (me.random)(&mut start);
         // If the clock was once far ahead, new ids still have to follow the ones given out then.
         let last: Option<[u8; 16]> = meta(&conn, "last_id")?;
         let ids = RecordIds::new(&me.device(), start, last.map(RecordId));
@@ -245,7 +245,7 @@ impl Ledger {
         };
         changes::watch(&ledger.conn)?;
         ledger.prepare(progress)?;
-        ledger.recollect()?;
+        ledger.check_high_water_mark()?;
         Ok(ledger)
     }
 
@@ -260,7 +260,7 @@ impl Ledger {
         // What a header says may be read otherwise than by the version that wrote the row.
         feeds::refresh(&self.conn)?;
         let work = self.rebuild(progress).and_then(|()| set_meta(&self.conn, "projection", version.as_bytes()));
-        // Nothing is written into own feeds before `recollect` has asked whether this database is of today: what is to be
+        // Nothing is written into own feeds before `check_high_water_mark` has asked whether this database is of today: what is to be
         // granted is granted with the next job.
         let moving = std::mem::take(&mut self.moving);
         match work.and_then(|()| self.flush()) {
@@ -293,7 +293,7 @@ impl Ledger {
         self.conn
     }
 
-    pub fn me(&self) -> &Me {
+    pub fn me(&self) -> &LocalDevice {
         &self.me
     }
 
@@ -307,7 +307,7 @@ impl Ledger {
     }
 
     /// An exchange with a neighbour has finished: looks for what it should have told or relayed and did not.
-    pub fn settled_with(&mut self, peer: Neighbour, refused: &BTreeSet<FeedId>) -> Result<()> {
+    pub fn settled_with(&mut self, peer: Peer, refused: &BTreeSet<FeedId>) -> Result<()> {
         self.judge_claims(peer.union)?;
         if self.me.union.parent() == Some(peer.union) || (peer.union == self.me.union && self.is_above(peer)) {
             // All that the level above has is here: what an own edit still waits for is nowhere.
@@ -515,7 +515,7 @@ impl Ledger {
 
     /// Writes what was only remembered so far: ends of feeds, totals.
     fn flush(&mut self) -> Result<()> {
-        self.wake()?;
+        self.apply_admitted()?;
         self.purge()?;
         if std::mem::take(&mut self.moving) {
             self.take_keys()?;

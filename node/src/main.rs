@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use huiliu_node::cli::{self, Cli, Desk, desk::Program, words};
+use huiliu_node::cli::{self, Cli, CommandContext, context::Program, words};
 
 fn main() -> ExitCode {
     let lang = cli::lang::choose(std::env::args_os(), &|name| std::env::var(name).ok());
@@ -10,6 +10,6 @@ fn main() -> ExitCode {
     };
     cli::start_logging(cli.global.verbose, matches!(cli.verb, cli::Verb::Serve(_)));
     cli::crash::guard(lang);
-    let desk = Desk::new(Program::Node, lang, &cli.global);
-    cli::finish(&desk, cli.verb.run(&desk))
+    let context = CommandContext::new(Program::Node, lang, &cli.global);
+    cli::finish(&context, cli.verb.run(&context))
 }

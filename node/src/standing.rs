@@ -56,7 +56,7 @@ impl Ledger {
         }
         let record = record(self.conn(), union, device, clock::day(self.now()), &counted)?;
         let refused = match self.write_entry(&record)? {
-            ledger::Outcome::Refused(refusals) => Some(refusals),
+            ledger::WriteOutcome::Refused(refusals) => Some(refusals),
             _ => None,
         };
         Ok(Some(Vouched {

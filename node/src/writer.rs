@@ -24,13 +24,13 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 pub use self::queue::Length;
 use self::{
     group::{Job, Patience, Writer},
-    kept::Kept,
+    kept::PeerMemory,
     queue::{Entrance, queue},
     turns::Turns,
 };
 use crate::{
-    clock::{Clock, Dice},
-    identity::{Home, IdentityError, Me, Setup},
+    clock::{Clock, Random},
+    identity::{Home, IdentityError, LocalDevice, Setup},
     ledger::Ledger,
     store::{
         Changes, Database, Result, StoreError, View,
@@ -50,10 +50,10 @@ const LISTEN: Duration = Duration::from_millis(500);
 const BESIDE: usize = 8;
 
 /// Makes a new home: keys, configuration and an empty database.
-pub fn init(setup: &Setup<'_>, clock: &Clock, dice: &Dice) -> Result<Home, IdentityError> {
+pub fn init(setup: &Setup<'_>, clock: &Clock, random: &Random) -> Result<Home, IdentityError> {
     // Opened once, so that what can fail fails before this is a home.
-    let opens = |home: &Home| Store::of(home, clock.clone(), dice.clone(), Threads::Inline).map(drop);
-    Home::init(setup, clock, dice, opens)
+    let opens = |home: &Home| Store::of(home, clock.clone(), random.clone(), Threads::Inline).map(drop);
+    Home::init(setup, clock, random, opens)
 }
 
 /// Which thread runs the jobs.
@@ -111,7 +111,7 @@ struct Inner {
     ended: Arc<Ended>,
     bell: Bell,
     turns: Turns,
-    kept: Kept,
+    kept: PeerMemory,
     /// Closed last: as long as it is held, nobody puts another file in the place of this one.
     _lock: Option<File>,
 }
@@ -138,7 +138,7 @@ impl Store {
     /// Opens an existing file; one that is missing, foreign or newer is refused. One of an older version is brought to this
     /// one first, unless another program has it open. For a verb that is soon over, one that can only be read is opened too:
     /// what it writes is refused.
-    pub fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
+    pub fn open(path: &Path, me: LocalDevice, threads: Threads) -> Result<Store> {
         let clock = me.clock.clone();
         match open(path, me, threads).map_err(|error| disk::judge(error, path)) {
             Err(StoreError::Disk { path, trouble: trouble @ (Trouble::ReadOnly | Trouble::Denied) })
@@ -151,8 +151,8 @@ impl Store {
     }
 
     /// The store of a home.
-    pub fn of(home: &Home, clock: Clock, dice: Dice, threads: Threads) -> Result<Store, IdentityError> {
-        Ok(Store::open(&home.database(), home.me(clock, dice)?, threads)?)
+    pub fn of(home: &Home, clock: Clock, random: Random, threads: Threads) -> Result<Store, IdentityError> {
+        Ok(Store::open(&home.database(), home.me(clock, random)?, threads)?)
     }
 
     fn put_together(
@@ -173,7 +173,7 @@ impl Store {
             ended,
             bell,
             turns: Turns::default(),
-            kept: Kept::default(),
+            kept: PeerMemory::default(),
             _lock: lock,
         };
         Store { inner: Arc::new(inner), acting: None }
@@ -199,7 +199,7 @@ impl Store {
     }
 
     /// What conversations remember of those before.
-    pub fn kept(&self) -> &Kept {
+    pub fn kept(&self) -> &PeerMemory {
         &self.inner.kept
     }
 
@@ -446,7 +446,7 @@ fn run_here<T>(writer: &Mutex<Writer>, job: Job, mut answer: oneshot::Receiver<R
     answer.try_recv().map_err(|_| StoreError::Panicked)?
 }
 
-fn open(path: &Path, me: Me, threads: Threads) -> Result<Store> {
+fn open(path: &Path, me: LocalDevice, threads: Threads) -> Result<Store> {
     if !path.try_exists()? {
         return Err(StoreError::Missing(path.to_owned()));
     }

@@ -32,7 +32,7 @@ fn list(union: &Union) -> Vec<Json> {
 fn fill(union: &Union) {
     union.add(&MEDIATOR);
     let home = Home::open(&union.home()).expect("a home");
-    let store = Store::of(&home, clock::system(), clock::dice(), Threads::Inline).expect("its store");
+    let store = Store::of(&home, clock::system(), clock::random(), Threads::Inline).expect("its store");
     let write = |ledger: &mut Ledger| {
         let kind = kind("enterprise").expect("a kind");
         for n in 0..150 {
@@ -124,7 +124,7 @@ fn computed_tables_are_mended_beside_a_program_that_serves() {
     fill(&union);
     let good = list(&union);
     let home = Home::open(&union.home()).expect("a home");
-    let store = Store::of(&home, clock::system(), clock::dice(), Threads::Own).expect("its store");
+    let store = Store::of(&home, clock::system(), clock::random(), Threads::Own).expect("its store");
     let spoil = rusqlite::Connection::open(home.database()).expect("it is a database");
     spoil
         .execute_batch(

@@ -52,7 +52,7 @@ fn enterprise(ledger: &mut Ledger, name: &str) -> Result<(), StoreError> {
 fn writes_and_says_so() {
     let Ok(dir) = std::env::var(HOME) else { return };
     let home = Home::open(Path::new(&dir)).expect("a home");
-    let store = Store::of(&home, clock::system(), clock::dice(), Threads::Inline).expect("it opens");
+    let store = Store::of(&home, clock::system(), clock::random(), Threads::Inline).expect("it opens");
     for n in 0..RECORDS {
         let written = store.write_blocking(move |ledger| {
             enterprise(ledger, &format!("n{n}"))?;
@@ -76,13 +76,13 @@ fn child(home: &Path) -> Command {
 
 fn new_home(dir: &Path) -> Home {
     let union = UnionNumber::try_from(320_922u64).expect("a union");
-    huiliu_node::writer::init(&Setup::new(dir, "huiliu", union, Role::Node), &clock::system(), &clock::dice())
+    huiliu_node::writer::init(&Setup::new(dir, "huiliu", union, Role::Node), &clock::system(), &clock::random())
         .expect("a home")
 }
 
 fn open(dir: &Path) -> Store {
     let home = Home::open(dir).expect("it is a home");
-    Store::of(&home, clock::system(), clock::dice(), Threads::Inline).expect("it opens")
+    Store::of(&home, clock::system(), clock::random(), Threads::Inline).expect("it opens")
 }
 
 fn names(store: &Store) -> Vec<String> {
@@ -93,7 +93,7 @@ fn names(store: &Store) -> Vec<String> {
 fn verify(dir: &Path) {
     let home = Home::open(dir).expect("it is a home");
     let conn = store::copy_of(&home.database(), &dir.join("verify.tmp")).expect("it can be copied");
-    let me = home.me(clock::system(), clock::dice()).expect("its keys");
+    let me = home.me(clock::system(), clock::random()).expect("its keys");
     assert_eq!(ledger::verify(conn, me, &mut |_| ()).expect("it can be verified"), []);
 }
 
@@ -260,11 +260,11 @@ impl Disk {
 
     /// Writes what a power loss leaves of the files in `from` into `to`.
     fn fail(&self, from: &Path, to: &Path, left: Left) {
-        let mut dice = if let Left::Some(seed) = left { seed } else { 0 };
+        let mut random = if let Left::Some(seed) = left { seed } else { 0 };
         let names = match left {
             Left::Nothing => &self.lasting,
             Left::All => &self.names,
-            Left::Some(_) => [&self.lasting, &self.names][roll(&mut dice) as usize % 2],
+            Left::Some(_) => [&self.lasting, &self.names][roll(&mut random) as usize % 2],
         };
         for (name, at) in names {
             let Ok(inside) = Path::new(name).strip_prefix(from) else { continue };
@@ -274,26 +274,26 @@ impl Disk {
             }
             let target = to.join(inside);
             fs::create_dir_all(target.parent().expect("it has one")).expect("ours");
-            fs::write(target, self.inodes[*at].after(left, &mut dice)).expect("ours");
+            fs::write(target, self.inodes[*at].after(left, &mut random)).expect("ours");
         }
     }
 }
 
 impl Inode {
-    fn after(&self, left: Left, dice: &mut u64) -> Vec<u8> {
+    fn after(&self, left: Left, random: &mut u64) -> Vec<u8> {
         let mut file = match left {
             Left::Nothing => return self.lasting.clone(),
             Left::All => return self.now.clone(),
             Left::Some(_) => self.lasting.clone(),
         };
         for (at, what) in &self.pending {
-            match (what, roll(dice) % 4) {
+            match (what, roll(random) % 4) {
                 (_, 0) => {}
                 (Err(size), _) => file.resize(*size, 0),
                 (Ok(bytes), 1) => {
                     // Torn: one end of it, to a sector's border.
-                    let cut = (roll(dice) as usize % (bytes.len() + 1)) / 512 * 512;
-                    match roll(dice) % 2 {
+                    let cut = (roll(random) as usize % (bytes.len() + 1)) / 512 * 512;
+                    match roll(random) % 2 {
                         0 => put(&mut file, *at, &bytes[..cut]),
                         _ => put(&mut file, *at + cut, &bytes[cut..]),
                     }

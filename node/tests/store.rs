@@ -10,7 +10,7 @@ use std::{
 use huiliu_node::{
     clock,
     identity::{Home, Role, Setup, memory::Memory},
-    ledger::{self, Ledger, Outcome},
+    ledger::{self, Ledger, WriteOutcome},
     store::{Cause, Changed, Changes, StoreError, feeds, projection},
     writer::{Length, Store, Submitted, Threads},
 };
@@ -31,13 +31,13 @@ impl Machine {
         let dir = TempDir::new().unwrap();
         let union = UnionNumber::try_from(320_922u64).unwrap();
         let home =
-            huiliu_node::writer::init(&Setup::new(dir.path(), "huiliu", union, Role::Node), &clock(), &clock::dice())
+            huiliu_node::writer::init(&Setup::new(dir.path(), "huiliu", union, Role::Node), &clock(), &clock::random())
                 .unwrap();
         Machine { dir, home }
     }
 
     fn store(&self, threads: Threads) -> Store {
-        Store::of(&self.home, clock(), clock::dice(), threads).unwrap()
+        Store::of(&self.home, clock(), clock::random(), threads).unwrap()
     }
 
     /// What is remembered outside the database.
@@ -49,7 +49,7 @@ impl Machine {
     fn verify(&self) {
         let copy = self.dir.path().join("verify.tmp");
         let conn = huiliu_node::store::copy_of(&self.home.database(), &copy).unwrap();
-        let me = self.home.me(clock(), clock::dice()).unwrap();
+        let me = self.home.me(clock(), clock::random()).unwrap();
         assert_eq!(ledger::verify(conn, me, &mut |_| ()).unwrap(), []);
         fs::remove_file(copy).unwrap();
     }
@@ -77,7 +77,7 @@ fn enterprise_with(ledger: &mut Ledger, name: &str, more: &[(&str, &str)]) -> Re
         (at, Some(kind.fields[at].parse(text).unwrap_or_else(|refusal| panic!("{refusal:?}"))))
     });
     match ledger.write_document(kind, None, values.collect())? {
-        Outcome::Written { id, .. } => Ok(id),
+        WriteOutcome::Written { id, .. } => Ok(id),
         other => panic!("{other:?}"),
     }
 }

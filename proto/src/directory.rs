@@ -118,7 +118,7 @@ impl Directory {
 
     /// As it is compared: without blanks, letters and digits of half width.
     pub fn plain(typed: &str) -> String {
-        typed.nfkc().filter(|c| !c.is_whitespace()).take(MOST).collect::<String>().to_lowercase()
+        typed.nfkc().filter(|c| !c.is_whitespace()).take(LONGEST_TYPED).collect::<String>().to_lowercase()
     }
 
     /// All of which some name fits.
@@ -149,7 +149,7 @@ impl Directory {
 }
 
 /// Characters of what is typed that are looked at.
-const MOST: usize = 200;
+const LONGEST_TYPED: usize = 200;
 
 /// Whether initials of pinyin are those of the beginning of a name: `Some(true)` where they are those of all of it. A character
 /// that is read in several ways begins with each.

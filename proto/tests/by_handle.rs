@@ -199,7 +199,7 @@ fn the_scan_sees_what_it_is_for() {
     for good in [
         r#"json!({ "union": 1 })"#,
         r#"table.column("union", x)"#,
-        r#"desk.pick("单位", "union")"#,
+        r#"context.pick("单位", "union")"#,
         r#"// kind("enrolment")"#,
         r#"let c = '"'; let d = "engagements";"#,
         r##"conn.prepare(r#"SELECT "union" FROM feed"#)"##,

@@ -9,10 +9,10 @@ use anyhow::{Result, ensure};
 use clap::Parser as _;
 use huiliu_hub::revocation;
 use huiliu_node::{
-    cli::{self, Desk, Exit, desk::Program, status::Status},
+    cli::{self, CommandContext, Exit, context::Program, status::Status},
     identity::Role,
     store::{
-        evidence::{self, Kept, What},
+        evidence::{self, EvidenceKind, KeptEvidence},
         projection, quarantine, receipts,
     },
     writer::{Store, Threads},
@@ -29,7 +29,7 @@ use crate::{
     forger::attested,
     oracle, people,
     talk::talk,
-    world::{Machine, World, dice, hand_clock},
+    world::{Machine, World, hand_clock, random},
 };
 
 #[derive(clap::Parser)]
@@ -39,8 +39,8 @@ struct Typed {
 }
 
 /// What a clerk types at a desk, and how it ends.
-pub fn types(desk: &Desk, words: &[&str]) -> Result<Exit> {
-    Typed::try_parse_from([&["huiliu-node"], words].concat())?.verb.run(desk)
+pub fn types(context: &CommandContext, words: &[&str]) -> Result<Exit> {
+    Typed::try_parse_from([&["huiliu-node"], words].concat())?.verb.run(context)
 }
 
 /// A machine and its open store.
@@ -74,7 +74,9 @@ impl Place {
 
     /// Signs what is written, so that the next line goes into a segment of its own.
     pub fn pack(&self) {
-        self.store.write_blocking(huiliu_node::ledger::Ledger::tend).expect("what is written can be packed");
+        self.store
+            .write_blocking(huiliu_node::ledger::Ledger::prepare_outgoing)
+            .expect("what is written can be packed");
     }
 
     /// A hub enrols somebody for a union below it: a word in the feed in which it speaks to that branch.
@@ -85,13 +87,14 @@ impl Place {
             .expect("an enrolment is written");
     }
 
-    pub fn evidence(&self) -> Vec<Kept> {
+    pub fn evidence(&self) -> Vec<KeptEvidence> {
         self.store.read(|conn| evidence::list(conn, false)).expect("the store can be read")
     }
 
     /// Open evidence of one kind against a machine.
-    pub fn accuses(&self, what: What, device: &DeviceId) -> Option<Kept> {
-        let about = |k: &Kept| k.evidence.what == what && k.evidence.from.is_some_and(|from| from.device == *device);
+    pub fn accuses(&self, what: EvidenceKind, device: &DeviceId) -> Option<KeptEvidence> {
+        let about =
+            |k: &KeptEvidence| k.evidence.what == what && k.evidence.from.is_some_and(|from| from.device == *device);
         self.evidence().into_iter().find(about)
     }
 
@@ -107,9 +110,9 @@ impl Place {
     }
 
     /// At which its clerk types.
-    pub fn desk(&self) -> Desk {
+    pub fn context(&self) -> CommandContext {
         let machine = &self.machine;
-        Desk {
+        CommandContext {
             names: Default::default(),
             program: Program::Node,
             passphrase_file: None,
@@ -118,20 +121,20 @@ impl Place {
             json: true,
             dir: machine.home.dir.clone(),
             clock: machine.clock.clone(),
-            dice: machine.dice.clone(),
+            random: machine.random.clone(),
         }
     }
 
     /// How `status` ends.
     pub fn status(&self) -> Exit {
-        Status {}.run(&self.desk()).expect("status can always be told")
+        Status {}.run(&self.context()).expect("status can always be told")
     }
 
     /// Another machine with the same disk.
     pub fn twin(&self, seed: u64) -> Place {
         let name = format!("{}-twin", self.machine.name);
         let copy = self.machine.with_copy_at(&self.machine.home.dir.with_file_name(&name));
-        Place::new(&Machine { name, dice: dice(seed), ..copy })
+        Place::new(&Machine { name, random: random(seed), ..copy })
     }
 }
 

@@ -1,4 +1,4 @@
-//! A city's hub whose program keeps no rule, in the simulated network: real keys, a real door, real sessions with those
+//! A city's hub whose program keeps no rule, in the simulated network: real keys, a real listener, real sessions with those
 //! below and with the province, and between their frames what `insider` makes up. When the trouble ends it is gone, or
 //! does what a hub does.
 
@@ -6,12 +6,12 @@ use std::{pin::Pin, sync::Arc};
 
 use anyhow::Result;
 use huiliu_hub::{
-    door::{self, Caller, Door},
-    gate,
+    join_service,
+    listener::{self, Caller, HubListener},
 };
 use huiliu_node::{
     sync::{
-        exchange::Speaker,
+        exchange::Endpoint,
         session::{self, Ends},
         uplink::MAX_FRAME,
     },
@@ -68,10 +68,10 @@ pub async fn run(machine: Machine, devices: &[(UnionNumber, DeviceId)], seed: u6
 }
 
 impl City {
-    async fn serve(self, listener: network::Listener) -> Result<()> {
-        let door = Arc::new(Door::new(&self.machine.home, &self.store, &self.machine.clock)?);
+    async fn serve(self, incoming: network::Listener) -> Result<()> {
+        let listener = Arc::new(HubListener::new(&self.machine.home, &self.store, &self.machine.clock)?);
         let (send, receive) = mpsc::channel(16);
-        let accepting = tokio::spawn(door::accept(listener, door, send));
+        let accepting = tokio::spawn(listener::accept(incoming, listener, send));
         let service = SyncServer::new(self).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
         let incoming = ReceiverStream::new(receive).map(Ok::<_, std::io::Error>);
         let served = Server::builder().add_service(service).serve_with_incoming(incoming).await;
@@ -92,9 +92,9 @@ impl Sync for City {
         let caller =
             request.extensions().get::<Caller>().cloned().ok_or_else(|| Status::unauthenticated("who calls"))?;
         let (machine, store, insider) = (self.machine.clone(), self.store.clone(), self.insider.clone());
-        let enrolled = gate::known(&store, &caller, machine.union()).await?;
+        let enrolled = join_service::known(&store, &caller, machine.union()).await?;
         let network = machine.home.config.network.clone();
-        let me = Speaker { network, union: machine.union(), device: machine.me().device() };
+        let me = Endpoint { network, union: machine.union(), device: machine.me().device() };
         let ends = Ends { me, peer: enrolled.union, peer_device: enrolled.device, calls: false, stay: true };
         let (wire, receive) = mpsc::channel(16);
         let incoming = request.into_inner();

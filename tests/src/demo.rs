@@ -25,7 +25,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use huiliu_node::{
     cli::{
-        desk::asked_to_end,
+        context::asked_to_end,
         table::{Cell, Table},
     },
     clock, ledger,
@@ -445,9 +445,9 @@ impl Story {
         let mut operations = 0;
         for member in &self.federation.members {
             let file = dir.join(format!("{}.backup", member.union));
-            let key = member.home.me(clock::system(), clock::dice())?.key;
+            let key = member.home.me(clock::system(), clock::random())?.key;
             operations += member.store.back_up(&file, &key, member.store.now())?.operations;
-            let me = member.home.me(self.federation.clock.clone(), clock::dice())?;
+            let me = member.home.me(self.federation.clock.clone(), clock::random())?;
             let problems = ledger::verify(backup::open_copy(&file)?, me, &mut |_| ())?;
             for problem in &problems {
                 let name = self.screen.name(member.union);

@@ -11,7 +11,7 @@ use huiliu_node::{
     identity::Role,
     ledger::{Incoming, Intake},
     store::{
-        evidence::{self, What},
+        evidence::{self, EvidenceKind},
         feeds::{self, FeedRow},
     },
     writer::{Store, Threads},
@@ -61,13 +61,13 @@ impl Deed {
         [Deed::TwoStories, Deed::Withhold, Deed::Truncate, Deed::Flip, Deed::Invent, Deed::Rollback];
 
     /// Who sees it, and as what.
-    fn seen(self) -> (&'static str, Option<What>) {
+    fn seen(self) -> (&'static str, Option<EvidenceKind>) {
         match self {
-            Deed::TwoStories => (PROVINCE, Some(What::Split)),
-            Deed::Withhold | Deed::Truncate => (COUNTY, Some(What::Withheld)),
-            Deed::Flip => (PROVINCE, Some(What::Forged)),
+            Deed::TwoStories => (PROVINCE, Some(EvidenceKind::Split)),
+            Deed::Withhold | Deed::Truncate => (COUNTY, Some(EvidenceKind::Withheld)),
+            Deed::Flip => (PROVINCE, Some(EvidenceKind::Forged)),
             Deed::Invent => (PROVINCE, None),
-            Deed::Rollback => (COUNTY, Some(What::Restored)),
+            Deed::Rollback => (COUNTY, Some(EvidenceKind::Restored)),
         }
     }
 
@@ -209,8 +209,9 @@ fn named(world: &World, deed: Deed, hub: &DeviceId) -> Result<()> {
         return Ok(());
     };
     let kept = store.read(|conn| evidence::list(conn, false))?;
-    let about =
-        |k: &&evidence::Kept| k.evidence.what == what && k.evidence.from.is_some_and(|from| from.device == *hub);
+    let about = |k: &&evidence::KeptEvidence| {
+        k.evidence.what == what && k.evidence.from.is_some_and(|from| from.device == *hub)
+    };
     let found = kept.iter().find(about).with_context(|| format!("{deed:?}: {witness} has seen {kept:?}"))?;
     ensure!(found.evidence.detail.zh.contains(&city().union_name()), "{}", found.evidence.detail.zh);
     Ok(())

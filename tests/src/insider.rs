@@ -30,7 +30,7 @@ pub use self::{
     line::{Shared, listen, run},
 };
 use crate::{
-    people::Dice,
+    people::Random,
     world::{Machine, START},
 };
 
@@ -56,7 +56,7 @@ impl Begun {
 pub struct Insider {
     key: SigningKey,
     union: UnionNumber,
-    dice: Dice,
+    random: Random,
     ids: RecordIds,
     feeds: Vec<Begun>,
     /// Of its own, of others: to be said again, changed, collided with.
@@ -79,7 +79,7 @@ impl Insider {
         Insider {
             key,
             union: machine.union(),
-            dice: Dice(seed),
+            random: Random(seed),
             ids,
             feeds: vec![],
             records: vec![],
@@ -107,11 +107,11 @@ impl Insider {
 
     /// Any frame that may stand in an open conversation.
     pub fn frame(&mut self) -> Frame {
-        match self.dice.below(20) {
+        match self.random.below(20) {
             0 => Frame::Ack(v1::Ack {
                 feed: self.any_feed().0.to_vec().into(),
-                size: self.dice.roll(),
-                refused: self.dice.below(12) as i32,
+                size: self.random.roll(),
+                refused: self.random.below(12) as i32,
                 head: Some(self.stray_head()),
                 receipt: Some(self.receipt()),
                 ..Default::default()
@@ -124,7 +124,7 @@ impl Insider {
     fn any_feed(&mut self) -> (FeedId, u64) {
         let mine = self.feeds.iter().map(|f| (f.feed.id, f.operations.len() as u64));
         let all: Vec<_> = mine.chain(self.known.iter().copied()).chain([(FeedId([8; 16]), 1)]).collect();
-        *self.dice.pick(&all)
+        *self.random.pick(&all)
     }
 
     fn receipt(&mut self) -> v1::Signed {
@@ -142,17 +142,17 @@ impl Insider {
         let mut unions = vec![self.union; 6];
         unions.extend(self.union.parent());
         unions.extend("320922".parse::<UnionNumber>());
-        let union = *self.dice.pick(&unions);
-        let scope = match self.dice.below(8) {
+        let union = *self.random.pick(&unions);
+        let scope = match self.random.below(8) {
             0..=3 => Scope::Own(Reach::Province),
             4 | 5 => Scope::Own(Reach::Nation),
             6 => Scope::Everyone,
             _ => Scope::Branch(self.union),
         };
-        let continues = self.dice.chance(30).then(|| self.any_feed());
-        let incarnation = self.dice.roll() as u32;
+        let continues = self.random.chance(30).then(|| self.any_feed());
+        let incarnation = self.random.roll() as u32;
         let feed = Feed::new("test", union, self.key.device(), incarnation, scope, continues).ok()?;
-        let header = match self.dice.chance(10) {
+        let header = match self.random.chance(10) {
             // A field that nobody knows, in a message that is hashed as it is.
             true => [&feed.header[..], &[0xfa, 0x06, 0x03, b'n', b'e', b'w']].concat().into(),
             false => feed.header.clone(),
@@ -163,25 +163,25 @@ impl Insider {
 
     /// A run of operations of a feed of its own, under a head that covers it; or one that contradicts what it said before.
     fn batch(&mut self) -> v1::Batch {
-        let at = match self.feeds.is_empty() || self.dice.chance(20) {
+        let at = match self.feeds.is_empty() || self.random.chance(20) {
             true => self.begin(),
-            false => Some(self.dice.below(self.feeds.len() as u64) as usize),
+            false => Some(self.random.below(self.feeds.len() as u64) as usize),
         };
         let Some(at) = at else { return v1::Batch::default() };
         let size = self.feeds[at].operations.len();
         // Goes on, begins anew, overlaps, leaves a gap.
-        let first = match self.dice.below(10) {
-            0 if size > 0 => self.dice.below(size as u64) as usize,
+        let first = match self.random.below(10) {
+            0 if size > 0 => self.random.below(size as u64) as usize,
             1 => 0,
             _ => size,
         };
-        let repeated = self.dice.chance(50);
+        let repeated = self.random.chance(50);
         let mut kept = self.feeds[at].operations.clone();
         if !repeated {
             // Another history from here on.
             kept.truncate(first);
         }
-        let fresh: Vec<Operation> = (0..=self.dice.below(4)).map(|_| self.operation(at)).collect();
+        let fresh: Vec<Operation> = (0..=self.random.below(4)).map(|_| self.operation(at)).collect();
         kept.extend(fresh);
         self.feeds[at].operations = kept;
         let begun = &self.feeds[at];
@@ -191,52 +191,52 @@ impl Insider {
         let count = run.len() as u64;
         let packed = segment::pack(run).unwrap_or_default();
         let (mut size, mut root) = (edge.size(), edge.root());
-        match self.dice.below(24) {
-            0 => size = self.dice.roll(),
+        match self.random.below(24) {
+            0 => size = self.random.roll(),
             1 => size += 1,
             2 => root = Hash([9; 32]),
             _ => {}
         }
-        let time = match self.dice.below(8) {
+        let time = match self.random.below(8) {
             0 => 0,
             1 => i64::MAX,
             2 => i64::MIN,
             3 => START + (40 * 365 * 86_400_000),
             _ => START + 1000,
         };
-        let seen = self.dice.chance(20).then(|| {
+        let seen = self.random.chance(20).then(|| {
             let (feed, size) = self.any_feed();
-            Seen { feed, size: if self.dice.chance(20) { u64::MAX } else { size }, root: Hash([3; 32]) }
+            Seen { feed, size: if self.random.chance(20) { u64::MAX } else { size }, root: Hash([3; 32]) }
         });
         let head = TreeHead::sign(&key, feed.id, size, root, time, seen);
         v1::Batch {
             feed: feed.id.to_vec().into(),
             header: feed.header.clone(),
-            first: if self.dice.chance(5) { self.dice.roll() } else { first as u64 },
-            count: if self.dice.chance(5) { self.dice.roll() as u32 } else { count as u32 },
+            first: if self.random.chance(5) { self.random.roll() } else { first as u64 },
+            count: if self.random.chance(5) { self.random.roll() as u32 } else { count as u32 },
             segment: packed.into(),
             head: Some(head.signed),
-            standing: self.dice.below(4) as i32,
+            standing: self.random.below(4) as i32,
         }
     }
 
     fn operation(&mut self, at: usize) -> Operation {
-        let own = self.ids.next(START + self.dice.below(3_600_000) as i64);
-        let known = (!self.records.is_empty()).then(|| *self.dice.pick(&self.records));
-        let (record, like) = match (self.dice.below(10), known) {
+        let own = self.ids.next(START + self.random.below(3_600_000) as i64);
+        let known = (!self.records.is_empty()).then(|| *self.random.pick(&self.records));
+        let (record, like) = match (self.random.below(10), known) {
             // An id that is taken, by itself or by somebody else; one that no device makes.
             (0..=2, Some((record, kind))) => (record, Some(kind)),
-            (3, _) => (RecordId([self.dice.roll() as u8; 16]), None),
+            (3, _) => (RecordId([self.random.roll() as u8; 16]), None),
             _ => (own, None),
         };
         let number = |name: &str| kind(name).expect("it is declared").number;
         let all: Vec<u32> = kinds().iter().map(|kind| kind.number).chain([0, 9999]).collect();
-        let number = match self.dice.below(10) {
+        let number = match self.random.below(10) {
             0..=2 => number("work_entry"),
             3 => number("expenditure"),
             4 => number("budget"),
             5..=7 => like.unwrap_or(number("mediator")),
-            _ => *self.dice.pick(&all),
+            _ => *self.random.pick(&all),
         };
         let document =
             kinds().iter().any(|kind| kind.number == number && kind.shape == huiliu_proto::kind::Shape::Document);
@@ -244,15 +244,15 @@ impl Insider {
             true => self.edit(at, record),
             false => self.entry(number),
         };
-        if self.dice.chance(10) {
+        if self.random.chance(10) {
             // A long field that nobody knows.
-            let long = self.dice.below(4096) as usize;
+            let long = self.random.below(4096) as usize;
             payload.extend([0xfa, 0x7d]);
             payload.extend([(long & 0x7f) as u8 | 0x80, (long >> 7) as u8]);
             payload.extend(vec![7; long]);
         }
-        let salt = self.dice.chance(70).then_some([5; SALT]);
-        let time = self.dice.chance(30).then(|| self.dice.roll() as i64);
+        let salt = self.random.chance(70).then_some([5; SALT]);
+        let time = self.random.chance(30).then(|| self.random.roll() as i64);
         if record == own {
             self.records.push((record, number));
         }
@@ -261,18 +261,18 @@ impl Insider {
 
     /// What stands in an entry: mostly sense, with numbers at their limits.
     fn entry(&mut self, number: u32) -> Vec<u8> {
-        let big = *self.dice.pick(&[0, 1, -1, 100_000, -100_000, 100_000_000_000_000, i64::MAX, i64::MIN]);
+        let big = *self.random.pick(&[0, 1, -1, 100_000, -100_000, 100_000_000_000_000, i64::MAX, i64::MIN]);
         let someone = self.records.first().map_or(vec![6; 16], |(id, _)| id.to_vec());
         let work = v1::WorkEntry {
             mediator: someone.clone().into(),
             guided: big as i32,
-            workers_helped: self.dice.roll() as i32,
-            done_on: 20_000 + self.dice.below(900) as i32,
+            workers_helped: self.random.roll() as i32,
+            done_on: 20_000 + self.random.below(900) as i32,
             ..Default::default()
         };
         let spent = v1::Expenditure { amount: big, ..Default::default() };
-        match self.dice.below(4) {
-            0 => (0..self.dice.below(200)).map(|_| self.dice.roll() as u8).collect(),
+        match self.random.below(4) {
+            0 => (0..self.random.below(200)).map(|_| self.random.roll() as u8).collect(),
             1 => spent.encode_to_vec(),
             _ if number == kind("work_entry").map_or(0, |kind| kind.number) => work.encode_to_vec(),
             _ => spent.encode_to_vec(),
@@ -282,30 +282,30 @@ impl Insider {
     /// An edit that creates, follows, waits for what never comes, or replaces what never stood there.
     fn edit(&mut self, at: usize, record: RecordId) -> Vec<u8> {
         let author = Actor::new(&self.feeds[at].feed.id, &record);
-        let deps = match self.dice.below(4) {
-            0 => vec![*self.dice.pick(&self.changes)],
-            1 => vec![Hash([self.dice.roll() as u8; 32])],
+        let deps = match self.random.below(4) {
+            0 => vec![*self.random.pick(&self.changes)],
+            1 => vec![Hash([self.random.roll() as u8; 32])],
             _ => vec![],
         };
-        let seq = if self.dice.chance(80) { 1 + deps.len() as u64 } else { 1 + self.dice.below(MAX_COUNTER - 1) };
-        let start_op = if deps.is_empty() { 1 } else { 1 + self.dice.below(9) };
-        let over = match self.dice.below(3) {
+        let seq = if self.random.chance(80) { 1 + deps.len() as u64 } else { 1 + self.random.below(MAX_COUNTER - 1) };
+        let start_op = if deps.is_empty() { 1 } else { 1 + self.random.below(9) };
+        let over = match self.random.below(3) {
             0 => vec![PutId { counter: 1, actor: author }],
             _ => vec![],
         };
-        let puts = (1..=1 + self.dice.below(10) as u32)
+        let puts = (1..=1 + self.random.below(10) as u32)
             .map(|field| Put {
                 field,
-                value: match self.dice.below(5) {
+                value: match self.random.below(5) {
                     0 => Scalar::Cleared,
-                    1 => Scalar::Number(self.dice.roll() as i64),
-                    2 => Scalar::Octets(vec![1; self.dice.below(300) as usize]),
-                    _ => Scalar::Text("测".repeat(1 + self.dice.below(30) as usize)),
+                    1 => Scalar::Number(self.random.roll() as i64),
+                    2 => Scalar::Octets(vec![1; self.random.below(300) as usize]),
+                    _ => Scalar::Text("测".repeat(1 + self.random.below(30) as usize)),
                 },
                 over: over.clone(),
             })
             .collect();
-        let edit = Edit { deps, seq, start_op, puts, salt: Some([self.dice.roll() as u8; huiliu_proto::edit::SALT]) };
+        let edit = Edit { deps, seq, start_op, puts, salt: Some([self.random.roll() as u8; huiliu_proto::edit::SALT]) };
         self.changes.push(huiliu_node::document::change(author, &edit));
         edit.encode(author)
     }

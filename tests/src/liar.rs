@@ -7,7 +7,7 @@ use anyhow::Result;
 use bytes::Bytes;
 use huiliu_node::{
     sync::{
-        exchange::Speaker,
+        exchange::Endpoint,
         session::{self, Ends, Report},
     },
     writer::Store,
@@ -27,7 +27,7 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
 use crate::{
     forger::Forger,
-    people::Dice,
+    people::Random,
     world::{Machine, START},
 };
 
@@ -80,7 +80,7 @@ impl Lie {
 /// A hub's tongue.
 pub struct Liar {
     lie: Lie,
-    dice: Dice,
+    random: Random,
     hub: Machine,
     /// In whose name feeds are invented.
     victim: UnionNumber,
@@ -89,18 +89,18 @@ pub struct Liar {
     pub lies: u64,
 }
 
-fn flip(bytes: &Bytes, dice: &mut Dice) -> Bytes {
+fn flip(bytes: &Bytes, random: &mut Random) -> Bytes {
     let mut bent = bytes.to_vec();
     if !bent.is_empty() {
-        let at = dice.below(bent.len() as u64) as usize;
-        bent[at] ^= 1 << dice.below(8);
+        let at = random.below(bent.len() as u64) as usize;
+        bent[at] ^= 1 << random.below(8);
     }
     bent.into()
 }
 
 impl Liar {
     pub fn new(lie: Lie, hub: &Machine, victim: UnionNumber, seed: u64) -> Liar {
-        Liar { lie, dice: Dice(seed), hub: hub.clone(), victim, held: None, lies: 0 }
+        Liar { lie, random: Random(seed), hub: hub.clone(), victim, held: None, lies: 0 }
     }
 
     /// What is sent in place of a frame.
@@ -136,18 +136,18 @@ impl Liar {
             (Lie::DropReceipts, Frame::Receipts(_)) => vec![Frame::Receipts(v1::Receipts::default())],
             (Lie::FlipReceipt, Frame::Receipts(mut receipts)) => {
                 for receipt in &mut receipts.receipts {
-                    receipt.message = flip(&receipt.message, &mut self.dice);
+                    receipt.message = flip(&receipt.message, &mut self.random);
                 }
                 vec![Frame::Receipts(receipts)]
             }
             // Without this there would be nothing to say: both ends take it that they have the same.
             (Lie::OldStates, Frame::Hello(mut hello)) => {
-                hello.digest = flip(&hello.digest, &mut self.dice);
+                hello.digest = flip(&hello.digest, &mut self.random);
                 vec![Frame::Hello(hello)]
             }
             (Lie::OldStates, Frame::Groups(mut groups)) => {
                 for group in &mut groups.groups {
-                    group.digest = flip(&group.digest, &mut self.dice);
+                    group.digest = flip(&group.digest, &mut self.random);
                 }
                 vec![Frame::Groups(groups)]
             }
@@ -162,17 +162,17 @@ impl Liar {
     }
 
     fn bend_batch(&mut self, mut batch: v1::Batch) -> v1::Batch {
-        let dice = &mut self.dice;
+        let random = &mut self.random;
         match self.lie {
-            Lie::FlipSegment => batch.segment = flip(&batch.segment, dice),
-            Lie::FlipHeader => batch.header = flip(&batch.header, dice),
+            Lie::FlipSegment => batch.segment = flip(&batch.segment, random),
+            Lie::FlipHeader => batch.header = flip(&batch.header, random),
             Lie::Truncate => batch.segment = batch.segment.slice(..batch.segment.len() / 2),
             Lie::Fewer => batch.count = batch.count.saturating_sub(1),
             Lie::FlipHead | Lie::FlipSignature | Lie::InventHead => {
                 if let Some(head) = &mut batch.head {
                     match self.lie {
-                        Lie::FlipHead => head.message = flip(&head.message, dice),
-                        Lie::FlipSignature => head.signature = flip(&head.signature, dice),
+                        Lie::FlipHead => head.message = flip(&head.message, random),
+                        Lie::FlipSignature => head.signature = flip(&head.signature, random),
                         _ => {
                             let feed = FeedId::try_from(&batch.feed[..]).unwrap_or(FeedId([0; 16]));
                             let size = batch.first + u64::from(batch.count);
@@ -191,7 +191,7 @@ impl Liar {
             Lie::DropReceipts => ack.receipt = None,
             Lie::FlipReceipt => {
                 if let Some(receipt) = &mut ack.receipt {
-                    receipt.signature = flip(&receipt.signature, &mut self.dice);
+                    receipt.signature = flip(&receipt.signature, &mut self.random);
                 }
             }
             Lie::FakeFork => {
@@ -257,7 +257,7 @@ async fn once(
     bend: &mut Bend<'_>,
 ) -> Result<(Report, Report)> {
     let ends = |(me, _): (&Machine, &Store), (peer, _): (&Machine, &Store), calls| Ends {
-        me: Speaker { network: me.home.config.network.clone(), union: me.union(), device: me.me().device() },
+        me: Endpoint { network: me.home.config.network.clone(), union: me.union(), device: me.me().device() },
         peer: peer.union(),
         peer_device: peer.me().device(),
         calls,
@@ -289,20 +289,20 @@ async fn carry(mut from: mpsc::Receiver<v1::Frame>, to: mpsc::Sender<v1::Frame>,
 }
 
 /// Bends anything: bits, lengths, places. `None` where it is a frame no more, at which a line breaks.
-pub fn garble(frame: &v1::Frame, dice: &mut Dice) -> Option<v1::Frame> {
+pub fn garble(frame: &v1::Frame, random: &mut Random) -> Option<v1::Frame> {
     let mut bytes = frame.encode_to_vec();
-    for _ in 0..=dice.below(3) {
+    for _ in 0..=random.below(3) {
         let len = bytes.len() as u64;
         if len == 0 {
             break;
         }
-        let at = dice.below(len) as usize;
-        match dice.below(6) {
+        let at = random.below(len) as usize;
+        match random.below(6) {
             0 => bytes.truncate(at),
-            1 => bytes.insert(at, dice.roll() as u8),
+            1 => bytes.insert(at, random.roll() as u8),
             2 => drop(bytes.remove(at)),
-            3 => bytes[at] = dice.roll() as u8,
-            _ => bytes[at] ^= 1 << dice.below(8),
+            3 => bytes[at] = random.roll() as u8,
+            _ => bytes[at] ^= 1 << random.below(8),
         }
     }
     v1::Frame::decode(&bytes[..]).ok()

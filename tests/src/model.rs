@@ -2,7 +2,7 @@
 //! lists of letters, and a wire that keeps its order. Everything that can happen next can be asked for, so that a model
 //! checker can try all of it.
 //!
-//! The disk decides as the ledger does about batches, forks and what is settled (`intake.rs`, `parting.rs`), without
+//! The disk decides as the ledger does about batches, forks and what is settled (`intake.rs`, `fork.rs`), without
 //! signatures, records and bytes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use huiliu_node::{
     ledger::{Incoming, Intake},
     store::{
-        evidence::Neighbour,
+        evidence::Peer,
         feeds::SegmentRow,
         frontier::{Delta, Frontier, State},
     },
-    sync::exchange::{Action, End, Event, Exchange, SPEAKS, Speaker},
+    sync::exchange::{Action, End, Endpoint, Event, Exchange, SPEAKS},
 };
 use huiliu_proto::{
     feed::Turn,
@@ -349,7 +349,7 @@ impl Disk {
     }
 
     /// As `Ledger::heard_of_fork`.
-    fn heard_of_fork(&mut self, feed: &FeedId, theirs: &v1::Signed, from: Neighbour, asked: bool) -> bool {
+    fn heard_of_fork(&mut self, feed: &FeedId, theirs: &v1::Signed, from: Peer, asked: bool) -> bool {
         let (me, device) = (self.union, self.device);
         let Some(feed) = self.feeds.get_mut(feed) else { return false };
         let (size, hash) = said(theirs);
@@ -391,7 +391,7 @@ impl Disk {
 pub struct Talker {
     /// The number of the disk it works on.
     pub disk: usize,
-    peer: Neighbour,
+    peer: Peer,
     exchange: Exchange,
     /// Frames on their way to this end.
     wire: VecDeque<Frame>,
@@ -434,8 +434,8 @@ impl Talker {
         stay: bool,
         speaks: std::ops::RangeInclusive<u32>,
     ) -> (Talker, Vec<Frame>) {
-        let me = Speaker { network: "test".into(), union: disks[disk].union, device: disks[disk].device };
-        let peer = Neighbour { union: disks[peer].union, device: disks[peer].device };
+        let me = Endpoint { network: "test".into(), union: disks[disk].union, device: disks[disk].device };
+        let peer = Peer { union: disks[peer].union, device: disks[peer].device };
         let frontier = disks[disk].frontier(peer.union);
         let (exchange, actions) = Exchange::speaking(speaks, me, peer, calls, stay, frontier);
         let (wire, taking, refused) = (VecDeque::new(), VecDeque::new(), BTreeMap::new());

@@ -1,4 +1,4 @@
-//! What must hold when all is said and done, judged from the feeds' bytes and not with the code under test.
+//! EvidenceKind must hold when all is said and done, judged from the feeds' bytes and not with the code under test.
 
 mod bounds;
 mod documents;
@@ -12,7 +12,7 @@ use huiliu_node::{
     identity, ledger,
     store::{
         StoreError, View, dump,
-        evidence::{self, Evidence, What},
+        evidence::{self, Evidence, EvidenceKind},
         feeds, projection, quarantine,
     },
     writer::Store,
@@ -40,7 +40,7 @@ pub type Sums = BTreeMap<UnionNumber, (i128, i128)>;
 const WORK_ENTRY: u32 = 9;
 const EXPENDITURE: u32 = 27;
 
-/// What an entry adds to its union's sums.
+/// EvidenceKind an entry adds to its union's sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     pub union: UnionNumber,
@@ -106,7 +106,7 @@ fn entries_and_voids(store: &Store, but: &BTreeSet<DeviceId>) -> Result<(BTreeMa
     Ok((entries, voids))
 }
 
-/// What an operation adds to the sums, if it is one that does.
+/// EvidenceKind an operation adds to the sums, if it is one that does.
 fn entry(union: UnionNumber, operation: &Operation) -> Result<Option<Entry>> {
     let (guided, spent) = match operation.kind {
         WORK_ENTRY => (i128::from(v1::WorkEntry::decode(&operation.payload[..])?.guided), 0),
@@ -116,7 +116,7 @@ fn entry(union: UnionNumber, operation: &Operation) -> Result<Option<Entry>> {
     Ok(Some(Entry { union, guided, spent }))
 }
 
-/// What of these feeds a machine lets count: each record once, and nothing that is held back.
+/// EvidenceKind of these feeds a machine lets count: each record once, and nothing that is held back.
 fn let_count(store: &Store, of: &dyn Fn(&Feed) -> bool) -> Result<BTreeMap<RecordId, Entry>> {
     let counted = store.read(|conn| {
         let mut all = vec![];
@@ -264,7 +264,7 @@ pub fn rebuilds_the_same(machine: &Machine, store: &Store) -> Result<()> {
     let copied = store.copy_to(&copy)?;
     let before = dump::all(&copied)?;
     drop(copied);
-    let me = identity::Me { memory: Default::default(), ..machine.me() };
+    let me = identity::LocalDevice { memory: Default::default(), ..machine.me() };
     let rebuilt = Store::open(&copy, me, huiliu_node::writer::Threads::Inline)?;
     rebuilt.write_blocking(|ledger| ledger.rebuild(&mut |_| ()))?;
     let after = rebuilt.read(dump::all)?;
@@ -322,7 +322,7 @@ pub fn shows_what_was_written(machine: &Machine, store: &Store, rogues: &BTreeSe
     Ok(())
 }
 
-/// What was seen of each feed: to hold against what is there later.
+/// EvidenceKind was seen of each feed: to hold against what is there later.
 pub type Seen = BTreeMap<(String, FeedId), (u64, huiliu_proto::id::Hash)>;
 
 /// I5: what was there before is still there, and only more came after it; but for a feed that two histories were signed
@@ -335,7 +335,7 @@ pub fn only_grew(machine: &Machine, store: &Store, seen: &mut Seen) -> Result<()
                 let grew = feed.size() >= *size && feeds::root_at(conn, &feed, *size)? == *root;
                 let forked = evidence::list(conn, true)?
                     .iter()
-                    .any(|k| k.evidence.feed == feed.feed.id && k.evidence.what == What::Fork);
+                    .any(|k| k.evidence.feed == feed.feed.id && k.evidence.what == EvidenceKind::Fork);
                 assert!(grew || forked, "{}: a feed shrank or changed and nothing says why", machine.name);
             }
             seen.insert(key, (feed.size(), feed.edge.root()));
@@ -373,7 +373,7 @@ pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
                 if feed.is_some_and(|feed| rogues.contains(&feed.device)) {
                     continue;
                 }
-                // What it follows may be kept back on the way, and so may what admits it.
+                // EvidenceKind it follows may be kept back on the way, and so may what admits it.
                 if feed.is_some_and(|feed| is_in(&cut_off, feed.union) && feed.union != machine.union()) {
                     continue;
                 }
@@ -415,7 +415,7 @@ pub fn raises_what_was_left(machine: &Machine, store: &Store, rogues: &BTreeSet<
 /// Whether one of two who say different things keeps no rule: which of the two it is nobody can tell, and the words name
 /// both.
 fn is_word_against_word(conn: &View, split: &Evidence, rogues: &BTreeSet<DeviceId>) -> bool {
-    let Some(said) = split.theirs.as_ref().filter(|_| split.what == What::Split) else { return false };
+    let Some(said) = split.theirs.as_ref().filter(|_| split.what == EvidenceKind::Split) else { return false };
     let receipt = v1::Receipt::decode(&said.message[..]).ok();
     let head = v1::TreeHead::decode(&said.message[..]).ok();
     let feed = head.and_then(|head| FeedId::try_from(&head.feed[..]).ok());
@@ -432,7 +432,7 @@ pub fn accuses_nobody(machine: &Machine, store: &Store, rogues: &BTreeSet<Device
         kept.retain(|k| !is_word_against_word(conn, &k.evidence, rogues));
         Ok(kept)
     })?;
-    let lies = [What::Split, What::Withheld, What::Forged, What::Receipt];
+    let lies = [EvidenceKind::Split, EvidenceKind::Withheld, EvidenceKind::Forged, EvidenceKind::Receipt];
     if let Some(lie) = kept.iter().find(|k| lies.contains(&k.evidence.what)) {
         bail!("{} accuses an honest machine: {}", machine.name, lie.evidence.detail.en);
     }

@@ -1,7 +1,7 @@
 //! Records of people and enterprises that do not exist.
 
 use huiliu_node::{
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     store::{Result, StoreError, projection},
 };
 use huiliu_proto::{
@@ -14,9 +14,9 @@ use huiliu_proto::{
 
 /// Random numbers that a seed repeats.
 #[derive(Debug, Clone)]
-pub struct Dice(pub u64);
+pub struct Random(pub u64);
 
-impl Dice {
+impl Random {
     pub fn roll(&mut self) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -79,16 +79,16 @@ pub fn edit(ledger: &mut Ledger, name: &str, id: RecordId, field: &str, text: &s
     let at = kind.field(field).unwrap_or_else(|| panic!("no field {name}.{field}"));
     let value = kind.fields[at].parse(text).unwrap_or_else(|refusal| panic!("{}", refusal.say(Default::default())));
     match ledger.write_document(kind, Some(id), vec![(at, Some(value))])? {
-        Outcome::Unchanged(_) => Ok(()),
+        WriteOutcome::Unchanged(_) => Ok(()),
         other => written(other).map(|_| ()),
     }
 }
 
 /// The id of what was written; an error where it was refused.
-pub fn written(outcome: Outcome) -> Result<RecordId> {
+pub fn written(outcome: WriteOutcome) -> Result<RecordId> {
     match outcome {
-        Outcome::Written { id, .. } | Outcome::Unchanged(id) => Ok(id),
-        Outcome::Refused(refusals) => {
+        WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id) => Ok(id),
+        WriteOutcome::Refused(refusals) => {
             Err(StoreError::Refused(refusals.iter().map(|r| r.say(Default::default())).collect::<Vec<_>>().join(" ")))
         }
     }

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use huiliu_node::{
-    document::{Document, Standing},
+    document::{Document, StandingValue},
     identity::{Home, Role},
     store::{
         documents,
-        evidence::{self, What},
+        evidence::{self, EvidenceKind},
         projection,
     },
     writer::{Store, Threads},
@@ -82,7 +82,7 @@ impl Place {
         let name = kind("mediator").unwrap().fields[kind("mediator").unwrap().field("name").unwrap()].number;
         let document = Document::load(&row.snapshot).unwrap();
         let fields = document.fields();
-        let text = |standing: &Standing| match &standing.value {
+        let text = |standing: &StandingValue| match &standing.value {
             Scalar::Text(text) => text.clone(),
             other => panic!("{other:?} is no name"),
         };
@@ -94,8 +94,8 @@ impl Place {
         all.into_iter().map(|row| row.id).collect()
     }
 
-    pub fn saw(&self) -> Vec<What> {
-        let mut all: Vec<What> =
+    pub fn saw(&self) -> Vec<EvidenceKind> {
+        let mut all: Vec<EvidenceKind> =
             self.store().read(|c| evidence::list(c, false)).unwrap().into_iter().map(|k| k.evidence.what).collect();
         all.dedup();
         all
@@ -178,7 +178,7 @@ pub fn clone_of(place: &mut Place, seed: u64) -> Place {
     place.open();
     let mut clone = Place { machine: place.machine.clone(), store: None };
     clone.machine.name = "twin".into();
-    clone.machine.dice = world::dice(seed);
+    clone.machine.random = world::random(seed);
     clone.machine.home.dir = twin;
     clone.open();
     clone

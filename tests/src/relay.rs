@@ -8,7 +8,7 @@ use huiliu_node::{
 
 /// What a store writes itself, packed: a list of batches for each of its feeds, in order.
 pub fn batches(store: &Store) -> Vec<Vec<Incoming>> {
-    store.write_blocking(Ledger::tend).expect("what is written can be packed");
+    store.write_blocking(Ledger::prepare_outgoing).expect("what is written can be packed");
     let read = store.read(|conn| {
         let mut all = vec![];
         for feed in feeds::owned(conn)? {

@@ -15,10 +15,10 @@ use huiliu_proto::id::{DeviceId, RecordId};
 
 use crate::{
     city, disk,
+    disk_faults::{self, Account, DiskFault},
     insider::{self, Insider, Shared},
-    misfortune::{self, Account, Misfortune},
     network, oracle,
-    people::{self, Dice},
+    people::{self, Random},
     story,
     world::{Conduct, Machine, World, simulated_clock},
 };
@@ -38,7 +38,7 @@ pub struct Totals {
     pub crashes: u64,
     pub partitions: u64,
     pub conflicts: u64,
-    pub misfortunes: u64,
+    pub disk_faults: u64,
     pub evidence: u64,
     pub rogues: u64,
     pub hubs: u64,
@@ -54,7 +54,7 @@ impl Totals {
         self.crashes += other.crashes;
         self.partitions += other.partitions;
         self.conflicts += other.conflicts;
-        self.misfortunes += other.misfortunes;
+        self.disk_faults += other.disk_faults;
         self.evidence += other.evidence;
         self.rogues += other.rogues;
         self.hubs += other.hubs;
@@ -73,18 +73,18 @@ fn scratch() -> std::io::Result<tempfile::TempDir> {
 
 /// Every fourth story has a city's hub that keeps no rule; every other one of the rest an enrolled device.
 fn has_hostile_hub(seed: u64) -> bool {
-    Dice(seed ^ 0x0bad_c171).chance(25)
+    Random(seed ^ 0x0bad_c171).chance(25)
 }
 
 fn has_rogue(seed: u64) -> bool {
-    !has_hostile_hub(seed) && Dice(seed ^ 0x0bad_c0de).chance(50)
+    !has_hostile_hub(seed) && Random(seed ^ 0x0bad_c0de).chance(50)
 }
 
 /// The branch of that hub, with one county. In half of these stories the hub is gone when the trouble ends.
 fn add_hostile_hub(world: &mut World, seed: u64) -> Result<()> {
     world.add(city::UNION, Role::Hub)?;
     let hub = world.machines.last_mut().context("one was just added")?;
-    let reforms = Dice(seed ^ 0x0bad_d00d).chance(50);
+    let reforms = Random(seed ^ 0x0bad_d00d).chance(50);
     hub.conduct = if reforms { Conduct::Reforms } else { Conduct::Rogue };
     world.add(city::COUNTY, Role::Node)?;
     Ok(())
@@ -107,7 +107,7 @@ pub fn run(seed: u64) -> Result<Totals> {
         world.add("320923", Role::Node)?;
     }
     world.add("320922", Role::Node)?;
-    misfortune::put_away(&world)?;
+    disk_faults::put_away(&world)?;
     if has_rogue(seed) {
         world.add("320923", Role::Node)?;
         let rogue = world.machines.last_mut().context("one was just added")?;
@@ -131,7 +131,7 @@ pub fn run(seed: u64) -> Result<Totals> {
     let mut machines = world.machines.clone();
     let there = world.machines.iter().filter(|m| m.home.dir.exists());
     let everybody: Rc<[_]> = there.map(|m| (m.union(), m.me().device())).collect();
-    machines.push(misfortune::twin(&world, seed));
+    machines.push(disk_faults::twin(&world, seed));
     for machine in machines.clone() {
         let written = Rc::clone(&written);
         let everybody = Rc::clone(&everybody);
@@ -224,9 +224,9 @@ fn disturb(
     account: &mut Account,
     seed: u64,
 ) -> Result<Totals> {
-    let mut dice = Dice(seed);
-    let misfortunes = Misfortune::draw(world, &mut Dice(seed ^ 0x0bad_1dea));
-    let mut to_save: Vec<&Misfortune> = misfortunes.iter().collect();
+    let mut random = Random(seed);
+    let disk_faults = DiskFault::draw(world, &mut Random(seed ^ 0x0bad_1dea));
+    let mut to_save: Vec<&DiskFault> = disk_faults.iter().collect();
     let mut to_strike = to_save.clone();
     let mut totals = Totals::default();
     let mut seen = oracle::Seen::new();
@@ -238,24 +238,24 @@ fn disturb(
     while sim.elapsed() < TROUBLE {
         step(sim)?;
         let now = sim.elapsed();
-        for misfortune in to_save.extract_if(.., |m| now >= m.saved_at) {
-            let name = misfortune.machine.as_str();
+        for fault in to_save.extract_if(.., |m| now >= m.saved_at) {
+            let name = fault.machine.as_str();
             network::crash(sim, name);
             disk::save(&world.machine(name).home.dir)?;
             sim.bounce(name);
         }
-        for misfortune in to_strike.extract_if(.., |m| now >= m.strikes_at) {
-            let name = misfortune.machine.as_str();
-            totals.misfortunes += 1;
+        for fault in to_strike.extract_if(.., |m| now >= m.strikes_at) {
+            let name = fault.machine.as_str();
+            totals.disk_faults += 1;
             network::crash(sim, name);
-            account.strike(misfortune, machines)?;
+            account.strike(fault, machines)?;
             seen.retain(|(machine, _), _| machine != name);
             // A lost machine waits for its disk for ever.
             sim.bounce(name);
         }
-        match dice.below(250) {
+        match random.below(250) {
             0 | 1 => {
-                let machine = dice.pick(&world.machines);
+                let machine = random.pick(&world.machines);
                 if !machine.home.dir.exists() {
                     continue;
                 }
@@ -267,20 +267,20 @@ fn disturb(
                 totals.crashes += 1;
             }
             2..=4 => {
-                let (a, b) = dice.pick(&links).clone();
+                let (a, b) = random.pick(&links).clone();
                 sim.partition(a.as_str(), b.as_str());
                 totals.partitions += 1;
             }
             5..=7 => {
-                let (a, b) = dice.pick(&links).clone();
+                let (a, b) = random.pick(&links).clone();
                 sim.repair(a.as_str(), b.as_str());
             }
             8 => {
-                let (a, b) = dice.pick(&links).clone();
+                let (a, b) = random.pick(&links).clone();
                 sim.hold(a.as_str(), b.as_str());
             }
             9..=11 => {
-                let (a, b) = dice.pick(&links).clone();
+                let (a, b) = random.pick(&links).clone();
                 sim.release(a.as_str(), b.as_str());
             }
             _ => {}
@@ -292,8 +292,8 @@ fn disturb(
     }
     // I7: within bounded time all agree.
     // What was claimed of others is judged a while after: some stories wait for that.
-    let calm = if has_hostile_hub(seed) && Dice(seed ^ 0x0bad_ca1f).chance(20) { CALM } else { SETTLED };
-    let context = || format!("I7: not all agree long after the trouble ended ({misfortunes:?})");
+    let calm = if has_hostile_hub(seed) && Random(seed ^ 0x0bad_ca1f).chance(20) { CALM } else { SETTLED };
+    let context = || format!("I7: not all agree long after the trouble ended ({disk_faults:?})");
     let mut last = Ok(());
     while sim.elapsed() < TROUBLE + HEALING {
         for _ in 0..100 {
@@ -366,12 +366,12 @@ async fn county(machine: Machine, programme: RecordId, seed: u64, written: Rc<Re
     let uplink = machine.uplink(&store, network::dial());
     let twice = uplink.clone();
     let started = turmoil::sim_elapsed().unwrap_or_default().as_millis() as u64;
-    let mut dice = Dice(seed ^ started ^ u64::from(machine.name.bytes().map(u32::from).sum::<u32>()) << 40);
+    let mut random = Random(seed ^ started ^ u64::from(machine.name.bytes().map(u32::from).sum::<u32>()) << 40);
     let writing = async move {
         while turmoil::sim_elapsed().unwrap_or_default() < TROUBLE {
-            tokio::time::sleep(Duration::from_millis(100 + dice.below(1500))).await;
-            let mut dice_ = dice.clone();
-            dice.roll();
+            tokio::time::sleep(Duration::from_millis(100 + random.below(1500))).await;
+            let mut dice_ = random.clone();
+            random.roll();
             let count = store.write(move |ledger| something(ledger, programme, &mut dice_)).await;
             match count {
                 Ok(count) => *written.borrow_mut() += count,
@@ -382,7 +382,7 @@ async fn county(machine: Machine, programme: RecordId, seed: u64, written: Rc<Re
                 Err(huiliu_node::store::StoreError::Refused(why)) if why.contains("号码不再重用") => {}
                 Err(error) => panic!("a write failed: {error}"),
             }
-            if dice.chance(10) {
+            if random.chance(10) {
                 let _ = twice.exchange(false, &|_| ()).await;
             }
         }
@@ -397,9 +397,9 @@ async fn county(machine: Machine, programme: RecordId, seed: u64, written: Rc<Re
 }
 
 /// A line of the log or an expenditure, of those that were not corrected and correct none, is taken back.
-fn take_back(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) -> huiliu_node::store::Result<()> {
+fn take_back(ledger: &mut huiliu_node::ledger::Ledger, random: &mut Random) -> huiliu_node::store::Result<()> {
     use huiliu_node::store::projection;
-    let spent = dice.chance(50);
+    let spent = random.chance(50);
     let (name, by) = if spent { ("expenditure", "reverses") } else { ("work_entry", "corrects") };
     let kind = huiliu_proto::kind::kind(name).expect("it is declared");
     let all = projection::list(ledger.conn(), kind, Some(ledger.me().union), None, 1000)?;
@@ -411,32 +411,32 @@ fn take_back(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) -> huili
         .collect();
     match left.is_empty() {
         true => Ok(()),
-        false if spent => people::reversal(ledger, *dice.pick(&left)).map(drop),
-        false => people::correction(ledger, *dice.pick(&left)),
+        false if spent => people::reversal(ledger, *random.pick(&left)).map(drop),
+        false => people::correction(ledger, *random.pick(&left)),
     }
 }
 
 /// A record is voided unless others name it, or one that is voided, or of which it is asked, is reinstated.
-fn void_or_reinstate(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) -> huiliu_node::store::Result<()> {
+fn void_or_reinstate(ledger: &mut huiliu_node::ledger::Ledger, random: &mut Random) -> huiliu_node::store::Result<()> {
     use huiliu_node::{
         app::void,
         store::{projection, voids},
     };
     let union = Some(ledger.me().union);
-    let name: &str = dice.pick::<&str>(&["work_entry", "expenditure", "mediator"]);
+    let name: &str = random.pick::<&str>(&["work_entry", "expenditure", "mediator"]);
     let kind = huiliu_proto::kind::kind(name).expect("it is declared");
-    if dice.chance(35) {
+    if random.chance(35) {
         let mut left = voids::page(ledger.conn(), kind, union, None, 100)?;
         left.extend(voids::disputed(ledger.conn(), ledger.me().union, &[], 100)?);
         if !left.is_empty() {
-            let id = dice.pick(&left).record;
+            let id = random.pick(&left).record;
             let _ = void::reinstate(ledger, id, "作废有误")?;
         }
         return Ok(());
     }
     let all = projection::list(ledger.conn(), kind, union, None, 1000)?;
     if !all.is_empty() {
-        let id = dice.pick(&all).id;
+        let id = random.pick(&all).id;
         let _ = void::void(ledger, id, "重复录入")?;
     }
     Ok(())
@@ -446,29 +446,29 @@ fn void_or_reinstate(ledger: &mut huiliu_node::ledger::Ledger, dice: &mut Dice) 
 fn something(
     ledger: &mut huiliu_node::ledger::Ledger,
     programme: RecordId,
-    dice: &mut Dice,
+    random: &mut Random,
 ) -> huiliu_node::store::Result<u64> {
     use huiliu_node::store::projection;
     let mediators = huiliu_proto::kind::kind("mediator").expect("mediators are declared");
     let union = ledger.me().union;
     let known = projection::list(ledger.conn(), mediators, Some(union), None, 1000)?;
-    let n = dice.roll() % 1_000_000;
+    let n = random.roll() % 1_000_000;
     if known.len() < 2 {
         let id = people::mediator(ledger, n)?;
         people::engagement(ledger, id, n)?;
         return Ok(2);
     }
-    let id = dice.pick(&known).id;
-    match dice.below(16) {
+    let id = random.pick(&known).id;
+    match random.below(16) {
         0 => people::mediator(ledger, n).map(drop)?,
         10 => {
             let kind = huiliu_proto::kind::kind("engagement").expect("engagements are declared");
             let posts = projection::list(ledger.conn(), kind, Some(union), None, 100)?;
             let ends = format!("2026-{:02}-28", n % 12 + 1);
-            people::edit(ledger, "engagement", dice.pick(&posts).id, "ends_on", &ends)?;
+            people::edit(ledger, "engagement", random.pick(&posts).id, "ends_on", &ends)?;
         }
-        11 | 12 => take_back(ledger, dice)?,
-        13..=15 => void_or_reinstate(ledger, dice)?,
+        11 | 12 => take_back(ledger, random)?,
+        13..=15 => void_or_reinstate(ledger, random)?,
         1..=3 => people::edit(ledger, "mediator", id, "name", &format!("测试员{}", n % 5))?,
         4 => people::edit(ledger, "mediator", id, "phone", &format!("1390000{:04}", n % 10_000))?,
         5 | 6 => {

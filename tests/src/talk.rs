@@ -5,7 +5,7 @@ use std::{pin::pin, time::Duration};
 use anyhow::{Result, bail};
 use huiliu_node::{
     sync::{
-        exchange::{End, Speaker},
+        exchange::{End, Endpoint},
         session::{self, Ends, Report},
     },
     writer::Store,
@@ -86,7 +86,7 @@ pub fn talk_until<T>(
 /// One call of the lower machine, to its end, or for as long as it is waited for.
 pub async fn session(lower: (&Machine, &Store), upper: (&Machine, &Store), stay: bool) -> Result<Report> {
     let ends = |(me, _): (&Machine, &Store), (peer, _): (&Machine, &Store), calls| Ends {
-        me: Speaker { network: me.home.config.network.clone(), union: me.union(), device: me.me().device() },
+        me: Endpoint { network: me.home.config.network.clone(), union: me.union(), device: me.me().device() },
         peer: peer.union(),
         peer_device: peer.me().device(),
         calls,

@@ -2,7 +2,7 @@
 //! phrases are those of the demonstration, so that sizes measured on them mean something.
 
 use huiliu_node::{
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     store::{Result, StoreError},
 };
 use huiliu_proto::{
@@ -13,7 +13,7 @@ use huiliu_proto::{
     value::Value,
 };
 
-use crate::people::{self, Dice};
+use crate::people::{self, Random};
 
 /// As the kind numbers it, as people say it, and whether it is settled in figures.
 const TOPICS: [(u32, &str, bool); 18] = [
@@ -186,47 +186,47 @@ impl County {
     }
 
     /// One line of the log, of that day.
-    pub fn line(&self, dice: &mut Dice, day: i64) -> Record {
-        let between = |dice: &mut Dice, from: u64, to: u64| from + dice.below(to - from + 1);
-        let (topic, words, figures) = *dice.pick(&TOPICS);
+    pub fn line(&self, random: &mut Random, day: i64) -> Record {
+        let between = |random: &mut Random, from: u64, to: u64| from + random.below(to - from + 1);
+        let (topic, words, figures) = *random.pick(&TOPICS);
         // A third of the work is guiding sessions.
-        let (subtype, texts) = if dice.chance(33) { TEXTS[0] } else { TEXTS[1 + dice.below(13) as usize] };
-        let company = dice.below(ENTERPRISES) as usize;
+        let (subtype, texts) = if random.chance(33) { TEXTS[0] } else { TEXTS[1 + random.below(13) as usize] };
+        let company = random.below(ENTERPRISES) as usize;
         let name = format!("演示{}{company:03}", TRADES[company % TRADES.len()]);
-        let high = between(dice, 5, 12);
-        let (counted, heard) = (between(dice, 2, 6), between(dice, 12, 60));
+        let high = between(random, 5, 12);
+        let (counted, heard) = (between(random, 2, 6), between(random, 12, 60));
         let text = match subtype {
             33 => {
-                let outcome = if figures { *dice.pick(&FIGURES) } else { *dice.pick(&MATTERS) };
-                format!("{}{outcome}，{{n}}。", dice.pick(&OPENINGS))
+                let outcome = if figures { *random.pick(&FIGURES) } else { *random.pick(&MATTERS) };
+                format!("{}{outcome}，{{n}}。", random.pick(&OPENINGS))
             }
-            _ => (*dice.pick(texts)).to_owned(),
+            _ => (*random.pick(texts)).to_owned(),
         };
         let slots = [
             ("{e}", name),
             ("{t}", words.to_owned()),
-            ("{w}", (*dice.pick(&SHOPS)).to_owned()),
-            ("{n}", (*dice.pick(&NEXT)).to_owned()),
-            ("{f}", (*dice.pick(&FOLLOW)).to_owned()),
-            ("{o}", (*dice.pick(&ORDERS)).to_owned()),
-            ("{m}", (*dice.pick(&MOODS)).to_owned()),
-            ("{r}", (*dice.pick(&["一", "二", "三", "四"])).to_owned()),
+            ("{w}", (*random.pick(&SHOPS)).to_owned()),
+            ("{n}", (*random.pick(&NEXT)).to_owned()),
+            ("{f}", (*random.pick(&FOLLOW)).to_owned()),
+            ("{o}", (*random.pick(&ORDERS)).to_owned()),
+            ("{m}", (*random.pick(&MOODS)).to_owned()),
+            ("{r}", (*random.pick(&["一", "二", "三", "四"])).to_owned()),
             ("{k}", counted.to_string()),
             ("{s}", heard.to_string()),
-            ("{h}", between(dice, 84, 99).to_string()),
+            ("{h}", between(random, 84, 99).to_string()),
             ("{a}", high.to_string()),
-            ("{b}", (high - between(dice, 1, 4)).to_string()),
+            ("{b}", (high - between(random, 1, 4)).to_string()),
         ];
         let summary = slots.iter().fold(text, |text, (slot, with)| text.replace(slot, with));
 
         let mut record = Record::new(self.kind);
         let id = |id: &RecordId| Value::Bytes(id.to_vec());
         let number = |n: u64| Value::Int(n as i64);
-        record.set("mediator", id(dice.pick(&self.mediators)));
+        record.set("mediator", id(random.pick(&self.mediators)));
         record.set("duty", Value::Int(subtype / 10));
         record.set("subtype", Value::Int(subtype));
         record.set("done_on", Value::Int(day));
-        record.set("minutes", number(15 * between(dice, 3, 12)));
+        record.set("minutes", number(15 * between(random, 3, 12)));
         match subtype {
             21..=23 | 43 => record.set("place", Value::Text("县总工会".into())),
             _ => record.set("enterprise", id(&self.enterprises[company])),
@@ -234,9 +234,9 @@ impl County {
         record.set("summary", Value::Text(summary));
         match subtype {
             33 => {
-                let mandate = if dice.chance(50) { "上级工会指派" } else { "企业工会委托" };
+                let mandate = if random.chance(50) { "上级工会指派" } else { "企业工会委托" };
                 record.set("guided", number(1));
-                record.set("participants", number(between(dice, 6, 24)));
+                record.set("participants", number(between(random, 6, 24)));
                 record.set("topics", number(1 << topic));
                 record.set("mandate", Value::Text(mandate.into()));
             }
@@ -260,7 +260,7 @@ impl County {
 /// Writes a line. A refusal is an error: the log's own lines are good.
 pub fn write(ledger: &mut Ledger, line: &Record) -> Result<RecordId> {
     match ledger.write_entry(line)? {
-        Outcome::Written { id, .. } | Outcome::Unchanged(id) => Ok(id),
-        Outcome::Refused(refusals) => Err(StoreError::Refused(format!("{refusals:?}"))),
+        WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id) => Ok(id),
+        WriteOutcome::Refused(refusals) => Err(StoreError::Refused(format!("{refusals:?}"))),
     }
 }

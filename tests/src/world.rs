@@ -11,8 +11,8 @@ use std::{
 use anyhow::Result;
 use huiliu_hub::authority;
 use huiliu_node::{
-    clock::{Clock, Dice},
-    identity::{Home, Me, Role, Setup},
+    clock::{Clock, Random},
+    identity::{Home, LocalDevice, Role, Setup},
     sync::{line::Dial, uplink::Uplink},
     writer::{Store, Threads},
 };
@@ -40,17 +40,17 @@ pub struct Machine {
     pub name: String,
     pub home: Home,
     pub clock: Clock,
-    pub dice: Dice,
+    pub random: Random,
     pub conduct: Conduct,
 }
 
 impl Machine {
-    pub fn me(&self) -> Me {
-        self.home.me(self.clock.clone(), self.dice.clone()).expect("the keys are there")
+    pub fn me(&self) -> LocalDevice {
+        self.home.me(self.clock.clone(), self.random.clone()).expect("the keys are there")
     }
 
     pub fn store(&self, threads: Threads) -> Store {
-        Store::of(&self.home, self.clock.clone(), self.dice.clone(), threads).expect("the store opens")
+        Store::of(&self.home, self.clock.clone(), self.random.clone(), threads).expect("the store opens")
     }
 
     pub fn uplink(&self, store: &Store, dial: Dial) -> Uplink {
@@ -59,7 +59,7 @@ impl Machine {
             store: store.clone(),
             dial,
             clock: self.clock.clone(),
-            dice: self.dice.clone(),
+            random: self.random.clone(),
         }
     }
 
@@ -92,12 +92,12 @@ pub struct World {
 }
 
 /// Random bytes that a seed repeats.
-pub fn dice(seed: u64) -> Dice {
-    let dice = Mutex::new(people::Dice(seed));
+pub fn random(seed: u64) -> Random {
+    let random = Mutex::new(people::Random(seed));
     Arc::new(move |buffer| {
-        let mut dice = dice.lock().expect("no test panics while it holds the dice");
+        let mut random = random.lock().expect("no test panics while it holds the random");
         for byte in buffer {
-            *byte = dice.roll() as u8;
+            *byte = random.roll() as u8;
         }
     })
 }
@@ -142,9 +142,9 @@ impl World {
             Role::Node => format!("node-{union}-{others}"),
             Role::Hub | Role::Root => format!("hub-{union}"),
         };
-        let dice = dice(self.seed ^ (self.machines.len() as u64 + 1) << 32);
+        let random = random(self.seed ^ (self.machines.len() as u64 + 1) << 32);
         let dir = self.dir.join(&name);
-        let mut home = huiliu_node::writer::init(&Setup::new(&dir, "test", union, role), &self.clock, &dice)?;
+        let mut home = huiliu_node::writer::init(&Setup::new(&dir, "test", union, role), &self.clock, &random)?;
         if role != Role::Node {
             home.config.listen = Some(format!("{name}:{}", crate::network::PORT));
             home.save()?;
@@ -153,7 +153,7 @@ impl World {
         if let Some(first) = self.machines.iter().find(|m| m.union() == union) {
             std::fs::copy(first.home.dir.join("keys/seal"), dir.join("keys/seal"))?;
         }
-        let mut machine = Machine { name, home, clock: self.clock.clone(), dice, conduct: Conduct::Honest };
+        let mut machine = Machine { name, home, clock: self.clock.clone(), random, conduct: Conduct::Honest };
         if let Some(parent) = union.parent().and_then(|p| self.hub(p)) {
             join(parent, &mut machine)?;
         }
@@ -182,6 +182,6 @@ pub fn join(parent: &Machine, child: &mut Machine) -> Result<()> {
         });
         enrolling.join().expect("enrolling does not panic")
     })?;
-    child.home.accept(&grant, None, &child.clock, &child.dice)?;
+    child.home.accept(&grant, None, &child.clock, &child.random)?;
     Ok(())
 }

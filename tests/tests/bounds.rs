@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use huiliu_node::{
     check::PATIENCE,
-    cli::Desk,
+    cli::CommandContext,
     clock,
     identity::Role,
-    ledger::{Cost, DAILY, Incoming, Intake, Ledger, Outcome},
-    store::{evidence::Neighbour, feeds, inbox, projection, quarantine},
+    ledger::{Cost, DAILY, Incoming, Intake, Ledger, WriteOutcome},
+    store::{evidence::Peer, feeds, inbox, projection, quarantine},
     writer::{Store, Threads},
 };
 use huiliu_proto::{
@@ -23,7 +23,7 @@ use huiliu_proto::{
 use huiliu_tests::{
     chain::{Chain, types},
     forger::Forger,
-    people::{self, Dice},
+    people::{self, Random},
     relay::{batches, give, take},
     worklog,
     world::{START, World, hand_clock},
@@ -57,8 +57,8 @@ fn hub(world: &World, name: &str) -> Store {
 }
 
 fn filing(lines: usize) -> Record {
-    let mut dice = Dice(4);
-    let mut bytes = |n: usize| Some(Value::Bytes((0..n).map(|_| dice.roll() as u8).collect()));
+    let mut random = Random(4);
+    let mut bytes = |n: usize| Some(Value::Bytes((0..n).map(|_| random.roll() as u8).collect()));
     let roster = (0..lines)
         .map(|_| vec![bytes(16), bytes(16), bytes(32), Some(Value::Int(1)), Some(Value::Bool(true))])
         .collect();
@@ -88,14 +88,14 @@ fn the_largest_roster_goes_all_the_way() {
     let mut written = vec![];
     for record in [largest.clone(), filing(3_450), largest.clone()] {
         match county.write_blocking(move |l| l.write_entry(&record)).unwrap() {
-            Outcome::Written { id, .. } => written.push(id),
+            WriteOutcome::Written { id, .. } => written.push(id),
             other => panic!("{other:?}"),
         }
     }
     let refused = filing(record::MAX_LINES + 1);
     let refused = county.write_blocking(move |l| l.write_entry(&refused)).unwrap();
     assert!(
-        matches!(&refused, Outcome::Refused(why) if why[0].say(Lang::En).contains("more than 4096 lines")),
+        matches!(&refused, WriteOutcome::Refused(why) if why[0].say(Lang::En).contains("more than 4096 lines")),
         "{refused:?}"
     );
     for name in ["hub-320900", "hub-320000", "hub-100000"] {
@@ -157,8 +157,8 @@ fn a_false_clock_loses_nothing() {
     let clocks = [-315_619_200_000, 9_467_000_000_000, 284_966_208_000_000, 0, i64::MIN, i64::MAX];
     for (n, millis) in (0..).zip(clocks) {
         let typed = |words: &[&str]| {
-            let desk = Desk { clock: Arc::new(move || millis), ..county.desk() };
-            types(&desk, words).unwrap_or_else(|error| panic!("{words:?} at {millis}: {error:?}"))
+            let context = CommandContext { clock: Arc::new(move || millis), ..county.context() };
+            types(&context, words).unwrap_or_else(|error| panic!("{words:?} at {millis}: {error:?}"))
         };
         // Of the time when the clock was right, and with no day in it that the clock may stand before.
         let known = county.store.write_blocking(move |ledger| {
@@ -217,11 +217,11 @@ fn what_has_happened_cannot_lie_in_the_future_where_it_is_written() {
         let record = record(day);
         let outcome = county.write_blocking(move |l| l.write_entry(&record)).unwrap();
         match outcome {
-            Outcome::Written { .. } => assert!(written, "{day}"),
-            Outcome::Refused(why) => {
+            WriteOutcome::Written { .. } => assert!(written, "{day}"),
+            WriteOutcome::Refused(why) => {
                 assert!(!written && why[0].say(Lang::Zh).contains("这一天还没有到"), "{day}: {}", why[0].say(Lang::Zh));
             }
-            Outcome::Unchanged(_) => panic!("{day}"),
+            WriteOutcome::Unchanged(_) => panic!("{day}"),
         }
     }
 }
@@ -259,7 +259,7 @@ fn a_head_alone_is_work_too() {
     let city = hub(&world, "hub-320900");
     let county = world.machine("node-320922-0");
     let mut forger = Forger::province(county);
-    let from = Neighbour { union: county.union(), device: county.me().device() };
+    let from = Peer { union: county.union(), device: county.me().device() };
     let id = forger.id();
     let said = forger.say(&[Operation::new(9, id, None, vec![], None)]);
     let hand = |batch: Incoming| take(&city, Incoming { from: Some(from), ..batch });
@@ -285,12 +285,13 @@ fn a_million_lines_of_the_log_are_within_a_days_allowance() {
     let (city, county) = (hub(&world, "hub-320900"), open(&world, "node-320922-0"));
     county
         .write_blocking(|ledger| {
-            let (said, mut dice) = (worklog::County::write(ledger)?, Dice(6));
-            (0..LINES).try_for_each(|n| worklog::write(ledger, &said.line(&mut dice, 20_000 + n as i64 / 20)).map(drop))
+            let (said, mut random) = (worklog::County::write(ledger)?, Random(6));
+            (0..LINES)
+                .try_for_each(|n| worklog::write(ledger, &said.line(&mut random, 20_000 + n as i64 / 20)).map(drop))
         })
         .unwrap();
     let device = world.machine("node-320922-0").me().device();
-    let from = Some(Neighbour { union: world.machine("node-320922-0").union(), device });
+    let from = Some(Peer { union: world.machine("node-320922-0").union(), device });
     let batches: Vec<Incoming> = batches(&county).into_iter().flatten().collect();
     let brought: u64 = batches.iter().map(|batch| batch.count).sum();
     city.write_blocking(|ledger| Ok(ledger.spent())).unwrap();
@@ -298,7 +299,7 @@ fn a_million_lines_of_the_log_are_within_a_days_allowance() {
         give(&city, &Incoming { from, ..batch });
     }
     while city.read(feeds::all).unwrap().iter().any(|row| row.applied < row.size()) {
-        city.write_blocking(Ledger::tend).unwrap();
+        city.write_blocking(Ledger::prepare_outgoing).unwrap();
     }
     let cost: Cost = city.write_blocking(|ledger| Ok(ledger.spent())).unwrap();
     println!("{brought} operations: {cost:?}");

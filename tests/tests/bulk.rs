@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use huiliu_node::{
     app::{
         Mode,
-        bulk::{self, BulkError, Format, InTheWay, Lines, Report, Source, What},
+        bulk::{self, BulkError, Format, InTheWay, LineProblem, Lines, Report, Source},
         void::{self, Problem},
     },
     identity::Role,
@@ -176,13 +176,13 @@ fn every_problem_is_told_by_its_line() {
     }
     let long = format!("name\n\"{}\n", "x".repeat(3 << 20));
     let report = import(&node, "enterprise", &long, Format::Csv, Lines::AllOrNone);
-    assert_eq!(report.problems.last().map(|p| p.what.clone()), Some(What::CutOff));
+    assert_eq!(report.problems.last().map(|p| p.what.clone()), Some(LineProblem::CutOff));
     let good =
         format!("name,uscc,所在区划,行业,ownership\n己厂,{},320922,制造业,私营\n\"{}\n", code(8), "x".repeat(3 << 20));
     let report = import(&node, "enterprise", &good, Format::Csv, Lines::Good);
     assert_eq!((report.wrong, report.written), (1, 0), "half a file is not written");
     let gbk = import(&node, "enterprise", b"name\n\xbc\xd7\xb3\xa7\n", Format::Csv, Lines::None);
-    assert_eq!(gbk.problems[0].what, What::Unreadable);
+    assert_eq!(gbk.problems[0].what, LineProblem::Unreadable);
     // Lines of JSON, one of them none.
     let lines = format!(
         "{{\"name\":\"戊厂\",\"uscc\":\"{}\",\"region\":320922,\"industry\":\"制造业\",\"ownership\":\"私营\"}}\n\n[1]\n{{\"name\":7,\"名称\":\"x\"}}\n{{\"name\":null,\"name\":\"x\"}}\n",
@@ -442,7 +442,7 @@ fn a_trial_asks_where_each_record_belongs() {
     let text = text(&["320922", "330100", "320903"]);
     let tried = import(&hub, "allocation", &text, Format::Csv, Lines::None);
     assert_eq!((wrong(&tried), tried.wrong), (vec![(3, "rule")], 1));
-    let What::Field(refusal) = &tried.problems[0].what else { panic!("{tried:?}") };
+    let LineProblem::Field(refusal) = &tried.problems[0].what else { panic!("{tried:?}") };
     assert_eq!(refusal.field.zh, "受拨工会");
     let done = import(&hub, "allocation", &text, Format::Csv, Lines::Good);
     assert_eq!((done.read, done.wrong, done.written), (3, 1, 2));

@@ -6,7 +6,7 @@
 use huiliu_node::{
     cli::Exit,
     store::{
-        evidence::{self, What},
+        evidence::{self, EvidenceKind},
         feeds, receipts,
     },
 };
@@ -17,7 +17,7 @@ use huiliu_tests::{
     faces::{self, Deed},
     liar::{Liar, Lie, Side, call_through, garble},
     oracle,
-    people::{self, Dice},
+    people::{self, Random},
     talk::{call, talk},
 };
 
@@ -37,7 +37,7 @@ fn city() -> UnionNumber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sign {
     /// Evidence against the hub.
-    Evidence(What),
+    Evidence(EvidenceKind),
     /// The exchange fails, and `status` says with whom.
     Line,
     /// A feed waits, because the hub's device is not the county's.
@@ -48,7 +48,7 @@ enum Sign {
 
 /// By what a lie shows to those above and to those below; nothing where it has nothing to bend there.
 fn sign(lie: Lie, side: Side) -> Option<Sign> {
-    let forged = Sign::Evidence(What::Forged);
+    let forged = Sign::Evidence(EvidenceKind::Forged);
     Some(match (lie, side) {
         (Lie::DropBatches | Lie::Reorder, _) | (Lie::DropAcks, Side::Upper) => Sign::Line,
         // What the hub below has, it says again in every exchange: those above need no acknowledgement.
@@ -56,8 +56,8 @@ fn sign(lie: Lie, side: Side) -> Option<Sign> {
         (Lie::InventFeed, _) => Sign::Waits,
         // Those above need no receipts of a hub below them.
         (Lie::DropReceipts | Lie::OldStates, Side::Lower) => return None,
-        (Lie::DropReceipts, Side::Upper) => Sign::Evidence(What::Withheld),
-        (Lie::OldStates, Side::Upper) => Sign::Evidence(What::Restored),
+        (Lie::DropReceipts, Side::Upper) => Sign::Evidence(EvidenceKind::Withheld),
+        (Lie::OldStates, Side::Upper) => Sign::Evidence(EvidenceKind::Restored),
         _ => forged,
     })
 }
@@ -107,7 +107,7 @@ fn tell(lie: Lie, side: Side, seed: u64) {
     };
     let liar = lie_once(&chain, lie, side, seed);
     assert!(liar.lies > 0, "{said}: nothing was said that could be bent");
-    if sign == Sign::Evidence(What::Withheld) {
+    if sign == Sign::Evidence(EvidenceKind::Withheld) {
         // The hub may only have been slow: two weeks are waited, and the exchanges go well.
         for days in [2, 7, 8] {
             assert!(victim.evidence().is_empty(), "{said}: {:?}", victim.evidence());
@@ -143,7 +143,8 @@ fn tell(lie: Lie, side: Side, seed: u64) {
     for place in [&chain.county, &chain.province, &chain.nation] {
         // A hub that signs a head of its own feed for what it never said has forked it; nobody else has.
         let its_own = |feed| place.store.read(|c| Ok(feeds::by_id(c, &feed)?.is_some_and(|f| f.feed.device == hub)));
-        let forked = |k: &evidence::Kept| k.evidence.what == What::Fork && !its_own(k.evidence.feed).unwrap();
+        let forked =
+            |k: &evidence::KeptEvidence| k.evidence.what == EvidenceKind::Fork && !its_own(k.evidence.feed).unwrap();
         assert!(!place.evidence().iter().any(forked), "{said}: nobody forked");
     }
     // The lying ends. What was written meanwhile gets through, at every level.
@@ -196,21 +197,21 @@ fn a_lying_hub_in_the_network_is_seen_and_named() {
 fn garbled_frames_never_enter_and_accuse_no_author() {
     for seed in 1..=seeds(2) {
         let chain = Chain::new(seed);
-        let mut dice = Dice(seed);
+        let mut random = Random(seed);
         let mediator = chain.county.mediator(1);
         for round in 0..60 {
-            (0..=dice.below(3)).for_each(|n| _ = chain.county.work(mediator, round * 10 + n));
-            if dice.chance(20) {
+            (0..=random.below(3)).for_each(|n| _ = chain.county.work(mediator, round * 10 + n));
+            if random.chance(20) {
                 chain.city.store.write_blocking(|ledger| people::ruling(ledger, county())).unwrap();
             }
             let (lower, upper) =
-                if dice.chance(60) { (&chain.county, &chain.city) } else { (&chain.city, &chain.province) };
-            let side = if dice.chance(50) { Side::Lower } else { Side::Upper };
-            let (at, mut n) = (dice.below(8), 0);
+                if random.chance(60) { (&chain.county, &chain.city) } else { (&chain.city, &chain.province) };
+            let side = if random.chance(50) { Side::Lower } else { Side::Upper };
+            let (at, mut n) = (random.below(8), 0);
             let mut cut = false;
             let ended = call_through(lower.ends(), upper.ends(), side, &mut |frame| {
                 n += 1;
-                let bent = if n == at + 1 { garble(&frame, &mut dice) } else { Some(frame) };
+                let bent = if n == at + 1 { garble(&frame, &mut random) } else { Some(frame) };
                 cut |= bent.is_none();
                 if cut { vec![] } else { bent.into_iter().collect() }
             });
@@ -237,7 +238,8 @@ fn honest(chain: &Chain, seed: u64, round: u64) {
                 assert_eq!(there.edge.root(), root, "{what}");
             }
         }
-        let forked = author.evidence().into_iter().find(|k| matches!(k.evidence.what, What::Fork | What::Split));
+        let forked =
+            author.evidence().into_iter().find(|k| matches!(k.evidence.what, EvidenceKind::Fork | EvidenceKind::Split));
         assert!(forked.is_none(), "seed {seed}, round {round}: {forked:?}");
     }
 }

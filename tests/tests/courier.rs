@@ -14,7 +14,7 @@ use huiliu_proto::{
     signed::SigningKey,
     union::UnionNumber,
 };
-use huiliu_tests::world::{World, dice, simulated_clock};
+use huiliu_tests::world::{World, random, simulated_clock};
 
 fn network(dir: &Path) -> World {
     let mut world = World::new(dir, 9, simulated_clock());
@@ -30,7 +30,7 @@ fn county(world: &World, seed: u64) -> Home {
     huiliu_node::writer::init(
         &Setup::new(&dir, "test", "320922".parse().unwrap(), Role::Node),
         &world.clock,
-        &dice(seed),
+        &random(seed),
     )
     .unwrap()
 }
@@ -101,7 +101,7 @@ fn a_courier_can_change_nothing_in_a_request() {
     // As the county made it, it is taken, and all that its device said stands in the enrolment.
     let grant = enrol(&world, &store, &request).unwrap();
     let mut joined = home;
-    joined.accept(&grant, None, &world.clock, &dice(1)).unwrap();
+    joined.accept(&grant, None, &world.clock, &random(1)).unwrap();
     let all = store.read(|conn| trust::enrolments(conn, Some(&joined.device().unwrap()))).unwrap();
     let said = request.asked().unwrap().attestation;
     let [one] = &all[..] else { panic!("{all:?}") };
@@ -135,21 +135,21 @@ fn what_was_said_on_the_line_is_no_file_and_a_township_is_no_hub() {
     let refused = huiliu_node::writer::init(
         &Setup::new(&dir.path().join("hub"), "test", union, Role::Hub),
         &world.clock,
-        &dice(3),
+        &random(3),
     );
     assert!(matches!(refused, Err(IdentityError::NoneBelow(_))));
     // A program of its own does not ask itself.
     let dir = world.dir.join("park");
     let setup = Setup::new(&dir, "test", union, Role::Node);
-    let mut home = huiliu_node::writer::init(&setup, &world.clock, &dice(4)).unwrap();
-    home.keys.write_pem("authority", &certificates::new_key().unwrap(), &dice(4)).unwrap();
+    let mut home = huiliu_node::writer::init(&setup, &world.clock, &random(4)).unwrap();
+    home.keys.write_pem("authority", &certificates::new_key().unwrap(), &random(4)).unwrap();
     home.config.hub = true;
     let error = enrol(&world, &store, &home.request().unwrap()).unwrap_err();
     assert!(matches!(error, AuthorityError::Declined(Reason::Role)), "{error}");
 
     let home = county(&world, 5);
     let mut entering = home.request().unwrap().asked().unwrap().entering;
-    let key = home.me(world.clock.clone(), dice(5)).unwrap().key;
+    let key = home.me(world.clock.clone(), random(5)).unwrap().key;
     entering.token = Some((huiliu_proto::token::TokenId([1; 6]), [2; 32]));
     let error = enrol(&world, &store, &Request::from(entering.sign(&key))).unwrap_err();
     assert!(matches!(error, AuthorityError::Identity(IdentityError::File { .. })), "{error}");

@@ -72,7 +72,7 @@ fn the_story_is_told_to_its_end() {
 
 fn store(dir: &Path, union: u64) -> Store {
     let home = Home::open(&dir.join("unions").join(union.to_string())).expect("a home");
-    Store::of(&home, clock::system(), clock::dice(), Threads::Inline).expect("its store")
+    Store::of(&home, clock::system(), clock::random(), Threads::Inline).expect("its store")
 }
 
 #[test]

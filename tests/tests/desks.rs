@@ -15,14 +15,14 @@ use huiliu_node::{
     app::{
         Mode, init,
         join::{self, AcceptError},
-        quarantine::{self, Page, Place, RuleError},
+        quarantine::{self, HeldCursor, Page, RuleError},
         receipts::{self, ReceiptError},
     },
     identity::Home,
     ledger::Incoming,
     store::{
         View,
-        evidence::Neighbour,
+        evidence::Peer,
         feeds,
         invitations::{self, Invitation},
         trust,
@@ -114,7 +114,7 @@ fn a_feed_whose_device_was_enrolled_meanwhile_is_not_deleted() {
     let junk = |seed: u8| -> FeedId {
         let mut forger = Forger::stranger(seed, union("320922"), Scope::Own(Reach::Nation));
         let operation = Operation::new(kind("work_entry").unwrap().number, forger.id(), None, vec![1], None);
-        let from = Some(Neighbour { union: union("320922"), device: chain.county.device() });
+        let from = Some(Peer { union: union("320922"), device: chain.county.device() });
         take(city, Incoming { from, ..forger.say(&[operation]) });
         forger.feed.id
     };
@@ -141,7 +141,7 @@ fn no_token_is_stored_that_no_machine_can_use() {
     home.save().unwrap();
     let invite_of = |number: &str, days, as_hub, mode| {
         let ask = Ask { union: union(number), further: false, as_hub, days, address: None };
-        invite::invite(&home, city, (&machine.clock, &machine.dice), ask, mode)
+        invite::invite(&home, city, (&machine.clock, &machine.random), ask, mode)
     };
     let invite = |days, as_hub, mode| invite_of("320903", days, as_hub, mode);
     let stored = || city.read(invitations::all).unwrap().len();
@@ -161,7 +161,7 @@ fn no_token_is_stored_that_no_machine_can_use() {
     for _ in 0..2 {
         chain.wait(1000);
         let ask = Ask { union: union("320903"), further: false, as_hub: false, days: 7, address: None };
-        invite::invite(&home, city, (&machine.clock, &machine.dice), ask, Mode::Write).unwrap();
+        invite::invite(&home, city, (&machine.clock, &machine.random), ask, Mode::Write).unwrap();
     }
     let all: Vec<TokenId> = city.read(invitations::all).unwrap().iter().map(|one| one.id).collect();
     let (mut told, mut after) = (vec![], None);
@@ -187,7 +187,7 @@ fn a_refused_invitation_remembers_nothing() {
         let ask = Ask { union: union(of), further: false, as_hub: false, days: 7, address };
         let kept = || (machine.me().vouchers)().len();
         let before = (Home::open(&machine.home.dir).unwrap().config.announce, kept());
-        let invited = invite::invite(&machine.home, &place.store, (&machine.clock, &machine.dice), ask, Mode::Write);
+        let invited = invite::invite(&machine.home, &place.store, (&machine.clock, &machine.random), ask, Mode::Write);
         assert!(matches!(invited.err(), Some(InviteError::Occupied(_))), "{of}");
         assert_eq!((Home::open(&machine.home.dir).unwrap().config.announce, kept()), before, "{of}");
     };
@@ -207,10 +207,10 @@ fn what_is_held_is_told_by_pages_and_ruled_on_as_it_was_shown() {
     let mut forger = Forger::stranger(82, union("320922"), Scope::Own(Reach::Province));
     let number = kind("work_entry").unwrap().number;
     let said: Vec<_> = (0..3).map(|_| Operation::new(number, forger.id(), None, vec![1], None)).collect();
-    let from = Some(Neighbour { union: union("320922"), device: chain.county.device() });
+    let from = Some(Peer { union: union("320922"), device: chain.county.device() });
     take(city, Incoming { from, ..forger.say(&said) });
 
-    let page = |after: Option<Place>, most, all| {
+    let page = |after: Option<HeldCursor>, most, all| {
         let look = |conn: &View| {
             let after = after.map(|place| quarantine::find(conn, &place.to_string()).unwrap());
             quarantine::page(conn, after.as_ref(), most, all)
@@ -218,7 +218,7 @@ fn what_is_held_is_told_by_pages_and_ruled_on_as_it_was_shown() {
         let page: Page = city.read(look).unwrap();
         (page.rows.len(), page.next, page.open)
     };
-    let place = |seq| Some(Place { feed: forger.feed.id, seq: Some(seq) });
+    let place = |seq| Some(HeldCursor { feed: forger.feed.id, seq: Some(seq) });
     assert_eq!(page(None, 2, false), (2, place(1), true));
     assert_eq!(page(place(1), 2, false), (1, None, true));
     assert_eq!(page(place(2), 2, false), (0, None, true), "what stands before still waits");
@@ -257,30 +257,30 @@ fn receipts_are_told_by_pages() {
         assert_eq!(after, Some(next), "as it is typed");
     }
     assert_eq!(told, all);
-    assert!(matches!("7@320900".parse::<receipts::Place>(), Err(ReceiptError::NoPlace(_))));
+    assert!(matches!("7@320900".parse::<receipts::ReceiptCursor>(), Err(ReceiptError::NoPlace(_))));
 }
 
 #[test]
 fn an_answer_is_taken_once_its_network_was_compared() {
     let chain = Chain::new(125);
     let city = &chain.city;
-    let (clock, dice) = (&city.machine.clock, &city.machine.dice);
+    let (clock, random) = (&city.machine.clock, &city.machine.random);
     let dir = tempfile::tempdir().unwrap();
     let (network, union) = (&city.machine.home.config.network, union("320903"));
     let (root, hub, passphrase) = (false, false, None);
     let ask = init::Ask { dir: dir.path(), network, union, root, hub, passphrase };
-    let mut home = init::init(&ask, false, clock, dice).unwrap();
+    let mut home = init::init(&ask, false, clock, random).unwrap();
     let request = home.request().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let enrolled = authority::enrol(&city.machine.home, &city.store, &request, clock);
     let grant = runtime.block_on(enrolled).unwrap();
 
     let fingerprint = join::to_compare(&home, &grant).unwrap().unwrap();
-    let refused = join::accept(&mut home, &grant, None, clock, dice);
+    let refused = join::accept(&mut home, &grant, None, clock, random);
     assert!(matches!(refused, Err(AcceptError::NotCompared(root)) if root == fingerprint), "{refused:?}");
     assert!(home.config.parent.is_none());
-    join::accept(&mut home, &grant, Some(fingerprint), clock, dice).unwrap();
+    join::accept(&mut home, &grant, Some(fingerprint), clock, random).unwrap();
     // From now on the root is known.
     assert_eq!(join::to_compare(&home, &grant).unwrap(), None);
-    join::accept(&mut home, &grant, None, clock, dice).unwrap();
+    join::accept(&mut home, &grant, None, clock, random).unwrap();
 }

@@ -8,7 +8,7 @@ use huiliu_node::{
 };
 use huiliu_proto::{id::RecordId, kind::kind, lang::Lang};
 use huiliu_tests::{
-    people::{self, Dice},
+    people::{self, Random},
     relay::{batches, give},
     world::{World, hand_clock},
 };
@@ -94,7 +94,7 @@ proptest! {
                         .write_blocking(move |l| people::edit(l, "mediator", id, field, &text))
                         .unwrap();
                     // Packed one by one, so that the orders of arrival are many.
-                    devices[device].write_blocking(Ledger::tend).unwrap();
+                    devices[device].write_blocking(Ledger::prepare_outgoing).unwrap();
                 }
             }
         }
@@ -102,15 +102,15 @@ proptest! {
         hear(1);
         let expected = shown(&devices[0]);
         prop_assert_eq!(&expected, &shown(&devices[1]));
-        // Two hubs hear the same feeds, each feed in order, the feeds mixed as dice say.
+        // Two hubs hear the same feeds, each feed in order, the feeds mixed as random say.
         let feeds: Vec<Vec<Incoming>> = devices.iter().flat_map(batches).collect();
         for hub in ["hub-320900", "hub-320000"] {
             let store = world.machine(hub).store(Threads::Inline);
             enrolments.iter().chain(&above).chain(&top).flatten().for_each(|batch| give(&store, batch));
-            let mut dice = Dice(order ^ hub.len() as u64 ^ u64::from(hub.as_bytes()[6]));
+            let mut random = Random(order ^ hub.len() as u64 ^ u64::from(hub.as_bytes()[6]));
             let mut next = vec![0; feeds.len()];
             while next.iter().zip(&feeds).any(|(n, f)| *n < f.len()) {
-                let at = dice.below(feeds.len() as u64) as usize;
+                let at = random.below(feeds.len() as u64) as usize;
                 if let Some(batch) = feeds[at].get(next[at]) {
                     give(&store, batch);
                     next[at] += 1;

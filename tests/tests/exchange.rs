@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use huiliu_node::{
     ledger::Intake,
     store::{
-        evidence::Neighbour,
+        evidence::Peer,
         feeds::SegmentRow,
         frontier::{Frontier, State},
     },
-    sync::exchange::{Action, Cause, End, Event, Exchange, Refused, Speaker},
+    sync::exchange::{Action, Cause, End, Endpoint, Event, Exchange, Refused},
 };
 use huiliu_proto::{
     feed::{Feed, Scope, Turn},
@@ -19,15 +19,15 @@ use huiliu_proto::{
 };
 use huiliu_tests::{
     model::{Disk, Line},
-    people::Dice,
+    people::Random,
 };
 
 fn pair() -> [Disk; 2] {
     [Disk::new("320922", 101), Disk::new("320900", 1)]
 }
 
-fn speaker(union: &str, n: u8) -> Speaker {
-    Speaker { network: "test".into(), union: union.parse().unwrap(), device: DeviceId([n; 32]) }
+fn speaker(union: &str, n: u8) -> Endpoint {
+    Endpoint { network: "test".into(), union: union.parse().unwrap(), device: DeviceId([n; 32]) }
 }
 
 fn state_of(size: u64, root: u8) -> State {
@@ -163,7 +163,7 @@ fn what_is_over_an_allowance_comes_later() {
 #[test]
 fn a_line_that_stays_brings_what_was_written_beside_others() {
     for seed in 0..1000 {
-        let mut dice = Dice(seed);
+        let mut random = Random(seed);
         let mut disks = pair();
         disks[0].write(0, b"a");
         let mut lines = vec![Line::staying(&mut disks, 0, 1)];
@@ -171,21 +171,21 @@ fn a_line_that_stays_brings_what_was_written_beside_others() {
         // A line may be slow, or stand still for a while.
         let mut held = 0;
         let mut unheard = [false; 2];
-        for _ in 0..dice.below(400) {
-            match dice.below(20) {
+        for _ in 0..random.below(400) {
+            match random.below(20) {
                 0 => {
-                    let some: Vec<u8> = letters.by_ref().take(1 + dice.below(12) as usize).collect();
-                    let disk = dice.below(2) as usize;
+                    let some: Vec<u8> = letters.by_ref().take(1 + random.below(12) as usize).collect();
+                    let disk = random.below(2) as usize;
                     disks[disk].write(0, &some);
                     unheard[disk] = true;
                 }
                 1 if lines.len() < 3 => lines.push(Line::new(&mut disks, 0, 1)),
-                2 => held = dice.below(6) as usize,
-                3 | 4 => hear(dice.below(2) as usize, &mut unheard, &mut disks, &mut lines),
+                2 => held = random.below(6) as usize,
+                3 | 4 => hear(random.below(2) as usize, &mut unheard, &mut disks, &mut lines),
                 _ => {
-                    let line = dice.below(lines.len() as u64) as usize;
+                    let line = random.below(lines.len() as u64) as usize;
                     if line != held {
-                        happen(&mut dice, line, &mut unheard, &mut disks, &mut lines);
+                        happen(&mut random, line, &mut unheard, &mut disks, &mut lines);
                     }
                 }
             }
@@ -194,7 +194,7 @@ fn a_line_that_stays_brings_what_was_written_beside_others() {
         loop {
             (0..2).for_each(|disk| hear(disk, &mut unheard, &mut disks, &mut lines));
             let Some(line) = lines.iter().position(|line| !line.next(1).is_empty()) else { break };
-            happen(&mut dice, line, &mut unheard, &mut disks, &mut lines);
+            happen(&mut random, line, &mut unheard, &mut disks, &mut lines);
         }
         assert_eq!(lines[0].lower.ended, None, "seed {seed}: it stays");
         same(&disks);
@@ -206,38 +206,38 @@ fn a_line_that_stays_brings_what_was_written_beside_others() {
 #[test]
 fn a_fork_that_another_line_finds_is_settled_on_a_line_that_stays() {
     for seed in 0..1000 {
-        let mut dice = Dice(seed);
+        let mut random = Random(seed);
         let mut disks = pair();
         disks[0].write(0, b"abcd");
         Line::new(&mut disks, 0, 1).run(&mut disks, 1);
         // The disk is copied, and both machines write on.
         let copied = disks[0].clone();
-        disks[0].write(0, &[b'e', b'f'][..dice.below(3) as usize]);
+        disks[0].write(0, &[b'e', b'f'][..random.below(3) as usize]);
         let mut copy = [copied, disks[1].clone()];
-        copy[0].write(0, &[b'u', b'v', b'w'][..1 + dice.below(3) as usize]);
+        copy[0].write(0, &[b'u', b'v', b'w'][..1 + random.below(3) as usize]);
         let mut beside = Line::new(&mut copy, 0, 1);
         beside.run(&mut copy, 1);
         let mut lines = vec![Line::staying(&mut disks, 0, 1)];
         let mut unheard = [false; 2];
-        let meets = dice.below(30);
+        let meets = random.below(30);
         for step in 0..200 {
             if step == meets {
                 // What the copy wrote came to the hub over a line of its own.
                 disks[1] = copy[1].clone();
                 unheard[1] = true;
             }
-            if step > meets && dice.below(40) == 0 {
+            if step > meets && random.below(40) == 0 {
                 let own = disks[0].own(0);
                 let of = disks[1].feeds.get_mut(&own).expect("it came there");
                 of.letters.push(b'A' + (step % 26) as u8);
                 unheard[1] = true;
             }
-            match dice.below(12) {
+            match random.below(12) {
                 0 if lines.len() < 3 => lines.push(Line::new(&mut disks, 0, 1)),
-                1 | 2 => hear(dice.below(2) as usize, &mut unheard, &mut disks, &mut lines),
+                1 | 2 => hear(random.below(2) as usize, &mut unheard, &mut disks, &mut lines),
                 _ => {
-                    let line = dice.below(lines.len() as u64) as usize;
-                    happen(&mut dice, line, &mut unheard, &mut disks, &mut lines);
+                    let line = random.below(lines.len() as u64) as usize;
+                    happen(&mut random, line, &mut unheard, &mut disks, &mut lines);
                 }
             }
             lines.retain(|line| line.lower.ended.is_none() || line.upper.ended.is_none());
@@ -250,7 +250,7 @@ fn a_fork_that_another_line_finds_is_settled_on_a_line_that_stays() {
             loop {
                 (0..2).for_each(|disk| hear(disk, &mut unheard, &mut disks, &mut lines));
                 let Some(line) = lines.iter().position(|line| !line.next(1).is_empty()) else { break };
-                happen(&mut dice, line, &mut unheard, &mut disks, &mut lines);
+                happen(&mut random, line, &mut unheard, &mut disks, &mut lines);
             }
             lines.retain(|line| line.lower.ended.is_none() || line.upper.ended.is_none());
             if !lines.is_empty() {
@@ -263,13 +263,13 @@ fn a_fork_that_another_line_finds_is_settled_on_a_line_that_stays() {
 }
 
 /// One of the things that may happen next on a line.
-fn happen(dice: &mut Dice, line: usize, unheard: &mut [bool; 2], disks: &mut [Disk; 2], lines: &mut [Line]) {
+fn happen(random: &mut Random, line: usize, unheard: &mut [bool; 2], disks: &mut [Disk; 2], lines: &mut [Line]) {
     let next = lines[line].next(1);
     if next.is_empty() {
         return;
     }
     let before = disks.clone();
-    lines[line].step(*dice.pick(&next), disks);
+    lines[line].step(*random.pick(&next), disks);
     (0..2).for_each(|disk| unheard[disk] |= before[disk] != disks[disk]);
 }
 
@@ -312,8 +312,8 @@ fn what_there_was_no_room_for_is_offered_again_on_a_line_that_stays() {
 fn feeds_without_end_end_a_line() {
     const FAR_TOO_MANY: u32 = 600_000;
     let (county, city) = (speaker("320922", 101), speaker("320900", 1));
-    let ends = |me: &Speaker, peer: &Speaker, calls| {
-        let peer = Neighbour { union: peer.union, device: peer.device };
+    let ends = |me: &Endpoint, peer: &Endpoint, calls| {
+        let peer = Peer { union: peer.union, device: peer.device };
         Exchange::open(me.clone(), peer, calls, true, Frontier::default())
     };
     let (_, hello) = ends(&county, &city, true);
@@ -352,8 +352,8 @@ fn a_head_that_is_gone_is_looked_for_once() {
     let feed = FeedId([5; 16]);
     let state = |time| State { time, ..state_of(3, 1) };
     let (county, city) = (speaker("320922", 101), speaker("320900", 1));
-    let opened = |me: &Speaker, peer: &Speaker, calls, time| {
-        let peer = Neighbour { union: peer.union, device: peer.device };
+    let opened = |me: &Endpoint, peer: &Endpoint, calls, time| {
+        let peer = Peer { union: peer.union, device: peer.device };
         let frontier = Frontier { states: [(feed, state(time))].into(), ..Frontier::default() };
         Exchange::open(me.clone(), peer, calls, true, frontier)
     };
@@ -385,8 +385,8 @@ fn what_changes_as_it_ends_is_remembered() {
     let mut disks = pair();
     disks[0].write(0, b"ab");
     let [lower, upper] = &disks;
-    let me = Speaker { network: "test".into(), union: lower.union, device: lower.device };
-    let peer = Neighbour { union: upper.union, device: upper.device };
+    let me = Endpoint { network: "test".into(), union: lower.union, device: lower.device };
+    let peer = Peer { union: upper.union, device: upper.device };
     let (mut exchange, _) = Exchange::open(me, peer, true, true, lower.frontier(peer.union));
     let bye = v1::Goodbye { reason: Farewell::Again.into(), ..Default::default() };
     exchange.step(Event::Frame(Frame::Goodbye(bye)));
@@ -404,7 +404,7 @@ fn open_with(ours: &State, theirs: (u64, Hash), calls: bool) -> (Exchange, Vec<A
         false => (speaker("320900", 1), speaker("320922", 101)),
     };
     let frontier = Frontier { states: [(ours.feed, ours.clone())].into(), ..Frontier::default() };
-    let neighbour = Neighbour { union: peer.union, device: peer.device };
+    let neighbour = Peer { union: peer.union, device: peer.device };
     let (mut exchange, _) = Exchange::open(me, neighbour, calls, true, frontier);
     let union = u64::from(ours.union);
     let (feed, root) = (ours.feed.to_vec().into(), theirs.1.to_vec().into());

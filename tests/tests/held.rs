@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use huiliu_node::{
     filing::{self, Ask},
     store::{
-        evidence::{self, Evidence, What},
+        evidence::{self, Evidence, EvidenceKind},
         feeds,
     },
 };
@@ -141,7 +141,7 @@ fn evidence_is_listed_page_by_page() {
         .write_blocking(|ledger| {
             for n in 1..=5 {
                 let kept = Evidence {
-                    what: What::Restored,
+                    what: EvidenceKind::Restored,
                     feed: FeedId([n; 16]),
                     seen_at: i64::from(n),
                     from: None,

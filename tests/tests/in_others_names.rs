@@ -2,8 +2,8 @@
 
 use huiliu_hub::revocation::{self, RevocationError};
 use huiliu_node::{
-    ledger::{Incoming, Intake, Outcome},
-    store::{evidence::Neighbour, trust},
+    ledger::{Incoming, Intake, WriteOutcome},
+    store::{evidence::Peer, trust},
 };
 use huiliu_proto::{
     feed::Scope,
@@ -27,7 +27,7 @@ fn county() -> UnionNumber {
 
 fn writes(place: &Place, record: Record) {
     let outcome = place.store.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
-    assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
+    assert!(matches!(outcome, WriteOutcome::Written { .. }), "{outcome:?}");
 }
 
 fn revocation(device: DeviceId) -> Record {
@@ -139,7 +139,7 @@ fn nobody_pays_for_what_others_hand_over_once_more() {
     let mut forger = Forger::new(&chain.county.machine, Scope::Own(Reach::Province));
     let number = kind("work_entry").unwrap().number;
     let run: Vec<Operation> = (0..4096).map(|_| Operation::new(number, forger.id(), None, vec![1], None)).collect();
-    let by = |device: DeviceId| Some(Neighbour { union: county(), device });
+    let by = |device: DeviceId| Some(Peer { union: county(), device });
     let (first, mut next) = (forger.say(&run), forger.say(&run[..1]));
     let once_more = Incoming { from: by(DeviceId([5; 32])), ..first.clone() };
     assert!(matches!(

@@ -13,9 +13,9 @@ use std::{
 
 use huiliu_hub::{authority, downlink};
 use huiliu_node::{
-    clock::{Clock, Dice},
+    clock::{Clock, Random},
     identity::{Grant, Home, IdentityError, Role, Setup, certificates, tls, validity},
-    ledger::Outcome,
+    ledger::WriteOutcome,
     store::{invitations, trust},
     sync::{
         call::{Declined, Trouble},
@@ -36,7 +36,7 @@ use huiliu_proto::{
     v1::sync_client::SyncClient,
     value::Value,
 };
-use huiliu_tests::world::{dice, hand_clock};
+use huiliu_tests::world::{hand_clock, random};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
@@ -57,7 +57,7 @@ struct Nation {
     address: String,
     clock: Clock,
     hand: Arc<AtomicI64>,
-    dice: Dice,
+    random: Random,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -65,18 +65,18 @@ struct Nation {
 impl Nation {
     async fn up(dir: &Path) -> Nation {
         let (clock, hand) = hand_clock();
-        let dice = dice(1);
+        let random = random(1);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let mut home = huiliu_node::writer::init(
             &Setup::new(&dir.join("nation"), "test", UnionNumber::NATION, Role::Root),
             &clock,
-            &dice,
+            &random,
         )
         .unwrap();
         home.config.listen = Some(address.clone());
         home.save().unwrap();
-        let store = Store::of(&home, clock.clone(), dice.clone(), Threads::Own).unwrap();
+        let store = Store::of(&home, clock.clone(), random.clone(), Threads::Own).unwrap();
         let (stop, mut stopped) = watch::channel(false);
         let (served, kept, time) = (home.clone(), store.clone(), clock.clone());
         let task = tokio::spawn(async move {
@@ -85,7 +85,7 @@ impl Nation {
             };
             downlink::serve(&served, &kept, listener, &time, ending).await.unwrap();
         });
-        Nation { home, store, address, clock, hand, dice, stop, task }
+        Nation { home, store, address, clock, hand, random, stop, task }
     }
 
     fn pass_days(&self, days: i64) {
@@ -98,7 +98,7 @@ impl Nation {
     }
 
     async fn invite_as(&self, union: &str, further: bool, as_hub: bool) -> Token {
-        let (id, secret) = join::draw(&self.dice);
+        let (id, secret) = join::draw(&self.random);
         let union: UnionNumber = union.parse().unwrap();
         let hash = pass_hash(&*secret.pass(&id));
         let now = (self.clock)();
@@ -123,7 +123,7 @@ impl Nation {
     fn machine(&self, dir: &Path, union: &str, role: Role, seed: u64) -> Home {
         let union = union.parse().unwrap();
         let dir = dir.join(format!("{union}-{seed}"));
-        huiliu_node::writer::init(&Setup::new(&dir, "test", union, role), &self.clock, &dice(seed)).unwrap()
+        huiliu_node::writer::init(&Setup::new(&dir, "test", union, role), &self.clock, &random(seed)).unwrap()
     }
 
     /// A device of Jiangsu's is shut out, and nothing of it goes on counting.
@@ -134,18 +134,18 @@ impl Nation {
         record.set("revoked_on", Value::Int(20_500));
         record.set("reason", Value::Text("被盗".into()));
         let written = self.store.write(move |ledger| ledger.write_entry(&record)).await.unwrap();
-        assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+        assert!(matches!(written, WriteOutcome::Written { .. }), "{written:?}");
     }
 
     async fn enter(&self, home: &mut Home, token: &Token) -> Result<(), JoinError> {
-        join::enter(home, token, &line::tcp(), &self.clock, &huiliu_node::clock::dice()).await
+        join::enter(home, token, &line::tcp(), &self.clock, &huiliu_node::clock::random()).await
     }
 
     /// A machine with a certificate of this network that nobody enrolled.
     fn certified(&self, dir: &Path, seed: u64) -> Home {
         let authority = self.home.key("authority").unwrap();
         let root = self.home.root_certificate().unwrap();
-        let signer = certificates::Authority { key: &authority, certificate: &root, dice: &self.dice };
+        let signer = certificates::Authority { key: &authority, certificate: &root, random: &self.random };
         let stranger = self.machine(dir, "330000", Role::Hub, seed);
         let request = stranger.request().unwrap().asked().unwrap().entering;
         let leaf = signer.machine(&request.tls, "330000".parse().unwrap(), (self.clock)()).unwrap();
@@ -155,9 +155,9 @@ impl Nation {
     }
 
     fn uplink(&self, home: &Home) -> Uplink {
-        let store = Store::of(home, self.clock.clone(), self.dice.clone(), Threads::Own).unwrap();
-        let (clock, dice) = (self.clock.clone(), self.dice.clone());
-        Uplink { home: home.clone(), store, dial: line::tcp(), clock, dice }
+        let store = Store::of(home, self.clock.clone(), self.random.clone(), Threads::Own).unwrap();
+        let (clock, random) = (self.clock.clone(), self.random.clone());
+        Uplink { home: home.clone(), store, dial: line::tcp(), clock, random }
     }
 
     /// Callers it has enrolled for a union.
@@ -190,7 +190,7 @@ async fn a_token_is_bound_to_the_first_that_uses_it() {
     let token = nation.invite("320000", false).await;
 
     let mut wrong = token.clone();
-    wrong.secret = join::draw(&nation.dice).1;
+    wrong.secret = join::draw(&nation.random).1;
     assert_eq!(reason(nation.enter(&mut first, &wrong).await), Some(Reason::Pass));
     let (a, b) = tokio::join!(nation.enter(&mut first, &token), nation.enter(&mut second, &token));
     assert!(a.is_ok() != b.is_ok(), "one of the two wins: {a:?} {b:?}");
@@ -209,7 +209,7 @@ async fn a_token_is_bound_to_the_first_that_uses_it() {
     let token = nation.invite("330000", false).await;
     let mut zhejiang = nation.machine(dir.path(), "330000", Role::Hub, 4);
     let mut wrong = token.clone();
-    wrong.secret = join::draw(&nation.dice).1;
+    wrong.secret = join::draw(&nation.random).1;
     for _ in 0..invitations::TRIES {
         assert_eq!(reason(nation.enter(&mut zhejiang, &wrong).await), Some(Reason::Pass));
     }
@@ -245,16 +245,16 @@ async fn a_second_root_beside_the_true_one_is_not_taken() {
     let other = huiliu_node::writer::init(
         &Setup::new(&dir.path().join("other"), "test", UnionNumber::NATION, Role::Root),
         &nation.clock,
-        &dice(8),
+        &random(8),
     );
     let other = other.unwrap().root_certificate().unwrap();
     let request = home.request().unwrap();
     let granted = authority::enrol(&nation.home, &nation.store, &request, &nation.clock).await.unwrap();
     let two = Grant { root_certificate: format!("{}{other}", granted.root_certificate), ..granted.clone() };
     let refused = |taken: Result<(), IdentityError>| matches!(taken, Err(IdentityError::File { .. }));
-    assert!(refused(home.accept(&two, None, &nation.clock, &nation.dice)));
+    assert!(refused(home.accept(&two, None, &nation.clock, &nation.random)));
     assert!(home.config.parent.is_none() && home.root_certificate().is_err(), "nothing of it was kept");
-    home.accept(&granted, None, &nation.clock, &nation.dice).unwrap();
+    home.accept(&granted, None, &nation.clock, &nation.random).unwrap();
     assert!(refused(home.renewed(&two, &nation.clock)));
     assert_eq!(home.root_certificate().unwrap(), granted.root_certificate);
     nation.down().await;
@@ -297,7 +297,7 @@ async fn certificates_renew_by_themselves_and_an_expired_machine_comes_back() {
     ];
     let values = values.map(|(name, value)| (kept.field(name).unwrap(), Some(value))).to_vec();
     let written = uplink.store.write(move |ledger| ledger.write_document(kept, None, values)).await.unwrap();
-    assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+    assert!(matches!(written, WriteOutcome::Written { .. }), "{written:?}");
     let error = uplink.exchange(false, &|_| ()).await.unwrap_err();
     assert!(matches!(error, UplinkError::Dates { .. }), "{error}");
     // A4: whoever shows it all the same is turned away by the hub.
@@ -340,7 +340,7 @@ async fn a_clock_that_is_far_off_is_named() {
     for wrong in [0, (nation.clock)() + 3650 * DAY] {
         let clock: Clock = Arc::new(move || wrong);
         let error =
-            join::enter(&mut home, &token, &line::tcp(), &clock, &huiliu_node::clock::dice()).await.unwrap_err();
+            join::enter(&mut home, &token, &line::tcp(), &clock, &huiliu_node::clock::random()).await.unwrap_err();
         assert!(matches!(error, JoinError::Unreachable { trouble: Trouble::TheirDates(_), .. }), "{error}");
     }
     nation.enter(&mut home, &token).await.unwrap();
@@ -428,7 +428,7 @@ async fn callers_that_only_hold_the_line_keep_nobody_out() {
     let mut home = nation.machine(dir.path(), "320000", Role::Hub, 2);
     nation.enter(&mut home, &nation.invite("320000", false).await).await.unwrap();
     let uplink = nation.uplink(&home);
-    // N8: more than the door greets at once say nothing, or next to nothing.
+    // N8: more than the listener greets at once say nothing, or next to nothing.
     let mut idle = vec![];
     for n in 0..600 {
         // Where the process may open no more files, as many as it may are enough.
@@ -542,7 +542,7 @@ async fn a_hub_that_poses_as_the_one_above_is_not_believed() {
     let mut rogue = nation.machine(dir.path(), "320000", Role::Hub, 3);
     nation.enter(&mut rogue, &nation.invite("320000", false).await).await.unwrap();
     rogue.config.union = UnionNumber::NATION;
-    let server = tls::server(&rogue, &nation.clock, &nation.dice).unwrap();
+    let server = tls::server(&rogue, &nation.clock, &nation.random).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(server.clone());
     let address = impostor(move |stream| {
         let acceptor = acceptor.clone();
@@ -576,14 +576,14 @@ async fn what_intercepts_is_named() {
     };
 
     // N18: a proxy that makes certificates of its own for the name that is asked for.
-    let (clock, dice) = (nation.clock.clone(), dice(7));
+    let (clock, random) = (nation.clock.clone(), random(7));
     let proxy = huiliu_node::writer::init(
         &Setup::new(&dir.path().join("proxy"), "test", UnionNumber::NATION, Role::Root),
         &clock,
-        &dice,
+        &random,
     )
     .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(tls::server(&proxy, &clock, &dice).unwrap());
+    let acceptor = tokio_rustls::TlsAcceptor::from(tls::server(&proxy, &clock, &random).unwrap());
     let address = impostor(move |stream| {
         let acceptor = acceptor.clone();
         tokio::spawn(async move { drop(acceptor.accept(stream).await) })
@@ -612,13 +612,13 @@ async fn a_stolen_machine_does_not_come_back_through_its_own_tokens() {
     let nation = Nation::up(dir.path()).await;
     let mut stolen = nation.machine(dir.path(), "320000", Role::Hub, 2);
     nation.enter(&mut stolen, &nation.invite("320000", false).await).await.unwrap();
-    let device = stolen.me(nation.clock.clone(), nation.dice.clone()).unwrap().device();
+    let device = stolen.me(nation.clock.clone(), nation.random.clone()).unwrap().device();
     // As Join.Invite does, for two further machines; one comes in before the theft is known.
     let caller = nation.store.read(|conn| Ok(trust::enrolments(conn, Some(&device))?.remove(0))).unwrap();
     let mut tokens = vec![];
     for _ in 0..2 {
         let mut token = nation.invite_as("320000", true, false).await;
-        (token.id, token.secret) = join::draw(&nation.dice);
+        (token.id, token.secret) = join::draw(&nation.random);
         let (id, hash, caller) = (token.id, pass_hash(&*token.secret.pass(&token.id)), caller.clone());
         let invited = nation.store.write(move |ledger| authority::invite(ledger, &caller, id, hash, 7)).await.unwrap();
         assert!(invited.is_ok(), "{invited:?}");
@@ -634,7 +634,7 @@ async fn a_stolen_machine_does_not_come_back_through_its_own_tokens() {
     let void = nation.store.read(|conn| invitations::void(conn, &invitations::get(conn, &id)?.unwrap())).unwrap();
     assert!(void, "and so it is listed");
     // Nor does it ask for another, even where it was let through before it was revoked; and others may ask for more.
-    let (id, secret) = join::draw(&nation.dice);
+    let (id, secret) = join::draw(&nation.random);
     let hash = pass_hash(&*secret.pass(&id));
     let invited = nation.store.write(move |ledger| authority::invite(ledger, &caller, id, hash, 7)).await.unwrap();
     assert_eq!(invited, Err(Reason::Device));
@@ -660,7 +660,7 @@ async fn a_device_that_is_shut_out_is_cut_off_at_once() {
     };
     tokio::time::timeout(PATIENCE, settled).await.expect("the session comes about");
 
-    let device = home.me(nation.clock.clone(), nation.dice.clone()).unwrap().device();
+    let device = home.me(nation.clock.clone(), nation.random.clone()).unwrap().device();
     nation.revoke(device).await;
     let report = tokio::time::timeout(PATIENCE, session).await.expect("it is cut").unwrap().unwrap();
     assert!(matches!(&report.end, End::Broken { cause, .. } if cause.word() == "revoked"), "{report:?}");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use huiliu_node::{
     document::Document,
-    ledger::{Ledger, Outcome, statement::Pace},
+    ledger::{Ledger, WriteOutcome, statement::Pace},
     ruling,
     store::feeds,
     writer::{Store, Threads},
@@ -27,7 +27,7 @@ use huiliu_proto::{
 use huiliu_tests::{
     forger::Forger,
     oracle,
-    people::{self, Dice},
+    people::{self, Random},
     relay::{batches, give},
     world::{Machine, World, hand_clock},
 };
@@ -48,7 +48,7 @@ fn union() -> UnionNumber {
 
 fn write(city: &Store, record: Record) {
     let written = city.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
-    assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+    assert!(matches!(written, WriteOutcome::Written { .. }), "{written:?}");
 }
 
 /// The city revokes a device; so much of its feeds stays.
@@ -231,7 +231,7 @@ struct Dossier {
 
 /// `slice`: where it is said, a job does so little, and what is left is done beside what comes next.
 fn story(world: &World, seed: u64, slice: Option<u64>) {
-    let mut dice = Dice(seed);
+    let mut random = Random(seed);
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().join("city");
     let machine = world.machine(CITY).with_copy_at(&at);
@@ -256,23 +256,23 @@ fn story(world: &World, seed: u64, slice: Option<u64>) {
     let mut revocations = 0;
     let mut log = vec![];
     for step in 0..60 {
-        let who = dice.below(4) as usize;
-        match dice.below(20) {
+        let who = random.below(4) as usize;
+        match random.below(20) {
             0 => {
                 let id = forgers[who].id();
                 entries.push((device_of(who), id, vec![]));
                 log.push(format!("{who}: entry {}", entries.len() - 1));
-                unsaid[who].push(line(id, dice.below(3)));
+                unsaid[who].push(line(id, random.below(3)));
             }
             1 if !entries.is_empty() => {
-                let at = dice.below(entries.len() as u64) as usize;
+                let at = random.below(entries.len() as u64) as usize;
                 if entries[at].0 == device_of(who) {
                     log.push(format!("{who}: entry {at} again"));
-                    unsaid[who].push(line(entries[at].1, dice.below(3)));
+                    unsaid[who].push(line(entries[at].1, random.below(3)));
                 }
             }
             2 | 3 => {
-                let again = dossiers.iter().position(|d| d.device == device_of(who)).filter(|_| dice.below(3) == 0);
+                let again = dossiers.iter().position(|d| d.device == device_of(who)).filter(|_| random.below(3) == 0);
                 let at = again.unwrap_or_else(|| {
                     let id = Some(forgers[who].id());
                     dossiers.push(Dossier { id, device: device_of(who), ..Dossier::default() });
@@ -290,30 +290,30 @@ fn story(world: &World, seed: u64, slice: Option<u64>) {
                 dossiers[at].edits.push((who, edit));
             }
             4..=9 if !dossiers.is_empty() => {
-                let at = dice.below(dossiers.len() as u64) as usize;
-                let view = usize::from(dice.below(4) == 0);
+                let at = random.below(dossiers.len() as u64) as usize;
+                let view = usize::from(random.below(4) == 0);
                 let ids: Vec<_> = forgers.iter().map(|f| f.feed.id).collect();
                 let dossier = &mut dossiers[at];
                 let id = dossier.id.unwrap();
                 let author = Actor::new(&ids[who], &id);
                 let (mut document, mut heard) = dossier.views.remove(&(who, view)).unwrap_or_default();
-                let until = if dice.below(3) == 0 { heard } else { dossier.edits.len() };
+                let until = if random.below(3) == 0 { heard } else { dossier.edits.len() };
                 while heard < until {
                     let (by, edit) = &dossier.edits[heard];
-                    if *by != who || view == 0 || dice.below(2) == 0 {
+                    if *by != who || view == 0 || random.below(2) == 0 {
                         let _ = document.receive(Actor::new(&ids[*by], &id), edit);
                     }
                     heard += 1;
                 }
-                let what = [("name", dice.below(4)), ("industry", 0)][dice.below(2) as usize];
+                let what = [("name", random.below(4)), ("industry", 0)][random.below(2) as usize];
                 let value = match what.0 {
                     "name" => Scalar::Text(format!("厂{}{step}", what.1)),
-                    _ => Scalar::Number(1 + dice.below(9) as i64),
+                    _ => Scalar::Number(1 + random.below(9) as i64),
                 };
                 if !document.is_empty()
                     && let Some(mut edit) = document.compose(author, vec![(field(what.0), value)], [4; 16])
                 {
-                    match dice.below(12) {
+                    match random.below(12) {
                         0 => edit.seq += 1,
                         1 => edit.deps.truncate(1),
                         _ => {}
@@ -326,17 +326,17 @@ fn story(world: &World, seed: u64, slice: Option<u64>) {
                 dossier.views.insert((who, view), (document, heard));
             }
             10 | 11 => {
-                let restores = dice.below(3) == 0;
-                let some = |voids: &[Hash], dice: &mut Dice| {
-                    let mut some: Vec<Hash> = voids.iter().copied().filter(|_| dice.below(2) == 0).collect();
+                let restores = random.below(3) == 0;
+                let some = |voids: &[Hash], random: &mut Random| {
+                    let mut some: Vec<Hash> = voids.iter().copied().filter(|_| random.below(2) == 0).collect();
                     some.sort_unstable();
                     some.dedup();
                     some
                 };
-                let reason = format!("误{}", dice.below(3));
-                if dice.below(2) == 0 && !entries.is_empty() {
-                    let at = dice.below(entries.len() as u64) as usize;
-                    let follows = some(&entries[at].2, &mut dice);
+                let reason = format!("误{}", random.below(3));
+                if random.below(2) == 0 && !entries.is_empty() {
+                    let at = random.below(entries.len() as u64) as usize;
+                    let follows = some(&entries[at].2, &mut random);
                     let restores = restores && !follows.is_empty();
                     let void = Void { follows, heads: vec![], restores, reason };
                     let like = line(entries[at].1, 1);
@@ -346,8 +346,8 @@ fn story(world: &World, seed: u64, slice: Option<u64>) {
                     log.push(format!("{who}: entry {at} void {restores}"));
                     unsaid[who].push(said);
                 } else if !dossiers.is_empty() {
-                    let at = dice.below(dossiers.len() as u64) as usize;
-                    let follows = some(&dossiers[at].voids, &mut dice);
+                    let at = random.below(dossiers.len() as u64) as usize;
+                    let follows = some(&dossiers[at].voids, &mut random);
                     let restores = restores && !follows.is_empty();
                     let heads = dossiers[at].views.values().map(|(d, _)| d.heads().to_vec()).find(|h| !h.is_empty());
                     let heads = heads.filter(|_| !restores).unwrap_or_default();
@@ -378,8 +378,8 @@ fn story(world: &World, seed: u64, slice: Option<u64>) {
                 revocations += 1;
                 let mut stays = vec![];
                 for forger in 0..4 {
-                    if device_of(forger) == device_of(who) && dice.below(3) > 0 {
-                        stays.push((&forgers[forger], dice.below(sizes[forger] + 2)));
+                    if device_of(forger) == device_of(who) && random.below(3) > 0 {
+                        stays.push((&forgers[forger], random.below(sizes[forger] + 2)));
                     }
                 }
                 log.push(format!("revoked {}: {:?}", device_of(who), stays.iter().map(|s| s.1).collect::<Vec<_>>()));
@@ -387,15 +387,15 @@ fn story(world: &World, seed: u64, slice: Option<u64>) {
             }
             19 if step > 20 => {
                 revision += 1;
-                let first = dice.below(sizes[who] + 1);
-                let count = 1 + dice.below(4);
-                let ruling = [Ruling::Released, Ruling::Released, Ruling::Rejected][dice.below(3) as usize];
+                let first = random.below(sizes[who] + 1);
+                let count = 1 + random.below(4);
+                let ruling = [Ruling::Released, Ruling::Released, Ruling::Rejected][random.below(3) as usize];
                 log.push(format!("rule on {who}: {first} {count} {ruling:?}"));
                 rule(&city, &forgers[who], first, count, ruling, revision);
             }
             _ => {}
         }
-        if step > 20 && dice.below(12) == 0 {
+        if step > 20 && random.below(12) == 0 {
             check(&machine, &city, &format!("seed {seed}, step {step}: {log:#?}"));
         }
     }

@@ -7,9 +7,9 @@ use huiliu_hub::downlink;
 use huiliu_node::{
     identity::Role,
     ledger::Incoming,
-    store::{View, evidence::Neighbour, feeds, projection, receipts},
+    store::{View, evidence::Peer, feeds, projection, receipts},
     sync::{
-        exchange::{Cause, End, Speaker},
+        exchange::{Cause, End, Endpoint},
         session::{self, Ends, Report},
     },
     writer::{Store, Threads},
@@ -33,8 +33,8 @@ use huiliu_tests::{
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
-fn speaker(machine: &Machine) -> Speaker {
-    Speaker { network: machine.home.config.network.clone(), union: machine.union(), device: machine.me().device() }
+fn speaker(machine: &Machine) -> Endpoint {
+    Endpoint { network: machine.home.config.network.clone(), union: machine.union(), device: machine.me().device() }
 }
 
 /// The county calls a hub that speaks as `hub` does, and writes something every few seconds. How it ended, and after how
@@ -236,17 +236,17 @@ fn what_found_no_room_comes_when_there_is_some() {
     let mine: Vec<Incoming> = (0..64).map(|n| stranger(100 + n)).collect();
     mine.iter().for_each(|batch| give(&chain.county.store, batch));
     let mine: Vec<FeedId> = mine.iter().map(|batch| batch.feed).collect();
-    let from = Some(Neighbour { union: county, device: chain.county.device() });
+    let from = Some(Peer { union: county, device: chain.county.device() });
     give(&chain.city.store, &Incoming { from, ..stranger(99) });
     let lacking = || {
         let has = |feed: &FeedId| chain.city.store.read(|c| feeds::by_id(c, feed)).unwrap().is_some();
         mine.iter().filter(|feed| !has(feed)).count()
     };
-    let half = session::LOOK / 2;
+    let half = session::ARRIVAL_CHECK_INTERVAL / 2;
     talk_for(half, chain.county.ends(), chain.city.ends(), || ()).unwrap();
     assert_eq!(lacking(), 1);
     let enrol = || chain.city.enrols(county, [99; 32]);
-    talk_for(session::LOOK * 2, chain.county.ends(), chain.city.ends(), enrol).unwrap();
+    talk_for(session::ARRIVAL_CHECK_INTERVAL * 2, chain.county.ends(), chain.city.ends(), enrol).unwrap();
     assert_eq!(lacking(), 0);
     assert!(!chain.city.line_trouble(county) && !chain.county.line_trouble(chain.city.machine.union()));
 }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use huiliu_hub::{door::Caller, gate, revocation};
+use huiliu_hub::{join_service, listener::Caller, revocation};
 use huiliu_node::{
     identity::{Role, certificates},
-    ledger::{Intake, Outcome},
+    ledger::{Intake, WriteOutcome},
     rollup, ruling,
     store::{feeds, quarantine, rollups, trust},
     writer::{Store, Threads},
@@ -103,7 +103,7 @@ impl Tree {
 
     fn write(&self, name: &str, record: Record) {
         let written = self.open[name].write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
-        assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+        assert!(matches!(written, WriteOutcome::Written { .. }), "{written:?}");
         self.settle();
     }
 
@@ -433,7 +433,7 @@ fn a_revocation_that_reaches_back() {
     // The province did not enrol it, and cannot say so.
     let by_province = record.clone();
     let written = tree.open[PROVINCE].write_blocking(move |ledger| ledger.write_entry(&by_province)).unwrap();
-    assert!(matches!(written, Outcome::Refused(_)), "{written:?}");
+    assert!(matches!(written, WriteOutcome::Refused(_)), "{written:?}");
     tree.write(CITY, record);
     for (seq, expected) in [(0, "counts"), (1, "counts"), (2, "revoked"), (3, "revoked")] {
         tree.agree(&device, seq, &TO_NATION, expected, "reaching back");
@@ -457,7 +457,7 @@ fn a_hub_cannot_take_another_hubs_key_for_its_own_child() {
     let newest = tree.open[NATION].read(|c| Ok(trust::enrolments(c, None)?.pop())).unwrap().unwrap();
     assert_eq!(newest.device, thief.device(), "the nation has heard of it, last of all");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let known = runtime.block_on(gate::known(&tree.open[NATION], &caller, UnionNumber::NATION));
+    let known = runtime.block_on(join_service::known(&tree.open[NATION], &caller, UnionNumber::NATION));
     let known = known.expect("the province is let in");
     assert_eq!((known.device, known.union), (tree.machine(PROVINCE).me().device(), union("320000")));
 }
@@ -478,7 +478,7 @@ fn enrolments_of_a_revoked_hub() {
         let record = late.enrolled(union("320922"), false);
         move |ledger| ledger.write_entry(&record)
     });
-    assert!(matches!(written.unwrap(), Outcome::Written { .. }));
+    assert!(matches!(written.unwrap(), WriteOutcome::Written { .. }));
     tree.open[PROVINCE]
         .write_blocking(move |ledger| revocation::revoke(ledger, &plan, "上级平台失窃"))
         .unwrap()

@@ -5,7 +5,7 @@ use huiliu_node::{
     app::Mode,
     identity::{Home, IdentityError, Role, Setup, vouchers},
     keyring::Keyring,
-    ledger::Outcome,
+    ledger::WriteOutcome,
     ruling,
     store::{feeds, invitations, projection, quarantine, receipts},
     sync::join,
@@ -22,18 +22,18 @@ use huiliu_proto::{
 use huiliu_tests::{
     disk, oracle, people,
     talk::{call, talk},
-    world::{Conduct, Machine, World, dice, hand_clock},
+    world::{Conduct, Machine, World, hand_clock, random},
 };
 
 /// As `invite --device` does on the root.
 fn invited(root: &Machine, store: &Store) -> Token {
-    let (id, secret) = join::draw(&huiliu_node::clock::dice());
+    let (id, secret) = join::draw(&huiliu_node::clock::random());
     let now = (root.clock)();
     let new = authority::new_invitation(id, UnionNumber::NATION, pass_hash(&*secret.pass(&id)), now, now + 1000);
     let new = invitations::Invitation { further: true, ..new };
     store.write_blocking(move |ledger| invitations::add(ledger.conn(), &new)).unwrap();
-    let dice = huiliu_node::clock::dice();
-    vouchers::remember(&root.home, &id, &secret.voucher_key(&id), Some(now + 1000), now, &dice).unwrap();
+    let random = huiliu_node::clock::random();
+    vouchers::remember(&root.home, &id, &secret.voucher_key(&id), Some(now + 1000), now, &random).unwrap();
     let itself = root.home.request().unwrap().asked().unwrap();
     store.write_blocking(move |ledger| authority::enrol_itself(ledger, &itself)).unwrap();
     Token {
@@ -70,23 +70,28 @@ fn a_further_machine_of_the_national_union_writes_until_the_root_revokes_it() {
     let refused = huiliu_node::writer::init(
         &Setup::new(&dir.path().join("hub"), "test", nation, Role::Hub),
         &world.clock,
-        &dice(8),
+        &random(8),
     );
     assert!(matches!(refused, Err(IdentityError::NotNational)));
     let mut home = huiliu_node::writer::init(
         &Setup::new(&dir.path().join("second"), "test", nation, Role::Node),
         &world.clock,
-        &dice(9),
+        &random(9),
     )
     .unwrap();
     let token = invited(root, &top);
     let entering = Entering::verify(&home.entering(&token).unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let grant = runtime.block_on(authority::enter(&root.home, &top, &entering, &world.clock)).unwrap();
-    home.accept(&grant, Some(&token), &world.clock, &huiliu_node::clock::dice()).unwrap();
-    assert!(!home.renew_root(i64::MAX, &dice(1)).unwrap(), "the root's certificate is the root's to renew");
-    let second =
-        Machine { name: "second".into(), home, clock: world.clock.clone(), dice: dice(9), conduct: Conduct::Honest };
+    home.accept(&grant, Some(&token), &world.clock, &huiliu_node::clock::random()).unwrap();
+    assert!(!home.renew_root(i64::MAX, &random(1)).unwrap(), "the root's certificate is the root's to renew");
+    let second = Machine {
+        name: "second".into(),
+        home,
+        clock: world.clock.clone(),
+        random: random(9),
+        conduct: Conduct::Honest,
+    };
     let store = second.store(Threads::Inline);
 
     // It hears what the nation has, and what it writes counts at the root, which signs for it.
@@ -128,7 +133,7 @@ fn a_further_machine_of_the_national_union_writes_until_the_root_revokes_it() {
         record.set("code", Value::Text("X".into()));
         ledger.write_entry(&record)
     });
-    assert!(!matches!(refused, Ok(Outcome::Written { .. })), "it has heard of it: {refused:?}");
+    assert!(!matches!(refused, Ok(WriteOutcome::Written { .. })), "it has heard of it: {refused:?}");
     let entering = Entering::verify(&second.home.entering(&invited(root, &top)).unwrap()).unwrap();
     let again = runtime.block_on(authority::enter(&root.home, &top, &entering, &world.clock));
     assert!(matches!(again, Err(authority::AuthorityError::Declined(Reason::Device))), "{again:?}");
@@ -139,15 +144,15 @@ fn let_in(world: &World, root: &Machine, top: &Store, home: &std::path::Path, se
     let mut home = huiliu_node::writer::init(
         &Setup::new(home, "test", UnionNumber::NATION, Role::Node),
         &world.clock,
-        &dice(seed),
+        &random(seed),
     )
     .unwrap();
     let token = invited(root, top);
     let entering = Entering::verify(&home.entering(&token).unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let grant = runtime.block_on(authority::enter(&root.home, top, &entering, &world.clock)).unwrap();
-    home.accept(&grant, Some(&token), &world.clock, &huiliu_node::clock::dice()).unwrap();
-    Machine { name: "second".into(), home, clock: world.clock.clone(), dice: dice(seed), conduct: Conduct::Honest }
+    home.accept(&grant, Some(&token), &world.clock, &huiliu_node::clock::random()).unwrap();
+    Machine { name: "second".into(), home, clock: world.clock.clone(), random: random(seed), conduct: Conduct::Honest }
 }
 
 /// What it wrote is shown to count by the root's word; and the root rules on what is held of it.
@@ -203,7 +208,7 @@ fn the_root_vouches_for_a_further_machine_and_rules_on_what_it_wrote() {
             .unwrap();
         record.map(|record| hub.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap())
     };
-    assert!(matches!(ruled(&top, Some((held.seq, 1))), Ok(Outcome::Written { .. })));
+    assert!(matches!(ruled(&top, Some((held.seq, 1))), Ok(WriteOutcome::Written { .. })));
     assert_eq!(spent(&top), 2);
 }
 
@@ -236,7 +241,7 @@ fn a_further_machine_whose_disk_goes_back_says_again_what_it_wrote_last() {
     drop(store);
     disk::back_to(&home).unwrap();
     second.home = Home::open(&home).unwrap();
-    second.dice = dice(12);
+    second.random = random(12);
     let store = second.store(Threads::Inline);
     write(&store, 4);
     // That there were two histories is refused once, and then put together.

@@ -21,7 +21,7 @@ use huiliu_proto::{
 use huiliu_tests::{
     forger::Forger,
     oracle,
-    people::{self, Dice, record},
+    people::{self, Random, record},
     relay::{batches, give, take},
     world::{World, hand_clock},
 };
@@ -154,12 +154,12 @@ fn dossier(forger: &Forger, id: RecordId, name: &str) -> [Operation; 2] {
     })
 }
 
-/// Gives feeds' batches in an order that the dice choose, each feed in its own order.
-fn shuffled(feeds: &[Vec<Incoming>], dice: &mut Dice) -> Vec<Incoming> {
+/// Gives feeds' batches in an order that the random choose, each feed in its own order.
+fn shuffled(feeds: &[Vec<Incoming>], random: &mut Random) -> Vec<Incoming> {
     let mut next = vec![0; feeds.len()];
     let mut all = vec![];
     while next.iter().zip(feeds).any(|(n, feed)| *n < feed.len()) {
-        let at = dice.below(feeds.len() as u64) as usize;
+        let at = random.below(feeds.len() as u64) as usize;
         if let Some(batch) = feeds[at].get(next[at]) {
             all.push(batch.clone());
             next[at] += 1;
@@ -217,7 +217,7 @@ fn an_id_that_is_claimed_twice_is_one_record_everywhere() {
         feeds.push(vec![forger.say(&[entry(&spent(amount), ids[0])]), forger.say(&[entry(&spent(amount), ids[4])])]);
     }
     let mut seen: Option<(Vec<_>, Vec<_>)> = None;
-    let mut dice = Dice(5);
+    let mut random = Random(5);
     for round in 0..12 {
         let dir = tempfile::tempdir().unwrap();
         let name = if round % 2 == 0 { "hub-320900" } else { "hub-320000" };
@@ -228,7 +228,7 @@ fn an_id_that_is_claimed_twice_is_one_record_everywhere() {
                 batches(&world.machine(above).store(Threads::Inline)).iter().flatten().for_each(|b| give(&store, b));
             }
         }
-        for batch in shuffled(&feeds, &mut dice) {
+        for batch in shuffled(&feeds, &mut random) {
             give(&store, &batch);
         }
         let now = (figures(&store), held(&store));

@@ -16,7 +16,7 @@ use huiliu_node::{
     check::{self, Check, Patience, setting::Setting},
     finding,
     identity::Role,
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     store::{StoreError, quarantine},
     writer::{Store, Threads},
 };
@@ -72,10 +72,10 @@ fn set(store: &Store, value: i64, from: &'static str) {
         let record = compose(ledger, value, from).unwrap();
         ledger.write_entry(&record)
     });
-    assert!(matches!(outcome.unwrap(), Outcome::Written { .. }));
+    assert!(matches!(outcome.unwrap(), WriteOutcome::Written { .. }));
 }
 
-fn publish(store: &Store, year: i32) -> Result<Outcome, NoticeError> {
+fn publish(store: &Store, year: i32) -> Result<WriteOutcome, NoticeError> {
     let notice = Notice::of_year(year).unwrap();
     calendar::publish(store, notice, Mode::Write).unwrap()
 }

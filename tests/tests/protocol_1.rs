@@ -5,7 +5,7 @@ mod homes;
 
 use homes::{Homes, START};
 use huiliu_node::{
-    store::{evidence, evidence::What},
+    store::{evidence, evidence::EvidenceKind},
     writer::Threads,
 };
 use huiliu_tests::{oracle, world};
@@ -32,8 +32,8 @@ fn they_join_again_and_nothing_is_lost() {
     let homes = Homes::copy("protocol-1", &HOMES);
     let mut machines = homes.machines(&HOMES, START + 40 * DAY);
     for machine in &mut machines {
-        assert!(machine.home.leave_protocol_1(&machine.clock, &machine.dice).unwrap(), "{}", machine.name);
-        assert!(!machine.home.leave_protocol_1(&machine.clock, &machine.dice).unwrap(), "once is enough");
+        assert!(machine.home.leave_protocol_1(&machine.clock, &machine.random).unwrap(), "{}", machine.name);
+        assert!(!machine.home.leave_protocol_1(&machine.clock, &machine.random).unwrap(), "once is enough");
         // A command that is run before the machine has joined again.
         drop(machine.store(Threads::Inline));
     }
@@ -50,7 +50,7 @@ fn they_join_again_and_nothing_is_lost() {
         oracle::verifies(machine, store).unwrap();
         let open = store.read(|conn| evidence::list(conn, false)).unwrap();
         // The county's first machine was told of the second when that joined, and nobody has settled it.
-        assert!(open.iter().all(|kept| kept.evidence.what == What::Enrolled), "{}: {open:?}", machine.name);
+        assert!(open.iter().all(|kept| kept.evidence.what == EvidenceKind::Enrolled), "{}: {open:?}", machine.name);
         assert_eq!(open.len(), usize::from(machine.name == "county"), "{}: {open:?}", machine.name);
     }
     drop((both, stores));

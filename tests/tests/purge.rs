@@ -5,7 +5,7 @@ use huiliu_hub::purge::{self, PurgeError};
 use huiliu_node::{
     identity::Role,
     ledger::{Incoming, Intake},
-    store::{StoreError, evidence::Neighbour, feeds},
+    store::{StoreError, evidence::Peer, feeds},
 };
 use huiliu_proto::{
     feed::{Feed, Newer, Scope},
@@ -32,7 +32,7 @@ fn union(text: &str) -> UnionNumber {
 
 /// As the county's machine hands it to the city.
 fn handed(chain: &Chain, batch: Incoming) -> Incoming {
-    Incoming { from: Some(Neighbour { union: union("320922"), device: chain.county.device() }), ..batch }
+    Incoming { from: Some(Peer { union: union("320922"), device: chain.county.device() }), ..batch }
 }
 
 fn line(forger: &mut Forger, payload: Vec<u8>) -> Operation {
@@ -115,11 +115,11 @@ fn the_waiting_room_is_small_and_what_does_not_fit_comes_later() {
 #[test]
 fn the_waiting_room_is_bounded_in_bytes() {
     let chain = Chain::new(63);
-    let mut dice = huiliu_tests::people::Dice(5);
+    let mut random = huiliu_tests::people::Random(5);
     let mut taken = 0;
     for seed in 0..40 {
         let mut forger = Forger::stranger(150 + seed, union("320922"), Scope::Own(Reach::Nation));
-        let payloads = (0..2).map(|_| (0..200_000).map(|_| dice.roll() as u8).collect());
+        let payloads = (0..2).map(|_| (0..200_000).map(|_| random.roll() as u8).collect());
         let payloads: Vec<Vec<u8>> = payloads.collect();
         let operations: Vec<Operation> = payloads.into_iter().map(|payload| line(&mut forger, payload)).collect();
         match refusal(take(&chain.city.store, handed(&chain, forger.say(&operations)))) {
@@ -196,7 +196,7 @@ fn the_nation_purges_what_is_nobodys() {
     // In the name of a union of another province it does not travel here; in that of the province, upwards.
     let mut forger = Forger::stranger(81, union("320000"), Scope::Own(Reach::Nation));
     let operation = line(&mut forger, vec![1]);
-    let from = Some(Neighbour { union: union("320000"), device: chain.province.device() });
+    let from = Some(Peer { union: union("320000"), device: chain.province.device() });
     let batch = Incoming { from, ..forger.say(&[operation]) };
     assert!(matches!(take(&chain.nation.store, batch), Intake::Taken { .. }));
     chain.settle().unwrap();
@@ -262,7 +262,7 @@ fn what_a_newer_version_wrote_is_kept_and_goes_up_and_nobody_is_called_a_forger(
     assert!(!has(&chain.nation, unheard.id), "how far it may go nobody knows");
     // From above it is not for this union to keep: refused in words, and no fault of the hub's.
     let (_, down) = newer(93, |header| header.union = 320_900, &[15 << 3, 1]);
-    let from = Some(Neighbour { union: union("320900"), device: chain.city.device() });
+    let from = Some(Peer { union: union("320900"), device: chain.city.device() });
     let intake = take(&chain.county.store, Incoming { from, ..down });
     assert_eq!(refusal(intake), Some(Refusal::Newer));
     for place in [&chain.county, &chain.city, &chain.province, &chain.nation] {
@@ -308,7 +308,7 @@ fn through_one_neighbour_come_so_many_feeds_and_no_more() {
     assert!(matches!(take(&chain.city.store, handed(&chain, known.say(&operations[1..]))), Intake::Taken { .. }));
     let mut other = Forger::stranger(88, union("320923"), Scope::Own(Reach::Nation));
     let operation = line(&mut other, vec![1]);
-    let from = Some(Neighbour { union: union("320923"), device: other.device() });
+    let from = Some(Peer { union: union("320923"), device: other.device() });
     let batch = Incoming { from, ..other.say(&[operation]) };
     assert!(matches!(take(&chain.city.store, batch), Intake::Taken { .. }));
 }

@@ -4,7 +4,7 @@
 use huiliu_node::{
     cli::Exit,
     proof::receipts::{Verdict, judge},
-    store::{claims, evidence::What, feeds, receipts},
+    store::{claims, evidence::EvidenceKind, feeds, receipts},
 };
 use huiliu_proto::{
     feed::Scope,
@@ -62,7 +62,7 @@ fn a_wrong_receipt_for_ones_own_feed_is_raised() {
     chain.county.pack();
     let (feeds, key) = (owned(&chain.county), chain.city.machine.me().key);
     call_through(chain.county.ends(), chain.city.ends(), Side::Upper, &mut |f| signs_wrongly(&key, &feeds, f)).unwrap();
-    let kept = chain.county.accuses(What::Receipt, &chain.city.device());
+    let kept = chain.county.accuses(EvidenceKind::Receipt, &chain.city.device());
     let kept = kept.unwrap_or_else(|| panic!("{:?}", chain.county.evidence()));
     assert!(kept.evidence.theirs.is_some() && kept.evidence.ours.is_some(), "both signed words are kept");
     assert_eq!(chain.county.status(), Exit::Attention);
@@ -105,7 +105,7 @@ fn a_hub_that_drips_is_noticed() {
             assert!(chain.county.store.write_blocking(move |ledger| ledger.take_receipt(&receipt)).unwrap());
         }
         talk(chain.county.ends(), chain.city.ends()).unwrap();
-        if noticed.is_none() && chain.county.accuses(What::Withheld, &chain.city.device()).is_some() {
+        if noticed.is_none() && chain.county.accuses(EvidenceKind::Withheld, &chain.city.device()).is_some() {
             noticed = Some(day);
         }
     }
@@ -114,7 +114,7 @@ fn a_hub_that_drips_is_noticed() {
     // A clock that goes back takes nothing away.
     chain.days(-39);
     talk(chain.county.ends(), chain.city.ends()).unwrap();
-    assert!(chain.county.accuses(What::Withheld, &chain.city.device()).is_some());
+    assert!(chain.county.accuses(EvidenceKind::Withheld, &chain.city.device()).is_some());
     chain.days(39);
     chain.settle().unwrap();
     assert!(chain.county.evidence().is_empty(), "confirmed at last");

@@ -7,7 +7,7 @@ use huiliu_node::{
     identity::Role,
     ledger::{Incoming, Intake},
     store::{
-        evidence::{Neighbour, What},
+        evidence::{EvidenceKind, Peer},
         projection,
     },
 };
@@ -34,7 +34,7 @@ fn a_restored_database_shows_and_goes_on_in_a_new_incarnation() {
     story.county.rename(mediator, "后来的名字");
     story.settle(&[]);
     database_back_to(&mut story.county);
-    assert_eq!(story.county.saw(), [What::Restored]);
+    assert_eq!(story.county.saw(), [EvidenceKind::Restored]);
     assert_ne!(story.county.incarnation(), 0);
     // Written before anybody was asked: it cannot clash with what was signed before.
     works.insert(story.county.work(mediator, 8));
@@ -43,8 +43,8 @@ fn a_restored_database_shows_and_goes_on_in_a_new_incarnation() {
     for place in [&story.county, &story.city, &story.province] {
         assert_eq!(place.works(), works, "{}", place.machine.name);
     }
-    assert_eq!(story.county.saw(), [What::Restored], "no fork came of it");
-    assert_eq!(story.city.saw(), [What::Restored], "the level above hears of it");
+    assert_eq!(story.county.saw(), [EvidenceKind::Restored], "no fork came of it");
+    assert_eq!(story.city.saw(), [EvidenceKind::Restored], "the level above hears of it");
     story.holds(&[]);
     // Opened again, it is not taken for restored a second time.
     let incarnation = story.county.incarnation();
@@ -65,7 +65,7 @@ fn a_restored_disk_that_asks_first_takes_its_own_back() {
     back_to(&mut story.county);
     assert!(story.county.saw().is_empty(), "nothing here can tell");
     story.county.talk(&story.city);
-    assert_eq!(story.county.saw(), [What::Elsewhere]);
+    assert_eq!(story.county.saw(), [EvidenceKind::Elsewhere]);
     assert_ne!(story.county.incarnation(), 0);
     works.insert(story.county.work(mediator, 8));
     story.settle(&[]);
@@ -100,10 +100,10 @@ fn a_restored_disk_that_writes_first_says_it_again() {
             let names = [mediator, other, third].map(|id| place.name(id));
             assert_eq!(names, ["甲", "丙", "丁"], "{}", place.machine.name);
         }
-        assert!(story.county.saw().contains(&What::Fork));
+        assert!(story.county.saw().contains(&EvidenceKind::Fork));
         for place in [&story.city, &story.province] {
             assert!(
-                place.saw().iter().any(|what| matches!(what, What::Fork | What::Restored)),
+                place.saw().iter().any(|what| matches!(what, EvidenceKind::Fork | EvidenceKind::Restored)),
                 "{}",
                 place.machine.name
             );
@@ -151,9 +151,12 @@ fn a_cloned_disk_with_both_machines_at_work() {
     for place in [&story.county, &clone, &story.city, &story.province] {
         assert_eq!(place.works(), works, "{}", place.machine.name);
     }
-    assert!(clone.saw().contains(&What::Fork), "{:?}", clone.saw());
-    assert!(story.city.saw().iter().any(|what| matches!(what, What::Fork | What::Restored)));
-    assert!(story.county.saw().contains(&What::Elsewhere), "the first machine hears that its key is used elsewhere");
+    assert!(clone.saw().contains(&EvidenceKind::Fork), "{:?}", clone.saw());
+    assert!(story.city.saw().iter().any(|what| matches!(what, EvidenceKind::Fork | EvidenceKind::Restored)));
+    assert!(
+        story.county.saw().contains(&EvidenceKind::Elsewhere),
+        "the first machine hears that its key is used elsewhere"
+    );
     assert_ne!(clone.incarnation(), story.county.incarnation());
     story.holds(&[&clone]);
 }
@@ -310,7 +313,7 @@ fn a_level_above_hears_of_a_clone_whatever_comes_first() {
     story.county.work(mediator, 2);
     story.settle(&[&clone]);
     for place in [&story.city, &story.province] {
-        assert_eq!(place.saw(), [What::Restored], "{}", place.machine.name);
+        assert_eq!(place.saw(), [EvidenceKind::Restored], "{}", place.machine.name);
     }
     story.holds(&[&clone]);
 }
@@ -383,7 +386,7 @@ fn a_province_from_yesterday_states_what_its_records_say_now() {
 fn what_was_compared_once_says_nothing_of_another_history() {
     let story = Story::new();
     let county = &story.county.machine;
-    let from = Some(Neighbour { union: county.union(), device: county.me().device() });
+    let from = Some(Peer { union: county.union(), device: county.me().device() });
     let hand = |batch: &Incoming| take(story.city.store(), Incoming { from, ..batch.clone() });
     let said = |seed: u8| {
         let mut forger = Forger::province(county);
@@ -404,5 +407,5 @@ fn what_was_compared_once_says_nothing_of_another_history() {
     }
     assert_eq!(hand(&other[2]), Intake::Again, "and now it may be again");
     assert!(matches!(hand(&other[0]), Intake::Refused { reason: Refusal::Fork, .. }));
-    assert_eq!(story.city.saw(), [What::Fork]);
+    assert_eq!(story.city.saw(), [EvidenceKind::Fork]);
 }

@@ -4,7 +4,7 @@
 use huiliu_node::{
     ledger::{Incoming, Intake, Ledger, Opened},
     store::{
-        evidence::{self, Neighbour, What},
+        evidence::{self, EvidenceKind, Peer},
         feeds, segments,
     },
 };
@@ -26,7 +26,7 @@ use huiliu_tests::{
 };
 
 fn city_hands(chain: &Chain, batch: Incoming) -> Incoming {
-    Incoming { from: Some(Neighbour { union: chain.city.machine.union(), device: chain.city.device() }), ..batch }
+    Incoming { from: Some(Peer { union: chain.city.machine.union(), device: chain.city.device() }), ..batch }
 }
 
 fn line(forger: &mut Forger, payload: u8) -> Operation {
@@ -70,7 +70,7 @@ fn a_batch_that_begins_before_what_is_here_cannot_change_it() {
         assert!(!matches!(intake, Intake::Taken { .. }), "{from}: {intake:?}");
         assert_eq!(stored(&chain.province, &first), honest[..5], "{from}");
     }
-    let kept = chain.province.accuses(What::Forged, &chain.city.device());
+    let kept = chain.province.accuses(EvidenceKind::Forged, &chain.city.device());
     assert!(kept.is_some(), "the one that handed it on is named: {:?}", chain.province.evidence());
     // An honest batch that begins before is taken, and only what is new is stored beside what is there.
     let whole = Incoming { first: 2, count: 4, segment: segment::pack(&honest[2..]).unwrap().into(), ..second };
@@ -100,7 +100,7 @@ fn a_neighbour_that_bends_the_middle_when_asked_from_the_beginning_is_named() {
     assert!(matches!(take(&chain.province.store, city_hands(&chain, batches[0].clone())), Intake::Taken { .. }));
     let intake = take(&chain.province.store, city_hands(&chain, bent));
     assert!(matches!(intake, Intake::Refused { reason: Refusal::Root, .. }), "{intake:?}");
-    assert!(chain.province.accuses(What::Forged, &chain.city.device()).is_some());
+    assert!(chain.province.accuses(EvidenceKind::Forged, &chain.city.device()).is_some());
     // The genuine rest is taken all the same.
     for batch in &batches[1..] {
         assert!(matches!(take(&chain.province.store, city_hands(&chain, batch.clone())), Intake::Taken { .. }));
@@ -140,14 +140,14 @@ fn what_is_on_the_disk_and_was_not_signed_is_not_counted() {
         })
         .unwrap();
     assert_eq!(chain.province.works(), 1, "the other feeds count as before");
-    let kept = chain.province.evidence().into_iter().find(|k| k.evidence.what == What::Altered);
+    let kept = chain.province.evidence().into_iter().find(|k| k.evidence.what == EvidenceKind::Altered);
     assert!(kept.is_some_and(|k| k.evidence.feed == feed && k.evidence.detail.zh.contains("签名不符")));
     // It is asked for anew, mended, and counts again.
     chain.settle().unwrap();
     assert_eq!((chain.province.works(), chain.province.evidence()), (4, vec![]));
     chain.holds().unwrap();
     let all = chain.province.store.read(|conn| evidence::list(conn, true)).unwrap();
-    let told = all.iter().filter(|k| k.evidence.what == What::Altered).collect::<Vec<_>>();
+    let told = all.iter().filter(|k| k.evidence.what == EvidenceKind::Altered).collect::<Vec<_>>();
     assert!(matches!(&told[..], [one] if one.settled_at.is_some()), "said once: {told:?}");
     for place in [&chain.nation, &chain.city, &chain.county] {
         assert!(place.evidence().is_empty(), "{}: {:?}", place.machine.name, place.evidence());
@@ -249,7 +249,7 @@ fn a_longer_history_of_the_hubs_own_branch_feed_leaves_evidence() {
     huiliu_tests::talk::talk(chain.county.ends(), chain.city.ends()).unwrap();
     (2..6).for_each(|n| twin.enrols(county, [n; 32]));
     let _ = huiliu_tests::talk::talk(chain.county.ends(), twin.ends());
-    let kept = chain.county.accuses(What::Fork, &chain.city.device());
+    let kept = chain.county.accuses(EvidenceKind::Fork, &chain.city.device());
     let kept = kept.unwrap_or_else(|| panic!("{:?}", chain.county.evidence()));
     assert!(kept.evidence.ours.is_some() && kept.evidence.theirs.is_some(), "both heads are kept");
 }
@@ -294,7 +294,7 @@ fn a_batch_that_its_device_signed_and_that_breaks_a_bound_is_not_called_forged()
         assert!(chain.province.evidence().is_empty(), "its device did sign it: {:?}", chain.province.evidence());
     }
     assert!(matches!(opened(batch(Hash([7; 32]))), Intake::Refused { .. }));
-    assert!(chain.province.accuses(What::Forged, &chain.city.device()).is_some(), "this it did not sign");
+    assert!(chain.province.accuses(EvidenceKind::Forged, &chain.city.device()).is_some(), "this it did not sign");
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_feed_that_nobody_knows_accuses_nobody() {
         let seen = huiliu_proto::signed::Seen { feed: huiliu_proto::id::FeedId([9; 16]), size, root: Hash([8; 32]) };
         let time = huiliu_tests::world::START + 1 + n as i64;
         let head = TreeHead::sign(&key, feed.feed.id, feed.size(), feed.edge.root(), time, Some(seen));
-        let from = Some(Neighbour { union: chain.city.machine.union(), device: chain.city.device() });
+        let from = Some(Peer { union: chain.city.machine.union(), device: chain.city.device() });
         let batch = Incoming {
             feed: feed.feed.id,
             header: feed.feed.header.clone(),
@@ -378,7 +378,7 @@ fn when_something_came_does_not_move() {
         count: edge.size(),
         segment: segment::pack(&all).unwrap().into(),
         head: head.signed,
-        from: Some(Neighbour { union: "320922".parse().unwrap(), device: chain.county.device() }),
+        from: Some(Peer { union: "320922".parse().unwrap(), device: chain.county.device() }),
         settled: false,
         asked: false,
     };

@@ -28,7 +28,7 @@ use huiliu_proto::{
 use huiliu_tests::{
     forger::attested_with,
     relay,
-    world::{Machine, World, dice, hand_clock},
+    world::{Machine, World, hand_clock, random},
 };
 
 const DAY: i64 = 86_400_000;
@@ -60,7 +60,7 @@ impl Scene {
         huiliu_node::writer::init(
             &Setup::new(&dir, "test", union.parse().unwrap(), role),
             &self.world.clock,
-            &dice(seed),
+            &random(seed),
         )
         .unwrap()
     }
@@ -72,7 +72,7 @@ impl Scene {
 
 /// As `invite` does, for a further machine, so that many may come.
 fn token(hub: &Machine, store: &Store, union: &str, as_hub: bool, asked_by: Option<DeviceId>) -> Token {
-    let (id, secret) = join::draw(&huiliu_node::clock::dice());
+    let (id, secret) = join::draw(&huiliu_node::clock::random());
     let union: UnionNumber = union.parse().unwrap();
     let now = (hub.clock)();
     let new = authority::new_invitation(id, union, pass_hash(&*secret.pass(&id)), now, now + 7 * DAY);
@@ -137,7 +137,7 @@ fn a_tls_key_is_one_devices_and_its_request_serves_no_other() {
 
     // Where two enrolments name one key all the same, as a program with a defect might have said: the oldest live one.
     let key = certificates::own_key_hash(&first.key("tls").unwrap());
-    let me = second.me(scene.clock(), dice(2)).unwrap();
+    let me = second.me(scene.clock(), random(2)).unwrap();
     let record = attested_with(&me.key, "320922".parse().unwrap(), false, key);
     store.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
     let who = || store.read(|conn| trust::by_tls_key(conn, &key, city.union())).unwrap().unwrap().device;
@@ -170,7 +170,7 @@ fn the_role_stands_in_the_token() {
     // Not even where the token says so does a union become a hub that gives no numbers.
     let (city, store) = scene.hub("320900");
     let mut park = scene.home("320900-001", Role::Node, 3);
-    park.keys.write_pem("authority", &certificates::new_key().unwrap(), &dice(3)).unwrap();
+    park.keys.write_pem("authority", &certificates::new_key().unwrap(), &random(3)).unwrap();
     park.config.hub = true;
     let for_park = token(city, &store, "320900-001", true, None);
     assert_eq!(declined(enter(city, &store, &said(&park, &for_park))), Reason::Role);

@@ -7,9 +7,9 @@ use huiliu_hub::{authority, revocation};
 use huiliu_node::{
     identity::{Role, Setup, vouchers},
     keyring::Keyring,
-    ledger::{Outcome, Return},
+    ledger::{Return, WriteOutcome},
     store::{
-        evidence::{self, What},
+        evidence::{self, EvidenceKind},
         invitations, receivers,
     },
     sync::join,
@@ -27,7 +27,7 @@ use huiliu_proto::{
 };
 use huiliu_tests::{
     relay,
-    world::{Conduct, Machine, World, dice, simulated_clock},
+    world::{Conduct, Machine, World, random, simulated_clock},
 };
 
 const SIBLING: u64 = 77;
@@ -43,12 +43,12 @@ fn network(dir: &Path) -> World {
 
 /// A machine of the county with keys of its own, enrolled by the city with a token of the first, or with one of nobody.
 fn sibling(world: &World, seed: u64, vouched_by: Option<&Machine>) -> Machine {
-    let (clock, dice) = (world.clock.clone(), dice(seed));
+    let (clock, random) = (world.clock.clone(), random(seed));
     let city = world.machine("hub-320900");
     let union = "320922".parse().unwrap();
     let dir = world.dir.join(format!("sibling-{seed}"));
-    let mut home = huiliu_node::writer::init(&Setup::new(&dir, "test", union, Role::Node), &clock, &dice).unwrap();
-    let (id, secret) = join::draw(&dice);
+    let mut home = huiliu_node::writer::init(&Setup::new(&dir, "test", union, Role::Node), &clock, &random).unwrap();
+    let (id, secret) = join::draw(&random);
     if let Some(first) = vouched_by {
         vouchers::remember(
             &first.home,
@@ -56,7 +56,7 @@ fn sibling(world: &World, seed: u64, vouched_by: Option<&Machine>) -> Machine {
             &secret.voucher_key(&id),
             Some(clock() + 1),
             clock(),
-            &huiliu_node::clock::dice(),
+            &huiliu_node::clock::random(),
         )
         .unwrap();
     }
@@ -81,8 +81,8 @@ fn sibling(world: &World, seed: u64, vouched_by: Option<&Machine>) -> Machine {
     let entering = Entering::verify(&home.entering(&token).unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let grant = runtime.block_on(authority::enter(&city.home, &store, &entering, &clock)).unwrap();
-    home.accept(&grant, Some(&token), &clock, &huiliu_node::clock::dice()).unwrap();
-    Machine { name: format!("sibling-{seed}"), home, clock, dice, conduct: Conduct::Honest }
+    home.accept(&grant, Some(&token), &clock, &huiliu_node::clock::random()).unwrap();
+    Machine { name: format!("sibling-{seed}"), home, clock, random, conduct: Conduct::Honest }
 }
 
 /// Everybody tells everybody, until nobody has anything new to say.
@@ -119,7 +119,7 @@ fn machines_that_vouch_for_each_other_share_their_keys() {
         ["hub-100000", "hub-320000", "hub-320900"].map(|name| world.machine(name).store(Threads::Inline)).into();
     let (a, b) = (first.store(Threads::Inline), second.store(Threads::Inline));
     let before = b.write_blocking(|ledger| ledger.write_document(kind("mediator").unwrap(), None, person())).unwrap();
-    let Outcome::Written { id, .. } = before else { panic!("{before:?}") };
+    let WriteOutcome::Written { id, .. } = before else { panic!("{before:?}") };
     gossip(&[&hubs[0], &hubs[1], &hubs[2], &a, &b]);
     let both = [first.me().seal.id(), second.me().seal.id()];
     for (machine, store) in [(&first, &a), (&second, &b)] {
@@ -169,7 +169,7 @@ fn a_machine_that_a_level_between_slipped_in_gets_no_key_and_gives_none() {
     record.set("to_device", Value::Bytes(to.device.to_vec()));
     record.set("voucher", Value::Bytes(word.to_vec()));
     let written = f.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
-    assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+    assert!(matches!(written, WriteOutcome::Written { .. }), "{written:?}");
     gossip(&[&hubs[0], &hubs[1], &hubs[2], &a, &f]);
     assert_eq!(keys(&first, &a), [first.me().seal.id()]);
     assert_eq!(seals_with(&first, &a), first.me().seal.id());
@@ -177,7 +177,7 @@ fn a_machine_that_a_level_between_slipped_in_gets_no_key_and_gives_none() {
 
     // The first did not ask for it: a person is asked.
     let seen = a.read(|conn| evidence::list(conn, false)).unwrap();
-    assert!(seen.iter().any(|kept| kept.evidence.what == What::Enrolled));
+    assert!(seen.iter().any(|kept| kept.evidence.what == EvidenceKind::Enrolled));
 
     // A return is the province's to give: not the city's, though the city may write one.
     let city = world.machine("hub-320900");
@@ -188,7 +188,7 @@ fn a_machine_that_a_level_between_slipped_in_gets_no_key_and_gives_none() {
     let line = [stolen.id().to_vec(), stolen.grant(&to.key).unwrap()].map(|bytes| Some(Value::Bytes(bytes)));
     record.set("keys", Value::Lines(vec![line.to_vec()]));
     let written = hubs[2].write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
-    assert!(matches!(written, Outcome::Written { .. }), "{} {written:?}", city.name);
+    assert!(matches!(written, WriteOutcome::Written { .. }), "{} {written:?}", city.name);
     gossip(&[&hubs[0], &hubs[1], &hubs[2], &a, &f]);
     assert_eq!(keys(&first, &a), [first.me().seal.id()]);
 }
@@ -284,16 +284,16 @@ fn a_city_that_puts_its_own_seal_key_beside_a_countys_device_gets_nothing() {
     drop(a);
     // The county's machine is lost. The new one asks with a file, and the city writes down another seal key than it named.
     let union = "320922".parse().unwrap();
-    let (clock, dice) = (world.clock.clone(), dice(SIBLING));
+    let (clock, random) = (world.clock.clone(), random(SIBLING));
     let home =
-        huiliu_node::writer::init(&Setup::new(&dir.path().join("new"), "test", union, Role::Node), &clock, &dice)
+        huiliu_node::writer::init(&Setup::new(&dir.path().join("new"), "test", union, Role::Node), &clock, &random)
             .unwrap();
     let asked = home.request().unwrap().asked().unwrap();
     let mut record = asked.attestation.enrolment(&asked.entering.attestation, huiliu_proto::period::Day(20_454));
     record.set("seal_key", Value::Bytes(world.machine("hub-320900").me().grant.public.to_vec()));
     let lie = record.clone();
     let written = hubs[2].write_blocking(move |ledger| ledger.write_entry(&lie)).unwrap();
-    assert!(matches!(written, Outcome::Written { .. }), "the city's own program does not ask it: {written:?}");
+    assert!(matches!(written, WriteOutcome::Written { .. }), "the city's own program does not ask it: {written:?}");
     gossip(&[&hubs[0], &hubs[1], &hubs[2]]);
     let device = asked.attestation.device;
     for hub in &hubs {

@@ -10,7 +10,7 @@ use huiliu_node::{
     identity::Role,
     ledger::Intake,
     store::{
-        evidence::{self, Evidence, Neighbour, What},
+        evidence::{self, Evidence, EvidenceKind, Peer},
         quarantine, receipts,
     },
     sync::exchange::End,
@@ -136,8 +136,8 @@ fn what_a_peer_wrote_obeys_nobody() {
                 conn.raw().execute(&format!("UPDATE {table} SET {column} = ?1"), [EVIL])?;
             }
         }
-        let from = Some(Neighbour { union: 320_922u64.try_into().expect("a code"), device });
-        for what in What::ALL {
+        let from = Some(Peer { union: 320_922u64.try_into().expect("a code"), device });
+        for what in EvidenceKind::ALL {
             let detail = Label::new(EVIL, EVIL);
             evidence::add(conn, &Evidence { what, feed, seen_at: i64::MAX, from, ours: None, theirs: None, detail })?;
         }
@@ -180,7 +180,7 @@ fn what_a_peer_wrote_obeys_nobody() {
     for held in &held {
         all += &shown(&home, &["quarantine", "show", &held.record.to_string()]);
     }
-    for no in 1..=What::ALL.len() {
+    for no in 1..=EvidenceKind::ALL.len() {
         all += &shown(&home, &["evidence", "show", &no.to_string()]);
     }
     assert!(all.contains("\\u{1b}[2J") && all.contains("⏎"), "it is shown");

@@ -3,7 +3,7 @@
 
 use huiliu_node::{
     identity::Role,
-    ledger::{Intake, Outcome},
+    ledger::{Intake, WriteOutcome},
     store::{feeds, quarantine, trust},
 };
 use huiliu_proto::{
@@ -65,7 +65,7 @@ fn a_county_is_not_silenced_in_the_branch_of_another() {
     // At writing it is refused.
     let record = revocation("320923", device);
     let written = chain.city.store.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
-    assert!(matches!(&written, Outcome::Refused(why) if !why[0].rule.zh.is_empty()), "{written:?}");
+    assert!(matches!(&written, WriteOutcome::Refused(why) if !why[0].rule.zh.is_empty()), "{written:?}");
     // Signed all the same, it is held at every level, and nothing of the county's stops counting.
     let mut forger = Forger::new(&chain.city.machine, Scope::Branch(union("320923")));
     says(&mut forger, &chain.province, &revocation("320923", device));

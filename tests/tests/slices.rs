@@ -9,7 +9,7 @@ use huiliu_hub::revocation;
 use huiliu_node::{
     document::Document,
     ledger::{self, Incoming, Intake},
-    store::{self, evidence::Neighbour, feeds, projection, quarantine},
+    store::{self, evidence::Peer, feeds, projection, quarantine},
     writer::{Length, Store, Threads},
 };
 use huiliu_proto::{
@@ -269,7 +269,7 @@ fn edits_that_wait_are_bounded_and_count_when_what_they_follow_comes() {
             made.push(one);
             changed.push(two);
         }
-        let from = Neighbour { union: county.union(), device: county.me().device() };
+        let from = Peer { union: county.union(), device: county.me().device() };
         let from = (!by_hand).then_some(from);
         let mut later: Vec<Incoming> = changed.chunks(4000).map(|run| second.say(run)).collect();
         later.iter_mut().for_each(|batch| batch.from = from);

@@ -8,7 +8,7 @@ use huiliu_node::{
     ledger::Intake,
     store::{feeds, quarantine, trust},
     sync::{
-        exchange::Speaker,
+        exchange::Endpoint,
         session::{self, Ends},
     },
 };
@@ -135,7 +135,7 @@ fn what_this_version_cannot_do_with_an_operation_is_held() {
 
 /// A call of the lower machine, and the frames that each end heard, in order; `true` are those that went up.
 fn overheard(lower: &Place, upper: &Place) -> Vec<(bool, Frame)> {
-    let speaker = |place: &Place| Speaker {
+    let speaker = |place: &Place| Endpoint {
         network: place.machine.home.config.network.clone(),
         union: place.machine.union(),
         device: place.device(),

@@ -6,7 +6,7 @@ use huiliu_node::{
     cli::Exit,
     ledger::Incoming,
     store::{
-        evidence::{Neighbour, What},
+        evidence::{EvidenceKind, Peer},
         feeds, receipts,
     },
 };
@@ -82,20 +82,22 @@ fn two_stories_are_seen_by_the_level_above() {
         for _ in 0..2 {
             faces.exchange();
         }
-        assert!(chain.province.accuses(What::Split, &chain.city.device()).is_none(), "it may be on its way");
+        assert!(chain.province.accuses(EvidenceKind::Split, &chain.city.device()).is_none(), "it may be on its way");
         chain.wait(120_000);
         faces.exchange();
         let hub = chain.city.device();
-        let kept =
-            chain.province.accuses(What::Split, &hub).unwrap_or_else(|| panic!("{:?}", chain.province.evidence()));
-        assert_eq!(kept.evidence.from, Some(Neighbour { union: city(), device: hub }));
+        let kept = chain
+            .province
+            .accuses(EvidenceKind::Split, &hub)
+            .unwrap_or_else(|| panic!("{:?}", chain.province.evidence()));
+        assert_eq!(kept.evidence.from, Some(Peer { union: city(), device: hub }));
         assert!(kept.evidence.ours.is_some() && kept.evidence.theirs.is_some(), "both signed words are kept");
         assert!(kept.evidence.detail.zh.contains(&county().union_name()), "{}", kept.evidence.detail.zh);
         assert_eq!(chain.province.status(), Exit::Attention);
         faces.exchange();
         chain.wait(120_000);
         faces.exchange();
-        let splits = chain.province.evidence().iter().filter(|k| k.evidence.what == What::Split).count();
+        let splits = chain.province.evidence().iter().filter(|k| k.evidence.what == EvidenceKind::Split).count();
         assert_eq!(splits, 1, "said once");
         faces.ends();
     }
@@ -114,7 +116,7 @@ fn two_stories_are_seen_by_the_county_below() {
     talk(chain.county.ends(), shown.ends()).unwrap();
     chain.wait(120_000);
     talk(chain.county.ends(), shown.ends()).unwrap();
-    let kept = chain.county.accuses(What::Split, &chain.city.device());
+    let kept = chain.county.accuses(EvidenceKind::Split, &chain.city.device());
     let kept = kept.unwrap_or_else(|| panic!("{:?}", chain.county.evidence()));
     assert!(kept.evidence.detail.zh.contains("江苏省"), "{}", kept.evidence.detail.zh);
     assert_eq!(chain.county.status(), Exit::Attention);
@@ -132,8 +134,11 @@ fn two_stories_are_seen_even_if_all_receipts_are_kept_back() {
         chain.days(days);
         talk(chain.county.ends(), shown.ends()).unwrap();
     }
-    let kept =
-        chain.county.evidence().into_iter().find(|k| k.evidence.what == What::Withheld && k.evidence.feed == spoken);
+    let kept = chain
+        .county
+        .evidence()
+        .into_iter()
+        .find(|k| k.evidence.what == EvidenceKind::Withheld && k.evidence.feed == spoken);
     let kept = kept.unwrap_or_else(|| panic!("{:?}", chain.county.evidence()));
     assert_eq!(kept.evidence.from.unwrap().device, chain.city.device());
     assert_eq!(chain.county.status(), Exit::Attention);
@@ -161,7 +166,7 @@ fn what_is_never_passed_on_is_missed_by_the_county() {
         assert!(chain.county.evidence().is_empty());
         talk(chain.county.ends(), chain.city.ends()).unwrap();
     }
-    let kept = chain.county.accuses(What::Withheld, &chain.city.device());
+    let kept = chain.county.accuses(EvidenceKind::Withheld, &chain.city.device());
     let kept = kept.unwrap_or_else(|| panic!("{:?}", chain.county.evidence()));
     assert!(kept.evidence.detail.zh.contains("江苏省"), "{}", kept.evidence.detail.zh);
     assert_eq!(chain.county.status(), Exit::Attention);
@@ -204,11 +209,14 @@ fn a_machine_that_the_hub_enrols_for_the_county_is_shown_to_the_county() {
     request.work(mediator, 9);
     talk(request.ends(), chain.city.ends()).unwrap();
     chain.settle().unwrap();
-    let kept = chain.county.accuses(What::Enrolled, &chain.city.device());
+    let kept = chain.county.accuses(EvidenceKind::Enrolled, &chain.city.device());
     let kept = kept.unwrap_or_else(|| panic!("{:?}", chain.county.evidence()));
     assert!(kept.evidence.detail.zh.contains(&request.device().to_string()[..16]));
     assert_eq!(chain.county.status(), Exit::Attention);
-    assert!(request.accuses(What::Enrolled, &chain.city.device()).is_none(), "it knows itself and those before it");
+    assert!(
+        request.accuses(EvidenceKind::Enrolled, &chain.city.device()).is_none(),
+        "it knows itself and those before it"
+    );
     // Acknowledged, it stays so, also when all is computed again.
     let settled = chain.county.store.write_blocking(move |ledger| {
         huiliu_node::store::evidence::settle(ledger.conn(), kept.no, ledger.now(), "是本单位的新机器")
@@ -227,7 +235,7 @@ fn what_a_hub_signs_itself_in_the_countys_name_waits_at_every_level() {
     let number = kind("expenditure").unwrap().number;
     let id = forger.id();
     let batch = forger.say(&[Operation::new(number, id, None, vec![], None)]);
-    let from = Some(Neighbour { union: city(), device: chain.city.device() });
+    let from = Some(Peer { union: city(), device: chain.city.device() });
     give(&chain.province.store, &Incoming { from, ..batch.clone() });
     talk(chain.province.ends(), chain.nation.ends()).unwrap();
     for place in [&chain.province, &chain.nation] {
@@ -251,7 +259,7 @@ fn a_hub_that_shows_yesterday_is_noticed_and_refilled() {
     chain.settle().unwrap();
     assert!(chain.county.evidence().is_empty());
     talk(chain.county.ends(), yesterday.ends()).unwrap();
-    let kept = chain.county.accuses(What::Restored, &chain.city.device());
+    let kept = chain.county.accuses(EvidenceKind::Restored, &chain.city.device());
     let kept = kept.unwrap_or_else(|| panic!("{:?}", chain.county.evidence()));
     assert_eq!(kept.evidence.from.unwrap().union, city());
     assert!(kept.evidence.theirs.is_some(), "its own receipt speaks against it");
@@ -261,7 +269,7 @@ fn a_hub_that_shows_yesterday_is_noticed_and_refilled() {
     chain.settle().unwrap();
     chain.holds().unwrap();
     let kept = chain.county.evidence();
-    assert_eq!(kept.iter().filter(|k| k.evidence.what == What::Restored).count(), 1, "said once: {kept:?}");
+    assert_eq!(kept.iter().filter(|k| k.evidence.what == EvidenceKind::Restored).count(), 1, "said once: {kept:?}");
 }
 
 /// What the hub enrolled in another feed was raised or not by which feed came first, and a rebuild raised it then.
@@ -289,7 +297,7 @@ fn a_machine_enrolled_in_another_feed_is_shown_whichever_comes_first() {
             give(&late.store, &forged);
         }
         let shown = || -> Vec<String> {
-            let kept = late.evidence().into_iter().filter(|k| k.evidence.what == What::Enrolled);
+            let kept = late.evidence().into_iter().filter(|k| k.evidence.what == EvidenceKind::Enrolled);
             kept.map(|k| k.evidence.detail.en).collect()
         };
         let before = shown();

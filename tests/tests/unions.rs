@@ -10,7 +10,7 @@ use huiliu_node::{
         write::Put,
     },
     document::Document,
-    ledger::{Incoming, Ledger, Outcome},
+    ledger::{Incoming, Ledger, WriteOutcome},
     store::{
         caches, quarantine,
         records::{directory, numbers},
@@ -32,7 +32,7 @@ use huiliu_proto::{
 use huiliu_tests::{
     forger::{Forger, attested},
     oracle,
-    people::{self, Dice},
+    people::{self, Random},
     relay::{batches, give},
     talk::talk,
     world::{Machine, World, hand_clock},
@@ -74,7 +74,7 @@ fn register(store: &Store, me: &str, name: &str) -> Result<(UnionNumber, RecordI
     let short = name.trim_start_matches("滨海县").trim_end_matches("总工会");
     let done = unions::register(store, number(me), Whom::New(said(name, short)), Mode::Write)?;
     match done {
-        Registered { number, outcome: Outcome::Written { id, .. } } => Ok((number, id)),
+        Registered { number, outcome: WriteOutcome::Written { id, .. } } => Ok((number, id)),
         other => panic!("{:?}", other.outcome),
     }
 }
@@ -147,7 +147,7 @@ fn two_machines_that_are_off_line_never_give_one_number_twice() {
     for wrong in ["320922-005", "320922-1002", "320923-001"] {
         let puts = put(wrong);
         let outcome = first.1.write_blocking(move |ledger| ledger.write_document(union(), Some(kept), puts)).unwrap();
-        assert!(matches!(outcome, Outcome::Refused(_)), "{wrong}");
+        assert!(matches!(outcome, WriteOutcome::Refused(_)), "{wrong}");
     }
     let find = |typed: &str| city.1.read(|conn| unions::find(Some(conn), typed)).unwrap();
     for typed in ["320922-003", "五汛镇", "滨海县五汛镇总工会", "wxz", "滨海县五汛镇"] {
@@ -174,7 +174,7 @@ fn what_is_on_the_list_gets_its_number_once() {
         values.push((union().field(name).unwrap(), Some(Value::Int(n))));
     }
     let written = county.1.write_blocking(move |ledger| ledger.write_document(union(), None, values)).unwrap();
-    let Outcome::Written { id, .. } = written else { panic!("{written:?}") };
+    let WriteOutcome::Written { id, .. } = written else { panic!("{written:?}") };
     let listed = || {
         let shown = county.1.read(|conn| huiliu_node::store::projection::get(conn, union(), &id)).unwrap();
         Whom::Listed(Box::new(shown.unwrap()))
@@ -218,7 +218,7 @@ fn a_machine_of_before_gets_a_block_and_one_that_used_its_up_a_further_one() {
             for (name, n) in [("territory", 320_922), ("status", 1), ("number", i64::from(next))] {
                 values.push((union().field(name).unwrap(), Some(Value::Int(n))));
             }
-            assert!(matches!(ledger.write_document(union(), None, values)?, Outcome::Written { .. }));
+            assert!(matches!(ledger.write_document(union(), None, values)?, WriteOutcome::Written { .. }));
             last = Some(next);
         }
         Ok(last)
@@ -314,7 +314,7 @@ fn a_device_that_lies_about_its_numbers_is_held_in_every_order() {
     assert_eq!(after.len(), 1);
 
     let mut seen: Option<(Vec<_>, Vec<_>)> = None;
-    let mut dice = Dice(7);
+    let mut random = Random(7);
     for round in 0..12 {
         let copy = dir.path().join(format!("copy-{round}"));
         let machine = world.machine("hub-320000").with_copy_at(&copy);
@@ -324,7 +324,7 @@ fn a_device_that_lies_about_its_numbers_is_held_in_every_order() {
         let all = [&feeds[..], std::slice::from_ref(&after)].concat();
         let mut next = vec![0; all.len()];
         while next.iter().zip(&all).any(|(n, feed)| *n < feed.len()) {
-            let at = dice.below(all.len() as u64) as usize;
+            let at = random.below(all.len() as u64) as usize;
             if let Some(batch) = all[at].get(next[at]) {
                 give(&store, batch);
                 next[at] += 1;
@@ -390,7 +390,7 @@ fn a_number_goes_to_who_comes_next_where_its_record_does_not_count() {
     let mut record = people::record("revocation", &fields);
     record.set("last", Value::Lines(vec![vec![Some(Value::Bytes(keep.as_bytes().to_vec())), Some(Value::Int(1))]]));
     let written = city.1.write_blocking(move |ledger: &mut Ledger| ledger.write_entry(&record)).unwrap();
-    assert!(matches!(written, Outcome::Written { .. }), "{written:?}");
+    assert!(matches!(written, WriteOutcome::Written { .. }), "{written:?}");
     assert_eq!(holder(), Some(second));
     let called = city.1.read(|conn| directory::names(conn, number("320922-005"))).unwrap();
     assert_eq!(called.unwrap().name, "假工会");

@@ -26,7 +26,7 @@ use huiliu_proto::{
 use huiliu_tests::{
     forger::Forger,
     oracle,
-    people::{self, Dice},
+    people::{self, Random},
     place::{Place, Story, back_to, save},
     relay::{batches, give, take},
     world::{Machine, World, hand_clock},
@@ -511,10 +511,10 @@ fn a_void_that_may_not_be_is_held() {
         ])],
     ];
     let mut seen = None;
-    let mut dice = Dice(7);
+    let mut random = Random(7);
     for round in 0..8 {
         let (_, store, _dir) = line.fresh("hub-320900");
-        shuffled(&feeds, &mut dice).iter().for_each(|batch| give(&store, batch));
+        shuffled(&feeds, &mut random).iter().for_each(|batch| give(&store, batch));
         rebuilds_the_same(&store);
         let shown: Vec<bool> = ids.iter().map(|id| is_shown(&store, "work_entry", *id)).collect();
         let mut held = held(&store);
@@ -531,12 +531,12 @@ fn a_void_that_may_not_be_is_held() {
     assert_eq!((count("rule"), count("early"), count("not-allowed")), (3, 1, 1), "{held:?}");
 }
 
-/// Gives feeds' batches in an order that the dice choose, each feed in its own order.
-fn shuffled(feeds: &[Vec<Incoming>], dice: &mut Dice) -> Vec<Incoming> {
+/// Gives feeds' batches in an order that the random choose, each feed in its own order.
+fn shuffled(feeds: &[Vec<Incoming>], random: &mut Random) -> Vec<Incoming> {
     let mut next = vec![0; feeds.len()];
     let mut all = vec![];
     while next.iter().zip(feeds).any(|(n, feed)| *n < feed.len()) {
-        let at = dice.below(feeds.len() as u64) as usize;
+        let at = random.below(feeds.len() as u64) as usize;
         if let Some(batch) = feeds[at].get(next[at]) {
             all.push(batch.clone());
             next[at] += 1;
@@ -689,7 +689,7 @@ proptest! {
                 Step::Reinstate { device, record } => drop(reinstate(&devices[device], records[record])),
             }
             for device in &devices {
-                device.write_blocking(Ledger::tend).unwrap();
+                device.write_blocking(Ledger::prepare_outgoing).unwrap();
             }
         }
         hear(0);
@@ -697,10 +697,10 @@ proptest! {
         let expected = picture(&devices[0], &records);
         prop_assert_eq!(&expected, &picture(&devices[1], &records));
         let feeds: Vec<Vec<Incoming>> = devices.iter().flat_map(batches).collect();
-        let mut dice = Dice(order);
+        let mut random = Random(order);
         for hub in ["hub-320900", "hub-320000"] {
             let (_, store, _dir) = line.fresh(hub);
-            shuffled(&feeds, &mut dice).iter().for_each(|batch| give(&store, batch));
+            shuffled(&feeds, &mut random).iter().for_each(|batch| give(&store, batch));
             prop_assert_eq!(&expected, &picture(&store, &records), "{}", hub);
             prop_assert!(held(&store).is_empty());
             rebuilds_the_same(&store);
@@ -721,8 +721,8 @@ proptest! {
         for (at, knows, restores) in said {
             feeds[at].push(copies.void(at, knows, restores));
         }
-        let (id, mut dice) = (copies.record.record, Dice(order));
-        let seen = [feeds.concat(), shuffled(&feeds, &mut dice), shuffled(&feeds, &mut dice)].map(|batches| {
+        let (id, mut random) = (copies.record.record, Random(order));
+        let seen = [feeds.concat(), shuffled(&feeds, &mut random), shuffled(&feeds, &mut random)].map(|batches| {
             let (_, store, _dir) = line.fresh("hub-100000");
             batches.iter().for_each(|batch| give(&store, batch));
             rebuilds_the_same(&store);

@@ -4,7 +4,7 @@
 use huiliu_node::{
     app::{Mode, find},
     identity::Home,
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     store::{Result as StoreResult, StoreError, projection, trust},
     writer::Store,
 };
@@ -102,7 +102,7 @@ fn given(
         let Some(block) = authority::next_block(ledger, &device, union, false)? else { break };
         record.put(enrolment::BLOCK.position(), Some(Value::Int(block.number().into())));
         match ledger.write_entry(&record)? {
-            Outcome::Refused(refusals) => return Ok(Err(BlockError::Refused(refusals))),
+            WriteOutcome::Refused(refusals) => return Ok(Err(BlockError::Refused(refusals))),
             _ => done.push((device, block)),
         }
     }

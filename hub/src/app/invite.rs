@@ -2,7 +2,7 @@
 
 use huiliu_node::{
     app::Mode,
-    clock::{Clock, Dice},
+    clock::{Clock, Random},
     identity::{Home, IdentityError, vouchers},
     store::{
         self, StoreError, View,
@@ -86,7 +86,7 @@ impl InviteError {
 pub fn invite(
     home: &Home,
     store: &Store,
-    (clock, dice): (&Clock, &Dice),
+    (clock, random): (&Clock, &Random),
     ask: Ask,
     mode: Mode,
 ) -> Result<Option<Minted>, InviteError> {
@@ -114,7 +114,7 @@ pub fn invite(
     if store.read(taken)? {
         return Err(InviteError::Occupied(union));
     }
-    let (id, secret) = join::draw(dice);
+    let (id, secret) = join::draw(random);
     let hash = pass_hash(&*secret.pass(&id));
     let expires_at = authority::expires_at(store.now(), days);
     // A further machine of this union itself: this one vouches for it, and is known to it by an enrolment of its own. The
@@ -122,7 +122,7 @@ pub fn invite(
     let vouched = union == config.union;
     let itself = if vouched { Some(home.request()?.asked()?) } else { None };
     if vouched && mode == Mode::Write {
-        vouchers::remember(home, &id, &secret.voucher_key(&id), Some(expires_at), clock(), dice)?;
+        vouchers::remember(home, &id, &secret.voucher_key(&id), Some(expires_at), clock(), random)?;
     }
     // Asked again in the job that stores it: of two who invite at once, one is told that the other has let somebody in.
     let stored = mode.run(store, move |ledger| {

@@ -1,6 +1,6 @@
 //! Having a feed that was never admitted deleted at every level: first what that is, then the order.
 
-use huiliu_node::{app::Mode, identity::Me, store::StoreError, writer::Store};
+use huiliu_node::{app::Mode, identity::LocalDevice, store::StoreError, writer::Store};
 use huiliu_proto::record::Refusal;
 
 use crate::purge::{self, Plan, PurgeError};
@@ -38,7 +38,7 @@ impl OrderError {
 }
 
 /// Looks at the feed whose id begins with these digits.
-pub fn plan(store: &Store, me: &Me, digits: &str) -> Result<Plan, OrderError> {
+pub fn plan(store: &Store, me: &LocalDevice, digits: &str) -> Result<Plan, OrderError> {
     if !me.hub {
         return Err(OrderError::NotHub);
     }
@@ -46,7 +46,7 @@ pub fn plan(store: &Store, me: &Me, digits: &str) -> Result<Plan, OrderError> {
 }
 
 /// Orders what was shown to be deleted, unless its device has been enrolled by now. Says what is deleted.
-pub fn order(store: &Store, me: &Me, shown: &Plan, reason: &str, mode: Mode) -> Result<Plan, OrderError> {
+pub fn order(store: &Store, me: &LocalDevice, shown: &Plan, reason: &str, mode: Mode) -> Result<Plan, OrderError> {
     if !me.hub {
         return Err(OrderError::NotHub);
     }

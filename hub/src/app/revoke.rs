@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use huiliu_node::{
     app::Mode,
-    identity::Me,
+    identity::LocalDevice,
     store::{StoreError, View},
     writer::Store,
 };
@@ -62,7 +62,7 @@ pub struct Revoked {
 
 /// Looks at the device whose key begins with these digits. Of what it wrote, all that is here goes on counting, or what had
 /// come here by `since`.
-pub fn plan(store: &Store, me: &Me, digits: &str, since: Option<i64>) -> Result<Shown, RevokeError> {
+pub fn plan(store: &Store, me: &LocalDevice, digits: &str, since: Option<i64>) -> Result<Shown, RevokeError> {
     if !me.hub {
         return Err(RevokeError::NotHub);
     }
@@ -79,7 +79,7 @@ fn look(conn: &View, union: UnionNumber, digits: &str, since: Option<i64>) -> Re
 /// Writes what was shown; `with_invited`, of the machines that came with its tokens as well. All of it or nothing.
 pub fn revoke(
     store: &Store,
-    me: &Me,
+    me: &LocalDevice,
     shown: &Shown,
     with_invited: bool,
     reason: &str,

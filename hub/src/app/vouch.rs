@@ -2,7 +2,7 @@
 
 use huiliu_node::{
     app::{Mode, Progress},
-    identity::Me,
+    identity::LocalDevice,
     standing::{self, Vouched},
     store::StoreError,
     writer::Store,
@@ -31,7 +31,7 @@ impl VouchError {
 /// Of all devices, or of one union's; a device in a job, so that nobody waits for all. What was refused is said of each.
 pub fn vouch(
     store: &Store,
-    me: &Me,
+    me: &LocalDevice,
     only: Option<UnionNumber>,
     mode: Mode,
     progress: &mut dyn Progress,

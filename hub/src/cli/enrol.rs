@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use huiliu_node::{
     cli::{
-        Desk, Exit,
-        error::{Mistake, both},
+        CommandContext, Exit,
+        error::{CommandError, both},
         outfile,
     },
     identity::Request,
@@ -38,40 +38,40 @@ pub struct Enrol {
 }
 
 impl Enrol {
-    pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> anyhow::Result<Exit> {
         outfile::allowed(&self.out, true)?;
         let request = Request::read(&self.request)?;
-        let mut office = desk.open()?;
+        let mut opened = context.open()?;
         if !self.dry_run {
-            desk.leave_protocol_1(&mut office.home)?;
+            context.leave_protocol_1(&mut opened.home)?;
         }
-        let (home, store, address) = (&office.home, &office.store, self.address.as_deref());
+        let (home, store, address) = (&opened.home, &opened.store, self.address.as_deref());
         let seen = enrol::look(home, store, &request, address).map_err(told)?;
         let words = (
-            desk.pick("已用电话核对设备公钥，身份无误，登记？", "compared over the telephone; enrol it?"),
-            desk.pick("没有登记", "nothing was enrolled"),
+            context.pick("已用电话核对设备公钥，身份无误，登记？", "compared over the telephone; enrol it?"),
+            context.pick("没有登记", "nothing was enrolled"),
         );
-        if !desk.agreed_to(&shown(desk, &seen), self.yes || self.dry_run, words)? {
+        if !context.agreed_to(&shown(context, &seen), self.yes || self.dry_run, words)? {
             return Ok(Exit::Done);
         }
         let said = &seen.said;
         if self.dry_run {
             // That nothing stands in the way was seen when it was looked at.
-            desk.answer(
+            context.answer(
                 || {
                     json!({
                         "file": Json::Null, "union": u64::from(said.union), "device": said.device.to_string(),
                         "hub": said.hub, "address": Json::Null, "written": false,
                     })
                 },
-                || desk.pick("可以登记，未写入", "it may be enrolled; nothing was written").to_owned(),
+                || context.pick("可以登记，未写入", "it may be enrolled; nothing was written").to_owned(),
             )?;
             return Ok(Exit::Done);
         }
-        let grant = desk.block_on(enrol::enrol(home, store, &request, address, &desk.clock))?.map_err(told)?;
+        let grant = context.block_on(enrol::enrol(home, store, &request, address, &context.clock))?.map_err(told)?;
         grant.write(&self.out)?;
         let out = self.out.display().to_string();
-        desk.answer(
+        context.answer(
             || {
                 json!({
                     "file": out, "union": u64::from(said.union), "device": said.device.to_string(), "hub": said.hub,
@@ -81,16 +81,16 @@ impl Enrol {
             || {
                 format!(
                     "{}{}\n{}{}\n{}{out}",
-                    desk.pick("已登记工会：", "enrolled for the union "),
+                    context.pick("已登记工会：", "enrolled for the union "),
                     said.union,
-                    desk.pick("设备公钥：", "device key: "),
+                    context.pick("设备公钥：", "device key: "),
                     said.device,
-                    desk.pick("批复已写入：", "answer written to ")
+                    context.pick("批复已写入：", "answer written to ")
                 )
             },
         )?;
-        if !desk.json {
-            desk.note(desk.pick(
+        if !context.json {
+            context.note(context.pick(
                 "请把批复交给它（内容不含秘密）；它运行 join 接受，并与本级核对全网校验码。",
                 "hand the answer over (it holds no secret); `join` takes it there, once the network's fingerprint was compared.",
             ));
@@ -101,29 +101,29 @@ impl Enrol {
 
 /// Who asks, as what, and beside whom: a person compares the device's key before anything is written. All the rest was
 /// signed with that key.
-fn shown(desk: &Desk, seen: &Preview) -> String {
+fn shown(context: &CommandContext, seen: &Preview) -> String {
     let said = &seen.said;
-    let (name, union, device) = (desk.called(said.union), said.union, said.device);
-    let known = match (seen.known, desk.lang) {
+    let (name, union, device) = (context.called(said.union), said.union, said.device);
+    let known = match (seen.known, context.lang) {
         (false, _) => "",
         (true, Lang::Zh) => "\n该设备已登记过，只重新签发证书",
         (true, Lang::En) => "\nIt is enrolled already, and gets new certificates only",
     };
     let role = match said.hub {
-        true => desk.pick("平台（可以登记下级的机器）", "its hub, which may enrol machines of unions below"),
-        false => desk.pick("填报端", "a machine that records"),
+        true => context.pick("平台（可以登记下级的机器）", "its hub, which may enrol machines of unions below"),
+        false => context.pick("填报端", "a machine that records"),
     };
     let others: String = seen
         .others
         .iter()
-        .map(|e| format!("\n  {}{}", e.device, if e.hub { desk.pick("（平台）", " (hub)") } else { "" }))
+        .map(|e| format!("\n  {}{}", e.device, if e.hub { context.pick("（平台）", " (hub)") } else { "" }))
         .collect();
-    let beside = match (seen.others.is_empty(), desk.lang) {
+    let beside = match (seen.others.is_empty(), context.lang) {
         (true, _) => String::new(),
         (false, Lang::Zh) => format!("\n该工会已有机器登记，它们继续有效：{others}"),
         (false, Lang::En) => format!("\nMachines of that union that are enrolled, and stay so:{others}"),
     };
-    match desk.lang {
+    match context.lang {
         Lang::Zh => format!(
             "申请：{name}（{union}），身份：{role}\n设备公钥：\n  {device}{known}{beside}\n请用电话与{name}逐位核对设备公钥（对方 request 时显示，status --json 也可见）：\n公钥相符，其余内容就是该设备自己签名的。"
         ),
@@ -150,37 +150,37 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
     let mistake = match error {
         AuthorityError::Identity(error) => return error.into(),
         AuthorityError::Store(error) => return error.into(),
-        AuthorityError::NotBelow(union) => Mistake::refused(
+        AuthorityError::NotBelow(union) => CommandError::refused(
             both(format!("{union} 不是本级的直接下级"), en),
             both("请由它的直接上级办理", "let the union directly above it do this"),
         ),
-        AuthorityError::Unregistered(union) => Mistake::refused(
+        AuthorityError::Unregistered(union) => CommandError::refused(
             both(format!("没有登记过编号为 {union} 的工会"), en),
             both(
                 "请先用 union register 登记；在本单位另一台机器上登记的，先 sync",
                 "register it first with `union register`; if another machine of this union did, `sync` first",
             ),
         ),
-        AuthorityError::OtherNetwork(network) => Mistake::refused(
+        AuthorityError::OtherNetwork(network) => CommandError::refused(
             both(format!("申请属于网络“{network}”"), en),
             both("请与下级核对 init 时的网络名称", "compare the network's name with the one it was set up with"),
         ),
-        AuthorityError::Malformed(_) => Mistake::failed(
+        AuthorityError::Malformed(_) => CommandError::failed(
             both("申请内容不完整或已损坏", en),
             both("请下级重新运行 request", "let the machine below run `request` again"),
         ),
-        AuthorityError::NoAddress => Mistake::usage(
+        AuthorityError::NoAddress => CommandError::usage(
             both("还不知道下级应连接的地址", "it is not known where the machine below is to call"),
             both(
                 "请用 --address 主机:端口 写明（会记住），或先用 serve --listen 设定",
                 "give it with --address HOST:PORT, which is remembered, or run `serve --listen` first",
             ),
         ),
-        AuthorityError::NoAddressAtAll(address) => Mistake::usage(
+        AuthorityError::NoAddressAtAll(address) => CommandError::usage(
             both(format!("“{address}”不是地址"), en),
             both("请写成 主机:端口，如 hub.example:7443", "write HOST:PORT, such as hub.example:7443"),
         ),
-        AuthorityError::Unspecified(address) => Mistake::usage(
+        AuthorityError::Unspecified(address) => CommandError::usage(
             both(format!("{address} 是监听地址，下级无法连接"), en),
             both(
                 "请用 --address 写明下级可用的地址；会记住",
@@ -215,7 +215,7 @@ pub fn told(error: AuthorityError) -> anyhow::Error {
                     ),
                 ),
             };
-            Mistake::refused(both(zh, en), hint)
+            CommandError::refused(both(zh, en), hint)
         }
     };
     mistake.coded(code, about).into()

@@ -3,9 +3,9 @@
 use huiliu_node::{
     app::Mode,
     cli::{
-        Desk, Exit,
-        desk::Office,
-        error::{Mistake, both},
+        CommandContext, Exit,
+        context::OpenHome,
+        error::{CommandError, both},
         invite::{Invite, InviteVerb, List, Revoke},
         table::{Cell, Table},
     },
@@ -18,35 +18,35 @@ use serde_json::{Value as Json, json};
 use super::enrol::told;
 use crate::app::invite::{self, Ask, Given, InviteError, Page};
 
-pub fn run(verb: Invite, desk: &Desk) -> anyhow::Result<Exit> {
+pub fn run(verb: Invite, context: &CommandContext) -> anyhow::Result<Exit> {
     // Asked before a passphrase is.
-    let config = Home::open(&desk.dir)?.config;
+    let config = Home::open(&context.dir)?.config;
     // Nobody is above the nation: its root lets further machines of its own in.
     let root = config.hub && config.union == UnionNumber::NATION;
     let for_itself = verb.union.is_none() && verb.verb.is_none();
     if !config.hub || (for_itself && !(root && (verb.device || verb.address.is_some()))) {
         // The verb is that of a node.
-        return verb.run(desk);
+        return verb.run(context);
     }
     verb.may_be_written()?;
-    let mut office = desk.open()?;
+    let mut opened = context.open()?;
     if !verb.dry_run {
-        desk.leave_protocol_1(&mut office.home)?;
+        context.leave_protocol_1(&mut opened.home)?;
     }
     match &verb.verb {
-        Some(InviteVerb::List(verb)) => list(desk, &office, verb),
-        Some(InviteVerb::Revoke(revoke)) => take_back(desk, &office, revoke),
+        Some(InviteVerb::List(verb)) => list(context, &opened, verb),
+        Some(InviteVerb::Revoke(revoke)) => take_back(context, &opened, revoke),
         None => {
-            let union = verb.union.as_deref().map_or(Ok(UnionNumber::NATION), |typed| office.union(typed))?;
-            let as_hub = verb.hub || (invite::is_hub(&office.home, union) && !verb.machine);
+            let union = verb.union.as_deref().map_or(Ok(UnionNumber::NATION), |typed| opened.union(typed))?;
+            let as_hub = verb.hub || (invite::is_hub(&opened.home, union) && !verb.machine);
             let ask = Ask { union, further: verb.device, as_hub, days: verb.days, address: verb.address.clone() };
-            let (world, mode) = ((&desk.clock, &desk.dice), Mode::of(verb.dry_run));
-            match invite::invite(&office.home, &office.store, world, ask, mode).map_err(said)? {
-                Some(minted) => verb.show(desk, &minted),
+            let (world, mode) = ((&context.clock, &context.random), Mode::of(verb.dry_run));
+            match invite::invite(&opened.home, &opened.store, world, ask, mode).map_err(said)? {
+                Some(minted) => verb.show(context, &minted),
                 None => {
-                    desk.answer(
+                    context.answer(
                         || json!({ "union": u64::from(union), "as_hub": as_hub, "written": false }),
-                        || desk.pick("可以邀请，未生成加入码", "it may be invited; no token was made").to_owned(),
+                        || context.pick("可以邀请，未生成加入码", "it may be invited; no token was made").to_owned(),
                     )?;
                     Ok(Exit::Done)
                 }
@@ -67,16 +67,16 @@ fn said(error: InviteError) -> anyhow::Error {
             let what =
                 both("网络名称或地址太长，加入码容纳不下", "the network's name or the address is too long for a token");
             let hint = both("请用 --address 写一个较短的地址", "give a shorter one with --address");
-            (Mistake::usage(what, hint), Json::Null)
+            (CommandError::usage(what, hint), Json::Null)
         }
         InviteError::Days => {
             let hint = both(format!("请写1至{MOST_DAYS}天"), format!("give 1 to {MOST_DAYS} days"));
-            (Mistake::usage(both("加入码的有效天数不对", en), hint), json!({ "most": MOST_DAYS }))
+            (CommandError::usage(both("加入码的有效天数不对", en), hint), json!({ "most": MOST_DAYS }))
         }
         InviteError::NoHub(union) => {
             let zh = format!("{}没有下级，不设平台", union.union_name());
             let hint = both("请作为填报端邀请", "invite it as a machine that records");
-            (Mistake::refused(both(zh, en), hint), of(union))
+            (CommandError::refused(both(zh, en), hint), of(union))
         }
         InviteError::Occupied(union) => {
             let name = union.union_name();
@@ -89,11 +89,14 @@ fn said(error: InviteError) -> anyhow::Error {
                     "for a further or replacing machine, or one whose certificate expired, run `invite {union} --device`; that union can also run `invite --device` on the machine it has"
                 ),
             );
-            (Mistake::refused(what, hint), of(union))
+            (CommandError::refused(what, hint), of(union))
         }
         InviteError::Unknown(id) => {
             let what = both(format!("没有编号为 {id} 的邀请"), en);
-            (Mistake::failed(what, both("用 invite list 查看", "see `invite list`")), json!({ "id": id.to_string() }))
+            (
+                CommandError::failed(what, both("用 invite list 查看", "see `invite list`")),
+                json!({ "id": id.to_string() }),
+            )
         }
         InviteError::NotOpen(id) => {
             let what = both(format!("没有编号为 {id} 且未使用的邀请"), en);
@@ -101,25 +104,25 @@ fn said(error: InviteError) -> anyhow::Error {
                 "用 invite list 查看；已使用的邀请撤回不了，请改为注销设备",
                 "see `invite list`; one that was used cannot be taken back: shut the device out instead",
             );
-            (Mistake::failed(what, hint), json!({ "id": id.to_string() }))
+            (CommandError::failed(what, hint), json!({ "id": id.to_string() }))
         }
     };
     mistake.coded(code, about).into()
 }
 
-fn list(desk: &Desk, office: &Office, verb: &List) -> anyhow::Result<Exit> {
-    let now = (desk.clock)();
+fn list(context: &CommandContext, opened: &OpenHome, verb: &List) -> anyhow::Result<Exit> {
+    let now = (context.clock)();
     let after = verb.after.as_deref().map(str::parse).transpose()?;
-    let Page { given, next } = invite::page(&office.store, after, usize::from(verb.most)).map_err(said)?;
+    let Page { given, next } = invite::page(&opened.store, after, usize::from(verb.most)).map_err(said)?;
     let mut table = Table::new()
-        .column("id", desk.pick("编号", "id"))
-        .column("union", desk.pick("受邀工会", "union"))
-        .column("as_hub", desk.pick("身份", "role"))
-        .column("device", desk.pick("增加机器", "further machine"))
-        .column("made_at", desk.pick("发出", "given"))
-        .column("expires_at", desk.pick("有效至", "expires"))
-        .column("state", desk.pick("状态", "state"))
-        .column("by", desk.pick("使用的设备", "used by device"));
+        .column("id", context.pick("编号", "id"))
+        .column("union", context.pick("受邀工会", "union"))
+        .column("as_hub", context.pick("身份", "role"))
+        .column("device", context.pick("增加机器", "further machine"))
+        .column("made_at", context.pick("发出", "given"))
+        .column("expires_at", context.pick("有效至", "expires"))
+        .column("state", context.pick("状态", "state"))
+        .column("by", context.pick("使用的设备", "used by device"));
     for Given { void, invitation: one } in &given {
         let state = match one.state(now) {
             "open" if *void => "void",
@@ -133,36 +136,39 @@ fn list(desk: &Desk, office: &Office, verb: &List) -> anyhow::Result<Exit> {
             "void" => "邀请它的机器已注销，作废",
             _ => "待使用",
         };
-        let further = if one.further { desk.pick("是", "yes") } else { "" };
+        let further = if one.further { context.pick("是", "yes") } else { "" };
         let by = one.used.as_ref().map_or_else(String::new, |(_, device, _)| device.to_string()[..16].to_owned());
         table.row(vec![
             Cell::same(one.id.to_string()),
-            Cell::new(desk.called(one.union), u64::from(one.union)),
-            Cell::new(if one.as_hub { desk.pick("平台", "hub") } else { desk.pick("填报端", "machine") }, one.as_hub),
+            Cell::new(context.called(one.union), u64::from(one.union)),
+            Cell::new(
+                if one.as_hub { context.pick("平台", "hub") } else { context.pick("填报端", "machine") },
+                one.as_hub,
+            ),
             Cell::new(further, one.further),
-            Cell::new(desk.moment(one.made_at), one.made_at),
-            Cell::new(desk.moment(one.expires_at), one.expires_at),
-            Cell::new(desk.pick(zh, state), state),
+            Cell::new(context.moment(one.made_at), one.made_at),
+            Cell::new(context.moment(one.expires_at), one.expires_at),
+            Cell::new(context.pick(zh, state), state),
             Cell::same(by),
         ]);
     }
-    desk.answer(
+    context.answer(
         || json!({ "invitations": table.json(), "next": next.map(|id| id.to_string()) }),
         || match table.is_empty() {
-            true => desk.pick("没有发出过邀请", "no invitation was given").to_owned(),
+            true => context.pick("没有发出过邀请", "no invitation was given").to_owned(),
             false => table.words(),
         },
     )?;
-    desk.note_next(next);
+    context.note_next(next);
     Ok(Exit::Done)
 }
 
-fn take_back(desk: &Desk, office: &Office, verb: &Revoke) -> anyhow::Result<Exit> {
+fn take_back(context: &CommandContext, opened: &OpenHome, verb: &Revoke) -> anyhow::Result<Exit> {
     let id: TokenId = verb.id.parse()?;
-    invite::take_back(&office.store, id, Mode::of(verb.dry_run)).map_err(said)?;
-    desk.answer(
+    invite::take_back(&opened.store, id, Mode::of(verb.dry_run)).map_err(said)?;
+    context.answer(
         || json!({ "id": id.to_string(), "revoked": !verb.dry_run }),
-        || match (desk.lang, verb.dry_run) {
+        || match (context.lang, verb.dry_run) {
             (Lang::Zh, true) => format!("邀请 {id} 可以撤回，未写入"),
             (Lang::En, true) => format!("the invitation {id} may be taken back; nothing was written"),
             (Lang::Zh, false) => format!("邀请 {id} 已撤回"),

@@ -5,8 +5,8 @@ use anyhow::Result;
 use huiliu_node::{
     app::Mode,
     cli::{
-        Desk, Exit,
-        error::{Mistake, both},
+        CommandContext, Exit,
+        error::{CommandError, both},
         table::{Cell, Table},
     },
 };
@@ -28,19 +28,19 @@ pub struct NumberBlock {
 }
 
 impl NumberBlock {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let mut office = desk.open()?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let mut opened = context.open()?;
         if !self.dry_run {
-            desk.leave_protocol_1(&mut office.home)?;
+            context.leave_protocol_1(&mut opened.home)?;
         }
-        let union = office.union(&self.union)?;
-        let given = block::give(&office.home, &office.store, union, self.device.as_deref(), Mode::of(self.dry_run));
+        let union = opened.union(&self.union)?;
+        let given = block::give(&opened.home, &opened.store, union, self.device.as_deref(), Mode::of(self.dry_run));
         let given = given.map_err(told)?;
         let mut table = Table::new()
-            .column("device", desk.pick("设备", "device"))
-            .number("block", desk.pick("编号段", "block"))
-            .column("first", desk.pick("自", "from"))
-            .column("last", desk.pick("至", "to"));
+            .column("device", context.pick("设备", "device"))
+            .number("block", context.pick("编号段", "block"))
+            .column("first", context.pick("自", "from"))
+            .column("last", context.pick("至", "to"));
         for (device, block) in &given {
             let serials = block.serials();
             let number = |serial| union.with_serial(serial).map(|number| number.to_string()).unwrap_or_default();
@@ -52,17 +52,17 @@ impl NumberBlock {
                 Cell::same(number(*serials.end())),
             ]);
         }
-        desk.answer(
+        context.answer(
             || json!({ "union": u64::from(union), "given": table.json(), "written": !self.dry_run }),
             || match table.is_empty() {
-                true => desk.pick("它的机器都有编号段", "all of its machines have a block").to_owned(),
+                true => context.pick("它的机器都有编号段", "all of its machines have a block").to_owned(),
                 false => table.words(),
             },
         )?;
-        if !desk.json && self.dry_run {
-            desk.note(desk.pick("未写入", "nothing was written"));
-        } else if !desk.json && !given.is_empty() {
-            desk.note(desk.pick(
+        if !context.json && self.dry_run {
+            context.note(context.pick("未写入", "nothing was written"));
+        } else if !context.json && !given.is_empty() {
+            context.note(context.pick(
                 "编号段随下次交换下达；收到后即可登记下级工会",
                 "it travels down with the next exchange; unions can be registered there then",
             ));
@@ -81,23 +81,23 @@ fn told(error: BlockError) -> anyhow::Error {
     };
     let mistake = match error {
         BlockError::Store(error) => return error.into(),
-        BlockError::Refused(refusals) => return Mistake::Refused(refusals).into(),
-        BlockError::NotBelow(union) => Mistake::refused(
+        BlockError::Refused(refusals) => return CommandError::Refused(refusals).into(),
+        BlockError::NotBelow(union) => CommandError::refused(
             both(format!("{union} 不是本级的直接下级"), en),
             both("请由它的直接上级办理", "let the union directly above it do this"),
         ),
-        BlockError::GivesNone(union) => Mistake::refused(
+        BlockError::GivesNone(union) => CommandError::refused(
             both(format!("{union} 不给出工会编号"), en),
             both(
                 "工会编号只由县级以上地方工会给出",
                 "only unions of the built-in directory, from the county up, give numbers",
             ),
         ),
-        BlockError::NoDevice(union) => Mistake::failed(
+        BlockError::NoDevice(union) => CommandError::failed(
             both(format!("{union} 没有公钥这样开头的机器"), en),
             both("用 record list enrolment 查看", "see `record list enrolment`"),
         ),
-        BlockError::NoneLeft => Mistake::refused(
+        BlockError::NoneLeft => CommandError::refused(
             both("本平台没有可给的编号段", en),
             both(
                 "请先由上级平台为本平台运行 number-block，本平台 sync 之后再给",

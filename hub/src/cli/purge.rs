@@ -4,8 +4,8 @@ use anyhow::Result;
 use huiliu_node::{
     app::Mode,
     cli::{
-        Desk, Exit,
-        error::{Mistake, both},
+        CommandContext, Exit,
+        error::{CommandError, both},
     },
 };
 use huiliu_proto::lang::Lang;
@@ -32,20 +32,20 @@ pub struct Purge {
 }
 
 impl Purge {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let shown = purge::plan(&office.store, &office.me, &self.feed).map_err(told)?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let shown = purge::plan(&opened.store, &opened.me, &self.feed).map_err(told)?;
         let words = (
-            desk.pick("确认清除？删除后不能取回", "delete it? It cannot be brought back"),
-            desk.pick("没有清除", "nothing was deleted"),
+            context.pick("确认清除？删除后不能取回", "delete it? It cannot be brought back"),
+            context.pick("没有清除", "nothing was deleted"),
         );
-        if !desk.agreed_to(&preview(desk.lang, &shown), self.yes || self.dry_run, words)? {
+        if !context.agreed_to(&preview(context.lang, &shown), self.yes || self.dry_run, words)? {
             return Ok(Exit::Done);
         }
         let mode = Mode::of(self.dry_run);
-        let plan = purge::order(&office.store, &office.me, &shown, &self.reason, mode).map_err(told)?;
+        let plan = purge::order(&opened.store, &opened.me, &shown, &self.reason, mode).map_err(told)?;
         let id = plan.row.feed.id;
-        desk.answer(
+        context.answer(
             || {
                 let operations = plan.row.size();
                 json!({
@@ -55,8 +55,10 @@ impl Purge {
             },
             || {
                 let first = match self.dry_run {
-                    true => desk.pick("可以清除，未写入：", "it may be ordered to be deleted; nothing was written: "),
-                    false => desk.pick("已下达清除令：", "ordered to be deleted: "),
+                    true => {
+                        context.pick("可以清除，未写入：", "it may be ordered to be deleted; nothing was written: ")
+                    }
+                    false => context.pick("已下达清除令：", "ordered to be deleted: "),
                 };
                 format!("{first}{id}")
             },
@@ -99,17 +101,17 @@ fn told(error: OrderError) -> anyhow::Error {
     let (mistake, about) = match error {
         OrderError::NotHub => {
             let zh = "只有上级平台可以下达清除令";
-            (Mistake::refused(both(zh, en), both("请联系上级工会", "ask the union above")), Json::Null)
+            (CommandError::refused(both(zh, en), both("请联系上级工会", "ask the union above")), Json::Null)
         }
         OrderError::Changed => {
             let what = both(
                 "该数据流水刚刚另经其他下级而来，没有清除",
                 "the feed came another way meanwhile; nothing was deleted",
             );
-            (Mistake::refused(what, both("请重新核对后再清除", "look at it again")), Json::Null)
+            (CommandError::refused(what, both("请重新核对后再清除", "look at it again")), Json::Null)
         }
         OrderError::Store(error) | OrderError::Purge(PurgeError::Store(error)) => return error.into(),
-        OrderError::Refused(refusals) => return Mistake::Refused(refusals).into(),
+        OrderError::Refused(refusals) => return CommandError::Refused(refusals).into(),
         OrderError::Purge(error) => {
             let en = error.to_string();
             match error {
@@ -118,20 +120,20 @@ fn told(error: OrderError) -> anyhow::Error {
                     let lines = ids.join("\n  ");
                     let zh = format!("有多条数据流水以此开头：\n  {lines}");
                     let hint = both("请多写几位", "type more of it");
-                    (Mistake::usage(both(zh, format!("{en}:\n  {lines}")), hint), json!({ "feeds": ids }))
+                    (CommandError::usage(both(zh, format!("{en}:\n  {lines}")), hint), json!({ "feeds": ids }))
                 }
                 PurgeError::NotAbove(of) => {
                     let zh = format!("只有{}的直接上级或全国总工会可以清除其数据流水", of.union_name());
                     let hint = both("请联系该上级", "ask that union");
-                    (Mistake::refused(both(zh, en), hint), json!({ "union": u64::from(of) }))
+                    (CommandError::refused(both(zh, en), hint), json!({ "union": u64::from(of) }))
                 }
                 PurgeError::NoWay => {
                     let zh = "不知道该数据流水经由哪个下级而来，清除令无从下达";
                     let hint = both("请在与下级交换之后再试", "try again after an exchange with the unions below");
-                    (Mistake::refused(both(zh, en), hint), Json::Null)
+                    (CommandError::refused(both(zh, en), hint), Json::Null)
                 }
                 PurgeError::Unknown | PurgeError::Store(_) => {
-                    (Mistake::failed(both("没有以此开头的、设备未登记的数据流水", en), list), Json::Null)
+                    (CommandError::failed(both("没有以此开头的、设备未登记的数据流水", en), list), Json::Null)
                 }
             }
         }

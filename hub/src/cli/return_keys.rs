@@ -3,8 +3,8 @@
 use huiliu_node::{
     app::Mode,
     cli::{
-        Desk, Exit,
-        error::{Mistake, both},
+        CommandContext, Exit,
+        error::{CommandError, both},
     },
 };
 use huiliu_proto::lang::Lang;
@@ -26,19 +26,20 @@ pub struct ReturnKeys {
 }
 
 impl ReturnKeys {
-    pub fn run(self, desk: &Desk) -> anyhow::Result<Exit> {
-        let office = desk.open()?;
-        let plan = return_keys::plan(&office.store, &self.device).map_err(|error| told(error, &self.device))?;
-        let words = (desk.pick("已核对，返还？", "compared; give them?"), desk.pick("没有返还", "nothing was given"));
-        if !desk.agreed_to(&preview(desk.lang, &plan), self.yes || self.dry_run, words)? {
+    pub fn run(self, context: &CommandContext) -> anyhow::Result<Exit> {
+        let opened = context.open()?;
+        let plan = return_keys::plan(&opened.store, &self.device).map_err(|error| told(error, &self.device))?;
+        let words =
+            (context.pick("已核对，返还？", "compared; give them?"), context.pick("没有返还", "nothing was given"));
+        if !context.agreed_to(&preview(context.lang, &plan), self.yes || self.dry_run, words)? {
             return Ok(Exit::Done);
         }
-        let given = return_keys::give(&office.store, &plan, Mode::of(self.dry_run));
+        let given = return_keys::give(&opened.store, &plan, Mode::of(self.dry_run));
         let keys = given.map_err(|error| told(error, &self.device))?;
         let (name, union) = (plan.union.union_name(), u64::from(plan.union));
-        desk.answer(
+        context.answer(
             || json!({ "union": union, "device": plan.device.to_string(), "keys": keys, "written": !self.dry_run }),
-            || match (desk.lang, self.dry_run) {
+            || match (context.lang, self.dry_run) {
                 (Lang::Zh, true) => format!("可以返还{keys}把密钥，未写入"),
                 (Lang::En, true) => format!("{keys} keys may be given; nothing was written"),
                 (Lang::Zh, false) => format!("已返还{keys}把密钥；下次交换时送达{name}"),
@@ -71,15 +72,15 @@ fn told(error: ReturnError, typed: &str) -> anyhow::Error {
     };
     let (mistake, about) = match error {
         ReturnError::Store(error) => return error.into(),
-        ReturnError::Refused(refusals) => return Mistake::Refused(refusals).into(),
+        ReturnError::Refused(refusals) => return CommandError::Refused(refusals).into(),
         ReturnError::NoDevice => {
             let en = format!("no enrolled device begins with {typed}");
-            (Mistake::usage(both(format!("没有登记过以 {typed} 开头的设备"), en), list()), Json::Null)
+            (CommandError::usage(both(format!("没有登记过以 {typed} 开头的设备"), en), list()), Json::Null)
         }
         ReturnError::Several(devices) => {
             let en = format!("“{typed}” does not name one device");
             let devices: Vec<String> = devices.iter().map(ToString::to_string).collect();
-            let mistake = Mistake::usage(both(format!("“{typed}”不足以确定一台设备"), en), list());
+            let mistake = CommandError::usage(both(format!("“{typed}”不足以确定一台设备"), en), list());
             (mistake, json!({ "devices": devices }))
         }
         ReturnError::Changed => {
@@ -87,12 +88,12 @@ fn told(error: ReturnError, typed: &str) -> anyhow::Error {
                 "该设备的登记刚刚有变化，没有返还",
                 "the device's enrolments changed meanwhile; nothing was given",
             );
-            (Mistake::refused(what, both("请重新核对后再办理", "look at it again")), Json::Null)
+            (CommandError::refused(what, both("请重新核对后再办理", "look at it again")), Json::Null)
         }
         ReturnError::NotProvince(union) => {
             let zh = format!("本平台不是{}所属省级总工会", union.union_name());
             let hint = both("请由该单位所属省级总工会办理", "the provincial union it belongs to does this");
-            (Mistake::refused(both(zh, en), hint), of(union))
+            (CommandError::refused(both(zh, en), hint), of(union))
         }
         ReturnError::NoKeys(union) => {
             let zh = format!("{}没有把密钥授权给本级", union.union_name());
@@ -100,7 +101,7 @@ fn told(error: ReturnError, typed: &str) -> anyhow::Error {
                 format!("密钥随{}报送的数据到达；请先确认其旧机器曾经交换过", union.name()),
                 "keys come with what the union sends; make sure its old machine exchanged at least once",
             );
-            (Mistake::failed(both(zh, en), hint), of(union))
+            (CommandError::failed(both(zh, en), hint), of(union))
         }
     };
     mistake.coded(code, about).into()

@@ -4,8 +4,8 @@ use anyhow::Result;
 use huiliu_node::{
     app::Mode,
     cli::{
-        Desk, Exit,
-        error::{Mistake, both},
+        CommandContext, Exit,
+        error::{CommandError, both},
         table::{Cell, Table},
     },
 };
@@ -39,27 +39,28 @@ pub struct Revoke {
 }
 
 impl Revoke {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
         let since = self.since.as_deref().map(moment).transpose()?;
-        let shown = revoke::plan(&office.store, &office.me, &self.device, since).map_err(told)?;
+        let shown = revoke::plan(&opened.store, &opened.me, &self.device, since).map_err(told)?;
         let plan = &shown.plan;
-        let question = desk.pick(
+        let question = context.pick(
             "确认注销？此后该设备不能再连接，也不能恢复登记",
             "revoke it? It cannot connect again, and cannot be enrolled again",
         );
         let asked = !self.yes && !self.dry_run;
-        let words = (question, desk.pick("没有注销", "nothing was revoked"));
-        if !desk.agreed_to(&preview(desk, plan), !asked, words)? {
+        let words = (question, context.pick("没有注销", "nothing was revoked"));
+        if !context.agreed_to(&preview(context, plan), !asked, words)? {
             return Ok(Exit::Done);
         }
-        let also = desk.pick("也注销由它邀请加入的这些机器？", "revoke the machines that came with its tokens, too?");
-        let with_invited = self.with_invited || (asked && !shown.invited.is_empty() && desk.confirm(also)?);
+        let also =
+            context.pick("也注销由它邀请加入的这些机器？", "revoke the machines that came with its tokens, too?");
+        let with_invited = self.with_invited || (asked && !shown.invited.is_empty() && context.confirm(also)?);
         let mode = Mode::of(self.dry_run);
-        let revoked = revoke::revoke(&office.store, &office.me, &shown, with_invited, &self.reason, mode);
+        let revoked = revoke::revoke(&opened.store, &opened.me, &shown, with_invited, &self.reason, mode);
         let Revoked { devices, cut, left } = revoked.map_err(told)?;
         let (devices, left) = (keys(&devices), keys(&left));
-        desk.answer(
+        context.answer(
             || {
                 json!({
                     "device": plan.device.to_string(), "union": u64::from(plan.union), "written": !self.dry_run,
@@ -68,14 +69,14 @@ impl Revoke {
             },
             || {
                 let first = match self.dry_run {
-                    true => desk.pick("可以注销，未写入：", "these may be revoked; nothing was written: "),
-                    false => desk.pick("已注销：", "revoked: "),
+                    true => context.pick("可以注销，未写入：", "these may be revoked; nothing was written: "),
+                    false => context.pick("已注销：", "revoked: "),
                 };
                 format!("{first}{}", devices.join("\n  "))
             },
         )?;
-        if !desk.json && !self.dry_run {
-            desk.note(desk.pick(
+        if !context.json && !self.dry_run {
+            context.note(context.pick(
                 "运行中的平台会立即断开它；该单位可用新机器重新加入（invite … --device），记录会取回。",
                 "a hub that is running cuts it off at once; the union joins with another machine (`invite … --device`), and its records come back.",
             ));
@@ -89,37 +90,37 @@ fn keys(devices: &[DeviceId]) -> Vec<String> {
 }
 
 /// A day, or a day and a time, in China.
-fn moment(typed: &str) -> Result<i64, Mistake> {
+fn moment(typed: &str) -> Result<i64, CommandError> {
     const CHINA: jiff::tz::Offset = jiff::tz::Offset::constant(8);
     let time =
         typed.replace(' ', "T").parse::<jiff::civil::DateTime>().ok().and_then(|time| CHINA.to_timestamp(time).ok());
     time.map(jiff::Timestamp::as_millisecond).ok_or_else(|| {
-        Mistake::usage(
+        CommandError::usage(
             both(format!("“{typed}”不是日期或时间"), format!("“{typed}” is no day or time")),
             both("如 2026-11-14 或 2026-11-14T09:00（北京时间）", "such as 2026-11-14 or 2026-11-14T09:00, in China"),
         )
     })
 }
 
-fn preview(desk: &Desk, plan: &Plan) -> String {
+fn preview(context: &CommandContext, plan: &Plan) -> String {
     let mut table = Table::new()
-        .column("feed", desk.pick("数据流水", "feed"))
-        .column("scope", desk.pick("范围", "travels to"))
-        .number("size", desk.pick("已收到", "here"))
-        .number("stays", desk.pick("继续计入", "go on counting"))
-        .number("cut", desk.pick("改列待核", "held from now on"));
+        .column("feed", context.pick("数据流水", "feed"))
+        .column("scope", context.pick("范围", "travels to"))
+        .number("size", context.pick("已收到", "here"))
+        .number("stays", context.pick("继续计入", "go on counting"))
+        .number("cut", context.pick("改列待核", "held from now on"));
     for (row, stays) in &plan.feeds {
         let scope = match row.feed.scope {
-            Scope::Own(Reach::Union) => desk.pick("本单位", "this union").to_owned(),
-            Scope::Own(Reach::Province) => desk.pick("至省级", "the province").to_owned(),
-            Scope::Own(Reach::Nation) => desk.pick("至全国", "the nation").to_owned(),
-            Scope::Branch(branch) => desk.pick("下级：", "below: ").to_owned() + &desk.short(branch),
+            Scope::Own(Reach::Union) => context.pick("本单位", "this union").to_owned(),
+            Scope::Own(Reach::Province) => context.pick("至省级", "the province").to_owned(),
+            Scope::Own(Reach::Nation) => context.pick("至全国", "the nation").to_owned(),
+            Scope::Branch(branch) => context.pick("下级：", "below: ").to_owned() + &context.short(branch),
             Scope::PersonalBranch(branch) => {
-                desk.pick("下级（不出省）：", "below, within the province: ").to_owned() + &desk.short(branch)
+                context.pick("下级（不出省）：", "below, within the province: ").to_owned() + &context.short(branch)
             }
-            Scope::Everyone => desk.pick("全体下级", "all below").to_owned(),
-            Scope::Warning(_) => desk.pick("预警", "early warnings").to_owned(),
-            Scope::Newer => desk.pick("版本较新", "a newer version's").to_owned(),
+            Scope::Everyone => context.pick("全体下级", "all below").to_owned(),
+            Scope::Warning(_) => context.pick("预警", "early warnings").to_owned(),
+            Scope::Newer => context.pick("版本较新", "a newer version's").to_owned(),
         };
         table.row(vec![
             Cell::same(&row.feed.id.to_string()[..8]),
@@ -129,17 +130,18 @@ fn preview(desk: &Desk, plan: &Plan) -> String {
             Cell::count(row.size() - stays),
         ]);
     }
-    let role = if plan.hub { desk.pick("平台", "hub") } else { desk.pick("填报端", "node") };
-    let unions: Vec<String> = plan.unions.iter().map(|union| format!("{}（{union}）", desk.called(*union))).collect();
+    let role = if plan.hub { context.pick("平台", "hub") } else { context.pick("填报端", "node") };
+    let unions: Vec<String> =
+        plan.unions.iter().map(|union| format!("{}（{union}）", context.called(*union))).collect();
     let heading = format!("{}{role} {}", unions.join("、"), plan.device);
-    let rest = desk.pick(
+    let rest = context.pick(
         "此后到达的内容留存、转报、不计入；确属本单位所填的可用 quarantine release 准予计入",
         "what comes later is kept, relayed and not counted; `quarantine release` lets count what is the union's own after all",
     );
     let table = if table.is_empty() { String::new() } else { format!("\n{}", table.words()) };
-    let unnamed = unnamed(desk.lang, plan.unnamed);
+    let unnamed = unnamed(context.lang, plan.unnamed);
     let invited: String = plan.invited.iter().map(|e| format!("\n  {}", e.device)).collect();
-    let invited = match (plan.invited.is_empty(), desk.lang) {
+    let invited = match (plan.invited.is_empty(), context.lang) {
         (true, _) => String::new(),
         (false, Lang::Zh) => {
             format!("\n用它的加入码加入、现在仍有效的机器（设备被盗时请一并注销，--with-invited）：{invited}")
@@ -179,17 +181,17 @@ fn told(error: RevokeError) -> anyhow::Error {
     let (mistake, about) = match error {
         RevokeError::NotHub => {
             let zh = "只有上级平台可以注销下级的设备";
-            (Mistake::refused(both(zh, en), both("请联系上级工会", "ask the union above")), Json::Null)
+            (CommandError::refused(both(zh, en), both("请联系上级工会", "ask the union above")), Json::Null)
         }
         RevokeError::Changed => {
             let what = both(
                 "该设备的登记刚刚有变化，没有注销",
                 "the device's enrolments changed meanwhile; nothing was revoked",
             );
-            (Mistake::refused(what, both("请重新核对后再注销", "look at it again")), Json::Null)
+            (CommandError::refused(what, both("请重新核对后再注销", "look at it again")), Json::Null)
         }
         RevokeError::Store(error) | RevokeError::Revocation(RevocationError::Store(error)) => return error.into(),
-        RevokeError::Refused(refusals) => return Mistake::Refused(refusals).into(),
+        RevokeError::Refused(refusals) => return CommandError::Refused(refusals).into(),
         RevokeError::Revocation(error) => {
             let en = error.to_string();
             match error {
@@ -198,14 +200,14 @@ fn told(error: RevokeError) -> anyhow::Error {
                     let lines = devices.join("\n  ");
                     let zh = format!("有多台设备的公钥以此开头：\n  {lines}");
                     let hint = both("请多写几位", "type more of it");
-                    (Mistake::usage(both(zh, format!("{en}:\n  {lines}")), hint), json!({ "devices": devices }))
+                    (CommandError::usage(both(zh, format!("{en}:\n  {lines}")), hint), json!({ "devices": devices }))
                 }
                 RevocationError::Already => {
                     let hint = both("无需再做", "nothing is left to do");
-                    (Mistake::refused(both("该设备已经注销", en), hint), Json::Null)
+                    (CommandError::refused(both("该设备已经注销", en), hint), Json::Null)
                 }
                 RevocationError::Unknown | RevocationError::Store(_) => {
-                    (Mistake::failed(both("本级没有登记过以此开头的设备", en), list), Json::Null)
+                    (CommandError::failed(both("本级没有登记过以此开头的设备", en), list), Json::Null)
                 }
             }
         }

@@ -20,13 +20,13 @@ use huiliu_proto::{
 
 use super::Mode;
 use crate::{
-    clock::Dice,
+    clock::Random,
     identity::{
         IdentityError,
         keys::{KeyError, Passphrase, Verifier},
         session::Sessions,
     },
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     operator::{self, Account},
     store::{StoreError, View, projection},
     writer::Store,
@@ -217,7 +217,7 @@ pub fn set_password(
     union: UnionNumber,
     sessions: &Sessions<'_>,
     password: &NewPassword<'_>,
-    dice: &Dice,
+    random: &Random,
     mode: Mode,
 ) -> Result<Done> {
     let NewPassword { account: id, known, new } = *password;
@@ -225,7 +225,7 @@ pub fn set_password(
     if let Some(known) = known {
         recognised(store, union, sessions, &id, known)?;
     }
-    let verifier = Verifier::new(new, dice)?;
+    let verifier = Verifier::new(new, random)?;
     let owner = known.is_some();
     in_one(store, mode, move |ledger| {
         let account = operator::get(ledger.conn(), union, &id)?;
@@ -238,8 +238,8 @@ pub fn set_password(
         entry.set(secret::MEMORY_KIB, i64::from(verifier.memory_kib));
         entry.set(secret::PASSES, i64::from(verifier.passes)).set(secret::LANES, i64::from(verifier.lanes));
         match ledger.write_entry(&entry.into_record())? {
-            Outcome::Refused(refusals) => Err(AccountError::Refused(refusals)),
-            Outcome::Written { .. } | Outcome::Unchanged(_) => Ok(Done { account, written: true }),
+            WriteOutcome::Refused(refusals) => Err(AccountError::Refused(refusals)),
+            WriteOutcome::Written { .. } | WriteOutcome::Unchanged(_) => Ok(Done { account, written: true }),
         }
     })
 }
@@ -332,9 +332,9 @@ type Values = Vec<(usize, Option<Value>)>;
 
 fn write(ledger: &mut Ledger, union: UnionNumber, id: Option<RecordId>, values: Values) -> Result<Done> {
     let (id, written) = match ledger.write_document(AccountKind::kind(), id, values)? {
-        Outcome::Written { id, .. } => (id, true),
-        Outcome::Unchanged(id) => (id, false),
-        Outcome::Refused(refusals) => return Err(AccountError::Refused(refusals)),
+        WriteOutcome::Written { id, .. } => (id, true),
+        WriteOutcome::Unchanged(id) => (id, false),
+        WriteOutcome::Refused(refusals) => return Err(AccountError::Refused(refusals)),
     };
     let account = operator::get(ledger.conn(), union, &id)?;
     Ok(Done { account: account.ok_or_else(|| AccountError::Unknown(id.to_string()))?, written })

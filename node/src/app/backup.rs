@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     files::sync_dir,
-    identity::{Home, Me},
+    identity::{Home, LocalDevice},
     ledger::Problem,
     store::{StoreError, backup::Contents},
     writer::Store,
@@ -49,7 +49,7 @@ pub struct Taken {
 /// Writes a copy to `file`, in the place of what is there: those who call ask first whether they may.
 pub fn back_up(
     home: &Home,
-    me: &Me,
+    me: &LocalDevice,
     store: &Store,
     file: &Path,
     progress: &mut dyn Progress,

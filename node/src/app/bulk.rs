@@ -39,7 +39,7 @@ const MOST_PROBLEMS: usize = 1000;
 
 /// What is wrong with a line; nothing of it is written.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum LineProblem {
     /// A field breaks a rule, or names what is not here.
     Field(Refusal),
     /// The heading or a key names no field that can be read from a file.
@@ -56,17 +56,17 @@ pub enum What {
     Ambiguous { field: &'static str, typed: String },
 }
 
-impl What {
+impl LineProblem {
     /// A stable name for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            What::Field(_) => "rule",
-            What::NoField(_) => "no_field",
-            What::Twice(_) => "twice",
-            What::Cells { .. } => "cells",
-            What::Unreadable => "unreadable",
-            What::CutOff => "cut_off",
-            What::Ambiguous { .. } => "ambiguous",
+            LineProblem::Field(_) => "rule",
+            LineProblem::NoField(_) => "no_field",
+            LineProblem::Twice(_) => "twice",
+            LineProblem::Cells { .. } => "cells",
+            LineProblem::Unreadable => "unreadable",
+            LineProblem::CutOff => "cut_off",
+            LineProblem::Ambiguous { .. } => "ambiguous",
         }
     }
 }
@@ -75,7 +75,7 @@ impl What {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     pub line: u64,
-    pub what: What,
+    pub what: LineProblem,
 }
 
 /// What came of it.
@@ -195,7 +195,7 @@ pub fn import(
     let mut source = open()?;
     let mut report = look(store, kind, &mut source, progress)?;
     // Of a file of which the end is not known, nothing is written.
-    let broke_off = report.problems.iter().any(|problem| problem.what == What::CutOff);
+    let broke_off = report.problems.iter().any(|problem| problem.what == LineProblem::CutOff);
     let nothing = lines == Lines::None || broke_off;
     if nothing || report.read == report.wrong || (lines == Lines::AllOrNone && report.wrong > 0) {
         return Ok(report);
@@ -240,7 +240,7 @@ impl Writing<'_> {
                 batch => batch?,
             };
             read += batch.read;
-            let wrong = |problem: &Problem| !self.skip_wrong || problem.what == What::CutOff;
+            let wrong = |problem: &Problem| !self.skip_wrong || problem.what == LineProblem::CutOff;
             if read > looked_at || batch.problems.iter().any(wrong) {
                 return Err(BulkError::Changed);
             }
@@ -305,7 +305,7 @@ fn look(
         for (line, refusals, alike) in judged {
             if !refusals.is_empty() {
                 wrong.insert(line.line);
-                problems.extend(refusals.into_iter().map(|r| Problem { line: line.line, what: What::Field(r) }));
+                problems.extend(refusals.into_iter().map(|r| Problem { line: line.line, what: LineProblem::Field(r) }));
             } else if alike || natural_key(&line.record).is_some_and(|key| !seen.insert(key)) {
                 report.alike.push(line.line);
             }
@@ -313,7 +313,7 @@ fn look(
         report.alike.truncate(MOST_PROBLEMS);
         report.wrong += wrong.len() as u64;
         problems.sort_by_key(|problem| problem.line);
-        let cut_off = problems.iter().find(|problem| problem.what == What::CutOff).cloned();
+        let cut_off = problems.iter().find(|problem| problem.what == LineProblem::CutOff).cloned();
         report.problems.extend(problems);
         if report.problems.len() > MOST_PROBLEMS {
             report.problems.truncate(MOST_PROBLEMS);

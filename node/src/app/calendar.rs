@@ -22,7 +22,7 @@ use huiliu_proto::{
 
 use super::Mode;
 use crate::{
-    ledger::Outcome,
+    ledger::WriteOutcome,
     store::{self, View, calendars, projection},
     writer::Store,
 };
@@ -150,7 +150,7 @@ impl Notice {
 }
 
 /// Publishes it for this machine's union.
-pub fn publish(store: &Store, notice: Notice, mode: Mode) -> store::Result<Result<Outcome, NoticeError>> {
+pub fn publish(store: &Store, notice: Notice, mode: Mode) -> store::Result<Result<WriteOutcome, NoticeError>> {
     mode.run(store, move |ledger| {
         let (me, next) = (ledger.me().union, ledger.next_id());
         let record = match notice.to_record(me) {
@@ -170,23 +170,23 @@ pub fn publish(store: &Store, notice: Notice, mode: Mode) -> store::Result<Resul
 
 /// Where a year stands in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct NoticeCursor {
     pub year: i64,
     pub by: UnionNumber,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for NoticeCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.year, self.by)
     }
 }
 
-impl FromStr for Place {
+impl FromStr for NoticeCursor {
     type Err = NoticeError;
 
-    fn from_str(typed: &str) -> Result<Place, NoticeError> {
+    fn from_str(typed: &str) -> Result<NoticeCursor, NoticeError> {
         let parts = typed.trim().split_once('@');
-        let place = parts.and_then(|(year, by)| Some(Place { year: year.parse().ok()?, by: by.parse().ok()? }));
+        let place = parts.and_then(|(year, by)| Some(NoticeCursor { year: year.parse().ok()?, by: by.parse().ok()? }));
         place.ok_or_else(|| NoticeError::NoPlace(typed.to_owned()))
     }
 }
@@ -206,13 +206,13 @@ pub struct Year {
 pub struct Page {
     pub years: Vec<Year>,
     /// The last of them, where there are more.
-    pub next: Option<Place>,
+    pub next: Option<NoticeCursor>,
 }
 
 /// The years of which a union knows the days off, the first `most` after a place: of each publisher and year the notice that
 /// holds, the last one.
-pub fn page(conn: &View, union: UnionNumber, after: Option<Place>, most: usize) -> store::Result<Page> {
-    let place = |row: &projection::Shown| Place {
+pub fn page(conn: &View, union: UnionNumber, after: Option<NoticeCursor>, most: usize) -> store::Result<Page> {
+    let place = |row: &projection::Shown| NoticeCursor {
         year: row.record.read(calendar::YEAR).unwrap_or_default(),
         by: row.place.owner,
     };

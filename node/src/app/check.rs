@@ -5,10 +5,10 @@ use huiliu_proto::period::Day;
 
 use super::{Mode, Progress, Stage};
 use crate::{
-    check::{self, Check, Outcome, Patience, Waiting, setting::Setting},
+    check::{self, Check, CheckOutcome, Patience, Waiting, setting::Setting},
     clock,
     finding::{self, Plan},
-    identity::Me,
+    identity::LocalDevice,
     store::StoreError,
     writer::Store,
 };
@@ -50,7 +50,7 @@ pub struct Ask {
 /// What a run came to.
 #[derive(Debug)]
 pub struct Ran {
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// Findings recorded and taken back; in a dry run on a hub, those that would be.
     pub recorded: usize,
     pub withdrawn: usize,
@@ -77,12 +77,18 @@ impl Ran {
 }
 
 /// Runs them. What is found is read from one state of the store; what a hub records of it is asked again as it is written.
-pub fn run(store: &Store, me: &Me, ask: Ask, mode: Mode, progress: &mut dyn Progress) -> Result<Ran, CheckError> {
+pub fn run(
+    store: &Store,
+    me: &LocalDevice,
+    ask: Ask,
+    mode: Mode,
+    progress: &mut dyn Progress,
+) -> Result<Ran, CheckError> {
     let Ask { checks, as_of, patience } = ask;
     let withdraw = as_of >= clock::day(store.now());
     progress.stage(Stage::Checking, Some(checks.len() as u64));
     let looked = store.read(|conn| {
-        let mut outcome = Outcome::default();
+        let mut outcome = CheckOutcome::default();
         for check in &checks {
             outcome.add(check::run(conn, check, me.union, as_of, patience));
             progress.done(1);

@@ -6,7 +6,7 @@ use super::Mode;
 use crate::{
     store::{
         Result, StoreError, View,
-        evidence::{self, Kept},
+        evidence::{self, KeptEvidence},
         feeds,
     },
     writer::Store,
@@ -15,7 +15,7 @@ use crate::{
 /// A piece, and whose feed it is about, as far as that is known here.
 #[derive(Debug)]
 pub struct Piece {
-    pub kept: Kept,
+    pub kept: KeptEvidence,
     pub about: Option<UnionNumber>,
 }
 
@@ -68,7 +68,7 @@ pub fn get(store: &Store, no: i64) -> Result<Option<Piece>> {
     store.read(|conn| evidence::get(conn, no)?.map(|kept| piece(conn, kept)).transpose())
 }
 
-fn piece(conn: &View, kept: Kept) -> Result<Piece> {
+fn piece(conn: &View, kept: KeptEvidence) -> Result<Piece> {
     let about = feeds::by_id(conn, &kept.evidence.feed)?.map(|row| row.feed.union);
     Ok(Piece { kept, about })
 }

@@ -18,8 +18,8 @@ use huiliu_proto::{
 
 use super::Mode;
 use crate::{
-    filing::{self, Ask, Draft, FilingError, Standing},
-    ledger::Outcome,
+    filing::{self, Ask, Draft, FilingError, FilingStanding},
+    ledger::WriteOutcome,
     store::{self, StoreError, View, projection},
     writer::Store,
 };
@@ -52,7 +52,7 @@ impl SubmitError {
 /// Some of the filings here, and what became of each.
 #[derive(Debug)]
 pub struct Page {
-    pub standings: Vec<Standing>,
+    pub standings: Vec<FilingStanding>,
     /// The last of them, where there are more.
     pub next: Option<RecordId>,
 }
@@ -126,8 +126,8 @@ pub fn submit(
         ledger.write_entry(&shown.record).map(Some)
     })?;
     match written.ok_or(SubmitError::Changed)? {
-        Outcome::Written { id, .. } | Outcome::Unchanged(id) => Ok(id),
-        Outcome::Refused(refusals) => Err(SubmitError::Refused(refusals)),
+        WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id) => Ok(id),
+        WriteOutcome::Refused(refusals) => Err(SubmitError::Refused(refusals)),
     }
 }
 
@@ -147,7 +147,7 @@ pub fn review(
     hub: bool,
     answer: Answer,
     mode: Mode,
-) -> Result<(&'static Kind, Outcome), FilingError> {
+) -> Result<(&'static Kind, WriteOutcome), FilingError> {
     mode.run(store, move |ledger| {
         let Answer { filing, action, register_no, reasons } = answer;
         match filing::review(ledger.conn(), union, hub, filing, action, register_no.as_deref(), reasons.as_deref()) {

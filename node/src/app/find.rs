@@ -54,7 +54,7 @@ pub const SHORTEST: usize = 4;
 /// Digits of a key or an id that name it where a slip cannot be undone.
 pub const SURE: usize = 8;
 /// As many are listed where several fit.
-const MOST: usize = 20;
+const CANDIDATES_LISTED: usize = 20;
 
 /// The digits of a typed id or key, or of its beginning, without the hyphens; `None` for what is none, or is shorter than
 /// `least`: fewer would fit what nobody meant.
@@ -79,7 +79,7 @@ fn of_id(typed: &str) -> Option<String> {
 fn by_id(conn: &View, digits: &str) -> Result<Vec<Shown>> {
     match digits.parse::<RecordId>() {
         Ok(id) => Ok(projection::find(conn, &id)?.into_iter().collect()),
-        Err(_) => Ok(projection::find_prefix(conn, digits, MOST)?),
+        Err(_) => Ok(projection::find_prefix(conn, digits, CANDIDATES_LISTED)?),
     }
 }
 
@@ -88,7 +88,7 @@ fn voided(conn: &View, digits: &str) -> Result<Vec<Shown>> {
     let fill = |digit: &str| unhex(&format!("{digits}{}", digit.repeat(32usize.saturating_sub(digits.len()))));
     let (Some(low), Some(high)) = (fill("0"), fill("f")) else { return Ok(vec![]) };
     let mut found = vec![];
-    for voided in voids::between(conn, &low, &high, MOST)? {
+    for voided in voids::between(conn, &low, &high, CANDIDATES_LISTED)? {
         found.extend(void::voided(conn, voided.owner, &voided.record)?);
     }
     Ok(found)
@@ -124,7 +124,7 @@ pub fn any(conn: &View, typed: &str) -> Result<Result<Shown, RecordId>> {
         0 => Err(FindError::Missing(typed.to_owned())),
         1 => Ok(Ok(found.remove(0))),
         _ => {
-            found.truncate(MOST);
+            found.truncate(CANDIDATES_LISTED);
             Err(ambiguous(conn, typed, &found)?)
         }
     }

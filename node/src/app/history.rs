@@ -64,28 +64,28 @@ pub struct Change {
 
 /// Where a step stands in a history: that of an edit is found by its first put and its hash, that of an entry by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum StepCursor {
     Edit(u64, Hash),
     /// The record itself, and then, by field, those that point back at it.
     Entry(usize, RecordId),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for StepCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Edit(first, hash) => write!(f, "{first}@{hash}"),
-            Place::Entry(field, id) => write!(f, "{field}@{id}"),
+            StepCursor::Edit(first, hash) => write!(f, "{first}@{hash}"),
+            StepCursor::Entry(field, id) => write!(f, "{field}@{id}"),
         }
     }
 }
 
-impl FromStr for Place {
+impl FromStr for StepCursor {
     type Err = HistoryError;
 
-    fn from_str(typed: &str) -> Result<Place> {
+    fn from_str(typed: &str) -> Result<StepCursor> {
         let place = typed.trim().split_once('@').and_then(|(number, id)| match id.parse() {
-            Ok(hash) => Some(Place::Edit(number.parse().ok()?, hash)),
-            Err(_) => Some(Place::Entry(number.parse().ok()?, id.parse().ok()?)),
+            Ok(hash) => Some(StepCursor::Edit(number.parse().ok()?, hash)),
+            Err(_) => Some(StepCursor::Entry(number.parse().ok()?, id.parse().ok()?)),
         });
         place.ok_or_else(|| HistoryError::NoPlace(typed.to_owned()))
     }
@@ -95,11 +95,11 @@ impl FromStr for Place {
 pub struct Page {
     pub steps: Vec<Step>,
     /// Where the last of them stands, where there are more.
-    pub next: Option<Place>,
+    pub next: Option<StepCursor>,
 }
 
 /// The first `most` steps after a place. Sealed values are opened as far as this machine may.
-pub fn page(conn: &View, keys: &Keyring, shown: &Shown, after: Option<Place>, most: usize) -> Result<Page> {
+pub fn page(conn: &View, keys: &Keyring, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
     match shown.record.kind.shape {
         Shape::Document => edits(conn, keys, shown, after, most),
         Shape::Entry => said(conn, shown, after, most),
@@ -107,7 +107,7 @@ pub fn page(conn: &View, keys: &Keyring, shown: &Shown, after: Option<Place>, mo
 }
 
 /// Those after a place, as many as a page has, and where the last of them stands if there are more.
-fn cut<T>(mut all: Vec<(Place, T)>, after: Option<Place>, most: usize) -> (Vec<T>, Option<Place>) {
+fn cut<T>(mut all: Vec<(StepCursor, T)>, after: Option<StepCursor>, most: usize) -> (Vec<T>, Option<StepCursor>) {
     all.retain(|(place, _)| after.is_none_or(|after| *place > after));
     let more = all.len() > most;
     all.truncate(most);
@@ -116,10 +116,10 @@ fn cut<T>(mut all: Vec<(Place, T)>, after: Option<Place>, most: usize) -> (Vec<T
 }
 
 /// What an edit says is read for the page alone.
-fn edits(conn: &View, keys: &Keyring, shown: &Shown, after: Option<Place>, most: usize) -> Result<Page> {
+fn edits(conn: &View, keys: &Keyring, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
     let kind = shown.record.kind;
     let mut document = documents::load(conn, shown.place.owner, &shown.id)?.transpose()?.unwrap_or_default();
-    let order = document.in_order().into_iter().map(|(first, hash)| (Place::Edit(first, hash), hash)).collect();
+    let order = document.in_order().into_iter().map(|(first, hash)| (StepCursor::Edit(first, hash), hash)).collect();
     let (some, next) = cut(order, after, most);
     let made = documents::edits(conn, shown.place.owner, &shown.id)?;
     let made: HashMap<Hash, (i64, u64)> = made.into_iter().map(|made| (made.hash, (made.feed, made.seq))).collect();
@@ -151,12 +151,12 @@ fn changes(keys: &Keyring, shown: &Shown, kind: &Kind, before: &Fields, edit: &E
 }
 
 /// The entry itself, and those of its kind that put it right.
-fn said(conn: &View, shown: &Shown, after: Option<Place>, most: usize) -> Result<Page> {
+fn said(conn: &View, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
     let kind = shown.record.kind;
-    let mut all = vec![(Place::Entry(0, shown.id), shown.clone())];
+    let mut all = vec![(StepCursor::Entry(0, shown.id), shown.clone())];
     for (at, field) in (1..).zip(corrections(kind)) {
         let back = projection::list_where(conn, kind, field.name, &Value::Bytes(shown.id.to_vec()))?;
-        all.extend(back.into_iter().map(|row| (Place::Entry(at, row.id), row)));
+        all.extend(back.into_iter().map(|row| (StepCursor::Entry(at, row.id), row)));
     }
     let (some, next) = cut(all, after, most);
     let step = |entry: Shown| -> Result<Step> {

@@ -34,7 +34,7 @@ use crate::{
     admission::Reason,
     filing::FilingError,
     identity::{Home, IdentityError},
-    store::{StoreError, View, evidence::What, inbox::From},
+    store::{StoreError, View, evidence::EvidenceKind, inbox::From},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -156,7 +156,7 @@ pub enum Argument {
     /// A choice of `v1::Severity`.
     Grade(i64),
     Reason(Reason),
-    Evidence(What),
+    Evidence(EvidenceKind),
     Text(String),
     /// What was kept in both languages.
     Said(Label),

@@ -5,7 +5,7 @@ use std::path::Path;
 use huiliu_proto::union::UnionNumber;
 
 use crate::{
-    clock::{Clock, Dice},
+    clock::{Clock, Random},
     identity::{Home, IdentityError, Role, Setup, keys::Passphrase},
     writer,
 };
@@ -32,10 +32,10 @@ fn role(union: UnionNumber, root: bool, hub: bool, serves: bool) -> Role {
 }
 
 /// Makes its home: keys, configuration and an empty database. It can work at once.
-pub fn init(ask: &Ask<'_>, serves: bool, clock: &Clock, dice: &Dice) -> Result<Home, IdentityError> {
+pub fn init(ask: &Ask<'_>, serves: bool, clock: &Clock, random: &Random) -> Result<Home, IdentityError> {
     let role = role(ask.union, ask.root, ask.hub, serves);
     let setup = Setup { passphrase: ask.passphrase, ..Setup::new(ask.dir, ask.network, ask.union, role) };
-    writer::init(&setup, clock, dice)
+    writer::init(&setup, clock, random)
 }
 
 #[cfg(test)]

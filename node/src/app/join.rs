@@ -7,7 +7,7 @@ use huiliu_proto::{root::Fingerprint, token::Token};
 /// Shows the token to the hub it names, and takes what that answers: the call is the exchange's.
 pub use crate::sync::join::{JoinError, enter};
 use crate::{
-    clock::{Clock, Dice},
+    clock::{Clock, Random},
     identity::{Grant, Home, IdentityError, Role, Setup},
     writer,
 };
@@ -21,12 +21,12 @@ pub enum Begun {
 }
 
 /// The home of the machine that joins; made where there is none. Only a program that `serves` becomes a hub.
-pub fn begin(dir: &Path, token: &Token, serves: bool, clock: &Clock, dice: &Dice) -> Result<Begun, IdentityError> {
+pub fn begin(dir: &Path, token: &Token, serves: bool, clock: &Clock, random: &Random) -> Result<Begun, IdentityError> {
     match Home::open(dir) {
         Err(IdentityError::Missing(_)) if token.as_hub && !serves => Err(IdentityError::OtherRole { theirs: true }),
         Err(IdentityError::Missing(_)) => {
             let role = if token.as_hub { Role::Hub } else { Role::Node };
-            writer::init(&Setup::new(dir, &token.network, token.union, role), clock, dice).map(Begun::New)
+            writer::init(&Setup::new(dir, &token.network, token.union, role), clock, random).map(Begun::New)
         }
         home => home.map(Begun::Here),
     }
@@ -67,10 +67,10 @@ pub fn accept(
     grant: &Grant,
     compared: Option<Fingerprint>,
     clock: &Clock,
-    dice: &Dice,
+    random: &Random,
 ) -> Result<(), AcceptError> {
     match to_compare(home, grant)? {
         Some(root) if compared != Some(root) => Err(AcceptError::NotCompared(root)),
-        _ => Ok(home.accept(grant, None, clock, dice)?),
+        _ => Ok(home.accept(grant, None, clock, random)?),
     }
 }

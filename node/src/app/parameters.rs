@@ -20,7 +20,7 @@ use crate::{
         Check, Stricter,
         setting::{self, Source},
     },
-    ledger::Outcome,
+    ledger::WriteOutcome,
     store::{
         StoreError, View,
         parameters::{self, Published},
@@ -75,7 +75,7 @@ pub fn set(
     union: UnionNumber,
     proposed: &Proposed<'_>,
     mode: Mode,
-) -> Result<(&'static Kind, Outcome), SetError> {
+) -> Result<(&'static Kind, WriteOutcome), SetError> {
     let Proposed { check, value, from, until, .. } = *proposed;
     let (name, doc_no) = (proposed.name.to_owned(), proposed.doc_no.to_owned());
     let remarks = proposed.remarks.map(str::to_owned);

@@ -23,7 +23,7 @@ use crate::{
     admission::Reason,
     store::{
         Result, View,
-        evidence::{self, What},
+        evidence::{self, EvidenceKind},
         feeds::{self, FeedRow},
         quarantine::{self, Held},
         trust,
@@ -52,23 +52,23 @@ pub enum Row {
 }
 
 impl Row {
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> HeldCursor {
         match self {
-            Row::Feed { feed, .. } => Place { feed: feed.feed.id, seq: None },
-            Row::Operation { feed, held, .. } => Place { feed: feed.feed.id, seq: Some(held.seq) },
+            Row::Feed { feed, .. } => HeldCursor { feed: feed.feed.id, seq: None },
+            Row::Operation { feed, held, .. } => HeldCursor { feed: feed.feed.id, seq: Some(held.seq) },
         }
     }
 }
 
 /// Where a row stands, as `find` reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct HeldCursor {
     pub feed: FeedId,
     /// None for a whole feed.
     pub seq: Option<u64>,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for HeldCursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.seq {
             Some(seq) => write!(f, "{}#{seq}", self.feed),
@@ -81,7 +81,7 @@ impl std::fmt::Display for Place {
 pub struct Page {
     pub rows: Vec<Row>,
     /// After which the next page begins; none where this is the last.
-    pub next: Option<Place>,
+    pub next: Option<HeldCursor>,
     /// Whether anything at all, on this page or not, waits for a person.
     pub open: bool,
 }
@@ -153,7 +153,7 @@ fn whole(conn: &View, row: &FeedRow) -> Result<Whole> {
         return Ok(Whole::Newer);
     }
     if row.altered
-        && let Some(found) = evidence::last(conn, What::Altered, &row.feed.id)?
+        && let Some(found) = evidence::last(conn, EvidenceKind::Altered, &row.feed.id)?
     {
         return Ok(Whole::Altered(found.evidence.detail));
     }

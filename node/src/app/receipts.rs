@@ -66,24 +66,24 @@ pub struct Listed {
 
 /// Where a receipt stands in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct ReceiptCursor {
     pub feed: FeedId,
     pub union: UnionNumber,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ReceiptCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.feed, self.union)
     }
 }
 
-impl FromStr for Place {
+impl FromStr for ReceiptCursor {
     type Err = ReceiptError;
 
-    fn from_str(typed: &str) -> Result<Place, ReceiptError> {
+    fn from_str(typed: &str) -> Result<ReceiptCursor, ReceiptError> {
         let parts = typed.trim().split_once('@');
-        let place =
-            parts.and_then(|(feed, union)| Some(Place { feed: feed.parse().ok()?, union: union.parse().ok()? }));
+        let place = parts
+            .and_then(|(feed, union)| Some(ReceiptCursor { feed: feed.parse().ok()?, union: union.parse().ok()? }));
         place.ok_or_else(|| ReceiptError::NoPlace(typed.to_owned()))
     }
 }
@@ -93,15 +93,15 @@ impl FromStr for Place {
 pub struct Page {
     pub receipts: Vec<Listed>,
     /// The last of them, where there are more.
-    pub next: Option<Place>,
+    pub next: Option<ReceiptCursor>,
 }
 
 /// The latest of each level for each feed, the first `most` after a place.
-pub fn page(conn: &View, after: Option<Place>, most: usize) -> Result<Page> {
+pub fn page(conn: &View, after: Option<ReceiptCursor>, most: usize) -> Result<Page> {
     let mut some = stored::page(conn, after.map(|place| (place.feed, place.union)), most + 1)?;
     let more = some.len() > most;
     some.truncate(most);
-    let next = some.last().filter(|_| more).map(|last| Place { feed: last.feed, union: last.union });
+    let next = some.last().filter(|_| more).map(|last| ReceiptCursor { feed: last.feed, union: last.union });
     let listed = |receipt: Receipt| Ok(Listed { feed: feeds::by_id(conn, &receipt.feed)?, receipt });
     Ok(Page { receipts: some.into_iter().map(listed).collect::<Result<_>>()?, next })
 }
@@ -116,15 +116,15 @@ pub struct Verified {
     pub bad: Vec<Judged>,
     pub confirmed: Vec<Confirmed>,
     /// The last place of the page, where there are more.
-    pub next: Option<Place>,
+    pub next: Option<ReceiptCursor>,
 }
 
 /// Checks every receipt against the feed here, and tells what there is to say at the first `most` places after one. An
 /// enrolled hub's signature under another history is kept as evidence: whoever looks later has to find it.
-pub fn verify(store: &Store, root: Option<DeviceId>, after: Option<Place>, most: usize) -> Result<Verified> {
+pub fn verify(store: &Store, root: Option<DeviceId>, after: Option<ReceiptCursor>, most: usize) -> Result<Verified> {
     let (verified, lies) = store.read(|conn| {
         let (mut verified, mut lies) = (Verified::default(), vec![]);
-        let mut bad: BTreeMap<Place, Judged> = BTreeMap::new();
+        let mut bad: BTreeMap<ReceiptCursor, Judged> = BTreeMap::new();
         receipts::judge(conn, root, &mut |one| {
             verified.receipts += 1;
             if one.verdict == Verdict::Good {
@@ -134,22 +134,22 @@ pub fn verify(store: &Store, root: Option<DeviceId>, after: Option<Place>, most:
             if one.verdict == Verdict::Disagrees {
                 lies.push(one.receipt.clone());
             }
-            let place = Place { feed: one.receipt.feed, union: one.receipt.union };
+            let place = ReceiptCursor { feed: one.receipt.feed, union: one.receipt.union };
             if after.is_none_or(|after| place > after) && bad.len() <= most {
                 bad.insert(place, one);
             }
         })?;
         let mut own = BTreeMap::new();
         for (row, union) in receipts::expected(conn)? {
-            let place = Place { feed: row.feed.id, union };
+            let place = ReceiptCursor { feed: row.feed.id, union };
             if after.is_none_or(|after| place > after) && own.len() <= most {
                 own.insert(place, row);
             }
         }
-        let places: BTreeSet<Place> = bad.keys().chain(own.keys()).copied().collect();
+        let places: BTreeSet<ReceiptCursor> = bad.keys().chain(own.keys()).copied().collect();
         let last = places.iter().nth(most.saturating_sub(1)).copied();
         verified.next = last.filter(|_| places.len() > most);
-        let here = |place: &Place| verified.next.is_none_or(|last| *place <= last);
+        let here = |place: &ReceiptCursor| verified.next.is_none_or(|last| *place <= last);
         for (place, row) in own.iter().filter(|(place, _)| here(place)) {
             verified.confirmed.push(receipts::confirmed(conn, root, row, place.union)?);
         }

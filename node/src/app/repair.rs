@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::{Progress, Stage};
 use crate::{
-    identity::{Home, Me},
+    identity::{Home, LocalDevice},
     ledger::{self, Problem},
     store::{
         self, Result, StoreError, View,
-        backup::{self, Place},
+        backup::{self, DatabaseLock},
         caches, feeds, imports, invitations, mend, migrations,
         salvage::{broken_pages, inspect, salvage},
         segments,
@@ -40,10 +40,10 @@ impl RepairError {
 
 /// Makes a new file out of what cannot be computed in the one that is here, and puts it in its place: whatever is wrong
 /// with computed tables, with indexes or with pages is not in it. Says of how many operations.
-pub fn rebuild(home: &Home, me: &Me, progress: &mut dyn Progress) -> Result<u64, RepairError> {
+pub fn rebuild(home: &Home, me: &LocalDevice, progress: &mut dyn Progress) -> Result<u64, RepairError> {
     // From here on no other process opens the store. Beside one that serves, which is not to be held up nor to be robbed
     // of its file, what differs is put right row by row.
-    let place = match Place::take(&home.database()) {
+    let place = match DatabaseLock::take(&home.database()) {
         Err(StoreError::InUse) => return beside(home, me, progress),
         place => place?,
     };
@@ -67,7 +67,7 @@ pub fn rebuild(home: &Home, me: &Me, progress: &mut dyn Progress) -> Result<u64,
 
 /// Rebuilds a copy, and changes the rows in which the database differs from it; again, for what moved meanwhile. What this
 /// cannot mend needs the file for itself: damaged pages, tables of another version, what Huiliu does not make.
-fn beside(home: &Home, me: &Me, progress: &mut dyn Progress) -> Result<u64, RepairError> {
+fn beside(home: &Home, me: &LocalDevice, progress: &mut dyn Progress) -> Result<u64, RepairError> {
     let database = home.database();
     let _held = backup::shared(&database)?;
     for _ in 0..TURNS {
@@ -108,7 +108,7 @@ pub struct Verified {
 }
 
 /// Proves the database. The store is not opened for it: one that is damaged could not be.
-pub fn verify(home: &Home, me: &Me, progress: &mut dyn Progress) -> Result<Verified> {
+pub fn verify(home: &Home, me: &LocalDevice, progress: &mut dyn Progress) -> Result<Verified> {
     let database = home.database();
     let _held = backup::shared(&database)?;
     if !database.try_exists()? {
@@ -121,7 +121,7 @@ pub fn verify(home: &Home, me: &Me, progress: &mut dyn Progress) -> Result<Verif
 
 /// Has other devices' feeds that lie here altered fetched anew; as many as there are. A database in which that cannot even be
 /// noted needs more than that, and the problems say so.
-fn fetch_anew(home: &Home, me: &Me) -> u64 {
+fn fetch_anew(home: &Home, me: &LocalDevice) -> u64 {
     let mark = || -> Result<u64> {
         let store = Store::open(&home.database(), me.clone(), Threads::Inline)?;
         let altered = store.read(|conn| {
@@ -161,7 +161,7 @@ pub(super) fn signed(conn: &View, total: u64, progress: &mut dyn Progress) -> Re
 pub(super) fn make(
     from: &View,
     to: &Path,
-    me: &Me,
+    me: &LocalDevice,
     total: u64,
     restored: bool,
     progress: &mut dyn Progress,
@@ -180,7 +180,12 @@ pub(super) fn make(
 }
 
 /// Proves a copy of a database's file, on a further copy, which the proof may change.
-pub(super) fn prove(home: &Home, me: &Me, file: &Path, progress: &mut dyn Progress) -> Result<(u64, Vec<Problem>)> {
+pub(super) fn prove(
+    home: &Home,
+    me: &LocalDevice,
+    file: &Path,
+    progress: &mut dyn Progress,
+) -> Result<(u64, Vec<Problem>)> {
     let copy = Copy::new(home.dir.join("verify.tmp"));
     progress.stage(Stage::Copying, None);
     let conn = store::copy_of(file, copy.path())?;

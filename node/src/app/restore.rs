@@ -13,11 +13,11 @@ use super::{
 };
 use crate::{
     clock,
-    identity::{Home, Me},
+    identity::{Home, LocalDevice},
     ledger::Problem,
     store::{
         self, Database, StoreError,
-        backup::{Contents, Origin, OwnFeed, Place, contents, open_backup},
+        backup::{Contents, DatabaseLock, Origin, OwnFeed, contents, open_backup},
         salvage::inspect,
     },
 };
@@ -71,7 +71,7 @@ pub struct Restoring {
     // In the order in which they are given back.
     conn: Database,
     brought: Copy,
-    place: Place,
+    place: DatabaseLock,
 }
 
 /// What became of it.
@@ -84,8 +84,13 @@ pub struct Restored {
 }
 
 /// Brings a backup beside the database, proves it, and says what putting it there would do.
-pub fn look(home: &Home, me: &Me, file: &Path, progress: &mut dyn Progress) -> Result<Restoring, RestoreError> {
-    let place = Place::take(&home.database())?;
+pub fn look(
+    home: &Home,
+    me: &LocalDevice,
+    file: &Path,
+    progress: &mut dyn Progress,
+) -> Result<Restoring, RestoreError> {
+    let place = DatabaseLock::take(&home.database())?;
     let brought = Copy::new(home.dir.join("restore.tmp"));
     bring(file, brought.path()).map_err(RestoreError::File)?;
     let opened = open_backup(brought.path(), &me.device()).and_then(|opened| inspect(&opened.0).map(|()| opened));
@@ -115,7 +120,7 @@ impl Restoring {
     }
 
     /// Puts it in the place of the database.
-    pub fn put(self, me: &Me, progress: &mut dyn Progress) -> Result<Restored, RestoreError> {
+    pub fn put(self, me: &LocalDevice, progress: &mut dyn Progress) -> Result<Restored, RestoreError> {
         let Restoring { backup, conn, brought, place, .. } = self;
         let fresh = Copy::new(brought.path().with_file_name("restore.new"));
         let revoked = make(&conn, fresh.path(), me, backup.operations, true, progress)?;

@@ -9,7 +9,7 @@ use huiliu_proto::{
 
 use crate::{
     clock,
-    identity::Me,
+    identity::LocalDevice,
     rollup::{Measure, Nature, measures},
     store::{
         StoreError,
@@ -64,7 +64,7 @@ pub struct Totals {
     pub stated: Option<AsOf>,
 }
 
-pub fn totals(store: &Store, me: &Me, ask: &Ask) -> Result<Totals, RollupError> {
+pub fn totals(store: &Store, me: &LocalDevice, ask: &Ask) -> Result<Totals, RollupError> {
     let union = ask.union;
     let now = store.now();
     let nation = me.union.level() == Level::Nation;

@@ -15,12 +15,12 @@ use super::inbox::{self, Inbox, InboxError, Look, Severity, Survey};
 use crate::{
     identity::{
         IdentityError,
-        keys::Kept as KeysKept,
+        keys::KeyStorage,
         validity::{self, Validity},
     },
     store::{
         self, StoreError, View,
-        evidence::{self, Kept},
+        evidence::{self, KeptEvidence},
         feeds,
         feeds::FeedRow,
         quarantine,
@@ -82,10 +82,10 @@ pub struct Status {
     /// Feeds that a newer version began.
     pub newer: u64,
     /// Evidence that no person has settled.
-    pub evidence: Vec<Kept>,
+    pub evidence: Vec<KeptEvidence>,
     /// At a province: people whose identity number it cannot compare, because it cannot be opened or is none.
     pub unread_numbers: u64,
-    pub kept: KeysKept,
+    pub kept: KeyStorage,
     /// By which people know the network, once this machine belongs to one. How things stand is told without it too.
     pub root: Option<Fingerprint>,
     /// Of this machine's certificates; `None` before it has joined.

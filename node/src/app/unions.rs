@@ -19,7 +19,7 @@ use super::{
 };
 pub use crate::admission::number::NoNumber;
 use crate::{
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     store::{self, StoreError, View, projection::Shown, records::directory, trust},
     writer::Store,
 };
@@ -35,7 +35,7 @@ pub enum Whom {
 /// What became of it. `number`: what it has, or would have.
 pub struct Registered {
     pub number: UnionNumber,
-    pub outcome: Outcome,
+    pub outcome: WriteOutcome,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +160,7 @@ pub enum Unclear {
 }
 
 /// Candidates that are told at most.
-const MOST: usize = 12;
+const CANDIDATES_TOLD: usize = 12;
 
 /// What is typed into a field, or stands in a line of a file: where it names a union or a place, by all that is called so.
 pub fn parse(conn: &View, field: &Field, text: &str) -> store::Result<Result<Value, Refusal>> {
@@ -221,8 +221,8 @@ fn candidates(conn: Option<&View>, several: Vec<UnionNumber>) -> store::Result<V
 /// Some of those that may be meant, each with those above it.
 pub fn listed(several: &[Candidate]) -> Label {
     let one = |one: &Candidate| format!("{}（{}，{}）", one.name, one.union, one.place);
-    let some: Vec<String> = several.iter().take(MOST).map(one).collect();
-    let more = if several.len() > MOST { "…" } else { "" };
+    let some: Vec<String> = several.iter().take(CANDIDATES_TOLD).map(one).collect();
+    let more = if several.len() > CANDIDATES_TOLD { "…" } else { "" };
     Label::new(format!("{}{more}", some.join("、")), format!("{}{more}", some.join(", ")))
 }
 

@@ -11,7 +11,7 @@ use crate::{
     store::{
         Result, StoreError, View, documents, feeds,
         naming::{self, Naming},
-        projection::{Place, Shown},
+        projection::{RecordPlace, Shown},
         records,
         voids::{self, Said, State},
     },
@@ -26,11 +26,11 @@ use huiliu_proto::{
 };
 
 /// As many of what stands in the way are told.
-const MOST: usize = 20;
+const OBSTACLES_TOLD: usize = 20;
 /// As many voids of one record are told.
-const MOST_SAID: usize = 200;
+const VOIDS_TOLD: usize = 200;
 /// One void follows some of those before it; so many are written where there are more.
-const MOST_WRITTEN: usize = 16;
+const PREDECESSORS_WRITTEN: usize = 16;
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -129,7 +129,7 @@ fn say(
     restores: bool,
 ) -> Result<Result<Done, Problem>> {
     let wanted = if restores { State::Stands } else { State::Voided };
-    for _ in 0..MOST_WRITTEN {
+    for _ in 0..PREDECESSORS_WRITTEN {
         ledger.write_void(kind, &Saying { record, restores, reason: reason.to_owned() })?;
         let state = voids::state(ledger.conn(), ledger.me().union, &record)?;
         if state == wanted {
@@ -154,7 +154,7 @@ fn may_void(ledger: &Ledger, record: &RecordId, reason: &str) -> Result<Result<&
     if voids::state(conn, union, record)? == State::Voided {
         return Ok(Err(Problem::Already(kind)));
     }
-    let standing_in_the_way = in_the_way(conn, union, kind, &BTreeSet::from([*record]), MOST)?;
+    let standing_in_the_way = in_the_way(conn, union, kind, &BTreeSet::from([*record]), OBSTACLES_TOLD)?;
     Ok(match standing_in_the_way {
         Some(problem) => Err(problem),
         None => Ok(kind),
@@ -212,7 +212,7 @@ pub struct Word {
 /// What has been said of whether a record stands, in the order in which each was written, as far as devices say.
 pub fn words(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Vec<Word>> {
     let mut words = vec![];
-    for said in voids::of_record(conn, owner, record, MOST_SAID)? {
+    for said in voids::of_record(conn, owner, record, VOIDS_TOLD)? {
         let Some(operation) = feeds::operation(conn, said.feed, said.seq)? else { continue };
         let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
         let Ok(void) = Void::decode(&operation.payload, document) else { continue };
@@ -243,7 +243,7 @@ pub fn voided(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Option<S
             record.ok_or(StoreError::Damaged("an entry that is voided"))?
         }
     };
-    let place = Place { owner, ..claim.place };
+    let place = RecordPlace { owner, ..claim.place };
     Ok(Some(Shown { id: *id, place, record }))
 }
 

@@ -10,7 +10,7 @@ use huiliu_proto::{
 
 use super::Mode;
 use crate::{
-    ledger::{Ledger, Outcome, corrections},
+    ledger::{Ledger, WriteOutcome, corrections},
     store::{Result, StoreError, projection::Shown},
     writer::Store,
 };
@@ -46,7 +46,7 @@ impl WriteError {
 }
 
 /// A new record of a kind. What is said of the outcome of a dry run is what would have been.
-pub fn add(store: &Store, kind: &'static Kind, values: Vec<Put>, mode: Mode) -> Result<Outcome, WriteError> {
+pub fn add(store: &Store, kind: &'static Kind, values: Vec<Put>, mode: Mode) -> Result<WriteOutcome, WriteError> {
     if kind.automatic {
         return Err(WriteError::Automatic(kind));
     }
@@ -84,7 +84,7 @@ pub fn edit(
     shown: &Shown,
     values: Vec<Put>,
     mode: Mode,
-) -> Result<Outcome, WriteError> {
+) -> Result<WriteOutcome, WriteError> {
     may_edit(union, shown)?;
     let (kind, id) = (shown.record.kind, shown.id);
     Ok(mode.run(store, move |ledger| ledger.write_document(kind, Some(id), values))?)

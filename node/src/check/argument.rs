@@ -22,8 +22,8 @@ use crate::store::cases::Value as Column;
 pub const EVIDENCE_LEFT_OUT: &str = "evidence_left_out";
 pub const HORIZONS_LEFT_OUT: &str = "horizons_left_out";
 /// The longest text of `finding.proto`, and the farthest number either way.
-const TEXT: usize = 200;
-const FAR: i64 = 9_007_199_254_740_991;
+const LONGEST_TEXT: usize = 200;
+const LARGEST_NUMBER: i64 = 9_007_199_254_740_991;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Argument {
@@ -79,7 +79,8 @@ impl Argument {
     pub fn to_wire(&self, name: &str) -> v1::FindingArgument {
         let wire =
             |kind: ArgumentKind| v1::FindingArgument { name: name.to_owned(), kind: kind.into(), ..Default::default() };
-        let number = |kind, n: i64| v1::FindingArgument { number: Some(n.clamp(-FAR, FAR)), ..wire(kind) };
+        let number =
+            |kind, n: i64| v1::FindingArgument { number: Some(n.clamp(-LARGEST_NUMBER, LARGEST_NUMBER)), ..wire(kind) };
         match self {
             Argument::Union(union) => number(ArgumentKind::AUnion, i64::from(*union)),
             Argument::Amount(fen) => number(ArgumentKind::AnAmount, fen.0),
@@ -87,7 +88,9 @@ impl Argument {
             Argument::Month(month) => number(ArgumentKind::AMonth, month.0.into()),
             Argument::Number(n) => number(ArgumentKind::ANumber, *n),
             Argument::Record(id) => v1::FindingArgument { record: id.to_vec().into(), ..wire(ArgumentKind::ARecord) },
-            Argument::Text(text) => v1::FindingArgument { text: shown::brief(text, TEXT), ..wire(ArgumentKind::AText) },
+            Argument::Text(text) => {
+                v1::FindingArgument { text: shown::brief(text, LONGEST_TEXT), ..wire(ArgumentKind::AText) }
+            }
         }
     }
 
@@ -297,7 +300,11 @@ mod tests {
         assert_eq!(read, all);
         for text in ["\u{1b}[2J".repeat(100), "长".repeat(1000), "a\nb".into()] {
             let wire = Argument::Text(text).to_wire("n");
-            assert!(wire.text.chars().count() <= TEXT && !wire.text.chars().any(char::is_control), "{}", wire.text);
+            assert!(
+                wire.text.chars().count() <= LONGEST_TEXT && !wire.text.chars().any(char::is_control),
+                "{}",
+                wire.text
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use huiliu_proto::{
 };
 
 use super::{
-    Argument, Check, CheckError, Evidence, Found, Outcome, Parameter, Patience, Waiting, argument,
+    Argument, Check, CheckError, CheckOutcome, Evidence, Found, Parameter, Patience, Waiting, argument,
     setting::{self, Setting},
 };
 use crate::store::{
@@ -28,8 +28,8 @@ const KEYS: [&str; 4] = ["key1", "key2", "key3", "key4"];
 /// Where the check does not run at that level, nothing is found.
 ///
 /// The connection needs the projection and `store::functions::register`.
-pub fn run(conn: &View, check: &'static Check, at: UnionNumber, today: Day, patience: Patience) -> Outcome {
-    let mut outcome = Outcome::default();
+pub fn run(conn: &View, check: &'static Check, at: UnionNumber, today: Day, patience: Patience) -> CheckOutcome {
+    let mut outcome = CheckOutcome::default();
     if check.levels.contains(&at.level())
         && let Err(error) = collect(conn, check, at, today, patience, &mut outcome)
     {
@@ -80,7 +80,7 @@ fn collect(
     at: UnionNumber,
     today: Day,
     patience: Patience,
-    outcome: &mut Outcome,
+    outcome: &mut CheckOutcome,
 ) -> Result<(), CheckError> {
     let sql = |why| CheckError::Sql { rule: check.id, why };
     let known = feeds::horizons(conn, patience.0).map_err(|error| sql(error.to_string()))?;
@@ -168,7 +168,7 @@ impl Cases {
 }
 
 /// Whether the data goes far enough to say so.
-fn judge(case: Case, rest: Rest, check: &'static Check, horizons: &Horizons, outcome: &mut Outcome) {
+fn judge(case: Case, rest: Rest, check: &'static Check, horizons: &Horizons, outcome: &mut CheckOutcome) {
     let fingerprint = Hash::of(&[check.id.as_bytes(), &case.subject.get().to_be_bytes(), case.key.as_bytes()]);
     let unions: BTreeSet<UnionNumber> = rest.involved.into_iter().chain([case.subject]).collect();
     let involved: Vec<_> = unions.iter().map(|union| (*union, horizons.of(*union))).collect();

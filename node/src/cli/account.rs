@@ -15,9 +15,9 @@ use huiliu_proto::{
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
-    desk::Office,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    context::OpenHome,
+    error::{CommandError, Exit, both},
     passphrase,
     table::{Cell, Table, choice_name},
 };
@@ -115,28 +115,28 @@ pub struct Password {
 }
 
 impl AccountVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            AccountVerb::Add(verb) => verb.run(desk),
-            AccountVerb::List(verb) => verb.run(desk),
-            AccountVerb::Roles(verb) => verb.run(desk),
-            AccountVerb::Suspend(verb) => verb.run(desk, false),
-            AccountVerb::Restore(verb) => verb.run(desk, true),
-            AccountVerb::Password(verb) => verb.run(desk),
+            AccountVerb::Add(verb) => verb.run(context),
+            AccountVerb::List(verb) => verb.run(context),
+            AccountVerb::Roles(verb) => verb.run(context),
+            AccountVerb::Suspend(verb) => verb.run(context, false),
+            AccountVerb::Restore(verb) => verb.run(context, true),
+            AccountVerb::Password(verb) => verb.run(context),
         }
     }
 }
 
 impl Add {
-    fn run(self, desk: &Desk) -> Result<Exit> {
+    fn run(self, context: &CommandContext) -> Result<Exit> {
         let (roles, name) = (roles(&self.roles)?, name(&self.name)?);
-        let office = desk.open()?;
-        let mediator = dossier(&office, self.dossier.as_deref())?;
+        let opened = context.open()?;
+        let mediator = dossier(&opened, self.dossier.as_deref())?;
         let new = New { name, roles, mediator };
-        let done = account::add(&office.store, office.me.union, new, Mode::of(self.dry_run)).map_err(told)?;
-        answer(desk, &done, self.dry_run)?;
-        if !desk.json && !self.dry_run {
-            desk.note(desk.pick(
+        let done = account::add(&opened.store, opened.me.union, new, Mode::of(self.dry_run)).map_err(told)?;
+        answer(context, &done, self.dry_run)?;
+        if !context.json && !self.dry_run {
+            context.note(context.pick(
                 "请用 account password 设定口令，然后用 login 登录。口令只保存在本机，其他机器上须另设",
                 "set its password with `account password`, then `login`. Passwords stay on this machine: on others they are set anew",
             ));
@@ -146,90 +146,90 @@ impl Add {
 }
 
 impl Roles {
-    fn run(self, desk: &Desk) -> Result<Exit> {
+    fn run(self, context: &CommandContext) -> Result<Exit> {
         let roles = roles(&self.roles)?;
-        let office = desk.open()?;
-        let union = office.me.union;
-        let one = named(&office, &self.name)?;
-        let mediator = dossier(&office, self.dossier.as_deref())?;
+        let opened = context.open()?;
+        let union = opened.me.union;
+        let one = named(&opened, &self.name)?;
+        let mediator = dossier(&opened, self.dossier.as_deref())?;
         let mode = Mode::of(self.dry_run);
-        let done = account::set_roles(&office.store, union, one.id, roles, mediator, mode).map_err(told)?;
-        answer(desk, &done, self.dry_run)?;
+        let done = account::set_roles(&opened.store, union, one.id, roles, mediator, mode).map_err(told)?;
+        answer(context, &done, self.dry_run)?;
         Ok(Exit::Done)
     }
 }
 
 impl One {
-    fn run(self, desk: &Desk, active: bool) -> Result<Exit> {
-        let office = desk.open()?;
-        let one = named(&office, &self.name)?;
+    fn run(self, context: &CommandContext, active: bool) -> Result<Exit> {
+        let opened = context.open()?;
+        let one = named(&opened, &self.name)?;
         let mode = Mode::of(self.dry_run);
-        let done = account::set_active(&office.store, office.me.union, one.id, active, mode).map_err(told)?;
-        answer(desk, &done, self.dry_run)?;
+        let done = account::set_active(&opened.store, opened.me.union, one.id, active, mode).map_err(told)?;
+        answer(context, &done, self.dry_run)?;
         Ok(Exit::Done)
     }
 }
 
 impl Password {
-    fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let union = office.me.union;
-        let one = named(&office, &self.name)?;
-        let first = office.store.read(|conn| Ok(account::first_password(conn, union, &one)))?.map_err(told)?;
+    fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let union = opened.me.union;
+        let one = named(&opened, &self.name)?;
+        let first = opened.store.read(|conn| Ok(account::first_password(conn, union, &one)))?.map_err(told)?;
         let known = match self.reset || first {
             true => None,
             false => Some(passphrase::of_account(
-                desk,
+                context,
                 self.password_file.as_deref(),
-                desk.pick("原口令：", "password until now: "),
+                context.pick("原口令：", "password until now: "),
             )?),
         };
-        let new = passphrase::chosen(desk, self.new_password_file.as_deref(), false)?;
-        let sessions = Sessions::new(&office.home.dir, &office.me.key);
-        let (dice, mode) = (&desk.dice, Mode::of(self.dry_run));
+        let new = passphrase::chosen(context, self.new_password_file.as_deref(), false)?;
+        let sessions = Sessions::new(&opened.home.dir, &opened.me.key);
+        let (random, mode) = (&context.random, Mode::of(self.dry_run));
         let password = NewPassword { account: one.id, known: known.as_ref(), new: &new };
-        let done = account::set_password(&office.store, union, &sessions, &password, dice, mode);
-        answer(desk, &done.map_err(told)?, self.dry_run)?;
+        let done = account::set_password(&opened.store, union, &sessions, &password, random, mode);
+        answer(context, &done.map_err(told)?, self.dry_run)?;
         Ok(Exit::Done)
     }
 }
 
 impl List {
-    fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let union = office.me.union;
-        let after = self.after.as_deref().map(|typed| named(&office, typed)).transpose()?;
+    fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let union = opened.me.union;
+        let after = self.after.as_deref().map(|typed| named(&opened, typed)).transpose()?;
         let after = after.map(|account| account.id);
-        let page = office.store.read(|conn| Ok(account::page(conn, union, after, usize::from(self.most))))?;
+        let page = opened.store.read(|conn| Ok(account::page(conn, union, after, usize::from(self.most))))?;
         let page = page.map_err(told)?;
         let mut table = Table::new()
-            .column("account", desk.pick("编号", "id"))
-            .column("name", desk.pick("姓名", "name"))
-            .column("roles", desk.pick("岗位", "roles"))
-            .column("state", desk.pick("状态", "state"));
+            .column("account", context.pick("编号", "id"))
+            .column("name", context.pick("姓名", "name"))
+            .column("roles", context.pick("岗位", "roles"))
+            .column("state", context.pick("状态", "state"));
         for one in &page.accounts {
             let id = one.id.to_string();
             table.row(vec![
                 Cell::new(&id[..16], id.as_str()),
                 Cell::same(one.name.as_str()),
-                Cell::new(roles_words(desk, one), roles_json(one)),
-                Cell::new(state_words(desk, one), state_name(one)),
+                Cell::new(roles_words(context, one), roles_json(one)),
+                Cell::new(state_words(context, one), state_name(one)),
             ]);
         }
         let next = page.next.map(|id| id.to_string());
-        let nothing = desk.pick("本单位尚未启用账号", "this union has no accounts");
-        desk.answer(
+        let nothing = context.pick("本单位尚未启用账号", "this union has no accounts");
+        context.answer(
             || json!({ "accounts": table.json(), "next": next }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
-        desk.note_next(next);
+        context.note_next(next);
         Ok(Exit::Done)
     }
 }
 
-fn answer(desk: &Desk, done: &Done, dry: bool) -> Result<()> {
+fn answer(context: &CommandContext, done: &Done, dry: bool) -> Result<()> {
     let Done { account, written } = done;
-    desk.answer(
+    context.answer(
         || {
             json!({
                 "account": (!dry).then(|| account.id.to_string()), "name": account.name,
@@ -238,17 +238,17 @@ fn answer(desk: &Desk, done: &Done, dry: bool) -> Result<()> {
         },
         || {
             let first = match (dry, written) {
-                (true, _) => desk.pick("可以这样办理，未写入：", "it may stand so; nothing was written: "),
-                (false, false) => desk.pick("内容没有变化，未写入：", "nothing changed; nothing was written: "),
-                (false, true) => desk.pick("已写入：账号 ", "written: account "),
+                (true, _) => context.pick("可以这样办理，未写入：", "it may stand so; nothing was written: "),
+                (false, false) => context.pick("内容没有变化，未写入：", "nothing changed; nothing was written: "),
+                (false, true) => context.pick("已写入：账号 ", "written: account "),
             };
-            format!("{first}{}（{}，{}）", account.name, roles_words(desk, account), state_words(desk, account))
+            format!("{first}{}（{}，{}）", account.name, roles_words(context, account), state_words(context, account))
         },
     )
 }
 
-fn roles_words(desk: &Desk, account: &Account) -> String {
-    fields::ROLES.declared().show(&Value::Int(account.roles), desk.lang)
+fn roles_words(context: &CommandContext, account: &Account) -> String {
+    fields::ROLES.declared().show(&Value::Int(account.roles), context.lang)
 }
 
 fn roles_json(account: &Account) -> Json {
@@ -262,42 +262,42 @@ fn state(account: &Account) -> i64 {
     if account.active { AccountActive as i64 } else { AccountSuspended as i64 }
 }
 
-fn state_words(desk: &Desk, account: &Account) -> String {
-    fields::STATE.declared().show(&Value::Int(state(account)), desk.lang)
+fn state_words(context: &CommandContext, account: &Account) -> String {
+    fields::STATE.declared().show(&Value::Int(state(account)), context.lang)
 }
 
 fn state_name(account: &Account) -> Json {
     choice_name(fields::STATE.declared(), state(account))
 }
 
-fn parsed(field: &Field, typed: &str) -> Result<Value, Mistake> {
-    field.parse(typed).map_err(|refusal| Mistake::Refused(vec![refusal]))
+fn parsed(field: &Field, typed: &str) -> Result<Value, CommandError> {
+    field.parse(typed).map_err(|refusal| CommandError::Refused(vec![refusal]))
 }
 
-fn roles(typed: &str) -> Result<i64, Mistake> {
+fn roles(typed: &str) -> Result<i64, CommandError> {
     match parsed(fields::ROLES.declared(), &typed.replace('，', ","))? {
         Value::Int(roles) => Ok(roles),
         _ => Ok(0),
     }
 }
 
-fn name(typed: &str) -> Result<String, Mistake> {
+fn name(typed: &str) -> Result<String, CommandError> {
     match parsed(fields::NAME.declared(), typed)? {
         Value::Text(name) => Ok(name),
         _ => Ok(typed.to_owned()),
     }
 }
 
-fn named(office: &Office, typed: &str) -> Result<Account> {
-    let union = office.me.union;
-    office.store.read(|conn| Ok(account::named(conn, union, typed)))?.map_err(told)
+fn named(opened: &OpenHome, typed: &str) -> Result<Account> {
+    let union = opened.me.union;
+    opened.store.read(|conn| Ok(account::named(conn, union, typed)))?.map_err(told)
 }
 
-fn dossier(office: &Office, typed: Option<&str>) -> Result<Option<RecordId>> {
+fn dossier(opened: &OpenHome, typed: Option<&str>) -> Result<Option<RecordId>> {
     let Some(typed) = typed else { return Ok(None) };
-    let found = office.look(|conn| Ok(find::of_kind(conn, Mediator::kind(), typed)?))?;
+    let found = opened.look(|conn| Ok(find::of_kind(conn, Mediator::kind(), typed)?))?;
     let missing = || {
-        Mistake::usage(
+        CommandError::usage(
             both(format!("没有指导员档案“{typed}”"), format!("there is no dossier “{typed}”")),
             both("用 record list mediator 查找", "find it with `record list mediator`"),
         )
@@ -381,10 +381,10 @@ pub(super) fn told(error: AccountError) -> anyhow::Error {
                 both("期间请系统管理员重设口令也可", "or let an administrator set another"),
             )
         }
-        AccountError::Refused(refusals) => return Mistake::Refused(refusals).into(),
+        AccountError::Refused(refusals) => return CommandError::Refused(refusals).into(),
         AccountError::Password(error) => return error.into(),
         AccountError::Session(error) => return error.into(),
         AccountError::Store(error) => return error.into(),
     };
-    Mistake::refused(what, hint).coded(code, about).into()
+    CommandError::refused(what, hint).coded(code, about).into()
 }

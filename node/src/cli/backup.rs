@@ -7,8 +7,8 @@ use huiliu_proto::lang::Lang;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    error::{CommandError, Exit, both},
     outfile,
 };
 use crate::{
@@ -27,21 +27,21 @@ pub struct Backup {
 }
 
 impl Backup {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
         outfile::allowed(&self.file, self.force)?;
-        let taken = backup::back_up(&office.home, &office.me, &office.store, &self.file, &mut desk.bars());
+        let taken = backup::back_up(&opened.home, &opened.me, &opened.store, &self.file, &mut context.bars());
         let Taken { contents, bytes } = taken.map_err(told)?;
         let file = self.file.display().to_string();
-        desk.answer(
+        context.answer(
             || json!({ "file": file, "operations": contents.operations, "bytes": bytes, "taken_at": contents.taken_at }),
-            || match desk.lang {
+            || match context.lang {
                 Lang::Zh => format!("已备份到 {file}：{}条，已核验", contents.operations),
                 Lang::En => format!("backed up to {file}: {} operations, verified", contents.operations),
             },
         )?;
-        if !desk.json {
-            desk.note(desk.pick(
+        if !context.json {
+            context.note(context.pick(
                 "其中有个人信息，请妥善保管。不含 keys、certs 和 config.json：请另行备份，并与此文件分开存放；没有 keys，身份证号无法读出。",
                 "It holds personal data: lock it away. `keys`, `certs` and config.json are not in it: copy those too, and keep them apart from this file; without `keys` no identity number can be read.",
             ));
@@ -74,8 +74,8 @@ pub fn with_problems(zh: &str, en: &str, problems: &[Problem]) -> (String, Strin
     (lines(zh, |problem| &problem.zh), lines(en, |problem| &problem.en))
 }
 
-fn not_good(problems: &[Problem]) -> Mistake {
-    Mistake::failed(
+fn not_good(problems: &[Problem]) -> CommandError {
+    CommandError::failed(
         with_problems("未备份，数据库没有通过核验：", "nothing was backed up, the database does not verify:", problems),
         both(
             "表不一致时先运行 rebuild；数据流水受损时保留以前的备份，用 restore 恢复",

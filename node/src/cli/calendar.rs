@@ -8,8 +8,8 @@ use huiliu_proto::{handle::Declared as _, shown, v1::Calendar};
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    error::{CommandError, Exit, both},
     record,
     table::{Cell, Table},
 };
@@ -50,20 +50,20 @@ pub struct List {
 }
 
 impl CalendarVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            CalendarVerb::Publish(verb) => verb.run(desk),
-            CalendarVerb::List(verb) => verb.run(desk),
+            CalendarVerb::Publish(verb) => verb.run(context),
+            CalendarVerb::List(verb) => verb.run(context),
         }
     }
 }
 
-fn told(error: &NoticeError) -> Mistake {
+fn told(error: &NoticeError) -> CommandError {
     let mistake = match error {
         NoticeError::NotBuiltIn(year) => {
             let known: Vec<String> = calendar::built_in().map(|year| year.to_string()).collect();
             let (zh, en) = (known.join("、"), known.join(", "));
-            Mistake::usage(
+            CommandError::usage(
                 both(format!("程序未自带{year}年的节假日安排"), format!("this program has no notice of {year}")),
                 both(
                     format!("自带的年度有{zh}；其他年度请用 --file 给出通知文件"),
@@ -71,18 +71,18 @@ fn told(error: &NoticeError) -> Mistake {
                 ),
             )
         }
-        NoticeError::Line(line) => Mistake::usage(
+        NoticeError::Line(line) => CommandError::usage(
             both(format!("通知文件第{line}行无法识别"), format!("line {line} of the notice cannot be read")),
             both(
                 "每行写 off 2026-02-15 2026-02-23 或 works 2026-02-14",
                 "write lines such as `off 2026-02-15 2026-02-23` and `works 2026-02-14`",
             ),
         ),
-        NoticeError::Incomplete => Mistake::usage(
+        NoticeError::Incomplete => CommandError::usage(
             both("通知文件缺少年度或文号", "the notice names no year or no document number"),
             both("加上 year 2026 和 doc_no 文号 两行", "add the lines `year 2026` and `doc_no NUMBER`"),
         ),
-        NoticeError::TooLong => Mistake::usage(
+        NoticeError::TooLong => CommandError::usage(
             both(
                 format!("通知文件超过{}KB", MAX_BYTES / 1024),
                 format!("the notice is longer than {} KB", MAX_BYTES / 1024),
@@ -92,7 +92,7 @@ fn told(error: &NoticeError) -> Mistake {
                 "see whether it is the right file: a year takes some dozens of lines",
             ),
         ),
-        NoticeError::SaidLater(doc_no) => Mistake::refused(
+        NoticeError::SaidLater(doc_no) => CommandError::refused(
             both(
                 format!(
                     "本单位另一台机器已发布该年度的安排（{}），其时钟比本机快，在本机另行发布不会生效",
@@ -108,11 +108,11 @@ fn told(error: &NoticeError) -> Mistake {
                 "compare the clocks of both, and publish it on that machine",
             ),
         ),
-        NoticeError::NoPlace(typed) => Mistake::usage(
+        NoticeError::NoPlace(typed) => CommandError::usage(
             both(format!("“{typed}”不是列表中的位置"), error.to_string()),
             both("位置由上一页给出", "the page before gives it"),
         ),
-        NoticeError::NotAPublisher => Mistake::refused(
+        NoticeError::NotAPublisher => CommandError::refused(
             both("节假日安排由全国总工会和省级总工会发布", "the national and the provincial unions publish days off"),
             both(
                 "已发布的会自动下达，用 calendar list 查看",
@@ -132,30 +132,30 @@ fn told(error: &NoticeError) -> Mistake {
 }
 
 impl Publish {
-    fn run(self, desk: &Desk) -> Result<Exit> {
+    fn run(self, context: &CommandContext) -> Result<Exit> {
         let notice = match (&self.file, self.year) {
             (Some(file), _) => Notice::read(File::open(file)?)?,
             (None, year) => Notice::of_year(year.unwrap_or_default()),
         };
         let notice = notice.map_err(|error| told(&error))?;
-        let office = desk.open()?;
+        let opened = context.open()?;
         let outcome =
-            calendar::publish(&office.store, notice, Mode::of(self.dry_run))?.map_err(|error| told(&error))?;
-        record::answer(desk, Calendar::kind(), outcome, self.dry_run)
+            calendar::publish(&opened.store, notice, Mode::of(self.dry_run))?.map_err(|error| told(&error))?;
+        record::answer(context, Calendar::kind(), outcome, self.dry_run)
     }
 }
 
 impl List {
-    fn run(self, desk: &Desk) -> Result<Exit> {
+    fn run(self, context: &CommandContext) -> Result<Exit> {
         let after = self.after.as_deref().map(str::parse).transpose().map_err(|error| told(&error))?;
-        let office = desk.open()?;
-        let page = office.look(|conn| Ok(calendar::page(conn, office.me.union, after, usize::from(self.most))?))?;
+        let opened = context.open()?;
+        let page = opened.look(|conn| Ok(calendar::page(conn, opened.me.union, after, usize::from(self.most))?))?;
         let mut table = Table::new()
-            .column("year", desk.pick("年度", "year"))
-            .column("union", desk.pick("发布工会", "published by"))
-            .column("doc_no", desk.pick("文号", "document no."))
-            .column("days_off", desk.pick("放假天数", "days off"))
-            .column("make_up_days", desk.pick("补班天数", "make-up days"));
+            .column("year", context.pick("年度", "year"))
+            .column("union", context.pick("发布工会", "published by"))
+            .column("doc_no", context.pick("文号", "document no."))
+            .column("days_off", context.pick("放假天数", "days off"))
+            .column("make_up_days", context.pick("补班天数", "make-up days"));
         for Year { year, by, doc_no, days_off, make_up_days } in &page.years {
             table.row(vec![
                 Cell::new(year.to_string(), *year),
@@ -166,16 +166,16 @@ impl List {
             ]);
         }
         let none = || {
-            desk.pick(
+            context.pick(
                 "尚未收到节假日安排，工作日仅扣除周末",
                 "none is known here: only weekends are taken out of working days",
             )
         };
-        desk.answer(
+        context.answer(
             || json!({ "years": table.json(), "next": page.next.map(|place| place.to_string()) }),
             || if table.is_empty() { none().to_owned() } else { table.words() },
         )?;
-        desk.note_next(page.next);
+        context.note_next(page.next);
         Ok(Exit::Done)
     }
 }

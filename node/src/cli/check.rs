@@ -9,8 +9,8 @@ use huiliu_proto::{period::Day, records::finding};
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    error::{CommandError, Exit, both},
     table::{Cell, Table, both_languages},
 };
 use crate::{
@@ -40,19 +40,19 @@ pub struct Explain {
 }
 
 impl CheckVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            CheckVerb::Run(verb) => verb.run(desk),
-            CheckVerb::Set(verb) => verb.run(desk),
-            CheckVerb::List(verb) => verb.run(desk),
-            CheckVerb::Explain(verb) => verb.run(desk),
+            CheckVerb::Run(verb) => verb.run(context),
+            CheckVerb::Set(verb) => verb.run(context),
+            CheckVerb::List(verb) => verb.run(context),
+            CheckVerb::Explain(verb) => verb.run(context),
         }
     }
 }
 
-fn day(typed: &str) -> Result<Day, Mistake> {
+fn day(typed: &str) -> Result<Day, CommandError> {
     typed.parse().map_err(|_| {
-        Mistake::usage(
+        CommandError::usage(
             both(format!("“{typed}”不是日期"), format!("“{typed}” is not a date")),
             both("请按 2026-03-31 填写", "write it as 2026-03-31"),
         )
@@ -67,7 +67,7 @@ fn rule_named(typed: &str) -> Result<&'static Check> {
 fn told(error: CheckError) -> anyhow::Error {
     let code = error.code();
     match error {
-        CheckError::Unknown(typed) => Mistake::usage(
+        CheckError::Unknown(typed) => CommandError::usage(
             both(format!("没有规则“{typed}”"), format!("there is no check “{typed}”")),
             both("运行 check list 查看所有规则", "run `check list` to see all checks"),
         )
@@ -78,29 +78,29 @@ fn told(error: CheckError) -> anyhow::Error {
 }
 
 impl List {
-    fn run(self, desk: &Desk) -> Result<Exit> {
+    fn run(self, context: &CommandContext) -> Result<Exit> {
         let mut table = Table::new()
-            .column("rule", desk.pick("规则", "rule"))
-            .column("title", desk.pick("名称", "title"))
-            .column("severity", desk.pick("等级", "severity"))
-            .column("family", desk.pick("可能的处理依据", "may lead to"));
+            .column("rule", context.pick("规则", "rule"))
+            .column("title", context.pick("名称", "title"))
+            .column("severity", context.pick("等级", "severity"))
+            .column("family", context.pick("可能的处理依据", "may lead to"));
         for check in check::checks() {
             table.row(vec![
                 Cell::same(check.id),
-                Cell::label(desk, &check.title),
-                Cell::choice(desk, finding::SEVERITY.declared(), i32::from(check.severity).into()),
-                Cell::choice(desk, finding::FAMILY.declared(), i32::from(check.family).into()),
+                Cell::label(context, &check.title),
+                Cell::choice(context, finding::SEVERITY.declared(), i32::from(check.severity).into()),
+                Cell::choice(context, finding::FAMILY.declared(), i32::from(check.family).into()),
             ]);
         }
-        desk.answer(|| table.json(), || table.words())?;
+        context.answer(|| table.json(), || table.words())?;
         Ok(Exit::Done)
     }
 }
 
 impl Explain {
-    fn run(self, desk: &Desk) -> Result<Exit> {
+    fn run(self, context: &CommandContext) -> Result<Exit> {
         let check = rule_named(&self.rule)?;
-        desk.answer(
+        context.answer(
             || {
                 let parameters = check.parameters.iter();
                 let parameters = parameters.map(|p| {
@@ -118,7 +118,7 @@ impl Explain {
                     "parameters": parameters.collect::<Vec<_>>(),
                 })
             },
-            || check::explain(check, desk.lang),
+            || check::explain(check, context.lang),
         )?;
         Ok(Exit::Done)
     }

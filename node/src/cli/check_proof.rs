@@ -17,8 +17,8 @@ use huiliu_proto::{
 };
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both, system},
+    CommandContext,
+    error::{CommandError, Exit, both, system},
 };
 use crate::proof::said;
 
@@ -33,13 +33,13 @@ pub struct CheckProof {
 }
 
 impl CheckProof {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         // The file first: one that is not there needs no fingerprint.
         let file = read(&self.file)?;
-        let fingerprint = fingerprint(desk, self.root.as_deref())?;
+        let fingerprint = fingerprint(context, self.root.as_deref())?;
         let proven = proof::check(&file, fingerprint)?;
         let said = said::said(&proven)?;
-        desk.answer(|| words::json(&proven, said.as_ref()), || words::words(desk, &proven, said.as_ref()))?;
+        context.answer(|| words::json(&proven, said.as_ref()), || words::words(context, &proven, said.as_ref()))?;
         // Proven, and not to be read here: a newer version is needed to know what it says.
         Ok(if matches!(said, Some(said::Said::Newer(_))) { Exit::Attention } else { Exit::Done })
     }
@@ -48,7 +48,7 @@ impl CheckProof {
 /// A proof file that is somewhere: its size is bounded before it is read.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let opened = File::open(path).map_err(|error| {
-        Mistake::failed(
+        CommandError::failed(
             both(
                 format!("打不开 {}：{}", path.display(), system::words(&error, Lang::Zh)),
                 format!("{} cannot be opened: {error}", path.display()),
@@ -65,10 +65,10 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The fingerprint that was typed, or else that of the network this home belongs to.
-pub fn fingerprint(desk: &Desk, typed: Option<&str>) -> Result<Fingerprint> {
+pub fn fingerprint(context: &CommandContext, typed: Option<&str>) -> Result<Fingerprint> {
     if let Some(typed) = typed {
         return typed.parse().map_err(|error: huiliu_proto::root::NotAFingerprint| {
-            Mistake::usage(
+            CommandError::usage(
                 both(
                     format!("“{typed}”不是全网校验码；全网校验码是八组、每组四个字母或数字，如 0a1b-2c3d-…"),
                     format!("“{typed}”: {error}"),
@@ -81,9 +81,9 @@ pub fn fingerprint(desk: &Desk, typed: Option<&str>) -> Result<Fingerprint> {
             .into()
         });
     }
-    let own = desk.home().and_then(|home| Ok(home.root()?));
+    let own = context.home().and_then(|home| Ok(home.root()?));
     own.map(|root| root.fingerprint()).map_err(|_| {
-        Mistake::usage(
+        CommandError::usage(
             both(
                 "不知道应以哪个网络为准：本机没有加入任何网络",
                 "it is not known against which root to check: this machine has joined no network",
@@ -98,6 +98,6 @@ pub fn fingerprint(desk: &Desk, typed: Option<&str>) -> Result<Fingerprint> {
 }
 
 /// A file that is checked already by the fingerprint of this network.
-pub fn known(desk: &Desk, path: &Path) -> Result<Proven> {
-    Ok(proof::check(&read(path)?, fingerprint(desk, None)?)?)
+pub fn known(context: &CommandContext, path: &Path) -> Result<Proven> {
+    Ok(proof::check(&read(path)?, fingerprint(context, None)?)?)
 }

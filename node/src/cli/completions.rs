@@ -7,7 +7,7 @@ use clap::Command;
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::{Desk, error::Exit};
+use super::{CommandContext, error::Exit};
 
 #[derive(Debug, clap::Args)]
 pub struct Completions {
@@ -16,12 +16,12 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self, desk: &Desk, mut command: Command) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext, mut command: Command) -> Result<Exit> {
         let mut script = vec![];
-        clap_complete::generate(self.shell, &mut command, desk.program.name(), &mut script);
+        clap_complete::generate(self.shell, &mut command, context.program.name(), &mut script);
         let script = String::from_utf8(script)?;
-        match desk.json {
-            true => desk.print_json(&json!({ "shell": self.shell.to_string(), "script": script }))?,
+        match context.json {
+            true => context.print_json(&json!({ "shell": self.shell.to_string(), "script": script }))?,
             // A shell reads it: not a letter of it is changed for the eye.
             false => std::io::stdout().lock().write_all(script.as_bytes())?,
         }

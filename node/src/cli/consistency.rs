@@ -7,9 +7,9 @@ use huiliu_proto::{lang::Lang, proof::Subject, signed::Receipt};
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk, check_proof,
-    desk::Office,
-    error::{Exit, Mistake, both},
+    CommandContext, check_proof,
+    context::OpenHome,
+    error::{CommandError, Exit, both},
     outfile, receipts,
 };
 use crate::app::consistency::{self, CompareError, Grown, Side};
@@ -32,20 +32,20 @@ pub struct Consistency {
 }
 
 impl Consistency {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let root = office.home.root()?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let root = opened.home.root()?;
         let fingerprint = root.fingerprint();
-        let sides = [side(desk, &office, &self.old)?, side(desk, &office, &self.new)?];
-        let grown = consistency::compare(&office.store, root, sides, self.feed.as_deref()).map_err(told)?;
+        let sides = [side(context, &opened, &self.old)?, side(context, &opened, &self.new)?];
+        let grown = consistency::compare(&opened.store, root, sides, self.feed.as_deref()).map_err(told)?;
         let Grown { feed, older, newer, file: made } = &grown;
         let id = feed.to_string();
         let name = || format!("consistency-{}-{}-{}.proof", &id[..8], older.size, newer.size).into();
         let out = self.out.unwrap_or_else(name);
         outfile::write(&out, made, self.force)?;
         let file = out.display().to_string();
-        let told = |r: &Receipt| format!("{} {} {}", r.union.union_name(), r.size, desk.moment(r.received_at));
-        desk.answer(
+        let told = |r: &Receipt| format!("{} {} {}", r.union.union_name(), r.size, context.moment(r.received_at));
+        context.answer(
             || {
                 let receipt = |r: &Receipt| {
                     json!({ "union": u64::from(r.union), "size": r.size, "received_at": r.received_at })
@@ -56,8 +56,8 @@ impl Consistency {
                 })
             },
             || {
-                let program = desk.program.name();
-                match desk.lang {
+                let program = context.program.name();
+                match context.lang {
                     Lang::Zh => format!(
                         "两份签收前后衔接、内容一致：{}；{}\n证明已写入：{file}\n任何机器上都可核对：{program} check-proof {file} --root {fingerprint}",
                         told(older),
@@ -76,12 +76,12 @@ impl Consistency {
 }
 
 /// A file that was kept, or a union whose latest receipt is here.
-fn side(desk: &Desk, office: &Office, typed: &str) -> Result<Side> {
+fn side(context: &CommandContext, opened: &OpenHome, typed: &str) -> Result<Side> {
     if Path::new(typed).is_file() {
-        return Ok(Side::Kept(Box::new(from_file(desk, Path::new(typed))?)));
+        return Ok(Side::Kept(Box::new(from_file(context, Path::new(typed))?)));
     }
-    office.union(typed).map(Side::Of).map_err(|_| {
-        Mistake::usage(
+    opened.union(typed).map(Side::Of).map_err(|_| {
+        CommandError::usage(
             both(
                 format!("“{typed}”既不是文件，也不是工会"),
                 format!("“{typed}” is neither a file that is there nor a union"),
@@ -95,10 +95,10 @@ fn side(desk: &Desk, office: &Office, typed: &str) -> Result<Side> {
     })
 }
 
-fn from_file(desk: &Desk, path: &Path) -> Result<Receipt> {
-    match check_proof::known(desk, path)?.subject {
+fn from_file(context: &CommandContext, path: &Path) -> Result<Receipt> {
+    match check_proof::known(context, path)?.subject {
         Subject::Receipt { receipt, .. } => Ok(receipt),
-        _ => Err(Mistake::usage(
+        _ => Err(CommandError::usage(
             both(format!("{} 不是一份签收", path.display()), format!("{} is not a receipt", path.display())),
             both("请写 receipts export 生成的文件", "give a file that `receipts export` wrote"),
         )
@@ -113,18 +113,18 @@ fn told(error: CompareError) -> anyhow::Error {
         CompareError::Receipt(error) => return receipts::told(error),
         CompareError::Proving(error) => return error.into(),
         CompareError::Store(error) => return error.into(),
-        CompareError::TwoFeeds => Mistake::usage(
+        CompareError::TwoFeeds => CommandError::usage(
             both("两份签收不是对同一条数据流水的", en),
             both("请选择同一数据流水的两份签收", "choose two receipts for one feed"),
         ),
-        CompareError::Same => Mistake::usage(
+        CompareError::Same => CommandError::usage(
             both("这是同一份签收，没有可比较的", en),
             both(
                 "请先用 receipts export 保存旧签收，以后再与新的比较；或比较两个上级的签收",
                 "keep an old one with `receipts export` and compare it later, or compare those of two levels",
             ),
         ),
-        CompareError::WhichFeed(found) => Mistake::usage(
+        CompareError::WhichFeed(found) => CommandError::usage(
             both(format!("这两个单位都签收过的本机数据流水有{found}条"), en),
             both(
                 "请用 --feed 写明数据流水，编号见 receipts list",

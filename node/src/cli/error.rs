@@ -21,7 +21,7 @@ use huiliu_proto::{
 use serde_json::{Value as Json, json};
 
 pub use self::code::{code, remark_json};
-use super::{Desk, record::void};
+use super::{CommandContext, record::void};
 use crate::store::disk::Trouble;
 
 /// How a verb ended.
@@ -45,7 +45,7 @@ impl From<Exit> for ExitCode {
 
 /// What the command line itself finds wrong.
 #[derive(Debug, thiserror::Error)]
-pub enum Mistake {
+pub enum CommandError {
     /// In words of the verb; the code of the use case's problem and what it is about, where it has one.
     #[error("{}", what.en)]
     Said { what: Label, hint: Label, exit: Exit, code: Option<Box<(&'static str, Json)>> },
@@ -60,31 +60,31 @@ pub enum Mistake {
     Stopped { what: Label, import: RecordId, written: u64 },
 }
 
-impl Mistake {
-    fn said(exit: Exit, what: (String, String), hint: (String, String)) -> Mistake {
-        Mistake::Said { what: Label::new(what.0, what.1), hint: Label::new(hint.0, hint.1), exit, code: None }
+impl CommandError {
+    fn said(exit: Exit, what: (String, String), hint: (String, String)) -> CommandError {
+        CommandError::Said { what: Label::new(what.0, what.1), hint: Label::new(hint.0, hint.1), exit, code: None }
     }
 
     /// The same, with a stable name for programs and what it is about.
-    pub fn coded(self, code: &'static str, about: Json) -> Mistake {
+    pub fn coded(self, code: &'static str, about: Json) -> CommandError {
         match self {
-            Mistake::Said { what, hint, exit, .. } => {
-                Mistake::Said { what, hint, exit, code: Some(Box::new((code, about))) }
+            CommandError::Said { what, hint, exit, .. } => {
+                CommandError::Said { what, hint, exit, code: Some(Box::new((code, about))) }
             }
             other => other,
         }
     }
 
-    pub fn usage(what: (String, String), hint: (String, String)) -> Mistake {
-        Mistake::said(Exit::Usage, what, hint)
+    pub fn usage(what: (String, String), hint: (String, String)) -> CommandError {
+        CommandError::said(Exit::Usage, what, hint)
     }
 
-    pub fn failed(what: (String, String), hint: (String, String)) -> Mistake {
-        Mistake::said(Exit::Failed, what, hint)
+    pub fn failed(what: (String, String), hint: (String, String)) -> CommandError {
+        CommandError::said(Exit::Failed, what, hint)
     }
 
-    pub fn refused(what: (String, String), hint: (String, String)) -> Mistake {
-        Mistake::said(Exit::Refused, what, hint)
+    pub fn refused(what: (String, String), hint: (String, String)) -> CommandError {
+        CommandError::said(Exit::Refused, what, hint)
     }
 }
 
@@ -95,36 +95,43 @@ pub fn both(zh: impl Into<String>, en: impl Into<String>) -> (String, String) {
 
 /// An error in words.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct ErrorReport {
     pub exit: Exit,
     pub what: String,
     pub hint: String,
 }
 
-impl Told {
+impl ErrorReport {
     /// On standard error; as JSON where JSON was asked for.
-    pub fn report(self, desk: &Desk, (code, about): (&str, Json)) -> Exit {
+    pub fn report(self, context: &CommandContext, (code, about): (&str, Json)) -> Exit {
         if self.what.is_empty() {
             return self.exit;
         }
         // What was typed is said again, and a number may have been typed where none was asked for.
         let (what, hint) = (mask(&shown::page(&self.what)), mask(&shown::page(&self.hint)));
         let mut out = std::io::stderr().lock();
-        let _ = match desk.json {
+        let _ = match context.json {
             true => {
                 let json =
                     json!({ "code": code, "exit": self.exit as u8, "about": about, "error": what, "hint": hint });
                 writeln!(out, "{}", shown::json(&json.to_string()))
             }
             false => {
-                writeln!(out, "{}{}\n{}{}", desk.pick("错误：", "error: "), what, desk.pick("提示：", "hint: "), hint)
+                writeln!(
+                    out,
+                    "{}{}\n{}{}",
+                    context.pick("错误：", "error: "),
+                    what,
+                    context.pick("提示：", "hint: "),
+                    hint
+                )
             }
         };
         self.exit
     }
 }
 
-pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
+pub fn tell(error: &anyhow::Error, lang: Lang) -> ErrorReport {
     // What the sentence leaves out; a number may have been typed where none was asked for.
     tracing::info!(error = mask(&format!("{error:#}")), "the command failed");
     for cause in error.chain() {
@@ -174,20 +181,20 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> Told {
     let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
     let hint = lang
         .pick("请重试；仍不行时加 -v 运行并报告输出", "try again; if it stays, run it with -v and report what it says");
-    Told { exit: Exit::Failed, what: chain.join(": "), hint: hint.to_owned() }
+    ErrorReport { exit: Exit::Failed, what: chain.join(": "), hint: hint.to_owned() }
 }
 
-fn tell_mistake(mistake: &Mistake, lang: Lang) -> Told {
-    let told = |exit, what: String, hint: &str| Told { exit, what, hint: hint.to_owned() };
+fn tell_mistake(mistake: &CommandError, lang: Lang) -> ErrorReport {
+    let told = |exit, what: String, hint: &str| ErrorReport { exit, what, hint: hint.to_owned() };
     match mistake {
-        Mistake::Said { what, hint, exit, .. } => told(*exit, what.get(lang).to_owned(), hint.get(lang)),
-        Mistake::Refused(refusals) => {
+        CommandError::Said { what, hint, exit, .. } => told(*exit, what.get(lang).to_owned(), hint.get(lang)),
+        CommandError::Refused(refusals) => {
             let lines: Vec<String> = refusals.iter().map(|r| format!("\n  {}", r.say(lang))).collect();
             let first = lang.pick("未写入，有不合规定之处：", "nothing was written; this breaks a rule:");
             let hint = lang.pick("请按上面的说明改正后重新运行", "correct it as said above and run it again");
             told(Exit::Refused, format!("{first}{}", lines.concat()), hint)
         }
-        Mistake::Ambiguous { typed, found } => {
+        CommandError::Ambiguous { typed, found } => {
             let lines = found.iter().map(|(id, kind, title)| format!("\n  {id}  {} {title}", kind.get(lang)));
             let first = match lang {
                 Lang::Zh => format!("有多条记录与“{typed}”相符："),
@@ -196,7 +203,7 @@ fn tell_mistake(mistake: &Mistake, lang: Lang) -> Told {
             let hint = lang.pick("请多输入几位编号", "type more of the id");
             told(Exit::Usage, first + &lines.collect::<String>(), hint)
         }
-        Mistake::Stopped { what, import, .. } => {
+        CommandError::Stopped { what, import, .. } => {
             let hint = match lang {
                 Lang::Zh => format!("已写入的部分可用 record undo-import {import} 撤销；或只把其余的另存为文件再导入"),
                 Lang::En => format!(
@@ -205,7 +212,7 @@ fn tell_mistake(mistake: &Mistake, lang: Lang) -> Told {
             };
             told(Exit::Failed, what.get(lang).to_owned(), &hint)
         }
-        Mistake::NeedsYes => told(
+        CommandError::NeedsYes => told(
             Exit::Usage,
             lang.pick("需要确认，但这里无人可问", "confirmation required, but standard input is not a terminal")
                 .to_owned(),
@@ -215,9 +222,9 @@ fn tell_mistake(mistake: &Mistake, lang: Lang) -> Told {
 }
 
 /// A program that reads our output may stop listening: that is no error of ours.
-fn tell_io(error: &std::io::Error, lang: Lang) -> Told {
+fn tell_io(error: &std::io::Error, lang: Lang) -> ErrorReport {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
-        return Told { exit: Exit::Done, what: String::new(), hint: String::new() };
+        return ErrorReport { exit: Exit::Done, what: String::new(), hint: String::new() };
     }
     if let Some(trouble) = Trouble::of(error) {
         // The system does not say where.
@@ -225,5 +232,5 @@ fn tell_io(error: &std::io::Error, lang: Lang) -> Told {
     }
     let what = lang.pick("读写失败：", "reading or writing failed: ").to_owned() + &system::words(error, lang);
     let hint = lang.pick("请检查路径、权限和磁盘空间", "check the path, its permissions and the space on the disk");
-    Told { exit: Exit::Failed, what, hint: hint.to_owned() }
+    ErrorReport { exit: Exit::Failed, what, hint: hint.to_owned() }
 }

@@ -12,8 +12,8 @@ use huiliu_proto::{
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    error::{CommandError, Exit, both},
     table::{Cell, Table, both_languages, brief},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
         Mode,
         evidence::{self, Page, Piece, SettleError},
     },
-    store::evidence::Kept,
+    store::evidence::KeptEvidence,
 };
 
 #[derive(Debug, Subcommand)]
@@ -66,11 +66,11 @@ pub struct Settle {
 }
 
 impl EvidenceVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            EvidenceVerb::List(verb) => verb.run(desk),
-            EvidenceVerb::Show(verb) => verb.run(desk),
-            EvidenceVerb::Settle(verb) => verb.run(desk),
+            EvidenceVerb::List(verb) => verb.run(context),
+            EvidenceVerb::Show(verb) => verb.run(context),
+            EvidenceVerb::Settle(verb) => verb.run(context),
         }
     }
 }
@@ -83,73 +83,73 @@ fn number(union: Option<UnionNumber>) -> Json {
     union.map_or(Json::Null, |union| u64::from(union).into())
 }
 
-fn from_json(kept: &Kept) -> Json {
+fn from_json(kept: &KeptEvidence) -> Json {
     let from = kept.evidence.from;
     from.map_or(Json::Null, |n| json!({ "union": u64::from(n.union), "device": n.device.to_string() }))
 }
 
-fn from(kept: &Kept) -> String {
+fn from(kept: &KeptEvidence) -> String {
     kept.evidence.from.map_or_else(String::new, |n| format!("{} {}", n.union.union_name(), &n.device.to_string()[..8]))
 }
 
 impl List {
-    fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
+    fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
         let mut table = Table::new()
-            .number("no", desk.pick("序号", "no."))
-            .column("what", desk.pick("类别", "what"))
-            .column("about", desk.pick("涉及单位", "about"))
-            .column("from", desk.pick("来自", "came from"))
-            .column("seen_at", desk.pick("发现时间", "seen"))
-            .column("detail", desk.pick("说明", "what it means"));
-        let Page { pieces, next, open } = evidence::page(&office.store, self.all, self.after, usize::from(self.most))?;
+            .number("no", context.pick("序号", "no."))
+            .column("what", context.pick("类别", "what"))
+            .column("about", context.pick("涉及单位", "about"))
+            .column("from", context.pick("来自", "came from"))
+            .column("seen_at", context.pick("发现时间", "seen"))
+            .column("detail", context.pick("说明", "what it means"));
+        let Page { pieces, next, open } = evidence::page(&opened.store, self.all, self.after, usize::from(self.most))?;
         for Piece { kept, about } in pieces {
             let detail = &kept.evidence.detail;
             let label = kept.evidence.what.label();
             table.row(vec![
                 Cell::count(kept.no.unsigned_abs()),
-                Cell::new(desk.label(&label), kept.evidence.what.word()),
+                Cell::new(context.label(&label), kept.evidence.what.word()),
                 Cell::new(named(about), number(about)),
                 Cell::new(from(&kept), from_json(&kept)),
-                Cell::new(desk.moment(kept.evidence.seen_at), kept.evidence.seen_at),
-                Cell::new(brief(desk.label(detail), 80), both_languages(detail)),
+                Cell::new(context.moment(kept.evidence.seen_at), kept.evidence.seen_at),
+                Cell::new(brief(context.label(detail), 80), both_languages(detail)),
             ]);
         }
-        let nothing = desk.pick("没有待办结的异常情况", "there is nothing to look into");
-        desk.answer(
+        let nothing = context.pick("没有待办结的异常情况", "there is nothing to look into");
+        context.answer(
             || json!({ "evidence": table.json(), "next": next, "open": open }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
-        desk.note_next(next);
+        context.note_next(next);
         Ok(if open { Exit::Attention } else { Exit::Done })
     }
 }
 
 impl Show {
-    fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let Piece { kept, about } = evidence::get(&office.store, self.no)?.ok_or_else(|| missing(self.no))?;
+    fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let Piece { kept, about } = evidence::get(&opened.store, self.no)?.ok_or_else(|| missing(self.no))?;
         let evidence = &kept.evidence;
         let mut lines: Vec<(Label, String)> = vec![
-            (Label::new("类别", "what"), desk.label(&evidence.what.label()).to_owned()),
-            (Label::new("说明", "what it means"), desk.label(&evidence.detail).to_owned()),
+            (Label::new("类别", "what"), context.label(&evidence.what.label()).to_owned()),
+            (Label::new("说明", "what it means"), context.label(&evidence.detail).to_owned()),
             (Label::new("数据流水", "feed"), evidence.feed.to_string()),
             (Label::new("涉及单位", "about"), named(about)),
             (Label::new("来自", "came from"), from(&kept)),
-            (Label::new("发现时间", "seen"), desk.moment(evidence.seen_at)),
-            (Label::new("本机所持签名", "signed, as held here"), signed(desk, &kept, evidence.ours.as_ref())),
-            (Label::new("对方所示签名", "signed, as shown"), signed(desk, &kept, evidence.theirs.as_ref())),
+            (Label::new("发现时间", "seen"), context.moment(evidence.seen_at)),
+            (Label::new("本机所持签名", "signed, as held here"), signed(context, &kept, evidence.ours.as_ref())),
+            (Label::new("对方所示签名", "signed, as shown"), signed(context, &kept, evidence.theirs.as_ref())),
         ];
         if let (Some(at), Some(note)) = (kept.settled_at, &kept.note) {
-            lines.push((Label::new("办结", "settled"), format!("{} {note}", desk.moment(at))));
+            lines.push((Label::new("办结", "settled"), format!("{} {note}", context.moment(at))));
         }
         lines.retain(|(_, value)| !value.is_empty());
         let mut table =
-            Table::new().column("what", desk.pick("项目", "item")).column("value", desk.pick("内容", "value"));
+            Table::new().column("what", context.pick("项目", "item")).column("value", context.pick("内容", "value"));
         for (label, value) in &lines {
-            table.row(vec![Cell::same(desk.label(label)), Cell::same(value.clone())]);
+            table.row(vec![Cell::same(context.label(label)), Cell::same(value.clone())]);
         }
-        desk.answer(
+        context.answer(
             || {
                 json!({
                     "no": kept.no, "what": evidence.what.word(), "detail": both_languages(&evidence.detail),
@@ -166,34 +166,34 @@ impl Show {
 }
 
 /// A head or a receipt in words; anything else as the bytes that were kept.
-fn signed(desk: &Desk, kept: &Kept, signed: Option<&v1::Signed>) -> String {
+fn signed(context: &CommandContext, kept: &KeptEvidence, signed: Option<&v1::Signed>) -> String {
     let Some(signed) = signed else { return String::new() };
     if let Ok(head) = TreeHead::stored(signed.clone(), kept.evidence.feed) {
-        let text = desk.pick("共{}，校验值 {}，签于{}", "{}, root {}, signed {}");
-        let parts = [operations(desk, head.size), head.root.to_string(), desk.moment(head.time)];
+        let text = context.pick("共{}，校验值 {}，签于{}", "{}, root {}, signed {}");
+        let parts = [operations(context, head.size), head.root.to_string(), context.moment(head.time)];
         return parts.iter().fold(text.to_owned(), |text, part| text.replacen("{}", part, 1));
     }
     if let Ok(receipt) = Receipt::verify(signed.clone()) {
-        let text = desk.pick("{}签收{}，校验值 {}，{}", "{} signed for {}, root {}, {}");
+        let text = context.pick("{}签收{}，校验值 {}，{}", "{} signed for {}, root {}, {}");
         let parts = [
             receipt.union.union_name(),
-            operations(desk, receipt.size),
+            operations(context, receipt.size),
             receipt.root.to_string(),
-            desk.moment(receipt.received_at),
+            context.moment(receipt.received_at),
         ];
         return parts.iter().fold(text.to_owned(), |text, part| text.replacen("{}", part, 1));
     }
     hex(&signed.message[..signed.message.len().min(64)])
 }
 
-fn operations(desk: &Desk, n: u64) -> String {
-    match desk.lang {
+fn operations(context: &CommandContext, n: u64) -> String {
+    match context.lang {
         Lang::Zh => format!("{n}条"),
         Lang::En => lang::count(n, "operation", "operations"),
     }
 }
 
-fn signed_json(kept: &Kept, signed: Option<&v1::Signed>) -> Json {
+fn signed_json(kept: &KeptEvidence, signed: Option<&v1::Signed>) -> Json {
     let Some(signed) = signed else { return Json::Null };
     if let Ok(head) = TreeHead::stored(signed.clone(), kept.evidence.feed) {
         return json!({ "size": head.size, "root": head.root.to_string(), "signed_at": head.time });
@@ -208,15 +208,15 @@ fn signed_json(kept: &Kept, signed: Option<&v1::Signed>) -> Json {
 }
 
 impl Settle {
-    fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
+    fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
         let no = self.no;
-        let now = evidence::settle(&office.store, no, &self.note, Mode::of(self.dry_run)).map_err(told)?;
-        desk.answer(
+        let now = evidence::settle(&opened.store, no, &self.note, Mode::of(self.dry_run)).map_err(told)?;
+        context.answer(
             || json!({ "no": no, "settled_at": if self.dry_run { Json::Null } else { now.into() }, "written": !self.dry_run }),
             || match self.dry_run {
-                true => desk.pick("可以办结，未写入", "it may be settled; nothing was written").to_owned(),
-                false => format!("{}{no}", desk.pick("已办结：", "settled: ")),
+                true => context.pick("可以办结，未写入", "it may be settled; nothing was written").to_owned(),
+                false => format!("{}{no}", context.pick("已办结：", "settled: ")),
             },
         )?;
         Ok(Exit::Done)
@@ -226,7 +226,7 @@ impl Settle {
 fn told(error: SettleError) -> anyhow::Error {
     let code = error.code();
     match error {
-        SettleError::NoNote => Mistake::usage(
+        SettleError::NoNote => CommandError::usage(
             both("要写明查明的情况", "what was found out is missing"),
             both("用 --note 写明", "give it with --note"),
         )
@@ -237,8 +237,8 @@ fn told(error: SettleError) -> anyhow::Error {
     }
 }
 
-fn missing(no: i64) -> Mistake {
-    Mistake::failed(
+fn missing(no: i64) -> CommandError {
+    CommandError::failed(
         both(format!("没有序号为{no}的待办结异常情况"), format!("there is no open piece of evidence number {no}")),
         both("用 evidence list --all 查看", "see `evidence list --all`"),
     )

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use huiliu_proto::{kind::Choice, lang::Lang, records::filing};
 
-use super::{Desk, error::Exit};
+use super::{CommandContext, error::Exit};
 
 #[derive(Debug, Subcommand)]
 pub enum FilingVerb {
@@ -21,11 +21,11 @@ pub enum FilingVerb {
 }
 
 impl FilingVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            FilingVerb::Submit(verb) => verb.run(desk),
-            FilingVerb::List(verb) => verb.run(desk),
-            FilingVerb::Review(verb) => verb.run(desk),
+            FilingVerb::Submit(verb) => verb.run(context),
+            FilingVerb::List(verb) => verb.run(context),
+            FilingVerb::Review(verb) => verb.run(context),
         }
     }
 }

@@ -14,9 +14,9 @@ use huiliu_proto::{
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Desk,
-    desk::Office,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    context::OpenHome,
+    error::{CommandError, Exit, both},
     record::view,
     table::{both_languages, brief, choice_name},
     union,
@@ -42,24 +42,24 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
         let after = self.after.as_deref().map(key).transpose()?;
-        let (page, lines, needed) = office.look(|conn| {
-            let look = look(desk, &office, conn);
+        let (page, lines, needed) = opened.look(|conn| {
+            let look = look(context, &opened, conn);
             let (survey, most) = (inbox::survey(&look)?, usize::from(self.most));
             let page = match &after {
                 // What was counted holds it.
                 None if most < inbox::COUNTED => survey.first(most),
                 after => inbox::read(&look, after.as_ref(), most)?,
             };
-            let lines = lines(desk, conn, &page.entries)?;
+            let lines = lines(context, conn, &page.entries)?;
             Ok((page, lines, survey.needs_a_person()))
         })?;
-        desk.answer(|| json_of(&page), || lines.join("\n"))?;
-        desk.note_next(page.next.as_ref());
-        if page.next.is_none() && page.entries.is_empty() && !desk.json {
-            desk.note(desk.pick("没有待办事项", "nothing waits"));
+        context.answer(|| json_of(&page), || lines.join("\n"))?;
+        context.note_next(page.next.as_ref());
+        if page.next.is_none() && page.entries.is_empty() && !context.json {
+            context.note(context.pick("没有待办事项", "nothing waits"));
         }
         Ok(if needed { Exit::Attention } else { Exit::Done })
     }
@@ -67,7 +67,7 @@ impl Inbox {
 
 fn key(typed: &str) -> Result<Key> {
     let wrong = |_| {
-        Mistake::usage(
+        CommandError::usage(
             both(format!("“{typed}”不是待办的位置"), format!("“{typed}” is no place in the inbox")),
             both("位置由上一页给出", "the page before gives it"),
         )
@@ -76,35 +76,35 @@ fn key(typed: &str) -> Result<Key> {
 }
 
 /// Whose inbox it is.
-pub fn look<'a>(desk: &Desk, office: &'a Office, conn: &'a View) -> Look<'a> {
+pub fn look<'a>(context: &CommandContext, opened: &'a OpenHome, conn: &'a View) -> Look<'a> {
     Look {
         conn,
-        home: &office.home,
-        union: office.me.union,
-        device: office.me.device(),
-        hub: office.home.config.hub,
-        today: desk.today(),
-        now: (desk.clock)(),
+        home: &opened.home,
+        union: opened.me.union,
+        device: opened.me.device(),
+        hub: opened.home.config.hub,
+        today: context.today(),
+        now: (context.clock)(),
     }
 }
 
 /// A line an entry: how grave, by when, what, and what to do.
-pub fn lines(desk: &Desk, conn: &View, entries: &[Entry]) -> Result<Vec<String>> {
-    entries.iter().map(|entry| line(desk, conn, entry)).collect()
+pub fn lines(context: &CommandContext, conn: &View, entries: &[Entry]) -> Result<Vec<String>> {
+    entries.iter().map(|entry| line(context, conn, entry)).collect()
 }
 
-fn line(desk: &Desk, conn: &View, entry: &Entry) -> Result<String> {
+fn line(context: &CommandContext, conn: &View, entry: &Entry) -> Result<String> {
     let grave = match entry.severity {
-        Severity::Urgent => desk.pick("紧急：", "urgent: "),
-        Severity::Attention => desk.pick("需要处理：", "to do: "),
-        Severity::Notice => desk.pick("提醒：", "note: "),
+        Severity::Urgent => context.pick("紧急：", "urgent: "),
+        Severity::Attention => context.pick("需要处理：", "to do: "),
+        Severity::Notice => context.pick("提醒：", "note: "),
     };
     let due = entry.due.map_or_else(String::new, |day| format!("{day} "));
     let mut arguments = vec![("id", typed(&entry.thing))];
     for (name, argument) in &entry.arguments {
-        arguments.push((name, said(desk.lang, conn, argument)?));
+        arguments.push((name, said(context.lang, conn, argument)?));
         if let ("days", Argument::Number(days)) = (*name, argument) {
-            arguments.push(("left", left(desk.lang, *days)));
+            arguments.push(("left", left(context.lang, *days)));
         }
         if let Argument::Union(union) = argument {
             arguments.push(("code", union.to_string()));
@@ -115,8 +115,8 @@ fn line(desk: &Desk, conn: &View, entry: &Entry) -> Result<String> {
         let values: Vec<String> = arguments.iter().map(|(name, value)| format!("{name} {value}")).collect();
         return Ok(format!("{grave}{due}{}：{}", entry.code, values.join("，")));
     };
-    let (what, todo) = row.said(desk.lang, &arguments);
-    Ok(format!("{grave}{due}{what}{}{todo}", desk.pick("；", "; ")))
+    let (what, todo) = row.said(context.lang, &arguments);
+    Ok(format!("{grave}{due}{what}{}{todo}", context.pick("；", "; ")))
 }
 
 /// How many days are left, or have gone by.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use huiliu_proto::union::UnionNumber;
 
-use super::{Desk, desk::Program, error::Exit, passphrase, union};
+use super::{CommandContext, context::Program, error::Exit, passphrase, union};
 use crate::app::init::{self, Ask};
 
 #[derive(Debug, clap::Args)]
@@ -26,24 +26,24 @@ pub struct Init {
 }
 
 impl Init {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let union = self.union.as_deref().map_or(Ok(UnionNumber::NATION), |typed| union::named(None, typed))?;
         let chosen = match self.passphrase {
-            true => Some(passphrase::chosen(desk, desk.passphrase_file.as_deref(), true)?),
+            true => Some(passphrase::chosen(context, context.passphrase_file.as_deref(), true)?),
             false => None,
         };
         let ask = Ask {
-            dir: &desk.dir,
+            dir: &context.dir,
             network: &self.network,
             union,
             root: self.root,
             hub: self.hub,
             passphrase: chosen.as_ref(),
         };
-        let home = init::init(&ask, desk.program == Program::Hub, &desk.clock, &desk.dice)?;
+        let home = init::init(&ask, context.program == Program::Hub, &context.clock, &context.random)?;
         let device = home.device()?;
         let kept = home.keys.kept()?;
-        desk.answer(
+        context.answer(
             || {
                 serde_json::json!({
                     "home": home.dir.display().to_string(),
@@ -57,7 +57,7 @@ impl Init {
             || {
                 let dir = home.dir.display();
                 let name = union.union_name();
-                match desk.lang {
+                match context.lang {
                     huiliu_proto::lang::Lang::Zh => format!(
                         "已为{name}（{union}）初始化：{dir}\n请备份其中的 keys 目录并妥善保管：没有它，加密的身份证号无法读出。"
                     ),
@@ -67,8 +67,8 @@ impl Init {
                 }
             },
         )?;
-        if !desk.json && !self.root {
-            desk.note(desk.pick(
+        if !context.json && !self.root {
+            context.note(context.pick(
                 "现在就可以开始记录；联网后用上级给的加入码运行 join。",
                 "records can be written now; when there is a line, `join` with a token of the union above.",
             ));

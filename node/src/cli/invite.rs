@@ -13,8 +13,8 @@ use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2};
 use serde_json::json;
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    error::{CommandError, Exit, both},
     outfile,
 };
 use crate::{
@@ -89,50 +89,50 @@ pub struct Revoke {
 
 impl Invite {
     /// For this union itself; a hub does the rest.
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         if self.union.is_some() || self.verb.is_some() || self.address.is_some() {
             let what = both("邀请由上级平台发出并保管", "invitations are given and kept by a hub");
             let hint = both(
                 "请在上级平台上用 huiliu-hub invite；为本单位增加机器用 invite --device",
                 "run `huiliu-hub invite` on the hub; for a further machine of this union run `invite --device`",
             );
-            return Err(Mistake::usage(what, hint).into());
+            return Err(CommandError::usage(what, hint).into());
         }
         if !self.device {
             let what = both("没有写明邀请谁", "it is not said who is invited");
             let hint = both(
                 "上级平台邀请下级：invite 区划代码；为本单位增加机器：invite --device",
-                "a hub invites a union below with `invite CODE`; `invite --device` is for a further machine of this union",
+                "a hub invites a union below with `invite UNION`; `invite --device` is for a further machine of this union",
             );
-            return Err(Mistake::usage(what, hint).into());
+            return Err(CommandError::usage(what, hint).into());
         }
         if self.dry_run {
             let what =
                 both("本机不能试行：加入码由上级平台批准", "there is no trial here: the hub above allows the token");
             let hint = both("不带 --dry-run 再运行", "run it without --dry-run");
-            return Err(Mistake::usage(what, hint).into());
+            return Err(CommandError::usage(what, hint).into());
         }
         self.may_be_written()?;
-        let office = desk.open_with(Threads::Inline)?;
-        let uplink = office.uplink(desk);
-        let minted = desk.block_on(join::invite(&uplink, self.days))??;
-        self.show(desk, &minted)
+        let opened = context.open_with(Threads::Inline)?;
+        let uplink = opened.uplink(context);
+        let minted = context.block_on(join::invite(&uplink, self.days))??;
+        self.show(context, &minted)
     }
 
     /// Asked before a token is made, which would be lost otherwise.
-    pub fn may_be_written(&self) -> Result<(), Mistake> {
+    pub fn may_be_written(&self) -> Result<(), CommandError> {
         self.out.as_deref().map_or(Ok(()), |path| outfile::allowed(path, self.force))
     }
 
     /// The token on standard output, what to do with it beside it.
-    pub fn show(&self, desk: &Desk, minted: &Minted) -> Result<Exit> {
+    pub fn show(&self, context: &CommandContext, minted: &Minted) -> Result<Exit> {
         let token = &minted.token;
         let text = token.text();
         if let Some(path) = &self.out {
             outfile::write(path, text.as_bytes(), self.force)?;
         }
-        let (union, until) = (token.union, desk.moment(minted.expires_at));
-        desk.answer(
+        let (union, until) = (token.union, context.moment(minted.expires_at));
+        context.answer(
             || {
                 json!({
                     "token": text.as_str(), "id": token.id.to_string(), "union": u64::from(union),
@@ -142,18 +142,18 @@ impl Invite {
             },
             || match &self.out {
                 // It is in the file: the screen, and what is scrolled back to, need not have it.
-                Some(path) => format!("{}{}", desk.pick("加入码已写入：", "token written to "), path.display()),
+                Some(path) => format!("{}{}", context.pick("加入码已写入：", "token written to "), path.display()),
                 None => text.to_string(),
             },
         )?;
-        if desk.json {
+        if context.json {
             return Ok(Exit::Done);
         }
         if self.qr || (self.out.is_none() && io::stdout().is_terminal()) {
-            desk.print(&qr(&token.for_qr())?)?;
+            context.print(&qr(&token.for_qr())?)?;
         }
-        let name = desk.called(union);
-        desk.note(&match desk.lang {
+        let name = context.called(union);
+        context.note(&match context.lang {
             Lang::Zh => format!(
                 "给{name}（{union}）的{}，用一次，{until} 前有效；编号 {}\n请当面或用可靠的方式交给对方，不要外传；对方运行 join 加入码",
                 if token.as_hub { "平台" } else { "一台机器" },
@@ -166,7 +166,7 @@ impl Invite {
             ),
         });
         if token.vouched {
-            desk.note(desk.pick(
+            context.note(context.pick(
                 "新机器加入后，本机会把解密用的密钥授给它；请保持 serve 或再运行一次 sync",
                 "once it has joined, this machine grants it the keys of the sealed fields: leave `serve` running, or run `sync` again",
             ));

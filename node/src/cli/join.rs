@@ -11,7 +11,7 @@ use huiliu_proto::{lang::Lang, root::Fingerprint, token::Token};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Desk, desk::Program, error::Exit, outfile};
+use super::{CommandContext, context::Program, error::Exit, outfile};
 use crate::{
     app::join::{self, Begun},
     identity::{Grant, Home, IdentityError},
@@ -39,27 +39,27 @@ pub struct Join {
 }
 
 impl RequestArgs {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let mut home = desk.home()?;
-        desk.leave_protocol_1(&mut home)?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let mut home = context.home()?;
+        context.leave_protocol_1(&mut home)?;
         let request = home.request()?;
         outfile::allowed(&self.file, true)?;
         request.write(&self.file)?;
         let device = home.device()?;
         let file = self.file.display().to_string();
-        desk.answer(
+        context.answer(
             || serde_json::json!({ "file": file, "union": u64::from(home.config.union), "device": device.to_string() }),
             || {
                 format!(
                     "{}{file}\n{}{}",
-                    desk.pick("申请已写入：", "request written to "),
-                    desk.pick("本机设备公钥：", "this machine's device key: "),
+                    context.pick("申请已写入：", "request written to "),
+                    context.pick("本机设备公钥：", "this machine's device key: "),
                     device
                 )
             },
         )?;
-        if !desk.json {
-            desk.note(desk.pick(
+        if !context.json {
+            context.note(context.pick(
                 "请把它交给上级工会（内容不含秘密）；上级运行 enrol，用电话与本机核对设备公钥；再用 join 接受批复。",
                 "hand it to the union above (it holds no secret); it runs `enrol` and compares the device key with you over the telephone; then `join` its answer here.",
             ));
@@ -69,25 +69,25 @@ impl RequestArgs {
 }
 
 impl Join {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let home = match self.given()? {
             Given::Grant(path) => {
-                let mut home = desk.home()?;
+                let mut home = context.home()?;
                 let grant = Grant::read(&path)?;
                 let root = join::to_compare(&home, &grant)?;
-                if !root.map_or(Ok(true), |root| self.compared(desk, root))? {
+                if !root.map_or(Ok(true), |root| self.compared(context, root))? {
                     return Ok(Exit::Done);
                 }
-                join::accept(&mut home, &grant, root, &desk.clock, &desk.dice)?;
+                join::accept(&mut home, &grant, root, &context.clock, &context.random)?;
                 home
             }
-            Given::Token(text) => enter(desk, &text.parse()?)?,
+            Given::Token(text) => enter(context, &text.parse()?)?,
         };
         let parent = home.config.parent.as_ref();
         let union = parent.map_or_else(String::new, |p| p.union.union_name());
         let address = parent.map_or("", |p| p.address.as_str());
         let root = home.fingerprint()?.map(|root| root.to_string()).unwrap_or_default();
-        desk.answer(
+        context.answer(
             || {
                 json!({
                     "parent": parent.map(|p| u64::from(p.union)),
@@ -100,13 +100,13 @@ impl Join {
             || {
                 format!(
                     "{}{union}（{address}）\n{}{root}",
-                    desk.pick("已加入，上级是", "joined; the union above is "),
-                    desk.pick("全网校验码：", "the network's fingerprint: ")
+                    context.pick("已加入，上级是", "joined; the union above is "),
+                    context.pick("全网校验码：", "the network's fingerprint: ")
                 )
             },
         )?;
-        if !desk.json {
-            desk.note(desk.pick(
+        if !context.json {
+            context.note(context.pick(
                 "运行 sync 交换一次，或 serve 保持连接。",
                 "run `sync` to exchange once, or `serve` to stay on the line.",
             ));
@@ -116,16 +116,16 @@ impl Join {
 
     /// A file comes through many hands, and what it says is the network's root is believed for good: a person compares the
     /// fingerprint first, where it is not known already.
-    fn compared(&self, desk: &Desk, root: Fingerprint) -> Result<bool> {
-        let words = (desk.pick("已核对，加入？", "compared; join?"), desk.pick("没有加入", "not joined"));
+    fn compared(&self, context: &CommandContext, root: Fingerprint) -> Result<bool> {
+        let words = (context.pick("已核对，加入？", "compared; join?"), context.pick("没有加入", "not joined"));
         if self.yes {
             return Ok(true);
         }
-        desk.note(&match desk.lang {
+        context.note(&match context.lang {
             Lang::Zh => format!("批复所属网络的全网校验码：\n  {root}\n请用电话与上级核对（上级 status 可见）：批复若被掉包，本机会加入别人的网络。"),
             Lang::En => format!("The answer is of the network with the fingerprint\n  {root}\nCompare it over the telephone with the union above (`status` shows it there): an answer that was swapped on its way leads into somebody else's network."),
         });
-        desk.agreed(false, words)
+        context.agreed(false, words)
     }
 
     /// A token as it was typed, in pieces perhaps, or what a file holds: a grant is JSON, a token is not.
@@ -159,12 +159,12 @@ enum Given {
 }
 
 /// Where this machine was not set up yet, the token says for whom it is, and the program what it is.
-fn enter(desk: &Desk, token: &Token) -> Result<Home> {
-    let serves = desk.program == Program::Hub;
-    let mut home = match join::begin(&desk.dir, token, serves, &desk.clock, &desk.dice)? {
+fn enter(context: &CommandContext, token: &Token) -> Result<Home> {
+    let serves = context.program == Program::Hub;
+    let mut home = match join::begin(&context.dir, token, serves, &context.clock, &context.random)? {
         Begun::New(home) => {
             let (dir, name, union) = (home.dir.display(), token.union.union_name(), token.union);
-            desk.note(&match (desk.lang, token.as_hub) {
+            context.note(&match (context.lang, token.as_hub) {
                 (Lang::Zh, true) => format!("已为{name}（{union}）初始化平台：{dir}；请备份其中的 keys 目录"),
                 (Lang::Zh, false) => format!("已为{name}（{union}）初始化：{dir}；请备份其中的 keys 目录"),
                 (Lang::En, true) => {
@@ -177,11 +177,11 @@ fn enter(desk: &Desk, token: &Token) -> Result<Home> {
             home
         }
         Begun::Here(mut home) => {
-            desk.unlock(&mut home)?;
-            desk.leave_protocol_1(&mut home)?;
+            context.unlock(&mut home)?;
+            context.leave_protocol_1(&mut home)?;
             home
         }
     };
-    desk.block_on(join::enter(&mut home, token, &line::tcp(), &desk.clock, &desk.dice))??;
+    context.block_on(join::enter(&mut home, token, &line::tcp(), &context.clock, &context.random))??;
     Ok(home)
 }

@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Desk, error::Exit, passphrase};
+use super::{CommandContext, error::Exit, passphrase};
 use crate::identity::{
     Home,
-    keys::{Kept, KeyError},
+    keys::{KeyError, KeyStorage},
 };
 
 #[derive(Debug, Subcommand)]
@@ -36,29 +36,29 @@ pub struct Change {
 }
 
 impl KeysVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            KeysVerb::Seal(_) => seal(desk),
-            KeysVerb::Unseal(_) => unseal(desk),
-            KeysVerb::Change(change) => change.run(desk),
+            KeysVerb::Seal(_) => seal(context),
+            KeysVerb::Unseal(_) => unseal(context),
+            KeysVerb::Change(change) => change.run(context),
         }
     }
 }
 
-fn seal(desk: &Desk) -> Result<Exit> {
-    let mut home = Home::open(&desk.dir)?;
-    if home.keys.kept()? == Kept::Sealed {
+fn seal(context: &CommandContext) -> Result<Exit> {
+    let mut home = Home::open(&context.dir)?;
+    if home.keys.kept()? == KeyStorage::Sealed {
         return Err(KeyError::Sealed.into());
     }
     // Where sealing broke off half-way, the passphrase is the one it began with.
     let passphrase = match home.keys.locked() {
-        true => passphrase::known(desk)?,
-        false => passphrase::chosen(desk, desk.passphrase_file.as_deref(), true)?,
+        true => passphrase::known(context)?,
+        false => passphrase::chosen(context, context.passphrase_file.as_deref(), true)?,
     };
-    home.keys.seal(&passphrase, &desk.dice)?;
-    answer(desk, &home, "密钥已用口令加密", "the keys are sealed with the passphrase")?;
-    if !desk.json {
-        desk.note(desk.pick(
+    home.keys.seal(&passphrase, &context.random)?;
+    answer(context, &home, "密钥已用口令加密", "the keys are sealed with the passphrase")?;
+    if !context.json {
+        context.note(context.pick(
             "忘记口令就再也打不开这些密钥。此前的明文密钥可能仍残留在磁盘和旧备份中；旧备份请一并销毁。",
             "nothing opens them without it. Copies in the clear may be left on the disk and in older copies of `keys`: destroy those.",
         ));
@@ -66,30 +66,30 @@ fn seal(desk: &Desk) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn unseal(desk: &Desk) -> Result<Exit> {
-    let mut home = Home::open(&desk.dir)?;
-    if home.keys.kept()? == Kept::Clear {
+fn unseal(context: &CommandContext) -> Result<Exit> {
+    let mut home = Home::open(&context.dir)?;
+    if home.keys.kept()? == KeyStorage::Clear {
         return Err(KeyError::NotSealed.into());
     }
-    desk.unlock(&mut home)?;
-    home.keys.unseal(&desk.dice)?;
-    answer(desk, &home, "密钥已解除加密，文件仅本人可读", "the keys are in the clear, in files only you may read")?;
+    context.unlock(&mut home)?;
+    home.keys.unseal(&context.random)?;
+    answer(context, &home, "密钥已解除加密，文件仅本人可读", "the keys are in the clear, in files only you may read")?;
     Ok(Exit::Done)
 }
 
 impl Change {
-    fn run(self, desk: &Desk) -> Result<Exit> {
-        let mut home = Home::open(&desk.dir)?;
+    fn run(self, context: &CommandContext) -> Result<Exit> {
+        let mut home = Home::open(&context.dir)?;
         match home.keys.kept()? {
-            Kept::Clear => return Err(KeyError::NotSealed.into()),
+            KeyStorage::Clear => return Err(KeyError::NotSealed.into()),
             // Asked for even where the keys could be read without: whoever changes it knows it.
-            Kept::Sealed | Kept::Partly => home.keys.unlock(&passphrase::known(desk)?)?,
+            KeyStorage::Sealed | KeyStorage::Partly => home.keys.unlock(&passphrase::known(context)?)?,
         }
-        let new = passphrase::chosen(desk, self.new_passphrase_file.as_deref(), false)?;
-        home.keys.change(&new, &desk.dice)?;
-        answer(desk, &home, "口令已更改", "the passphrase is changed")?;
-        if !desk.json {
-            desk.note(desk.pick(
+        let new = passphrase::chosen(context, self.new_passphrase_file.as_deref(), false)?;
+        home.keys.change(&new, &context.random)?;
+        answer(context, &home, "口令已更改", "the passphrase is changed")?;
+        if !context.json {
+            context.note(context.pick(
                 "旧口令仍能打开旧的密钥备份。口令若已泄露，请先 keys unseal 再 keys seal，并销毁旧备份。",
                 "the old one still opens older copies of `keys`. If it became known: `keys unseal`, then `keys seal`, and destroy those copies.",
             ));
@@ -98,7 +98,7 @@ impl Change {
     }
 }
 
-fn answer(desk: &Desk, home: &Home, zh: &str, en: &str) -> Result<()> {
+fn answer(context: &CommandContext, home: &Home, zh: &str, en: &str) -> Result<()> {
     let kept = home.keys.kept()?;
-    desk.answer(|| json!({ "keys": kept.word() }), || desk.pick(zh, en).to_owned())
+    context.answer(|| json!({ "keys": kept.word() }), || context.pick(zh, en).to_owned())
 }

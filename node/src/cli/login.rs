@@ -6,11 +6,11 @@ use anyhow::Result;
 use huiliu_proto::{lang::Lang, operator::Operator};
 use serde_json::{Value as Json, json};
 
-use super::{Desk, account::told, error::Exit, passphrase};
+use super::{CommandContext, account::told, error::Exit, passphrase};
 use crate::{
     app::account,
     identity::{
-        Home, Me,
+        Home, LocalDevice,
         session::{IDLE, LONGEST, Session, Sessions},
     },
     operator::{self, Who},
@@ -30,23 +30,23 @@ pub struct Login {
 pub struct Logout {}
 
 impl Login {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let union = office.me.union;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let union = opened.me.union;
         // Said before anybody types a password.
-        office.store.read(|conn| Ok(account::active(conn, union, &self.name)))?.map_err(told)?;
-        let ask = desk.pick("口令：", "password: ");
-        let password = passphrase::of_account(desk, self.password_file.as_deref(), ask)?;
-        let sessions = Sessions::new(&office.home.dir, &office.me.key);
-        let account = account::log_in(&office.store, union, &sessions, &self.name, &password).map_err(told)?;
+        opened.store.read(|conn| Ok(account::active(conn, union, &self.name)))?.map_err(told)?;
+        let ask = context.pick("口令：", "password: ");
+        let password = passphrase::of_account(context, self.password_file.as_deref(), ask)?;
+        let sessions = Sessions::new(&opened.home.dir, &opened.me.key);
+        let account = account::log_in(&opened.store, union, &sessions, &self.name, &password).map_err(told)?;
         let minutes = IDLE / 60_000;
         let hours = LONGEST / 3_600_000;
-        desk.answer(
+        context.answer(
             || {
-                let until = office.store.now() + LONGEST;
+                let until = opened.store.now() + LONGEST;
                 json!({ "account": account.id.to_string(), "name": account.name, "until": until })
             },
-            || match desk.lang {
+            || match context.lang {
                 Lang::Zh => {
                     format!("已登录：{}。{minutes}分钟不操作即自动退出，最长{hours}小时；离开时请运行 logout", account.name)
                 }
@@ -61,18 +61,18 @@ impl Login {
 }
 
 impl Logout {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let home = desk.home()?;
-        let me = home.me(desk.clock.clone(), desk.dice.clone())?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let home = context.home()?;
+        let me = home.me(context.clock.clone(), context.random.clone())?;
         let closed = Sessions::new(&home.dir, &me.key).close()?;
-        desk.answer(
+        context.answer(
             || json!({ "closed": closed }),
             || {
                 let (zh, en) = match closed {
                     true => ("已退出登录", "logged out"),
                     false => ("本机无人登录", "nobody was logged in"),
                 };
-                desk.pick(zh, en).to_owned()
+                context.pick(zh, en).to_owned()
             },
         )?;
         Ok(Exit::Done)
@@ -80,13 +80,13 @@ impl Logout {
 }
 
 /// For whom a verb acts that opens this home.
-pub fn operator(desk: &Desk, home: &Home, me: &Me, store: &Store) -> Result<Option<Operator>> {
+pub fn operator(context: &CommandContext, home: &Home, me: &LocalDevice, store: &Store) -> Result<Option<Operator>> {
     let mut logged_in = match Sessions::new(&home.dir, &me.key).used(store.now())? {
         Session::None => None,
         Session::Open(account) => Some(account),
         Session::Ended => {
-            if !desk.json {
-                desk.note(desk.pick(
+            if !context.json {
+                context.note(context.pick(
                     "登录已自动退出，以下操作不记经办人；请重新 login",
                     "the login has ended, and nobody is named from here on: `login` again",
                 ));
@@ -98,7 +98,7 @@ pub fn operator(desk: &Desk, home: &Home, me: &Me, store: &Store) -> Result<Opti
         let known = store.read(|conn| operator::get(conn, me.union, &id))?;
         logged_in = known.filter(|account| account.active).map(|account| account.id);
     }
-    let account = match &desk.acting {
+    let account = match &context.acting {
         None => logged_in,
         Some(typed) => {
             let named = store.read(|conn| Ok(account::active(conn, me.union, typed)))?.map_err(told)?;
@@ -109,19 +109,21 @@ pub fn operator(desk: &Desk, home: &Home, me: &Me, store: &Store) -> Result<Opti
 }
 
 /// Who did something, in words.
-pub fn words(desk: &Desk, who: &Who) -> String {
+pub fn words(context: &CommandContext, who: &Who) -> String {
     match who {
         Who::Person { account, name, verified } => {
             let id = account.to_string();
-            let name = name.clone().unwrap_or_else(|| format!("{}{}", desk.pick("账号 ", "account "), &id[..16]));
+            let name = name.clone().unwrap_or_else(|| format!("{}{}", context.pick("账号 ", "account "), &id[..16]));
             match verified {
                 true => name,
-                false => name + desk.pick("（未登录，仅写明姓名）", " (named, not logged in)"),
+                false => name + context.pick("（未登录，仅写明姓名）", " (named, not logged in)"),
             }
         }
-        Who::Before => desk.pick("启用账号之前", "before there were accounts").to_owned(),
-        Who::Nobody => desk.pick("未写明（自动写入或未登录）", "nobody named (by itself, or not logged in)").to_owned(),
-        Who::Unknown => desk.pick("未写明", "nobody named").to_owned(),
+        Who::Before => context.pick("启用账号之前", "before there were accounts").to_owned(),
+        Who::Nobody => {
+            context.pick("未写明（自动写入或未登录）", "nobody named (by itself, or not logged in)").to_owned()
+        }
+        Who::Unknown => context.pick("未写明", "nobody named").to_owned(),
     }
 }
 

@@ -8,8 +8,8 @@ use huiliu_proto::lang::Lang;
 use serde_json::json;
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both, system},
+    CommandContext,
+    error::{CommandError, Exit, both, system},
     words::localized,
 };
 
@@ -21,14 +21,14 @@ pub struct Man {
 }
 
 impl Man {
-    pub fn run(self, desk: &Desk, mut command: Command) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext, mut command: Command) -> Result<Exit> {
         command.build();
-        let pages = pages(&command, desk.lang)?;
+        let pages = pages(&command, context.lang)?;
         let failed = |error: std::io::Error| {
             let shown = self.dir.display();
             let (zh, en) = system::both(&error);
             let what = both(format!("{shown} 不能写入：{zh}"), format!("{shown} cannot be written to: {en}"));
-            Mistake::failed(what, both("请换一个目录", "choose another directory"))
+            CommandError::failed(what, both("请换一个目录", "choose another directory"))
         };
         fs::create_dir_all(&self.dir).map_err(failed)?;
         for (name, page) in &pages {
@@ -36,9 +36,9 @@ impl Man {
         }
         let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
         let count = names.len();
-        desk.answer(
+        context.answer(
             || json!({ "pages": names }),
-            || match desk.lang {
+            || match context.lang {
                 Lang::Zh => format!("已写入{count}页手册：{}", self.dir.display()),
                 Lang::En => format!("{count} pages written to {}", self.dir.display()),
             },

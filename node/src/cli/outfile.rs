@@ -10,28 +10,28 @@ use anyhow::Result;
 
 use huiliu_proto::id::hex;
 
-use super::error::{Mistake, both};
-use crate::clock::dice;
+use super::error::{CommandError, both};
+use crate::clock::random;
 
 /// Files that a home cannot do without, beside all that lies in its directories of keys and certificates.
 const OF_A_HOME: [&str; 4] = ["huiliu.db", "huiliu.db-wal", "config.json", "memory.json"];
 
 /// Whether a file may be made here, or with `force` be put in the place of what is: never of what a home lives from, and
 /// never of what is no file.
-pub fn allowed(path: &Path, force: bool) -> Result<(), Mistake> {
+pub fn allowed(path: &Path, force: bool) -> Result<(), CommandError> {
     let Ok(there) = fs::metadata(path) else { return Ok(()) };
     let shown = path.display();
     let elsewhere = || both("请写到别的文件，最好在另一块盘上", "write to another file, best on another disk");
     if !there.is_file() {
         let what = both(format!("{shown} 不是普通文件"), format!("{shown} is not a plain file"));
-        return Err(Mistake::usage(what, elsewhere()));
+        return Err(CommandError::usage(what, elsewhere()));
     }
     if is_of_a_home(path) {
         let what = both(
             format!("{shown} 是数据目录自己的文件，不能覆盖"),
             format!("{shown} belongs to a home, which cannot do without it"),
         );
-        return Err(Mistake::usage(what, elsewhere()));
+        return Err(CommandError::usage(what, elsewhere()));
     }
     if force { Ok(()) } else { Err(exists(path)) }
 }
@@ -49,7 +49,7 @@ pub fn write(path: &Path, bytes: &[u8], force: bool) -> Result<()> {
     // Said before anything is made; the link below asks again, so that nothing slips in between.
     allowed(path, force)?;
     let mut tag = [0; 8];
-    dice()(&mut tag);
+    random()(&mut tag);
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", hex(&tag)));
     let beside = path.with_file_name(name);
@@ -84,8 +84,8 @@ fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     })
 }
 
-fn exists(path: &Path) -> Mistake {
-    Mistake::usage(
+fn exists(path: &Path) -> CommandError {
+    CommandError::usage(
         both(format!("{} 已经存在", path.display()), format!("{} is there already", path.display())),
         both("请换一个文件名，或加 --force 覆盖", "choose another name, or replace it with --force"),
     )

@@ -12,8 +12,8 @@ use huiliu_proto::{
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk, check_proof,
-    error::{Exit, Mistake, both},
+    CommandContext, check_proof,
+    error::{CommandError, Exit, both},
     outfile,
     record::{find, view},
 };
@@ -38,23 +38,23 @@ pub struct Prove {
 }
 
 impl Prove {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let root = office.home.root()?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let root = opened.home.root()?;
         let as_of = self.as_of.as_deref().map(day).transpose()?;
-        let preview = prove::prove(&office.store, root, &self.id, as_of).map_err(told)?;
+        let preview = prove::prove(&opened.store, root, &self.id, as_of).map_err(told)?;
         let out =
             self.out.unwrap_or_else(|| format!("{}-{}.proof", preview.kind.name, view::short(&preview.id)).into());
         outfile::write(&out, &preview.made.file, self.force)?;
         let file = out.display().to_string();
-        desk.answer(|| json_of(&preview, &file), || words(desk, &preview, &file, office.is_top()))?;
+        context.answer(|| json_of(&preview, &file), || words(context, &preview, &file, opened.is_top()))?;
         Ok(if preview.held == 0 { Exit::Done } else { Exit::Attention })
     }
 }
 
-pub(super) fn day(typed: &str) -> Result<Day, Mistake> {
+pub(super) fn day(typed: &str) -> Result<Day, CommandError> {
     typed.parse().map_err(|_| {
-        Mistake::usage(
+        CommandError::usage(
             both(format!("“{typed}”不是日期"), format!("“{typed}” is not a date")),
             both("请按 2026-03-31 填写", "write it as 2026-03-31"),
         )
@@ -75,7 +75,7 @@ fn told(error: ProveError) -> anyhow::Error {
                 "作废的记录不作证明；作废有误的，先用 record reinstate 恢复",
                 "what is voided is not proven; if that was a mistake, reinstate it with `record reinstate` first",
             );
-            (id, Mistake::refused(what, hint))
+            (id, CommandError::refused(what, hint))
         }
         ProveError::Held { id, why: Label { zh, en } } => {
             let what = both(
@@ -86,7 +86,7 @@ fn told(error: ProveError) -> anyhow::Error {
                 "不计入的记录不作证明；用 quarantine 查看，按原因处理后再试",
                 "what does not count is not proven; see `quarantine`, and try again once that is settled",
             );
-            (id, Mistake::refused(what, hint))
+            (id, CommandError::refused(what, hint))
         }
     };
     mistake.coded(code, json!({ "record": id.to_string() })).into()
@@ -99,56 +99,56 @@ fn labels(preview: &Proof, lang: Lang) -> (Vec<&str>, Vec<&str>) {
     (personal.clear.iter().map(label).collect(), personal.sealed.iter().map(label).collect())
 }
 
-fn words(desk: &Desk, preview: &Proof, file: &str, top: bool) -> String {
+fn words(context: &CommandContext, preview: &Proof, file: &str, top: bool) -> String {
     let size = preview.made.file.len();
-    let label = desk.label(&preview.kind.label);
+    let label = context.label(&preview.kind.label);
     let fingerprint = preview.made.proven.root.fingerprint();
     let operations = preview.made.proven.operations().count();
-    let mut lines = vec![match desk.lang {
+    let mut lines = vec![match context.lang {
         Lang::Zh => format!("证明已写入：{file}（{size}字节；{label} {}，{operations}条）", preview.id),
         Lang::En => format!("proof written to {file} ({size} bytes; {label} {}, operations: {operations})", preview.id),
     }];
     let mut receipts: Vec<String> = vec![];
     for feed in &preview.made.proven.feeds {
         let word =
-            |r: &huiliu_proto::signed::Receipt| format!("{} {}", r.union.union_name(), desk.moment(r.received_at));
+            |r: &huiliu_proto::signed::Receipt| format!("{} {}", r.union.union_name(), context.moment(r.received_at));
         receipts.extend(feed.receipts.iter().map(word));
     }
     lines.push(match receipts.is_empty() {
-        false => format!("{}{}", desk.pick("内含签收：", "receipts inside: "), receipts.join(desk.pick("；", "; "))),
-        true if top => desk
+        false => format!("{}{}", context.pick("内含签收：", "receipts inside: "), receipts.join(context.pick("；", "; "))),
+        true if top => context
             .pick(
                 "本级之上没有上级，不会有签收：它只证明本机签过名",
                 "nobody is above this union to acknowledge it: it proves what this machine signed",
             )
             .to_owned(),
-        true => desk
+        true => context
             .pick(
                 "还没有任何上级签收：它只证明本机签过名；运行 sync 后重新生成更有力",
                 "no level above has acknowledged it yet: it proves only what this machine signed; run `sync` and make it again",
             )
             .to_owned(),
     });
-    lines.extend(check_proof::words::counts(desk, &preview.made.proven));
-    let (clear, sealed) = labels(preview, desk.lang);
-    let separator = desk.pick("、", ", ");
+    lines.extend(check_proof::words::counts(context, &preview.made.proven));
+    let (clear, sealed) = labels(preview, context.lang);
+    let separator = context.pick("、", ", ");
     if !clear.is_empty() {
         let earlier = match preview.kind.shape {
-            Shape::Document => desk.pick("（含改动前的旧值）", " (earlier values too)"),
+            Shape::Document => context.pick("（含改动前的旧值）", " (earlier values too)"),
             Shape::Entry => "",
         };
         lines.push(format!(
             "{}{}{earlier}{}",
-            desk.pick("注意：文件内可直接读到个人信息：", "mind: anyone can read personal data in the file: "),
+            context.pick("注意：文件内可直接读到个人信息：", "mind: anyone can read personal data in the file: "),
             clear.join(separator),
-            desk.pick("；只交给有权知道的人", "; give it only to those who may know")
+            context.pick("；只交给有权知道的人", "; give it only to those who may know")
         ));
     }
     if !sealed.is_empty() {
-        lines.push(format!("{}{}", desk.pick("仍加密：", "still sealed: "), sealed.join(separator)));
+        lines.push(format!("{}{}", context.pick("仍加密：", "still sealed: "), sealed.join(separator)));
     }
     if preview.held > 0 {
-        lines.push(match desk.lang {
+        lines.push(match context.lang {
             Lang::Zh => format!("此记录另有{}次修改在待核区，不计入，也不在文件内；见 record show", preview.held),
             Lang::En => format!(
                 "edits of this record in quarantine: {}; they do not count and are not in the file, see `record show`",
@@ -156,10 +156,10 @@ fn words(desk: &Desk, preview: &Proof, file: &str, top: bool) -> String {
             ),
         });
     }
-    let program = desk.program.name();
+    let program = context.program.name();
     lines.push(format!(
         "{}{program} check-proof {file} --root {fingerprint}",
-        desk.pick("任何机器上都可核对：", "to check it on any machine: ")
+        context.pick("任何机器上都可核对：", "to check it on any machine: ")
     ));
     lines.join("\n")
 }

@@ -10,8 +10,8 @@ use huiliu_proto::v1::Ruling;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    error::{CommandError, Exit, both},
 };
 use crate::app::quarantine::WhichError;
 
@@ -28,12 +28,12 @@ pub enum QuarantineVerb {
 }
 
 impl QuarantineVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            QuarantineVerb::List(verb) => verb.run(desk),
-            QuarantineVerb::Show(verb) => verb.run(desk),
-            QuarantineVerb::Release(verb) => verb.run(desk, Ruling::Released),
-            QuarantineVerb::Reject(verb) => verb.run(desk, Ruling::Rejected),
+            QuarantineVerb::List(verb) => verb.run(context),
+            QuarantineVerb::Show(verb) => verb.run(context),
+            QuarantineVerb::Release(verb) => verb.run(context, Ruling::Released),
+            QuarantineVerb::Reject(verb) => verb.run(context, Ruling::Rejected),
         }
     }
 }
@@ -49,7 +49,7 @@ fn told(error: WhichError) -> anyhow::Error {
     };
     let mistake = match error {
         WhichError::Store(error) => return error.into(),
-        WhichError::Nonsense(typed) => Mistake::usage(
+        WhichError::Nonsense(typed) => CommandError::usage(
             both(format!("“{typed}”不是数据流水、序号或记录编号"), en),
             both(
                 "如 99ef0179#7、99ef0179#7-12、99ef0179（整条数据流水）或记录编号的开头几位",
@@ -57,9 +57,9 @@ fn told(error: WhichError) -> anyhow::Error {
             ),
         ),
         WhichError::Several { typed, .. } => {
-            Mistake::usage(both(format!("“{typed}”对应多条数据流水"), en), both("请多写几位", "type more of it"))
+            CommandError::usage(both(format!("“{typed}”对应多条数据流水"), en), both("请多写几位", "type more of it"))
         }
-        WhichError::Nothing(typed) => Mistake::failed(
+        WhichError::Nothing(typed) => CommandError::failed(
             both(format!("待核区没有“{typed}”"), en),
             both("用 quarantine list 查看", "see `quarantine list`"),
         ),

@@ -9,8 +9,8 @@ use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    error::{CommandError, Exit, both},
 };
 use crate::app::receipts::ReceiptError;
 
@@ -25,23 +25,23 @@ pub enum ReceiptsVerb {
 }
 
 impl ReceiptsVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            ReceiptsVerb::List(verb) => verb.run(desk),
-            ReceiptsVerb::Verify(verb) => verb.run(desk),
-            ReceiptsVerb::Export(verb) => verb.run(desk),
+            ReceiptsVerb::List(verb) => verb.run(context),
+            ReceiptsVerb::Verify(verb) => verb.run(context),
+            ReceiptsVerb::Export(verb) => verb.run(context),
         }
     }
 }
 
 /// What is said where there are no receipts.
-fn nothing(desk: &Desk, top: bool) -> &str {
+fn nothing(context: &CommandContext, top: bool) -> &str {
     match top {
-        true => desk.pick(
+        true => context.pick(
             "本级之上没有上级，不会有上级的签收",
             "nobody is above this union, so there are no receipts of levels above",
         ),
-        false => desk.pick("还没有签收；运行 sync 取得", "there are no receipts yet; `sync` fetches them"),
+        false => context.pick("还没有签收；运行 sync 取得", "there are no receipts yet; `sync` fetches them"),
     }
 }
 
@@ -54,17 +54,17 @@ pub fn told(error: ReceiptError) -> anyhow::Error {
         ReceiptError::NoFeed(typed) => {
             let zh = format!("没有编号以“{typed}”开头的数据流水");
             let hint = both("用 receipts list 查看数据流水编号", "see the feeds' ids with `receipts list`");
-            (Mistake::failed(both(zh, en), hint), Json::Null)
+            (CommandError::failed(both(zh, en), hint), Json::Null)
         }
         ReceiptError::SeveralFeeds { typed, feeds } => {
             let zh = format!("有多条数据流水的编号以“{typed}”开头");
             let feeds: Vec<String> = feeds.iter().map(ToString::to_string).collect();
             let hint = both("请多输入几位编号", "type more of the id");
-            (Mistake::usage(both(zh, en), hint), json!({ "feeds": feeds }))
+            (CommandError::usage(both(zh, en), hint), json!({ "feeds": feeds }))
         }
         ReceiptError::NoPlace(typed) => {
             let zh = format!("“{typed}”不是列表中的位置");
-            (Mistake::usage(both(zh, en), both("位置由上一页给出", "the page before gives it")), Json::Null)
+            (CommandError::usage(both(zh, en), both("位置由上一页给出", "the page before gives it")), Json::Null)
         }
         ReceiptError::NoReceipt { feed, union } => {
             let feed = feed.to_string();
@@ -76,7 +76,7 @@ pub fn told(error: ReceiptError) -> anyhow::Error {
                 "用 receipts list 查看已有的签收；有上级的，运行 sync 取得",
                 "see those here with `receipts list`; where there is a union above, `sync` fetches its receipts",
             );
-            (Mistake::failed(what, hint), json!({ "feed": feed, "union": u64::from(union) }))
+            (CommandError::failed(what, hint), json!({ "feed": feed, "union": u64::from(union) }))
         }
     };
     mistake.coded(code, about).into()

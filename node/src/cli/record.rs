@@ -20,10 +20,10 @@ use huiliu_proto::{
 };
 
 use super::{
-    Desk,
-    error::{self, Exit, Mistake, both},
+    CommandContext,
+    error::{self, CommandError, Exit, both},
 };
-use crate::ledger::Outcome;
+use crate::ledger::WriteOutcome;
 
 #[derive(Debug, Subcommand)]
 pub enum RecordVerb {
@@ -52,32 +52,32 @@ pub enum RecordVerb {
 }
 
 impl RecordVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            RecordVerb::Add(verb) => verb.run(desk),
-            RecordVerb::Edit(verb) => verb.run(desk),
-            RecordVerb::List(verb) => verb.run(desk),
-            RecordVerb::Show(verb) => verb.run(desk),
-            RecordVerb::History(verb) => verb.run(desk),
-            RecordVerb::Export(verb) => verb.run(desk),
-            RecordVerb::Import(verb) => verb.run(desk),
-            RecordVerb::Imports(verb) => verb.run(desk),
-            RecordVerb::UndoImport(verb) => verb.run(desk),
-            RecordVerb::Void(verb) => verb.run(desk),
-            RecordVerb::Reinstate(verb) => verb.run(desk),
+            RecordVerb::Add(verb) => verb.run(context),
+            RecordVerb::Edit(verb) => verb.run(context),
+            RecordVerb::List(verb) => verb.run(context),
+            RecordVerb::Show(verb) => verb.run(context),
+            RecordVerb::History(verb) => verb.run(context),
+            RecordVerb::Export(verb) => verb.run(context),
+            RecordVerb::Import(verb) => verb.run(context),
+            RecordVerb::Imports(verb) => verb.run(context),
+            RecordVerb::UndoImport(verb) => verb.run(context),
+            RecordVerb::Void(verb) => verb.run(context),
+            RecordVerb::Reinstate(verb) => verb.run(context),
         }
     }
 }
 
 /// A kind by its name or its label in either language; of a label a part is enough that only one kind has.
-pub fn kind_named(typed: &str) -> Result<&'static Kind, Mistake> {
+pub fn kind_named(typed: &str) -> Result<&'static Kind, CommandError> {
     let labelled = || kinds().iter().find(|k| k.label.zh == typed || k.label.en == typed);
     let part = || {
         let mut fits = kinds().iter().filter(|k| typed.chars().count() > 1 && k.label.zh.contains(typed));
         fits.next().filter(|_| fits.next().is_none())
     };
     kind(typed).or_else(labelled).or_else(part).ok_or_else(|| {
-        Mistake::usage(
+        CommandError::usage(
             both(format!("没有“{typed}”这种记录"), format!("there is no kind of record “{typed}”")),
             both("运行 record list 查看所有种类", "run `record list` to see all kinds"),
         )
@@ -85,20 +85,27 @@ pub fn kind_named(typed: &str) -> Result<&'static Kind, Mistake> {
 }
 
 /// What became of a write, for the person who wrote.
-pub(in crate::cli) fn answer(desk: &Desk, kind: &'static Kind, outcome: Outcome, dry: bool) -> Result<Exit> {
+pub(in crate::cli) fn answer(
+    context: &CommandContext,
+    kind: &'static Kind,
+    outcome: WriteOutcome,
+    dry: bool,
+) -> Result<Exit> {
     let (id, warnings, alike) = match outcome {
-        Outcome::Refused(refusals) => return Err(Mistake::Refused(refusals).into()),
-        Outcome::Unchanged(id) => {
+        WriteOutcome::Refused(refusals) => return Err(CommandError::Refused(refusals).into()),
+        WriteOutcome::Unchanged(id) => {
             let json = || serde_json::json!({ "record": id.to_string(), "written": false });
-            desk.answer(json, || desk.pick("内容没有变化，未写入", "nothing changed; nothing was written").to_owned())?;
+            context.answer(json, || {
+                context.pick("内容没有变化，未写入", "nothing changed; nothing was written").to_owned()
+            })?;
             return Ok(Exit::Done);
         }
-        Outcome::Written { id, warnings, alike } => (id, warnings, alike),
+        WriteOutcome::Written { id, warnings, alike } => (id, warnings, alike),
     };
-    let remarks = |list: &[Warning]| list.iter().map(|w| w.say(desk.lang)).collect::<Vec<_>>();
+    let remarks = |list: &[Warning]| list.iter().map(|w| w.say(context.lang)).collect::<Vec<_>>();
     let warned = |w: &Warning| error::remark_json(&w.field_name, &w.value, &w.rule, &w.remedy);
     let same: Vec<String> = alike.iter().map(ToString::to_string).collect();
-    desk.answer(
+    context.answer(
         || {
             let record = if dry { serde_json::Value::Null } else { id.to_string().into() };
             serde_json::json!({
@@ -106,20 +113,20 @@ pub(in crate::cli) fn answer(desk: &Desk, kind: &'static Kind, outcome: Outcome,
             })
         },
         || {
-            let label = desk.label(&kind.label);
+            let label = context.label(&kind.label);
             match dry {
-                true => desk.pick("校验通过，未写入", "it may stand so; nothing was written").to_owned(),
-                false => format!("{}{label} {id}", desk.pick("已写入：", "written: ")),
+                true => context.pick("校验通过，未写入", "it may stand so; nothing was written").to_owned(),
+                false => format!("{}{label} {id}", context.pick("已写入：", "written: ")),
             }
         },
     )?;
-    if !desk.json {
+    if !context.json {
         for remark in remarks(&warnings) {
-            desk.note(&format!("{}{remark}", desk.pick("请注意：", "note: ")));
+            context.note(&format!("{}{remark}", context.pick("请注意：", "note: ")));
         }
         if !same.is_empty() {
-            let what = desk.pick("可能与已有记录重复：", "perhaps the same as: ");
-            desk.note(&format!("{what}{}", same.join(desk.pick("、", ", "))));
+            let what = context.pick("可能与已有记录重复：", "perhaps the same as: ");
+            context.note(&format!("{what}{}", same.join(context.pick("、", ", "))));
         }
     }
     Ok(Exit::Done)
@@ -129,6 +136,6 @@ pub(in crate::cli) fn answer(desk: &Desk, kind: &'static Kind, outcome: Outcome,
 fn all_or_refused<T>(values: Vec<T>, refusals: Vec<Refusal>) -> Result<Vec<T>> {
     match refusals.is_empty() {
         true => Ok(values),
-        false => Err(Mistake::Refused(refusals).into()),
+        false => Err(CommandError::Refused(refusals).into()),
     }
 }

@@ -7,9 +7,9 @@ use huiliu_proto::lang::Lang;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
+    CommandContext,
     backup::{problems_json, with_problems},
-    error::{Exit, Mistake, both, system},
+    error::{CommandError, Exit, both, system},
     table::{Cell, Table},
 };
 use crate::{
@@ -31,15 +31,15 @@ pub struct Restore {
 }
 
 impl Restore {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let home = desk.home()?;
-        let me = home.me(desk.clock.clone(), desk.dice.clone())?;
-        let restoring = restore::look(&home, &me, &self.file, &mut desk.bars());
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let home = context.home()?;
+        let me = home.me(context.clock.clone(), context.random.clone())?;
+        let restoring = restore::look(&home, &me, &self.file, &mut context.bars());
         let restoring = restoring.map_err(|error| told(error, &self.file))?;
-        if !desk.json {
-            desk.print(&preview(desk, &restoring))?;
+        if !context.json {
+            context.print(&preview(context, &restoring))?;
             if restoring.origin == Origin::Unsigned {
-                desk.note(desk.pick(
+                context.note(context.pick(
                     "请注意：该文件没有本机的备份签名（旧版本所作，或直接复制的数据库），其中的异常情况和备注是否被改动过无法核验；填报内容各有签名，已核验。",
                     "note: this device has not signed the file (a version of before made it, or it is a database that was copied by hand), so nobody can tell whether evidence and notes in it were altered; records are signed themselves, and were checked.",
                 ));
@@ -47,47 +47,47 @@ impl Restore {
         }
         let mut json = json_of(&restoring);
         if self.dry_run {
-            desk.answer(
+            context.answer(
                 || json,
-                || desk.pick("可以恢复，未改动", "it may be restored; nothing was changed").to_owned(),
+                || context.pick("可以恢复，未改动", "it may be restored; nothing was changed").to_owned(),
             )?;
             return Ok(Exit::Done);
         }
         let words = (
-            desk.pick("用备份替换现有数据库？", "Replace the database here with the backup?"),
-            desk.pick("未改动", "nothing was changed"),
+            context.pick("用备份替换现有数据库？", "Replace the database here with the backup?"),
+            context.pick("未改动", "nothing was changed"),
         );
-        if !desk.agreed(self.yes, words)? {
+        if !context.agreed(self.yes, words)? {
             return Ok(Exit::Done);
         }
-        let put = restoring.put(&me, &mut desk.bars());
+        let put = restoring.put(&me, &mut context.bars());
         let Restored { revoked, kept } = put.map_err(|error| told(error, &self.file))?;
         let shown = kept.as_ref().map(|path| path.display().to_string());
         json["revoked"] = revoked.into();
         json["kept"] = shown.as_deref().into();
         json["written"] = true.into();
-        desk.answer(
+        context.answer(
             || json,
             || {
-                let done = desk.pick("已恢复", "restored");
+                let done = context.pick("已恢复", "restored");
                 match &shown {
                     Some(path) => {
-                        format!("{done}{}{path}", desk.pick("；原数据库保留为 ", "; what was here is kept as "))
+                        format!("{done}{}{path}", context.pick("；原数据库保留为 ", "; what was here is kept as "))
                     }
                     None => done.to_owned(),
                 }
             },
         )?;
-        if !desk.json && revoked > 0 {
-            desk.note(&match desk.lang {
+        if !context.json && revoked > 0 {
+            context.note(&match context.lang {
                 Lang::Zh => format!("备份中有{revoked}个尚未使用的加入码，已作废；仍需要的请重新生成（invite）"),
                 Lang::En => format!(
                     "{revoked} tokens that were open in the backup are revoked; `invite` anew where one is still needed"
                 ),
             });
         }
-        if !desk.json && home.config.parent.is_some() {
-            desk.note(desk.pick(
+        if !context.json && home.config.parent.is_some() {
+            context.note(context.pick(
                 "请运行 sync，从上级取回此备份之后已报送的内容；此间也可以照常填写。",
                 "Run `sync`: the union above gives back what it was sent since this backup. Records can be written meanwhile.",
             ));
@@ -114,15 +114,15 @@ fn told(error: RestoreError, file: &Path) -> anyhow::Error {
                 "the backup does not verify, nothing was changed:",
                 &problems,
             );
-            (Mistake::failed(what, both("请换一份备份", "take another backup")), problems_json(&problems))
+            (CommandError::failed(what, both("请换一份备份", "take another backup")), problems_json(&problems))
         }
     };
     mistake.coded(code, about).into()
 }
 
-fn unreadable(error: &std::io::Error, file: &Path) -> Mistake {
+fn unreadable(error: &std::io::Error, file: &Path) -> CommandError {
     let shown = file.display();
-    Mistake::failed(
+    CommandError::failed(
         both(
             format!("{shown} 无法读取：{}", system::words(error, Lang::Zh)),
             format!("{shown} cannot be read: {error}"),
@@ -131,17 +131,17 @@ fn unreadable(error: &std::io::Error, file: &Path) -> Mistake {
     )
 }
 
-fn no_backup(file: &Path) -> Mistake {
+fn no_backup(file: &Path) -> CommandError {
     let shown = file.display();
-    Mistake::failed(
+    CommandError::failed(
         both(format!("{shown} 不是汇流的备份"), format!("{shown} is no backup of Huiliu")),
         both("没有改动任何内容；请填 backup 写成的文件", "nothing was changed; name a file that `backup` wrote"),
     )
 }
 
-fn nobodys(file: &Path) -> Mistake {
+fn nobodys(file: &Path) -> CommandError {
     let shown = file.display();
-    Mistake::refused(
+    CommandError::refused(
         both(
             format!("{shown} 中没有本机的任何记录，也没有本机的备份签名，可能是另一台机器的数据库"),
             format!(
@@ -152,29 +152,30 @@ fn nobodys(file: &Path) -> Mistake {
     )
 }
 
-fn altered() -> Mistake {
+fn altered() -> CommandError {
     let what = both(
         "备份自作成之后被改动过（与本机的备份签名不符），未改动现有数据库",
         "the backup was altered since this device made it (its signature does not fit); nothing was changed",
     );
     let hint =
         both("请换一份备份，并查明谁动过这份文件", "take another backup, and find out who had this file in hands");
-    Mistake::failed(what, hint)
+    CommandError::failed(what, hint)
 }
 
-fn preview(desk: &Desk, restoring: &Restoring) -> String {
+fn preview(context: &CommandContext, restoring: &Restoring) -> String {
     let Restoring { backup, changes, .. } = restoring;
-    let taken = backup.taken_at.map_or_else(|| desk.pick("不详", "unknown").to_owned(), |at| desk.moment(at));
-    let mut lines = vec![format!("{}{taken}", desk.pick("备份时间：", "backup of "))];
+    let taken = backup.taken_at.map_or_else(|| context.pick("不详", "unknown").to_owned(), |at| context.moment(at));
+    let mut lines = vec![format!("{}{taken}", context.pick("备份时间：", "backup of "))];
     if !restoring.readable {
-        lines
-            .push(desk.pick("现有数据库不存在或无法读取", "the database here is missing or cannot be read").to_owned());
+        lines.push(
+            context.pick("现有数据库不存在或无法读取", "the database here is missing or cannot be read").to_owned(),
+        );
     }
     let mut table = Table::new()
-        .column("feed", desk.pick("本机数据流水", "own feed"))
-        .number("there", desk.pick("备份中", "in the backup"))
-        .number("here", desk.pick("现有", "here"))
-        .number("lost", desk.pick("将丢失", "will be lost"));
+        .column("feed", context.pick("本机数据流水", "own feed"))
+        .number("there", context.pick("备份中", "in the backup"))
+        .number("here", context.pick("现有", "here"))
+        .number("lost", context.pick("将丢失", "will be lost"));
     for change in changes {
         table.row(vec![
             Cell::same(change.feed.to_string()[..8].to_owned()),
@@ -188,7 +189,7 @@ fn preview(desk: &Desk, restoring: &Restoring) -> String {
     }
     let lost = restoring.lost();
     if lost > 0 {
-        lines.push(match desk.lang {
+        lines.push(match context.lang {
             Lang::Zh => format!("有{lost}条写于备份之后而上级没有签收：只留在被替换的数据库里"),
             Lang::En => format!(
                 "{lost} were written since and no union above has them: they stay only in the database that is replaced"

@@ -5,8 +5,8 @@ use huiliu_proto::{lang::Lang, money, period::Month, union::UnionNumber};
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    error::{CommandError, Exit, both},
     table::{Cell, Table},
 };
 use crate::{
@@ -28,9 +28,9 @@ pub struct Rollup {
     to: Option<String>,
 }
 
-fn month(typed: &str) -> Result<Month, Mistake> {
+fn month(typed: &str) -> Result<Month, CommandError> {
     typed.parse().map_err(|_| {
-        Mistake::usage(
+        CommandError::usage(
             both(format!("“{typed}”不是月份"), format!("“{typed}” is not a month")),
             both("请按 2025-01 填写", "write it as 2025-01"),
         )
@@ -38,32 +38,32 @@ fn month(typed: &str) -> Result<Month, Mistake> {
 }
 
 impl Rollup {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let union = self.union.as_deref().map_or(Ok(office.me.union), |typed| office.union(typed))?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let union = self.union.as_deref().map_or(Ok(opened.me.union), |typed| opened.union(typed))?;
         let to = self.to.as_deref().map(month).transpose()?;
         let from = self.from.as_deref().map(month).transpose()?;
-        let totals = rollup::totals(&office.store, &office.me, &Ask { union, from, to }).map_err(told)?;
+        let totals = rollup::totals(&opened.store, &opened.me, &Ask { union, from, to }).map_err(told)?;
         let Totals { from, to, totals, stated, .. } = totals;
         let mut table = Table::new()
-            .column("measure", desk.pick("代码", "measure"))
-            .column("label", desk.pick("指标", "label"))
-            .column("nature", desk.pick("口径", "taken"))
-            .number("own", desk.pick("本级", "own"))
-            .number("total", desk.pick("含下级", "with all below"));
+            .column("measure", context.pick("代码", "measure"))
+            .column("label", context.pick("指标", "label"))
+            .column("nature", context.pick("口径", "taken"))
+            .number("own", context.pick("本级", "own"))
+            .number("total", context.pick("含下级", "with all below"));
         for Total { measure, own, all } in totals {
             let nature = match measure.nature {
-                Nature::Flow => Cell::new(desk.pick("期内合计", "over the months"), "flow"),
-                Nature::Stock => Cell::new(desk.pick("期末", "at the end"), "stock"),
+                Nature::Flow => Cell::new(context.pick("期内合计", "over the months"), "flow"),
+                Nature::Stock => Cell::new(context.pick("期末", "at the end"), "stock"),
             };
             let number = |n: i128| match measure.unit {
                 Unit::Count => Cell::new(n.to_string(), whole(n)),
                 Unit::Fen => Cell::new(money::Total(n).to_string(), whole(n)),
             };
-            let label = Cell::label(desk, &measure.label);
+            let label = Cell::label(context, &measure.label);
             table.row(vec![Cell::same(measure.name.as_str()), label, nature, number(own), number(all)]);
         }
-        desk.answer(
+        context.answer(
             || {
                 json!({
                     "union": u64::from(union), "from": from.to_string(), "to": to.to_string(),
@@ -72,8 +72,8 @@ impl Rollup {
                 })
             },
             || {
-                let stated = stated.map(|stated| as_of(desk, stated)).unwrap_or_default();
-                format!("{}\n{stated}{}", heading(desk, &desk.called(union), union, from, to), table.words())
+                let stated = stated.map(|stated| as_of(context, stated)).unwrap_or_default();
+                format!("{}\n{stated}{}", heading(context, &context.called(union), union, from, to), table.words())
             },
         )?;
         Ok(Exit::Done)
@@ -87,20 +87,20 @@ fn told(error: RollupError) -> anyhow::Error {
         RollupError::Months { from, to } => {
             let what = both("起始月份晚于截止月份", "the first month is after the last");
             let about = json!({ "from": from.to_string(), "to": to.to_string() });
-            Mistake::usage(what, both("请检查 --from 和 --to", "check --from and --to")).coded(code, about).into()
+            CommandError::usage(what, both("请检查 --from 和 --to", "check --from and --to")).coded(code, about).into()
         }
         RollupError::Store(error) => error.into(),
     }
 }
 
 /// As of when figures are whose records are not seen here.
-fn as_of(desk: &Desk, stated: AsOf) -> String {
+fn as_of(context: &CommandContext, stated: AsOf) -> String {
     let AsOf { unions, oldest, newest } = stated;
     let times = match oldest == newest {
-        true => desk.moment(newest),
-        false => format!("{} {} {}", desk.moment(oldest), desk.pick("至", "to"), desk.moment(newest)),
+        true => context.moment(newest),
+        false => format!("{} {} {}", context.moment(oldest), context.pick("至", "to"), context.moment(newest)),
     };
-    match desk.lang {
+    match context.lang {
         Lang::Zh => format!(
             "只报到省的工作数据取自各省的汇总报表：涉及{unions}个单位，各单位最近一份写于{times}，此后的变动见下一份。\n"
         ),
@@ -120,7 +120,7 @@ fn whole(n: i128) -> Json {
     }
 }
 
-fn heading(desk: &Desk, name: &str, union: UnionNumber, from: Month, to: Month) -> String {
-    let span = format!("{from} {} {to}", desk.pick("至", "to"));
-    format!("{name}（{union}） {span}{}", desk.pick("，金额单位：元", ", money in yuan"))
+fn heading(context: &CommandContext, name: &str, union: UnionNumber, from: Month, to: Month) -> String {
+    let span = format!("{from} {} {to}", context.pick("至", "to"));
+    format!("{name}（{union}） {span}{}", context.pick("，金额单位：元", ", money in yuan"))
 }

@@ -5,8 +5,8 @@ use huiliu_proto::{lang::Lang, v1::Farewell};
 use serde_json::json;
 
 use super::{
-    Desk,
-    error::{Exit, Mistake, both, system},
+    CommandContext,
+    error::{CommandError, Exit, both, system},
 };
 use crate::{
     store::evidence,
@@ -21,24 +21,24 @@ use crate::{
 pub struct Sync {}
 
 impl Sync {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open_with(Threads::Own)?;
-        if office.is_top() {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open_with(Threads::Own)?;
+        if opened.is_top() {
             return Err(nobody_above());
         }
-        let uplink = office.uplink(desk);
-        let bar = desk.bar(desk.pick("交换", "exchanging"), None);
+        let uplink = opened.uplink(context);
+        let bar = context.bar(context.pick("交换", "exchanging"), None);
         let progress = bar.clone();
         let tell = move |tally: &Tally| progress.set_position(tally.sent + tally.received);
-        let known = office.look(|conn| Ok(evidence::list(conn, false)?))?;
-        let report = desk.block_on(uplink.exchange(false, &tell))?;
+        let known = opened.look(|conn| Ok(evidence::list(conn, false)?))?;
+        let report = context.block_on(uplink.exchange(false, &tell))?;
         bar.finish_and_clear();
-        let ended = answer(desk, &report?)?;
+        let ended = answer(context, &report?)?;
         // What an exchange brings to light is not left to be found by whoever asks for the status.
-        let new = office.look(|conn| Ok(evidence::list(conn, false)?))?;
+        let new = opened.look(|conn| Ok(evidence::list(conn, false)?))?;
         let new: Vec<_> = new.into_iter().filter(|k| known.iter().all(|before| before.no != k.no)).collect();
         for kept in &new {
-            desk.note(desk.pick(&kept.evidence.detail.zh, &kept.evidence.detail.en));
+            context.note(context.pick(&kept.evidence.detail.zh, &kept.evidence.detail.en));
         }
         Ok(if new.is_empty() { ended } else { Exit::Attention })
     }
@@ -48,10 +48,10 @@ impl Sync {
 fn nobody_above() -> anyhow::Error {
     let what = both("本级之上没有上级，无处可交换", "nobody is above this union, so there is nobody to exchange with");
     let hint = both("请在本机运行 serve，由下级连接", "run `serve` here: the unions below call this machine");
-    Mistake::failed(what, hint).coded("nobody_above", serde_json::Value::Null).into()
+    CommandError::failed(what, hint).coded("nobody_above", serde_json::Value::Null).into()
 }
 
-fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
+fn answer(context: &CommandContext, report: &Report) -> Result<Exit> {
     let tally = &report.tally;
     if let End::Broken { cause, detail, retry_after } = &report.end {
         let word = cause.word();
@@ -74,22 +74,22 @@ fn answer(desk: &Desk, report: &Report) -> Result<Exit> {
             format!("交换中断：{why}；已送出{}条，收到{}条", tally.sent, tally.received),
             format!("the exchange broke off ({word}): {detail}; {} sent, {} received", tally.sent, tally.received),
         );
-        return Err(Mistake::failed(what, wait).into());
+        return Err(CommandError::failed(what, wait).into());
     }
-    desk.answer(
+    context.answer(
         || {
             let refused = tally.refused.iter().map(|(feed, Refused { reason, detail })| {
                 json!({ "feed": feed.to_string(), "reason": reason.word(), "detail": detail })
             });
             json!({ "sent": tally.sent, "received": tally.received, "refused": refused.collect::<Vec<_>>() })
         },
-        || match desk.lang {
+        || match context.lang {
             Lang::Zh => format!("交换完成：送出{}条，收到{}条", tally.sent, tally.received),
             Lang::En => format!("done: {} sent, {} received", tally.sent, tally.received),
         },
     )?;
     for (feed, refused) in &tally.refused {
-        desk.note(&match desk.lang {
+        context.note(&match context.lang {
             Lang::Zh => format!("数据流水 {feed} 未被接受：{}", refused.reason.label().zh),
             Lang::En => format!("feed {feed} was not taken: {refused}"),
         });

@@ -3,7 +3,7 @@
 use huiliu_proto::{kind::Field, lang::Label, shown};
 use serde_json::{Map, Value as Json, json};
 
-use super::Desk;
+use super::CommandContext;
 
 /// A label for programs: what depends on the language is given in both.
 pub fn both_languages(label: &Label) -> Json {
@@ -39,8 +39,8 @@ impl Cell {
     }
 
     /// A label; programs get both languages of it.
-    pub fn label(desk: &Desk, label: &Label) -> Cell {
-        Cell::new(desk.label(label), both_languages(label))
+    pub fn label(context: &CommandContext, label: &Label) -> Cell {
+        Cell::new(context.label(label), both_languages(label))
     }
 
     /// Text of several lines; programs get the values behind it.
@@ -49,9 +49,9 @@ impl Cell {
     }
 
     /// A choice of a field; programs get its name.
-    pub fn choice(desk: &Desk, field: &Field, number: i64) -> Cell {
+    pub fn choice(context: &CommandContext, field: &Field, number: i64) -> Cell {
         match field.choice(number) {
-            Some(choice) => Cell::new(desk.label(&choice.label), choice_name(field, number)),
+            Some(choice) => Cell::new(context.label(&choice.label), choice_name(field, number)),
             None => Cell::new(number.to_string(), number),
         }
     }

@@ -6,9 +6,9 @@ use huiliu_proto::{directory::Directory, handle::Declared as _, lang::Lang, unio
 use serde_json::{Value as Json, json};
 
 use super::{
-    Desk,
-    desk::Office,
-    error::{Exit, Mistake, both},
+    CommandContext,
+    context::OpenHome,
+    error::{CommandError, Exit, both},
     record::{self, find, typed},
     table::{Cell, Table},
 };
@@ -17,7 +17,7 @@ use crate::{
         Mode,
         unions::{self, NoNumber, Page, RegisterError, Registered, Unclear, Whom},
     },
-    ledger::Outcome,
+    ledger::WriteOutcome,
     store::{View, records::directory},
 };
 
@@ -65,50 +65,50 @@ pub struct Find {
 }
 
 impl UnionVerb {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         match self {
-            UnionVerb::Register(verb) => verb.run(desk),
-            UnionVerb::List(verb) => verb.run(desk),
-            UnionVerb::Find(verb) => verb.run(desk),
+            UnionVerb::Register(verb) => verb.run(context),
+            UnionVerb::List(verb) => verb.run(context),
+            UnionVerb::Find(verb) => verb.run(context),
         }
     }
 }
 
 impl Register {
-    fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let whom = office.look(|conn| match &self.record {
+    fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let whom = opened.look(|conn| match &self.record {
             Some(record) => Ok(Whom::Listed(Box::new(listed(conn, record)?))),
-            None => Ok(Whom::New(typed::fields(desk, conn, Union::kind(), &self.fields)?)),
+            None => Ok(Whom::New(typed::fields(context, conn, Union::kind(), &self.fields)?)),
         })?;
-        let done = unions::register(&office.store, office.me.union, whom, Mode::of(self.dry_run)).map_err(told)?;
+        let done = unions::register(&opened.store, opened.me.union, whom, Mode::of(self.dry_run)).map_err(told)?;
         let Registered { number, outcome } = done;
         let id = match outcome {
-            Outcome::Written { id, ref warnings, ref alike } => {
-                for warning in warnings.iter().filter(|_| !desk.json) {
-                    desk.note(&format!("{}{}", desk.pick("请注意：", "note: "), warning.say(desk.lang)));
+            WriteOutcome::Written { id, ref warnings, ref alike } => {
+                for warning in warnings.iter().filter(|_| !context.json) {
+                    context.note(&format!("{}{}", context.pick("请注意：", "note: "), warning.say(context.lang)));
                 }
-                if !alike.is_empty() && !desk.json {
+                if !alike.is_empty() && !context.json {
                     let same: Vec<String> = alike.iter().map(ToString::to_string).collect();
-                    let what = desk.pick("可能与已有记录重复：", "perhaps the same as: ");
-                    desk.note(&format!("{what}{}", same.join(desk.pick("、", ", "))));
+                    let what = context.pick("可能与已有记录重复：", "perhaps the same as: ");
+                    context.note(&format!("{what}{}", same.join(context.pick("、", ", "))));
                 }
                 id
             }
-            outcome => return record::answer(desk, Union::kind(), outcome, self.dry_run),
+            outcome => return record::answer(context, Union::kind(), outcome, self.dry_run),
         };
-        desk.answer(
+        context.answer(
             || {
                 let record = if self.dry_run { Json::Null } else { id.to_string().into() };
                 json!({ "union": u64::from(number), "number": number.to_string(), "record": record, "written": !self.dry_run })
             },
             || match self.dry_run {
-                true => format!("{}{number}", desk.pick("可以登记，未写入；编号将是 ", "it may be registered, nothing was written; its number would be ")),
-                false => format!("{}{number}", desk.pick("已登记，工会编号：", "registered; its union number: ")),
+                true => format!("{}{number}", context.pick("可以登记，未写入；编号将是 ", "it may be registered, nothing was written; its number would be ")),
+                false => format!("{}{number}", context.pick("已登记，工会编号：", "registered; its union number: ")),
             },
         )?;
-        if !desk.json && !self.dry_run {
-            desk.note(&match desk.lang {
+        if !context.json && !self.dry_run {
+            context.note(&match context.lang {
                 Lang::Zh => format!("它的机器由本级上级平台邀请：invite {number}"),
                 Lang::En => format!("this union's hub lets its machine in: `invite {number}`"),
             });
@@ -124,7 +124,7 @@ fn listed(conn: &View, typed: &str) -> Result<crate::store::projection::Shown> {
         return Ok(shown);
     }
     let what = both(format!("没有“{typed}”这个下级工会"), format!("there is no lower union “{typed}”"));
-    Err(Mistake::failed(what, both("用 record list union 查看", "see `record list union`")).into())
+    Err(CommandError::failed(what, both("用 record list union 查看", "see `record list union`")).into())
 }
 
 /// Why nobody was registered.
@@ -157,17 +157,17 @@ fn told(error: RegisterError) -> anyhow::Error {
                     ),
                 ),
             };
-            (Mistake::refused(both(zh, en), hint), Json::Null)
+            (CommandError::refused(both(zh, en), hint), Json::Null)
         }
         RegisterError::NoUnion => (
-            Mistake::refused(
+            CommandError::refused(
                 both("该记录不是下级工会", en),
                 both("用 record list union 查看", "see `record list union`"),
             ),
             Json::Null,
         ),
         RegisterError::Numbered(number) => (
-            Mistake::refused(
+            CommandError::refused(
                 both(format!("它已有工会编号 {number}"), en),
                 both("编号一经给出，不再更改", "a number is given once"),
             ),
@@ -178,19 +178,20 @@ fn told(error: RegisterError) -> anyhow::Error {
 }
 
 impl List {
-    fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let of = self.of.as_deref().map(|typed| office.union(typed)).transpose()?;
-        let after = self.after.as_deref().map(|typed| office.union(typed)).transpose()?;
-        let Page { rows, next } = office.look(|conn| Ok(unions::page(conn, of, after, usize::from(self.most))?))?;
+    fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let of = self.of.as_deref().map(|typed| opened.union(typed)).transpose()?;
+        let after = self.after.as_deref().map(|typed| opened.union(typed)).transpose()?;
+        let Page { rows, next } = opened.look(|conn| Ok(unions::page(conn, of, after, usize::from(self.most))?))?;
         let mut table = Table::new()
-            .column("number", desk.pick("工会编号", "number"))
-            .column("name", desk.pick("名称", "name"))
-            .column("short_name", desk.pick("简称", "short name"))
-            .column("joined", desk.pick("机器", "machine"))
-            .column("record", desk.pick("记录", "record"));
+            .column("number", context.pick("工会编号", "number"))
+            .column("name", context.pick("名称", "name"))
+            .column("short_name", context.pick("简称", "short name"))
+            .column("joined", context.pick("机器", "machine"))
+            .column("record", context.pick("记录", "record"));
         for row in &rows {
-            let joined = if row.joined { desk.pick("已加入", "joined") } else { desk.pick("未加入", "none") };
+            let joined =
+                if row.joined { context.pick("已加入", "joined") } else { context.pick("未加入", "none") };
             let record = row.record.to_string();
             table.row(vec![
                 Cell::new(row.number.to_string(), u64::from(row.number)),
@@ -200,24 +201,24 @@ impl List {
                 Cell::new(&record[..8], record.as_str()),
             ]);
         }
-        desk.answer(
+        context.answer(
             || json!({ "unions": table.json(), "next": next.map(u64::from) }),
             || match table.is_empty() {
-                true => desk.pick("没有登记下级工会", "no union is registered").to_owned(),
+                true => context.pick("没有登记下级工会", "no union is registered").to_owned(),
                 false => table.words(),
             },
         )?;
-        desk.note_next(next);
+        context.note_next(next);
         Ok(Exit::Done)
     }
 }
 
 impl Find {
-    fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let union = office.union(&self.union)?;
-        let (name, place) = (desk.called(union), Directory::default().place(union));
-        desk.answer(
+    fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let union = opened.union(&self.union)?;
+        let (name, place) = (context.called(union), Directory::default().place(union));
+        context.answer(
             || json!({ "union": u64::from(union), "number": union.to_string(), "name": name, "place": place }),
             || match place.is_empty() {
                 true => format!("{name}（{union}）"),
@@ -234,9 +235,9 @@ pub fn named(conn: Option<&View>, typed: &str) -> Result<UnionNumber> {
     Ok(unions::find(conn, typed)?.map_err(|unclear| unclear_name(typed, &unclear))?)
 }
 
-fn unclear_name(typed: &str, unclear: &Unclear) -> Mistake {
+fn unclear_name(typed: &str, unclear: &Unclear) -> CommandError {
     match unclear {
-        Unclear::Nobody => Mistake::usage(
+        Unclear::Nobody => CommandError::usage(
             both(format!("没有“{typed}”这个工会"), format!("there is no union “{typed}”")),
             both(
                 "请填工会编号或六位区划代码（如 320922）、名称、简称，或名称的拼音首字母",
@@ -248,7 +249,7 @@ fn unclear_name(typed: &str, unclear: &Unclear) -> Mistake {
             let about = json!({ "candidates": several.iter().map(|one| json!({
                 "union": u64::from(one.union), "name": one.name, "place": one.place,
             })).collect::<Vec<_>>() });
-            Mistake::usage(
+            CommandError::usage(
                 both(format!("“{typed}”可能是多个工会"), format!("“{typed}” may be several unions")),
                 both(
                     format!("请填编号或全称：{}", candidates.zh),
@@ -274,7 +275,7 @@ pub(super) fn known(conn: &View, union: UnionNumber) -> Option<huiliu_proto::dir
     })
 }
 
-impl Office {
+impl OpenHome {
     /// The union that was typed.
     pub fn union(&self, typed: &str) -> Result<UnionNumber> {
         self.look(|conn| named(Some(conn), typed))

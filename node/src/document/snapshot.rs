@@ -17,7 +17,7 @@ use huiliu_proto::{
 };
 use prost::encoding::{decode_varint, encode_varint};
 
-use super::{Document, Fields, Known, Misfit, Standing};
+use super::{Document, Fields, Known, Misfit, StandingValue};
 
 const MARK: &[u8; 4] = b"hld1";
 const SUM: usize = 8;
@@ -53,7 +53,7 @@ pub(super) fn write(document: &Document) -> Vec<u8> {
     for (field, values) in fields {
         encode_varint(u64::from(*field), &mut out);
         number(values.len(), &mut out);
-        for Standing { value, put } in values {
+        for StandingValue { value, put } in values {
             number(places[&put.actor], &mut out);
             encode_varint(put.counter, &mut out);
             scalar(value, &mut out);
@@ -121,7 +121,7 @@ fn front(snapshot: &[u8]) -> Option<Document> {
         let mut values = vec![];
         for _ in 0..front.number()? {
             let put = PutId { actor: *authors.get(front.place()?)?, counter: front.number()? };
-            values.push(Standing { put, value: front.scalar()? });
+            values.push(StandingValue { put, value: front.scalar()? });
         }
         fields.insert(field, values);
     }

@@ -14,7 +14,7 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use super::IdentityError;
-use crate::clock::{self, Dice};
+use crate::clock::{self, Random};
 
 /// Machines renew well before this; authorities live as long as the people who set them up.
 const MACHINE_LIFE: Duration = Duration::days(398);
@@ -68,18 +68,18 @@ pub fn new_key() -> Result<Zeroizing<KeyPair>, IdentityError> {
 
 /// A random serial number of 16 bytes, none of them dropped: the first is never 0 and never makes the number negative.
 /// Two certificates for one key have different ones.
-fn serial(dice: &Dice) -> SerialNumber {
+fn serial(random: &Random) -> SerialNumber {
     let mut serial = [0; 16];
-    dice(&mut serial);
+    random(&mut serial);
     serial[0] = serial[0] & 0x3f | 0x40;
     SerialNumber::from(serial.to_vec())
 }
 
 /// The national hub's own certificate, PEM.
-pub fn root(key: &KeyPair, union: UnionNumber, now_ms: i64, dice: &Dice) -> Result<String, IdentityError> {
+pub fn root(key: &KeyPair, union: UnionNumber, now_ms: i64, random: &Random) -> Result<String, IdentityError> {
     let mut params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
     authority(&mut params);
-    params.serial_number = Some(serial(dice));
+    params.serial_number = Some(serial(random));
     Ok(params.self_signed(key)?.pem())
 }
 
@@ -130,7 +130,7 @@ fn text(value: &DnValue) -> Option<&str> {
 pub struct Authority<'a> {
     pub key: &'a KeyPair,
     pub certificate: &'a str,
-    pub dice: &'a Dice,
+    pub random: &'a Random,
 }
 
 impl Authority<'_> {
@@ -139,7 +139,7 @@ impl Authority<'_> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         request.params = params(&machine_name(union), now_ms, MACHINE_LIFE);
         machine(&mut request.params);
-        request.params.serial_number = Some(serial(self.dice));
+        request.params.serial_number = Some(serial(self.random));
         Ok(request.signed_by(&self.issuer()?)?.pem())
     }
 
@@ -148,7 +148,7 @@ impl Authority<'_> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         request.params = params(&authority_name(union), now_ms, AUTHORITY_LIFE);
         authority(&mut request.params);
-        request.params.serial_number = Some(serial(self.dice));
+        request.params.serial_number = Some(serial(self.random));
         Ok(request.signed_by(&self.issuer()?)?.pem())
     }
 
@@ -157,7 +157,7 @@ impl Authority<'_> {
         let mut params = params(&machine_name(union), now_ms, MACHINE_LIFE);
         machine(&mut params);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.serial_number = Some(serial(self.dice));
+        params.serial_number = Some(serial(self.random));
         let name = hub_name(union).try_into().map_err(|_| rcgen::Error::InvalidNameType)?;
         params.subject_alt_names = vec![SanType::DnsName(name)];
         Ok(params.signed_by(key, &self.issuer()?)?.pem())

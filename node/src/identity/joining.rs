@@ -17,7 +17,7 @@ use huiliu_proto::{
 use serde::{Deserialize, Serialize};
 
 use super::{Home, IdentityError, Parent, certificates, read_json, validity, vouchers, write_file, write_json};
-use crate::clock::{Clock, Dice};
+use crate::clock::{Clock, Random};
 
 /// What a machine without a line asks of the union above: the same that others say on the line, signed by its device, and
 /// without a token. Nothing stands in the file beside what is signed, so that nobody is shown anything else.
@@ -271,7 +271,7 @@ impl Home {
         grant: &Grant,
         token: Option<&Token>,
         clock: &Clock,
-        dice: &Dice,
+        random: &Random,
     ) -> Result<(), IdentityError> {
         if grant.network != self.config.network {
             let (ours, theirs) = (self.config.network.clone(), grant.network.clone());
@@ -290,7 +290,7 @@ impl Home {
         let parent_device = grant.parent_device.parse().map_err(|_| broken("grant", "parent_device"))?;
         self.keep(grant, clock)?;
         if let Some(token) = token.filter(|t| t.vouched) {
-            vouchers::remember(self, &token.id, &token.secret.voucher_key(&token.id), None, clock(), dice)?;
+            vouchers::remember(self, &token.id, &token.secret.voucher_key(&token.id), None, clock(), random)?;
         }
         self.config.root = Some(root.device);
         let address = grant.parent_address.clone();
@@ -325,11 +325,11 @@ impl Home {
     }
 
     /// The root renews its own certificate, with the same key: its fingerprint stays. True if it did.
-    pub fn renew_root(&self, now: i64, dice: &Dice) -> Result<bool, IdentityError> {
+    pub fn renew_root(&self, now: i64, random: &Random) -> Result<bool, IdentityError> {
         let root = self.config.hub && self.config.union.parent().is_none();
         let due = root && validity::of_home(self)?.is_some_and(|v| v.due(now));
         if due {
-            let root = certificates::root(&*self.key("authority")?, self.config.union, now, dice)?;
+            let root = certificates::root(&*self.key("authority")?, self.config.union, now, random)?;
             write_file(&self.dir.join("certs/root.pem"), root.as_bytes())?;
         }
         Ok(due)

@@ -27,7 +27,7 @@ pub use self::{
     verifier::Verifier,
 };
 use super::{IdentityError, file_error, read_text, write_mode};
-use crate::clock::Dice;
+use crate::clock::Random;
 use crate::files::sync_dir;
 
 const LOCK: &str = "lock";
@@ -64,7 +64,7 @@ pub enum KeyError {
 
 /// How a home's keys are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum KeyStorage {
     /// In files that only their owner may read.
     Clear,
     Sealed,
@@ -72,12 +72,12 @@ pub enum Kept {
     Partly,
 }
 
-impl Kept {
+impl KeyStorage {
     pub fn word(self) -> &'static str {
         match self {
-            Kept::Clear => "clear",
-            Kept::Sealed => "sealed",
-            Kept::Partly => "partly",
+            KeyStorage::Clear => "clear",
+            KeyStorage::Sealed => "sealed",
+            KeyStorage::Partly => "partly",
         }
     }
 }
@@ -110,12 +110,12 @@ impl Keys {
             && self.names().is_ok_and(|names| names.sealed.iter().any(|name| !names.clear.contains(name)))
     }
 
-    pub fn kept(&self) -> Result<Kept, IdentityError> {
+    pub fn kept(&self) -> Result<KeyStorage, IdentityError> {
         let names = self.names()?;
         Ok(match (names.clear.is_empty(), names.sealed.is_empty() && !self.lock_path().exists()) {
-            (_, true) => Kept::Clear,
-            (true, false) => Kept::Sealed,
-            (false, false) => Kept::Partly,
+            (_, true) => KeyStorage::Clear,
+            (true, false) => KeyStorage::Sealed,
+            (false, false) => KeyStorage::Partly,
         })
     }
 
@@ -132,29 +132,29 @@ impl Keys {
     }
 
     /// Makes the lock of a new home: from here on keys are written sealed.
-    pub fn begin_sealed(&mut self, passphrase: &Passphrase, dice: &Dice) -> Result<(), IdentityError> {
-        let key = DataKey::new(dice);
-        write_mode(&self.lock_path(), key.lock(passphrase, dice)?.as_bytes(), 0o600)?;
+    pub fn begin_sealed(&mut self, passphrase: &Passphrase, random: &Random) -> Result<(), IdentityError> {
+        let key = DataKey::new(random);
+        write_mode(&self.lock_path(), key.lock(passphrase, random)?.as_bytes(), 0o600)?;
         self.opened = Some(key);
         Ok(())
     }
 
     /// Seals what is in the clear, or finishes what broke off. The passphrase is that of the lock where some keys can
     /// be read with that only; otherwise it is a new one, and so is everything under it.
-    pub fn seal(&mut self, passphrase: &Passphrase, dice: &Dice) -> Result<(), IdentityError> {
-        let steps = self.sealing(passphrase, dice)?;
-        self.run(&steps, dice)
+    pub fn seal(&mut self, passphrase: &Passphrase, random: &Random) -> Result<(), IdentityError> {
+        let steps = self.sealing(passphrase, random)?;
+        self.run(&steps, random)
     }
 
-    fn sealing(&mut self, passphrase: &Passphrase, dice: &Dice) -> Result<Vec<Step>, IdentityError> {
+    fn sealing(&mut self, passphrase: &Passphrase, random: &Random) -> Result<Vec<Step>, IdentityError> {
         let names = self.names()?;
         if names.clear.is_empty() {
             return Err(KeyError::Sealed.into());
         }
         let mut steps = vec![];
         if names.sealed.is_subset(&names.clear) {
-            let key = DataKey::new(dice);
-            steps.push(Step::Lock(key.lock(passphrase, dice)?));
+            let key = DataKey::new(random);
+            steps.push(Step::Lock(key.lock(passphrase, random)?));
             self.opened = Some(key);
         } else {
             self.unlock(passphrase)?;
@@ -165,15 +165,15 @@ impl Keys {
     }
 
     /// Puts the keys back in the clear. They have to be unlocked.
-    pub fn unseal(&mut self, dice: &Dice) -> Result<(), IdentityError> {
+    pub fn unseal(&mut self, random: &Random) -> Result<(), IdentityError> {
         let steps = self.unsealing()?;
-        self.run(&steps, dice)?;
+        self.run(&steps, random)?;
         self.opened = None;
         Ok(())
     }
 
     fn unsealing(&self) -> Result<Vec<Step>, IdentityError> {
-        if self.kept()? == Kept::Clear {
+        if self.kept()? == KeyStorage::Clear {
             return Err(KeyError::NotSealed.into());
         }
         let names = self.names()?;
@@ -185,15 +185,15 @@ impl Keys {
     }
 
     /// Another passphrase for the same keys. They have to be unlocked.
-    pub fn change(&self, passphrase: &Passphrase, dice: &Dice) -> Result<(), IdentityError> {
-        if self.kept()? == Kept::Clear {
+    pub fn change(&self, passphrase: &Passphrase, random: &Random) -> Result<(), IdentityError> {
+        if self.kept()? == KeyStorage::Clear {
             return Err(KeyError::NotSealed.into());
         }
         let key = self.opened.as_ref().ok_or(KeyError::Locked)?;
-        write_mode(&self.lock_path(), key.lock(passphrase, dice)?.as_bytes(), 0o600)
+        write_mode(&self.lock_path(), key.lock(passphrase, random)?.as_bytes(), 0o600)
     }
 
-    fn run(&self, steps: &[Step], dice: &Dice) -> Result<(), IdentityError> {
+    fn run(&self, steps: &[Step], random: &Random) -> Result<(), IdentityError> {
         for step in steps {
             match step {
                 Step::Lock(text) => write_mode(&self.lock_path(), text.as_bytes(), 0o600)?,
@@ -201,7 +201,7 @@ impl Keys {
                     let bytes = self.read(name)?;
                     let key = self.opened.as_ref().ok_or(KeyError::Locked)?;
                     let path = self.sealed_path(name);
-                    write_mode(&path, key.seal(name, &bytes, dice)?.as_bytes(), 0o600)?;
+                    write_mode(&path, key.seal(name, &bytes, random)?.as_bytes(), 0o600)?;
                     // The one in the clear goes only if what was written opens again.
                     if key.open(name, &read_text(&path)?)? != bytes {
                         return Err(file_error(&path, "it does not read back as it was written"));
@@ -239,10 +239,10 @@ impl Keys {
     }
 
     /// Makes 32 random bytes and writes them.
-    pub fn new_seed(&self, name: &str, dice: &Dice) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
+    pub fn new_seed(&self, name: &str, random: &Random) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
         let mut seed = Zeroizing::new([0; 32]);
-        dice(&mut *seed);
-        self.write(name, Zeroizing::new(hex(&*seed)).as_bytes(), dice)?;
+        random(&mut *seed);
+        self.write(name, Zeroizing::new(hex(&*seed)).as_bytes(), random)?;
         Ok(seed)
     }
 
@@ -268,13 +268,13 @@ impl Keys {
         Ok(Zeroizing::new(rcgen::KeyPair::from_pem(text)?))
     }
 
-    pub fn write_pem(&self, name: &str, key: &rcgen::KeyPair, dice: &Dice) -> Result<(), IdentityError> {
-        self.write(&format!("{name}.pem"), Zeroizing::new(key.serialize_pem()).as_bytes(), dice)
+    pub fn write_pem(&self, name: &str, key: &rcgen::KeyPair, random: &Random) -> Result<(), IdentityError> {
+        self.write(&format!("{name}.pem"), Zeroizing::new(key.serialize_pem()).as_bytes(), random)
     }
 
-    pub(super) fn write(&self, name: &str, bytes: &[u8], dice: &Dice) -> Result<(), IdentityError> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8], random: &Random) -> Result<(), IdentityError> {
         match &self.opened {
-            Some(key) => write_mode(&self.sealed_path(name), key.seal(name, bytes, dice)?.as_bytes(), 0o600),
+            Some(key) => write_mode(&self.sealed_path(name), key.seal(name, bytes, random)?.as_bytes(), 0o600),
             None if self.locked() => Err(KeyError::Locked.into()),
             None => write_mode(&self.dir.join(name), bytes, 0o600),
         }

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use huiliu_proto::{id::Hash, token::Pin};
 
 use super::{Home, IdentityError, certificates};
-use crate::clock::{Clock, Dice};
+use crate::clock::{Clock, Random};
 
 pub const ALPN: &[u8] = b"h2";
 
@@ -201,14 +201,14 @@ impl ServerCertVerifier for Parents {
 
 /// How this hub answers the unions below. A caller that shows a certificate shows one of this network; one that shows
 /// none may only join. The chain includes the authority's own certificate, for those who know it by its pin.
-pub fn server(home: &Home, clock: &Clock, dice: &Dice) -> Result<Arc<ServerConfig>, IdentityError> {
+pub fn server(home: &Home, clock: &Clock, random: &Random) -> Result<Arc<ServerConfig>, IdentityError> {
     let above = home.authority_chain()?;
     let root = home.root_certificate()?;
     // The national hub's authority is the root itself.
     let own = if above.is_empty() { &root } else { &above };
     let key = home.key("authority")?;
     let tls = home.key("tls")?;
-    let authority = certificates::Authority { key: &key, certificate: first(own)?, dice };
+    let authority = certificates::Authority { key: &key, certificate: first(own)?, random };
     let leaf = authority.server(&tls, home.config.union, clock())?;
     let chain = certificates::chain(&format!("{leaf}{own}"))?;
     let provider = provider();

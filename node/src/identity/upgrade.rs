@@ -4,13 +4,13 @@
 use std::fs;
 
 use super::{Home, IdentityError, certificates, disk_error, write_file};
-use crate::clock::{Clock, Dice};
+use crate::clock::{Clock, Random};
 use crate::files::sync_dir;
 
 impl Home {
     /// Makes new TLS keys where those that are here are of protocol 1, and forgets the certificates for the old ones. True
     /// if it did: the machine, and everybody below it, has to join again. May be called again where it broke off.
-    pub fn leave_protocol_1(&mut self, clock: &Clock, dice: &Dice) -> Result<bool, IdentityError> {
+    pub fn leave_protocol_1(&mut self, clock: &Clock, random: &Random) -> Result<bool, IdentityError> {
         if self.key("tls")?.is_compatible(&rcgen::PKCS_ECDSA_P256_SHA256) {
             return Ok(false);
         }
@@ -27,9 +27,9 @@ impl Home {
         }
         if self.config.hub {
             let authority = certificates::new_key()?;
-            self.keys.write_pem("authority", &authority, dice)?;
+            self.keys.write_pem("authority", &authority, random)?;
             if root {
-                let certificate = certificates::root(&authority, self.config.union, clock(), dice)?;
+                let certificate = certificates::root(&authority, self.config.union, clock(), random)?;
                 write_file(&self.dir.join("certs/root.pem"), certificate.as_bytes())?;
                 write_file(&self.dir.join("certs/authority.pem"), b"")?;
             }
@@ -37,7 +37,7 @@ impl Home {
         sync_dir(&self.dir.join("certs"));
         // Last: by this key it is seen that nothing of this is left to do.
         let tls = certificates::new_key()?;
-        self.keys.write_pem("tls", &tls, dice)?;
+        self.keys.write_pem("tls", &tls, random)?;
         Ok(true)
     }
 }

@@ -12,7 +12,7 @@ use huiliu_proto::{
 use serde::{Deserialize, Serialize};
 
 use super::{Home, IdentityError, keys::Keys};
-use crate::clock::Dice;
+use crate::clock::Random;
 
 /// Read anew each time: an invitation is made by one process and answered while another serves.
 pub type Vouchers = Arc<dyn Fn() -> Vec<VoucherKey> + Send + Sync>;
@@ -25,14 +25,14 @@ const FILE: &str = "vouchers";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct Voucher {
     token: String,
     key: String,
     /// Forgotten from this moment on; never where it is `None`.
     until: Option<i64>,
 }
 
-fn read(keys: &Keys) -> Result<Vec<Kept>, IdentityError> {
+fn read(keys: &Keys) -> Result<Vec<Voucher>, IdentityError> {
     if !keys.has(FILE) {
         return Ok(vec![]);
     }
@@ -46,17 +46,17 @@ pub fn remember(
     key: &VoucherKey,
     expires: Option<i64>,
     now: i64,
-    dice: &Dice,
+    random: &Random,
 ) -> Result<(), IdentityError> {
     let mut kept = read(&home.keys)?;
     kept.retain(|k| k.until.is_none_or(|until| until > now) && k.token != token.to_string());
     let until = expires.map(|at| at.saturating_add(LATE));
-    kept.push(Kept { token: token.to_string(), key: hex(key.as_bytes()), until });
+    kept.push(Voucher { token: token.to_string(), key: hex(key.as_bytes()), until });
     let text = serde_json::to_string_pretty(&kept).map_err(|error| super::file_error(Path::new(FILE), error))?;
-    home.keys.write(FILE, zeroize::Zeroizing::new(text).as_bytes(), dice)
+    home.keys.write(FILE, zeroize::Zeroizing::new(text).as_bytes(), random)
 }
 
-/// What `Me` asks. A file that cannot be read is said in the log and vouches for nobody.
+/// What `LocalDevice` asks. A file that cannot be read is said in the log and vouches for nobody.
 pub fn reader(keys: &Keys) -> Vouchers {
     let keys = keys.clone();
     Arc::new(move || {
@@ -64,7 +64,7 @@ pub fn reader(keys: &Keys) -> Vouchers {
             tracing::error!(%error, "the vouchers cannot be read");
             vec![]
         });
-        let key = |k: Kept| Some(VoucherKey::from_bytes(unhex(&k.key)?.try_into().ok()?));
+        let key = |k: Voucher| Some(VoucherKey::from_bytes(unhex(&k.key)?.try_into().ok()?));
         kept.into_iter().filter_map(key).collect()
     })
 }

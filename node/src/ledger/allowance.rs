@@ -13,13 +13,13 @@ use super::Cost;
 const DAY: i64 = 24 * 3_600_000;
 /// Devices and neighbours whose spending is remembered. Those that have spent nothing for long are forgotten; while there
 /// are more than that, the rest share one allowance.
-const MOST: usize = 20_000;
+const ACCOUNTS_KEPT: usize = 20_000;
 /// Shortest interval between two searches for accounts that owe nothing any more.
-const LOOK: i64 = 60_000;
+const SWEEP_INTERVAL_MS: i64 = 60_000;
 /// A neighbour may hand on so much more than one device may write.
-const BRANCH: u64 = 32;
+const BRANCH_FACTOR: u64 = 32;
 /// For how long, at most, something is put off at a time, in seconds.
-const LONGEST: i64 = 600;
+const LONGEST_PAUSE_SECONDS: i64 = 600;
 
 /// What one device may write at once, and again each day. A county's year is a million entries: about 150 bytes each as
 /// they are read, and some six rows.
@@ -79,7 +79,7 @@ pub struct Allowances {
 
 impl Allowances {
     fn whose(writer: DeviceId, from: DeviceId) -> impl Iterator<Item = (Whose, u64)> {
-        let relay = (writer != from).then_some((Whose::Relay(from), BRANCH));
+        let relay = (writer != from).then_some((Whose::Relay(from), BRANCH_FACTOR));
         [(Whose::Writer(writer), 1)].into_iter().chain(relay)
     }
 
@@ -87,15 +87,15 @@ impl Allowances {
     pub fn wait(&self, writer: DeviceId, from: DeviceId, now: i64) -> Option<u32> {
         let debt = |whose| self.debts.get(&whose).or_else(|| self.others()).copied().unwrap_or_default().at(now);
         let wait = Allowances::whose(writer, from).map(|(whose, _)| debt(whose).wait()).max().unwrap_or(0);
-        (wait > 0).then(|| u32::try_from((wait / 1000 + 1).min(LONGEST)).unwrap_or(1))
+        (wait > 0).then(|| u32::try_from((wait / 1000 + 1).min(LONGEST_PAUSE_SECONDS)).unwrap_or(1))
     }
 
     fn others(&self) -> Option<&Debt> {
-        if self.debts.len() >= MOST { self.debts.get(&Whose::Others) } else { None }
+        if self.debts.len() >= ACCOUNTS_KEPT { self.debts.get(&Whose::Others) } else { None }
     }
 
     fn forget_paid(&mut self, now: i64) {
-        if self.looked_at.is_none_or(|at| now.abs_diff(at) >= LOOK.unsigned_abs()) {
+        if self.looked_at.is_none_or(|at| now.abs_diff(at) >= SWEEP_INTERVAL_MS.unsigned_abs()) {
             self.looked_at = Some(now);
             self.debts.retain(|_, debt| !debt.at(now).is_none());
         }
@@ -108,14 +108,14 @@ impl Allowances {
 
     /// Charges for a batch that was here already: only the peer that sent it again pays.
     pub fn spend_again(&mut self, from: DeviceId, cost: Cost, now: i64) {
-        self.owe([(Whose::Relay(from), BRANCH)].into_iter(), cost, now);
+        self.owe([(Whose::Relay(from), BRANCH_FACTOR)].into_iter(), cost, now);
     }
 
     fn owe(&mut self, all: impl Iterator<Item = (Whose, u64)>, cost: Cost, now: i64) {
         for (mut whose, times) in all {
-            if !self.debts.contains_key(&whose) && self.debts.len() >= MOST {
+            if !self.debts.contains_key(&whose) && self.debts.len() >= ACCOUNTS_KEPT {
                 self.forget_paid(now);
-                if self.debts.len() >= MOST {
+                if self.debts.len() >= ACCOUNTS_KEPT {
                     whose = Whose::Others;
                 }
             }
@@ -193,7 +193,7 @@ mod tests {
         for n in 0..30_000 {
             allowances.spend(device(n), device(n), Cost { bytes: u64::MAX, ..BATCH }, 0);
         }
-        assert!(allowances.debts.len() <= MOST + 1);
+        assert!(allowances.debts.len() <= ACCOUNTS_KEPT + 1);
         assert!(allowances.wait(device(99_999), device(99_999), 0).is_some());
         allowances.spend(device(99_999), device(99_999), BATCH, i64::MAX);
         assert!(allowances.debts.len() < 10, "those that owe nothing any more are forgotten");

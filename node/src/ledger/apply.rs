@@ -9,7 +9,7 @@ use crate::{
     admission::{self, Reason, Refusal},
     store::{
         Result, StoreError, View, documents,
-        projection::Place,
+        projection::RecordPlace,
         quarantine::{self, Held},
         records, segments, trust,
     },
@@ -23,7 +23,7 @@ impl Ledger {
         self.slices.worked(1);
         self.cost.bytes += (operation.header.len() + operation.payload.len()) as u64;
         let Err(refusal) = self.judge(&feed, no, seq, operation)? else { return Ok(()) };
-        let place = Place { owner: feed.union, feed: no, seq };
+        let place = RecordPlace { owner: feed.union, feed: no, seq };
         if refusal.reason == Reason::Revoked
             && (records::rests_on(&self.conn, &operation.record, place)?
                 || quarantine::reason(&self.conn, no, seq)? == Some(Reason::Early))
@@ -73,7 +73,7 @@ impl Ledger {
             Ok(kind) => kind,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let place = Place { owner: feed.union, feed: no, seq };
+        let place = RecordPlace { owner: feed.union, feed: no, seq };
         if operation.void {
             let judged = self.void(feed, kind, place, operation)?;
             if judged.is_ok() {
@@ -186,7 +186,7 @@ impl Ledger {
     }
 
     /// Applies what has been waiting for an enrolment that has arrived; that may bring more enrolments.
-    pub(super) fn wake(&mut self) -> Result<()> {
+    pub(super) fn apply_admitted(&mut self) -> Result<()> {
         while let Some(no) = self.waking.pop_first() {
             self.catch_up(no, &mut |_| ())?;
         }

@@ -42,7 +42,7 @@ const HEAD_LIFE: i64 = 24 * 3_600_000;
 
 /// What became of something a person wanted to write.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum WriteOutcome {
     Written {
         id: RecordId,
         warnings: Vec<Warning>,
@@ -59,7 +59,7 @@ type Allowed = (Vec<Warning>, Scope);
 
 impl Ledger {
     /// Says something once.
-    pub fn write_entry(&mut self, record: &Record) -> Result<Outcome> {
+    pub fn write_entry(&mut self, record: &Record) -> Result<WriteOutcome> {
         if record.kind.shape != Shape::Entry {
             let label = &record.kind.label;
             return Err(StoreError::forbidden(
@@ -73,7 +73,7 @@ impl Ledger {
         self.may_act(record.kind, || Ok(Some(record.clone())))?;
         let (warnings, scope) = match self.allowed(record, &TakenBack::default())? {
             Ok(allowed) => allowed,
-            Err(refusals) => return Ok(Outcome::Refused(refusals)),
+            Err(refusals) => return Ok(WriteOutcome::Refused(refusals)),
         };
         let no = self.own_feed(scope)?;
         let id = self.next_id();
@@ -81,7 +81,7 @@ impl Ledger {
         let operation = Operation::new(record.kind.number, id, time, record.encode(), salt);
         self.append(no, &self.signed_off(operation))?;
         let alike = self.alike(record, Some(&id))?;
-        Ok(Outcome::Written { id, warnings, alike })
+        Ok(WriteOutcome::Written { id, warnings, alike })
     }
 
     /// Why a record would be refused; nothing where it would be written.
@@ -190,7 +190,7 @@ impl Ledger {
         kind: &'static Kind,
         id: Option<RecordId>,
         values: Vec<(usize, Option<Value>)>,
-    ) -> Result<Outcome> {
+    ) -> Result<WriteOutcome> {
         if kind.shape != Shape::Document {
             return Err(StoreError::forbidden(
                 format!("“{}”写入后不修改", kind.label.zh),
@@ -219,7 +219,7 @@ impl Ledger {
         }
         let warnings = match self.check(&record, Some(&before), &TakenBack::default())? {
             Ok(warnings) => warnings,
-            Err(refusals) => return Ok(Outcome::Refused(refusals)),
+            Err(refusals) => return Ok(WriteOutcome::Refused(refusals)),
         };
         let mut puts = Vec::with_capacity(values.len());
         for (at, value) in values {
@@ -228,19 +228,19 @@ impl Ledger {
         let mut no = self.own_feed(own(kind))?;
         if quarantine::edit_before(&self.conn, no, &record_id, i64::MAX as u64)?.is_some() {
             // It would wait for the turn of what this device said before, which is not here to be followed.
-            self.raise()?;
+            self.start_incarnation()?;
             no = self.own_feed(own(kind))?;
         }
         let author = Actor::new(&self.feed(no)?.feed.id, &record_id);
         let Some(edit) = document.compose(author, puts, self.edit_salt()) else {
-            return Ok(Outcome::Unchanged(record_id));
+            return Ok(WriteOutcome::Unchanged(record_id));
         };
         let time = if id.is_some() { Some(self.claim()) } else { self.time_beside(&record_id) };
         let salt = self.salt(kind);
         let operation = Operation::new(kind.number, record_id, time, edit.encode(author), salt);
         self.append(no, &self.signed_off(operation))?;
         let alike = self.alike(&record, Some(&record_id))?;
-        Ok(Outcome::Written { id: record_id, warnings, alike })
+        Ok(WriteOutcome::Written { id: record_id, warnings, alike })
     }
 
     /// Whether the union above has revoked this device, as far as has been heard here.
@@ -478,14 +478,14 @@ impl Ledger {
     /// The salt of a new edit.
     pub(super) fn edit_salt(&self) -> [u8; edit::SALT] {
         let mut salt = [0; edit::SALT];
-        (self.me.dice)(&mut salt);
+        (self.me.random)(&mut salt);
         salt
     }
 
     pub(super) fn salt(&self, kind: &Kind) -> Option<[u8; SALT]> {
         kind.personal.then(|| {
             let mut salt = [0; SALT];
-            (self.me.dice)(&mut salt);
+            (self.me.random)(&mut salt);
             salt
         })
     }

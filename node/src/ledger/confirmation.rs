@@ -16,7 +16,7 @@ use super::Ledger;
 use crate::store::{
     Result, View,
     claims::{self, Unconfirmed},
-    evidence::{self, Evidence, Neighbour, What},
+    evidence::{self, Evidence, EvidenceKind, Peer},
     feeds,
     feeds::FeedRow,
     receipts,
@@ -26,7 +26,7 @@ const DAY: i64 = 24 * 3_600_000;
 /// Operations younger than this are not looked at: they are on their way.
 const YOUNG: i64 = DAY;
 /// A hub that is out of reach for a week is nothing to accuse anybody of.
-const LONG: i64 = 14 * DAY;
+const HUB_OUT_OF_REACH: i64 = 14 * DAY;
 
 /// Waits of one feed and level that are told apart, a day each: more than the weeks that a wait may last.
 const WAITS: usize = 32;
@@ -93,7 +93,7 @@ impl Ledger {
     ///
     /// What counts is how long the oldest unconfirmed operation has waited, not when the level last confirmed another: one
     /// that confirms a little now and then is no better than one that confirms nothing.
-    pub(super) fn look_for_confirmation(&mut self, peer: Neighbour, refused: &BTreeSet<FeedId>) -> Result<()> {
+    pub(super) fn look_for_confirmation(&mut self, peer: Peer, refused: &BTreeSet<FeedId>) -> Result<()> {
         let now = self.now();
         let lacks = lacking(&self.conn, self.me.union, now)?;
         let before = claims::unconfirmed(&self.conn)?;
@@ -113,12 +113,12 @@ impl Ledger {
                 self.go_on_waiting(lack, &left, now)?;
             }
             match (left.first(), lack) {
-                (Some(oldest), Some(lack)) if now.saturating_sub(oldest.since) >= LONG => {
+                (Some(oldest), Some(lack)) if now.saturating_sub(oldest.since) >= HUB_OUT_OF_REACH => {
                     self.keep_withheld(lack, oldest.since, peer)?;
                 }
                 // Confirmed since, and not only looked at with another clock.
                 _ if left.len() < waits().count() => {
-                    evidence::clear(&self.conn, What::Withheld, &feed, now, "已获确认 · confirmed since")?;
+                    evidence::clear(&self.conn, EvidenceKind::Withheld, &feed, now, "已获确认 · confirmed since")?;
                 }
                 _ => {}
             }
@@ -143,8 +143,8 @@ impl Ledger {
         Ok(())
     }
 
-    fn keep_withheld(&mut self, lack: &Lack, since: i64, peer: Neighbour) -> Result<()> {
-        if evidence::is_open(&self.conn, What::Withheld, Some(&lack.feed), &peer.device)? {
+    fn keep_withheld(&mut self, lack: &Lack, since: i64, peer: Peer) -> Result<()> {
+        if evidence::is_open(&self.conn, EvidenceKind::Withheld, Some(&lack.feed), &peer.device)? {
             return Ok(());
         }
         let receipt = |union| receipts::of(&self.conn, &lack.feed, union);
@@ -182,7 +182,7 @@ impl Ledger {
             )
         };
         let evidence = Evidence {
-            what: What::Withheld,
+            what: EvidenceKind::Withheld,
             feed: lack.feed,
             seen_at: self.now(),
             from: Some(peer),

@@ -24,7 +24,7 @@ use crate::{
     store::{
         Result, StoreError,
         documents::{self, Conflict, DocumentRow, Made},
-        projection::{self, Place},
+        projection::{self, RecordPlace},
         quarantine,
         records::{self, Claim},
         voids::{self, State},
@@ -98,7 +98,7 @@ impl Ledger {
         &mut self,
         feed: &Feed,
         kind: &'static Kind,
-        place: Place,
+        place: RecordPlace,
         operation: &Operation,
     ) -> Result<std::result::Result<(), Refusal>> {
         let (owner, id) = (place.owner, operation.record);
@@ -194,7 +194,7 @@ impl Ledger {
         &mut self,
         kind: &'static Kind,
         id: &RecordId,
-        place: Place,
+        place: RecordPlace,
         made: &Made,
         before: Option<Before>,
         document: Document,
@@ -238,7 +238,7 @@ impl Ledger {
         kind: &'static Kind,
         id: &RecordId,
         claim: Claim,
-        place: Place,
+        place: RecordPlace,
         leaf: &Hash,
         void: &Void,
     ) -> Result<Option<Hash>> {
@@ -318,7 +318,7 @@ impl Ledger {
         &mut self,
         kind: &'static Kind,
         id: &RecordId,
-        place: Place,
+        place: RecordPlace,
         document: &Document,
         before: Option<Record>,
     ) -> Result<Record> {

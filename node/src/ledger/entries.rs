@@ -17,7 +17,7 @@ use crate::{
     admission::{Cause, Refusal},
     store::{
         Result, feeds,
-        projection::{self, Place},
+        projection::{self, RecordPlace},
         quarantine, records,
         rollups::{self, Holding, Stated},
         trust, voids,
@@ -43,7 +43,7 @@ impl Turn {
 impl Ledger {
     pub(super) fn entry(
         &mut self,
-        place: Place,
+        place: RecordPlace,
         operation: &Operation,
         record: &Record,
     ) -> Result<std::result::Result<(), Refusal>> {
@@ -88,7 +88,7 @@ impl Ledger {
     }
 
     /// Takes an entry out of everything it counted in. It stands in its table while this is asked, as when it came in.
-    pub(super) fn count_entry(&mut self, id: &RecordId, place: Place, record: &Record, turn: Turn) -> Result<()> {
+    pub(super) fn count_entry(&mut self, id: &RecordId, place: RecordPlace, record: &Record, turn: Turn) -> Result<()> {
         let owner = place.owner;
         if record.is::<Statement>() {
             return self.take_statement(id, owner, record, turn);

@@ -15,7 +15,7 @@ use huiliu_proto::{
     value::Value,
 };
 
-use super::{Ledger, Outcome};
+use super::{Ledger, WriteOutcome};
 use crate::{
     keyring,
     store::{
@@ -106,7 +106,7 @@ impl Ledger {
         if let Some(voucher) = voucher {
             grant.set(key_grant::VOUCHER, voucher);
         }
-        if let Outcome::Refused(refusals) = self.write_entry(&grant.into_record())? {
+        if let WriteOutcome::Refused(refusals) = self.write_entry(&grant.into_record())? {
             tracing::error!(?refusals, "a key could not be granted");
         }
         Ok(())
@@ -135,7 +135,7 @@ impl Ledger {
         let mut given = Draft::<KeyReturn>::new();
         given.set(key_return::UNION, union).set(key_return::DEVICE, device.to_vec()).set(key_return::KEYS, lines);
         match self.write_entry(&given.into_record())? {
-            Outcome::Refused(refusals) => Ok(Return::Refused(refusals)),
+            WriteOutcome::Refused(refusals) => Ok(Return::Refused(refusals)),
             _ => Ok(Return::Written { union, keys }),
         }
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::store::{
     Result, StoreError,
-    evidence::{self, Evidence, Neighbour, What},
+    evidence::{self, Evidence, EvidenceKind, Peer},
     feeds, receipts, segments,
     segments::Growth,
     trust,
@@ -38,7 +38,7 @@ pub struct Incoming {
     pub segment: Bytes,
     pub head: v1::Signed,
     /// The peer that sent it; `None` when it was imported from a file.
-    pub from: Option<Neighbour>,
+    pub from: Option<Peer>,
     /// The author says that of several histories of its own feed this is the one to adopt.
     pub settled: bool,
     /// The conversation it came in began with this end asking for the feed from its beginning.
@@ -145,7 +145,7 @@ impl Ledger {
         self.own_numbers.forget();
         let rows = self.conn.total_changes();
         let unopened = opened.as_ref().and_then(|opened| opened.as_ref().err().cloned());
-        let intake = self.consider(batch, opened);
+        let intake = self.verify_and_store(batch, opened);
         self.ahead = Entries::default();
         self.cost.rows += self.conn.total_changes().saturating_sub(rows);
         let intake = match intake {
@@ -200,7 +200,7 @@ impl Ledger {
         Ok(edge.size() != head.size || edge.root() != head.root)
     }
 
-    pub(super) fn consider(
+    pub(super) fn verify_and_store(
         &mut self,
         batch: &Incoming,
         opened: Option<std::result::Result<Opened, Unopened>>,
@@ -208,7 +208,7 @@ impl Ledger {
         let known = self.feed_by_id(&batch.feed)?;
         let mut row = match known {
             Some(no) => self.feed(no)?.clone(),
-            None => match self.meet(batch) {
+            None => match self.parse_new_feed(batch) {
                 Ok(feed) => feeds::unwritten(feed),
                 Err(refusal) => return Ok(refusal),
             },
@@ -281,7 +281,7 @@ impl Ledger {
                 return match known {
                     Some(no) => match self.look_through(no)? {
                         Lies::Good => self.parted(no, batch, &head, &operations),
-                        Lies::Repaired => self.consider(batch, None),
+                        Lies::Repaired => self.verify_and_store(batch, None),
                         Lies::Altered => self.altered(no),
                     },
                     None => Ok(refused(Refusal::Root, "the operations are not those that were signed")),
@@ -293,7 +293,7 @@ impl Ledger {
         let no = match known {
             Some(no) => no,
             None => {
-                self.look_back(&row.feed, own, batch.from)?;
+                self.detect_restart(&row.feed, own, batch.from)?;
                 let row = feeds::add(&self.conn, &row.feed, own, Ledger::via(batch))?;
                 self.note_through(row.via);
                 self.remember(row)
@@ -306,7 +306,7 @@ impl Ledger {
         self.settle(no, &growth)?;
         self.look_on(no, batch.from)?;
         if self.feed(no)?.own {
-            self.came_back(no, batch.from)?;
+            self.on_foreign_own_operations(no, batch.from)?;
         }
         Ok(Intake::Taken { size, receipt: self.receipt(no)? })
     }
@@ -322,7 +322,7 @@ impl Ledger {
         &mut self,
         feed: FeedId,
         signed: &v1::Signed,
-        from: Neighbour,
+        from: Peer,
         reason: Refusal,
         detail: &str,
     ) -> Result<()> {
@@ -331,7 +331,7 @@ impl Ledger {
         let short = |bytes: &Bytes| bytes.slice(..bytes.len().min(MOST_KEPT));
         let by = from.union.union_name();
         let evidence = Evidence {
-            what: What::Forged,
+            what: EvidenceKind::Forged,
             feed,
             seen_at: self.now(),
             from: Some(from),
@@ -420,7 +420,7 @@ impl Ledger {
     }
 
     /// The header of a feed that is new here; it is written down only with its first operations.
-    fn meet(&self, batch: &Incoming) -> Result<Feed, Intake> {
+    fn parse_new_feed(&self, batch: &Incoming) -> Result<Feed, Intake> {
         let feed = Feed::parse(batch.header.clone()).map_err(|error| match error {
             FeedError::Algorithms(_) => refused(Refusal::Newer, error),
             error => refused(Refusal::Header, error),
@@ -495,10 +495,10 @@ impl Ledger {
         let held = feeds::by_id(&self.conn, &receipt.feed)?.and_then(|row| row.head);
         let by = receipt.union.union_name();
         let evidence = Evidence {
-            what: What::Receipt,
+            what: EvidenceKind::Receipt,
             feed: receipt.feed,
             seen_at: self.now(),
-            from: Some(Neighbour { union: receipt.union, device: receipt.device }),
+            from: Some(Peer { union: receipt.union, device: receipt.device }),
             ours: held.map(|head| head.signed),
             theirs: Some(receipt.signed.clone()),
             detail: Label::new(

@@ -20,7 +20,7 @@ use huiliu_proto::{
 use super::{Incoming, Intake, Ledger, intake::refused, opened::unpack};
 use crate::store::{
     Result, StoreError,
-    evidence::{self, Evidence, Neighbour, What},
+    evidence::{self, Evidence, EvidenceKind, Peer},
     feeds,
     feeds::FeedRow,
     segments::{self, SegmentRow},
@@ -112,7 +112,7 @@ impl Ledger {
             None => false,
         };
         let device = self.me.device();
-        if !evidence::is_open(&self.conn, What::Altered, Some(feed), &device)? {
+        if !evidence::is_open(&self.conn, EvidenceKind::Altered, Some(feed), &device)? {
             tracing::error!(%feed, at, "what is stored of this feed is not what was signed; it is not counted");
             let (remedy_zh, remedy_en) = match own {
                 true => ("请检查硬盘，并从备份恢复", "Have the disk looked at, and restore from a backup"),
@@ -123,10 +123,10 @@ impl Ledger {
             };
             let now = self.now();
             let evidence = Evidence {
-                what: What::Altered,
+                what: EvidenceKind::Altered,
                 feed: *feed,
                 seen_at: now,
-                from: Some(Neighbour { union: self.me.union, device }),
+                from: Some(Peer { union: self.me.union, device }),
                 ours: None,
                 // It may happen again after it was put right.
                 theirs: Some(v1::Signed { message: now.to_be_bytes().to_vec().into(), signature: Bytes::default() }),
@@ -194,7 +194,7 @@ impl Ledger {
             return other();
         }
         let note = "已从相邻单位重新取回 · fetched anew from a neighbour";
-        evidence::clear(&self.conn, What::Altered, &row.feed.id, self.now(), note)?;
+        evidence::clear(&self.conn, EvidenceKind::Altered, &row.feed.id, self.now(), note)?;
         tracing::warn!(feed = %row.feed.id, "what was stored of this feed was put right");
         self.compared.remove(&no);
         self.good.remove(&no);

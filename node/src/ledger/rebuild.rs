@@ -10,7 +10,7 @@ use huiliu_proto::{
 };
 
 use super::{Ledger, apply::may_write};
-use crate::identity::{Me, memory::Memory};
+use crate::identity::{LocalDevice, memory::Memory};
 use crate::store::{
     self, Cause, Database, Result, StoreError, View, caches, feeds, projection, quarantine, rollups,
     salvage::{broken_pages, inspect},
@@ -118,7 +118,7 @@ pub struct Problem {
 
 /// Checks that the file is whole, every signature, root and proof block, and that projections, totals and documents equal a
 /// rebuild. Works on a copy that it may change: `conn` must be one.
-pub fn verify(conn: Database, me: Me, progress: &mut dyn FnMut(u64)) -> Result<Vec<Problem>> {
+pub fn verify(conn: Database, me: LocalDevice, progress: &mut dyn FnMut(u64)) -> Result<Vec<Problem>> {
     let broken = broken_pages(&conn)?;
     let mut problems = verify_feeds(&conn, progress)?;
     if let Err(StoreError::Strange(name)) = inspect(&conn) {
@@ -146,7 +146,7 @@ pub fn verify(conn: Database, me: Me, progress: &mut dyn FnMut(u64)) -> Result<V
     // Tables that another version's declarations made are others, and are made anew when this one opens the file.
     let comparable = !caches::outdated(&conn)?;
     // On a copy nothing may be learnt about the database itself.
-    let me = Me { memory: Memory::default(), ..me };
+    let me = LocalDevice { memory: Memory::default(), ..me };
     let conn = if comparable { caught_up(conn, &me)? } else { conn };
     let before = caches::digest(&conn);
     // A rebuild finds out anew which statements are due.
@@ -183,7 +183,7 @@ pub fn verify(conn: Database, me: Me, progress: &mut dyn FnMut(u64)) -> Result<V
 }
 
 /// What was stored and not applied yet when the copy was made, is applied.
-fn caught_up(conn: Database, me: &Me) -> Result<Database> {
+fn caught_up(conn: Database, me: &LocalDevice) -> Result<Database> {
     let mut lags = false;
     for row in feeds::behind(&conn)? {
         lags |= may_write(&conn, me.root, &row.feed, false)?;
@@ -202,9 +202,9 @@ fn caught_up(conn: Database, me: &Me) -> Result<Database> {
 
 /// Computes what is computed in a file that holds only what is not; when this returns all of it is in the file, and nothing
 /// beside it.
-pub fn complete(file: &Path, me: Me, progress: &mut dyn FnMut(u64)) -> Result<()> {
+pub fn complete(file: &Path, me: LocalDevice, progress: &mut dyn FnMut(u64)) -> Result<()> {
     // In a file that nobody has opened yet nothing may be learnt about this machine.
-    let me = Me { memory: Memory::default(), ..me };
+    let me = LocalDevice { memory: Memory::default(), ..me };
     let ledger = Ledger::open_with(store::own(file)?, me, progress)?;
     store::backup::fold(ledger.conn())
 }

@@ -21,7 +21,7 @@ use crate::{
     rollup,
     store::{
         Result, StoreError,
-        projection::{self, Place},
+        projection::{self, RecordPlace},
         records::{self, numbers as given},
     },
 };
@@ -36,7 +36,7 @@ impl Ledger {
     /// it stands first. With other contents the one that stands first counts, and only this record is made again.
     pub(super) fn claimed(
         &mut self,
-        place: Place,
+        place: RecordPlace,
         operation: &Operation,
         entry: Option<&Record>,
     ) -> Result<std::result::Result<(), Refusal>> {
@@ -75,7 +75,7 @@ impl Ledger {
     }
 
     /// Whether an operation comes before another when all is computed again.
-    pub(super) fn precedes(&mut self, one: Place, other: Place) -> Result<bool> {
+    pub(super) fn precedes(&mut self, one: RecordPlace, other: RecordPlace) -> Result<bool> {
         let (a, b) = (self.feed(one.feed)?.order(), self.feed(other.feed)?.order());
         Ok((a, one.seq) < (b, other.seq))
     }
@@ -87,7 +87,7 @@ impl Ledger {
         &mut self,
         owner: UnionNumber,
         id: &RecordId,
-        at_hand: Option<(Place, &Operation)>,
+        at_hand: Option<(RecordPlace, &Operation)>,
     ) -> Result<()> {
         let known = records::operations(&self.conn, owner, id)?;
         let mut all = vec![];

@@ -220,7 +220,7 @@ impl Ledger {
         self.wholly(|ledger| {
             while ledger.has_lag()? {
                 ledger.apply_some()?;
-                ledger.wake()?;
+                ledger.apply_admitted()?;
             }
             Ok(())
         })

@@ -26,7 +26,7 @@ use crate::{
 /// The number of statements written in one job.
 const STATEMENTS: usize = 16;
 /// While a line stays open, a union's month is stated so often at most.
-const EVERY: i64 = 3_600_000;
+const STATEMENT_INTERVAL_MS: i64 = 3_600_000;
 /// With more feeds than this, a statement names them by their digest alone.
 const MOST_LISTED: usize = 64;
 
@@ -55,7 +55,7 @@ pub(crate) fn to_write(conn: &View, pace: Pace, now: i64) -> Result<Vec<(UnionNu
             Some(stated) => {
                 let at = stated.time(conn, now)?;
                 // One from the future was written by a clock that has been put back since, and holds nothing up.
-                at <= now && now.saturating_sub(at) < EVERY
+                at <= now && now.saturating_sub(at) < STATEMENT_INTERVAL_MS
             }
         };
         if !waits {
@@ -97,12 +97,12 @@ impl Ledger {
 
     /// What is done before an exchange: all statements that are out of date, key grants, packing and signing. Of much a
     /// bounded part; then it says that there is more.
-    pub fn tend(&mut self) -> Result<bool> {
-        self.tend_at(Pace::AtOnce)
+    pub fn prepare_outgoing(&mut self) -> Result<bool> {
+        self.prepare_outgoing_at(Pace::AtOnce)
     }
 
     /// The same, with statements at this pace.
-    pub fn tend_at(&mut self, pace: Pace) -> Result<bool> {
+    pub fn prepare_outgoing_at(&mut self, pace: Pace) -> Result<bool> {
         let mut more = false;
         if !self.revoked()? {
             more = self.write_statements(pace)? == STATEMENTS;

@@ -21,7 +21,7 @@ use crate::{
     document::Document,
     store::{
         Result, StoreError, documents,
-        projection::{self, Place},
+        projection::{self, RecordPlace},
         quarantine,
         records::{self, Claim},
         voids::{self, State, Voided},
@@ -38,7 +38,7 @@ impl Ledger {
         &mut self,
         feed: &Feed,
         kind: &'static Kind,
-        place: Place,
+        place: RecordPlace,
         operation: &Operation,
     ) -> Result<std::result::Result<(), Refusal>> {
         let (owner, id, leaf) = (place.owner, operation.record, operation.leaf());
@@ -59,7 +59,7 @@ impl Ledger {
             return Ok(Err(Refusal::void_elsewhere()));
         }
         if let Some(there) = voids::get(&self.conn, owner, &id, &leaf)? {
-            let there = Place { owner, feed: there.feed, seq: there.seq };
+            let there = RecordPlace { owner, feed: there.feed, seq: there.seq };
             return self.said_again(&id, &leaf, place, there).map(Ok);
         }
         for follows in &void.follows {
@@ -82,7 +82,7 @@ impl Ledger {
     }
 
     /// One that is known already stands where it comes first.
-    fn said_again(&mut self, id: &RecordId, leaf: &Hash, place: Place, there: Place) -> Result<()> {
+    fn said_again(&mut self, id: &RecordId, leaf: &Hash, place: RecordPlace, there: RecordPlace) -> Result<()> {
         if place == there {
             return Ok(());
         }
@@ -119,7 +119,12 @@ impl Ledger {
     }
 
     /// What an entry says, whether or not it stands in its table.
-    pub(super) fn entry_said(&mut self, kind: &'static Kind, id: &RecordId, place: Place) -> Result<Option<Record>> {
+    pub(super) fn entry_said(
+        &mut self,
+        kind: &'static Kind,
+        id: &RecordId,
+        place: RecordPlace,
+    ) -> Result<Option<Record>> {
         if let Some(row) = projection::get_of(&self.conn, kind, place.owner, id)? {
             return Ok(Some(row.record));
         }

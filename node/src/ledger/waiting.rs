@@ -15,7 +15,7 @@ use crate::{
     admission::Reason,
     store::{
         Result, documents,
-        projection::Place,
+        projection::RecordPlace,
         quarantine, trust,
         unfinished::{self, Arrived},
         voids,
@@ -33,7 +33,7 @@ impl Ledger {
         let mut arrived = vec![first];
         while let Some(mut next) = arrived.pop() {
             let waiting = quarantine::waiting(&self.conn, next.owner, &next.record, &next.change, next.done)?;
-            let all = waiting.len() < quarantine::FEW;
+            let all = waiting.len() < quarantine::WAITING_A_READ;
             let mut waiting = waiting.into_iter().peekable();
             let mut more = vec![];
             while !self.slices.tired()
@@ -78,7 +78,7 @@ impl Ledger {
     /// Judges an edit or a void that waited; those that wait for it are the caller's.
     fn take_up(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
         let feed = Arc::clone(&self.feed(no)?.feed);
-        let place = Place { owner: feed.union, feed: no, seq };
+        let place = RecordPlace { owner: feed.union, feed: no, seq };
         self.alone(no, seq, operation, |ledger| {
             let judged = match crate::admission::kind_in(&feed, operation) {
                 Ok(kind) if operation.void => ledger.void(&feed, kind, place, operation)?,
@@ -111,7 +111,7 @@ impl Ledger {
                     if document && !operation.void {
                         // What its device said of it later may have been released before. What is released now of the same
                         // record is judged with it.
-                        let place = Place { owner: feed.union, feed: no, seq };
+                        let place = RecordPlace { owner: feed.union, feed: no, seq };
                         self.make_again(place.owner, &operation.record, Some((place, &operation)))?;
                     } else {
                         self.take_up_held(no, seq)?;

@@ -19,14 +19,14 @@ use huiliu_proto::{
 };
 
 use super::Ledger;
-use crate::identity::Me;
+use crate::identity::LocalDevice;
 use crate::store::{
     Result, View,
     claims::{self, Claim},
-    evidence::{self, Evidence, Neighbour, What},
+    evidence::{self, Evidence, EvidenceKind, Peer},
     feeds,
     feeds::FeedRow,
-    projection::{self, Place, Shown},
+    projection::{self, RecordPlace, Shown},
     receipts,
 };
 
@@ -153,15 +153,15 @@ impl Ledger {
     }
 
     fn keep_explained(&mut self, claim: &Claim, row: &FeedRow) -> Result<()> {
-        if row.own || evidence::is_open(&self.conn, What::Restored, None, &row.feed.device)? {
+        if row.own || evidence::is_open(&self.conn, EvidenceKind::Restored, None, &row.feed.device)? {
             return Ok(());
         }
         let who = row.feed.union.union_name();
         let evidence = Evidence {
-            what: What::Restored,
+            what: EvidenceKind::Restored,
             feed: row.feed.id,
             seen_at: self.now(),
-            from: Some(Neighbour { union: row.feed.union, device: row.feed.device }),
+            from: Some(Peer { union: row.feed.union, device: row.feed.device }),
             ours: row.head.as_ref().map(|h| h.signed.clone()),
             theirs: Some(claim.signed.clone()),
             detail: Label::new(
@@ -189,7 +189,7 @@ impl Ledger {
             return if heard { self.keep_wrong_receipt(receipt, row) } else { Ok(()) };
         }
         let (writer, device) = (row.feed.union, row.feed.device);
-        if evidence::is_open(&self.conn, What::Split, Some(&claim.seen.feed), &device)? {
+        if evidence::is_open(&self.conn, EvidenceKind::Split, Some(&claim.seen.feed), &device)? {
             return Ok(());
         }
         let (who, says) = (
@@ -219,10 +219,10 @@ impl Ledger {
             )
         };
         let evidence = Evidence {
-            what: What::Split,
+            what: EvidenceKind::Split,
             feed: claim.seen.feed,
             seen_at: self.now(),
-            from: Some(Neighbour { union: writer, device }),
+            from: Some(Peer { union: writer, device }),
             ours: row.head.as_ref().map(|h| h.signed.clone()),
             theirs: Some(claim.signed.clone()),
             detail: Label::new(
@@ -246,10 +246,10 @@ impl Ledger {
     fn keep_wrong_receipt(&mut self, receipt: &Receipt, row: &FeedRow) -> Result<()> {
         let by = receipt.union.union_name();
         let evidence = Evidence {
-            what: What::Receipt,
+            what: EvidenceKind::Receipt,
             feed: receipt.feed,
             seen_at: self.now(),
-            from: Some(Neighbour { union: receipt.union, device: receipt.device }),
+            from: Some(Peer { union: receipt.union, device: receipt.device }),
             ours: row.head.as_ref().map(|h| h.signed.clone()),
             theirs: Some(receipt.signed.clone()),
             detail: Label::new(
@@ -264,17 +264,17 @@ impl Ledger {
     }
 
     /// A hub says it has less of feeds than it has signed for: it was restored, or shows what is old.
-    pub fn fell_behind(&mut self, feed: &FeedId, says: u64, peer: Neighbour) -> Result<()> {
+    pub fn fell_behind(&mut self, feed: &FeedId, says: u64, peer: Peer) -> Result<()> {
         let Some(receipt) = receipts::of(&self.conn, feed, peer.union)? else { return Ok(()) };
         if receipt.device != peer.device
             || receipt.size <= says
-            || evidence::is_open(&self.conn, What::Restored, None, &peer.device)?
+            || evidence::is_open(&self.conn, EvidenceKind::Restored, None, &peer.device)?
         {
             return Ok(());
         }
         let who = peer.union.union_name();
         let evidence = Evidence {
-            what: What::Restored,
+            what: EvidenceKind::Restored,
             feed: *feed,
             seen_at: self.now(),
             from: Some(peer),
@@ -299,7 +299,7 @@ impl Ledger {
     }
 
     /// An enrolment came: where it is for this union, it is looked at when the job ends.
-    pub(super) fn enrolled(&mut self, place: Place, record: &Record) {
+    pub(super) fn enrolled(&mut self, place: RecordPlace, record: &Record) {
         let me = self.me.union;
         let device = record.read(enrolment::DEVICE).and_then(|d| DeviceId::try_from(d).ok());
         if record.read(enrolment::UNION) == Some(me)
@@ -363,10 +363,10 @@ impl Ledger {
         }
     }
 
-    fn newcomer(&mut self, device: DeviceId, place: Place, record: &Record) -> Result<()> {
+    fn newcomer(&mut self, device: DeviceId, place: RecordPlace, record: &Record) -> Result<()> {
         // One piece of evidence for each device, however often the enrolment is repeated and all is computed again.
         let said = v1::Signed { message: device.to_vec().into(), signature: Default::default() };
-        if evidence::is_kept(&self.conn, What::Enrolled, &said)? {
+        if evidence::is_kept(&self.conn, EvidenceKind::Enrolled, &said)? {
             return Ok(());
         }
         // It came with a token of this machine's own: somebody here asked for it.
@@ -382,10 +382,10 @@ impl Ledger {
         let day = record.read(enrolment::FROM_ON);
         let day = day.map(|day| day.to_string()).unwrap_or_default();
         let evidence = Evidence {
-            what: What::Enrolled,
+            what: EvidenceKind::Enrolled,
             feed,
             seen_at: self.now(),
-            from: Some(Neighbour { union: place.owner, device: by }),
+            from: Some(Peer { union: place.owner, device: by }),
             ours: None,
             theirs: Some(said),
             detail: Label::new(
@@ -412,7 +412,7 @@ impl Ledger {
 
 /// The neighbour through which the feeds of a union come here, and what is said of them: of one's own union, what the
 /// levels above say.
-fn towards(me: &Me, union: UnionNumber) -> Option<UnionNumber> {
+fn towards(me: &LocalDevice, union: UnionNumber) -> Option<UnionNumber> {
     match me.union {
         own if own.contains(union) && own != union => own.child_towards(union),
         own => own.parent(),

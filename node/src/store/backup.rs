@@ -196,18 +196,18 @@ pub fn contents(conn: &View, union: UnionNumber, device: &DeviceId) -> Result<Co
 
 /// The place of the database, and nobody else in it.
 #[derive(Debug)]
-pub struct Place {
+pub struct DatabaseLock {
     database: PathBuf,
     /// Given back when this is dropped.
     _lock: File,
 }
 
-impl Place {
+impl DatabaseLock {
     /// Refused while another process has the database open.
-    pub fn take(database: &Path) -> Result<Place> {
+    pub fn take(database: &Path) -> Result<DatabaseLock> {
         let lock = lock_file(database)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Place { database: database.to_owned(), _lock: lock }),
+            Ok(()) => Ok(DatabaseLock { database: database.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }

@@ -13,14 +13,14 @@ use super::{Database, Result, View, tables};
 
 /// A neighbour's machine: where bytes came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Neighbour {
+pub struct Peer {
     pub union: UnionNumber,
     pub device: DeviceId,
 }
 
 /// What was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum EvidenceKind {
     /// Two heads of one feed, both well signed, of which neither extends the other.
     Fork,
     /// A hub signed for something that the feed never held.
@@ -41,54 +41,54 @@ pub enum What {
     Altered,
 }
 
-impl What {
-    pub const ALL: [What; 9] = [
-        What::Fork,
-        What::Receipt,
-        What::Restored,
-        What::Elsewhere,
-        What::Forged,
-        What::Split,
-        What::Withheld,
-        What::Enrolled,
-        What::Altered,
+impl EvidenceKind {
+    pub const ALL: [EvidenceKind; 9] = [
+        EvidenceKind::Fork,
+        EvidenceKind::Receipt,
+        EvidenceKind::Restored,
+        EvidenceKind::Elsewhere,
+        EvidenceKind::Forged,
+        EvidenceKind::Split,
+        EvidenceKind::Withheld,
+        EvidenceKind::Enrolled,
+        EvidenceKind::Altered,
     ];
 
     pub fn word(self) -> &'static str {
         match self {
-            What::Fork => "fork",
-            What::Receipt => "receipt",
-            What::Restored => "restored",
-            What::Elsewhere => "elsewhere",
-            What::Forged => "forged",
-            What::Split => "split",
-            What::Withheld => "withheld",
-            What::Enrolled => "enrolled",
-            What::Altered => "altered",
+            EvidenceKind::Fork => "fork",
+            EvidenceKind::Receipt => "receipt",
+            EvidenceKind::Restored => "restored",
+            EvidenceKind::Elsewhere => "elsewhere",
+            EvidenceKind::Forged => "forged",
+            EvidenceKind::Split => "split",
+            EvidenceKind::Withheld => "withheld",
+            EvidenceKind::Enrolled => "enrolled",
+            EvidenceKind::Altered => "altered",
         }
     }
 
     pub fn label(self) -> Label {
         match self {
-            What::Fork => Label::new("数据流水分叉", "forked feed"),
-            What::Receipt => Label::new("签收不符", "receipt that does not agree"),
-            What::Restored => Label::new("数据库被恢复", "database restored"),
-            What::Elsewhere => Label::new("本设备密钥另有使用", "this device's key used elsewhere"),
-            What::Forged => Label::new("损坏或疑似篡改的数据", "forged or damaged data"),
-            What::Split => Label::new("对上对下数据不一致", "equivocation"),
-            What::Withheld => Label::new("长期未获上级确认", "not confirmed above for long"),
-            What::Enrolled => Label::new("本单位新登记的设备", "device enrolled for this union"),
-            What::Altered => Label::new("本机所存与签名不符", "stored bytes that were not signed so"),
+            EvidenceKind::Fork => Label::new("数据流水分叉", "forked feed"),
+            EvidenceKind::Receipt => Label::new("签收不符", "receipt that does not agree"),
+            EvidenceKind::Restored => Label::new("数据库被恢复", "database restored"),
+            EvidenceKind::Elsewhere => Label::new("本设备密钥另有使用", "this device's key used elsewhere"),
+            EvidenceKind::Forged => Label::new("损坏或疑似篡改的数据", "forged or damaged data"),
+            EvidenceKind::Split => Label::new("对上对下数据不一致", "equivocation"),
+            EvidenceKind::Withheld => Label::new("长期未获上级确认", "not confirmed above for long"),
+            EvidenceKind::Enrolled => Label::new("本单位新登记的设备", "device enrolled for this union"),
+            EvidenceKind::Altered => Label::new("本机所存与签名不符", "stored bytes that were not signed so"),
         }
     }
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    pub what: What,
+    pub what: EvidenceKind,
     pub feed: FeedId,
     pub seen_at: i64,
-    pub from: Option<Neighbour>,
+    pub from: Option<Peer>,
     pub ours: Option<v1::Signed>,
     pub theirs: Option<v1::Signed>,
     /// For a person to read.
@@ -97,7 +97,7 @@ pub struct Evidence {
 
 /// Evidence with its number, and whether a person has settled it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
+pub struct KeptEvidence {
     pub no: i64,
     pub evidence: Evidence,
     pub settled_at: Option<i64>,
@@ -105,7 +105,7 @@ pub struct Kept {
 }
 
 /// Open pieces kept of one kind from one neighbour: enough for a person, and no way to fill a disk.
-const MOST: i64 = 16;
+const OPEN_OF_A_KIND: i64 = 16;
 
 /// Keeps a piece of evidence. False where it is kept already, or enough of its kind are.
 pub fn add(conn: &Database, evidence: &Evidence) -> Result<bool> {
@@ -122,7 +122,7 @@ pub fn add(conn: &Database, evidence: &Evidence) -> Result<bool> {
     let same: bool =
         conn.prepare_cached(SAME)?.query_row((what, evidence.feed.as_bytes(), device, &theirs), |r| r.get(0))?;
     let count: i64 = conn.prepare_cached(COUNT)?.query_row((what, device), |r| r.get(0))?;
-    if same || count >= MOST {
+    if same || count >= OPEN_OF_A_KIND {
         return Ok(false);
     }
     conn.prepare_cached(SQL)?.execute((
@@ -140,13 +140,13 @@ pub fn add(conn: &Database, evidence: &Evidence) -> Result<bool> {
 }
 
 /// Whether a piece of this kind that rests on the same was ever kept, about whichever feed.
-pub fn is_kept(conn: &View, what: What, theirs: &v1::Signed) -> Result<bool> {
+pub fn is_kept(conn: &View, what: EvidenceKind, theirs: &v1::Signed) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM evidence WHERE what = ?1 AND theirs = ?2)";
     Ok(conn.prepare_cached(SQL)?.query_row((what.word(), theirs.encode_to_vec()), |r| r.get(0))?)
 }
 
 /// Whether there is an open piece of this kind about a neighbour, and about a feed where one is named.
-pub fn is_open(conn: &View, what: What, feed: Option<&FeedId>, from: &DeviceId) -> Result<bool> {
+pub fn is_open(conn: &View, what: EvidenceKind, feed: Option<&FeedId>, from: &DeviceId) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM evidence
         WHERE what = ?1 AND (?2 IS NULL OR feed = ?2) AND from_device = ?3 AND settled_at IS NULL)";
     let row = (what.word(), feed.map(|f| f.0), from.as_bytes());
@@ -154,27 +154,27 @@ pub fn is_open(conn: &View, what: What, feed: Option<&FeedId>, from: &DeviceId) 
 }
 
 /// Settles what has cleared itself, with a note that says so.
-pub fn clear(conn: &Database, what: What, feed: &FeedId, at: i64, note: &str) -> Result<()> {
+pub fn clear(conn: &Database, what: EvidenceKind, feed: &FeedId, at: i64, note: &str) -> Result<()> {
     const SQL: &str =
         "UPDATE evidence SET settled_at = ?3, note = ?4 WHERE what = ?1 AND feed = ?2 AND settled_at IS NULL";
     conn.prepare_cached(SQL)?.execute((what.word(), feed.as_bytes(), at, note))?;
     Ok(())
 }
 
-fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+fn kept(row: &Row<'_>) -> rusqlite::Result<KeptEvidence> {
     let signed = |at: usize| -> rusqlite::Result<Option<v1::Signed>> {
         Ok(row.get::<_, Option<Vec<u8>>>(at)?.and_then(|bytes| v1::Signed::decode(&bytes[..]).ok()))
     };
     let word: String = row.get(1)?;
     let union: Option<i64> = row.get(4)?;
     let device: Option<[u8; 32]> = row.get(5)?;
-    let from = union.zip(device).map(|(union, device)| -> rusqlite::Result<Neighbour> {
-        Ok(Neighbour { union: tables::union(union)?, device: DeviceId(device) })
+    let from = union.zip(device).map(|(union, device)| -> rusqlite::Result<Peer> {
+        Ok(Peer { union: tables::union(union)?, device: DeviceId(device) })
     });
-    Ok(Kept {
+    Ok(KeptEvidence {
         no: row.get(0)?,
         evidence: Evidence {
-            what: What::ALL.into_iter().find(|w| w.word() == word).unwrap_or(What::Fork),
+            what: EvidenceKind::ALL.into_iter().find(|w| w.word() == word).unwrap_or(EvidenceKind::Fork),
             feed: FeedId(row.get(2)?),
             seen_at: row.get(3)?,
             from: from.transpose()?,
@@ -191,12 +191,12 @@ const COLUMNS: &str = "SELECT no, what, feed, seen_at, from_union, from_device, 
     settled_at, note FROM evidence";
 
 /// What no person has settled yet, or all there ever was.
-pub fn list(conn: &View, settled_too: bool) -> Result<Vec<Kept>> {
+pub fn list(conn: &View, settled_too: bool) -> Result<Vec<KeptEvidence>> {
     page(conn, settled_too, 0, usize::MAX)
 }
 
 /// The first `most` of them after one.
-pub fn page(conn: &View, settled_too: bool, after: i64, most: usize) -> Result<Vec<Kept>> {
+pub fn page(conn: &View, settled_too: bool, after: i64, most: usize) -> Result<Vec<KeptEvidence>> {
     let sql = format!("{COLUMNS} WHERE (?1 OR settled_at IS NULL) AND no > ?2 ORDER BY no LIMIT ?3");
     let mut statement = conn.prepare_cached(&sql)?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -204,7 +204,7 @@ pub fn page(conn: &View, settled_too: bool, after: i64, most: usize) -> Result<V
 }
 
 /// The latest piece of a kind about a feed, settled or not.
-pub fn last(conn: &View, what: What, feed: &FeedId) -> Result<Option<Kept>> {
+pub fn last(conn: &View, what: EvidenceKind, feed: &FeedId) -> Result<Option<KeptEvidence>> {
     let sql = format!("{COLUMNS} WHERE what = ?1 AND feed = ?2 ORDER BY no DESC LIMIT 1");
     Ok(conn.prepare_cached(&sql)?.query_row((what.word(), feed.as_bytes()), kept).optional()?)
 }
@@ -215,7 +215,7 @@ pub fn any_open(conn: &View) -> Result<bool> {
     Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
 }
 
-pub fn get(conn: &View, no: i64) -> Result<Option<Kept>> {
+pub fn get(conn: &View, no: i64) -> Result<Option<KeptEvidence>> {
     Ok(conn.prepare_cached(&format!("{COLUMNS} WHERE no = ?1"))?.query_row([no], kept).optional()?)
 }
 

@@ -19,7 +19,7 @@ const APPOINTMENT: i32 = CertificateType::Appointment as i32;
 const VALID: i32 = CertificateStatus::Valid as i32;
 
 /// Amounts are added up no farther than this: sums of them cannot overflow.
-const FAR: i64 = 1 << 40;
+const LARGEST_AMOUNT: i64 = 1 << 40;
 
 /// Where a page that is sorted by day goes on: after this day, or on it after this id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,7 +188,7 @@ pub fn graded_twice(conn: &View, owner: UnionNumber, after: &[u8], most: usize) 
 /// Entries of a union of which more was taken back than they said, as two machines may that do not hear each other.
 pub fn taken_back_twice(conn: &View, owner: UnionNumber, table: &str) -> Result<Vec<RecordId>> {
     let sql = format!(
-        "SELECT o.record FROM (SELECT reverses, sum(max(amount, -{FAR})) AS back FROM \"{table}\"
+        "SELECT o.record FROM (SELECT reverses, sum(max(amount, -{LARGEST_AMOUNT})) AS back FROM \"{table}\"
             WHERE reverses IS NOT NULL AND owner = ?1 AND amount < 0 GROUP BY reverses) r
         JOIN \"{table}\" o ON o.record = r.reverses AND o.owner = ?1 WHERE o.amount > 0 AND o.amount + r.back < 0
         ORDER BY o.record"

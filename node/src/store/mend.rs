@@ -13,7 +13,7 @@ use crate::document::Document;
 /// Rows changed in one transaction: a few milliseconds.
 const SLICE: usize = 100;
 /// More is looked for in the next turn.
-const MOST: usize = 20_000;
+const ROWS_A_TURN: usize = 20_000;
 
 type Row = Vec<Value>;
 
@@ -30,7 +30,7 @@ pub fn differences(is: &View, should: &View) -> Result<Vec<Change>> {
     let mut all = vec![];
     for table in caches::names() {
         compare(is, should, &table, &mut all)?;
-        if all.len() >= MOST {
+        if all.len() >= ROWS_A_TURN {
             break;
         }
     }
@@ -46,7 +46,7 @@ fn compare(is: &View, should: &View, table: &str, all: &mut Vec<Change>) -> Resu
     let columns = second.column_count();
     let (mut first, mut second) = (first.query([])?, second.query([])?);
     let (mut a, mut b) = (next(&mut first, columns)?, next(&mut second, columns)?);
-    while (a.is_some() || b.is_some()) && all.len() < MOST {
+    while (a.is_some() || b.is_some()) && all.len() < ROWS_A_TURN {
         let order = match (&a, &b) {
             (Some(a), Some(b)) => compare_keys(a, b, &keys),
             (Some(_), None) => Ordering::Less,

@@ -34,7 +34,7 @@ struct Source {
 }
 
 /// So few ids are asked for one by one, also where a column has no index.
-const FEW: usize = 4;
+const ASKED_ONE_BY_ONE: usize = 4;
 
 fn sources(of: &Kind) -> Vec<Source> {
     let mut all = vec![];
@@ -77,7 +77,7 @@ pub fn naming(conn: &View, of: &Kind, ids: &BTreeSet<RecordId>, most: usize) -> 
             }
             Ok(())
         };
-        if source.indexed || ids.len() <= FEW {
+        if source.indexed || ids.len() <= ASKED_ONE_BY_ONE {
             let sql = format!("{select} WHERE \"{}\" = ?1 {kind} LIMIT ?3", source.column);
             let mut statement = conn.prepare_cached(&sql)?;
             for id in ids {

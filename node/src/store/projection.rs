@@ -20,7 +20,7 @@ use super::{Database, Result, View, records, records::numbers, rollups, tables, 
 
 /// Whose record it is, and which operation said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct RecordPlace {
     pub owner: UnionNumber,
     pub feed: i64,
     pub seq: u64,
@@ -30,7 +30,7 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shown {
     pub id: RecordId,
-    pub place: Place,
+    pub place: RecordPlace,
     pub record: Record,
 }
 
@@ -209,7 +209,7 @@ impl ToSql for Column<'_> {
 fn bind(
     statement: &mut Statement<'_>,
     id: &RecordId,
-    place: Place,
+    place: RecordPlace,
     record: &Record,
     index: Option<&[u8; 17]>,
 ) -> rusqlite::Result<usize> {
@@ -233,7 +233,7 @@ fn bind(
 }
 
 /// Adds an entry. False where a record of that id is already there; then nothing changes.
-pub fn put_entry(conn: &Database, id: &RecordId, place: Place, record: &Record) -> Result<bool> {
+pub fn put_entry(conn: &Database, id: &RecordId, place: RecordPlace, record: &Record) -> Result<bool> {
     let sql = sql(record.kind);
     if bind(&mut *conn.prepare_cached(&sql.entry)?, id, place, record, None)? == 0 {
         return Ok(false);
@@ -255,7 +255,7 @@ pub fn put_entry(conn: &Database, id: &RecordId, place: Place, record: &Record) 
 }
 
 /// An entry that was said twice stands where it comes first.
-pub fn move_entry(conn: &Database, kind: &Kind, id: &RecordId, place: Place) -> Result<()> {
+pub fn move_entry(conn: &Database, kind: &Kind, id: &RecordId, place: RecordPlace) -> Result<()> {
     let sql = format!("UPDATE \"{}\" SET feed = ?3, seq = ?4 WHERE record = ?1 AND owner = ?2", kind.name);
     conn.prepare_cached(&sql)?.execute((id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64))?;
     Ok(())
@@ -275,7 +275,7 @@ pub fn remove(conn: &Database, kind: &Kind, owner: UnionNumber, id: &RecordId) -
 pub fn put_document(
     conn: &Database,
     id: &RecordId,
-    place: Place,
+    place: RecordPlace,
     record: &Record,
     index: Option<&[u8; 17]>,
 ) -> Result<()> {
@@ -424,8 +424,11 @@ pub fn same_thing(conn: &View, record: &Record, not: &RecordId) -> Result<Vec<Sh
 
 fn read(kind: &'static Kind, row: &Row<'_>) -> rusqlite::Result<Shown> {
     let id: [u8; 16] = row.get(0)?;
-    let place =
-        Place { owner: tables::union(row.get(1)?)?, feed: row.get(2)?, seq: row.get::<_, i64>(3)?.unsigned_abs() };
+    let place = RecordPlace {
+        owner: tables::union(row.get(1)?)?,
+        feed: row.get(2)?,
+        seq: row.get::<_, i64>(3)?.unsigned_abs(),
+    };
     let mut record = Record::new(kind);
     let mut column = 4;
     for (at, field) in kind.fields.iter().enumerate() {

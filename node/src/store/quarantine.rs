@@ -309,7 +309,7 @@ pub fn numbers(conn: &View, owner: UnionNumber, of: Cause) -> Result<Vec<Held>> 
 }
 
 /// So many of those that wait are read at once.
-pub const FEW: usize = 64;
+pub const WAITING_A_READ: usize = 64;
 
 /// Edits and voids of one record that wait for this change, after a place: the first few.
 pub fn waiting(
@@ -324,7 +324,7 @@ pub fn waiting(
         r#"{COLUMNS} WHERE record = ?1 AND awaits = ?2 AND (feed, seq) > (?4, ?5)
         AND feed IN (SELECT no FROM feed WHERE "union" = ?3) ORDER BY feed, seq LIMIT ?6"#
     );
-    select(conn, &sql, (record.as_bytes(), awaited.as_bytes(), i64::from(owner), feed, seq, FEW as i64))
+    select(conn, &sql, (record.as_bytes(), awaited.as_bytes(), i64::from(owner), feed, seq, WAITING_A_READ as i64))
 }
 
 #[cfg(test)]

@@ -7,23 +7,26 @@ pub mod numbers;
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Database, Result, View, projection::Place, tables, voids};
+use super::{Database, Result, View, projection::RecordPlace, tables, voids};
 
 /// Who has an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     pub kind: u32,
-    pub place: Place,
+    pub place: RecordPlace,
 }
 
 fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
-    let place =
-        Place { owner: tables::union(row.get(0)?)?, feed: row.get(2)?, seq: row.get::<_, i64>(3)?.unsigned_abs() };
+    let place = RecordPlace {
+        owner: tables::union(row.get(0)?)?,
+        feed: row.get(2)?,
+        seq: row.get::<_, i64>(3)?.unsigned_abs(),
+    };
     Ok(Claim { kind: row.get(1)?, place })
 }
 
 /// Gives an id of the place's owner to the operation there. False where it is taken; then nothing changes.
-pub fn add(conn: &Database, id: &RecordId, kind: u32, place: Place) -> Result<bool> {
+pub fn add(conn: &Database, id: &RecordId, kind: u32, place: RecordPlace) -> Result<bool> {
     const SQL: &str =
         "INSERT INTO record (id, owner, kind, feed, seq) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     let row = (id.as_bytes(), i64::from(place.owner), kind, place.feed, place.seq as i64);
@@ -45,7 +48,7 @@ pub fn of_id(conn: &View, id: &RecordId) -> Result<Vec<Claim>> {
 }
 
 /// The record stands somewhere else now.
-pub fn move_to(conn: &Database, id: &RecordId, place: Place) -> Result<()> {
+pub fn move_to(conn: &Database, id: &RecordId, place: RecordPlace) -> Result<()> {
     const SQL: &str = "UPDATE record SET feed = ?3, seq = ?4 WHERE id = ?1 AND owner = ?2";
     let row = (id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64);
     conn.prepare_cached(SQL)?.execute(row)?;
@@ -53,14 +56,14 @@ pub fn move_to(conn: &Database, id: &RecordId, place: Place) -> Result<()> {
 }
 
 /// An operation that says what the record says already.
-pub fn add_repeat(conn: &Database, id: &RecordId, place: Place) -> Result<()> {
+pub fn add_repeat(conn: &Database, id: &RecordId, place: RecordPlace) -> Result<()> {
     const SQL: &str = "INSERT INTO repeat (id, owner, feed, seq) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     conn.prepare_cached(SQL)?.execute((id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64))?;
     Ok(())
 }
 
 /// It does so no more: it is where the record stands.
-pub fn remove_repeat(conn: &Database, id: &RecordId, place: Place) -> Result<()> {
+pub fn remove_repeat(conn: &Database, id: &RecordId, place: RecordPlace) -> Result<()> {
     const SQL: &str = "DELETE FROM repeat WHERE id = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4";
     conn.prepare_cached(SQL)?.execute((id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64))?;
     Ok(())
@@ -81,7 +84,7 @@ pub fn operations(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Vec<
 }
 
 /// Whether what the tables say of a record rests on the operation that stands here.
-pub fn rests_on(conn: &View, id: &RecordId, place: Place) -> Result<bool> {
+pub fn rests_on(conn: &View, id: &RecordId, place: RecordPlace) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM record WHERE id = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4)
         OR EXISTS (SELECT 1 FROM repeat WHERE id = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4)
         OR EXISTS (SELECT 1 FROM edit WHERE record = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4)

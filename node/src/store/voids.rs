@@ -13,7 +13,7 @@ use huiliu_proto::{
 };
 use rusqlite::OptionalExtension as _;
 
-use super::{Database, Result, View, projection::Place, tables};
+use super::{Database, Result, View, projection::RecordPlace, tables};
 
 /// Names of the tables, as `CREATE` makes them.
 pub const TABLES: [&str; 3] = ["void", "void_head", "voided"];
@@ -109,7 +109,7 @@ pub fn any(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<bool> {
 }
 
 /// Adds one; those that it follows are no longer the last, and what they name counts no more.
-pub fn add(conn: &Database, record: &RecordId, leaf: &Hash, place: Place, void: &Void) -> Result<()> {
+pub fn add(conn: &Database, record: &RecordId, leaf: &Hash, place: RecordPlace, void: &Void) -> Result<()> {
     let (record, owner) = (record.as_bytes(), i64::from(place.owner));
     for follows in &void.follows {
         for sql in [
@@ -131,7 +131,7 @@ pub fn add(conn: &Database, record: &RecordId, leaf: &Hash, place: Place, void: 
 }
 
 /// One that was said twice stands where it comes first.
-pub fn move_to(conn: &Database, record: &RecordId, leaf: &Hash, place: Place) -> Result<()> {
+pub fn move_to(conn: &Database, record: &RecordId, leaf: &Hash, place: RecordPlace) -> Result<()> {
     const SQL: &str = "UPDATE void SET feed = ?4, seq = ?5 WHERE record = ?1 AND owner = ?2 AND leaf = ?3";
     let row = (record.as_bytes(), i64::from(place.owner), leaf.as_bytes(), place.feed, place.seq as i64);
     conn.prepare_cached(SQL)?.execute(row)?;
@@ -339,11 +339,11 @@ mod tests {
         let (record, before) =
             (RecordId([1; 16]), Void { follows: vec![], heads: vec![], restores: false, reason: "误".into() });
         for n in 0..5 {
-            add(&conn, &record, &Hash([n; 32]), Place { owner, feed: 1, seq: n.into() }, &before).unwrap();
+            add(&conn, &record, &Hash([n; 32]), RecordPlace { owner, feed: 1, seq: n.into() }, &before).unwrap();
         }
         let follows = (0..5).map(|n| Hash([n; 32])).collect();
         let back = Void { follows, restores: true, ..before };
-        add(&conn, &record, &Hash([9; 32]), Place { owner, feed: 1, seq: 5 }, &back).unwrap();
+        add(&conn, &record, &Hash([9; 32]), RecordPlace { owner, feed: 1, seq: 5 }, &back).unwrap();
         let told: Vec<Hash> = of_record(&conn, owner, &record, 2).unwrap().iter().map(|said| said.leaf).collect();
         assert_eq!(told, [Hash([9; 32]), Hash([0; 32])]);
         assert_eq!(outcome(&conn, owner, &record, &[]).unwrap(), State::Stands);

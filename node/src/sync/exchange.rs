@@ -27,7 +27,7 @@ use self::opening::{Lists, MOST_PAGES};
 use crate::{
     ledger::{Incoming, Intake},
     store::{
-        evidence::Neighbour,
+        evidence::Peer,
         feeds::SegmentRow,
         frontier::{Delta, Frontier, Order},
     },
@@ -42,10 +42,10 @@ const MOST_FEEDS: usize = 2 * MOST_PAGES * PAGE;
 const MOST_REFUSED: usize = 64;
 /// Batches that may be under way unacknowledged.
 const WINDOW: usize = 8;
-/// What is more than `FEW` leaves places in that window free for what is not.
+/// What is more than `SHORT_BATCH` leaves places in that window free for what is not.
 const RESERVED: usize = 1;
 /// So few operations do not wait behind long batches of other feeds.
-pub const FEW: u64 = 64;
+pub const SHORT_BATCH: u64 = 64;
 /// The largest number of groups, states or receipts in one frame: each is under 256 bytes, a frame under 1 MiB.
 const PAGE: usize = 4096;
 /// The longest pause that a peer may ask for, in seconds.
@@ -55,7 +55,7 @@ const LONGEST_WAIT: u32 = 3_600;
 
 /// Who speaks at one end.
 #[derive(Debug, Clone)]
-pub struct Speaker {
+pub struct Endpoint {
     pub network: String,
     pub union: UnionNumber,
     pub device: DeviceId,
@@ -222,8 +222,8 @@ struct Theirs {
 
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    me: Speaker,
-    peer: Neighbour,
+    me: Endpoint,
+    peer: Peer,
     calls: bool,
     stay: bool,
     speaks: RangeInclusive<u32>,
@@ -290,15 +290,15 @@ pub struct Exchange {
 
 impl Exchange {
     /// `calls`: this end opened the stream, so it is the lower one. Returns the state machine and its first actions.
-    pub fn open(me: Speaker, peer: Neighbour, calls: bool, stay: bool, frontier: Frontier) -> (Exchange, Vec<Action>) {
+    pub fn open(me: Endpoint, peer: Peer, calls: bool, stay: bool, frontier: Frontier) -> (Exchange, Vec<Action>) {
         Exchange::speaking(SPEAKS, me, peer, calls, stay, frontier)
     }
 
     /// The same of a version that speaks other protocols too.
     pub fn speaking(
         speaks: RangeInclusive<u32>,
-        me: Speaker,
-        peer: Neighbour,
+        me: Endpoint,
+        peer: Peer,
         calls: bool,
         stay: bool,
         frontier: Frontier,
@@ -461,7 +461,7 @@ impl Exchange {
             let Some((state, receipts)) = now else { continue };
             self.lacking.insert(state.order());
             let theirs = self.theirs.get(&feed).map_or(0, |theirs| theirs.sent.max(theirs.size));
-            if state.size.saturating_sub(theirs) <= FEW {
+            if state.size.saturating_sub(theirs) <= SHORT_BATCH {
                 self.lacking_few.insert(state.order());
             }
             self.untold_of(feed, &receipts);

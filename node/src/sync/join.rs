@@ -15,7 +15,7 @@ use super::{
     uplink::{Uplink, UplinkError},
 };
 use crate::{
-    clock::{Clock, Dice},
+    clock::{Clock, Random},
     identity::{Grant, Home, IdentityError, tls, validity, vouchers},
 };
 
@@ -59,7 +59,13 @@ async fn answer<T>(
 }
 
 /// Shows the token to the hub it names, and takes what that answers. May be called again when the answer was lost.
-pub async fn enter(home: &mut Home, token: &Token, dial: &Dial, clock: &Clock, dice: &Dice) -> Result<(), JoinError> {
+pub async fn enter(
+    home: &mut Home,
+    token: &Token,
+    dial: &Dial,
+    clock: &Clock,
+    random: &Random,
+) -> Result<(), JoinError> {
     home.fits(token)?;
     let request = v1::EnterRequest { entering: Some(home.entering(token)?) };
     let config = tls::joining(token.pin, clock)?;
@@ -68,7 +74,7 @@ pub async fn enter(home: &mut Home, token: &Token, dial: &Dial, clock: &Clock, d
     let (channel, overheard) =
         connected.map_err(|trouble| JoinError::Unreachable { address: address.clone(), trouble })?;
     let joined = answer(client(channel).enter(request), address, &overheard).await?;
-    Ok(home.accept(&Grant::from(joined), Some(token), clock, dice)?)
+    Ok(home.accept(&Grant::from(joined), Some(token), clock, random)?)
 }
 
 /// A token that was made, and when it dies.
@@ -78,10 +84,10 @@ pub struct Minted {
 }
 
 /// Random id and secret.
-pub fn draw(dice: &Dice) -> (TokenId, Secret) {
+pub fn draw(random: &Random) -> (TokenId, Secret) {
     let (mut id, mut secret) = ([0; 6], [0; 16]);
-    dice(&mut id);
-    dice(&mut secret);
+    random(&mut id);
+    random(&mut secret);
     (TokenId(id), Secret::new(secret))
 }
 
@@ -91,7 +97,7 @@ pub async fn invite(uplink: &Uplink, days: u32) -> Result<Minted, UplinkError> {
     let home = &uplink.home;
     let parent = home.config.parent.clone().ok_or(IdentityError::NotJoined)?;
     let root = home.fingerprint()?.ok_or(IdentityError::NotJoined)?;
-    let (id, secret) = draw(&uplink.dice);
+    let (id, secret) = draw(&uplink.random);
     let (channel, overheard) = uplink.connect(&parent).await?;
     let request = v1::InviteRequest {
         token: id.0.to_vec().into(),
@@ -100,7 +106,7 @@ pub async fn invite(uplink: &Uplink, days: u32) -> Result<Minted, UplinkError> {
     };
     let invited = answer(client(channel).invite(request), &parent.address, &overheard).await?;
     let expires_at = invited.expires_at;
-    vouchers::remember(home, &id, &secret.voucher_key(&id), Some(expires_at), (uplink.clock)(), &uplink.dice)?;
+    vouchers::remember(home, &id, &secret.voucher_key(&id), Some(expires_at), (uplink.clock)(), &uplink.random)?;
     let token = Token {
         network: home.config.network.clone(),
         root,

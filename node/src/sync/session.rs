@@ -22,10 +22,10 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
 
 use self::batches::{Batches, Taking};
-use super::exchange::{Action, Cause, End, Event, Exchange, Refused, Speaker, Tally};
+use super::exchange::{Action, Cause, End, Endpoint, Event, Exchange, Refused, Tally};
 use crate::{
     ledger::{Intake, Ledger, statement::Pace},
-    store::{Changed, Changes, Result, evidence::Neighbour, frontier::Frontier, receipts, receipts::Link},
+    store::{Changed, Changes, Result, evidence::Peer, frontier::Frontier, receipts, receipts::Link},
     writer::{Aside, Store, kept},
 };
 
@@ -34,7 +34,7 @@ pub const SILENCE: Duration = Duration::from_secs(60);
 /// Delay in which changes are gathered so that they travel together.
 const GATHER: Duration = Duration::from_millis(20);
 /// Interval at which an idle connection is checked for what should have arrived over it.
-pub const LOOK: Duration = Duration::from_secs(120);
+pub const ARRIVAL_CHECK_INTERVAL: Duration = Duration::from_secs(120);
 /// How long the other end may take to read a goodbye and to close the line; and how long, and for how many frames, a
 /// goodbye is listened for after the other end has hung up.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -50,7 +50,7 @@ type Chore = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 /// One end of a conversation.
 #[derive(Debug, Clone)]
 pub struct Ends {
-    pub me: Speaker,
+    pub me: Endpoint,
     pub peer: UnionNumber,
     pub peer_device: DeviceId,
     /// This end opened the stream.
@@ -131,7 +131,7 @@ enum Heard {
 struct Session<'a, I> {
     store: &'a Store,
     ends: &'a Ends,
-    peer: Neighbour,
+    peer: Peer,
     incoming: I,
     outgoing: mpsc::Sender<v1::Frame>,
     /// Frames that wait to be sent.
@@ -147,7 +147,7 @@ struct Session<'a, I> {
     /// Receipts that are still to be kept.
     unkept: Vec<v1::Signed>,
     /// Something was committed since it was last looked whether anything is to be packed or written.
-    untended: bool,
+    unprepared: bool,
     /// Feeds of which a batch was refused here: those that were under way behind it are refused too.
     refused: Arc<Mutex<BTreeMap<FeedId, Refusal>>>,
     /// The writer put the last batch off: this peer, or whom it relays, has used up its allowance.
@@ -165,8 +165,8 @@ where
         incoming: I,
         outgoing: mpsc::Sender<v1::Frame>,
     ) -> Result<Session<'a, I>> {
-        let peer = Neighbour { union: ends.peer, device: ends.peer_device };
-        work::tend(store, if ends.calls { Pace::AtOnce } else { Pace::Never }).await?;
+        let peer = Peer { union: ends.peer, device: ends.peer_device };
+        work::prepare_outgoing(store, if ends.calls { Pace::AtOnce } else { Pace::Never }).await?;
         let (me, them) = (ends.me.union, ends.peer);
         // What is written from here on is heard of, whether what was read holds it or not.
         let (frontier, changes) = kept::open(store, me, them).await?;
@@ -187,7 +187,7 @@ where
             chore: None,
             unkept: vec![],
             // What was written since, and before changes were listened for, may be still to be packed.
-            untended: ends.stay,
+            unprepared: ends.stay,
             refused: Arc::default(),
             over: false,
             noted: false,
@@ -210,7 +210,7 @@ where
     async fn converse(mut self, progress: Progress<'_>) -> Result<Report> {
         let mut gathered: Option<Instant> = None;
         let mut waited: Option<Instant> = None;
-        let mut next_look = Instant::now() + LOOK;
+        let mut next_look = Instant::now() + ARRIVAL_CHECK_INTERVAL;
         // When the other end was last owed nothing, or brought the conversation on.
         let (mut moved_at, mut moved) = (Instant::now(), 0);
         loop {
@@ -286,7 +286,7 @@ where
                 Heard::Done(done) => done?,
                 Heard::Changed => {
                     gathered = Some(Instant::now() + GATHER);
-                    self.untended = self.ends.stay;
+                    self.unprepared = self.ends.stay;
                 }
                 Heard::Gathered => {
                     gathered = None;
@@ -297,8 +297,8 @@ where
                     self.step(Event::Waited);
                 }
                 Heard::Look => {
-                    next_look = Instant::now() + LOOK;
-                    work::tend(self.store, self.pace()).await?;
+                    next_look = Instant::now() + ARRIVAL_CHECK_INTERVAL;
+                    work::prepare_outgoing(self.store, self.pace()).await?;
                     work::watch(self.store, self.ends, &self.exchange.tally).await?;
                     self.step(Event::Look);
                 }
@@ -357,8 +357,8 @@ where
             if !self.unkept.is_empty() {
                 let receipts = std::mem::take(&mut self.unkept);
                 self.chore = Some(Box::pin(async move { work::keep(&store, receipts, peer).await }));
-            } else if std::mem::take(&mut self.untended) {
-                self.chore = Some(Box::pin(async move { work::tend(&store, pace).await }));
+            } else if std::mem::take(&mut self.unprepared) {
+                self.chore = Some(Box::pin(async move { work::prepare_outgoing(&store, pace).await }));
             }
         }
         self.chore.is_some()
@@ -403,10 +403,10 @@ where
             return Ok(());
         }
         // Some of it may have been written since packing began.
-        self.untended = self.ends.stay;
+        self.unprepared = self.ends.stay;
         if !self.ends.stay {
             // What it writes is heard in the next turn, and so is what others write meanwhile.
-            work::tend(self.store, self.pace()).await?;
+            work::prepare_outgoing(self.store, self.pace()).await?;
         }
         let (me, peer) = (self.ends.me.union, self.ends.peer);
         let delta = match changed {
@@ -427,7 +427,7 @@ where
 
     /// Both have the same, and the other end has been told all there is to tell.
     fn even(&self) -> bool {
-        let done = self.chore.is_none() && self.unkept.is_empty() && !self.untended;
+        let done = self.chore.is_none() && self.unkept.is_empty() && !self.unprepared;
         let heard = self.outbox.is_empty() && !self.batches.is_waiting() && self.unheard.is_empty();
         self.exchange.settled() && heard && done
     }

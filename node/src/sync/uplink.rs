@@ -9,13 +9,13 @@ use tonic::{Status, transport::Channel};
 
 use super::{
     call::{self, Declined, Overheard, Trouble},
-    exchange::{End, Speaker},
+    exchange::{End, Endpoint},
     join::{self, JoinError},
     line::Dial,
     session::{self, Ends, Progress, Report, SILENCE},
 };
 use crate::{
-    clock::{Clock, Dice},
+    clock::{Clock, Random},
     identity::{Home, IdentityError, Parent, tls, validity},
     store::{StoreError, feeds},
     writer::Store,
@@ -65,7 +65,7 @@ pub struct Uplink {
     pub store: Store,
     pub dial: Dial,
     pub clock: Clock,
-    pub dice: Dice,
+    pub random: Random,
 }
 
 impl Uplink {
@@ -115,8 +115,8 @@ impl Uplink {
         self.keep_certificates(&channel, &overheard).await;
         let mut client =
             SyncClient::new(channel.clone()).max_decoding_message_size(MAX_FRAME).max_encoding_message_size(MAX_FRAME);
-        let me = self.home.me(self.clock.clone(), self.dice.clone())?;
-        let speaker = Speaker { network: config.network.clone(), union: config.union, device: me.device() };
+        let me = self.home.me(self.clock.clone(), self.random.clone())?;
+        let speaker = Endpoint { network: config.network.clone(), union: config.union, device: me.device() };
         let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay };
         let (send, receive) = mpsc::channel(16);
         let answer = tokio::time::timeout(SILENCE, client.exchange(ReceiverStream::new(receive))).await;
@@ -186,7 +186,7 @@ impl Uplink {
     /// A random part of `wait`.
     fn jitter(&self, wait: Duration) -> Duration {
         let mut byte = [0];
-        (self.dice)(&mut byte);
+        (self.random)(&mut byte);
         wait * u32::from(byte[0]) / 256
     }
 

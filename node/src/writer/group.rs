@@ -25,7 +25,7 @@ pub type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 pub type Job = Box<dyn FnOnce(Result<&mut Ledger>) -> (bool, Answer) + Send>;
 
 /// After so long in one transaction no further long job begins in it: whoever waits for an answer waits for its COMMIT.
-const LONG: Duration = Duration::from_millis(50);
+const LONG_TRANSACTION: Duration = Duration::from_millis(50);
 
 /// How long a writer waits for others and for the disk. Each try of a BEGIN takes up to five seconds in SQLite.
 #[derive(Debug, Clone, Copy)]
@@ -206,7 +206,7 @@ impl Writer {
         let mut ran: Vec<(Waiting, Option<StoreError>)> = Vec::with_capacity(jobs.len());
         let mut lost = None;
         while lost.is_none()
-            && (ran.len() < certain || begun.elapsed() < LONG)
+            && (ran.len() < certain || begun.elapsed() < LONG_TRANSACTION)
             && let Some(job) = jobs.pop_front()
         {
             let (answer, undone) = self.run_one(job);

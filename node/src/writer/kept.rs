@@ -18,7 +18,7 @@ use super::Store;
 use crate::store::{Changed, Changes, Result, View, frontier::Frontier, stamp};
 
 /// Neighbours of which something is remembered; with more than that, all is forgotten.
-const MOST: usize = 512;
+const PEERS_KEPT: usize = 512;
 
 /// The receipts that a caller was told or given: how much of which feed by whom, and a digest of those for each union's
 /// feeds, as the caller says it when it has all of them.
@@ -47,16 +47,16 @@ struct Memory {
 }
 
 #[derive(Default)]
-pub struct Kept(Mutex<Memory>);
+pub struct PeerMemory(Mutex<Memory>);
 
-impl Kept {
+impl PeerMemory {
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put(&self, me: UnionNumber, peer: UnionNumber, known: Known) {
         let mut memory = self.lock();
-        if memory.frontiers.len() >= MOST {
+        if memory.frontiers.len() >= PEERS_KEPT {
             memory.frontiers.clear();
         }
         memory.frontiers.insert((me, peer), known);
@@ -74,7 +74,7 @@ impl Kept {
 
     pub fn tell(&self, device: DeviceId, told: Told) {
         let mut memory = self.lock();
-        if memory.told.len() >= MOST {
+        if memory.told.len() >= PEERS_KEPT {
             memory.told.clear();
         }
         memory.told.insert(device, told);

@@ -3,7 +3,7 @@
 use std::{cell::Cell, collections::BTreeSet, ops::Deref};
 
 use huiliu_node::{
-    check::{Found, Outcome, Patience, check, run, settings},
+    check::{CheckOutcome, Found, Patience, check, run, settings},
     store::{Database, functions, projection},
 };
 use huiliu_proto::{
@@ -126,7 +126,7 @@ impl Hub {
         self.conn.execute("INSERT INTO feed VALUES (?1, ?2, 0, x'00', ?3, 1)", row).unwrap();
     }
 
-    pub fn run(&self, rule: &str, at: i64, today: &str) -> Outcome {
+    pub fn run(&self, rule: &str, at: i64, today: &str) -> CheckOutcome {
         let check = check(rule).unwrap();
         let run = || run(&self.conn.0, check, number(at), Day(day(today)), Patience::default());
         let outcome = run();
@@ -172,8 +172,8 @@ impl Hub {
 
     #[track_caller]
     pub fn clear(&self, rule: &str, at: i64, today: &str) {
-        let outcome = Outcome { settings: vec![], ..self.run(rule, at, today) };
-        assert_eq!(outcome, Outcome::default(), "{rule} at {at} on {today}");
+        let outcome = CheckOutcome { settings: vec![], ..self.run(rule, at, today) };
+        assert_eq!(outcome, CheckOutcome::default(), "{rule} at {at} on {today}");
     }
 
     #[track_caller]

@@ -14,7 +14,7 @@ use super::{MAGIC, MAX_FEEDS, MAX_FILE, MAX_OPERATIONS, MAX_RECEIPTS, ProofError
 use crate::{operation, tree, v1};
 
 /// What may stand in a field.
-enum What {
+enum Shape {
     Number,
     /// Bytes or text, from so long to so long.
     Bytes(usize, usize),
@@ -24,42 +24,43 @@ enum What {
 struct Field {
     number: u32,
     most: usize,
-    what: What,
+    what: Shape,
 }
 
-const fn one(number: u32, what: What) -> Field {
+const fn one(number: u32, what: Shape) -> Field {
     Field { number, most: 1, what }
 }
 
 const HASH: usize = 32;
-const SIGNED: &[Field] = &[one(1, What::Bytes(1, 512)), one(2, What::Bytes(64, 64))];
-const PATH: What = What::Bytes(HASH, (tree::MAX_PATH + 1) * HASH);
+const SIGNED: &[Field] = &[one(1, Shape::Bytes(1, 512)), one(2, Shape::Bytes(64, 64))];
+const PATH: Shape = Shape::Bytes(HASH, (tree::MAX_PATH + 1) * HASH);
 const OPERATION: &[Field] = &[
-    one(1, What::Bytes(1, operation::MAX_HEADER)),
-    one(2, What::Bytes(1, operation::MAX_PAYLOAD)),
-    one(3, What::Bytes(operation::SALT, operation::SALT)),
-    one(4, What::Bytes(HASH, HASH)),
+    one(1, Shape::Bytes(1, operation::MAX_HEADER)),
+    one(2, Shape::Bytes(1, operation::MAX_PAYLOAD)),
+    one(3, Shape::Bytes(operation::SALT, operation::SALT)),
+    one(4, Shape::Bytes(HASH, HASH)),
 ];
-const PROOF_OPERATION: &[Field] = &[one(1, What::Number), one(2, What::Message(OPERATION)), one(3, PATH)];
-const PROOF_RECEIPT: &[Field] = &[one(1, What::Message(SIGNED)), one(2, PATH)];
-const PROOF_STANDING: &[Field] = &[one(1, What::Bytes(16, 16)), one(2, PATH)];
+const PROOF_OPERATION: &[Field] = &[one(1, Shape::Number), one(2, Shape::Message(OPERATION)), one(3, PATH)];
+const PROOF_RECEIPT: &[Field] = &[one(1, Shape::Message(SIGNED)), one(2, PATH)];
+const PROOF_STANDING: &[Field] = &[one(1, Shape::Bytes(16, 16)), one(2, PATH)];
 const FEED: &[Field] = &[
-    one(1, What::Bytes(1, 512)),
-    one(2, What::Message(SIGNED)),
-    Field { number: 3, most: MAX_OPERATIONS, what: What::Message(PROOF_OPERATION) },
-    Field { number: 4, most: MAX_RECEIPTS, what: What::Message(PROOF_RECEIPT) },
-    one(5, What::Message(PROOF_STANDING)),
+    one(1, Shape::Bytes(1, 512)),
+    one(2, Shape::Message(SIGNED)),
+    Field { number: 3, most: MAX_OPERATIONS, what: Shape::Message(PROOF_OPERATION) },
+    Field { number: 4, most: MAX_RECEIPTS, what: Shape::Message(PROOF_RECEIPT) },
+    one(5, Shape::Message(PROOF_STANDING)),
 ];
-const ROOT: &[Field] = &[one(1, What::Bytes(1, 64)), one(2, What::Bytes(HASH, HASH)), one(3, What::Bytes(HASH, HASH))];
-const GROWTH: &[Field] = &[one(1, What::Message(SIGNED)), one(2, What::Message(SIGNED)), one(3, PATH)];
+const ROOT: &[Field] =
+    &[one(1, Shape::Bytes(1, 64)), one(2, Shape::Bytes(HASH, HASH)), one(3, Shape::Bytes(HASH, HASH))];
+const GROWTH: &[Field] = &[one(1, Shape::Message(SIGNED)), one(2, Shape::Message(SIGNED)), one(3, PATH)];
 const PROOF: &[Field] = &[
-    one(1, What::Number),
-    one(2, What::Number),
-    one(3, What::Message(ROOT)),
-    Field { number: 4, most: MAX_FEEDS, what: What::Message(FEED) },
-    one(5, What::Bytes(16, 16)),
-    one(6, What::Message(SIGNED)),
-    one(7, What::Message(GROWTH)),
+    one(1, Shape::Number),
+    one(2, Shape::Number),
+    one(3, Shape::Message(ROOT)),
+    Field { number: 4, most: MAX_FEEDS, what: Shape::Message(FEED) },
+    one(5, Shape::Bytes(16, 16)),
+    one(6, Shape::Message(SIGNED)),
+    one(7, Shape::Message(GROWTH)),
 ];
 
 /// An operation is at least a header with a record id. Without this, as many as fit could be written in two bytes each.
@@ -94,16 +95,16 @@ fn walk(mut rest: &[u8], fields: &[Field]) -> Result<(), ProofError> {
             return Err(ProofError::Malformed("too many of one thing"));
         }
         match (&field.what, wire) {
-            (What::Number, WireType::Varint) => {
+            (Shape::Number, WireType::Varint) => {
                 decode_varint(&mut rest).map_err(cut)?;
             }
-            (What::Bytes(from, to), WireType::LengthDelimited) => {
+            (Shape::Bytes(from, to), WireType::LengthDelimited) => {
                 let length = take(&mut rest)?.len();
                 if !(*from..=*to).contains(&length) {
                     return Err(ProofError::Malformed("something is too short or too long"));
                 }
             }
-            (What::Message(inner), WireType::LengthDelimited) => {
+            (Shape::Message(inner), WireType::LengthDelimited) => {
                 let bytes = take(&mut rest)?;
                 if std::ptr::eq(*inner, PROOF_OPERATION) && bytes.len() < SMALLEST_OPERATION {
                     return Err(ProofError::Malformed("something is too short or too long"));

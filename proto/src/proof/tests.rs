@@ -17,17 +17,17 @@ use proptest::prelude::*;
 const NOON: i64 = 1_767_225_600_000;
 
 /// One device's feed, in memory.
-struct Desk {
+struct CommandContext {
     key: SigningKey,
     feed: Feed,
     operations: Vec<Operation>,
 }
 
-impl Desk {
-    fn new(seed: u8, union: &str, scope: Scope) -> Desk {
+impl CommandContext {
+    fn new(seed: u8, union: &str, scope: Scope) -> CommandContext {
         let key = SigningKey::from_seed(&[seed; 32]);
         let feed = Feed::new("test", code(union), key.device(), 0, scope, None).unwrap();
-        Desk { key, feed, operations: vec![] }
+        CommandContext { key, feed, operations: vec![] }
     }
 
     fn id(&self) -> RecordId {
@@ -94,8 +94,8 @@ impl Desk {
     }
 
     /// The same feed, written so far.
-    fn twin(&self) -> Desk {
-        Desk { key: self.key.clone(), feed: self.feed.clone(), operations: self.operations.clone() }
+    fn twin(&self) -> CommandContext {
+        CommandContext { key: self.key.clone(), feed: self.feed.clone(), operations: self.operations.clone() }
     }
 
     fn growth(&self, from: u64, to: u64) -> bytes::Bytes {
@@ -110,18 +110,18 @@ fn code(text: &str) -> UnionNumber {
 /// The national, the provincial and the city hub's feeds for the branch, and the county's.
 struct World {
     root: Root,
-    nation: Desk,
-    province: Desk,
-    city: Desk,
-    county: Desk,
+    nation: CommandContext,
+    province: CommandContext,
+    city: CommandContext,
+    county: CommandContext,
     record: RecordId,
 }
 
 fn world() -> World {
-    let mut nation = Desk::new(1, "100000", Scope::Branch(code("320000")));
-    let mut province = Desk::new(2, "320000", Scope::Branch(code("320900")));
-    let mut city = Desk::new(3, "320900", Scope::Branch(code("320922")));
-    let mut county = Desk::new(4, "320922", Scope::Own(Reach::Nation));
+    let mut nation = CommandContext::new(1, "100000", Scope::Branch(code("320000")));
+    let mut province = CommandContext::new(2, "320000", Scope::Branch(code("320900")));
+    let mut city = CommandContext::new(3, "320900", Scope::Branch(code("320922")));
+    let mut county = CommandContext::new(4, "320922", Scope::Own(Reach::Nation));
     nation.enrol(&province.key, "320000", true);
     province.enrol(&SigningKey::from_seed(&[77; 32]), "320900", false);
     province.enrol(&city.key, "320900", true);
@@ -186,8 +186,8 @@ impl World {
     }
 }
 
-fn of<'a>(proof: &'a mut v1::Proof, desk: &Desk) -> &'a mut v1::ProofFeed {
-    proof.feeds.iter_mut().find(|f| f.header == desk.feed.header).unwrap()
+fn of<'a>(proof: &'a mut v1::Proof, context: &CommandContext) -> &'a mut v1::ProofFeed {
+    proof.feeds.iter_mut().find(|f| f.header == context.feed.header).unwrap()
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn parts_that_were_swapped_left_out_or_put_in_are_a_no() {
     };
     assert!(matches!(no(&|p| of(p, &world.county).receipts[0] = early.clone()), ProofError::ReceiptCovers(_)));
     // A feed that nothing rests on.
-    let idle = Desk::new(9, "320923", Scope::Own(Reach::Nation));
+    let idle = CommandContext::new(9, "320923", Scope::Own(Reach::Nation));
     let proof = {
         let mut feeds = world.proof().feeds;
         feeds.push(idle.shown(&[]));
@@ -294,7 +294,7 @@ fn parts_that_were_swapped_left_out_or_put_in_are_a_no() {
 #[test]
 fn who_was_not_enrolled_from_the_root_down_proves_nothing() {
     let world = world();
-    let rebuilt = |nation: &Desk, province: &Desk, city: &Desk, place: u64| {
+    let rebuilt = |nation: &CommandContext, province: &CommandContext, city: &CommandContext, place: u64| {
         let mut proof = world.proof();
         let county = of(&mut proof, &world.county).clone();
         let feeds = vec![nation.shown(&[0]), province.shown(&[place]), city.shown(&[0]), county];
@@ -302,25 +302,25 @@ fn who_was_not_enrolled_from_the_root_down_proves_nothing() {
     };
     assert!(rebuilt(&world.nation, &world.province, &world.city, 1).is_ok());
     // The city is enrolled, but not as a hub: its word about the county does not count.
-    let mut meek = Desk::new(2, "320000", Scope::Branch(code("320900")));
+    let mut meek = CommandContext::new(2, "320000", Scope::Branch(code("320900")));
     meek.enrol(&world.city.key, "320900", false);
     let wrong = rebuilt(&world.nation, &meek, &world.city, 0).unwrap_err();
     assert!(matches!(wrong, ProofError::NotEnrolled { hub: true, .. }), "{wrong}");
     // A nation of somebody's own.
-    let mut usurper = Desk::new(66, "100000", Scope::Branch(code("320000")));
+    let mut usurper = CommandContext::new(66, "100000", Scope::Branch(code("320000")));
     usurper.enrol(&world.province.key, "320000", true);
     let wrong = rebuilt(&usurper, &world.province, &world.city, 1).unwrap_err();
     assert!(matches!(wrong, ProofError::NotEnrolled { union, .. } if union == UnionNumber::NATION), "{wrong}");
     // A province enrols a county's machine past the city, in the branch of the city.
-    let mut over = Desk::new(2, "320000", Scope::Branch(code("320900")));
+    let mut over = CommandContext::new(2, "320000", Scope::Branch(code("320900")));
     over.enrol(&world.county.key, "320922", false);
     assert!(rebuilt(&world.nation, &over, &world.city, 0).is_err());
     // An enrolment in a feed of the city's own records, where none may stand.
-    let mut own = Desk::new(3, "320900", Scope::Own(Reach::Nation));
+    let mut own = CommandContext::new(3, "320900", Scope::Own(Reach::Nation));
     own.enrol(&world.county.key, "320922", false);
     assert!(rebuilt(&world.nation, &world.province, &own, 1).is_err());
     // An enrolment whose record id another device made.
-    let mut borrowed = Desk::new(3, "320900", Scope::Branch(code("320922")));
+    let mut borrowed = CommandContext::new(3, "320900", Scope::Branch(code("320922")));
     borrowed.enrol(&world.county.key, "320922", false);
     borrowed.operations[0] = Operation { record: world.record, ..borrowed.operations[0].clone() };
     let header = v1::OperationHeader { kind: 50, record: world.record.to_vec().into(), ..Default::default() };
@@ -432,7 +432,14 @@ proptest! {
 }
 
 /// A superior's word about a feed: its size and root, the day, and what of it is held.
-fn vouch(by: &mut Desk, about: &Desk, union: &str, size: u64, as_of: i64, held: &[(i64, i64)]) -> RecordId {
+fn vouch(
+    by: &mut CommandContext,
+    about: &CommandContext,
+    union: &str,
+    size: u64,
+    as_of: i64,
+    held: &[(i64, i64)],
+) -> RecordId {
     let feed = Some(Value::Bytes(about.feed.id.to_vec()));
     let mut record = Record::new(kind("vouching").unwrap());
     record.set("union", Value::Int(i64::from(code(union))));
@@ -454,7 +461,7 @@ fn vouch(by: &mut Desk, about: &Desk, union: &str, size: u64, as_of: i64, held: 
 /// The day of `NOON`, on which everything here is written.
 const TODAY: i64 = 20_454;
 
-fn standing(record: RecordId, about: &Desk, size: u64) -> Option<v1::ProofStanding> {
+fn standing(record: RecordId, about: &CommandContext, size: u64) -> Option<v1::ProofStanding> {
     let path = about.growth(size, about.size());
     Some(v1::ProofStanding { record: record.to_vec().into(), path })
 }
@@ -576,7 +583,7 @@ fn a_receipt_from_before_its_hub_or_before_the_record_is_a_no() {
     for bad in [NOON - 2 * DAY, 0, i64::MIN] {
         assert!(matches!(with(bad), Err(ProofError::ReceiptBeforeHub(..))), "{bad}");
     }
-    let mut late = Desk { operations: vec![], ..Desk::new(4, "320922", Scope::Own(Reach::Nation)) };
+    let mut late = CommandContext { operations: vec![], ..CommandContext::new(4, "320922", Scope::Own(Reach::Nation)) };
     for operation in &world.county.operations {
         let time = Some(NOON + 10 * DAY);
         late.operations.push(Operation::new(operation.kind, operation.record, time, operation.payload.to_vec(), None));

@@ -15,7 +15,7 @@ use huiliu_node::{
 };
 use huiliu_proto::{id::RecordId, period::Day};
 use huiliu_tests::{
-    people::{self, Dice},
+    people::{self, Random},
     worklog::{self, County},
     world::{Machine, World, hand_clock},
 };
@@ -95,14 +95,14 @@ fn log(entries: u64) -> Result<[f64; 2]> {
     for from in (0..entries).step_by(TOGETHER as usize) {
         let county = Arc::clone(&county);
         store.write_blocking(move |ledger| {
-            let mut dice = Dice(from);
+            let mut random = Random(from);
             for n in from..entries.min(from + TOGETHER) {
-                worklog::write(ledger, &county.line(&mut dice, 19_800 + (n % 300) as i64))?;
+                worklog::write(ledger, &county.line(&mut random, 19_800 + (n % 300) as i64))?;
             }
             Ok(())
         })?;
     }
-    while store.write_blocking(ledger::Ledger::tend)? {}
+    while store.write_blocking(ledger::Ledger::prepare_outgoing)? {}
     let rebuilt = once(|| Ok(store.write_blocking(|ledger| ledger.rebuild(&mut |_| ()))?))?;
     let copy = machine.home.dir.join("copy.db");
     store.back_up(&copy, &machine.me().key, store.now())?;
@@ -126,7 +126,7 @@ fn dossier(edits: u64) -> Result<[f64; 2]> {
         }
         Ok(())
     })?;
-    while store.write_blocking(ledger::Ledger::tend)? {}
+    while store.write_blocking(ledger::Ledger::prepare_outgoing)? {}
     Ok([written, once(|| Ok(store.write_blocking(|ledger| ledger.rebuild(&mut |_| ()))?))?])
 }
 

@@ -18,7 +18,7 @@ use huiliu_node::{
     identity::{Home, certificates, tls},
     store::projection,
     sync::{
-        exchange::Speaker,
+        exchange::Endpoint,
         line::{self, Dial},
         session::{self, Ends},
         uplink::Uplink,
@@ -27,7 +27,7 @@ use huiliu_node::{
 };
 use huiliu_proto::{id::RecordId, kind::kind};
 use huiliu_tests::{
-    people::{self, Dice},
+    people::{self, Random},
     process,
     worklog::{self, County},
 };
@@ -70,7 +70,7 @@ fn with_process(mut said: Value) -> Value {
 
 fn open(dir: &Path, clock: &Clock) -> Result<(Home, Store)> {
     let home = Home::open(dir)?;
-    let store = Store::of(&home, clock.clone(), clock::dice(), Threads::Own)?;
+    let store = Store::of(&home, clock.clone(), clock::random(), Threads::Own)?;
     Ok((home, store))
 }
 
@@ -97,18 +97,18 @@ fn entries(dir: &Path, count: u64) -> Result<Value> {
     let hand = Arc::new(AtomicI64::new(system() - APART * count as i64));
     let (_, store) = open(dir, &hand_clock(&hand))?;
     let county = Arc::new(county(&store)?);
-    let dice = Arc::new(Mutex::new(Dice(count)));
+    let random = Arc::new(Mutex::new(Random(count)));
     let start = Instant::now();
     let mut left = count;
     while left > 0 {
         let now = left.min(TOGETHER);
-        let (county, dice, hand) = (Arc::clone(&county), Arc::clone(&dice), Arc::clone(&hand));
+        let (county, random, hand) = (Arc::clone(&county), Arc::clone(&random), Arc::clone(&hand));
         store.write_blocking(move |ledger| {
-            let mut dice = dice.lock().expect("one thread writes");
+            let mut random = random.lock().expect("one thread writes");
             for _ in 0..now {
-                let time = hand.fetch_add(dice.below(2 * APART as u64) as i64, Ordering::Relaxed);
+                let time = hand.fetch_add(random.below(2 * APART as u64) as i64, Ordering::Relaxed);
                 let day = i64::from(clock::day(time).0);
-                worklog::write(ledger, &county.line(&mut dice, day))?;
+                worklog::write(ledger, &county.line(&mut random, day))?;
             }
             Ok(())
         })?;
@@ -174,7 +174,7 @@ fn dial(port: u16) -> Dial {
 async fn call(dir: &Path, port: u16, times: u64) -> Result<Value> {
     let clock = clock::system();
     let (home, store) = open(dir, &clock)?;
-    let uplink = Uplink { home, store, dial: dial(port), clock, dice: clock::dice() };
+    let uplink = Uplink { home, store, dial: dial(port), clock, random: clock::random() };
     let mut calls = vec![];
     for _ in 0..times {
         let (before, start) = (line::wire(), Instant::now());
@@ -212,12 +212,12 @@ async fn handshake(dir: &Path, port: u16) -> Result<Value> {
 async fn frames(county: &Path, hub: &Path) -> Result<Value> {
     let clock = clock::system();
     let ((lower, lower_store), (upper, upper_store)) = (open(county, &clock)?, open(hub, &clock)?);
-    let speaker = |home: &Home| -> Result<Speaker> {
-        let me = home.me(clock.clone(), clock::dice())?;
-        Ok(Speaker { network: me.network.clone(), union: me.union, device: me.device() })
+    let speaker = |home: &Home| -> Result<Endpoint> {
+        let me = home.me(clock.clone(), clock::random())?;
+        Ok(Endpoint { network: me.network.clone(), union: me.union, device: me.device() })
     };
     let (below, above) = (speaker(&lower)?, speaker(&upper)?);
-    let ends = |me: &Speaker, peer: &Speaker, calls| Ends {
+    let ends = |me: &Endpoint, peer: &Endpoint, calls| Ends {
         me: me.clone(),
         peer: peer.union,
         peer_device: peer.device,

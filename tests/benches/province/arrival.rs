@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 /// Interval at which the file is asked: the error of each time.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How much of which feeds is to arrive, by county.
 pub struct Expected(Vec<HashMap<Vec<u8>, u64>>);
@@ -57,7 +57,7 @@ impl Arrivals {
             if now > within {
                 bail!("after {} s the province has not all of {missing} counties", now.as_secs());
             }
-            super::worker::pause(LOOK);
+            super::worker::pause(POLL_INTERVAL);
         }
     }
 

@@ -16,7 +16,7 @@ use huiliu_node::{
 };
 use huiliu_proto::{handle::Declared as _, id::RecordId, v1};
 use huiliu_tests::{
-    people::{self, Dice},
+    people::{self, Random},
     worklog::{self, County, ENTERPRISES, MEDIATORS},
 };
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ async fn open(dir: &Path) -> Result<Vec<Machine>> {
     for (number, dir) in homes.into_iter().enumerate() {
         opening.spawn(async move {
             let home = Home::open(&dir)?;
-            let store = Store::of(&home, clock::system(), clock::dice(), Threads::Own)?;
+            let store = Store::of(&home, clock::system(), clock::random(), Threads::Own)?;
             let number = number as u64;
             let people = store.write(move |ledger| {
                 let people = (0..MEDIATORS).map(|n| people::mediator(ledger, number * MEDIATORS + n));
@@ -113,7 +113,7 @@ async fn open(dir: &Path) -> Result<Vec<Machine>> {
             });
             let (people, firms) = people.await?;
             let log = County::of(people.clone(), firms.into_iter().cycle().take(ENTERPRISES as usize).collect());
-            let uplink = Uplink { home, store, dial: line::tcp(), clock: clock::system(), dice: clock::dice() };
+            let uplink = Uplink { home, store, dial: line::tcp(), clock: clock::system(), random: clock::random() };
             anyhow::Ok(Machine { uplink, number, people: Arc::new((log, people)) })
         });
     }
@@ -141,9 +141,9 @@ impl Machine {
         for from in (0..lines).step_by(TOGETHER as usize) {
             let (people, seed) = (Arc::clone(&self.people), self.number << 32 | round << 24 | from);
             let write = move |ledger: &mut huiliu_node::ledger::Ledger| {
-                let mut dice = Dice(seed);
+                let mut random = Random(seed);
                 for n in from..lines.min(from + TOGETHER) {
-                    worklog::write(ledger, &people.0.line(&mut dice, today - 7 + (n % DAYS) as i64))?;
+                    worklog::write(ledger, &people.0.line(&mut random, today - 7 + (n % DAYS) as i64))?;
                 }
                 Ok(())
             };

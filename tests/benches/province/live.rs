@@ -25,7 +25,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use super::worker;
 
 /// Interval at which the files above are asked: the error of each time.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// How long the nation may take for what was written last, when all is over.
 const LAST: Duration = Duration::from_secs(60);
 /// Payments that were not there before: the counties' own come first.
@@ -56,8 +56,9 @@ struct Times {
 /// Each line that it is told names what happens from then on.
 pub async fn run(home: &Path, above: [&Path; LEVELS.len()], apart: Duration) -> Result<()> {
     let home = Home::open(home)?;
-    let store = Store::of(&home, clock::system(), clock::dice(), Threads::Own)?;
-    let uplink = Uplink { home, store: store.clone(), dial: line::tcp(), clock: clock::system(), dice: clock::dice() };
+    let store = Store::of(&home, clock::system(), clock::random(), Threads::Own)?;
+    let uplink =
+        Uplink { home, store: store.clone(), dial: line::tcp(), clock: clock::system(), random: clock::random() };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let calling = tokio::spawn(async move { uplink.stay(async { drop(stopped.await) }).await });
     let mediator = store.write(|ledger| people::mediator(ledger, 160_000)).await?;
@@ -122,12 +123,12 @@ fn look(above: &[PathBuf], written: &Receiver<Written>) -> Result<(BTreeMap<Stri
     let (mut waiting, mut times) = (vec![], BTreeMap::<String, Times>::new());
     let mut ended: Option<Instant> = None;
     loop {
-        match written.recv_timeout(LOOK) {
+        match written.recv_timeout(POLL_INTERVAL) {
             Ok(one) => waiting.push(one),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 ended.get_or_insert_with(Instant::now);
-                worker::pause(LOOK);
+                worker::pause(POLL_INTERVAL);
             }
         }
         for (level, conn) in files.iter().enumerate() {

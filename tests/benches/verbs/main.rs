@@ -23,7 +23,7 @@ use huiliu_node::{
     },
     clock,
     identity::{Home, Role},
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     writer::{Store, Threads},
 };
 use huiliu_proto::{
@@ -138,7 +138,7 @@ fn found(dir: &Path, records: u64, table: &mut Table) -> Result<(PathBuf, PathBu
         let rate = records as f64 / start.elapsed().as_secs_f64();
         table.add(Row::new(format!("{records} records imported"), "records/s", &[rate]));
         fs::remove_file(&file)?;
-        while store.write_blocking(Ledger::tend)? {}
+        while store.write_blocking(Ledger::prepare_outgoing)? {}
     }
     eprintln!("{records} records are imported");
     city.serve(program())?;
@@ -152,7 +152,7 @@ fn found(dir: &Path, records: u64, table: &mut Table) -> Result<(PathBuf, PathBu
 }
 
 fn open(home: &Path) -> Result<Store> {
-    Ok(Store::of(&Home::open(home)?, clock::system(), clock::dice(), Threads::Inline)?)
+    Ok(Store::of(&Home::open(home)?, clock::system(), clock::random(), Threads::Inline)?)
 }
 
 fn write_log(path: &Path, lines: u64) -> Result<()> {
@@ -275,7 +275,7 @@ fn one(store: &Store, record: Record) -> Result<()> {
     let kind = record.kind;
     let values = record.values().iter().cloned().enumerate().filter(|(_, value)| value.is_some()).collect();
     match write::add(store, kind, values, huiliu_node::app::Mode::Write)? {
-        Outcome::Written { .. } => Ok(()),
+        WriteOutcome::Written { .. } => Ok(()),
         other => bail!("it was not written: {other:?}"),
     }
 }

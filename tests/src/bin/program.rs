@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 fn panic_with_data(home: &Path, how: &str) -> ExitCode {
     crash::guard(Lang::En);
     let home = Home::open(home).expect("there is a home");
-    let store = Store::of(&home, clock::system(), clock::dice(), Threads::Own).expect("the store opens");
+    let store = Store::of(&home, clock::system(), clock::random(), Threads::Own).expect("the store opens");
     let mediators = kind("mediator").expect("declared");
     let all = store.read(|conn| projection::list(conn, mediators, None, None, 9)).expect("it can be read");
     let phone = all.iter().find_map(|shown| match shown.record.get("phone") {

@@ -12,7 +12,7 @@ use anyhow::{Context as _, anyhow, bail};
 use huiliu_node::{
     app::calendar::Notice,
     clock, filing,
-    ledger::{Ledger, Outcome},
+    ledger::{Ledger, WriteOutcome},
     store::{Result, StoreError},
     writer::Store,
 };
@@ -344,8 +344,8 @@ impl Row {
             }
         };
         match outcome {
-            Outcome::Written { id, .. } | Outcome::Unchanged(id) => Ok(id),
-            Outcome::Refused(refusals) => {
+            WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id) => Ok(id),
+            WriteOutcome::Refused(refusals) => {
                 let said: Vec<String> = refusals.iter().map(|r| r.say(Lang::En)).collect();
                 Err(StoreError::Refused(format!("{}: {}", self.key, said.join(" "))))
             }

@@ -95,7 +95,8 @@ impl Federation {
     }
 
     async fn join(&mut self, dir: &Path, union: UnionNumber, role: Role) -> anyhow::Result<()> {
-        let mut home = huiliu_node::writer::init(&Setup::new(dir, NETWORK, union, role), &self.clock, &clock::dice())?;
+        let mut home =
+            huiliu_node::writer::init(&Setup::new(dir, NETWORK, union, role), &self.clock, &clock::random())?;
         let mut address = None;
         if role != Role::Node {
             // A port that is free now; nobody listens on it until the hub starts.
@@ -107,9 +108,9 @@ impl Federation {
         if let Some(above) = union.parent() {
             let parent = self.member(above)?;
             let grant = authority::enrol(&parent.home, &parent.store, &home.request()?, &self.clock).await?;
-            home.accept(&grant, None, &self.clock, &clock::dice())?;
+            home.accept(&grant, None, &self.clock, &clock::random())?;
         }
-        let store = Store::of(&home, self.clock.clone(), clock::dice(), Threads::Own)?;
+        let store = Store::of(&home, self.clock.clone(), clock::random(), Threads::Own)?;
         self.members.push(Member { union, home, store, address, hub: None, uplink: None });
         Ok(())
     }
@@ -264,7 +265,7 @@ impl Member {
             store: self.store.clone(),
             dial: line::tcp(),
             clock: time,
-            dice: clock::dice(),
+            random: clock::random(),
         }
     }
 }
@@ -321,7 +322,7 @@ mod tests {
     ) -> RecordId {
         let home = federation.members[at].home.clone();
         let written = tokio::task::spawn_blocking(move || {
-            let store = Store::of(&home, clock::system(), clock::dice(), Threads::Inline).unwrap();
+            let store = Store::of(&home, clock::system(), clock::random(), Threads::Inline).unwrap();
             store.write_blocking(work).unwrap()
         });
         written.await.unwrap()

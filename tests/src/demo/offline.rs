@@ -1,7 +1,7 @@
 //! What Binhai writes while the line is gone: some days in enterprises, and a change in one dossier.
 
 use anyhow::{Context as _, bail};
-use huiliu_node::{ledger::Outcome, rollup, store::projection, writer::Store};
+use huiliu_node::{ledger::WriteOutcome, rollup, store::projection, writer::Store};
 use huiliu_proto::{kind::kind, lang::Lang, union::UnionNumber, value::Value};
 use indicatif::ProgressBar;
 
@@ -35,9 +35,9 @@ pub async fn work(store: &Store, keys: &mut Keys) -> anyhow::Result<u64> {
     let edited =
         store.write(move |ledger| ledger.write_document(kind, Some(id), vec![(at, Some(Value::Text(REMARK.into())))]));
     match edited.await? {
-        Outcome::Written { .. } => Ok(rows.len() as u64 + 1),
-        Outcome::Unchanged(_) => bail!("the dossier said so already"),
-        Outcome::Refused(refusals) => {
+        WriteOutcome::Written { .. } => Ok(rows.len() as u64 + 1),
+        WriteOutcome::Unchanged(_) => bail!("the dossier said so already"),
+        WriteOutcome::Refused(refusals) => {
             bail!("{}", refusals.iter().map(|r| r.say(Lang::En)).collect::<Vec<_>>().join(" "))
         }
     }

@@ -18,7 +18,7 @@ impl Place {
     pub fn choose(options: &DemoOptions) -> anyhow::Result<Place> {
         let Some(dir) = &options.dir else {
             let mut random = [0; 6];
-            (clock::dice())(&mut random);
+            (clock::random())(&mut random);
             let dir = std::env::temp_dir().join(format!("huiliu-demo-{}", hex(&random)));
             fs::create_dir(&dir).with_context(|| dir.display().to_string())?;
             return Ok(Place { dir, own: true });

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::federation::{Federation, Member};
 
 /// How often one looks.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A feed as its author has it, and who acknowledged how much of it, as far as the author has heard.
 #[derive(Debug, Clone)]
@@ -138,7 +138,7 @@ pub async fn converge(federation: &Federation, within: Duration, told: &dyn Fn(&
                 standing.acknowledged(federation)
             );
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -68,7 +68,7 @@ impl Insider {
         if self.heard.len() < KEPT {
             self.heard.push(batch.clone());
         } else {
-            let at = self.dice.below(KEPT as u64) as usize;
+            let at = self.random.below(KEPT as u64) as usize;
             self.heard[at] = batch.clone();
         }
     }
@@ -79,13 +79,13 @@ impl Insider {
         if !self.hub {
             return tongue;
         }
-        if self.dice.chance(25) {
-            let lie = *self.dice.pick(&Lie::ALL);
+        if self.random.chance(25) {
+            let lie = *self.random.pick(&Lie::ALL);
             let victim = BELOW.parse().expect("a county");
-            tongue.liar = Some(Liar::new(lie, machine, victim, self.dice.roll()));
+            tongue.liar = Some(Liar::new(lie, machine, victim, self.random.roll()));
         }
-        if self.dice.chance(20) {
-            tongue.withheld.extend([self.dice.below(8) as u8, self.dice.below(8) as u8]);
+        if self.random.chance(20) {
+            tongue.withheld.extend([self.random.below(8) as u8, self.random.below(8) as u8]);
         }
         tongue
     }
@@ -94,8 +94,8 @@ impl Insider {
     pub(super) fn frames(&mut self, up: bool) -> Vec<(Frame, bool)> {
         let frames = match self.hub {
             // One kind of thing, as fast as a line takes it.
-            true if self.dice.chance(20) => {
-                let what = self.dice.below(4);
+            true if self.random.chance(20) => {
+                let what = self.random.below(4);
                 (0..AT_ONCE).map(|_| Frame::Batch(self.one_of_many(what).unwrap_or_default())).collect()
             }
             true => vec![self.hubs_frame(up)],
@@ -119,7 +119,7 @@ impl Insider {
     /// What a real session answers; now and then it is not so.
     pub(super) fn bend(&mut self, frame: Frame) -> Frame {
         match frame {
-            Frame::Ack(ack) if self.hub && self.dice.chance(10) => {
+            Frame::Ack(ack) if self.hub && self.random.chance(10) => {
                 let wrong = self.wrong_ack();
                 Frame::Ack(v1::Ack { feed: ack.feed, ..wrong })
             }
@@ -129,15 +129,15 @@ impl Insider {
 
     /// Any frame; of those at which a conversation ends, few.
     fn hubs_frame(&mut self, up: bool) -> Frame {
-        if self.dice.chance(1) {
+        if self.random.chance(1) {
             return self.out_of_place();
         }
-        let batch = match self.dice.below(16) {
+        let batch = match self.random.below(16) {
             0 | 1 => self.once_more(),
             // Receipts go down alone.
             2 | 3 if !up => {
-                let receipts = (0..self.dice.below(20)).map(|_| self.wrong_receipt()).collect();
-                return Frame::Receipts(v1::Receipts { receipts, more: self.dice.chance(50) });
+                let receipts = (0..self.random.below(20)).map(|_| self.wrong_receipt()).collect();
+                return Frame::Receipts(v1::Receipts { receipts, more: self.random.chance(50) });
             }
             4..=6 => self.order(),
             7..=9 => self.somebodys(false),
@@ -153,21 +153,21 @@ impl Insider {
         if self.heard.is_empty() {
             return None;
         }
-        let mut batch = self.dice.pick(&self.heard).clone();
-        let roll = self.dice.roll();
+        let mut batch = self.random.pick(&self.heard).clone();
+        let roll = self.random.roll();
         let bend = |bytes: &mut bytes::Bytes| {
             let mut bent = bytes.to_vec();
             flip(&mut bent, roll);
             *bytes = bent.into();
         };
         let head = batch.head.get_or_insert_default();
-        match self.dice.below(8) {
+        match self.random.below(8) {
             0 => bend(&mut batch.segment),
             1 => bend(&mut batch.header),
             2 => bend(&mut head.message),
             3 => bend(&mut head.signature),
             4 => batch.first = batch.first.saturating_add(1),
-            5 => batch.standing = self.dice.below(4) as i32,
+            5 => batch.standing = self.random.below(4) as i32,
             _ => {}
         }
         Some(batch)
@@ -177,13 +177,13 @@ impl Insider {
     fn nearly(&mut self) -> (FeedId, u64, Hash) {
         let (feed, size) = self.any_feed();
         let root = match self.heard.iter().find(|batch| batch.feed[..] == feed.as_bytes()[..]) {
-            Some(v1::Batch { head: Some(head), .. }) if self.dice.chance(50) => {
+            Some(v1::Batch { head: Some(head), .. }) if self.random.chance(50) => {
                 let head = v1::TreeHead::decode(&head.message[..]).unwrap_or_default();
                 Hash::try_from(&head.root[..]).unwrap_or(Hash([1; 32]))
             }
             _ => Hash([1; 32]),
         };
-        let size = match self.dice.below(6) {
+        let size = match self.random.below(6) {
             0 => size.saturating_sub(1),
             1 => size + 1,
             2 => u64::MAX,
@@ -195,8 +195,8 @@ impl Insider {
 
     fn wrong_receipt(&mut self) -> v1::Signed {
         let (feed, size, root) = self.nearly();
-        let time = *self.dice.pick(&[START, START + 3000, i64::MAX, 0]);
-        let union = match self.dice.chance(20) {
+        let time = *self.random.pick(&[START, START + 3000, i64::MAX, 0]);
+        let union = match self.random.chance(20) {
             true => UnionNumber::NATION,
             false => self.union,
         };
@@ -205,10 +205,10 @@ impl Insider {
 
     fn wrong_ack(&mut self) -> v1::Ack {
         let (feed, size, root) = self.nearly();
-        let receipt = self.dice.chance(50).then(|| self.wrong_receipt());
-        let refused = if self.dice.chance(50) { self.dice.below(12) as i32 } else { 0 };
-        let head = self.dice.chance(50).then(|| TreeHead::sign(&self.key, feed, size, root, START, None).signed);
-        let detail = "此路不通\u{1b}[2J".repeat(self.dice.below(40) as usize);
+        let receipt = self.random.chance(50).then(|| self.wrong_receipt());
+        let refused = if self.random.chance(50) { self.random.below(12) as i32 } else { 0 };
+        let head = self.random.chance(50).then(|| TreeHead::sign(&self.key, feed, size, root, START, None).signed);
+        let detail = "此路不通\u{1b}[2J".repeat(self.random.below(40) as usize);
         v1::Ack {
             feed: feed.to_vec().into(),
             size,
@@ -216,7 +216,7 @@ impl Insider {
             refused,
             detail,
             head,
-            retry_after: self.dice.roll() as u32,
+            retry_after: self.random.roll() as u32,
         }
     }
 
@@ -224,14 +224,14 @@ impl Insider {
     fn out_of_place(&mut self) -> Frame {
         let (feed, size, root) = self.nearly();
         let state = v1::State { feed: feed.to_vec().into(), size, root: root.to_vec().into(), ..Default::default() };
-        match self.dice.below(5) {
+        match self.random.below(5) {
             0 => Frame::States(v1::States { unions: vec![self.union.into()], states: vec![state], more: true }),
             1 => Frame::Groups(v1::Groups::default()),
             // A hub may ask to be left alone; for how long is bounded, and stories are short.
             2 => Frame::Goodbye(v1::Goodbye {
-                reason: self.dice.below(12) as i32,
+                reason: self.random.below(12) as i32,
                 detail: String::new(),
-                retry_after: self.dice.below(4) as u32,
+                retry_after: self.random.below(4) as u32,
             }),
             3 => Frame::Batch(v1::Batch::default()),
             _ => Frame::Ack(self.wrong_ack()),
@@ -245,7 +245,7 @@ impl Insider {
         if let Some(at) = found.filter(|_| !fresh) {
             return Some(at);
         }
-        let feed = Feed::new("test", union, key.device(), self.dice.roll() as u32, scope, None).ok()?;
+        let feed = Feed::new("test", union, key.device(), self.random.roll() as u32, scope, None).ok()?;
         self.feeds.push(Begun { key: key.clone(), feed, operations: vec![] });
         Some(self.feeds.len() - 1)
     }
@@ -270,27 +270,27 @@ impl Insider {
     }
 
     fn entry_of(&mut self, name: &str, payload: Vec<u8>) -> Operation {
-        let id = self.ids.next(START + self.dice.below(3_600_000) as i64);
+        let id = self.ids.next(START + self.random.below(3_600_000) as i64);
         Operation::new(kind(name).expect("it is declared").number, id, None, payload, None)
     }
 
     fn union(&mut self) -> UnionNumber {
-        self.dice.pick(&BRANCHES).parse().expect("a union")
+        self.random.pick(&BRANCHES).parse().expect("a union")
     }
 
     /// An order to a branch, mostly to one that it has no word in.
     fn order(&mut self) -> Option<v1::Batch> {
         let branch = self.union();
-        let about = if self.dice.chance(80) { branch } else { self.union() };
-        let made = made(self.dice.below(MADE_UP.into()) as u8);
-        let (name, payload) = match self.dice.below(6) {
-            0..=2 => ("enrolment", attested(&made, about, self.dice.chance(20)).encode()),
+        let about = if self.random.chance(80) { branch } else { self.union() };
+        let made = made(self.random.below(MADE_UP.into()) as u8);
+        let (name, payload) = match self.random.below(6) {
+            0..=2 => ("enrolment", attested(&made, about, self.random.chance(20)).encode()),
             3 => {
                 // To shut out the machine below it is a hub's right: that it does not do here.
                 let others: Vec<_> = self.devices.iter().filter(|(of, _)| !self.union.contains(*of)).copied().collect();
-                let device = match others.is_empty() || self.dice.chance(30) {
+                let device = match others.is_empty() || self.random.chance(30) {
                     true => made.device(),
-                    false => self.dice.pick(&others).1,
+                    false => self.random.pick(&others).1,
                 };
                 let revoked = v1::Revocation {
                     union: about.into(),
@@ -306,10 +306,10 @@ impl Insider {
                     union: about.into(),
                     in_feed: self.any_feed().0.to_vec().into(),
                     first: Some(0),
-                    count: 1 + self.dice.below(1 << 53),
-                    ruling: 1 + self.dice.below(2) as i32,
+                    count: 1 + self.random.below(1 << 53),
+                    ruling: 1 + self.random.below(2) as i32,
                     reason: "复核".into(),
-                    revision: Some(self.dice.below(1 << 53)),
+                    revision: Some(self.random.below(1 << 53)),
                 };
                 ("quarantine_ruling", ruling.encode_to_vec())
             }
@@ -327,20 +327,20 @@ impl Insider {
 
     /// A feed of a machine that it made up, for one union or another; or of one that nobody ever heard of.
     fn somebodys(&mut self, unheard_of: bool) -> Option<v1::Batch> {
-        let unheard_of = unheard_of || self.dice.chance(40);
+        let unheard_of = unheard_of || self.random.chance(40);
         let key = match unheard_of {
-            true => stranger(self.dice.below(STRANGERS.into()) as u8),
-            false => made(self.dice.below(MADE_UP.into()) as u8),
+            true => stranger(self.random.below(STRANGERS.into()) as u8),
+            false => made(self.random.below(MADE_UP.into()) as u8),
         };
-        let union = if self.dice.chance(60) { BELOW.parse().expect("a county") } else { self.union() };
-        let scope = match self.dice.below(6) {
+        let union = if self.random.chance(60) { BELOW.parse().expect("a county") } else { self.union() };
+        let scope = match self.random.below(6) {
             0..=2 => Scope::Own(Reach::Province),
             3 | 4 => Scope::Own(Reach::Nation),
             _ => Scope::Everyone,
         };
-        let fresh = unheard_of || self.dice.chance(10);
+        let fresh = unheard_of || self.random.chance(10);
         let at = self.feed_as(&key, union, scope, fresh)?;
-        let many = if self.dice.chance(3) { 300 } else { 1 + self.dice.below(4) };
+        let many = if self.random.chance(3) { 300 } else { 1 + self.random.below(4) };
         let operations = (0..many).map(|_| self.well_formed(at)).collect();
         Some(self.say(at, operations))
     }
@@ -348,7 +348,7 @@ impl Insider {
     /// One more feed of its own.
     fn without_end(&mut self) -> Option<v1::Batch> {
         let key = self.key.clone();
-        let scope = if self.dice.chance(70) { Scope::Own(Reach::Nation) } else { Scope::Everyone };
+        let scope = if self.random.chance(70) { Scope::Own(Reach::Nation) } else { Scope::Everyone };
         let at = self.feed_as(&key, self.union, scope, true)?;
         let operation = self.well_formed(at);
         Some(self.say(at, vec![operation]))
@@ -358,8 +358,8 @@ impl Insider {
     fn well_formed(&mut self, at: usize) -> Operation {
         let mediators = kind("mediator").expect("mediators are declared").number;
         let someone = self.records.iter().find(|(_, kind)| *kind == mediators).map(|(id, _)| *id);
-        let Some(mediator) = someone.filter(|_| self.dice.chance(60)) else { return self.operation(at) };
-        let guided = (1 + self.dice.below(60)).to_string();
+        let Some(mediator) = someone.filter(|_| self.random.chance(60)) else { return self.operation(at) };
+        let guided = (1 + self.random.below(60)).to_string();
         let line = people::record(
             "work_entry",
             &[
@@ -391,7 +391,8 @@ impl Insider {
         };
         let key = self.key.clone();
         let at = self.feed_as(&key, self.union, Scope::Own(Reach::Nation), false)?;
-        let operations = (0..1 + self.dice.below(3)).map(|_| self.entry_of("budget", budget.encode_to_vec())).collect();
+        let operations =
+            (0..1 + self.random.below(3)).map(|_| self.entry_of("budget", budget.encode_to_vec())).collect();
         Some(self.say(at, operations))
     }
 }

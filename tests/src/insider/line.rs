@@ -13,7 +13,7 @@ use huiliu_node::{
     identity::tls,
     sync::{
         call,
-        exchange::Speaker,
+        exchange::Endpoint,
         session::{self, Ends},
     },
     writer::Store,
@@ -66,7 +66,7 @@ async fn conversation(machine: &Machine, store: &Store, insider: &Shared) -> Res
     let (channel, _) = connected.map_err(|trouble| anyhow::anyhow!("{trouble}"))?;
     let (wire, outgoing) = mpsc::channel(16);
     let incoming = SyncClient::new(channel).exchange(ReceiverStream::new(outgoing)).await?.into_inner();
-    let speaker = Speaker { network: config.network.clone(), union: machine.union(), device: machine.me().device() };
+    let speaker = Endpoint { network: config.network.clone(), union: machine.union(), device: machine.me().device() };
     let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay: true };
     converse(machine, store, ends, incoming, wire, insider).await
 }

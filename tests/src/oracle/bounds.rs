@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use huiliu_node::{
     store::{
         documents, dump,
-        evidence::{self, What},
+        evidence::{self, EvidenceKind},
         feeds::{self, FeedRow},
     },
     writer::Store,
@@ -112,7 +112,7 @@ pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<D
         "{name}: a branch has stored {operations} operations, {bytes} bytes"
     );
     let kept = most(evidence.iter().map(|k| {
-        let what = What::ALL.iter().position(|what| *what == k.evidence.what);
+        let what = EvidenceKind::ALL.iter().position(|what| *what == k.evidence.what);
         (what, k.evidence.from.map(|from| from.device))
     }));
     ensure!(kept <= EVIDENCE, "{name}: {kept} open pieces of evidence of one kind from one machine");

@@ -13,7 +13,7 @@ use huiliu_node::{identity::Home, writer::Store};
 use huiliu_tests::{
     disk,
     talk::talk,
-    world::{Conduct, Machine, dice, hand_clock},
+    world::{Conduct, Machine, hand_clock, random},
 };
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -97,7 +97,7 @@ impl Homes {
             name: (*name).to_owned(),
             home: Home::open(&self.path(name)).unwrap(),
             clock: clock.clone(),
-            dice: dice(n as u64 + 1),
+            random: random(n as u64 + 1),
             conduct: Conduct::Honest,
         };
         homes.iter().enumerate().map(machine).collect()

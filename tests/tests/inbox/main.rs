@@ -133,7 +133,7 @@ fn files(place: &Place) -> RecordId {
     let draft = place.store.read(|conn| Ok(filing::draft(conn, union, today, &ask).unwrap())).unwrap();
     let outcome = place.store.write_blocking(move |ledger| ledger.write_entry(&draft.record)).unwrap();
     match outcome {
-        huiliu_node::ledger::Outcome::Written { id, .. } => id,
+        huiliu_node::ledger::WriteOutcome::Written { id, .. } => id,
         other => panic!("{other:?}"),
     }
 }

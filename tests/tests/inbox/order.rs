@@ -139,9 +139,9 @@ fn a_red_finding_stands_before_what_has_a_date() {
     // On a page of notices alone, and where a page is empty, something needs a person all the same.
     let last = whole[13].key().to_string();
     for page in [&["--most", "1"][..], &["--after", &last], &["--after", &whole[2].key().to_string(), "--most", "2"]] {
-        assert_eq!(types(&county.desk(), &[&["inbox"], page].concat()).unwrap(), Exit::Attention, "{page:?}");
+        assert_eq!(types(&county.context(), &[&["inbox"], page].concat()).unwrap(), Exit::Attention, "{page:?}");
     }
     // A day before 1970 is no flag.
-    let early = types(&county.desk(), &["inbox", "--after", "-365.1.engagement_ends.0"]);
+    let early = types(&county.context(), &["inbox", "--after", "-365.1.engagement_ends.0"]);
     assert_eq!(early.unwrap(), Exit::Attention);
 }

@@ -16,7 +16,7 @@ use huiliu_proto::{
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
 
-use super::{BulkError, Line, Problem, What};
+use super::{BulkError, Line, LineProblem, Problem};
 use crate::{
     app::{find, unions},
     store::{self, View},
@@ -51,7 +51,7 @@ pub struct Source {
 }
 
 /// The number of a record's first line, and its text, or why there is none.
-type Raw = (u64, Result<String, What>);
+type Raw = (u64, Result<String, LineProblem>);
 
 /// Which record a name means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,10 +68,10 @@ pub(super) struct Batch {
     pub problems: Vec<Problem>,
 }
 
-/// What a field was given, as text.
+/// LineProblem a field was given, as text.
 type Cells = Vec<(usize, String)>;
 /// The number of a record's line, and what its fields are given, or why it cannot be read.
-type Typed = (u64, Result<Cells, What>);
+type Typed = (u64, Result<Cells, LineProblem>);
 
 /// Whether a cell in quotes is open, which may go on behind the end of a line.
 #[derive(Default)]
@@ -166,7 +166,7 @@ impl Source {
             }
             if bytes.len() > LINE {
                 self.ended = true;
-                return Ok(Some((first, Err(What::CutOff))));
+                return Ok(Some((first, Err(LineProblem::CutOff))));
             }
             if self.line == 1 && bytes.starts_with(BOM) {
                 bytes.drain(..BOM.len());
@@ -179,13 +179,13 @@ impl Source {
                 // The file's end is no cell's end: the lines in between are in it.
                 if quotes.open {
                     self.ended = true;
-                    return Ok(Some((first, Err(What::CutOff))));
+                    return Ok(Some((first, Err(LineProblem::CutOff))));
                 }
             }
             match String::from_utf8(std::mem::take(&mut bytes)) {
                 Ok(text) if text.trim().is_empty() => {}
                 Ok(text) => return Ok(Some((first, Ok(text)))),
-                Err(_) => return Ok(Some((first, Err(What::Unreadable)))),
+                Err(_) => return Ok(Some((first, Err(LineProblem::Unreadable)))),
             }
         }
     }
@@ -222,7 +222,7 @@ impl Source {
                 continue;
             }
             if cells.len() != columns.len() {
-                let what = What::Cells { expected: columns.len(), found: cells.len() };
+                let what = LineProblem::Cells { expected: columns.len(), found: cells.len() };
                 return Ok(Some((line, Err(what))));
             }
             let given = columns.iter().zip(&cells).filter(|(_, cell)| !cell.trim().is_empty());
@@ -260,20 +260,20 @@ impl Splitter {
 }
 
 /// A field of a file's heading: its name, or its label in either language. A table in a record is not read from a file.
-fn field_named(kind: &Kind, name: &str) -> Result<usize, What> {
+fn field_named(kind: &Kind, name: &str) -> Result<usize, LineProblem> {
     let name = name.trim_start_matches('\u{feff}').trim();
     let fields = &kind.fields;
     let by_label = || fields.iter().position(|f| f.label.zh == name || f.label.en.eq_ignore_ascii_case(name));
     let at = fields.iter().position(|f| f.name == name).or_else(by_label);
-    at.filter(|at| fields[*at].lines().is_empty()).ok_or_else(|| What::NoField(name.to_owned()))
+    at.filter(|at| fields[*at].lines().is_empty()).ok_or_else(|| LineProblem::NoField(name.to_owned()))
 }
 
-fn heading(kind: &Kind, record: &[String]) -> Result<Vec<usize>, What> {
+fn heading(kind: &Kind, record: &[String]) -> Result<Vec<usize>, LineProblem> {
     let mut columns = vec![];
     for name in record {
         let at = field_named(kind, name)?;
         if columns.contains(&at) {
-            return Err(What::Twice(name.clone()));
+            return Err(LineProblem::Twice(name.clone()));
         }
         columns.push(at);
     }
@@ -305,13 +305,13 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-fn object(kind: &Kind, text: &str) -> Result<Cells, What> {
-    let Members(members) = serde_json::from_str(text).map_err(|_| What::Unreadable)?;
+fn object(kind: &Kind, text: &str) -> Result<Cells, LineProblem> {
+    let Members(members) = serde_json::from_str(text).map_err(|_| LineProblem::Unreadable)?;
     let (mut cells, mut named): (Cells, HashSet<usize>) = (vec![], HashSet::new());
     for (name, value) in members {
         let at = field_named(kind, &name)?;
         if !named.insert(at) {
-            return Err(What::Twice(name));
+            return Err(LineProblem::Twice(name));
         }
         let text = match value {
             Json::Null => continue,
@@ -323,7 +323,7 @@ fn object(kind: &Kind, text: &str) -> Result<Cells, What> {
             Json::Array(choices) if choices.iter().all(Json::is_string) => {
                 choices.iter().filter_map(Json::as_str).collect::<Vec<_>>().join("、")
             }
-            Json::Array(_) | Json::Object(_) => return Err(What::Unreadable),
+            Json::Array(_) | Json::Object(_) => return Err(LineProblem::Unreadable),
         };
         cells.push((at, text));
     }
@@ -335,19 +335,19 @@ fn record(
     names: &mut HashMap<(&'static str, String), Found>,
     of: &'static Kind,
     cells: &Cells,
-) -> store::Result<(Record, Vec<What>)> {
+) -> store::Result<(Record, Vec<LineProblem>)> {
     let (mut record, mut wrong) = (Record::new(of), vec![]);
     for (at, text) in cells {
         let field = &of.fields[*at];
         match field.reference.and_then(kind).filter(|_| matches!(field.ty, Type::Reference)) {
             None => match unions::parse(conn, field, text)? {
                 Ok(value) => record.put(*at, Some(value)),
-                Err(refusal) => wrong.push(What::Field(refusal)),
+                Err(refusal) => wrong.push(LineProblem::Field(refusal)),
             },
             Some(target) => match referred(conn, names, target, text.trim())? {
                 Found::One(id) => record.put(*at, Some(Value::Bytes(id.to_vec()))),
-                Found::Several => wrong.push(What::Ambiguous { field: field.name, typed: text.clone() }),
-                Found::None => wrong.push(What::Field(missing(field, target, text))),
+                Found::Several => wrong.push(LineProblem::Ambiguous { field: field.name, typed: text.clone() }),
+                Found::None => wrong.push(LineProblem::Field(missing(field, target, text))),
             },
         }
     }
@@ -420,8 +420,8 @@ mod tests {
     fn what_is_read_of_a_line_is_bounded() {
         let read = raws(&format!("a\n\"{}", "x\n".repeat(LINE)));
         assert_eq!(read.len(), 2);
-        assert_eq!(read[1], (2, Err(What::CutOff)), "what follows it is not read");
+        assert_eq!(read[1], (2, Err(LineProblem::CutOff)), "what follows it is not read");
         let read = raws("a,b\n1,2\n3,\"4\n5,6\n");
-        assert_eq!(read[2..], [(3, Err(What::CutOff))], "nor what is within it");
+        assert_eq!(read[2..], [(3, Err(LineProblem::CutOff))], "nor what is within it");
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 /// Records of one transaction.
 const BATCH: usize = 1024;
 /// As many of what stands in the way are told.
-const MOST: usize = 200;
+const OBSTACLES_TOLD: usize = 200;
 
 /// Why an import is not taken back. Nothing was written.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -104,7 +104,7 @@ pub fn undo(
         standing.extend(stands);
         edited += changed;
     }
-    if let Some(problem) = store.read(|conn| void::in_the_way(conn, union, kind, &standing, MOST))? {
+    if let Some(problem) = store.read(|conn| void::in_the_way(conn, union, kind, &standing, OBSTACLES_TOLD))? {
         return Ok(Err(problem.into()));
     }
     let all = standing.len() as u64;

@@ -9,7 +9,7 @@ pub struct DaysOff;
 
 const CODE: &str = "days_off_missing";
 /// Days. The notice of a year comes in November.
-const AHEAD: i32 = 31;
+const NOTICE_DAYS: i32 = 31;
 
 impl Source for DaysOff {
     fn codes(&self) -> &'static [&'static str] {
@@ -20,7 +20,7 @@ impl Source for DaysOff {
         if !look.hub || look.union != UnionNumber::NATION {
             return Ok(vec![]);
         }
-        let Some(first) = look.today.plus_days(AHEAD).and_then(|day| Day::from_ymd(day.ymd().0, 1, 1)) else {
+        let Some(first) = look.today.plus_days(NOTICE_DAYS).and_then(|day| Day::from_ymd(day.ymd().0, 1, 1)) else {
             return Ok(vec![]);
         };
         let year = first.ymd().0;

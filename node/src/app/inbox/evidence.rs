@@ -1,7 +1,7 @@
 //! Evidence that no person has settled.
 
 use super::{Argument, Entry, Look, Page, Result, Severity, Source, Thing};
-use crate::store::evidence::{self, What};
+use crate::store::evidence::{self, EvidenceKind};
 
 pub struct Open;
 
@@ -13,10 +13,10 @@ impl Source for Open {
     }
 
     fn entries(&self, look: &Look<'_>, _: &Page<'_>) -> Result<Vec<Entry>> {
-        let entry = |kept: evidence::Kept| {
+        let entry = |kept: evidence::KeptEvidence| {
             let what = kept.evidence.what;
             let severity = match what {
-                What::Forged | What::Split | What::Altered => Severity::Urgent,
+                EvidenceKind::Forged | EvidenceKind::Split | EvidenceKind::Altered => Severity::Urgent,
                 _ => Severity::Attention,
             };
             let entry = Entry::new(CODE, severity, Thing::Evidence(kept.no))

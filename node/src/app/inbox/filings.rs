@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Argument, Entry, Look, Page, Result, Severity, Source, Thing};
 use crate::{
-    filing::{self, Standing, State},
+    filing::{self, FilingStanding, State},
     store::filings,
 };
 
@@ -20,7 +20,7 @@ impl Source for Filings {
 
     fn entries(&self, look: &Look<'_>, _: &Page<'_>) -> Result<Vec<Entry>> {
         let mut entries = vec![];
-        for Standing { version, state, .. } in latest(filing::read(look.conn, Some(look.union))?) {
+        for FilingStanding { version, state, .. } in latest(filing::read(look.conn, Some(look.union))?) {
             if let State::Returned { reasons } = state {
                 let thing = Thing::Record { owner: look.union, id: version.id };
                 let entry = Entry::new(RETURNED, Severity::Attention, thing)
@@ -32,7 +32,7 @@ impl Source for Filings {
         if look.hub {
             let below = filings::versions_below(look.conn, look.union)?;
             let reviews = filings::reviews_by(look.conn, look.union)?;
-            for Standing { version, state, .. } in latest(filing::standings(below, &reviews)) {
+            for FilingStanding { version, state, .. } in latest(filing::standings(below, &reviews)) {
                 if matches!(state, State::Submitted | State::TakenIn) {
                     let thing = Thing::Record { owner: version.owner, id: version.id };
                     let entry = Entry::new(REVIEW, Severity::Attention, thing)
@@ -47,7 +47,7 @@ impl Source for Filings {
 }
 
 /// The last of each union, type and period: a correction of what is on file does not hold yet, and waits all the same.
-fn latest(standings: Vec<Standing>) -> impl Iterator<Item = Standing> {
+fn latest(standings: Vec<FilingStanding>) -> impl Iterator<Item = FilingStanding> {
     let mut latest = BTreeMap::new();
     for standing in standings {
         let version = &standing.version;

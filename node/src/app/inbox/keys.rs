@@ -1,7 +1,7 @@
 //! This machine's key files: that others may read them, and that sealing them broke off.
 
 use super::{Argument, Entry, Look, Page, Result, Severity, Source, Thing};
-use crate::identity::keys::Kept;
+use crate::identity::keys::KeyStorage;
 
 pub struct Keys;
 
@@ -20,7 +20,7 @@ impl Source for Keys {
             let entry = Entry::new(EXPOSED, Severity::Urgent, Thing::Machine);
             entries.push(entry.with("paths", Argument::Paths(exposed)));
         }
-        if look.home.keys.kept()? == Kept::Partly {
+        if look.home.keys.kept()? == KeyStorage::Partly {
             entries.push(Entry::new(HALF_SEALED, Severity::Attention, Thing::Machine));
         }
         Ok(entries)

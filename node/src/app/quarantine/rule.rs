@@ -9,8 +9,8 @@ use huiliu_proto::{
 use super::{find, which::WhichError};
 use crate::{
     app::Mode,
-    identity::Me,
-    ledger::Outcome,
+    identity::LocalDevice,
+    ledger::WriteOutcome,
     ruling::{self, Case, RulingError},
     store::{StoreError, View, feeds, trust},
     writer::Store,
@@ -61,7 +61,7 @@ impl Shown {
 }
 
 /// Looks at what a person means; what would be refused is refused here, before anybody is asked.
-pub fn plan(conn: &View, me: &Me, typed: &str, ruling: Ruling, reason: &str) -> Result<Shown, RuleError> {
+pub fn plan(conn: &View, me: &LocalDevice, typed: &str, ruling: Ruling, reason: &str) -> Result<Shown, RuleError> {
     let which = find(conn, typed)?;
     let case = ruling::case(conn, which.feed, which.part, ruling)?;
     record(conn, me, &case, ruling, reason)?.validate().map_err(RuleError::Refused)?;
@@ -69,12 +69,12 @@ pub fn plan(conn: &View, me: &Me, typed: &str, ruling: Ruling, reason: &str) -> 
     Ok(Shown { case, ruling, revision })
 }
 
-fn record(conn: &View, me: &Me, case: &Case, ruling: Ruling, reason: &str) -> Result<Record, RulingError> {
+fn record(conn: &View, me: &LocalDevice, case: &Case, ruling: Ruling, reason: &str) -> Result<Record, RulingError> {
     ruling::rule(conn, me.union, me.hub, case, ruling, reason)
 }
 
 /// Writes the ruling on what was shown. All is asked again in the job that writes.
-pub fn rule(store: &Store, me: &Me, shown: &Shown, reason: &str, mode: Mode) -> Result<RecordId, RuleError> {
+pub fn rule(store: &Store, me: &LocalDevice, shown: &Shown, reason: &str, mode: Mode) -> Result<RecordId, RuleError> {
     let (me, shown, reason) = (me.clone(), shown.clone(), reason.to_owned());
     mode.run(store, move |ledger| {
         let (conn, was, ruling) = (ledger.conn(), &shown.case, shown.ruling);
@@ -90,8 +90,8 @@ pub fn rule(store: &Store, me: &Me, shown: &Shown, reason: &str, mode: Mode) -> 
             Err(error) => return Ok(Err(error.into())),
         };
         Ok(match ledger.write_entry(&record)? {
-            Outcome::Written { id, .. } | Outcome::Unchanged(id) => Ok(id),
-            Outcome::Refused(refusals) => Err(RuleError::Refused(refusals)),
+            WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id) => Ok(id),
+            WriteOutcome::Refused(refusals) => Err(RuleError::Refused(refusals)),
         })
     })?
 }

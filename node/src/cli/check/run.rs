@@ -17,11 +17,11 @@ use crate::{
         check::{self as checking, Ask, Ran},
     },
     check::{
-        self, Check, CheckError, Found, Outcome, Patience, Waiting,
+        self, Check, CheckError, CheckOutcome, Found, Patience, Waiting,
         setting::{Setting, Source},
     },
     cli::{
-        Desk,
+        CommandContext,
         error::{self, Exit},
         table::{Cell, Table},
     },
@@ -44,23 +44,23 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let checks: Vec<&'static Check> = match self.rules.is_empty() {
             true => check::checks().iter().collect(),
             false => self.rules.iter().map(|rule| rule_named(rule)).collect::<Result<_, _>>()?,
         };
-        let today = self.today.as_deref().map_or(Ok(desk.today()), day)?;
-        let office = desk.open()?;
+        let today = self.today.as_deref().map_or(Ok(context.today()), day)?;
+        let opened = context.open()?;
         let ask = Ask { checks, as_of: today, patience: Patience(self.patience.into()) };
         let mode = Mode::of(self.dry_run);
-        let ran = checking::run(&office.store, &office.me, ask, mode, &mut desk.bars()).map_err(told)?;
+        let ran = checking::run(&opened.store, &opened.me, ask, mode, &mut context.bars()).map_err(told)?;
         // Of a trial the answer says that nothing was recorded.
         let written = if self.dry_run { (0, 0) } else { (ran.recorded, ran.withdrawn) };
         let shown = Shown { ran, written };
-        desk.answer(|| shown.json(), || shown.words(desk))?;
+        context.answer(|| shown.json(), || shown.words(context))?;
         let (new, cleared) = (shown.ran.recorded, shown.ran.withdrawn);
-        if self.dry_run && !desk.json && new + cleared > 0 {
-            desk.note(&match desk.lang {
+        if self.dry_run && !context.json && new + cleared > 0 {
+            context.note(&match context.lang {
                 Lang::Zh => format!("将新登记疑点{new}项，撤回{cleared}项；未写入"),
                 Lang::En => format!(
                     "{} would be recorded, {cleared} withdrawn; nothing was written",
@@ -72,7 +72,7 @@ impl Run {
         // What went wrong with each but the first; that one is told as the error this ends with.
         let first = failed.next();
         for error in failed {
-            desk.note(&error::tell(&error.into(), desk.lang).what);
+            context.note(&error::tell(&error.into(), context.lang).what);
         }
         match first {
             Some(error) => Err(error.into()),
@@ -90,19 +90,19 @@ struct Shown {
 }
 
 impl Shown {
-    fn outcome(&self) -> &Outcome {
+    fn outcome(&self) -> &CheckOutcome {
         &self.ran.outcome
     }
 
-    fn words(&self, desk: &Desk) -> String {
-        let mut lines = words(desk, self.outcome(), self.written);
+    fn words(&self, context: &CommandContext) -> String {
+        let mut lines = words(context, self.outcome(), self.written);
         let count = self.ran.overdue().count();
         if count > 0 {
             let unions: BTreeSet<_> =
                 self.ran.overdue().flat_map(|w| w.unions.iter().map(|(union, _)| *union)).collect();
-            let names: Vec<String> = unions.into_iter().take(20).map(|u| desk.called(u)).collect();
-            let (names, days) = (names.join(desk.pick("、", ", ")), self.ran.patience.0);
-            lines.push(match desk.lang {
+            let names: Vec<String> = unions.into_iter().take(20).map(|u| context.called(u)).collect();
+            let (names, days) = (names.join(context.pick("、", ", ")), self.ran.patience.0);
+            lines.push(match context.lang {
                 Lang::Zh => format!("其中{count}项已等待超过{days}天，请联系这些工会：{names}"),
                 Lang::En => {
                     format!("of these {count} have waited for more than {days} days; speak to these unions: {names}")
@@ -111,8 +111,8 @@ impl Shown {
         }
         for (union, device, since) in &self.outcome().silent {
             let device = &device.to_string()[..16];
-            let name = desk.called(*union);
-            lines.push(match desk.lang {
+            let name = context.called(*union);
+            lines.push(match context.lang {
                 Lang::Zh => format!("{name}的设备 {device} 自{since}起没有消息，不再等待；已停用的请注销"),
                 Lang::En => format!(
                     "device {device} of {name} has been silent since {since}; nobody waits for it; revoke it if it is no longer used"
@@ -121,19 +121,20 @@ impl Shown {
         }
         if !self.outcome().failed.is_empty() {
             let rules: BTreeSet<_> = self.outcome().failed.iter().map(CheckError::rule).collect();
-            let rules = rules.into_iter().collect::<Vec<_>>().join(desk.pick("、", ", "));
-            let text = desk.pick("没有运行完的规则：", "checks that did not run to their end: ");
+            let rules = rules.into_iter().collect::<Vec<_>>().join(context.pick("、", ", "));
+            let text = context.pick("没有运行完的规则：", "checks that did not run to their end: ");
             lines.push(format!("{text}{rules}"));
         }
         let set: Vec<String> =
-            self.ran.settings().filter_map(|(check, setting)| source_words(desk, check, setting)).collect();
+            self.ran.settings().filter_map(|(check, setting)| source_words(context, check, setting)).collect();
         if !set.is_empty() {
             lines.push(
-                desk.pick(
-                    "所用参数（其余为各规则自带的数值）：",
-                    "parameters that were set (all others are the checks' own):",
-                )
-                .into(),
+                context
+                    .pick(
+                        "所用参数（其余为各规则自带的数值）：",
+                        "parameters that were set (all others are the checks' own):",
+                    )
+                    .into(),
             );
             lines.extend(set);
         }
@@ -156,12 +157,12 @@ impl Shown {
 }
 
 /// A number that somebody has set, and who; `None` for the check's own.
-fn source_words(desk: &Desk, check: &Check, setting: &Setting) -> Option<String> {
+fn source_words(context: &CommandContext, check: &Check, setting: &Setting) -> Option<String> {
     let Source::Set { by, doc_no, .. } = &setting.source else { return None };
-    let label = check.parameters.iter().find(|p| p.name == setting.name).map(|p| desk.label(&p.label))?;
+    let label = check.parameters.iter().find(|p| p.name == setting.name).map(|p| context.label(&p.label))?;
     let (rule, value, by, since) = (check.id, setting.value, by.union_name(), setting.since);
     let doc_no = huiliu_proto::shown::line(doc_no);
-    Some(match desk.lang {
+    Some(match context.lang {
         Lang::Zh => format!("{rule} {label} = {value}（{by}，{doc_no}，自{since}）"),
         Lang::En => format!("{rule} {label} = {value} ({by}, {doc_no}, from {since})"),
     })
@@ -180,45 +181,46 @@ pub(super) fn setting_json(check: &Check, setting: &Setting) -> Json {
     json
 }
 
-fn words(desk: &Desk, outcome: &Outcome, (new, cleared): (usize, usize)) -> Vec<String> {
+fn words(context: &CommandContext, outcome: &CheckOutcome, (new, cleared): (usize, usize)) -> Vec<String> {
     let mut table = Table::new()
-        .column("rule", desk.pick("规则", "rule"))
-        .column("severity", desk.pick("等级", "severity"))
-        .column("union", desk.pick("涉及工会", "union concerned"))
-        .column("summary", desk.pick("摘要", "summary"));
+        .column("rule", context.pick("规则", "rule"))
+        .column("severity", context.pick("等级", "severity"))
+        .column("union", context.pick("涉及工会", "union concerned"))
+        .column("summary", context.pick("摘要", "summary"));
     for found in &outcome.found {
         table.row(vec![
             Cell::same(found.rule),
-            Cell::choice(desk, fields::SEVERITY.declared(), i32::from(found.severity).into()),
-            Cell::same(desk.called(found.subject)),
-            Cell::same(desk.label(&found.summary)),
+            Cell::choice(context, fields::SEVERITY.declared(), i32::from(found.severity).into()),
+            Cell::same(context.called(found.subject)),
+            Cell::same(context.label(&found.summary)),
         ]);
     }
     let mut lines = vec![];
     if table.is_empty() {
-        lines.push(desk.pick("没有查出疑点", "nothing was found").to_owned());
+        lines.push(context.pick("没有查出疑点", "nothing was found").to_owned());
     } else {
         lines.push(table.words());
         lines.push(
-            desk.pick(
-                "以上是疑点，不是结论；说明见 check explain 规则号",
-                "these are questions, not verdicts; see `check explain RULE`",
-            )
-            .to_owned(),
+            context
+                .pick(
+                    "以上是疑点，不是结论；说明见 check explain 规则号",
+                    "these are questions, not verdicts; see `check explain RULE`",
+                )
+                .to_owned(),
         );
     }
     if !outcome.waiting.is_empty() {
-        let text = desk.pick("{}项因数据未到齐暂不判断", "{} cases wait for data that has not arrived");
+        let text = context.pick("{}项因数据未到齐暂不判断", "{} cases wait for data that has not arrived");
         lines.push(text.replace("{}", &outcome.waiting.len().to_string()));
     }
     if new + cleared > 0 {
-        let text = desk.pick("新登记疑点{}项，撤回{}项", "{} findings recorded, {} withdrawn");
+        let text = context.pick("新登记疑点{}项，撤回{}项", "{} findings recorded, {} withdrawn");
         lines.push(text.replacen("{}", &new.to_string(), 1).replacen("{}", &cleared.to_string(), 1));
     }
     lines
 }
 
-fn json_of(today: Day, outcome: &Outcome, (new, cleared): (usize, usize)) -> Json {
+fn json_of(today: Day, outcome: &CheckOutcome, (new, cleared): (usize, usize)) -> Json {
     let found = |f: &Found| {
         let evidence =
             f.evidence.iter().map(|e| json!({ "kind": e.kind, "record": e.record.to_string(), "role": e.role }));

@@ -12,8 +12,8 @@ use crate::{
     },
     check::Stricter,
     cli::{
-        Desk,
-        error::{Exit, Mistake, both},
+        CommandContext,
+        error::{CommandError, Exit, both},
         record,
     },
 };
@@ -44,10 +44,10 @@ pub struct Set {
 }
 
 impl Set {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let check = rule_named(&self.rule)?;
         let (from, until): (Day, Option<Day>) = (day(&self.from)?, self.until.as_deref().map(day).transpose()?);
-        let office = desk.open()?;
+        let opened = context.open()?;
         let proposed = Proposed {
             check,
             name: &self.name,
@@ -57,9 +57,9 @@ impl Set {
             doc_no: &self.doc_no,
             remarks: self.remarks.as_deref(),
         };
-        let set = parameters::set(&office.store, office.me.union, &proposed, Mode::of(self.dry_run));
+        let set = parameters::set(&opened.store, opened.me.union, &proposed, Mode::of(self.dry_run));
         let (kind, outcome) = set.map_err(told)?;
-        record::answer(desk, kind, outcome, self.dry_run)
+        record::answer(context, kind, outcome, self.dry_run)
     }
 }
 
@@ -74,18 +74,18 @@ fn told(error: SetError) -> anyhow::Error {
         SetError::Store(_) => Json::Null,
     };
     let mistake = match error {
-        SetError::Unknown { rule } => Mistake::usage(
+        SetError::Unknown { rule } => CommandError::usage(
             both(format!("{rule} 没有这个参数"), format!("{rule} has no parameter of that name")),
             both(
                 format!("运行 check explain {rule} 查看参数名"),
                 format!("run `check explain {rule}` to see their names"),
             ),
         ),
-        SetError::Range { least, most } => Mistake::usage(
+        SetError::Range { least, most } => CommandError::usage(
             both("数值超出范围", "the value is out of range"),
             both(format!("请填{least}到{most}之间的整数"), format!("type a whole number from {least} to {most}")),
         ),
-        SetError::SaidLater { holds, on } => Mistake::refused(
+        SetError::SaidLater { holds, on } => CommandError::refused(
             both(
                 format!("本单位另一台机器已规定自{on}起为{holds}，其时钟比本机快，在本机另行规定不会生效"),
                 format!(
@@ -102,7 +102,7 @@ fn told(error: SetError) -> anyhow::Error {
                 Stricter::Less => (format!("请填不大于{holds}的数"), format!("type at most {holds}")),
                 Stricter::More => (format!("请填不小于{holds}的数"), format!("type at least {holds}")),
             };
-            Mistake::refused(
+            CommandError::refused(
                 both(
                     format!("{on}适用的数值是{holds}，只能更严，不能放宽"),
                     format!("{holds} holds on {on}: it can only be made stricter"),

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::{
     app::values,
     cli::{
-        Desk,
+        CommandContext,
         record::view,
         table::{Cell, Table},
     },
@@ -19,63 +19,64 @@ use crate::{
     proof::said::device_of,
 };
 
-fn table(desk: &Desk) -> Table {
-    Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"))
+fn table(context: &CommandContext) -> Table {
+    Table::new().column("field", context.pick("字段", "field")).column("value", context.pick("值", "value"))
 }
 
-fn one(desk: &Desk, field: &Field, value: &Value) -> String {
-    let shown = field.show(value, desk.lang);
+fn one(context: &CommandContext, field: &Field, value: &Value) -> String {
+    let shown = field.show(value, context.lang);
     match field.sealed() {
         true => {
             shown
-                + desk.pick("（加密；没有该单位的密钥无法读出）", " (sealed; not to be read without that union's key)")
+                + context
+                    .pick("（加密；没有该单位的密钥无法读出）", " (sealed; not to be read without that union's key)")
         }
         false => shown,
     }
 }
 
-fn lines(desk: &Desk, field: &Field, lines: &[Vec<Option<Value>>]) -> Cell {
+fn lines(context: &CommandContext, field: &Field, lines: &[Vec<Option<Value>>]) -> Cell {
     let rows = lines.iter().enumerate().map(|(n, line)| {
         let cells = field.lines().iter().zip(line).filter_map(|(column, value)| {
-            Some(format!("{} {}", desk.label(&column.label), one(desk, column, value.as_ref()?)))
+            Some(format!("{} {}", context.label(&column.label), one(context, column, value.as_ref()?)))
         });
-        format!("{}. {}", n + 1, cells.collect::<Vec<_>>().join(desk.pick("，", ", ")))
+        format!("{}. {}", n + 1, cells.collect::<Vec<_>>().join(context.pick("，", ", ")))
     });
     Cell::lines(&rows.collect::<Vec<_>>())
 }
 
-pub fn entry(desk: &Desk, record: &Record) -> String {
-    let mut table = table(desk);
+pub fn entry(context: &CommandContext, record: &Record) -> String {
+    let mut table = table(context);
     for (field, value) in record.kind.fields.iter().zip(record.values()) {
         let shown = match value {
             None => continue,
-            Some(Value::Lines(rows)) => lines(desk, field, rows),
-            Some(value) => Cell::same(one(desk, field, value)),
+            Some(Value::Lines(rows)) => lines(context, field, rows),
+            Some(value) => Cell::same(one(context, field, value)),
         };
-        table.row(vec![Cell::same(desk.label(&field.label)), shown]);
+        table.row(vec![Cell::same(context.label(&field.label)), shown]);
     }
     table.words()
 }
 
 /// Every value that stands: where devices disagree, all of them with who wrote each.
-pub fn document(desk: &Desk, proven: &Proven, kind: &'static Kind, fields: &Fields) -> String {
-    let mut table = table(desk);
+pub fn document(context: &CommandContext, proven: &Proven, kind: &'static Kind, fields: &Fields) -> String {
+    let mut table = table(context);
     for field in &kind.fields {
         let standing = fields.get(&field.number).map_or(&[][..], Vec::as_slice);
         let several = standing.iter().any(|s| s.value != standing[0].value);
         for standing in standing.iter().take(if several { usize::MAX } else { 1 }) {
             let value = values::value_of(field, &standing.value);
-            let mut shown = value.map(|value| one(desk, field, &value)).unwrap_or_default();
+            let mut shown = value.map(|value| one(context, field, &value)).unwrap_or_default();
             if several {
                 let device = device_of(proven, &standing.put.actor);
                 let device = device.map_or_else(|| "?".to_owned(), |d| d.to_string()[..16].to_owned());
-                shown += &desk
+                shown += &context
                     .pick("（设备 {} 所写，当时尚未选定）", " (by device {}; not decided then)")
                     .replace("{}", &device);
             } else if shown.is_empty() {
                 continue;
             }
-            table.row(vec![Cell::same(desk.label(&field.label)), Cell::same(shown)]);
+            table.row(vec![Cell::same(context.label(&field.label)), Cell::same(shown)]);
         }
     }
     table.words()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use huiliu_proto::{feed::FeedError, lang::Lang, signed::SignatureError};
 
-use super::{Exit, Told, system};
+use super::{ErrorReport, Exit, system};
 use crate::{
     filing::FilingError,
     identity::{
@@ -14,8 +14,8 @@ use crate::{
     store::{Cause, StoreError, disk::Trouble},
 };
 
-pub fn store(error: &StoreError, lang: Lang) -> Told {
-    let failed = |zh: String, en: String, hint_zh: &str, hint_en: &str| Told {
+pub fn store(error: &StoreError, lang: Lang) -> ErrorReport {
+    let failed = |zh: String, en: String, hint_zh: &str, hint_en: &str| ErrorReport {
         exit: if matches!(error, StoreError::Refused(_) | StoreError::Forbidden(_) | StoreError::Revoked) {
             Exit::Refused
         } else {
@@ -176,7 +176,7 @@ pub fn store(error: &StoreError, lang: Lang) -> Told {
 }
 
 /// A disk, in words. The database on it is good: no hint may tell a person to move it away.
-pub fn disk(path: &Path, trouble: Trouble, lang: Lang) -> Told {
+pub fn disk(path: &Path, trouble: Trouble, lang: Lang) -> ErrorReport {
     let shown = path.display();
     let (zh, en, hint_zh, hint_en) = match trouble {
         Trouble::Full => (
@@ -204,10 +204,14 @@ pub fn disk(path: &Path, trouble: Trouble, lang: Lang) -> Told {
             "check the disk and its cable and try again, and make a backup soon; leave the files where they are",
         ),
     };
-    Told { exit: Exit::Failed, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+    ErrorReport {
+        exit: Exit::Failed,
+        what: lang.pick(&zh, &en).to_owned(),
+        hint: lang.pick(hint_zh, hint_en).to_owned(),
+    }
 }
 
-pub fn identity(error: &IdentityError, lang: Lang) -> Told {
+pub fn identity(error: &IdentityError, lang: Lang) -> ErrorReport {
     let en = error.to_string();
     let (zh, hint_zh, hint_en) = match error {
         IdentityError::Exists(dir) => (
@@ -287,10 +291,14 @@ pub fn identity(error: &IdentityError, lang: Lang) -> Told {
         IdentityError::Store(error) => return store(error, lang),
         _ => ("密钥或证书出错".into(), "请检查目录 keys 和 certs 是否完整", "check the directories `keys` and `certs`"),
     };
-    Told { exit: Exit::Failed, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+    ErrorReport {
+        exit: Exit::Failed,
+        what: lang.pick(&zh, &en).to_owned(),
+        hint: lang.pick(hint_zh, hint_en).to_owned(),
+    }
 }
 
-pub fn keys(error: &KeyError, lang: Lang) -> Told {
+pub fn keys(error: &KeyError, lang: Lang) -> ErrorReport {
     let en = error.to_string();
     let look = (
         "请检查目录 keys；从另存的副本恢复该文件",
@@ -347,10 +355,10 @@ pub fn keys(error: &KeyError, lang: Lang) -> Told {
             "put config.json back from a copy; if an `init` broke off here, move the directory `keys` away and try again",
         ),
     };
-    Told { exit, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+    ErrorReport { exit, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
 }
 
-pub fn filing(error: &FilingError, lang: Lang) -> Told {
+pub fn filing(error: &FilingError, lang: Lang) -> ErrorReport {
     let en = error.to_string();
     let (exit, zh, hint_zh, hint_en) = match error {
         FilingError::Store(error) => return store(error, lang),
@@ -391,5 +399,5 @@ pub fn filing(error: &FilingError, lang: Lang) -> Told {
             "what was sent back is submitted anew; what is on file is corrected by another filing",
         ),
     };
-    Told { exit, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+    ErrorReport { exit, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
 }

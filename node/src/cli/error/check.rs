@@ -2,10 +2,10 @@
 
 use huiliu_proto::lang::Lang;
 
-use super::{Exit, Told};
+use super::{ErrorReport, Exit};
 use crate::check::CheckError;
 
-pub fn check(error: &CheckError, lang: Lang) -> Told {
+pub fn check(error: &CheckError, lang: Lang) -> ErrorReport {
     let said = error.to_string();
     let (zh, en, hint_zh, hint_en) = match error {
         CheckError::TooLong { rule } => (
@@ -27,5 +27,9 @@ pub fn check(error: &CheckError, lang: Lang) -> Told {
             "a defect of this program: report it with the rule's id",
         ),
     };
-    Told { exit: Exit::Failed, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+    ErrorReport {
+        exit: Exit::Failed,
+        what: lang.pick(&zh, &en).to_owned(),
+        hint: lang.pick(hint_zh, hint_en).to_owned(),
+    }
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use huiliu_proto::{ident::mask, lang::Label, proof::ProofError, record::Refusal, token::TokenError};
 use serde_json::{Value as Json, json};
 
-use super::{Exit, Mistake};
+use super::{CommandError, Exit};
 use crate::{
     app::void::Problem,
     check::CheckError,
@@ -25,22 +25,22 @@ pub fn remark_json(field: &str, value: &str, rule: &Label, remedy: &Label) -> Js
 /// A stable name of an error for programs, and what it is about.
 pub fn code(error: &anyhow::Error) -> (&'static str, Json) {
     for cause in error.chain() {
-        if let Some(mistake) = cause.downcast_ref::<Mistake>() {
+        if let Some(mistake) = cause.downcast_ref::<CommandError>() {
             return match mistake {
-                Mistake::Said { code: Some(coded), .. } => (coded.0, coded.1.clone()),
-                Mistake::Said { exit: Exit::Usage, .. } => ("usage", Json::Null),
-                Mistake::Said { exit: Exit::Refused, .. } => ("refused", Json::Null),
-                Mistake::Said { .. } => ("failed", Json::Null),
-                Mistake::Refused(refusals) => {
+                CommandError::Said { code: Some(coded), .. } => (coded.0, coded.1.clone()),
+                CommandError::Said { exit: Exit::Usage, .. } => ("usage", Json::Null),
+                CommandError::Said { exit: Exit::Refused, .. } => ("refused", Json::Null),
+                CommandError::Said { .. } => ("failed", Json::Null),
+                CommandError::Refused(refusals) => {
                     let one = |r: &Refusal| remark_json(&r.field_name, &r.value, &r.rule, &r.remedy);
                     ("rule", refusals.iter().map(one).collect())
                 }
-                Mistake::Ambiguous { typed, found } => {
+                CommandError::Ambiguous { typed, found } => {
                     let found = found.iter().map(|(id, ..)| id.to_string()).collect::<Vec<_>>();
                     ("ambiguous", json!({ "typed": typed, "records": found }))
                 }
-                Mistake::NeedsYes => ("needs_yes", Json::Null),
-                Mistake::Stopped { import, written, .. } => {
+                CommandError::NeedsYes => ("needs_yes", Json::Null),
+                CommandError::Stopped { import, written, .. } => {
                     ("import_stopped", json!({ "import": import.to_string(), "written": written }))
                 }
             };

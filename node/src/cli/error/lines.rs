@@ -2,7 +2,7 @@
 
 use huiliu_proto::{joining::Reason, lang::Lang, token::TokenError};
 
-use super::{Exit, Told, causes, system};
+use super::{ErrorReport, Exit, causes, system};
 use crate::{
     clock::moment,
     identity::IdentityError,
@@ -16,12 +16,12 @@ use crate::{
 /// Chinese, English; what to do in Chinese, in English.
 type Words = (String, String, &'static str, &'static str);
 
-fn told(exit: Exit, words: Words, lang: Lang) -> Told {
+fn told(exit: Exit, words: Words, lang: Lang) -> ErrorReport {
     let (zh, en, hint_zh, hint_en) = words;
-    Told { exit, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
+    ErrorReport { exit, what: lang.pick(&zh, &en).to_owned(), hint: lang.pick(hint_zh, hint_en).to_owned() }
 }
 
-pub fn uplink(error: &UplinkError, lang: Lang) -> Told {
+pub fn uplink(error: &UplinkError, lang: Lang) -> ErrorReport {
     match error {
         UplinkError::Identity(IdentityError::Store(error)) | UplinkError::Store(error) => causes::store(error, lang),
         UplinkError::Identity(error) => causes::identity(error, lang),
@@ -31,7 +31,7 @@ pub fn uplink(error: &UplinkError, lang: Lang) -> Told {
     }
 }
 
-pub fn join(error: &JoinError, lang: Lang) -> Told {
+pub fn join(error: &JoinError, lang: Lang) -> ErrorReport {
     match error {
         JoinError::Identity(error) => causes::identity(error, lang),
         JoinError::Unreachable { address, trouble } => told(Exit::Failed, unreachable(address, trouble), lang),
@@ -43,7 +43,7 @@ pub fn join(error: &JoinError, lang: Lang) -> Told {
     }
 }
 
-pub fn token(error: TokenError, lang: Lang) -> Told {
+pub fn token(error: TokenError, lang: Lang) -> ErrorReport {
     let en = error.to_string();
     let words = match error {
         TokenError::NotAToken => (
@@ -71,7 +71,7 @@ fn dates(now: i64, from: i64, to: i64) -> Words {
         format!("本机时钟为 {now}；证书有效期为 {from} 至 {to}"),
         format!("this machine's clock says {now}; its certificates hold from {from} to {to}"),
         "时钟不对请校准；时钟正确则证书已过期：请上级运行 invite 区划代码 --device 生成加入码，在本机运行 join 加入码。已记录的内容不会丢失",
-        "set the clock if it is wrong; if it is right, ask the union above for a token (`invite CODE --device`) and run `join TOKEN`: nothing recorded is lost",
+        "set the clock if it is wrong; if it is right, ask the union above for a token (`invite UNION --device`) and run `join TOKEN`: nothing recorded is lost",
     )
 }
 
@@ -100,7 +100,7 @@ fn unreachable(address: &str, trouble: &Trouble) -> Words {
             format!("{address} 是本网络的平台，但不是本机当初加入的那一个：上级换了机器，或有机器冒充上级"),
             en,
             "没有发送任何内容；请打电话与上级核实。上级确已换机器的，请上级运行 invite 区划代码 --device 生成加入码，在本机运行 join 加入码；否则请报告再上一级",
-            "nothing was sent; ask the union above over the telephone. If its hub is another machine now, ask it for a token (`invite CODE --device`) and run `join TOKEN`; if not, tell the level above it",
+            "nothing was sent; ask the union above over the telephone. If its hub is another machine now, ask it for a token (`invite UNION --device`) and run `join TOKEN`; if not, tell the level above it",
         ),
         Trouble::TheirDates(_) => (
             format!("按本机时钟，{address} 的证书不在有效期内"),
@@ -112,7 +112,7 @@ fn unreachable(address: &str, trouble: &Trouble) -> Words {
             format!("按上级 {address} 的时钟，本机证书不在有效期内"),
             en,
             "请核对两端时钟；证书确已过期时，请上级运行 invite 区划代码 --device 生成加入码，在本机运行 join 加入码。已记录的内容不会丢失",
-            "compare the clocks; if the certificate has expired, ask the union above for a token (`invite CODE --device`) and run `join TOKEN`: nothing recorded is lost",
+            "compare the clocks; if the certificate has expired, ask the union above for a token (`invite UNION --device`) and run `join TOKEN`: nothing recorded is lost",
         ),
         Trouble::Turned(_) => (
             format!("{address} 在握手时拒绝了本机"),
@@ -161,7 +161,7 @@ fn said(declined: &Declined) -> Words {
         Reason::Occupied => (
             "该工会已有机器加入，而加入码不是给新增或更换的机器的",
             "请上级运行 invite 区划代码 --device，或在已加入的机器上运行 invite --device",
-            "ask the union above to run `invite CODE --device`, or run `invite --device` on the machine that has joined",
+            "ask the union above to run `invite UNION --device`, or run `invite --device` on the machine that has joined",
         ),
         Reason::Role => (
             "加入码所定的身份（平台或填报端）与本机不符，或该工会没有下级、不设平台",

@@ -2,7 +2,7 @@
 
 use huiliu_proto::{lang::Lang, proof::ProofError};
 
-use super::{Exit, Told, causes};
+use super::{ErrorReport, Exit, causes};
 use crate::proof::{ProvingError, said::WouldNotCount};
 
 const DAMAGED: (&str, &str) = (
@@ -16,16 +16,16 @@ const FORGED: (&str, &str) = (
 const UPGRADE: (&str, &str) =
     ("请升级本程序后再核对；旧版本无法判断", "upgrade this program and check again; this version cannot tell");
 
-fn refused(lang: Lang, zh: &str, en: &str, hint: (&str, &str)) -> Told {
+fn refused(lang: Lang, zh: &str, en: &str, hint: (&str, &str)) -> ErrorReport {
     let what = match lang {
         Lang::Zh => format!("此文件不能证明任何事：{zh}"),
         Lang::En => format!("this file proves nothing: {en}"),
     };
-    Told { exit: Exit::Refused, what, hint: lang.pick(hint.0, hint.1).to_owned() }
+    ErrorReport { exit: Exit::Refused, what, hint: lang.pick(hint.0, hint.1).to_owned() }
 }
 
 /// A file that does not hold.
-pub fn checking(error: &ProofError, lang: Lang) -> Told {
+pub fn checking(error: &ProofError, lang: Lang) -> ErrorReport {
     let en = error.to_string();
     let brief = |id: &dyn std::fmt::Display| id.to_string()[..8].to_owned();
     let (zh, hint) = match error {
@@ -127,14 +127,14 @@ pub fn checking(error: &ProofError, lang: Lang) -> Told {
 }
 
 /// A file whose signatures hold, and whose record would not count anywhere.
-pub fn would_not_count(error: &WouldNotCount, lang: Lang) -> Told {
+pub fn would_not_count(error: &WouldNotCount, lang: Lang) -> ErrorReport {
     let zh = format!("第 {} 条不会被计入：{}", error.position, error.refusal.detail.zh);
     let en = format!("operation {} would not count: {}", error.position, error.refusal.detail.en);
     refused(lang, &zh, &en, FORGED)
 }
 
 /// Nothing can be proven from here.
-pub fn proving(error: &ProvingError, lang: Lang) -> Told {
+pub fn proving(error: &ProvingError, lang: Lang) -> ErrorReport {
     let en = error.to_string();
     let (exit, zh, hint) = match error {
         ProvingError::Store(error) => return causes::store(error, lang),
@@ -199,7 +199,11 @@ pub fn proving(error: &ProvingError, lang: Lang) -> Told {
             ("请运行 verify 查明，从备份或上级恢复", "run `verify`, and restore from a backup or from the level above"),
         ),
     };
-    Told { exit, what: lang.pick(&zh, &warned(error, en)).to_owned(), hint: lang.pick(hint.0, hint.1).to_owned() }
+    ErrorReport {
+        exit,
+        what: lang.pick(&zh, &warned(error, en)).to_owned(),
+        hint: lang.pick(hint.0, hint.1).to_owned(),
+    }
 }
 
 const LIAR: (&str, &str) = (

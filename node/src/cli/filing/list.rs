@@ -7,12 +7,12 @@ use super::{type_label, type_name};
 use crate::{
     app::filing::{self, Page},
     cli::{
-        Desk,
+        CommandContext,
         error::Exit,
         record::{find, view},
         table::{Cell, Table},
     },
-    filing::{Standing, State},
+    filing::{FilingStanding, State},
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,39 +32,39 @@ pub struct List {
 }
 
 impl List {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let union = self.union.as_deref().map(|typed| office.union(typed)).transpose()?;
-        let Page { standings, next } = office.look(|conn| {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let union = self.union.as_deref().map(|typed| opened.union(typed)).transpose()?;
+        let Page { standings, next } = opened.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
             Ok(filing::page(conn, union, after, usize::from(self.most), self.all)?)
         })?;
         let mut table = Table::new()
-            .column("filing", desk.pick("编号", "id"))
-            .column("union", desk.pick("单位", "union"))
-            .column("type", desk.pick("类型", "type"))
-            .number("year", desk.pick("年度", "year"))
-            .column("census_on", desk.pick("截止日期", "as of"))
-            .number("full_time", desk.pick("专职", "full-time"))
-            .number("part_time", desk.pick("兼职", "part-time"))
-            .number("funded_heads", desk.pick("申报人数", "declared"))
-            .column("state", desk.pick("状态", "state"))
-            .column("detail", desk.pick("备案号或理由", "register no. or reasons"))
-            .column("holds", desk.pick("有效版本", "holds"));
-        standings.iter().for_each(|standing| table.row(row(desk, standing)));
-        let nothing = desk.pick("没有备案", "there are no filings");
+            .column("filing", context.pick("编号", "id"))
+            .column("union", context.pick("单位", "union"))
+            .column("type", context.pick("类型", "type"))
+            .number("year", context.pick("年度", "year"))
+            .column("census_on", context.pick("截止日期", "as of"))
+            .number("full_time", context.pick("专职", "full-time"))
+            .number("part_time", context.pick("兼职", "part-time"))
+            .number("funded_heads", context.pick("申报人数", "declared"))
+            .column("state", context.pick("状态", "state"))
+            .column("detail", context.pick("备案号或理由", "register no. or reasons"))
+            .column("holds", context.pick("有效版本", "holds"));
+        standings.iter().for_each(|standing| table.row(row(context, standing)));
+        let nothing = context.pick("没有备案", "there are no filings");
         let next = next.map(|id| id.to_string());
-        desk.answer(
+        context.answer(
             || json!({ "filings": table.json(), "next": next }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
-        desk.note_next(next);
+        context.note_next(next);
         Ok(Exit::Done)
     }
 }
 
-fn row(desk: &Desk, Standing { version, state, holds }: &Standing) -> Vec<Cell> {
+fn row(context: &CommandContext, FilingStanding { version, state, holds }: &FilingStanding) -> Vec<Cell> {
     let detail = match state {
         State::Returned { reasons } => Cell::same(reasons.as_str()),
         State::Filed { register_no } => Cell::same(register_no.as_str()),
@@ -76,15 +76,15 @@ fn row(desk: &Desk, Standing { version, state, holds }: &Standing) -> Vec<Cell> 
     let holds = *holds && !matches!(state, State::Returned { .. });
     vec![
         Cell::new(view::short(&version.id), version.id.to_string()),
-        Cell::new(desk.short(version.owner), u64::from(version.owner)),
-        Cell::new(type_label(version.type_, desk.lang), type_name(version.type_)),
+        Cell::new(context.short(version.owner), u64::from(version.owner)),
+        Cell::new(type_label(version.type_, context.lang), type_name(version.type_)),
         number(version.year),
         Cell::same(version.census_on.to_string()),
         number(version.full_time),
         number(version.part_time),
         number(version.funded_heads),
-        Cell::new(desk.label(&state.label()), state.word()),
+        Cell::new(context.label(&state.label()), state.word()),
         detail,
-        Cell::new(if holds { desk.pick("是", "yes") } else { "" }, holds),
+        Cell::new(if holds { context.pick("是", "yes") } else { "" }, holds),
     ]
 }

@@ -7,7 +7,7 @@ use huiliu_proto::v1::ReviewAction;
 use crate::{
     app::{Mode, filing},
     cli::{
-        Desk,
+        CommandContext,
         error::Exit,
         record::{self, find},
     },
@@ -41,17 +41,17 @@ pub struct Review {
 }
 
 impl Review {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let id = office.look(|conn| Ok(find::any(conn, &self.filing)?.map_or_else(|id| id, |shown| shown.id)))?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let id = opened.look(|conn| Ok(find::any(conn, &self.filing)?.map_or_else(|id| id, |shown| shown.id)))?;
         let action = match self.answer {
             Answer::Accept => ReviewAction::TakenIn,
             Answer::File => ReviewAction::Filed,
             Answer::Return => ReviewAction::SentBack,
         };
-        let (union, hub) = (office.me.union, office.me.hub);
+        let (union, hub) = (opened.me.union, opened.me.hub);
         let answer = filing::Answer { filing: id, action, register_no: self.register_no, reasons: self.reasons };
-        let (kind, outcome) = filing::review(&office.store, union, hub, answer, Mode::of(self.dry_run))?;
-        record::answer(desk, kind, outcome, self.dry_run)
+        let (kind, outcome) = filing::review(&opened.store, union, hub, answer, Mode::of(self.dry_run))?;
+        record::answer(context, kind, outcome, self.dry_run)
     }
 }

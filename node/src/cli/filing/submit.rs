@@ -20,8 +20,8 @@ use crate::{
         filing::{self, SubmitError},
     },
     cli::{
-        Desk,
-        error::{Exit, Mistake, both, remark_json},
+        CommandContext,
+        error::{CommandError, Exit, both, remark_json},
         record::view,
         table::{Cell, Table},
     },
@@ -66,40 +66,42 @@ pub struct Submit {
 }
 
 impl Submit {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let ask = self.ask()?;
-        let office = desk.open()?;
-        let (union, today) = (office.me.union, desk.today());
-        let (draft, warnings) = filing::draft(&office.store, union, today, &ask).map_err(told)?;
-        if !desk.json {
-            desk.print(&preview(desk, union, &draft))?;
+        let opened = context.open()?;
+        let (union, today) = (opened.me.union, context.today());
+        let (draft, warnings) = filing::draft(&opened.store, union, today, &ask).map_err(told)?;
+        if !context.json {
+            context.print(&preview(context, union, &draft))?;
             warnings
                 .iter()
-                .for_each(|w| desk.note(&format!("{}{}", desk.pick("请注意：", "note: "), w.say(desk.lang))));
+                .for_each(|w| context.note(&format!("{}{}", context.pick("请注意：", "note: "), w.say(context.lang))));
         } else if !self.yes && !self.dry_run {
-            desk.print_json(&preview_json(&draft, &warnings, None))?;
+            context.print_json(&preview_json(&draft, &warnings, None))?;
         }
-        let words =
-            (desk.pick("确认报送以上数字？", "submit these numbers?"), desk.pick("没有报送", "nothing was submitted"));
-        if !desk.agreed(self.yes || self.dry_run, words)? {
+        let words = (
+            context.pick("确认报送以上数字？", "submit these numbers?"),
+            context.pick("没有报送", "nothing was submitted"),
+        );
+        if !context.agreed(self.yes || self.dry_run, words)? {
             return Ok(Exit::Done);
         }
         let mode = Mode::of(self.dry_run);
-        let id = filing::submit(&office.store, union, today, ask, &draft, mode).map_err(told)?;
-        desk.answer(
+        let id = filing::submit(&opened.store, union, today, ask, &draft, mode).map_err(told)?;
+        context.answer(
             || preview_json(&draft, &warnings, Some(id.to_string()).filter(|_| !self.dry_run)),
             || match self.dry_run {
-                true => desk.pick("可以报送，未写入", "it may be submitted; nothing was written").to_owned(),
-                false => format!("{}{id}", desk.pick("已报送：备案 ", "submitted: filing ")),
+                true => context.pick("可以报送，未写入", "it may be submitted; nothing was written").to_owned(),
+                false => format!("{}{id}", context.pick("已报送：备案 ", "submitted: filing ")),
             },
         )?;
-        if !desk.json && !self.dry_run {
-            desk.note(match office.is_top() {
-                true => desk.pick(
+        if !context.json && !self.dry_run {
+            context.note(match opened.is_top() {
+                true => context.pick(
                     "本级之上没有上级，备案只存于本级；用 filing list 查看。",
                     "nobody is above this union: the filing stays here; see it with `filing list`.",
                 ),
-                false => desk.pick(
+                false => context.pick(
                     "运行 sync 送达上级；用 filing list 查看处理结果。",
                     "run `sync` to send it; see what becomes of it with `filing list`.",
                 ),
@@ -108,12 +110,12 @@ impl Submit {
         Ok(Exit::Done)
     }
 
-    fn ask(&self) -> Result<Ask, Mistake> {
-        let read = |field: &kind::Field, typed: &str| -> Result<i64, Mistake> {
+    fn ask(&self) -> Result<Ask, CommandError> {
+        let read = |field: &kind::Field, typed: &str| -> Result<i64, CommandError> {
             match field.parse(typed) {
                 Ok(Value::Int(n)) => Ok(n),
-                Ok(_) => Err(Mistake::Refused(vec![])),
-                Err(refusal) => Err(Mistake::Refused(vec![refusal])),
+                Ok(_) => Err(CommandError::Refused(vec![])),
+                Err(refusal) => Err(CommandError::Refused(vec![refusal])),
             }
         };
         // `yearly` for YEARLY_FILING; the labels of both languages are read as well.
@@ -141,40 +143,41 @@ fn told(error: SubmitError) -> anyhow::Error {
         SubmitError::Changed => {
             let what = both("没有写入：核对期间记录有变化", "the records changed while the numbers were looked at");
             let hint = both("请重新核对数字后再报送", "look at the numbers again, and submit them then");
-            Mistake::refused(what, hint).coded(code, Json::Null).into()
+            CommandError::refused(what, hint).coded(code, Json::Null).into()
         }
-        SubmitError::Refused(refusals) => Mistake::Refused(refusals).into(),
+        SubmitError::Refused(refusals) => CommandError::Refused(refusals).into(),
         SubmitError::Filing(error) => error.into(),
         SubmitError::Store(error) => error.into(),
     }
 }
 
-fn preview(desk: &Desk, union: UnionNumber, draft: &Draft) -> String {
+fn preview(context: &CommandContext, union: UnionNumber, draft: &Draft) -> String {
     let record = &draft.record;
-    let mut table = Table::new().column("field", desk.pick("项目", "item")).number("now", desk.pick("本次", "now"));
+    let mut table =
+        Table::new().column("field", context.pick("项目", "item")).number("now", context.pick("本次", "now"));
     if draft.before.is_some() {
-        table = table.number("before", desk.pick("上一版", "before"));
+        table = table.number("before", context.pick("上一版", "before"));
     }
     for (field, before) in NUMBERS {
         let number = |n: Option<i64>| n.map_or_else(Cell::none, |n| Cell::same(n.to_string()));
-        let mut cells = vec![Cell::same(desk.label(&field.declared().label)), number(record.read(field))];
+        let mut cells = vec![Cell::same(context.label(&field.declared().label)), number(record.read(field))];
         if let Some(version) = &draft.before {
             cells.push(number(before(version)));
         }
         table.row(cells);
     }
-    let type_ = type_label(record.read(fields::TYPE).unwrap_or_default(), desk.lang);
+    let type_ = type_label(record.read(fields::TYPE).unwrap_or_default(), context.lang);
     let census = record.read(fields::CENSUS_ON).unwrap_or(Day(0));
     let lines = record.read(fields::ROSTER).map_or(0, <[_]>::len);
     let mut heading = format!(
         "{} {type_} {}  {}{census}  {}{lines}",
         union.union_name(),
         record.read(fields::YEAR).unwrap_or_default(),
-        desk.pick("截止", "as of "),
-        desk.pick("名册人数", "on the roster: "),
+        context.pick("截止", "as of "),
+        context.pick("名册人数", "on the roster: "),
     );
     if let Some(before) = &draft.before {
-        heading += &format!("\n{}{}", desk.pick("更正此前的备案 ", "in place of filing "), view::short(&before.id));
+        heading += &format!("\n{}{}", context.pick("更正此前的备案 ", "in place of filing "), view::short(&before.id));
     }
     format!("{heading}\n{}", table.words())
 }

@@ -30,7 +30,7 @@ const WORDS: &[Words] = &[
         ),
         (
             "时钟不对请校准，否则请上级用 invite --device 给一个加入码，再运行 join。记录照常，不会丢失",
-            "set the clock, or ask the union above for a token (`invite CODE --device`) and `join`. Records are kept meanwhile",
+            "set the clock, or ask the union above for a token (`invite UNION --device`) and `join`. Records are kept meanwhile",
         ),
     ),
     words(

@@ -12,11 +12,11 @@ use crate::{
     admission::Reason,
     app::quarantine::{self, Page, Row, Whole},
     cli::{
-        Desk,
+        CommandContext,
         error::Exit,
         table::{Cell, Table, both_languages, brief},
     },
-    store::{evidence::What, feeds::FeedRow, quarantine::Held},
+    store::{evidence::EvidenceKind, feeds::FeedRow, quarantine::Held},
 };
 
 #[derive(Debug, clap::Args)]
@@ -36,34 +36,34 @@ pub struct List {
 const NOT_ENROLLED: &str = "not-enrolled";
 
 impl List {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let Page { rows, next, open } = office.look(|conn| {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let Page { rows, next, open } = opened.look(|conn| {
             let after = self.after.as_deref().map(|typed| quarantine::find(conn, typed)).transpose().map_err(told)?;
             Ok(quarantine::page(conn, after.as_ref(), usize::from(self.most), self.all)?)
         })?;
         let mut table = Table::new()
-            .column("which", desk.pick("位置", "which"))
-            .column("union", desk.pick("单位", "union"))
-            .column("kind", desk.pick("种类", "kind"))
-            .column("record", desk.pick("编号", "id"))
-            .column("reason", desk.pick("原因", "reason"))
-            .column("detail", desk.pick("说明", "what it means"));
+            .column("which", context.pick("位置", "which"))
+            .column("union", context.pick("单位", "union"))
+            .column("kind", context.pick("种类", "kind"))
+            .column("record", context.pick("编号", "id"))
+            .column("reason", context.pick("原因", "reason"))
+            .column("detail", context.pick("说明", "what it means"));
         for row in &rows {
             table.row(match row {
-                Row::Feed { feed, why, rejected } => stranger(desk, feed, why, *rejected),
-                Row::Operation { feed, held, why, rejected } => operation(desk, feed, held, why, *rejected),
+                Row::Feed { feed, why, rejected } => stranger(context, feed, why, *rejected),
+                Row::Operation { feed, held, why, rejected } => operation(context, feed, held, why, *rejected),
             });
         }
-        let nothing = desk.pick("待核区没有待处理的内容", "nothing is in quarantine");
+        let nothing = context.pick("待核区没有待处理的内容", "nothing is in quarantine");
         let next = next.map(|place| place.to_string());
-        desk.answer(
+        context.answer(
             || json!({ "held": table.json(), "next": next, "open": open }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
-        desk.note_next(next);
-        if open && !desk.json {
-            desk.note(desk.pick(
+        context.note_next(next);
+        if open && !context.json {
+            context.note(context.pick(
                 "用 quarantine show 位置 查看内容和处理办法",
                 "see what it is and what can be done with `quarantine show WHICH`",
             ));
@@ -72,37 +72,37 @@ impl List {
     }
 }
 
-fn operation(desk: &Desk, row: &FeedRow, held: &Held, why: &Label, rejected: bool) -> Vec<Cell> {
+fn operation(context: &CommandContext, row: &FeedRow, held: &Held, why: &Label, rejected: bool) -> Vec<Cell> {
     let kind = match numbered(held.kind) {
-        Some(kind) => Cell::new(desk.label(&kind.label), kind.name),
+        Some(kind) => Cell::new(context.label(&kind.label), kind.name),
         None => Cell::new(held.kind.to_string(), held.kind),
     };
     let (id, feed) = (held.record.to_string(), row.feed.id.to_string());
     vec![
         Cell::new(format!("{}#{}", &feed[..8], held.seq), format!("{feed}#{}", held.seq)),
-        Cell::new(desk.short(row.feed.union), u64::from(row.feed.union)),
+        Cell::new(context.short(row.feed.union), u64::from(row.feed.union)),
         kind,
         Cell::new(&id[..16], id.as_str()),
-        Cell::new(desk.label(&reason_label(&held.reason, rejected)), held.reason.as_str()),
-        Cell::new(brief(desk.label(why), 80), both_languages(why)),
+        Cell::new(context.label(&reason_label(&held.reason, rejected)), held.reason.as_str()),
+        Cell::new(brief(context.label(why), 80), both_languages(why)),
     ]
 }
 
-fn stranger(desk: &Desk, row: &FeedRow, why: &Whole, rejected: bool) -> Vec<Cell> {
+fn stranger(context: &CommandContext, row: &FeedRow, why: &Whole, rejected: bool) -> Vec<Cell> {
     let feed = row.feed.id.to_string();
     let (reason, detail) = waits_whole(why);
     let count = row.size() - row.applied;
-    let said = match desk.lang {
+    let said = match context.lang {
         Lang::Zh => format!("全部{count}条"),
         Lang::En => format!("all {count}"),
     };
     vec![
         Cell::new(&feed[..8], feed.as_str()),
-        Cell::new(desk.short(row.feed.union), u64::from(row.feed.union)),
+        Cell::new(context.short(row.feed.union), u64::from(row.feed.union)),
         Cell::new(said, count),
         Cell::none(),
-        Cell::new(desk.label(&reason_label(reason, rejected)), reason),
-        Cell::new(brief(desk.label(&detail), 80), both_languages(&detail)),
+        Cell::new(context.label(&reason_label(reason, rejected)), reason),
+        Cell::new(brief(context.label(&detail), 80), both_languages(&detail)),
     ]
 }
 
@@ -117,7 +117,7 @@ pub fn waits_whole(why: &Whole) -> (&'static str, Label) {
             );
             return (Reason::Newer.word(), why);
         }
-        Whole::Altered(found) => return (What::Altered.word(), found.clone()),
+        Whole::Altered(found) => return (EvidenceKind::Altered.word(), found.clone()),
         Whole::NotEnrolled { device, union, enrolled_for } => (device.to_string(), union, enrolled_for),
     };
     let device = &device[..16];
@@ -145,7 +145,7 @@ pub fn waits_whole(why: &Whole) -> (&'static str, Label) {
 pub fn reason_label(word: &str, rejected: bool) -> Label {
     let label = match Reason::ALL.into_iter().find(|r| r.word() == word) {
         Some(reason) => reason.label(),
-        None if word == What::Altered.word() => What::Altered.label(),
+        None if word == EvidenceKind::Altered.word() => EvidenceKind::Altered.label(),
         None => Label::new("设备未登记", "not enrolled"),
     };
     match rejected {

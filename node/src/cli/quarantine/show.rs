@@ -12,8 +12,8 @@ use crate::{
     admission::Reason,
     app::quarantine::{self, Contents, Put, Revoked, ShowError, Shown, Why},
     cli::{
-        Desk,
-        error::{Exit, Mistake, both},
+        CommandContext,
+        error::{CommandError, Exit, both},
         record::view,
         table::{Cell, Table, both_languages},
     },
@@ -34,11 +34,11 @@ type Line = (&'static str, Label, String, Json);
 type Said = (String, String, String, Json);
 
 impl Show {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let (lines, fields, rejected, open, remedy) = office.look(|conn| {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let (lines, fields, rejected, open, remedy) = opened.look(|conn| {
             let shown = quarantine::show(conn, &self.which).map_err(told)?;
-            let mut lines = origin(desk, &shown);
+            let mut lines = origin(context, &shown);
             let (reason, detail) = match &shown.why {
                 Why::Held(held, detail) => (held.reason.clone(), detail.clone()),
                 Why::Whole(whole) => {
@@ -49,28 +49,28 @@ impl Show {
             // An edit that came early is taken up by itself.
             let open = !shown.rejected && reason != Reason::Early.word();
             let remedy = remedy(&reason);
-            let label = desk.label(&reason_label(&reason, shown.rejected)).to_owned();
+            let label = context.label(&reason_label(&reason, shown.rejected)).to_owned();
             lines.push(("reason", Label::new("原因", "reason"), label, reason.into()));
-            let said = desk.label(&detail).to_owned();
+            let said = context.label(&detail).to_owned();
             lines.push(("detail", Label::new("说明", "what it means"), said, both_languages(&detail)));
-            lines.extend(shown.revoked.iter().flat_map(|revoked| revocation(desk, revoked)));
+            lines.extend(shown.revoked.iter().flat_map(|revoked| revocation(context, revoked)));
             let fields = match (shown.contents(), &shown.operation) {
-                (Some(contents), Some(operation)) => said_in(desk, conn, &contents, operation)?,
+                (Some(contents), Some(operation)) => said_in(context, conn, &contents, operation)?,
                 _ => vec![],
             };
             Ok((lines, fields, shown.rejected, open, remedy))
         })?;
         let mut table =
-            Table::new().column("what", desk.pick("项目", "item")).column("value", desk.pick("内容", "value"));
+            Table::new().column("what", context.pick("项目", "item")).column("value", context.pick("内容", "value"));
         for (_, label, value, _) in &lines {
-            table.row(vec![Cell::same(desk.label(label)), Cell::same(value.clone())]);
+            table.row(vec![Cell::same(context.label(label)), Cell::same(value.clone())]);
         }
         let mut said =
-            Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
+            Table::new().column("field", context.pick("字段", "field")).column("value", context.pick("值", "value"));
         for (label, _, value, _) in &fields {
             said.row(vec![Cell::same(label.clone()), Cell::same(value.clone())]);
         }
-        desk.answer(
+        context.answer(
             || {
                 let mut object: serde_json::Map<_, _> =
                     lines.iter().map(|(word, _, _, json)| ((*word).to_owned(), json.clone())).collect();
@@ -84,8 +84,8 @@ impl Show {
                 false => format!("{}\n{}", table.words(), said.words()),
             },
         )?;
-        if let (true, false, Some((zh, en))) = (open, desk.json, remedy) {
-            desk.note(desk.pick(zh, en));
+        if let (true, false, Some((zh, en))) = (open, context.json, remedy) {
+            context.note(context.pick(zh, en));
         }
         Ok(if open { Exit::Attention } else { Exit::Done })
     }
@@ -108,7 +108,7 @@ fn told(error: ShowError) -> anyhow::Error {
     match error {
         ShowError::Which(error) => told_which(error),
         ShowError::Store(error) => error.into(),
-        ShowError::NotHeld(which) => Mistake::failed(
+        ShowError::NotHeld(which) => CommandError::failed(
             both(format!("“{which}”没有列入待核区"), format!("“{which}” is not held")),
             both("用 quarantine list 查看", "see `quarantine list`"),
         )
@@ -122,7 +122,7 @@ fn name(union: UnionNumber) -> String {
 }
 
 /// Whose it is, where it stands, and when it was written and came here.
-fn origin(desk: &Desk, shown: &Shown) -> Vec<Line> {
+fn origin(context: &CommandContext, shown: &Shown) -> Vec<Line> {
     let feed = &shown.feed.feed;
     let which = format!("{}#{}", feed.id, shown.seq);
     let mut lines: Vec<Line> = vec![
@@ -133,24 +133,24 @@ fn origin(desk: &Desk, shown: &Shown) -> Vec<Line> {
     if let Some(operation) = &shown.operation {
         let kind = numbered(operation.kind);
         let name = kind.map_or_else(|| Json::from(operation.kind), |k| k.name.into());
-        let kind = kind.map_or_else(|| operation.kind.to_string(), |k| desk.label(&k.label).to_owned());
+        let kind = kind.map_or_else(|| operation.kind.to_string(), |k| context.label(&k.label).to_owned());
         let (id, time) = (operation.record.to_string(), operation.time);
         lines.push(("kind", Label::new("种类", "kind"), kind, name));
         lines.push(("record", Label::new("编号", "id"), id.clone(), id.into()));
         let label = Label::new("本机时间（未经上级核证）", "written (device's claim)");
-        lines.push(("claimed_at", label, desk.moment(time), time.into()));
+        lines.push(("claimed_at", label, context.moment(time), time.into()));
     }
     if let Some(stored) = shown.stored_at {
-        lines.push(("stored_at", Label::new("到达本机", "came here"), desk.moment(stored), stored.into()));
+        lines.push(("stored_at", Label::new("到达本机", "came here"), context.moment(stored), stored.into()));
     }
     lines
 }
 
 /// By whom and why the device was revoked, and whether it had heard of that when it signed.
-fn revocation(desk: &Desk, Revoked { revocation, heard }: &Revoked) -> [Line; 2] {
+fn revocation(context: &CommandContext, Revoked { revocation, heard }: &Revoked) -> [Line; 2] {
     let heard_of = match heard {
-        true => desk.pick("已知：设备签名时已收到注销", "yes: the device had received the revocation"),
-        false => desk.pick(
+        true => context.pick("已知：设备签名时已收到注销", "yes: the device had received the revocation"),
+        false => context.pick(
             "未见：签名中所载的上级数据流水尚不含注销（可能未联网，也可能有意回避）",
             "not shown: what the device says it had heard does not hold the revocation (off line, or on purpose)",
         ),
@@ -172,20 +172,20 @@ fn revocation(desk: &Desk, Revoked { revocation, heard }: &Revoked) -> [Line; 2]
 }
 
 /// What it says, as far as it can be read: fields and values, sealed ones masked.
-fn said_in(desk: &Desk, conn: &View, contents: &Contents, operation: &Operation) -> Result<Vec<Said>> {
+fn said_in(context: &CommandContext, conn: &View, contents: &Contents, operation: &Operation) -> Result<Vec<Said>> {
     let mut said = vec![];
     match contents {
         Contents::Unreadable => {
             let start = hex(&operation.payload[..operation.payload.len().min(64)]);
-            let label = desk.pick("内容（字节）", "contents (bytes)").to_owned();
+            let label = context.pick("内容（字节）", "contents (bytes)").to_owned();
             let shown = format!("{start}{}", if operation.payload.len() > 64 { "…" } else { "" });
             said.push((label, "bytes".to_owned(), shown, hex(&operation.payload).into()));
         }
         Contents::Entry(record) => {
             for (field, value) in record.kind.fields.iter().zip(record.values()) {
                 if let Some(value) = value {
-                    let shown = view::words(conn, field, value, desk.lang)?;
-                    let label = desk.label(&field.label).to_owned();
+                    let shown = view::words(conn, field, value, context.lang)?;
+                    let label = context.label(&field.label).to_owned();
                     said.push((label, field.name.to_owned(), shown, view::json(field, value)));
                 }
             }
@@ -194,16 +194,16 @@ fn said_in(desk: &Desk, conn: &View, contents: &Contents, operation: &Operation)
             for put in puts {
                 let (field, shown, json) = match put {
                     Put::To(field, value) => {
-                        (field, view::words(conn, field, value, desk.lang)?, view::json(field, value))
+                        (field, view::words(conn, field, value, context.lang)?, view::json(field, value))
                     }
-                    Put::Emptied(field) => (field, desk.pick("（清空）", "(emptied)").to_owned(), Json::Null),
+                    Put::Emptied(field) => (field, context.pick("（清空）", "(emptied)").to_owned(), Json::Null),
                     Put::Newer(number) => {
-                        let newer = desk.pick("（新版本的字段）", "(a newer field)").to_owned();
+                        let newer = context.pick("（新版本的字段）", "(a newer field)").to_owned();
                         said.push((number.to_string(), number.to_string(), newer, Json::Null));
                         continue;
                     }
                 };
-                said.push((desk.label(&field.label).to_owned(), field.name.to_owned(), shown, json));
+                said.push((context.label(&field.label).to_owned(), field.name.to_owned(), shown, json));
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     app::receipts,
-    cli::{Desk, error::Exit, outfile},
+    cli::{CommandContext, error::Exit, outfile},
 };
 
 #[derive(Debug, clap::Args)]
@@ -26,18 +26,18 @@ pub struct Export {
 }
 
 impl Export {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let union = office.union(&self.union)?;
-        let root = office.home.root()?;
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let union = opened.union(&self.union)?;
+        let root = opened.home.root()?;
         let fingerprint = root.fingerprint();
-        let (receipt, made) = receipts::export(&office.store, root, &self.feed, union).map_err(super::told)?;
+        let (receipt, made) = receipts::export(&opened.store, root, &self.feed, union).map_err(super::told)?;
         let feed = receipt.feed.to_string();
         let out = self.out.unwrap_or_else(|| format!("receipt-{}-{union}-{}.proof", &feed[..8], receipt.size).into());
         outfile::write(&out, &made.file, self.force)?;
         let file = out.display().to_string();
-        let (size, when) = (receipt.size, desk.moment(receipt.received_at));
-        desk.answer(
+        let (size, when) = (receipt.size, context.moment(receipt.received_at));
+        context.answer(
             || {
                 json!({
                     "file": file, "bytes": made.file.len(), "feed": feed, "union": u64::from(union), "size": size,
@@ -45,9 +45,9 @@ impl Export {
                 })
             },
             || {
-                let name = desk.called(union);
-                let program = desk.program.name();
-                match desk.lang {
+                let name = context.called(union);
+                let program = context.program.name();
+                match context.lang {
                     Lang::Zh => format!(
                         "签收已写入：{file}（{name}，{when}，数据流水 {} 前{size}条；不含个人信息）\n任何机器上都可核对：{program} check-proof {file} --root {fingerprint}",
                         &feed[..8]

@@ -7,7 +7,7 @@ use super::told;
 use crate::{
     app::receipts::{self, Listed, Page},
     cli::{
-        Desk,
+        CommandContext,
         error::Exit,
         table::{Cell, Table},
     },
@@ -24,18 +24,18 @@ pub struct List {
 }
 
 impl List {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let after = self.after.as_deref().map(str::parse).transpose().map_err(told)?;
-        let office = desk.open()?;
+        let opened = context.open()?;
         let mut table = Table::new()
-            .column("feed", desk.pick("数据流水", "feed"))
-            .column("of", desk.pick("所属单位", "whose"))
-            .column("union", desk.pick("签收方", "acknowledged by"))
-            .column("device", desk.pick("平台设备", "hub's device"))
-            .number("size", desk.pick("条数", "operations"))
-            .number("held", desk.pick("本机条数", "here"))
-            .column("received_at", desk.pick("签收时间", "signed"));
-        let Page { receipts, next } = office.look(|conn| Ok(receipts::page(conn, after, usize::from(self.most))?))?;
+            .column("feed", context.pick("数据流水", "feed"))
+            .column("of", context.pick("所属单位", "whose"))
+            .column("union", context.pick("签收方", "acknowledged by"))
+            .column("device", context.pick("平台设备", "hub's device"))
+            .number("size", context.pick("条数", "operations"))
+            .number("held", context.pick("本机条数", "here"))
+            .column("received_at", context.pick("签收时间", "signed"));
+        let Page { receipts, next } = opened.look(|conn| Ok(receipts::page(conn, after, usize::from(self.most))?))?;
         for Listed { receipt, feed: row } in receipts {
             let (feed, device) = (receipt.feed.to_string(), receipt.device.to_string());
             table.row(vec![
@@ -45,16 +45,16 @@ impl List {
                 Cell::new(&device[..16], device.as_str()),
                 Cell::count(receipt.size),
                 Cell::count(row.map_or(0, |r| r.size())),
-                Cell::new(desk.moment(receipt.received_at), receipt.received_at),
+                Cell::new(context.moment(receipt.received_at), receipt.received_at),
             ]);
         }
-        let nothing = super::nothing(desk, office.is_top());
+        let nothing = super::nothing(context, opened.is_top());
         let next = next.map(|place| place.to_string());
-        desk.answer(
+        context.answer(
             || json!({ "receipts": table.json(), "next": next }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
-        desk.note_next(next);
+        context.note_next(next);
         Ok(Exit::Done)
     }
 }

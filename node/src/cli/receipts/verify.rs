@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     app::receipts::{self, Verified},
     cli::{
-        Desk,
+        CommandContext,
         error::Exit,
         table::{Cell, Table},
     },
@@ -25,14 +25,14 @@ pub struct Verify {
 }
 
 impl Verify {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let after = self.after.as_deref().map(str::parse).transpose().map_err(super::told)?;
-        let office = desk.open()?;
-        let verified = receipts::verify(&office.store, office.me.root, after, usize::from(self.most))?;
+        let opened = context.open()?;
+        let verified = receipts::verify(&opened.store, opened.me.root, after, usize::from(self.most))?;
         let Verified { receipts, wrong, bad, confirmed, next } = &verified;
-        let table = table(desk, confirmed);
+        let table = table(context, confirmed);
         let next = next.map(|place| place.to_string());
-        desk.answer(
+        context.answer(
             || {
                 let bad = bad.iter().map(|j| {
                     json!({
@@ -52,27 +52,27 @@ impl Verify {
                 if !table.is_empty() {
                     lines.push(table.words());
                 }
-                lines.extend(bad.iter().map(|j| say(desk, j)));
-                lines.push(verdict(desk, *receipts, *wrong, office.is_top()));
+                lines.extend(bad.iter().map(|j| say(context, j)));
+                lines.push(verdict(context, *receipts, *wrong, opened.is_top()));
                 lines.join("\n")
             },
         )?;
-        desk.note_next(next);
+        context.note_next(next);
         Ok(if *wrong == 0 { Exit::Done } else { Exit::Attention })
     }
 }
 
-fn table(desk: &Desk, confirmed: &[Confirmed]) -> Table {
+fn table(context: &CommandContext, confirmed: &[Confirmed]) -> Table {
     let mut table = Table::new()
-        .column("feed", desk.pick("本机数据流水", "own feed"))
-        .column("union", desk.pick("上级", "level above"))
-        .number("size", desk.pick("已确认", "confirmed"))
-        .number("of", desk.pick("共", "of"))
-        .column("received_at", desk.pick("签收时间", "signed"))
-        .column("waiting_since", desk.pick("未确认，最早写于", "not confirmed, first written"));
+        .column("feed", context.pick("本机数据流水", "own feed"))
+        .column("union", context.pick("上级", "level above"))
+        .number("size", context.pick("已确认", "confirmed"))
+        .number("of", context.pick("共", "of"))
+        .column("received_at", context.pick("签收时间", "signed"))
+        .column("waiting_since", context.pick("未确认，最早写于", "not confirmed, first written"));
     for row in confirmed {
         let feed = row.feed.to_string();
-        let moment = |time: Option<i64>| time.map_or_else(Cell::none, |t| Cell::new(desk.moment(t), t));
+        let moment = |time: Option<i64>| time.map_or_else(Cell::none, |t| Cell::new(context.moment(t), t));
         table.row(vec![
             Cell::new(&feed[..8], feed.as_str()),
             Cell::new(row.union.union_name(), u64::from(row.union)),
@@ -85,11 +85,11 @@ fn table(desk: &Desk, confirmed: &[Confirmed]) -> Table {
     table
 }
 
-fn say(desk: &Desk, judged: &Judged) -> String {
+fn say(context: &CommandContext, judged: &Judged) -> String {
     let (receipt, held) = (&judged.receipt, judged.feed.size());
     let (union, size) = (receipt.union.union_name(), receipt.size);
     let feed = &receipt.feed.to_string()[..8];
-    let when = desk.moment(receipt.received_at);
+    let when = context.moment(receipt.received_at);
     let (zh, en) = match judged.verdict {
         Verdict::Good => return String::new(),
         Verdict::Disagrees => (
@@ -139,12 +139,12 @@ fn say(desk: &Desk, judged: &Judged) -> String {
             ),
         ),
     };
-    desk.pick(&zh, &en).to_owned()
+    context.pick(&zh, &en).to_owned()
 }
 
-fn verdict(desk: &Desk, all: u64, bad: u64, top: bool) -> String {
-    match (desk.lang, all, bad) {
-        (_, 0, _) => super::nothing(desk, top).to_owned(),
+fn verdict(context: &CommandContext, all: u64, bad: u64, top: bool) -> String {
+    match (context.lang, all, bad) {
+        (_, 0, _) => super::nothing(context, top).to_owned(),
         (Lang::Zh, _, 0) => format!("{all}份签收全部属实：签名有效，签名者是登记的平台，所签内容与本机一致"),
         (Lang::En, _, 0) => {
             format!("all {all} receipts hold: signed by enrolled hubs, and for what is here")

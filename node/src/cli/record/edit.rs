@@ -11,8 +11,8 @@ use crate::{
         write::{self, WriteError},
     },
     cli::{
-        Desk,
-        error::{Exit, Mistake, both},
+        CommandContext,
+        error::{CommandError, Exit, both},
         table::both_languages,
     },
 };
@@ -30,17 +30,17 @@ pub struct Edit {
 }
 
 impl Edit {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let me = office.me.union;
-        let (shown, values) = office.look(|conn| {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let me = opened.me.union;
+        let (shown, values) = opened.look(|conn| {
             let shown = find::any(conn, &self.id)?.map_err(|id| find::held(&id))?;
             write::may_edit(me, &shown).map_err(told)?;
-            let values = typed::fields(desk, conn, shown.record.kind, &self.fields)?;
+            let values = typed::fields(context, conn, shown.record.kind, &self.fields)?;
             Ok((shown, values))
         })?;
-        let outcome = write::edit(&office.store, me, &shown, values, Mode::of(self.dry_run)).map_err(told)?;
-        answer(desk, shown.record.kind, outcome, self.dry_run)
+        let outcome = write::edit(&opened.store, me, &shown, values, Mode::of(self.dry_run)).map_err(told)?;
+        answer(context, shown.record.kind, outcome, self.dry_run)
     }
 }
 
@@ -56,7 +56,7 @@ pub(in crate::cli) fn told(error: WriteError) -> anyhow::Error {
         WriteError::Store(_) => Json::Null,
     };
     let mistake = match error {
-        WriteError::Automatic(kind) => Mistake::refused(
+        WriteError::Automatic(kind) => CommandError::refused(
             both(
                 format!("“{}”由系统自动填写", kind.label.zh),
                 format!("{} is written by the system itself", lang::a(&kind.label.en)),
@@ -64,7 +64,7 @@ pub(in crate::cli) fn told(error: WriteError) -> anyhow::Error {
             both("不需要手工填写", "there is no need to write it"),
         ),
         WriteError::Entry { kind, record, corrected_by } => entry(kind, &record, corrected_by),
-        WriteError::Owner(owner) => Mistake::refused(
+        WriteError::Owner(owner) => CommandError::refused(
             both(
                 format!("此档案属于{}，其他单位不得修改", owner.union_name()),
                 format!("the document belongs to {owner}; only its own devices edit it"),
@@ -77,14 +77,14 @@ pub(in crate::cli) fn told(error: WriteError) -> anyhow::Error {
 }
 
 /// How an entry of this kind is put right.
-fn entry(kind: &Kind, id: &RecordId, back: Option<&str>) -> Mistake {
+fn entry(kind: &Kind, id: &RecordId, back: Option<&str>) -> CommandError {
     let what = both(
         format!("“{}”写入后不修改", kind.label.zh),
         format!("{} is said once and not edited", lang::a(&kind.label.en)),
     );
     let Some(back) = back else {
         let hint = both("请另写一条新的记录说明更正", "write a new record that says what is right");
-        return Mistake::refused(what, hint);
+        return CommandError::refused(what, hint);
     };
     let mut example = format!("record add {} {}={id}", kind.name, back);
     for (name, typed) in [("amount", "-…"), ("reason", "…")] {
@@ -96,5 +96,5 @@ fn entry(kind: &Kind, id: &RecordId, back: Option<&str>) -> Mistake {
         format!("请另写一条指向它的更正（红冲）：{example} …，再写正确的一条"),
         format!("write another that points back at it: `{example} …`, then the right one"),
     );
-    Mistake::refused(what, hint)
+    CommandError::refused(what, hint)
 }

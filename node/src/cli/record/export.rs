@@ -10,8 +10,8 @@ use super::find;
 use crate::{
     app::export::{self, ExportError},
     cli::{
-        Desk,
-        error::{Exit, Mistake, both},
+        CommandContext,
+        error::{CommandError, Exit, both},
         outfile,
     },
 };
@@ -29,10 +29,10 @@ pub struct Export {
 }
 
 impl Export {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let shown = office.look(|conn| Ok(find::any(conn, &self.id)?.map_err(|id| find::held(&id))?))?;
-        let exported = export::document(&office.store, &shown).map_err(|error| match error {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let shown = opened.look(|conn| Ok(find::any(conn, &self.id)?.map_err(|id| find::held(&id))?))?;
+        let exported = export::document(&opened.store, &shown).map_err(|error| match error {
             ExportError::Entry(kind) => entry(&kind.label.zh, &kind.label.en).into(),
             error => anyhow::Error::from(error),
         })?;
@@ -42,15 +42,15 @@ impl Export {
         let (file, bytes) = (out.display().to_string(), exported.bytes.len());
         let heads: Vec<String> = exported.heads.iter().map(ToString::to_string).collect();
         let fields: serde_json::Map<_, _> = kind.fields.iter().map(|f| (f.number.to_string(), f.name.into())).collect();
-        desk.answer(
+        context.answer(
             || json!({ "record": id.to_string(), "kind": kind.name, "file": file, "bytes": bytes, "heads": heads, "fields": fields }),
-            || match desk.lang {
+            || match context.lang {
                 Lang::Zh => format!("已导出：{file}（{bytes}字节，Automerge 格式）"),
                 Lang::En => format!("written to {file} ({bytes} bytes, as Automerge saves a document)"),
             },
         )?;
-        if !desk.json {
-            desk.note(desk.pick(
+        if !context.json {
+            context.note(context.pick(
                 "其中有个人信息，请妥善保管。键是字段编号；加密字段仍是密文。",
                 "It holds personal data: lock it away. Keys are field numbers; sealed fields stay sealed.",
             ));
@@ -59,8 +59,8 @@ impl Export {
     }
 }
 
-fn entry(zh: &str, en: &str) -> Mistake {
-    Mistake::refused(
+fn entry(zh: &str, en: &str) -> CommandError {
+    CommandError::refused(
         both(
             format!("“{zh}”是流水记录，写入后不可修改，没有修改过程可导出"),
             format!("the {en} is an entry: it has no history of changes"),

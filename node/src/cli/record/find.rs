@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     app::find::{self, FindError},
-    cli::error::{Mistake, both},
+    cli::error::{CommandError, both},
     store::{View, projection::Shown},
 };
 
@@ -25,14 +25,14 @@ pub fn of_kind(conn: &View, kind: &'static Kind, typed: &str) -> Result<Option<R
 pub fn told(error: FindError) -> anyhow::Error {
     let code = error.code();
     let mistake = match error {
-        FindError::Missing(typed) => Mistake::failed(
+        FindError::Missing(typed) => CommandError::failed(
             both(format!("没有编号为“{typed}”的记录"), format!("there is no record “{typed}” here")),
             both("用 record list 种类 查找编号", "find its id with `record list KIND`"),
         )
         .coded(code, json!({ "typed": typed })),
         FindError::Ambiguous { typed, found } => {
             let found = found.into_iter().map(|one| (one.id, one.kind.label.clone(), one.title)).collect();
-            Mistake::Ambiguous { typed, found }
+            CommandError::Ambiguous { typed, found }
         }
         FindError::Store(error) => return error.into(),
     };
@@ -40,8 +40,8 @@ pub fn told(error: FindError) -> anyhow::Error {
 }
 
 /// What is held can be looked at and nothing else.
-pub fn held(id: &RecordId) -> Mistake {
-    Mistake::refused(
+pub fn held(id: &RecordId) -> CommandError {
+    CommandError::refused(
         both(
             format!("记录 {id} 在待核区，不能修改"),
             format!("the record {id} is in quarantine and cannot be changed"),

@@ -9,8 +9,8 @@ use super::{find, view};
 use crate::{
     app::history::{self, Change, HistoryError, Page, Step},
     cli::{
-        Desk,
-        error::{Exit, Mistake, both},
+        CommandContext,
+        error::{CommandError, Exit, both},
         login,
         table::{Cell, Table},
     },
@@ -30,23 +30,23 @@ pub struct History {
 }
 
 impl History {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let after = self.after.as_deref().map(str::parse).transpose().map_err(told)?;
-        let office = desk.open()?;
-        let (shown, Page { steps, next }, table) = office.look(|conn| {
+        let opened = context.open()?;
+        let (shown, Page { steps, next }, table) = opened.look(|conn| {
             let shown = find::any(conn, &self.id)?.map_err(|id| {
-                Mistake::refused(
+                CommandError::refused(
                     both(format!("记录 {id} 在待核区"), format!("the record {id} is in quarantine")),
                     both("用 record show 查看原因", "see why with `record show`"),
                 )
             })?;
-            let page = history::page(conn, office.keys(), &shown, after, usize::from(self.most)).map_err(told)?;
-            let table = table(desk, conn, shown.record.kind, &page.steps)?;
+            let page = history::page(conn, opened.keys(), &shown, after, usize::from(self.most)).map_err(told)?;
+            let table = table(context, conn, shown.record.kind, &page.steps)?;
             Ok((shown, page, table))
         })?;
         let next = next.map(|place| place.to_string());
-        desk.answer(|| steps_json(&shown, &steps, next.as_deref()), || table.words())?;
-        desk.note_next(next);
+        context.answer(|| steps_json(&shown, &steps, next.as_deref()), || table.words())?;
+        context.note_next(next);
         Ok(Exit::Done)
     }
 }
@@ -56,33 +56,33 @@ fn told(error: HistoryError) -> anyhow::Error {
         HistoryError::NoPlace(typed) => {
             let what = both(format!("“{typed}”不是历史中的位置"), error.to_string());
             let hint = both("位置由上一页给出", "the page before gives it");
-            Mistake::usage(what, hint).coded(error.code(), Json::Null).into()
+            CommandError::usage(what, hint).coded(error.code(), Json::Null).into()
         }
         HistoryError::Store(_) | HistoryError::Document(_) => error.into(),
     }
 }
 
-fn table(desk: &Desk, conn: &View, kind: &'static Kind, steps: &[Step]) -> Result<Table> {
+fn table(context: &CommandContext, conn: &View, kind: &'static Kind, steps: &[Step]) -> Result<Table> {
     let mut table = Table::new()
-        .column("claimed", desk.pick("本机时间（未经上级核证）", "time (device's claim)"))
-        .column("operator", desk.pick("经办人", "operator"))
-        .column("device", desk.pick("设备", "device"))
-        .column("at", desk.pick("数据流水", "feed"))
-        .column("field", desk.pick("字段", "field"))
-        .column("from", desk.pick("原值", "from"))
-        .column("to", desk.pick("新值", "to"));
+        .column("claimed", context.pick("本机时间（未经上级核证）", "time (device's claim)"))
+        .column("operator", context.pick("经办人", "operator"))
+        .column("device", context.pick("设备", "device"))
+        .column("at", context.pick("数据流水", "feed"))
+        .column("field", context.pick("字段", "field"))
+        .column("from", context.pick("原值", "from"))
+        .column("to", context.pick("新值", "to"));
     for step in steps {
         let at = format!("{} #{}", &step.feed.to_string()[..8], step.seq);
-        let who = login::words(desk, &step.who);
-        let mut first = [desk.moment(step.claimed), who, step.device.to_string()[..8].to_owned(), at].map(Some);
+        let who = login::words(context, &step.who);
+        let mut first = [context.moment(step.claimed), who, step.device.to_string()[..8].to_owned(), at].map(Some);
         for change in &step.changes {
             let field = &kind.fields[change.field];
-            let value = |value: &Value| view::words(conn, field, value, desk.lang);
+            let value = |value: &Value| view::words(conn, field, value, context.lang);
             let from = change.from.iter().map(value).collect::<Result<Vec<_>>>()?.join(" / ");
             let to = change.to.as_ref().map(value).transpose()?.unwrap_or_default();
             let mut cells: Vec<Cell> =
                 first.iter_mut().map(|cell| Cell::same(cell.take().unwrap_or_default())).collect();
-            let names = [desk.label(&field.label).to_owned(), from, to];
+            let names = [context.label(&field.label).to_owned(), from, to];
             cells.extend(names.into_iter().map(Cell::same));
             table.row(cells);
         }

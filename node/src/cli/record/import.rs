@@ -19,11 +19,11 @@ use super::{kind_named, view};
 use crate::{
     app::{
         Mode,
-        bulk::{self, BulkError, Format, InTheWay, Lines, Made, Problem, Report, Source, Undone, What},
+        bulk::{self, BulkError, Format, InTheWay, LineProblem, Lines, Made, Problem, Report, Source, Undone},
     },
     cli::{
-        Desk,
-        error::{Exit, Mistake, both, remark_json, tell},
+        CommandContext,
+        error::{CommandError, Exit, both, remark_json, tell},
         table::{Cell, Table, both_languages},
     },
 };
@@ -79,7 +79,7 @@ pub struct UndoImport {
 }
 
 impl Import {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let kind = kind_named(&self.kind)?;
         let stream = self.file.as_os_str() == "-";
         let jsonl = self.file.extension().is_some_and(|e| e == "jsonl" || e == "ndjson" || e == "json");
@@ -106,12 +106,12 @@ impl Import {
             Some(name) if !stream => name.to_string_lossy().into_owned(),
             _ => "-".to_owned(),
         };
-        let office = desk.open()?;
-        let mut bar = desk.bar(desk.pick("导入", "importing"), None);
-        let report = bulk::import(&office.store, kind, &name, lines, &mut open, &mut bar);
+        let opened = context.open()?;
+        let mut bar = context.bar(context.pick("导入", "importing"), None);
+        let report = bulk::import(&opened.store, kind, &name, lines, &mut open, &mut bar);
         bar.finish_and_clear();
         let report = report.map_err(mistake)?;
-        desk.answer(|| report_json(kind, &report), || report_words(desk, kind, &report, self.dry_run))?;
+        context.answer(|| report_json(kind, &report), || report_words(context, kind, &report, self.dry_run))?;
         Ok(match (report.wrong, report.written) {
             (0, _) => Exit::Done,
             (_, 0) => Exit::Refused,
@@ -124,7 +124,7 @@ fn from_stream() -> Result<bytes::Bytes> {
     let mut bytes = vec![];
     io::stdin().lock().take(STREAM + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > STREAM {
-        return Err(Mistake::failed(
+        return Err(CommandError::failed(
             both("标准输入的内容超过256 MiB", "more than 256 MiB came on standard input"),
             both("请存为文件再导入", "write it to a file and import that"),
         )
@@ -139,18 +139,18 @@ fn mistake(error: BulkError) -> anyhow::Error {
         BulkError::Kind(kind) => {
             let what = both(format!("“{}”不能成批导入", kind.label.zh), format!("{} is not imported", kind.label.en));
             let about = json!({ "kind": kind.name, "label": both_languages(&kind.label) });
-            return Mistake::refused(what, both("请逐条填写", "write such records one by one"))
+            return CommandError::refused(what, both("请逐条填写", "write such records one by one"))
                 .coded(code, about)
                 .into();
         }
-        BulkError::Heading => Mistake::failed(
+        BulkError::Heading => CommandError::failed(
             both("文件没有标题行，或不是 UTF-8 编码", "the file has no heading, or is not UTF-8"),
             both(
                 "第一行写字段名，逗号分隔；用表格软件另存为“CSV UTF-8”",
                 "put the fields' names on the first line, with commas between; save it as CSV UTF-8",
             ),
         ),
-        BulkError::Changed => Mistake::failed(
+        BulkError::Changed => CommandError::failed(
             both("导入期间文件内容有变化，未写入", "the file changed while it was imported; nothing was written"),
             both("请等文件不再变动后重新导入", "import it again when nobody writes to it"),
         ),
@@ -166,7 +166,7 @@ fn mistake(error: BulkError) -> anyhow::Error {
                 format!("导入中断，已写入{written}条：{}", error.zh),
                 format!("the import stopped after {written} records: {}", error.en),
             );
-            return Mistake::Stopped { what, import, written }.into();
+            return CommandError::Stopped { what, import, written }.into();
         }
         BulkError::Reading(error) => return error.into(),
         BulkError::Store(error) => return error.into(),
@@ -176,21 +176,21 @@ fn mistake(error: BulkError) -> anyhow::Error {
 
 fn problem_words(problem: &Problem, lang: Lang) -> String {
     let what = match (&problem.what, lang) {
-        (What::Field(refusal), lang) => refusal.say(lang),
-        (What::NoField(name), Lang::Zh) => format!("没有字段“{}”", shown::line(name)),
-        (What::NoField(name), Lang::En) => format!("there is no field “{}”", shown::line(name)),
-        (What::Twice(name), Lang::Zh) => format!("字段“{}”写了两次", shown::line(name)),
-        (What::Twice(name), Lang::En) => format!("the field “{}” is given twice", shown::line(name)),
-        (What::Cells { expected, found }, Lang::Zh) => format!("应有{expected}格，实有{found}格"),
-        (What::Cells { expected, found }, Lang::En) => format!("it has {found} cells, the heading {expected}"),
-        (What::Unreadable, Lang::Zh) => "无法读取".to_owned(),
-        (What::Unreadable, Lang::En) => "it cannot be read".to_owned(),
-        (What::CutOff, Lang::Zh) => "此后各行未读：太长，或有引号没有成对".to_owned(),
-        (What::CutOff, Lang::En) => {
+        (LineProblem::Field(refusal), lang) => refusal.say(lang),
+        (LineProblem::NoField(name), Lang::Zh) => format!("没有字段“{}”", shown::line(name)),
+        (LineProblem::NoField(name), Lang::En) => format!("there is no field “{}”", shown::line(name)),
+        (LineProblem::Twice(name), Lang::Zh) => format!("字段“{}”写了两次", shown::line(name)),
+        (LineProblem::Twice(name), Lang::En) => format!("the field “{}” is given twice", shown::line(name)),
+        (LineProblem::Cells { expected, found }, Lang::Zh) => format!("应有{expected}格，实有{found}格"),
+        (LineProblem::Cells { expected, found }, Lang::En) => format!("it has {found} cells, the heading {expected}"),
+        (LineProblem::Unreadable, Lang::Zh) => "无法读取".to_owned(),
+        (LineProblem::Unreadable, Lang::En) => "it cannot be read".to_owned(),
+        (LineProblem::CutOff, Lang::Zh) => "此后各行未读：太长，或有引号没有成对".to_owned(),
+        (LineProblem::CutOff, Lang::En) => {
             "nothing is read from here on: it is too long, or a quotation mark is not closed".to_owned()
         }
-        (What::Ambiguous { typed, .. }, Lang::Zh) => format!("有多条记录叫“{}”，请填编号", shown::line(typed)),
-        (What::Ambiguous { typed, .. }, Lang::En) => {
+        (LineProblem::Ambiguous { typed, .. }, Lang::Zh) => format!("有多条记录叫“{}”，请填编号", shown::line(typed)),
+        (LineProblem::Ambiguous { typed, .. }, Lang::En) => {
             format!("several records go by “{}”; give the id", shown::line(typed))
         }
     };
@@ -202,11 +202,11 @@ fn problem_words(problem: &Problem, lang: Lang) -> String {
 
 fn problem_json(problem: &Problem) -> Json {
     let about = match &problem.what {
-        What::Field(r) => remark_json(&r.field_name, &r.value, &r.rule, &r.remedy),
-        What::NoField(name) | What::Twice(name) => json!({ "field": name }),
-        What::Cells { expected, found } => json!({ "expected": expected, "found": found }),
-        What::Unreadable | What::CutOff => Json::Null,
-        What::Ambiguous { field, typed } => json!({ "field": field, "value": typed }),
+        LineProblem::Field(r) => remark_json(&r.field_name, &r.value, &r.rule, &r.remedy),
+        LineProblem::NoField(name) | LineProblem::Twice(name) => json!({ "field": name }),
+        LineProblem::Cells { expected, found } => json!({ "expected": expected, "found": found }),
+        LineProblem::Unreadable | LineProblem::CutOff => Json::Null,
+        LineProblem::Ambiguous { field, typed } => json!({ "field": field, "value": typed }),
     };
     json!({ "line": problem.line, "code": problem.what.code(), "about": about })
 }
@@ -219,20 +219,20 @@ fn report_json(kind: &Kind, report: &Report) -> Json {
     })
 }
 
-fn report_words(desk: &Desk, kind: &Kind, report: &Report, dry: bool) -> String {
-    let label = desk.label(&kind.label);
+fn report_words(context: &CommandContext, kind: &Kind, report: &Report, dry: bool) -> String {
+    let label = context.label(&kind.label);
     let (read, wrong, written) = (report.read, report.wrong, report.written);
-    let mut lines: Vec<String> = report.problems.iter().take(SHOWN).map(|p| problem_words(p, desk.lang)).collect();
+    let mut lines: Vec<String> = report.problems.iter().take(SHOWN).map(|p| problem_words(p, context.lang)).collect();
     if report.problems.len() > SHOWN {
-        lines.push(desk.pick("……其余见 --json", "… the rest with --json").to_owned());
+        lines.push(context.pick("……其余见 --json", "… the rest with --json").to_owned());
     }
     if !report.alike.is_empty() {
         let some: Vec<String> = report.alike.iter().take(SHOWN).map(u64::to_string).collect();
-        let what = desk
+        let what = context
             .pick("可能与已有记录或前面的行重复，行号：", "perhaps the same as a record or an earlier line: lines ");
-        lines.push(format!("{what}{}", some.join(desk.pick("、", ", "))));
+        lines.push(format!("{what}{}", some.join(context.pick("、", ", "))));
     }
-    lines.push(match (desk.lang, report.import) {
+    lines.push(match (context.lang, report.import) {
         (Lang::Zh, Some(id)) => {
             format!("已导入{label}{written}条（共{read}条，{wrong}条有误未写入）；导入编号 {id}，可用 record undo-import 撤销")
         }
@@ -248,9 +248,9 @@ fn report_words(desk: &Desk, kind: &Kind, report: &Report, dry: bool) -> String 
 }
 
 impl Imports {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let (imports, next) = office.look(|conn| {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let (imports, next) = opened.look(|conn| {
             let after = match &self.after {
                 Some(typed) => Some(bulk::named(conn, typed)?.map_err(in_the_way)?),
                 None => None,
@@ -259,16 +259,16 @@ impl Imports {
             Ok((imports, next))
         })?;
         let mut table = Table::new()
-            .column("import", desk.pick("导入编号", "import"))
-            .column("kind", desk.pick("种类", "kind"))
-            .column("at", desk.pick("时间", "at"))
-            .column("name", desk.pick("文件", "file"))
-            .number("records", desk.pick("条数", "records"));
+            .column("import", context.pick("导入编号", "import"))
+            .column("kind", context.pick("种类", "kind"))
+            .column("at", context.pick("时间", "at"))
+            .column("name", context.pick("文件", "file"))
+            .number("records", context.pick("条数", "records"));
         for import in &imports {
             table.row(vec![
                 Cell::same(view::short(&import.id)),
-                Cell::same(import.kind.map_or_else(String::new, |kind| desk.label(&kind.label).to_owned())),
-                Cell::same(desk.moment(import.at)),
+                Cell::same(import.kind.map_or_else(String::new, |kind| context.label(&kind.label).to_owned())),
+                Cell::same(context.moment(import.at)),
                 Cell::same(shown::line(&import.name)),
                 Cell::count(import.records),
             ]);
@@ -280,25 +280,26 @@ impl Imports {
             })
         };
         let next = next.map(|id| id.to_string());
-        let nothing = desk.pick("本机没有导入过", "this machine has imported nothing");
-        desk.answer(
+        let nothing = context.pick("本机没有导入过", "this machine has imported nothing");
+        context.answer(
             || json!({ "imports": imports.iter().map(one).collect::<Vec<_>>(), "next": next }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
-        desk.note_next(next);
+        context.note_next(next);
         Ok(Exit::Done)
     }
 }
 
 impl UndoImport {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let import = office.look(|conn| Ok(bulk::named(conn, &self.id)?))?.map_err(in_the_way)?;
-        let mut bar = desk.bar(desk.pick("作废", "voiding"), None);
-        let undone = bulk::undo(&office.store, office.me.union, import, &self.reason, Mode::of(self.dry_run), &mut bar);
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let import = opened.look(|conn| Ok(bulk::named(conn, &self.id)?))?.map_err(in_the_way)?;
+        let mut bar = context.bar(context.pick("作废", "voiding"), None);
+        let undone = bulk::undo(&opened.store, opened.me.union, import, &self.reason, Mode::of(self.dry_run), &mut bar);
         bar.finish_and_clear();
         let undone = undone?.map_err(in_the_way)?;
-        desk.answer(|| undone_json(&undone, import, self.dry_run), || undone_words(desk, &undone, self.dry_run))?;
+        context
+            .answer(|| undone_json(&undone, import, self.dry_run), || undone_words(context, &undone, self.dry_run))?;
         Ok(Exit::Done)
     }
 }
@@ -308,14 +309,14 @@ fn in_the_way(problem: InTheWay) -> anyhow::Error {
     let hint = both("用 record imports 查看", "see `record imports`");
     let mistake = match problem {
         InTheWay::Missing(id) => {
-            Mistake::failed(both(format!("本机没有导入 {id}"), format!("this machine made no import {id}")), hint)
+            CommandError::failed(both(format!("本机没有导入 {id}"), format!("this machine made no import {id}")), hint)
         }
         InTheWay::NotOne(typed) => {
             let what = both(
                 format!("编号“{typed}”没有对应的导入，或对应多次导入"),
                 format!("there is no import “{typed}”, or more than one"),
             );
-            Mistake::usage(what, hint)
+            CommandError::usage(what, hint)
         }
         InTheWay::Void(problem) => return problem.into(),
     };
@@ -329,10 +330,10 @@ fn undone_json(undone: &Undone, import: RecordId, dry: bool) -> Json {
     })
 }
 
-fn undone_words(desk: &Desk, undone: &Undone, dry: bool) -> String {
-    let label = desk.label(&undone.kind.label);
+fn undone_words(context: &CommandContext, undone: &Undone, dry: bool) -> String {
+    let label = context.label(&undone.kind.label);
     let Undone { voided, before, edited, .. } = undone;
-    match (desk.lang, dry) {
+    match (context.lang, dry) {
         (Lang::Zh, false) => {
             format!("已作废{label}{voided}条（其中{edited}条导入后修改过），另有{before}条此前已不在册")
         }

@@ -12,8 +12,8 @@ use super::{find, kind_named, view};
 use crate::{
     app::list::{self, Ask, Page},
     cli::{
-        Desk,
-        desk::Office,
+        CommandContext,
+        context::OpenHome,
         error::Exit,
         table::{Cell, Table, brief},
     },
@@ -43,30 +43,36 @@ pub struct List {
 }
 
 impl List {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let kind = self.kind.as_deref().map(kind_named).transpose()?;
-        let office = desk.open()?;
-        let of = self.union.as_deref().map(|typed| office.union(typed)).transpose()?;
+        let opened = context.open()?;
+        let of = self.union.as_deref().map(|typed| opened.union(typed)).transpose()?;
         match kind {
-            None => count(desk, &office, of),
-            Some(kind) => self.page(desk, &office, kind, of),
+            None => count(context, &opened, of),
+            Some(kind) => self.page(context, &opened, kind, of),
         }
     }
 
-    fn page(&self, desk: &Desk, office: &Office, kind: &'static Kind, of: Option<UnionNumber>) -> Result<Exit> {
-        let (page, table) = office.look(|conn| {
+    fn page(
+        &self,
+        context: &CommandContext,
+        opened: &OpenHome,
+        kind: &'static Kind,
+        of: Option<UnionNumber>,
+    ) -> Result<Exit> {
+        let (page, table) = opened.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
             let page =
                 list::page(conn, &Ask { kind, union: of, after, most: usize::from(self.most), voided: self.voided })?;
-            let table = table(desk, conn, kind, &page.rows)?;
+            let table = table(context, conn, kind, &page.rows)?;
             Ok((page, table))
         })?;
-        let Page { rows, next } = page.opened(office.keys());
-        desk.answer(|| page_json(&rows, next), || table.words())?;
-        desk.note_next(next);
-        if next.is_none() && rows.is_empty() && !desk.json {
-            desk.note(desk.pick("没有记录", "there are none"));
+        let Page { rows, next } = page.opened(opened.keys());
+        context.answer(|| page_json(&rows, next), || table.words())?;
+        context.note_next(next);
+        if next.is_none() && rows.is_empty() && !context.json {
+            context.note(context.pick("没有记录", "there are none"));
         }
         Ok(Exit::Done)
     }
@@ -77,36 +83,37 @@ fn page_json(rows: &[Shown], next: Option<RecordId>) -> serde_json::Value {
     json!({ "records": records, "next": next.map(|id| id.to_string()) })
 }
 
-fn count(desk: &Desk, office: &Office, union: Option<UnionNumber>) -> Result<Exit> {
+fn count(context: &CommandContext, opened: &OpenHome, union: Option<UnionNumber>) -> Result<Exit> {
     let mut table = Table::new()
-        .column("kind", desk.pick("种类", "kind"))
-        .column("label", desk.pick("名称", "label"))
-        .number("records", desk.pick("条数", "records"));
-    for (kind, count) in office.look(|conn| Ok(list::counts(conn, union)?))? {
-        table.row(vec![Cell::same(kind.name), Cell::label(desk, &kind.label), Cell::count(count)]);
+        .column("kind", context.pick("种类", "kind"))
+        .column("label", context.pick("名称", "label"))
+        .number("records", context.pick("条数", "records"));
+    for (kind, count) in opened.look(|conn| Ok(list::counts(conn, union)?))? {
+        table.row(vec![Cell::same(kind.name), Cell::label(context, &kind.label), Cell::count(count)]);
     }
-    desk.answer(|| table.json(), || table.words())?;
+    context.answer(|| table.json(), || table.words())?;
     Ok(Exit::Done)
 }
 
 /// What tells records of a kind apart at a glance: what each must have, as far as there is room.
-fn table(desk: &Desk, conn: &View, kind: &'static Kind, rows: &[Shown]) -> Result<Table> {
+fn table(context: &CommandContext, conn: &View, kind: &'static Kind, rows: &[Shown]) -> Result<Table> {
     let fits = |f: &huiliu_proto::kind::Field| f.required && !f.sealed() && !matches!(f.ty, Type::Lines(_));
     let columns: Vec<usize> = (0..kind.fields.len()).filter(|at| fits(&kind.fields[*at])).take(COLUMNS).collect();
-    let mut table =
-        Table::new().column("record", desk.pick("编号", "id")).column("owner", desk.pick("填报单位", "written by"));
+    let mut table = Table::new()
+        .column("record", context.pick("编号", "id"))
+        .column("owner", context.pick("填报单位", "written by"));
     for at in &columns {
         let field = &kind.fields[*at];
-        let heading = desk.label(&field.label);
+        let heading = context.label(&field.label);
         let number = matches!(field.ty, Type::Int);
         table = if number { table.number(field.name, heading) } else { table.column(field.name, heading) };
     }
     for row in rows {
-        let mut cells = vec![Cell::same(view::short(&row.id)), Cell::same(desk.short(row.place.owner))];
+        let mut cells = vec![Cell::same(view::short(&row.id)), Cell::same(context.short(row.place.owner))];
         for at in &columns {
             let field = &kind.fields[*at];
             let shown = match &row.record.values()[*at] {
-                Some(value) => view::words(conn, field, value, desk.lang)?,
+                Some(value) => view::words(conn, field, value, context.lang)?,
                 None => String::new(),
             };
             // In a list the name is enough; the id is one `show` away.

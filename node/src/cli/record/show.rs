@@ -16,8 +16,8 @@ use crate::{
     app::show::{self, Known},
     check::argument,
     cli::{
-        Desk,
-        desk::Office,
+        CommandContext,
+        context::OpenHome,
         error::Exit,
         login,
         table::{Cell, Table},
@@ -32,61 +32,62 @@ pub struct Show {
 }
 
 impl Show {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        let office = desk.open()?;
-        let known = office.look(|conn| {
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        let opened = context.open()?;
+        let known = opened.look(|conn| {
             let found = find::any(conn, &self.id)?;
-            Ok(show::known(conn, office.keys(), found)?)
+            Ok(show::known(conn, opened.keys(), found)?)
         })?;
-        let words = words(desk, &office, &known)?;
-        let voids = void::history_json(&office, &known.voids)?;
-        desk.answer(|| json(&office, &known, voids), || words)?;
+        let words = words(context, &opened, &known)?;
+        let voids = void::history_json(&opened, &known.voids)?;
+        context.answer(|| json(&opened, &known, voids), || words)?;
         let settled = known.conflicts.is_empty() && known.held.is_empty() && known.standing != State::Disputed;
         Ok(if settled { Exit::Done } else { Exit::Attention })
     }
 }
 
-fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
+fn words(context: &CommandContext, opened: &OpenHome, known: &Known) -> Result<String> {
     let mut text = String::new();
     if let (Some(shown), Some((device, feed, seq))) = (&known.shown, &known.origin) {
         let kind = shown.record.kind;
         let owner = shown.place.owner;
-        text += &format!("{} {}\n", desk.label(&kind.label), known.id);
-        text += &format!("{}{}（{owner}）\n", desk.pick("单位：", "union: "), desk.called(owner));
-        text += &format!("{}{}\n", desk.pick("写入设备：", "written by device: "), &device.to_string()[..16]);
+        text += &format!("{} {}\n", context.label(&kind.label), known.id);
+        text += &format!("{}{}（{owner}）\n", context.pick("单位：", "union: "), context.called(owner));
+        text += &format!("{}{}\n", context.pick("写入设备：", "written by device: "), &device.to_string()[..16]);
         if let Some(who) = &known.who {
-            text += &format!("{}{}\n", desk.pick("经办人：", "operator: "), login::words(desk, who));
+            text += &format!("{}{}\n", context.pick("经办人：", "operator: "), login::words(context, who));
         }
-        text += &format!("{}{feed} #{seq}\n", desk.pick("数据流水：", "feed: "));
+        text += &format!("{}{feed} #{seq}\n", context.pick("数据流水：", "feed: "));
         if known.edits > 0 {
-            let since = desk.pick("此后的修改：{}次，见 record history", "edits since: {}, see `record history`");
+            let since = context.pick("此后的修改：{}次，见 record history", "edits since: {}, see `record history`");
             text += &format!("{}\n", since.replace("{}", &known.edits.to_string()));
         }
-        for line in void::history(desk, office, known.standing, &known.voids)? {
+        for line in void::history(context, opened, known.standing, &known.voids)? {
             text += &format!("{line}\n");
         }
         if !known.corrected_by.is_empty() {
             let by: Vec<String> = known.corrected_by.iter().map(view::short).collect();
-            let by = by.join(desk.pick("、", ", "));
-            text += &format!("{}{by}\n", desk.pick("已有更正（红冲）：", "put right by: "));
+            let by = by.join(context.pick("、", ", "));
+            text += &format!("{}{by}\n", context.pick("已有更正（红冲）：", "put right by: "));
         }
         if shown.record.is::<Finding>() {
-            text += &format!("{}\n", argument::sentence(&shown.record, desk.lang));
+            text += &format!("{}\n", argument::sentence(&shown.record, context.lang));
         }
         let mut table =
-            Table::new().column("field", desk.pick("字段", "field")).column("value", desk.pick("值", "value"));
+            Table::new().column("field", context.pick("字段", "field")).column("value", context.pick("值", "value"));
         for (at, (field, value)) in kind.fields.iter().zip(shown.record.values()).enumerate() {
-            if other_language(field, desk.lang) {
+            if other_language(field, context.lang) {
                 continue;
             }
-            let label = desk.label(&field.label);
-            let standing = known.standing(office.keys(), field);
+            let label = context.label(&field.label);
+            let standing = known.standing(opened.keys(), field);
             if !standing.is_empty() {
                 for (value, device) in standing {
-                    let value = one(desk, office, field, value.as_ref())?;
+                    let value = one(context, opened, field, value.as_ref())?;
                     let device = device.map_or_else(|| "?".to_owned(), |d| d.to_string()[..16].to_owned());
-                    let by =
-                        desk.pick("（设备 {} 所写，待选定）", " (by device {}; to be decided)").replace("{}", &device);
+                    let by = context
+                        .pick("（设备 {} 所写，待选定）", " (by device {}; to be decided)")
+                        .replace("{}", &device);
                     table.row(vec![Cell::same(label), Cell::same(value + &by)]);
                 }
             } else if let Some(value) = value {
@@ -94,26 +95,26 @@ fn words(desk: &Desk, office: &Office, known: &Known) -> Result<String> {
                     Value::Lines(lines) => {
                         let arguments = [finding::PARAMETERS, finding::RESULTS].into_iter();
                         match arguments.filter(|_| shown.record.is::<Finding>()).find(|list| list.position() == at) {
-                            Some(list) => Cell::lines(&argument::lines(&shown.record, list, desk.lang)),
-                            None => lines_of(desk, office, field, lines)?,
+                            Some(list) => Cell::lines(&argument::lines(&shown.record, list, context.lang)),
+                            None => lines_of(context, opened, field, lines)?,
                         }
                     }
-                    value => Cell::same(one(desk, office, field, Some(value))?),
+                    value => Cell::same(one(context, opened, field, Some(value))?),
                 };
                 table.row(vec![Cell::same(label), value]);
             }
         }
         text += &table.words();
     } else {
-        text += &format!("{}{}", desk.pick("记录 ", "record "), known.id);
+        text += &format!("{}{}", context.pick("记录 ", "record "), known.id);
     }
     for (why, held) in &known.held {
-        let kind = numbered(held.kind).map_or_else(|| held.kind.to_string(), |k| desk.label(&k.label).to_owned());
-        let heading = desk.pick("待核（不计入任何统计）", "in quarantine, and in no total");
-        text += &format!("\n{heading}：{kind} #{}：{}", held.seq, shown::line(desk.label(why)));
+        let kind = numbered(held.kind).map_or_else(|| held.kind.to_string(), |k| context.label(&k.label).to_owned());
+        let heading = context.pick("待核（不计入任何统计）", "in quarantine, and in no total");
+        text += &format!("\n{heading}：{kind} #{}：{}", held.seq, shown::line(context.label(why)));
     }
     if !known.conflicts.is_empty() {
-        let hint = desk.pick(
+        let hint = context.pick(
             "各设备填写不一致：用 record edit 写入正确的值",
             "devices disagree: write the right value with `record edit`",
         );
@@ -127,25 +128,25 @@ fn other_language(field: &Field, lang: Lang) -> bool {
     field.name.ends_with(lang.pick("_en", "_zh"))
 }
 
-fn one(desk: &Desk, office: &Office, field: &Field, value: Option<&Value>) -> Result<String> {
+fn one(context: &CommandContext, opened: &OpenHome, field: &Field, value: Option<&Value>) -> Result<String> {
     match value {
-        Some(value @ Value::Int(day)) if field.past && *day > i64::from(desk.today().0) => {
-            let late = desk.pick("（晚于今天，请核对）", " (later than today: look at it again)");
-            Ok(field.show(value, desk.lang) + late)
+        Some(value @ Value::Int(day)) if field.past && *day > i64::from(context.today().0) => {
+            let late = context.pick("（晚于今天，请核对）", " (later than today: look at it again)");
+            Ok(field.show(value, context.lang) + late)
         }
-        Some(value) => office.look(|conn| view::words(conn, field, value, desk.lang)),
-        None => Ok(desk.pick("（空）", "(empty)").to_owned()),
+        Some(value) => opened.look(|conn| view::words(conn, field, value, context.lang)),
+        None => Ok(context.pick("（空）", "(empty)").to_owned()),
     }
 }
 
 /// A table inside an entry, a line a line.
-fn lines_of(desk: &Desk, office: &Office, field: &Field, lines: &[Vec<Option<Value>>]) -> Result<Cell> {
+fn lines_of(context: &CommandContext, opened: &OpenHome, field: &Field, lines: &[Vec<Option<Value>>]) -> Result<Cell> {
     let mut rows = vec![];
     for (n, line) in lines.iter().enumerate() {
         let mut cells = vec![];
         for (column, value) in field.lines().iter().zip(line) {
             let Some(value) = value else { continue };
-            if other_language(column, desk.lang) {
+            if other_language(column, context.lang) {
                 continue;
             }
             // Evidence of a finding names the kind of its record.
@@ -154,17 +155,17 @@ fn lines_of(desk: &Desk, office: &Office, field: &Field, lines: &[Vec<Option<Val
                 _ => None,
             };
             let shown = match of {
-                Some(of) => desk.label(&of.label).to_owned(),
-                None => one(desk, office, column, Some(value))?,
+                Some(of) => context.label(&of.label).to_owned(),
+                None => one(context, opened, column, Some(value))?,
             };
-            cells.push(format!("{} {shown}", desk.label(&column.label)));
+            cells.push(format!("{} {shown}", context.label(&column.label)));
         }
-        rows.push(format!("{}. {}", n + 1, cells.join(desk.pick("，", ", "))));
+        rows.push(format!("{}. {}", n + 1, cells.join(context.pick("，", ", "))));
     }
     Ok(Cell::lines(&rows))
 }
 
-fn json(office: &Office, known: &Known, voids: Json) -> Json {
+fn json(opened: &OpenHome, known: &Known, voids: Json) -> Json {
     let mut object = match &known.shown {
         Some(shown) => view::record(shown),
         None => json!({ "record": known.id.to_string() }),
@@ -180,7 +181,7 @@ fn json(office: &Office, known: &Known, voids: Json) -> Json {
     object["edits"] = known.edits.into();
     object["corrected_by"] = known.corrected_by.iter().map(ToString::to_string).collect();
     let conflict = |field: &Field| {
-        let values = known.standing(office.keys(), field).into_iter().map(|(value, device)| {
+        let values = known.standing(opened.keys(), field).into_iter().map(|(value, device)| {
             json!({
                 "value": value.map(|v| view::json(field, &v)),
                 "device": device.map(|d| d.to_string()),

@@ -11,17 +11,17 @@ use huiliu_proto::{
 
 use super::{all_or_refused, find};
 use crate::cli::{
-    Desk,
-    error::{Mistake, both},
+    CommandContext,
+    error::{CommandError, both},
 };
 use crate::{app::unions, store::View};
 
 pub use crate::app::write::Put as Typed;
 
 /// The equals sign may be full-width, as a Chinese keyboard makes it.
-fn pair(text: &str) -> Result<(&str, &str), Mistake> {
+fn pair(text: &str) -> Result<(&str, &str), CommandError> {
     text.split_once(['=', '＝']).map(|(name, value)| (name.trim(), value)).ok_or_else(|| {
-        Mistake::usage(
+        CommandError::usage(
             both(format!("“{text}”不是“字段=值”"), format!("“{text}” is not field=value")),
             both("请写成 字段=值，值里有空格时加引号", "write field=value, in quotes where the value has blanks"),
         )
@@ -33,8 +33,8 @@ fn field_named(fields: &[Field], name: &str) -> Option<usize> {
     fields.iter().position(|f| f.name == name).or_else(by_label)
 }
 
-fn no_field(of: &Label, name: &str, kind: &Kind) -> Mistake {
-    Mistake::usage(
+fn no_field(of: &Label, name: &str, kind: &Kind) -> CommandError {
+    CommandError::usage(
         both(format!("“{}”没有字段“{name}”", of.zh), format!("{} has no field “{name}”", lang::a(&of.en))),
         both(
             format!("运行 record add {} 查看所有字段", kind.name),
@@ -44,7 +44,7 @@ fn no_field(of: &Label, name: &str, kind: &Kind) -> Mistake {
 }
 
 /// Reads `field=value` pairs. All refusals come together, so that a person corrects them in one go.
-pub fn fields(desk: &Desk, conn: &View, kind: &'static Kind, pairs: &[String]) -> Result<Vec<Typed>> {
+pub fn fields(context: &CommandContext, conn: &View, kind: &'static Kind, pairs: &[String]) -> Result<Vec<Typed>> {
     let (mut values, mut refusals): (Vec<Typed>, _) = (vec![], vec![]);
     for text in pairs {
         let (name, typed) = pair(text)?;
@@ -53,18 +53,18 @@ pub fn fields(desk: &Desk, conn: &View, kind: &'static Kind, pairs: &[String]) -
         if matches!(field.ty, Type::Lines(_)) {
             let (zh, en) = ("明细要逐行填写", "a table is written line by line");
             let hint = format!("--line {}:{}=…", field.name, field.lines().first().map_or("", |f| f.name));
-            return Err(Mistake::usage(both(zh, en), both(hint.clone(), hint)).into());
+            return Err(CommandError::usage(both(zh, en), both(hint.clone(), hint)).into());
         }
         if values.iter().any(|(other, _)| *other == at) {
             let what = both(
                 format!("字段“{}”写了两次", field.label.zh),
                 format!("the field “{}” is given twice", field.label.en),
             );
-            return Err(Mistake::usage(what, both("请只写一次", "give it once")).into());
+            return Err(CommandError::usage(what, both("请只写一次", "give it once")).into());
         }
         // A sealed number need not stand in the shell's history.
         let asked = field.sealed() && typed == "-";
-        let line = if asked { Some(desk.line()?) } else { None };
+        let line = if asked { Some(context.line()?) } else { None };
         match value(conn, field, line.as_deref().unwrap_or(typed))? {
             Ok(value) => values.push((at, value)),
             Err(refusal) => refusals.push(refusal),
@@ -80,7 +80,7 @@ pub fn lines(conn: &View, kind: &'static Kind, typed: &[String]) -> Result<Vec<T
         let Some((table, cells)) = text.split_once([':', '：']) else {
             let what = both(format!("“{text}”不是“明细:字段=值”"), format!("“{text}” is not table:field=value"));
             return Err(
-                Mistake::usage(what, both("如 --line lines:amount=100", "as in --line lines:amount=100")).into()
+                CommandError::usage(what, both("如 --line lines:amount=100", "as in --line lines:amount=100")).into()
             );
         };
         let at = field_named(&kind.fields, table.trim()).filter(|at| !kind.fields[*at].lines().is_empty());

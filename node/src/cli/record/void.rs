@@ -16,9 +16,9 @@ use crate::{
         void::{self, Done, Problem},
     },
     cli::{
-        Desk,
-        desk::Office,
-        error::{Exit, Told, both, remark_json},
+        CommandContext,
+        context::OpenHome,
+        error::{ErrorReport, Exit, both, remark_json},
         table::both_languages,
     },
     store::voids::State,
@@ -49,26 +49,26 @@ pub struct Reinstate {
 }
 
 impl Void {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        say(desk, &self.id, self.reason, false, self.dry_run)
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        say(context, &self.id, self.reason, false, self.dry_run)
     }
 }
 
 impl Reinstate {
-    pub fn run(self, desk: &Desk) -> Result<Exit> {
-        say(desk, &self.id, self.reason, true, self.dry_run)
+    pub fn run(self, context: &CommandContext) -> Result<Exit> {
+        say(context, &self.id, self.reason, true, self.dry_run)
     }
 }
 
-fn say(desk: &Desk, typed: &str, reason: String, restores: bool, dry: bool) -> Result<Exit> {
-    let office = desk.open()?;
-    let id = office.look(|conn| Ok(find::any(conn, typed)?.map_err(|id| find::held(&id))?.id))?;
+fn say(context: &CommandContext, typed: &str, reason: String, restores: bool, dry: bool) -> Result<Exit> {
+    let opened = context.open()?;
+    let id = opened.look(|conn| Ok(find::any(conn, typed)?.map_err(|id| find::held(&id))?.id))?;
     let work = move |ledger: &mut crate::ledger::Ledger| match restores {
         true => void::reinstate(ledger, id, &reason),
         false => void::void(ledger, id, &reason),
     };
-    let done = Mode::of(dry).run(&office.store, work)??;
-    desk.answer(|| json_of(&done, dry), || words(desk, &done, restores, dry))?;
+    let done = Mode::of(dry).run(&opened.store, work)??;
+    context.answer(|| json_of(&done, dry), || words(context, &done, restores, dry))?;
     Ok(Exit::Done)
 }
 
@@ -86,23 +86,23 @@ fn json_of(done: &Done, dry: bool) -> Json {
     })
 }
 
-fn words(desk: &Desk, done: &Done, restores: bool, dry: bool) -> String {
-    let label = desk.label(&done.kind.label);
+fn words(context: &CommandContext, done: &Done, restores: bool, dry: bool) -> String {
+    let label = context.label(&done.kind.label);
     match (dry, restores) {
-        (true, false) => desk.pick("可以作废，未写入", "it may be voided; nothing was written").to_owned(),
-        (true, true) => desk.pick("可以恢复，未写入", "it may be reinstated; nothing was written").to_owned(),
-        (false, false) => format!("{}{label} {}", desk.pick("已作废：", "voided: "), done.record),
-        (false, true) => format!("{}{label} {}", desk.pick("已恢复：", "reinstated: "), done.record),
+        (true, false) => context.pick("可以作废，未写入", "it may be voided; nothing was written").to_owned(),
+        (true, true) => context.pick("可以恢复，未写入", "it may be reinstated; nothing was written").to_owned(),
+        (false, false) => format!("{}{label} {}", context.pick("已作废：", "voided: "), done.record),
+        (false, true) => format!("{}{label} {}", context.pick("已恢复：", "reinstated: "), done.record),
     }
 }
 
 /// What has been said of whether a record stands, for people; nothing where nobody voided it.
-pub fn history(desk: &Desk, office: &Office, state: State, said: &[void::Word]) -> Result<Vec<String>> {
+pub fn history(context: &CommandContext, opened: &OpenHome, state: State, said: &[void::Word]) -> Result<Vec<String>> {
     let mut lines = vec![];
     match state {
-        State::Voided => lines.push(desk.pick("已作废，不计入任何统计", "voided: it is in no total").to_owned()),
+        State::Voided => lines.push(context.pick("已作废，不计入任何统计", "voided: it is in no total").to_owned()),
         State::Disputed => lines.push(
-            desk.pick(
+            context.pick(
                 "作废待定：作废时不知道另有修改或恢复，暂按有效计入；请核对后用 record void 作废或 record reinstate 恢复",
                 "voided by somebody who did not know all of it: it counts until a person says whether it stands, with \
                  `record void` or `record reinstate`",
@@ -113,23 +113,23 @@ pub fn history(desk: &Desk, office: &Office, state: State, said: &[void::Word]) 
     }
     for word in said {
         let what = match word.void.restores {
-            true => desk.pick("恢复", "reinstated"),
-            false => desk.pick("作废", "voided"),
+            true => context.pick("恢复", "reinstated"),
+            false => context.pick("作废", "voided"),
         };
-        let device = office.look(|conn| Ok(crate::store::feeds::by_no(conn, word.said.feed)?.feed.device))?.to_string();
+        let device = opened.look(|conn| Ok(crate::store::feeds::by_no(conn, word.said.feed)?.feed.device))?.to_string();
         let reason = huiliu_proto::shown::line(&word.void.reason);
-        lines.push(match desk.lang {
-            Lang::Zh => format!("  {what}于{}，设备 {}：{reason}", desk.moment(word.claimed), &device[..16]),
-            Lang::En => format!("  {what} at {}, by device {}: {reason}", desk.moment(word.claimed), &device[..16]),
+        lines.push(match context.lang {
+            Lang::Zh => format!("  {what}于{}，设备 {}：{reason}", context.moment(word.claimed), &device[..16]),
+            Lang::En => format!("  {what} at {}, by device {}: {reason}", context.moment(word.claimed), &device[..16]),
         });
     }
     Ok(lines)
 }
 
-pub fn history_json(office: &Office, said: &[void::Word]) -> Result<Json> {
+pub fn history_json(opened: &OpenHome, said: &[void::Word]) -> Result<Json> {
     let mut all = vec![];
     for word in said {
-        let feed = office.look(|conn| Ok(crate::store::feeds::by_no(conn, word.said.feed)?.feed))?;
+        let feed = opened.look(|conn| Ok(crate::store::feeds::by_no(conn, word.said.feed)?.feed))?;
         all.push(json!({
             "restores": word.void.restores, "reason": word.void.reason, "claimed_at": word.claimed,
             "device": feed.device.to_string(), "feed": feed.id.to_string(), "seq": word.said.seq,
@@ -140,7 +140,7 @@ pub fn history_json(office: &Office, said: &[void::Word]) -> Result<Json> {
 }
 
 /// A problem in words.
-pub fn tell(problem: &Problem, lang: Lang) -> Told {
+pub fn tell(problem: &Problem, lang: Lang) -> ErrorReport {
     let (what, hint) = match problem {
         Problem::Missing(id) => (
             both(format!("本单位没有记录 {id}"), format!("this union has no record {id}")),
@@ -191,7 +191,7 @@ pub fn tell(problem: &Problem, lang: Lang) -> Told {
             )
         }
     };
-    Told { exit: Exit::Refused, what: pick(what, lang), hint: pick(hint, lang) }
+    ErrorReport { exit: Exit::Refused, what: pick(what, lang), hint: pick(hint, lang) }
 }
 
 fn pick((zh, en): (String, String), lang: Lang) -> String {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{KeyError, passphrase::Passphrase};
-use crate::clock::Dice;
+use crate::clock::Random;
 
 const VERSION: u32 = 1;
 const KDF: &str = "argon2id";
@@ -82,16 +82,16 @@ impl std::fmt::Debug for DataKey {
 }
 
 impl DataKey {
-    pub fn new(dice: &Dice) -> DataKey {
+    pub fn new(random: &Random) -> DataKey {
         let mut key = Zeroizing::new([0; 32]);
-        dice(&mut *key);
+        random(&mut *key);
         DataKey(Arc::new(key))
     }
 
     /// The text of a lock that this passphrase opens.
-    pub fn lock(&self, passphrase: &Passphrase, dice: &Dice) -> Result<String, KeyError> {
+    pub fn lock(&self, passphrase: &Passphrase, random: &Random) -> Result<String, KeyError> {
         let mut salt = [0; SALT];
-        dice(&mut salt);
+        random(&mut salt);
         let key = stretch(passphrase, &salt, COST)?;
         let file = LockFile {
             version: VERSION,
@@ -101,7 +101,7 @@ impl DataKey {
             passes: COST.passes,
             lanes: COST.lanes,
             salt: hex(&salt),
-            data_key: seal(&key, &self.0[..], &beside(SUITE, "lock"), dice)?,
+            data_key: seal(&key, &self.0[..], &beside(SUITE, "lock"), random)?,
         };
         serde_json::to_string_pretty(&file).map_err(|_| KeyError::Damaged)
     }
@@ -130,8 +130,8 @@ impl DataKey {
     }
 
     /// The text of a sealed key file. The name is authenticated with it: files cannot change places.
-    pub fn seal(&self, name: &str, bytes: &[u8], dice: &Dice) -> Result<String, KeyError> {
-        let key = seal(&self.0, bytes, &beside(SUITE, name), dice)?;
+    pub fn seal(&self, name: &str, bytes: &[u8], random: &Random) -> Result<String, KeyError> {
+        let key = seal(&self.0, bytes, &beside(SUITE, name), random)?;
         let file = SealedFile { version: VERSION, suite: SUITE.number(), key };
         serde_json::to_string_pretty(&file).map_err(|_| KeyError::Damaged)
     }
@@ -167,9 +167,9 @@ pub(super) fn stretch(passphrase: &Passphrase, salt: &[u8], cost: Cost) -> Resul
     Ok(key)
 }
 
-fn seal(key: &[u8; 32], bytes: &[u8], beside: &[u8], dice: &Dice) -> Result<Sealed, KeyError> {
+fn seal(key: &[u8; 32], bytes: &[u8], beside: &[u8], random: &Random) -> Result<Sealed, KeyError> {
     let mut nonce = [0; NONCE];
-    dice(&mut nonce);
+    random(&mut nonce);
     let cipher = XChaCha20Poly1305::new(key.into());
     let sealed = cipher.encrypt(&nonce.into(), Payload { msg: bytes, aad: beside }).map_err(|_| KeyError::Damaged)?;
     Ok(Sealed { nonce: hex(&nonce), sealed: hex(&sealed) })
@@ -208,9 +208,9 @@ mod tests {
 
     #[test]
     fn a_lock_opens_with_its_passphrase_only() {
-        let dice = crate::clock::dice();
-        let key = DataKey::new(&dice);
-        let lock = key.lock(&phrase("correct horse 27"), &dice).unwrap();
+        let random = crate::clock::random();
+        let key = DataKey::new(&random);
+        let lock = key.lock(&phrase("correct horse 27"), &random).unwrap();
         let again = DataKey::unlock(&lock, &phrase("correct horse 27")).unwrap();
         assert_eq!(key.0, again.0);
         assert_eq!(DataKey::unlock(&lock, &phrase("correct horse 28")).unwrap_err(), KeyError::Wrong);
@@ -220,9 +220,9 @@ mod tests {
 
     #[test]
     fn what_a_lock_asks_for_is_bounded_before_it_is_done() {
-        let dice = crate::clock::dice();
+        let random = crate::clock::random();
         let phrase = phrase("correct horse 27");
-        let lock = DataKey::new(&dice).lock(&phrase, &dice).unwrap();
+        let lock = DataKey::new(&random).lock(&phrase, &random).unwrap();
         let unlock = |field: &str, value: serde_json::Value| {
             DataKey::unlock(&changed(&lock, field, value), &phrase).unwrap_err()
         };
@@ -240,12 +240,12 @@ mod tests {
 
     #[test]
     fn a_file_opens_under_its_own_name_and_whole() {
-        let dice = crate::clock::dice();
-        let key = DataKey::new(&dice);
-        let text = key.seal("signing", b"0123", &dice).unwrap();
+        let random = crate::clock::random();
+        let key = DataKey::new(&random);
+        let text = key.seal("signing", b"0123", &random).unwrap();
         assert_eq!(&key.open("signing", &text).unwrap()[..], b"0123");
         assert_eq!(key.open("seal", &text).unwrap_err(), KeyError::Damaged, "files cannot change places");
-        assert_eq!(DataKey::new(&dice).open("signing", &text).unwrap_err(), KeyError::Damaged);
+        assert_eq!(DataKey::new(&random).open("signing", &text).unwrap_err(), KeyError::Damaged);
         let suite = key.open("signing", &changed(&text, "suite", 2.into())).unwrap_err();
         assert_eq!(suite, KeyError::Suite(UnknownSuite(2)));
         assert!(suite.to_string().contains("upgrade this program"), "{suite}");

@@ -12,7 +12,7 @@ fn keys(home: &Path) -> Keys {
     fs::create_dir_all(home.join("keys")).unwrap();
     let keys = Keys::open(home);
     for name in NAMES {
-        keys.write(name, name.as_bytes(), &clock::dice()).unwrap();
+        keys.write(name, name.as_bytes(), &clock::random()).unwrap();
     }
     keys
 }
@@ -42,54 +42,54 @@ fn files(home: &Path) -> Vec<String> {
 
 #[test]
 fn sealed_and_unsealed_again() {
-    let (dir, dice) = (tempfile::tempdir().unwrap(), clock::dice());
+    let (dir, random) = (tempfile::tempdir().unwrap(), clock::random());
     let (first, second) = (phrase("correct horse 27"), phrase("battery staple 9"));
     let mut keys = keys(dir.path());
-    assert_eq!(keys.kept().unwrap(), Kept::Clear);
-    assert!(matches!(keys.unseal(&dice), Err(IdentityError::Keys(KeyError::NotSealed))));
+    assert_eq!(keys.kept().unwrap(), KeyStorage::Clear);
+    assert!(matches!(keys.unseal(&random), Err(IdentityError::Keys(KeyError::NotSealed))));
 
-    keys.seal(&first, &dice).unwrap();
-    assert_eq!((keys.kept().unwrap(), all_there(&keys)), (Kept::Sealed, true));
+    keys.seal(&first, &random).unwrap();
+    assert_eq!((keys.kept().unwrap(), all_there(&keys)), (KeyStorage::Sealed, true));
     assert_eq!(files(dir.path()), ["lock", "seal.sealed", "signing.sealed", "tls.pem.sealed"]);
-    assert!(matches!(keys.seal(&first, &dice), Err(IdentityError::Keys(KeyError::Sealed))));
+    assert!(matches!(keys.seal(&first, &random), Err(IdentityError::Keys(KeyError::Sealed))));
 
     let mut other = Keys::open(dir.path());
     assert!(other.locked());
     assert!(matches!(other.read("signing"), Err(IdentityError::Keys(KeyError::Locked))));
-    assert!(matches!(other.write("new", b"", &dice), Err(IdentityError::Keys(KeyError::Locked))));
+    assert!(matches!(other.write("new", b"", &random), Err(IdentityError::Keys(KeyError::Locked))));
     assert!(matches!(other.unlock(&second), Err(IdentityError::Keys(KeyError::Wrong))));
-    assert!(matches!(other.change(&second, &dice), Err(IdentityError::Keys(KeyError::Locked))));
+    assert!(matches!(other.change(&second, &random), Err(IdentityError::Keys(KeyError::Locked))));
     other.unlock(&first).unwrap();
-    other.write("late", b"more", &dice).unwrap();
-    other.change(&second, &dice).unwrap();
+    other.write("late", b"more", &random).unwrap();
+    other.change(&second, &random).unwrap();
 
     let mut third = Keys::open(dir.path());
     assert!(third.unlock(&first).is_err(), "the old passphrase is out");
     third.unlock(&second).unwrap();
     assert!(all_there(&third) && &third.read("late").unwrap()[..] == b"more");
-    third.unseal(&dice).unwrap();
+    third.unseal(&random).unwrap();
     assert_eq!(files(dir.path()), ["late", "seal", "signing", "tls.pem"]);
     assert!(all_there(&Keys::open(dir.path())));
 }
 
 #[test]
 fn sealing_may_break_off_anywhere() {
-    let dice = clock::dice();
+    let random = clock::random();
     let passphrase = phrase("correct horse 27");
     let steps = 1 + 2 * NAMES.len();
     for done in 0..=steps {
         let dir = tempfile::tempdir().unwrap();
         let mut broken = keys(dir.path());
-        let plan = broken.sealing(&passphrase, &dice).unwrap();
+        let plan = broken.sealing(&passphrase, &random).unwrap();
         assert_eq!(plan.len(), steps);
-        broken.run(&plan[..done], &dice).unwrap();
+        broken.run(&plan[..done], &random).unwrap();
         let mut after = reopened(dir.path(), &passphrase);
         assert!(all_there(&after), "after {done} steps");
         // Run again, it is finished.
         if done < steps {
-            after.seal(&passphrase, &dice).unwrap();
+            after.seal(&passphrase, &random).unwrap();
         }
-        assert_eq!(after.kept().unwrap(), Kept::Sealed);
+        assert_eq!(after.kept().unwrap(), KeyStorage::Sealed);
         assert!(all_there(&reopened(dir.path(), &passphrase)), "sealed anew after {done} steps");
         assert_eq!(files(dir.path()), ["lock", "seal.sealed", "signing.sealed", "tls.pem.sealed"]);
     }
@@ -97,18 +97,18 @@ fn sealing_may_break_off_anywhere() {
 
 #[test]
 fn unsealing_may_break_off_anywhere() {
-    let dice = clock::dice();
+    let random = clock::random();
     let passphrase = phrase("correct horse 27");
     for done in 0..=2 * NAMES.len() + 1 {
         let dir = tempfile::tempdir().unwrap();
         let mut keys = keys(dir.path());
-        keys.seal(&passphrase, &dice).unwrap();
+        keys.seal(&passphrase, &random).unwrap();
         let plan = keys.unsealing().unwrap();
-        keys.run(&plan[..done], &dice).unwrap();
+        keys.run(&plan[..done], &random).unwrap();
         let mut after = reopened(dir.path(), &passphrase);
         assert!(all_there(&after), "after {done} steps");
-        if after.kept().unwrap() != Kept::Clear {
-            after.unseal(&dice).unwrap();
+        if after.kept().unwrap() != KeyStorage::Clear {
+            after.unseal(&random).unwrap();
         }
         assert_eq!(files(dir.path()), NAMES);
         assert!(all_there(&after));
@@ -117,20 +117,20 @@ fn unsealing_may_break_off_anywhere() {
 
 #[test]
 fn a_new_home_never_has_its_keys_in_the_clear() {
-    let (dir, dice) = (tempfile::tempdir().unwrap(), clock::dice());
+    let (dir, random) = (tempfile::tempdir().unwrap(), clock::random());
     fs::create_dir_all(dir.path().join("keys")).unwrap();
     let mut keys = Keys::open(dir.path());
-    keys.begin_sealed(&phrase("correct horse 27"), &dice).unwrap();
-    let seed = keys.new_seed("signing", &dice).unwrap();
+    keys.begin_sealed(&phrase("correct horse 27"), &random).unwrap();
+    let seed = keys.new_seed("signing", &random).unwrap();
     assert_eq!(files(dir.path()), ["lock", "signing.sealed"]);
     assert_eq!(reopened(dir.path(), &phrase("correct horse 27")).seed("signing").unwrap(), seed);
 }
 
 #[test]
 fn files_that_changed_places_are_refused() {
-    let (dir, dice) = (tempfile::tempdir().unwrap(), clock::dice());
+    let (dir, random) = (tempfile::tempdir().unwrap(), clock::random());
     let mut keys = keys(dir.path());
-    keys.seal(&phrase("correct horse 27"), &dice).unwrap();
+    keys.seal(&phrase("correct horse 27"), &random).unwrap();
     fs::copy(keys.sealed_path("seal"), keys.sealed_path("signing")).unwrap();
     let error = keys.read("signing").unwrap_err().to_string();
     assert!(error.contains("signing.sealed") && error.contains("damaged"), "{error}");

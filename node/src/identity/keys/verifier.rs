@@ -6,7 +6,7 @@ use super::{
     KeyError, Passphrase,
     lock::{COST, Cost, SALT, stretch},
 };
-use crate::clock::Dice;
+use crate::clock::Random;
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct Verifier {
@@ -24,9 +24,9 @@ impl std::fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    pub fn new(password: &Passphrase, dice: &Dice) -> Result<Verifier, KeyError> {
+    pub fn new(password: &Passphrase, random: &Random) -> Result<Verifier, KeyError> {
         let mut salt = [0; SALT];
-        dice(&mut salt);
+        random(&mut salt);
         let Cost { memory_kib, passes, lanes } = COST;
         Ok(Verifier { salt, made: *stretch(password, &salt, COST)?, memory_kib, passes, lanes })
     }
@@ -45,14 +45,14 @@ mod tests {
 
     #[test]
     fn a_password_is_recognised_and_no_other() {
-        let dice = crate::clock::dice();
+        let random = crate::clock::random();
         let password = |text| Passphrase::chosen(text).unwrap();
-        let verifier = Verifier::new(&password("correct horse 27"), &dice).unwrap();
+        let verifier = Verifier::new(&password("correct horse 27"), &random).unwrap();
         assert!(verifier.fits(&password("correct horse 27")).unwrap());
         assert!(!verifier.fits(&password("correct horse 28")).unwrap());
         assert_ne!(
             verifier,
-            Verifier::new(&password("correct horse 27"), &dice).unwrap(),
+            Verifier::new(&password("correct horse 27"), &random).unwrap(),
             "each has a salt of its own"
         );
         let greedy = Verifier { memory_kib: u32::MAX, ..verifier.clone() };

@@ -17,7 +17,7 @@ use huiliu_proto::{
 use super::Ledger;
 use crate::{
     admission::{Cause, Refusal, number::NoNumber},
-    store::{Result, projection::Place, quarantine, records::numbers, trust},
+    store::{Result, projection::RecordPlace, quarantine, records::numbers, trust},
 };
 
 impl Ledger {
@@ -51,7 +51,7 @@ impl Ledger {
     pub(in crate::ledger) fn may_give(
         &mut self,
         feed: &Feed,
-        place: Place,
+        place: RecordPlace,
         record: &RecordId,
         number: UnionNumber,
     ) -> Result<std::result::Result<(), Refusal>> {
@@ -71,7 +71,7 @@ impl Ledger {
     /// An edit that gives a number has changed its record. Whoever had the number, and comes later, has it no more.
     pub(in crate::ledger) fn give(
         &mut self,
-        place: Place,
+        place: RecordPlace,
         record: &RecordId,
         number: Option<UnionNumber>,
     ) -> Result<()> {
@@ -129,10 +129,10 @@ impl Ledger {
     }
 
     /// Edits that are held for that cause, in the order of a rebuild.
-    fn held_in_order(&mut self, owner: UnionNumber, cause: Cause) -> Result<Vec<(Place, RecordId)>> {
+    fn held_in_order(&mut self, owner: UnionNumber, cause: Cause) -> Result<Vec<(RecordPlace, RecordId)>> {
         let mut all = vec![];
         for held in quarantine::numbers(&self.conn, owner, cause)? {
-            let place = Place { owner, feed: held.feed, seq: held.seq };
+            let place = RecordPlace { owner, feed: held.feed, seq: held.seq };
             all.push(((self.feed(held.feed)?.order(), held.seq), place, held.record));
         }
         all.sort_unstable_by_key(|(order, ..)| *order);

@@ -5,7 +5,7 @@
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::OptionalExtension as _;
 
-use crate::store::{Database, Result, View, projection::Place};
+use crate::store::{Database, Result, View, projection::RecordPlace};
 
 /// The table, as `CREATE` makes it.
 pub const TABLE: &str = "number_given";
@@ -17,18 +17,18 @@ pub const CREATE: &str =
     CREATE INDEX number_given_by_record ON number_given (record, owner);";
 
 /// The record that has a number, and where it was given.
-pub fn holder(conn: &View, owner: UnionNumber, number: UnionNumber) -> Result<Option<(RecordId, Place)>> {
+pub fn holder(conn: &View, owner: UnionNumber, number: UnionNumber) -> Result<Option<(RecordId, RecordPlace)>> {
     const SQL: &str = "SELECT record, feed, seq FROM number_given WHERE owner = ?1 AND number = ?2";
     let mut statement = conn.prepare_cached(SQL)?;
     let found = statement.query_row((i64::from(owner), i64::from(number)), |row| {
-        let place = Place { owner, feed: row.get(1)?, seq: row.get::<_, i64>(2)?.unsigned_abs() };
+        let place = RecordPlace { owner, feed: row.get(1)?, seq: row.get::<_, i64>(2)?.unsigned_abs() };
         Ok((RecordId(row.get(0)?), place))
     });
     Ok(found.optional()?)
 }
 
 /// Gives a number of the place's owner to a record, whoever had it.
-pub fn give(conn: &Database, number: UnionNumber, record: &RecordId, place: Place) -> Result<()> {
+pub fn give(conn: &Database, number: UnionNumber, record: &RecordId, place: RecordPlace) -> Result<()> {
     const SQL: &str = "INSERT INTO number_given (owner, number, record, feed, seq) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (owner, number) DO UPDATE SET record = excluded.record, feed = excluded.feed, seq = excluded.seq";
     let row = (i64::from(place.owner), i64::from(number), record.as_bytes(), place.feed, place.seq as i64);

@@ -272,8 +272,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        store::{evidence::Neighbour, frontier::Frontier},
-        sync::exchange::{Event, FEW, Speaker},
+        store::{evidence::Peer, frontier::Frontier},
+        sync::exchange::{Endpoint, Event, SHORT_BATCH},
     };
 
     /// The largest segment; of which a read brings some.
@@ -298,8 +298,8 @@ mod tests {
     /// A county with these feeds, on a line to a city that has nothing.
     fn open(states: Vec<State>) -> (Exchange, VecDeque<Action>) {
         let (county, city) = ("320922".parse().expect("a county"), "320900".parse().expect("a city"));
-        let me = Speaker { network: "test".into(), union: county, device: DeviceId([1; 32]) };
-        let peer = Neighbour { union: city, device: DeviceId([2; 32]) };
+        let me = Endpoint { network: "test".into(), union: county, device: DeviceId([1; 32]) };
+        let peer = Peer { union: city, device: DeviceId([2; 32]) };
         let states: BTreeMap<FeedId, State> = states.into_iter().map(|state| (state.feed, state)).collect();
         let (mut exchange, _) = Exchange::open(me, peer, true, true, Frontier { states, ..Frontier::default() });
         let hello = v1::Hello {
@@ -401,7 +401,7 @@ mod tests {
         let (mut exchange, actions) = open(vec![state(1, 40)]);
         let (under_way, _) = read_all(&mut exchange, actions);
         assert!(under_way.len() < WINDOW && exchange.ready_bytes >= READY);
-        let fresh = (10..60).map(|n| state(n, FEW.min(2))).map(|state| (state.feed, Some((state, vec![]))));
+        let fresh = (10..60).map(|n| state(n, SHORT_BATCH.min(2))).map(|state| (state.feed, Some((state, vec![]))));
         let actions = exchange.step(Event::Changed(fresh.collect())).into();
         let (_, most) = read_all(&mut exchange, actions);
         assert!((2 * READY..2 * READY + ONE_READ).contains(&most), "{most}");

@@ -14,7 +14,7 @@ use huiliu_proto::{feed::Turn as Rank, id::FeedId};
 use crate::{
     ledger::{Incoming, Intake},
     store::{Result, frontier::Frontier},
-    sync::exchange::FEW,
+    sync::exchange::SHORT_BATCH,
     writer::{Length, turns::Turn},
 };
 
@@ -75,7 +75,7 @@ impl Batches {
         let records = |batch: &Incoming| here.states.get(&batch.feed).is_some_and(|state| state.rank == Rank::Records);
         let mut before: BTreeSet<FeedId> = self.of_length(Length::Long).map(|taking| taking.feed).collect();
         let mut waiting = self.waiting.iter().take_while(|batch| records(batch));
-        waiting.position(|batch| before.insert(batch.feed) && batch.count <= FEW)
+        waiting.position(|batch| before.insert(batch.feed) && batch.count <= SHORT_BATCH)
     }
 
     /// The writer has it.

@@ -19,7 +19,7 @@ use crate::{
         statement::{Pace, to_write},
         watchful,
     },
-    store::{Result, View, evidence::Neighbour, feeds, feeds::SegmentRow, frontier::Frontier},
+    store::{Result, View, evidence::Peer, feeds, feeds::SegmentRow, frontier::Frontier},
     writer::{Aside, Length, Store},
 };
 
@@ -33,7 +33,7 @@ const KEEP: usize = 128;
 
 /// Packs and signs what is new and writes statements that are due, where there is anything to do: a write that does
 /// nothing would wake every other session for nothing.
-pub(super) async fn tend(store: &Store, pace: Pace) -> Result<()> {
+pub(super) async fn prepare_outgoing(store: &Store, pace: Pace) -> Result<()> {
     let now = store.now();
     let due = store.look(move |conn| {
         let unpacked = feeds::owned(conn)?.iter().any(|f| f.packed < f.size());
@@ -41,7 +41,7 @@ pub(super) async fn tend(store: &Store, pace: Pace) -> Result<()> {
     });
     if due.await? {
         // Others' writes come between the parts of what is much.
-        while store.write(move |ledger| ledger.tend_at(pace)).await? {}
+        while store.write(move |ledger| ledger.prepare_outgoing_at(pace)).await? {}
     }
     Ok(())
 }
@@ -157,7 +157,7 @@ pub(super) fn segments(conn: &View, feed: &FeedId, from: u64) -> Result<(Vec<Seg
 /// Looks, where there is anything to look at, for what a neighbour should have told or passed on by now.
 pub(super) async fn watch(store: &Store, ends: &Ends, tally: &Tally) -> Result<()> {
     let (me, calls, now) = (ends.me.union, ends.calls, store.now());
-    let peer = Neighbour { union: ends.peer, device: ends.peer_device };
+    let peer = Peer { union: ends.peer, device: ends.peer_device };
     if store.look(move |conn| watchful(conn, me, calls, peer.union, now)).await? {
         let refused = tally.refused.keys().copied().collect();
         store.write(move |ledger| ledger.settled_with(peer, &refused)).await?;
@@ -166,7 +166,7 @@ pub(super) async fn watch(store: &Store, ends: &Ends, tally: &Tally) -> Result<(
 }
 
 /// Keeps receipts. Their signatures are checked here, a few at a time: the writer is everybody's.
-pub(super) async fn keep(store: &Store, receipts: Vec<v1::Signed>, from: Neighbour) -> Result<()> {
+pub(super) async fn keep(store: &Store, receipts: Vec<v1::Signed>, from: Peer) -> Result<()> {
     for some in receipts.chunks(KEEP) {
         let checked: Vec<_> = some.iter().map(|signed| (signed.clone(), Receipt::verify(signed.clone()))).collect();
         store.submit(Length::Short, move |ledger| take(ledger, checked, from)).await?.answer().await?;
@@ -177,7 +177,7 @@ pub(super) async fn keep(store: &Store, receipts: Vec<v1::Signed>, from: Neighbo
 fn take(
     ledger: &mut Ledger,
     receipts: Vec<(v1::Signed, std::result::Result<Receipt, SignatureError>)>,
-    from: Neighbour,
+    from: Peer,
 ) -> Result<()> {
     for (signed, receipt) in receipts {
         match receipt {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use huiliu_node::{
-    clock::{Clock, Dice},
+    clock::{Clock, Random},
     identity::{Home, IdentityError, certificates, tls, validity, validity::Validity},
     store::{invitations, trust},
     sync::line::{Line, Listen},
@@ -45,25 +45,25 @@ const PER_KEY: usize = 8;
 const GUESTS: usize = 64;
 const GUESTS_FROM_ONE: usize = 16;
 /// Time limit of a guest's connection.
-const VISIT: Duration = Duration::from_secs(10);
+const GUEST_TIME: Duration = Duration::from_secs(10);
 /// When callers that were dropped for lack of a slot may try again.
 pub const CROWDED: Duration = Duration::from_secs(30);
 /// Interval at which the hub issues its own certificate anew, long before it expires, so that renewed certificates above
 /// it are shown too.
-const FRESH: i64 = 3_600_000;
+const OWN_CERTIFICATE_INTERVAL_MS: i64 = 3_600_000;
 
-/// What the door needs to make its certificate.
-pub struct Door {
+/// What the listener needs to make its certificate.
+pub struct HubListener {
     home: Home,
     store: Store,
     clock: Clock,
-    dice: Dice,
+    random: Random,
     acceptor: Mutex<(TlsAcceptor, i64)>,
-    places: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
     guests: Arc<Semaphore>,
     keys: Counts<Hash>,
     guests_from: Counts<IpAddr>,
-    no_place: Seldom,
+    no_slot: Seldom,
 }
 
 /// Who calls.
@@ -78,21 +78,21 @@ pub struct Caller {
     pub crowded: bool,
 }
 
-impl Door {
-    pub fn new(home: &Home, store: &Store, clock: &Clock) -> Result<Door, IdentityError> {
-        let dice = huiliu_node::clock::dice();
-        let acceptor = make(home, clock, &dice)?;
-        Ok(Door {
+impl HubListener {
+    pub fn new(home: &Home, store: &Store, clock: &Clock) -> Result<HubListener, IdentityError> {
+        let random = huiliu_node::clock::random();
+        let acceptor = make(home, clock, &random)?;
+        Ok(HubListener {
             home: home.clone(),
             store: store.clone(),
             clock: clock.clone(),
-            dice,
+            random,
             acceptor: Mutex::new((acceptor, clock())),
-            places: Arc::new(Semaphore::new(CONNECTIONS)),
+            connections: Arc::new(Semaphore::new(CONNECTIONS)),
             guests: Arc::new(Semaphore::new(GUESTS)),
             keys: Arc::default(),
             guests_from: Arc::default(),
-            no_place: Seldom::default(),
+            no_slot: Seldom::default(),
         })
     }
 
@@ -100,9 +100,9 @@ impl Door {
     fn acceptor(&self) -> Option<TlsAcceptor> {
         let now = (self.clock)();
         let mut current = self.acceptor.lock().ok()?;
-        if now.abs_diff(current.1) >= FRESH.unsigned_abs() {
+        if now.abs_diff(current.1) >= OWN_CERTIFICATE_INTERVAL_MS.unsigned_abs() {
             self.sweep(now);
-            match make(&self.home, &self.clock, &self.dice) {
+            match make(&self.home, &self.clock, &self.random) {
                 Ok(made) => current.0 = made,
                 Err(error) => {
                     tracing::error!(%error, "the hub's certificate could not be renewed; the old one is shown")
@@ -127,18 +127,18 @@ impl Door {
     }
 
     /// A slot for a caller, by the certificate it showed.
-    async fn place(&self, key: Option<Hash>, address: IpAddr) -> Option<(Place, bool)> {
+    async fn slot(&self, key: Option<Hash>, address: IpAddr) -> Option<(Slot, bool)> {
         let guest = || {
             let one = Count::new(&self.guests_from, household(address), GUESTS_FROM_ONE)?;
-            Some(Place::Guest(one, Arc::clone(&self.guests).try_acquire_owned().ok()?))
+            Some(Slot::Guest(one, Arc::clone(&self.guests).try_acquire_owned().ok()?))
         };
         let Some(key) = key else { return Some((guest()?, false)) };
         if !self.enrolled(key).await {
             return Some((guest()?, false));
         }
-        let seat = Arc::clone(&self.places).try_acquire_owned().ok();
-        match seat.and_then(|seat| Some(Place::Seat(Count::new(&self.keys, key, PER_KEY)?, seat))) {
-            Some(place) => Some((place, false)),
+        let seat = Arc::clone(&self.connections).try_acquire_owned().ok();
+        match seat.and_then(|seat| Some(Slot::Seat(Count::new(&self.keys, key, PER_KEY)?, seat))) {
+            Some(slot) => Some((slot, false)),
             None => Some((guest()?, true)),
         }
     }
@@ -160,7 +160,7 @@ impl Door {
         let Some(acceptor) = self.acceptor() else { return };
         let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(line)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return tracing::info!(%error, %address, "a caller was turned away at the door"),
+            Ok(Err(error)) => return tracing::info!(%error, %address, "a caller was turned away at the listener"),
             Err(_) => return tracing::info!(%address, "a caller took too long to greet"),
         };
         if stream.get_ref().1.alpn_protocol() != Some(tls::ALPN) {
@@ -171,26 +171,26 @@ impl Door {
             Err(error) => return tracing::info!(%error, %address, "a caller's certificate cannot be read"),
         };
         let key = shown.map(|(key, _)| key);
-        let Some((place, crowded)) = self.place(key, address).await else {
-            if let Some(unsaid) = self.no_place.say() {
+        let Some((slot, crowded)) = self.slot(key, address).await else {
+            if let Some(unsaid) = self.no_slot.say() {
                 tracing::warn!(%address, unsaid, "connection dropped: all guest slots in use");
             }
             return;
         };
-        let visit = matches!(place, Place::Guest(..)).then(|| Box::pin(tokio::time::sleep(VISIT)));
+        let visit = matches!(slot, Slot::Guest(..)).then(|| Box::pin(tokio::time::sleep(GUEST_TIME)));
         let until = shown.map_or(i64::MAX, |(_, validity)| validity.to);
         let caller = Caller { key, until, address, crowded };
         // The server is closing.
-        drop(send.send(Secure { stream, caller, visit, _place: place }).await);
+        drop(send.send(Secure { stream, caller, visit, _slot: slot }).await);
     }
 }
 
-fn make(home: &Home, clock: &Clock, dice: &Dice) -> Result<TlsAcceptor, IdentityError> {
-    if home.renew_root(clock(), dice)? {
+fn make(home: &Home, clock: &Clock, random: &Random) -> Result<TlsAcceptor, IdentityError> {
+    if home.renew_root(clock(), random)? {
         tracing::info!("the root's certificate was renewed, with the same key");
     }
     validity::warn(home, clock());
-    Ok(TlsAcceptor::from(tls::server(home, clock, dice)?))
+    Ok(TlsAcceptor::from(tls::server(home, clock, random)?))
 }
 
 /// The key and the dates of the certificate a caller showed.
@@ -201,11 +201,11 @@ fn shown(stream: &TlsStream<Box<dyn Line>>) -> Result<Option<(Hash, Validity)>, 
 }
 
 /// Accepts connections for ever: an error of one never ends the listener.
-pub async fn accept<L: Listen>(mut listener: L, door: Arc<Door>, send: mpsc::Sender<Secure>) {
+pub async fn accept<L: Listen>(mut incoming: L, listener: Arc<HubListener>, send: mpsc::Sender<Secure>) {
     let mut greeting = Greeting::default();
     let untaken = Seldom::default();
     loop {
-        let (line, address) = match listener.accept().await {
+        let (line, address) = match incoming.accept().await {
             Ok(taken) => taken,
             Err(error) => {
                 // Perhaps out of file handles: handshakes that time out give some back.
@@ -218,8 +218,8 @@ pub async fn accept<L: Listen>(mut listener: L, door: Arc<Door>, send: mpsc::Sen
         };
         let from = household(address);
         greeting.make_room(from);
-        let (door, send) = (Arc::clone(&door), send.clone());
-        let task = tokio::spawn(async move { door.greet(line, address, send).await });
+        let (listener, send) = (Arc::clone(&listener), send.clone());
+        let task = tokio::spawn(async move { listener.greet(line, address, send).await });
         greeting.begun(from, task.abort_handle());
     }
 }
@@ -267,7 +267,7 @@ impl Greeting {
 }
 
 /// Given back when the connection ends.
-enum Place {
+enum Slot {
     Seat(#[allow(dead_code)] Count<Hash>, #[allow(dead_code)] OwnedSemaphorePermit),
     Guest(#[allow(dead_code)] Count<IpAddr>, #[allow(dead_code)] OwnedSemaphorePermit),
 }
@@ -308,7 +308,7 @@ pub struct Secure {
     caller: Caller,
     /// When a guest has to leave.
     visit: Option<Pin<Box<Sleep>>>,
-    _place: Place,
+    _slot: Slot,
 }
 
 impl Connected for Secure {

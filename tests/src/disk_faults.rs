@@ -12,12 +12,12 @@ use huiliu_proto::id::{DeviceId, RecordId};
 
 use crate::{
     disk, oracle,
-    people::Dice,
+    people::Random,
     world::{Machine, World},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum FaultKind {
     /// The database is restored; memory.json stays.
     Database,
     /// The whole disk is restored.
@@ -28,39 +28,39 @@ pub enum What {
     Lost,
 }
 
-/// One misfortune: when the copy is made, and when it comes back or goes to work.
+/// One fault: when the copy is made, and when it comes back or goes to work.
 #[derive(Debug, Clone)]
-pub struct Misfortune {
-    pub what: What,
+pub struct DiskFault {
+    pub kind: FaultKind,
     pub machine: String,
     pub saved_at: Duration,
     pub strikes_at: Duration,
 }
 
-impl Misfortune {
+impl DiskFault {
     /// Most stories have one, some two; no machine has more than one.
-    pub fn draw(world: &World, dice: &mut Dice) -> Vec<Misfortune> {
-        let mut all: Vec<Misfortune> = vec![];
+    pub fn draw(world: &World, random: &mut Random) -> Vec<DiskFault> {
+        let mut all: Vec<DiskFault> = vec![];
         for _ in 0..2 {
-            let what = match dice.below(10) {
-                0..=2 => What::Database,
-                3 | 4 => What::Disk,
-                5 | 6 => What::Clone,
-                7 => What::Lost,
+            let kind = match random.below(10) {
+                0..=2 => FaultKind::Database,
+                3 | 4 => FaultKind::Disk,
+                5 | 6 => FaultKind::Clone,
+                7 => FaultKind::Lost,
                 _ => continue,
             };
             // One machine is cloned or lost: its twin waits for a disk, and its successor in a cupboard.
-            let one = matches!(what, What::Clone | What::Lost);
+            let one = matches!(kind, FaultKind::Clone | FaultKind::Lost);
             let hurt: Vec<_> = world
                 .machines
                 .iter()
                 .filter(|m| m.name != SUCCESSOR && !m.is_rogue() && (!one || m.name == CLONED))
                 .collect();
-            let machine = dice.pick(&hurt).name.clone();
-            let saved_at = Duration::from_millis(2_000 + dice.below(8_000));
-            let strikes_at = saved_at + Duration::from_millis(2_000 + dice.below(9_000));
+            let machine = random.pick(&hurt).name.clone();
+            let saved_at = Duration::from_millis(2_000 + random.below(8_000));
+            let strikes_at = saved_at + Duration::from_millis(2_000 + random.below(9_000));
             if all.iter().all(|other| other.machine != machine) {
-                all.push(Misfortune { what, machine, saved_at, strikes_at });
+                all.push(DiskFault { kind, machine, saved_at, strikes_at });
             }
         }
         all
@@ -88,7 +88,7 @@ pub fn twin(world: &World, seed: u64) -> Machine {
     let mut twin = world.machine(CLONED).clone();
     twin.name = TWIN.into();
     twin.home.dir = twin.home.dir.with_file_name(TWIN);
-    twin.dice = crate::world::dice(seed ^ 0x7717);
+    twin.random = crate::world::random(seed ^ 0x7717);
     twin
 }
 
@@ -120,26 +120,26 @@ impl Account {
     }
 
     /// Puts a machine's disk back, or copies it. The machine is down.
-    pub fn strike(&mut self, misfortune: &Misfortune, machines: &[Machine]) -> Result<()> {
-        let machine = machines.iter().find(|m| m.name == misfortune.machine).context("no such machine")?;
+    pub fn strike(&mut self, fault: &DiskFault, machines: &[Machine]) -> Result<()> {
+        let machine = machines.iter().find(|m| m.name == fault.machine).context("no such machine")?;
         let home = &machine.home.dir;
-        if misfortune.what == What::Clone {
+        if fault.kind == FaultKind::Clone {
             let twin = machines.iter().find(|m| m.name == TWIN).context("no twin")?;
             self.missed = true;
             return Ok(disk::copy(home, &twin.home.dir)?);
         }
         let before = ids(machine, &self.rogues)?;
         let mut after = BTreeSet::new();
-        match misfortune.what {
-            What::Lost => {
+        match fault.kind {
+            FaultKind::Lost => {
                 let successor = machines.iter().find(|m| m.name == SUCCESSOR).context("no successor")?;
                 fs::remove_dir_all(home)?;
                 fs::rename(successor.home.dir.with_extension("cupboard"), &successor.home.dir)?;
             }
-            What::Database => disk::database_back_to(home)?,
-            What::Disk | What::Clone => disk::back_to(home)?,
+            FaultKind::Database => disk::database_back_to(home)?,
+            FaultKind::Disk | FaultKind::Clone => disk::back_to(home)?,
         }
-        if misfortune.what != What::Lost {
+        if fault.kind != FaultKind::Lost {
             after = ids(machine, &self.rogues)?;
         }
         let mut elsewhere = BTreeSet::new();
@@ -151,7 +151,7 @@ impl Account {
         for id in before.difference(&after) {
             if elsewhere.contains(id) {
                 // Everybody knows that a machine is gone; a disk that went back has to show.
-                self.missed |= misfortune.what != What::Lost;
+                self.missed |= fault.kind != FaultKind::Lost;
             } else {
                 self.lost.insert(*id);
             }

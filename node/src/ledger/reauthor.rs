@@ -63,7 +63,7 @@ impl Ledger {
         if !self.may_follow(no, &record, &again.renamed(&edit))? {
             // Edits of this record stand there that the one to be said does not follow: one writer's edits must be in a
             // row, so it is said as another.
-            self.raise()?;
+            self.start_incarnation()?;
             no = self.own_feed(row.feed.scope)?;
         }
         let into = self.feed(no)?.feed.id;

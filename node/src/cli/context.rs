@@ -19,11 +19,11 @@ use huiliu_proto::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value as Json;
 
-use super::{Global, error::Mistake, login, passphrase};
+use super::{Global, error::CommandError, login, passphrase};
 use crate::{
     app::{Progress, Stage},
-    clock::{self, Clock, Dice},
-    identity::{Home, Me},
+    clock::{self, Clock, Random},
+    identity::{Home, LocalDevice},
     keyring::Keyring,
     store::View,
     sync::{line, uplink::Uplink},
@@ -46,7 +46,7 @@ impl Program {
     }
 }
 
-pub struct Desk {
+pub struct CommandContext {
     pub program: Program,
     pub lang: Lang,
     pub json: bool,
@@ -56,7 +56,7 @@ pub struct Desk {
     /// Whom the person who types says she is.
     pub acting: Option<String>,
     pub clock: Clock,
-    pub dice: Dice,
+    pub random: Random,
     /// What registered unions are called, from the store that was opened.
     pub names: Names,
 }
@@ -66,14 +66,14 @@ pub struct Desk {
 pub struct Names(OnceLock<Lent>);
 
 /// A home, opened: who this is, and its store.
-pub struct Office {
+pub struct OpenHome {
     pub home: Home,
-    pub me: Me,
+    pub me: LocalDevice,
     pub store: Store,
     keys: OnceLock<Keyring>,
 }
 
-impl Office {
+impl OpenHome {
     /// Reads one consistent state of the store.
     pub fn look<T>(&self, look: impl FnOnce(&View) -> Result<T>) -> Result<T> {
         self.store.read(|conn| Ok(look(conn)))?
@@ -95,21 +95,21 @@ impl Office {
     }
 
     /// Calls the union above, over TCP.
-    pub fn uplink(&self, desk: &Desk) -> Uplink {
+    pub fn uplink(&self, context: &CommandContext) -> Uplink {
         Uplink {
             home: self.home.clone(),
             store: self.store.clone(),
             dial: line::tcp(),
-            clock: desk.clock.clone(),
-            dice: desk.dice.clone(),
+            clock: context.clock.clone(),
+            random: context.random.clone(),
         }
     }
 }
 
-impl Desk {
-    pub fn new(program: Program, lang: Lang, global: &Global) -> Desk {
+impl CommandContext {
+    pub fn new(program: Program, lang: Lang, global: &Global) -> CommandContext {
         let environment = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        Desk {
+        CommandContext {
             program,
             // Programs read the same answer whatever a person's language is.
             lang: if global.json { Lang::En } else { lang },
@@ -118,7 +118,7 @@ impl Desk {
             passphrase_file: global.passphrase_file.clone(),
             acting: global.acting.clone(),
             clock: clock::system(),
-            dice: clock::dice(),
+            random: clock::random(),
             names: Names::default(),
         }
     }
@@ -168,17 +168,17 @@ impl Desk {
     }
 
     /// Opens the home for a verb that is soon over.
-    pub fn open(&self) -> Result<Office> {
+    pub fn open(&self) -> Result<OpenHome> {
         self.open_with(Threads::Inline)
     }
 
-    pub fn open_with(&self, threads: Threads) -> Result<Office> {
+    pub fn open_with(&self, threads: Threads) -> Result<OpenHome> {
         self.enter(self.home()?, threads)
     }
 
     /// Opens the store of a home that is here already.
-    pub fn enter(&self, home: Home, threads: Threads) -> Result<Office> {
-        let me = home.me(self.clock.clone(), self.dice.clone())?;
+    pub fn enter(&self, home: Home, threads: Threads) -> Result<OpenHome> {
+        let me = home.me(self.clock.clone(), self.random.clone())?;
         let mut store = Store::open(&home.database(), me.clone(), threads)?;
         // One that is open already is the same home's.
         let _ = self.names.0.set(store.lent());
@@ -186,12 +186,12 @@ impl Desk {
         if threads == Threads::Inline {
             store = store.acting(login::operator(self, &home, &me, &store)?);
         }
-        Ok(Office { home, me, store, keys: OnceLock::new() })
+        Ok(OpenHome { home, me, store, keys: OnceLock::new() })
     }
 
     /// New TLS keys for a home of protocol 1, before it asks or answers anybody with them; says what follows.
     pub fn leave_protocol_1(&self, home: &mut Home) -> Result<()> {
-        if home.leave_protocol_1(&self.clock, &self.dice)? {
+        if home.leave_protocol_1(&self.clock, &self.random)? {
             self.note(self.pick(
                 "本机数据来自旧版本：已换用新的连接证书，原有记录全部保留。本机及下级须用新的加入码重新加入（join）。",
                 "this home is of an earlier version: it has new TLS keys now, and all its records. This machine, and \
@@ -242,7 +242,7 @@ impl Desk {
     /// Asks a question that is answered with yes or no. Where nobody can be asked, `--yes` is asked for instead.
     pub fn confirm(&self, question: &str) -> Result<bool> {
         if !io::stdin().is_terminal() {
-            return Err(Mistake::NeedsYes.into());
+            return Err(CommandError::NeedsYes.into());
         }
         write!(io::stderr().lock(), "{}{}", shown::page(question), self.pick("（是/否）", " (yes/no) "))?;
         let answer = self.line()?;
@@ -301,7 +301,7 @@ impl Desk {
 
     /// Bars for work of several stages.
     pub fn bars(&self) -> Bars<'_> {
-        Bars { desk: self, bar: ProgressBar::hidden() }
+        Bars { context: self, bar: ProgressBar::hidden() }
     }
 
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T> {
@@ -317,7 +317,7 @@ impl Desk {
 
 /// One bar after another, each gone when the next begins.
 pub struct Bars<'a> {
-    desk: &'a Desk,
+    context: &'a CommandContext,
     bar: ProgressBar,
 }
 
@@ -331,7 +331,7 @@ impl Progress for Bars<'_> {
             Stage::Checking => ("检查", "checking"),
             Stage::Recording => ("登记", "recording"),
         };
-        self.bar = self.desk.bar(self.desk.pick(zh, en), total);
+        self.bar = self.context.bar(self.context.pick(zh, en), total);
     }
 
     fn done(&mut self, count: u64) {

@@ -9,11 +9,11 @@ use huiliu_proto::{
 use zeroize::Zeroizing;
 
 use super::{memory::Memory, vouchers::Vouchers};
-use crate::clock::{Clock, Dice};
+use crate::clock::{Clock, Random};
 
 /// Who writes here.
 #[derive(Clone)]
-pub struct Me {
+pub struct LocalDevice {
     pub network: String,
     pub union: UnionNumber,
     pub key: SigningKey,
@@ -31,10 +31,10 @@ pub struct Me {
     /// Keys with which machines of this union prove themselves to each other.
     pub vouchers: Vouchers,
     pub clock: Clock,
-    pub dice: Dice,
+    pub random: Random,
 }
 
-impl Me {
+impl LocalDevice {
     pub fn device(&self) -> DeviceId {
         self.key.device()
     }

@@ -17,7 +17,7 @@ use huiliu_proto::{
 use super::{Incoming, Intake, Ledger, intake::refused};
 use crate::store::{
     Result,
-    evidence::{self, Evidence, Neighbour, What},
+    evidence::{self, Evidence, EvidenceKind, Peer},
     feeds,
     feeds::FeedRow,
     receipts, segments,
@@ -25,14 +25,14 @@ use crate::store::{
 
 impl Ledger {
     /// Looks, when a ledger is opened, whether the database is older than what this device has signed.
-    pub(super) fn recollect(&mut self) -> Result<()> {
+    pub(super) fn check_high_water_mark(&mut self) -> Result<()> {
         if !self.behind()? {
             return self.note_signed();
         }
         self.begin()?;
         // Checked again under the write lock: another process may have dealt with it meanwhile.
         let work = match self.behind() {
-            Ok(true) => self.went_back(),
+            Ok(true) => self.record_rollback(),
             other => other.map(drop),
         };
         match work.and_then(|()| self.flush()) {
@@ -68,7 +68,7 @@ impl Ledger {
         Ok(false)
     }
 
-    fn went_back(&mut self) -> Result<()> {
+    fn record_rollback(&mut self) -> Result<()> {
         let mut gone: Vec<(FeedId, u64)> = vec![];
         for (feed, signed) in self.me.memory.signed() {
             let here = feeds::by_id(&self.conn, feed)?.map_or(0, |row| row.size());
@@ -96,27 +96,34 @@ impl Ledger {
                 ),
             ),
         };
-        self.raise()?;
-        let evidence =
-            Evidence { what: What::Restored, feed, seen_at: self.now(), from: None, ours: None, theirs: None, detail };
+        self.start_incarnation()?;
+        let evidence = Evidence {
+            what: EvidenceKind::Restored,
+            feed,
+            seen_at: self.now(),
+            from: None,
+            ours: None,
+            theirs: None,
+            detail,
+        };
         evidence::add(&self.conn, &evidence)?;
         Ok(())
     }
 
     /// Operations of this device came from elsewhere: this machine does not remember them, so others may follow.
-    pub(super) fn came_back(&mut self, no: i64, from: Option<Neighbour>) -> Result<()> {
+    pub(super) fn on_foreign_own_operations(&mut self, no: i64, from: Option<Peer>) -> Result<()> {
         let row = self.feed(no)?.clone();
         feeds::drop_tail(&self.conn, no, row.packed)?;
         let memory = &self.me.memory;
         let known = memory.before().contains_key(&row.feed.id);
         if row.feed.incarnation == memory.incarnation() {
-            self.raise()?;
+            self.start_incarnation()?;
         } else if known {
             // What comes back after a database was restored was raised when that was noticed.
             return Ok(());
         }
         let evidence = Evidence {
-            what: What::Elsewhere,
+            what: EvidenceKind::Elsewhere,
             feed: row.feed.id,
             seen_at: self.now(),
             from,
@@ -137,7 +144,7 @@ impl Ledger {
 
     /// A new incarnation says where it left the one before: if that is behind what is here, its device was restored from
     /// a backup, or is a clone.
-    pub(super) fn look_back(&mut self, feed: &Feed, own: bool, from: Option<Neighbour>) -> Result<()> {
+    pub(super) fn detect_restart(&mut self, feed: &Feed, own: bool, from: Option<Peer>) -> Result<()> {
         let Some((before, left_at)) = feed.continues.filter(|_| !own) else { return Ok(()) };
         let Some(no) = self.feed_by_id(&before)? else { return Ok(()) };
         let row = self.feed(no)?.clone();
@@ -147,8 +154,8 @@ impl Ledger {
         self.keep_left(feed, left_at, &row, from)
     }
 
-    /// As `look_back`, for a feed that arrives or grows after the one that names it.
-    pub(super) fn look_on(&mut self, no: i64, from: Option<Neighbour>) -> Result<()> {
+    /// As `detect_restart`, for a feed that arrives or grows after the one that names it.
+    pub(super) fn look_on(&mut self, no: i64, from: Option<Peer>) -> Result<()> {
         let row = self.feed(no)?.clone();
         if row.own {
             return Ok(());
@@ -165,10 +172,10 @@ impl Ledger {
         Ok(())
     }
 
-    fn keep_left(&mut self, feed: &Feed, left_at: u64, row: &FeedRow, from: Option<Neighbour>) -> Result<()> {
+    fn keep_left(&mut self, feed: &Feed, left_at: u64, row: &FeedRow, from: Option<Peer>) -> Result<()> {
         let who = feed.union.union_name();
         let evidence = Evidence {
-            what: What::Restored,
+            what: EvidenceKind::Restored,
             feed: feed.id,
             seen_at: self.now(),
             from,
@@ -193,9 +200,9 @@ impl Ledger {
     }
 
     /// Starts a new incarnation, with a number that no clone of this machine is likely to choose.
-    pub(super) fn raise(&mut self) -> Result<()> {
+    pub(super) fn start_incarnation(&mut self) -> Result<()> {
         let mut random = [0; 2];
-        (self.me.dice)(&mut random);
+        (self.me.random)(&mut random);
         let latest = feeds::owned(&self.conn)?.iter().map(|f| f.feed.incarnation).max().unwrap_or(0);
         let latest = latest.max(self.me.memory.incarnation());
         let next = latest.saturating_add(1 + u32::from(u16::from_be_bytes(random)));
@@ -208,7 +215,7 @@ impl Ledger {
     }
 
     /// Whether a neighbour is a level above: to the national union's further machines the root is.
-    pub(super) fn is_above(&self, from: Neighbour) -> bool {
+    pub(super) fn is_above(&self, from: Peer) -> bool {
         let (me, nation) = (self.me.union, UnionNumber::NATION);
         let root = self.me.root == Some(from.device) && from.device != self.me.device();
         if from.union == me { me == nation && root } else { from.union.contains(me) }
@@ -236,7 +243,7 @@ impl Ledger {
             // The device itself sends another history than before. It is told so, reads the history held here, and
             // reauthors what only this one holds; only then is its history adopted. Its own heads prove the fork, however
             // long the other history is: no proof leads from the head it signed before to the one it signs now.
-            if !proven && !evidence::is_open(&self.conn, What::Fork, Some(&row.feed.id), &row.feed.device)? {
+            if !proven && !evidence::is_open(&self.conn, EvidenceKind::Fork, Some(&row.feed.id), &row.feed.device)? {
                 self.keep_fork(&row, &head.signed, batch.from)?;
             }
             return Ok(contradicted());
@@ -278,7 +285,7 @@ impl Ledger {
         match (above, row.own) {
             (true, true) => {
                 self.adopt(no, at)?;
-                self.consider(batch, None)
+                self.verify_and_store(batch, None)
             }
             (true, false) => {
                 self.adopt(no, at)?;
@@ -314,7 +321,7 @@ impl Ledger {
 
     /// Leaves the incarnation in which this feed was written, if that has not been done.
     fn go_on_anew(&mut self, row: &FeedRow) -> Result<()> {
-        if row.feed.incarnation == self.me.memory.incarnation() { self.raise() } else { Ok(()) }
+        if row.feed.incarnation == self.me.memory.incarnation() { self.start_incarnation() } else { Ok(()) }
     }
 
     /// The first operation, from `first` on, in which a batch differs from what is here.
@@ -334,10 +341,10 @@ impl Ledger {
         Ok(at)
     }
 
-    fn keep_fork(&mut self, row: &FeedRow, theirs: &v1::Signed, from: Option<Neighbour>) -> Result<()> {
+    fn keep_fork(&mut self, row: &FeedRow, theirs: &v1::Signed, from: Option<Peer>) -> Result<()> {
         let who = row.feed.union.union_name();
         let evidence = Evidence {
-            what: What::Fork,
+            what: EvidenceKind::Fork,
             feed: row.feed.id,
             seen_at: self.now(),
             from,
@@ -364,7 +371,7 @@ impl Ledger {
 
     /// A neighbour refused a batch because it holds another history; this is its head. True where that is wanted from its
     /// beginning, and the conversation did not begin with asking for it.
-    pub fn heard_of_fork(&mut self, feed: &FeedId, head: &v1::Signed, from: Neighbour, asked: bool) -> Result<bool> {
+    pub fn heard_of_fork(&mut self, feed: &FeedId, head: &v1::Signed, from: Peer, asked: bool) -> Result<bool> {
         let Some(no) = self.feed_by_id(feed)? else { return Ok(false) };
         let row = self.feed(no)?.clone();
         let head = match TreeHead::verify(head.clone(), *feed, &row.feed.device) {

@@ -19,15 +19,15 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::{
     authority::{self, AuthorityError},
-    door::Caller,
-    limits::{Knocks, Seldom},
+    limits::{RateLimiter, Seldom},
+    listener::Caller,
 };
 
-pub struct Gate {
+pub struct JoinService {
     pub home: Home,
     pub store: Store,
     pub clock: Clock,
-    pub knocks: Arc<Knocks>,
+    pub limiter: Arc<RateLimiter>,
     /// Refusals are logged, but seldom enough that strangers cannot fill the log.
     pub refusals: Arc<Seldom>,
 }
@@ -61,7 +61,7 @@ pub async fn known(
     parent: huiliu_proto::union::UnionNumber,
 ) -> Result<Enrolled, Status> {
     if caller.crowded {
-        return Err(decline(Reason::Busy, Some(crate::door::CROWDED)));
+        return Err(decline(Reason::Busy, Some(crate::listener::CROWDED)));
     }
     let key = caller.key.ok_or_else(|| decline(Reason::Stranger, None))?;
     let look = store.look(move |conn| {
@@ -116,13 +116,13 @@ async fn in_time<T>(work: impl Future<Output = Result<T, Status>>) -> Result<Res
 }
 
 #[tonic::async_trait]
-impl Join for Gate {
+impl Join for JoinService {
     async fn enter(&self, request: Request<v1::EnterRequest>) -> Result<Response<v1::Joined>, Status> {
         let caller = caller(&request)?;
         if caller.crowded {
-            return Err(decline(Reason::Busy, Some(crate::door::CROWDED)));
+            return Err(decline(Reason::Busy, Some(crate::listener::CROWDED)));
         }
-        self.knocks.knock(caller.address).map_err(|wait| decline(Reason::Busy, Some(wait)))?;
+        self.limiter.take(caller.address).map_err(|wait| decline(Reason::Busy, Some(wait)))?;
         let entering = request.into_inner().entering.ok_or_else(|| decline(Reason::Malformed, None))?;
         in_time(async {
             let entering = Entering::verify(&entering).map_err(|error| {
