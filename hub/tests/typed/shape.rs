@@ -27,22 +27,25 @@ fn shape(line: &str) -> (String, Vec<String>) {
     (same.trim_end().to_owned(), differs)
 }
 
-/// A line in pieces: words of letters, digits, hyphens and colons; runs of spaces or rules; and each other character.
+/// A line in pieces: words of letters, digits and hyphens, and of colons before a digit; runs of spaces or rules; and each
+/// other character.
 fn words(line: &str) -> Vec<&str> {
-    let class = |c: char| match c {
-        _ if c.is_ascii_alphanumeric() || c == '-' || c == ':' => 1,
+    let class = |at: usize, c: char| match c {
+        ':' if line[at + 1..].starts_with(|next: char| next.is_ascii_digit()) => 1,
+        _ if c.is_ascii_alphanumeric() || c == '-' => 1,
         ' ' => 2,
         '─' => 3,
         _ => 0,
     };
     let mut words: Vec<&str> = vec![];
-    let mut start = 0;
+    let (mut start, mut before) = (0, 0);
     for (at, c) in line.char_indices() {
-        let before = line[..at].chars().next_back().map(class);
-        if at > 0 && (class(c) == 0 || before != Some(class(c))) {
+        let class = class(at, c);
+        if at > 0 && (class == 0 || before != class) {
             words.push(&line[start..at]);
             start = at;
         }
+        before = class;
     }
     words.push(&line[start..]);
     words
@@ -126,8 +129,12 @@ pub fn numbers(line: &str) -> Vec<u64> {
 #[test]
 fn what_differs_each_time_is_recognised() {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-    let page = lines("written: mediator 01a1fee3b5c38000\n…\nuntil 2026-11-22 00:15 (2413 bytes; 6 of 7)");
-    let same = lines("written: mediator 01a1ffec99958000\nmore\nuntil 2027-01-02 10:20 (99 bytes; 6 of 7)");
+    let page = lines(
+        "written: mediator 01a1fee3b5c38000\n…\nuntil 2026-11-22 00:15 (2413 bytes; 6 of 7)\nas of 2026-11-22: 1",
+    );
+    let same = lines(
+        "written: mediator 01a1ffec99958000\nmore\nuntil 2027-01-02 10:20 (99 bytes; 6 of 7)\nas of 2027-01-02: 1",
+    );
     let names = compare(&page, &same).expect("these are the same");
     assert_eq!(names[0], ("01a1fee3b5c38000".to_owned(), "01a1ffec99958000".to_owned()));
     assert_eq!(spoken("prove 01a1fee3 --as-of 2026-11-22", &names), "prove 01a1ffec --as-of 2027-01-02");
