@@ -136,8 +136,8 @@ impl HubListener {
         if !self.enrolled(key).await {
             return Some((guest()?, false));
         }
-        let seat = Arc::clone(&self.connections).try_acquire_owned().ok();
-        match seat.and_then(|seat| Some(Slot::Seat(Count::new(&self.keys, key, PER_KEY)?, seat))) {
+        let permit = Arc::clone(&self.connections).try_acquire_owned().ok();
+        match permit.and_then(|permit| Some(Slot::Enrolled(Count::new(&self.keys, key, PER_KEY)?, permit))) {
             Some(slot) => Some((slot, false)),
             None => Some((guest()?, true)),
         }
@@ -268,7 +268,7 @@ impl Greeting {
 
 /// Given back when the connection ends.
 enum Slot {
-    Seat(#[allow(dead_code)] Count<Hash>, #[allow(dead_code)] OwnedSemaphorePermit),
+    Enrolled(#[allow(dead_code)] Count<Hash>, #[allow(dead_code)] OwnedSemaphorePermit),
     Guest(#[allow(dead_code)] Count<IpAddr>, #[allow(dead_code)] OwnedSemaphorePermit),
 }
 

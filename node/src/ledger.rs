@@ -1,13 +1,14 @@
 //! What one transaction does: record what this union writes, take in what others wrote, keep what is computed from it.
 //!
-//! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order: `author`
-//! (what this device writes), `acting` (for whom), `opened` and `intake` (what arrives), `fork` (what becomes of a feed with two histories)
-//! and `reauthor` (what was cut off, said again), `apply` (what an operation does to the tables), `entries`, `edits` and
-//! `records` (what each shape of record does, and whose id is whose), `voids` (what does not stand), `isolate` (one that
-//! cannot be applied stops nothing else), `grants` (whose keys open what), `rebuild` (the same tables again from the
-//! feeds), `mending` (another device's feed that is not as it was signed, fetched anew), `slices` (what is too much for one
-//! job); `witness` (what others say of a hub, held against what it said here), `confirmation` (what a level above has not
-//! confirmed for long), `allowance` (how much of the writer's time others get).
+//! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
+//! `author` (what this device writes), `acting` (for whom), `incoming`, `opened` and `intake` (what arrives), `fork`
+//! (what becomes of a feed with two histories) and `reauthor` (what was cut off, said again), `apply` (what an
+//! operation does to the tables), `entries`, `edits` and `records` (what each shape of record does, and whose id is
+//! whose), `voids` (what does not stand), `isolate` (one that cannot be applied stops nothing else), `grants` (whose
+//! keys open what), `rebuild` (the same tables again from the feeds), `mending` (another device's feed that is not as
+//! it was signed, fetched anew), `slices` (what is too much for one job); `witness` (what others say of a hub, held
+//! against what it said here), `confirmation` (what a level above has not confirmed for long), `allowance` (how much of
+//! the writer's time others get).
 
 mod acting;
 mod allowance;
@@ -19,6 +20,7 @@ mod edits;
 mod entries;
 mod fork;
 mod grants;
+mod incoming;
 mod intake;
 mod isolate;
 mod mending;
@@ -61,9 +63,10 @@ pub(crate) use beside::TakenBack;
 pub use beside::corrections;
 pub(crate) use edits::shown;
 pub use grants::Return;
-pub use intake::{Incoming, Intake};
+pub use incoming::{Incoming, Intake};
 pub use opened::{Opened, Unopened};
 pub use rebuild::{Problem, complete, verify, verify_feeds};
+pub use slices::MOST_EARLY;
 pub use voids::Saying;
 
 use self::{edits::OpenDocuments, mending::Mending, records::Near, slices::Slices};

@@ -23,9 +23,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use self::queue::Length;
 use self::{
-    group::{Job, Patience, Writer},
+    group::{Patience, Writer},
     kept::PeerMemory,
-    queue::{Entrance, queue},
+    queue::{Entrance, Job, queue},
     turns::Turns,
 };
 use crate::{

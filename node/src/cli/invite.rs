@@ -18,7 +18,10 @@ use super::{
     outfile,
 };
 use crate::{
-    sync::join::{self, DAYS, MOST_DAYS, Minted},
+    sync::{
+        invite,
+        join::{DAYS, MOST_DAYS, Minted},
+    },
     writer::Threads,
 };
 
@@ -101,7 +104,7 @@ impl Invite {
         if !self.device {
             let what = both("没有写明邀请谁", "it is not said who is invited");
             let hint = both(
-                "上级平台邀请下级：invite 区划代码；为本单位增加机器：invite --device",
+                "上级平台邀请下级：invite 工会编号；为本单位增加机器：invite --device",
                 "a hub invites a union below with `invite UNION`; `invite --device` is for a further machine of this union",
             );
             return Err(CommandError::usage(what, hint).into());
@@ -115,7 +118,7 @@ impl Invite {
         self.may_be_written()?;
         let opened = context.open_with(Threads::Inline)?;
         let uplink = opened.uplink(context);
-        let minted = context.block_on(join::invite(&uplink, self.days))??;
+        let minted = context.block_on(invite::invite(&uplink, self.days))??;
         self.show(context, &minted)
     }
 

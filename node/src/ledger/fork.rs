@@ -14,7 +14,7 @@ use huiliu_proto::{
     v1::{self, Refusal},
 };
 
-use super::{Incoming, Intake, Ledger, intake::refused};
+use super::{Incoming, Intake, Ledger, incoming::refused};
 use crate::store::{
     Result,
     evidence::{self, Evidence, EvidenceKind, Peer},

@@ -13,7 +13,8 @@ use huiliu_proto::{
 };
 
 use super::{
-    Cost, Ledger,
+    Cost, Incoming, Intake, Ledger,
+    incoming::refused,
     mending::{Lies, legible},
     opened::{Entries, Opened, Unopened, unpack},
     slices::EARLY_WAIT,
@@ -27,49 +28,8 @@ use crate::store::{
     trust::Voucher,
 };
 
-/// A batch, as it came off the wire.
-#[derive(Clone)]
-pub struct Incoming {
-    pub feed: FeedId,
-    /// The feed's header, where it may be new here.
-    pub header: Bytes,
-    pub first: u64,
-    pub count: u64,
-    pub segment: Bytes,
-    pub head: v1::Signed,
-    /// The peer that sent it; `None` when it was imported from a file.
-    pub from: Option<Peer>,
-    /// The author says that of several histories of its own feed this is the one to adopt.
-    pub settled: bool,
-    /// The conversation it came in began with this end asking for the feed from its beginning.
-    pub asked: bool,
-}
-
-impl std::fmt::Debug for Incoming {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Incoming({:?}, {} from {})", self.feed, self.count, self.first)
-    }
-}
 /// Bytes of a message or signature that are kept as evidence.
 const MOST_KEPT: usize = 512;
-
-/// What became of a batch.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Intake {
-    /// It is on the disk, or was there already. So much of the feed is here now.
-    Taken { size: u64, receipt: Option<Box<Receipt>> },
-    /// It was not taken: the reason, and a sentence for people. Nothing changed. If it contradicts what is here, the head
-    /// held here.
-    Refused { reason: Refusal, detail: String, head: Option<Box<v1::Signed>> },
-    /// Its writer, or the peer that relays it, has used up its allowance: the same batch is taken later.
-    Later { seconds: u32 },
-    /// The feed may have forked: it has to be sent from its beginning.
-    Again,
-}
-
-pub(super) fn refused(reason: Refusal, detail: impl ToString) -> Intake {
-    Intake::Refused { reason, detail: detail.to_string(), head: None }
-}
 
 impl Ledger {
     /// Takes in a batch from a neighbour, unless its writer or the peer that relays it has used up its allowance.

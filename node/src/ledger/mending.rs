@@ -17,7 +17,7 @@ use huiliu_proto::{
     v1::{self, Refusal},
 };
 
-use super::{Incoming, Intake, Ledger, intake::refused, opened::unpack};
+use super::{Incoming, Intake, Ledger, incoming::refused, opened::unpack};
 use crate::store::{
     Result, StoreError,
     evidence::{self, Evidence, EvidenceKind, Peer},

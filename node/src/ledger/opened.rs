@@ -9,7 +9,7 @@ use huiliu_proto::{
     v1::Refusal,
 };
 
-use super::intake::{Incoming, Intake, refused};
+use super::incoming::{Incoming, Intake, refused};
 use crate::admission;
 
 /// The operations of a batch, as many as it says.

@@ -12,7 +12,7 @@ use huiliu_proto::{
     v1::Refusal,
 };
 
-use super::{Incoming, Intake, Ledger, intake::refused};
+use super::{Incoming, Intake, Ledger, incoming::refused};
 use crate::store::{Result, feeds, trust};
 
 /// Feeds that wait for an enrolment, and their bytes as stored, of one neighbour.

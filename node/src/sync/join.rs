@@ -1,10 +1,10 @@
-//! Joins with a token, invites a further machine of one's own union, and renews certificates: the calls of join.proto.
+//! Joins with a token and renews certificates: calls of join.proto. `invite` has the third.
 
 use std::time::Duration;
 
 use huiliu_proto::{
     joining::Reason,
-    token::{Pin, Secret, Token, TokenId, pass_hash},
+    token::{Secret, Token, TokenId},
     v1::{self, join_client::JoinClient},
 };
 use tonic::{Status, transport::Channel};
@@ -12,11 +12,10 @@ use tonic::{Status, transport::Channel};
 use super::{
     call::{self, Declined, Overheard, Trouble},
     line::Dial,
-    uplink::{Uplink, UplinkError},
 };
 use crate::{
     clock::{Clock, Random},
-    identity::{Grant, Home, IdentityError, tls, validity, vouchers},
+    identity::{Grant, Home, IdentityError, tls, validity},
 };
 
 /// The largest message of these calls: see join.proto.
@@ -37,12 +36,12 @@ pub enum JoinError {
     Declined(Declined),
 }
 
-fn client(channel: Channel) -> JoinClient<Channel> {
+pub(super) fn client(channel: Channel) -> JoinClient<Channel> {
     JoinClient::new(channel).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE)
 }
 
 /// A call's outcome, with what the line knows of it.
-async fn answer<T>(
+pub(super) async fn answer<T>(
     call: impl Future<Output = Result<tonic::Response<T>, Status>>,
     address: &str,
     overheard: &Overheard,
@@ -89,37 +88,6 @@ pub fn draw(random: &Random) -> (TokenId, Secret) {
     random(&mut id);
     random(&mut secret);
     (TokenId(id), Secret::new(secret))
-}
-
-/// Makes a token for a further machine of this union. The hub above learns the hash of the pass; what this machine will
-/// know the other by stays here.
-pub async fn invite(uplink: &Uplink, days: u32) -> Result<Minted, UplinkError> {
-    let home = &uplink.home;
-    let parent = home.config.parent.clone().ok_or(IdentityError::NotJoined)?;
-    let root = home.fingerprint()?.ok_or(IdentityError::NotJoined)?;
-    let (id, secret) = draw(&uplink.random);
-    let (channel, overheard) = uplink.connect(&parent).await?;
-    let request = v1::InviteRequest {
-        token: id.0.to_vec().into(),
-        pass_hash: pass_hash(&*secret.pass(&id)).to_vec().into(),
-        days,
-    };
-    let invited = answer(client(channel).invite(request), &parent.address, &overheard).await?;
-    let expires_at = invited.expires_at;
-    vouchers::remember(home, &id, &secret.voucher_key(&id), Some(expires_at), (uplink.clock)(), &uplink.random)?;
-    let token = Token {
-        network: home.config.network.clone(),
-        root,
-        hub: parent.union,
-        address: parent.address,
-        pin: Pin::of(&home.parent_key()?),
-        union: home.config.union,
-        as_hub: false,
-        vouched: true,
-        id,
-        secret,
-    };
-    Ok(Minted { token, expires_at })
 }
 
 /// Renews this machine's certificates over a line that is open, if one of them is past two thirds of its life.

@@ -12,17 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::queue::Queue;
+use super::queue::{Answer, Job, Queue};
 use crate::{
     ledger::Ledger,
     store::{Cause, Result, StoreError, changes::Bell, connections, disk, stamp},
 };
-
-/// Told whether what the job did is in the database; one that failed by itself says so whatever it is told.
-pub type Answer = Box<dyn FnOnce(Result<()>) + Send>;
-/// Runs with the ledger and says whether what it did is to stay, and how to answer; or is given the error that keeps it
-/// from running, to answer with.
-pub type Job = Box<dyn FnOnce(Result<&mut Ledger>) -> (bool, Answer) + Send>;
 
 /// After so long in one transaction no further long job begins in it: whoever waits for an answer waits for its COMMIT.
 const LONG_TRANSACTION: Duration = Duration::from_millis(50);

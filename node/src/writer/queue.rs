@@ -5,8 +5,16 @@ use std::collections::VecDeque;
 
 use tokio::sync::mpsc;
 
-use super::group::Job;
-use crate::store::{Result, StoreError};
+use crate::{
+    ledger::Ledger,
+    store::{Result, StoreError},
+};
+
+/// Told whether what the job did is in the database; one that failed by itself says so whatever it is told.
+pub type Answer = Box<dyn FnOnce(Result<()>) + Send>;
+/// Runs with the ledger and says whether what it did is to stay, and how to answer; or is given the error that keeps it
+/// from running, to answer with.
+pub type Job = Box<dyn FnOnce(Result<&mut Ledger>) -> (bool, Answer) + Send>;
 
 /// Jobs of either length that may wait here. Whoever has more waits until there is room.
 const ROOM: usize = 32;
