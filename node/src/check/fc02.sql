@@ -1,5 +1,5 @@
 -- id: FC-02
--- version: 4
+-- version: 5
 -- words_since: 3
 -- title_zh: 到账无对应拨款
 -- title_en: Received without an allocation
@@ -11,13 +11,18 @@
 -- parameter: days = 30 less : 按金额匹配时日期可相差的天数 | days that dates may differ when matched by amount
 -- result: received money : 到账净额（元） | received, net (yuan)
 -- result: received_on day : 到账日期 | received on
+-- result: granted money? : 所对应拨款的金额（元） | granted by the allocation (yuan)
 -- variant: unnamed
 -- variant: unknown
+-- variant: more
 -- role: received : 到账 | what was received
+-- role: claimed : 所注明或流水号相同的拨款 | allocation that is named or has the serial
 -- message unnamed zh: {subject}于{received_on}记录专项经费到账{received}元，未注明对应拨款，流水号和前后{days}天内的金额也都对不上任何拨款。
 -- message unnamed en: {subject} booked {received} yuan of special fund received on {received_on}, naming no allocation; no allocation has its bank serial, nor its amount within {days} days.
 -- message unknown zh: {subject}于{received_on}记录专项经费到账{received}元，所注明的拨款在此查无记录，流水号和前后{days}天内的金额也都对不上任何拨款。
 -- message unknown en: {subject} booked {received} yuan of special fund received on {received_on}, naming an allocation that is not known here; no allocation has its bank serial, nor its amount within {days} days.
+-- message more zh: {subject}于{received_on}记录专项经费到账{received}元，多于所注明（或流水号相同）的拨款中尚未到账的金额[（拨款共{granted}元）]，前后{days}天内也没有金额相同的其他拨款。
+-- message more en: {subject} booked {received} yuan of special fund received on {received_on}, more than is left of the allocation that it names or whose bank serial it has[ ({granted} yuan in all)]; no other allocation has its amount within {days} days.
 -- innocent_zh: 上级工会尚未使用本系统；拨款记录补录较晚；其他来源的款项记入了本项目；启用前的结转未用科目321于1月1日录入
 -- innocent_en: the paying union does not use the system yet; the allocation is entered late; money from elsewhere booked to this programme; what was carried over from before is not entered under subject 321 on 1 January
 
@@ -48,38 +53,68 @@ receipt AS MATERIALIZED (
     HAVING f.amount + coalesce(sum(r.amount), 0) > 0
 ),
 -- Everything any level granted to those unions. One that was taken back still explains the receipt that names it:
--- that the money should go back is the matter of FC-01.
+-- that the money should go back is the matter of FC-01. Those with one bank serial are one transfer.
 granted AS MATERIALIZED (
-    SELECT a.record, a.to_union, a.paid_on, a.bank_serial, a.amount + coalesce(sum(r.amount), 0) AS amount
-    FROM child u
-    JOIN allocation a ON a.to_union = u.code
-    LEFT JOIN allocation r ON r.reverses = a.record AND +r.owner = a.owner
-    WHERE a.reverses IS NULL
-    GROUP BY a.record, a.to_union, a.paid_on, a.bank_serial, a.amount
+    SELECT record, to_union, paid_on, bank_serial, amount,
+           CASE WHEN bank_serial IS NULL THEN record
+                ELSE first_value(record) OVER (PARTITION BY to_union, bank_serial ORDER BY record) END AS transfer,
+           CASE WHEN bank_serial IS NULL THEN gave
+                ELSE sum(gave) OVER (PARTITION BY to_union, bank_serial) END AS granted
+    FROM (SELECT a.record, a.to_union, a.paid_on, a.bank_serial, a.amount AS gave,
+                 a.amount + coalesce(sum(r.amount), 0) AS amount
+          FROM child u
+          JOIN allocation a ON a.to_union = u.code
+          LEFT JOIN allocation r ON r.reverses = a.record AND +r.owner = a.owner
+          WHERE a.reverses IS NULL
+          GROUP BY a.record, a.to_union, a.paid_on, a.bank_serial, a.amount) a
 ),
--- First, what names its allocation (or its reversal) or carries its bank serial.
-explained AS MATERIALIZED (
-    SELECT f.record, f.owner, g.record AS allocation
+-- First, what names its allocation (or its reversal) or carries its bank serial. A receipt has one claim: of one that it
+-- fits, and what is named goes before the serial.
+claim AS (
+    SELECT f.*, n.record AS named, n.transfer AS named_transfer, n.granted AS named_granted,
+           s.record AS same, s.granted AS same_granted,
+           CASE WHEN n.record IS NULL OR (f.amount > n.granted AND f.amount <= s.granted) THEN 1 ELSE 0 END AS by_serial
     FROM receipt f
-    JOIN allocation a ON a.record = f.allocation
-    JOIN granted g ON g.record = coalesce(a.reverses, a.record) AND g.to_union = f.owner
-    UNION
-    SELECT f.record, f.owner, g.record
-    FROM receipt f JOIN granted g ON g.bank_serial = f.bank_serial AND g.to_union = f.owner
+    LEFT JOIN allocation a ON a.record = f.allocation
+    LEFT JOIN granted n ON n.record = coalesce(a.reverses, a.record) AND n.to_union = f.owner
+    LEFT JOIN granted s ON s.bank_serial = f.bank_serial AND s.to_union = f.owner AND s.record = s.transfer
+),
+claimed AS (
+    SELECT record, owner, received_on, allocation, amount, days,
+           CASE WHEN by_serial = 1 THEN same ELSE named END AS claimed,
+           CASE WHEN by_serial = 1 THEN same ELSE named_transfer END AS transfer,
+           CASE WHEN by_serial = 1 THEN same_granted ELSE named_granted END AS granted,
+           row_number() OVER (PARTITION BY owner, record
+                              ORDER BY CASE WHEN amount <= named_granted THEN 0 WHEN named IS NULL THEN 2 ELSE 1 END,
+                                       named_granted, named) AS n
+    FROM claim
+),
+-- It explains as much as was granted by it: first a receipt of just that amount, then in the order of receipts; one that
+-- is larger by itself takes nothing from the others.
+explained AS MATERIALIZED (
+    SELECT record, owner, received_on, allocation, amount, days, claimed, transfer, granted,
+           CASE WHEN amount <= granted
+                     AND sum(CASE WHEN amount <= granted THEN amount ELSE 0 END)
+                         OVER (PARTITION BY owner, transfer
+                               ORDER BY CASE WHEN amount = granted THEN 0 ELSE 1 END, received_on, record) <= granted
+                THEN 1 ELSE 0 END AS fits
+    FROM claimed
+    WHERE n = 1
 ),
 -- Then, the rest by amount and date, an allocation for one receipt only: receipts in the order of the last day that may
 -- answer them, allocations in that of theirs.
 loose AS MATERIALIZED (
-    SELECT owner, amount, record, received_on AS day, days,
+    SELECT owner, amount, record, received_on, allocation, claimed, granted, received_on AS day, days,
            row_number() OVER (PARTITION BY owner, amount ORDER BY received_on + days, received_on, record) AS n
-    FROM receipt f
-    WHERE NOT EXISTS (SELECT 1 FROM explained e WHERE e.record = f.record AND e.owner = f.owner)
+    FROM explained
+    WHERE fits = 0
 ),
 free AS MATERIALIZED (
     SELECT to_union, amount, record, paid_on AS day,
            row_number() OVER (PARTITION BY to_union, amount ORDER BY paid_on, record) AS n
-    FROM granted
-    WHERE amount > 0 AND record NOT IN (SELECT allocation FROM explained)
+    FROM granted g
+    WHERE amount > 0
+      AND NOT EXISTS (SELECT 1 FROM explained e WHERE e.owner = g.to_union AND e.transfer = g.transfer AND e.fits = 1)
 ),
 -- Both queues are walked together: whichever is too early to meet the head of the other steps aside. A step that
 -- leaves a receipt without an allocation names it in `lone`; `aside` is the day of an allocation that was too early.
@@ -102,7 +137,7 @@ step AS MATERIALIZED (
 -- speaks for that one too.
 verdict AS MATERIALIZED (
     SELECT f.*
-    FROM step w JOIN receipt f ON f.record = w.lone AND f.owner = w.owner
+    FROM step w JOIN loose f ON f.record = w.lone AND f.owner = w.owner
     WHERE f.received_on + f.days < :today
       AND NOT ((SELECT count(DISTINCT value) FROM setting WHERE name = 'days') > 1
                AND EXISTS (SELECT 1 FROM step a
@@ -112,11 +147,16 @@ verdict AS MATERIALIZED (
 
 -- cases
 SELECT record AS key1, owner AS subject, received_on + days AS judge_by,
-       CASE WHEN allocation IS NULL THEN 'unnamed' ELSE 'unknown' END AS variant, amount AS received, received_on, days
+       CASE WHEN claimed IS NOT NULL THEN 'more' WHEN allocation IS NULL THEN 'unnamed' ELSE 'unknown' END AS variant,
+       amount AS received, received_on, granted, days
 FROM verdict
 ORDER BY record
 
 -- records
-SELECT record AS key1, owner AS subject, 'received' AS role, 'fund_receipt' AS kind, record
-FROM verdict
-ORDER BY record
+SELECT v.record AS key1, v.owner AS subject, r.role,
+       CASE r.role WHEN 'received' THEN 'fund_receipt' ELSE 'allocation' END AS kind,
+       CASE r.role WHEN 'received' THEN v.record ELSE v.claimed END AS record
+FROM verdict v
+CROSS JOIN (SELECT 'received' AS role UNION ALL SELECT 'claimed') r
+WHERE r.role = 'received' OR v.claimed IS NOT NULL
+ORDER BY key1, role

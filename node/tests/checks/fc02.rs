@@ -53,6 +53,113 @@ fn fc02_look_alikes() {
     assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&lone]));
 }
 
+/// Of two receipts that name one allocation, the one of just its amount is right, also where it came later.
+#[test]
+fn fc02_the_exact_amount_goes_first() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let a = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2026-01-05", None);
+    let mistyped = receipt(&hub, BINHAI, &p, 90, "2026-01-08", "X1", Some(&a));
+    receipt(&hub, BINHAI, &p, 100, "2026-01-10", "X2", Some(&a));
+    assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&mistyped, &a]));
+}
+
+/// An allocation explains as much as was granted by it, whoever names it.
+#[test]
+fn fc02_more_than_the_allocation_that_is_named() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let a = allocation(&hub, YANCHENG, BINHAI, &p, 10_000_000, "2026-01-05", None);
+    let too_much = receipt(&hub, BINHAI, &p, 90_000_000, "2026-01-08", "X1", Some(&a));
+    let found = hub.found("FC-02", YANCHENG, "2026-06-01");
+    assert_eq!(evidence(&found), ids(&[&a, &too_much]));
+    assert_eq!(result(&found, "granted"), "100,000.00");
+    assert!(
+        found.summary.zh.contains("多于所注明") && found.summary.zh.contains("拨款共100,000.00元"),
+        "{}",
+        found.summary.zh
+    );
+    // The money itself, in two parts: the larger receipt takes nothing from them.
+    receipt(&hub, BINHAI, &p, 6_000_000, "2026-01-09", "X2", Some(&a));
+    receipt(&hub, BINHAI, &p, 4_000_000, "2026-01-10", "X3", Some(&a));
+    assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&a, &too_much]));
+    // Another allocation of its amount explains it after all, and then the named one is used up.
+    allocation(&hub, YANCHENG, BINHAI, &p, 90_000_000, "2026-01-06", None);
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    let once_more = receipt(&hub, BINHAI, &p, 1_000_000, "2026-01-11", "X4", Some(&a));
+    assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&a, &once_more]));
+    hub.only_at("FC-02", &[YANCHENG], "2026-06-01");
+}
+
+/// Allocations with one serial are one transfer, and explain as much as was granted by all of them.
+#[test]
+fn fc02_more_than_came_under_a_serial() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let a = allocation(&hub, YANCHENG, BINHAI, &p, 300, "2025-01-05", Some("S2"));
+    allocation(&hub, YANCHENG, BINHAI, &p, 200, "2025-01-05", Some("S2"));
+    receipt(&hub, BINHAI, &p, 500, "2026-01-06", "S2", None);
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    let twice = receipt(&hub, BINHAI, &p, 300, "2026-01-07", "S2", None);
+    assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&a, &twice]));
+    // It names what is too small, and its serial is that of what it is: explained, and it takes nothing from the first.
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let small = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", None);
+    allocation(&hub, YANCHENG, BINHAI, &p, 700, "2025-01-05", Some("S3"));
+    receipt(&hub, BINHAI, &p, 700, "2026-01-06", "S3", Some(&small));
+    receipt(&hub, BINHAI, &p, 100, "2026-01-07", "S4", Some(&small));
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+}
+
+/// Corrections and voids of either half change what is left.
+#[test]
+fn fc02_corrected_and_voided_halves() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let a = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", None);
+    let wrong = receipt(&hub, BINHAI, &p, 90, "2026-01-08", "X1", Some(&a));
+    let right = receipt(&hub, BINHAI, &p, 100, "2026-01-09", "X2", Some(&a));
+    hub.found("FC-02", YANCHENG, "2026-06-01");
+    // Reversed, or voided, the wrong one leaves the allocation to the right one.
+    let reversal = reverse(&hub, "fund_receipt", &wrong, "received_on", "2026-01-20");
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    for gone in [&reversal, &wrong] {
+        hub.conn.execute("DELETE FROM fund_receipt WHERE record = ?1", [gone]).unwrap();
+    }
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    // An allocation that was taken back explains what names it, or names its reversal; no more than that.
+    let back = reverse(&hub, "allocation", &a, "paid_on", "2026-02-01");
+    hub.change("fund_receipt", &right, "allocation", &back);
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    hub.change("fund_receipt", &right, "amount", &101);
+    assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&a, &right]));
+    // Voided, it is not known any more.
+    for gone in [&back, &a] {
+        hub.conn.execute("DELETE FROM allocation WHERE record = ?1", [gone]).unwrap();
+    }
+    assert!(hub.found("FC-02", YANCHENG, "2026-06-01").summary.zh.contains("所注明的拨款在此查无记录"));
+}
+
+#[test]
+fn fc02_grows_evenly() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let a = allocation(&hub, YANCHENG, BINHAI, &p, 1_000_000, "2025-01-05", Some("S1"));
+    hub.grows_evenly("FC-02", YANCHENG, "2026-06-01", |many| {
+        for n in 0..many as i64 {
+            let b = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2026-01-05", Some("S1"));
+            receipt(&hub, BINHAI, &p, 100 + n % 3, "2026-01-08", "S1", Some(if n % 2 == 0 { &a } else { &b }));
+        }
+    });
+}
+
 #[test]
 fn fc02_waits_and_the_allocation_comes() {
     let hub = Hub::new();
