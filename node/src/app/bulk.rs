@@ -1,9 +1,11 @@
 //! Many records of one kind at once, from a file or a stream: read, looked at line by line, written in batches; and an
 //! import taken back, one void a record.
 //!
-//! In reading order: `source` (lines of a file as records' values), this file (all of it looked at before anything is written),
+//! In reading order: `source` (lines of a file), `object` (a line of JSON), `cells` (what fields are given, as values), this file (all of it looked at before anything is written),
 //! `undo`.
 
+mod cells;
+mod object;
 mod source;
 mod undo;
 
@@ -11,12 +13,16 @@ use std::collections::HashSet;
 
 use huiliu_proto::{
     id::{Hash, RecordId},
-    kind::{Kind, numbered},
+    kind::{Field, Kind, numbered},
     record::{Record, Refusal},
+    v1::DutyAct,
     value::Value,
 };
 
-use super::Progress;
+use super::{
+    Progress,
+    duty::{self, DutyProblem, Pass},
+};
 use crate::{
     ledger::TakenBack,
     store::{
@@ -44,6 +50,8 @@ pub enum LineProblem {
     Field(Refusal),
     /// The heading or a key names no field that can be read from a file.
     NoField(String),
+    /// A table has no place in a line of cells; JSON has one for it.
+    Table(String),
     /// The same field twice.
     Twice(String),
     /// Another number of cells than the heading has.
@@ -53,7 +61,7 @@ pub enum LineProblem {
     /// A cell in quotes or a line that does not end, so that nothing is read from here on.
     CutOff,
     /// Several records go by that name.
-    Ambiguous { field: &'static str, typed: String },
+    Ambiguous { field: String, typed: String },
 }
 
 impl LineProblem {
@@ -62,11 +70,24 @@ impl LineProblem {
         match self {
             LineProblem::Field(_) => "rule",
             LineProblem::NoField(_) => "no_field",
+            LineProblem::Table(_) => "table",
             LineProblem::Twice(_) => "twice",
             LineProblem::Cells { .. } => "cells",
             LineProblem::Unreadable => "unreadable",
             LineProblem::CutOff => "cut_off",
             LineProblem::Ambiguous { .. } => "ambiguous",
+        }
+    }
+
+    /// The same in a line of a table, counted from nought.
+    fn in_line(self, table: &Field, line: usize) -> LineProblem {
+        let placed = |name: String| format!("{}.{}.{name}", table.name, line + 1);
+        match self {
+            LineProblem::Field(refusal) => LineProblem::Field(refusal.in_line(table, line)),
+            LineProblem::NoField(name) => LineProblem::NoField(placed(name)),
+            LineProblem::Twice(name) => LineProblem::Twice(placed(name)),
+            LineProblem::Ambiguous { field, typed } => LineProblem::Ambiguous { field: placed(field), typed },
+            other => other,
         }
     }
 }
@@ -153,6 +174,9 @@ pub enum BulkError {
     /// Some was written, and stays.
     #[error("the import stopped after {written} records: {error}")]
     Stopped { import: RecordId, written: u64, error: Box<BulkError> },
+    /// Money takes two persons.
+    #[error(transparent)]
+    Duty(#[from] DutyProblem),
     #[error("reading the file: {0}")]
     Reading(#[from] std::io::Error),
     #[error(transparent)]
@@ -167,6 +191,7 @@ impl BulkError {
             BulkError::Heading => "no_heading",
             BulkError::Changed => "changed",
             BulkError::Stopped { .. } => "import_stopped",
+            BulkError::Duty(problem) => problem.code(),
             BulkError::Reading(_) => "system",
             BulkError::Store(_) => "database",
         }
@@ -189,19 +214,28 @@ pub fn import(
     open: &mut dyn FnMut() -> std::io::Result<Source>,
     progress: &mut dyn Progress,
 ) -> Result<Report, BulkError> {
-    if kind.automatic || kind.fields.iter().any(|field| field.required && !field.lines().is_empty()) {
+    if kind.automatic {
         return Err(BulkError::Kind(kind));
     }
     let mut source = open()?;
-    let mut report = look(store, kind, &mut source, progress)?;
+    let (mut report, digests) = look(store, kind, &mut source, progress)?;
     // Of a file of which the end is not known, nothing is written.
     let broke_off = report.problems.iter().any(|problem| problem.what == LineProblem::CutOff);
     let nothing = lines == Lines::None || broke_off;
     if nothing || report.read == report.wrong || (lines == Lines::AllOrNone && report.wrong > 0) {
         return Ok(report);
     }
-    let mut writing = Writing { kind, name, skip_wrong: lines == Lines::Good, import: None, written: 0 };
-    let done = writing.write(store, report.read, &mut open()?, progress);
+    let mut pass = Pass::FREE;
+    if duty::is_money(kind) {
+        let subject = format!("{} × {}", kind.name, report.read - report.wrong);
+        let all = digests.last().copied().unwrap_or(Hash([0; 32]));
+        pass = store.write_blocking(move |ledger| {
+            let parts = [b"import", kind.name.as_bytes(), all.as_bytes()];
+            duty::pass(ledger, DutyAct::FundMoney, &subject, &parts)
+        })??;
+    }
+    let mut writing = Writing { kind, name, skip_wrong: lines == Lines::Good, pass, import: None, written: 0 };
+    let done = writing.write(store, report.read, &digests, &mut open()?, progress);
     match (done, writing.import) {
         (Ok(()), import) => {
             // What became wrong since it was looked at is left out too.
@@ -220,6 +254,8 @@ struct Writing<'a> {
     kind: &'static Kind,
     name: &'a str,
     skip_wrong: bool,
+    /// Not yet said to be used.
+    pass: Pass,
     import: Option<RecordId>,
     written: u64,
 }
@@ -230,10 +266,11 @@ impl Writing<'_> {
         &mut self,
         store: &Store,
         looked_at: u64,
+        digests: &[Hash],
         source: &mut Source,
         progress: &mut dyn Progress,
     ) -> Result<(), BulkError> {
-        let mut read = 0;
+        let (mut read, mut digest, mut digests) = (0, Hash([0; 32]), digests.iter());
         loop {
             let batch = match source.batch(store, self.kind, BATCH) {
                 Err(BulkError::Heading) => return Err(BulkError::Changed),
@@ -247,8 +284,13 @@ impl Writing<'_> {
             if batch.read == 0 {
                 break;
             }
+            digest = chained(digest, &batch.lines);
+            if digests.next() != Some(&digest) {
+                return Err(BulkError::Changed);
+            }
             let records: Vec<Record> = batch.lines.into_iter().map(|line| line.record).collect();
             let (kind, skip_wrong, so_far, name) = (self.kind, self.skip_wrong, self.import, self.name.to_owned());
+            let pass = self.pass;
             let (import, count) = store.write_blocking(move |ledger| {
                 let written = ledger.write_batch(kind, &records, skip_wrong)?;
                 let (Some(first), Some(last)) = (written.first(), written.last()) else { return Ok((so_far, 0)) };
@@ -258,8 +300,12 @@ impl Writing<'_> {
                 };
                 let count = written.len() as u64;
                 imports::add(ledger.conn(), &import, Batch { first: *first, last: *last, count })?;
+                pass.used(ledger, Some(import))?;
                 Ok((Some(import), count))
             })?;
+            if import.is_some() {
+                self.pass = Pass::FREE;
+            }
             self.import = import;
             self.written += count;
             progress.done(batch.read);
@@ -268,25 +314,32 @@ impl Writing<'_> {
     }
 }
 
-/// Looks at every line and writes nothing.
+fn chained(before: Hash, lines: &[Line]) -> Hash {
+    lines.iter().fold(before, |digest, line| Hash::of(&[digest.as_bytes(), &line.record.encode()]))
+}
+
+/// Looks at every line and writes nothing; and, of each batch, a digest of all that the file said up to its end.
 fn look(
     store: &Store,
     kind: &'static Kind,
     source: &mut Source,
     progress: &mut dyn Progress,
-) -> Result<Report, BulkError> {
+) -> Result<(Report, Vec<Hash>), BulkError> {
     let mut report = Report::default();
+    let (mut digests, mut digest) = (vec![], Hash([0; 32]));
     let mut seen: HashSet<Hash> = HashSet::new();
     let mut taken_back = TakenBack::default();
     loop {
         let batch = source.batch(store, kind, BATCH)?;
         if batch.read == 0 {
-            return Ok(report);
+            return Ok((report, digests));
         }
         report.read += batch.read;
         let mut wrong: HashSet<u64> = batch.problems.iter().map(|problem| problem.line).collect();
         let mut problems = batch.problems;
         let lines = batch.lines;
+        digest = chained(digest, &lines);
+        digests.push(digest);
         let mut before = std::mem::take(&mut taken_back);
         let (judged, before) = store.dry_run(move |ledger| {
             let mut judged = vec![];

@@ -1,34 +1,23 @@
 //! Lines of a file as records: CSV with a heading of field names or labels, or a JSON object a line. What is read of one line
 //! is bounded, whatever the file is.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io::{BufRead as _, BufReader, Read},
-};
+use std::io::{BufRead as _, BufReader, Read};
 
-use huiliu_proto::{
-    id::RecordId,
-    kind::{Field, Kind, Type, kind},
-    lang::Label,
-    record::{Record, Refusal},
-    value::Value,
-};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::Value as Json;
+use huiliu_proto::kind::Kind;
 
-use super::{BulkError, Line, LineProblem, Problem};
-use crate::{
-    app::{find, unions},
-    store::{self, View},
-    writer::Store,
+use super::{
+    BulkError, Line, LineProblem, Problem,
+    cells::{self, Cells, Given, Names, field_named},
+    object,
 };
+use crate::{store, writer::Store};
 
 /// Bytes of one line.
 const LINE: usize = 1 << 20;
 /// Some programs begin a file of UTF-8 with it.
 const BOM: &[u8] = "\u{feff}".as_bytes();
-/// Names that were looked up, kept until there are so many.
-const NAMES: usize = 100_000;
+/// Bytes of the lines of one batch, beyond which no further is read: what is read of a table is many times as large.
+const BATCH_BYTES: usize = 2 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -45,21 +34,15 @@ pub struct Source {
     columns: Option<Vec<usize>>,
     /// Lines that have been read.
     line: u64,
-    names: HashMap<(&'static str, String), Found>,
+    /// Bytes of the batch that is being read.
+    bytes: usize,
+    names: Names,
     /// What was read cannot be gone on from.
     ended: bool,
 }
 
 /// The number of a record's first line, and its text, or why there is none.
 type Raw = (u64, Result<String, LineProblem>);
-
-/// Which record a name means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    None,
-    One(RecordId),
-    Several,
-}
 
 /// So many records, good or not.
 pub(super) struct Batch {
@@ -68,8 +51,6 @@ pub(super) struct Batch {
     pub problems: Vec<Problem>,
 }
 
-/// LineProblem a field was given, as text.
-type Cells = Vec<(usize, String)>;
 /// The number of a record's line, and what its fields are given, or why it cannot be read.
 type Typed = (u64, Result<Cells, LineProblem>);
 
@@ -107,7 +88,8 @@ impl Source {
             splitter: Splitter::new(),
             columns: None,
             line: 0,
-            names: HashMap::new(),
+            bytes: 0,
+            names: Names::default(),
             ended: false,
         }
     }
@@ -116,7 +98,8 @@ impl Source {
     pub(super) fn batch(&mut self, store: &Store, kind: &'static Kind, most: usize) -> Result<Batch, BulkError> {
         let mut batch = Batch { read: 0, lines: vec![], problems: vec![] };
         let mut read: Vec<(u64, Cells)> = vec![];
-        while (batch.read as usize) < most && !self.ended {
+        self.bytes = 0;
+        while (batch.read as usize) < most && self.bytes < BATCH_BYTES && !self.ended {
             match self.next(kind)? {
                 None => break,
                 Some((line, Ok(cells))) => {
@@ -130,12 +113,10 @@ impl Source {
             }
         }
         let names = &mut self.names;
-        if names.len() > NAMES {
-            names.clear();
-        }
+        names.bound();
         let parsed = store.read(|conn| {
             read.into_iter()
-                .map(|(line, cells)| Ok((line, record(conn, names, kind, &cells)?)))
+                .map(|(line, cells)| Ok((line, cells::record(conn, names, kind, cells)?)))
                 .collect::<store::Result<Vec<_>>>()
         })?;
         for (line, (record, wrong)) in parsed {
@@ -163,6 +144,7 @@ impl Source {
             if count > 0 {
                 self.line += 1;
                 first = if before == 0 { self.line } else { first };
+                self.bytes += count;
             }
             if bytes.len() > LINE {
                 self.ended = true;
@@ -205,7 +187,7 @@ impl Source {
                 (Err(what), ..) => return Ok(Some((line, Err(what)))),
             };
             if self.format == Format::JsonLines {
-                return Ok(Some((line, object(kind, text.trim()))));
+                return Ok(Some((line, object::read(&kind.fields, text.trim()))));
             }
             let cells = self.splitter.cells(&text);
             let Some(columns) = &self.columns else {
@@ -226,7 +208,7 @@ impl Source {
                 return Ok(Some((line, Err(what))));
             }
             let given = columns.iter().zip(&cells).filter(|(_, cell)| !cell.trim().is_empty());
-            return Ok(Some((line, Ok(given.map(|(at, cell)| (*at, cell.to_owned())).collect()))));
+            return Ok(Some((line, Ok(given.map(|(at, cell)| (*at, Given::Text(cell.to_owned()))).collect()))));
         }
     }
 }
@@ -259,133 +241,23 @@ impl Splitter {
     }
 }
 
-/// A field of a file's heading: its name, or its label in either language. A table in a record is not read from a file.
-fn field_named(kind: &Kind, name: &str) -> Result<usize, LineProblem> {
-    let name = name.trim_start_matches('\u{feff}').trim();
-    let fields = &kind.fields;
-    let by_label = || fields.iter().position(|f| f.label.zh == name || f.label.en.eq_ignore_ascii_case(name));
-    let at = fields.iter().position(|f| f.name == name).or_else(by_label);
-    at.filter(|at| fields[*at].lines().is_empty()).ok_or_else(|| LineProblem::NoField(name.to_owned()))
-}
-
 fn heading(kind: &Kind, record: &[String]) -> Result<Vec<usize>, LineProblem> {
+    // A line of cells has no place for a table.
+    if let Some(table) = kind.fields.iter().find(|field| field.required && !field.lines().is_empty()) {
+        return Err(LineProblem::Table(table.name.to_owned()));
+    }
     let mut columns = vec![];
     for name in record {
-        let at = field_named(kind, name)?;
+        let at = field_named(&kind.fields, name)?;
+        if !kind.fields[at].lines().is_empty() {
+            return Err(LineProblem::Table(name.clone()));
+        }
         if columns.contains(&at) {
             return Err(LineProblem::Twice(name.clone()));
         }
         columns.push(at);
     }
     Ok(columns)
-}
-
-/// A JSON object with all that it says, also where it says one name twice.
-struct Members(Vec<(String, Json)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Members, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = vec![];
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        from.deserialize_map(Object)
-    }
-}
-
-fn object(kind: &Kind, text: &str) -> Result<Cells, LineProblem> {
-    let Members(members) = serde_json::from_str(text).map_err(|_| LineProblem::Unreadable)?;
-    let (mut cells, mut named): (Cells, HashSet<usize>) = (vec![], HashSet::new());
-    for (name, value) in members {
-        let at = field_named(kind, &name)?;
-        if !named.insert(at) {
-            return Err(LineProblem::Twice(name));
-        }
-        let text = match value {
-            Json::Null => continue,
-            Json::String(text) if text.trim().is_empty() => continue,
-            Json::String(text) => text,
-            Json::Bool(flag) => if flag { "yes" } else { "no" }.to_owned(),
-            // As it is typed: money in yuan.
-            Json::Number(number) => number.to_string(),
-            Json::Array(choices) if choices.iter().all(Json::is_string) => {
-                choices.iter().filter_map(Json::as_str).collect::<Vec<_>>().join("、")
-            }
-            Json::Array(_) | Json::Object(_) => return Err(LineProblem::Unreadable),
-        };
-        cells.push((at, text));
-    }
-    Ok(cells)
-}
-
-fn record(
-    conn: &View,
-    names: &mut HashMap<(&'static str, String), Found>,
-    of: &'static Kind,
-    cells: &Cells,
-) -> store::Result<(Record, Vec<LineProblem>)> {
-    let (mut record, mut wrong) = (Record::new(of), vec![]);
-    for (at, text) in cells {
-        let field = &of.fields[*at];
-        match field.reference.and_then(kind).filter(|_| matches!(field.ty, Type::Reference)) {
-            None => match unions::parse(conn, field, text)? {
-                Ok(value) => record.put(*at, Some(value)),
-                Err(refusal) => wrong.push(LineProblem::Field(refusal)),
-            },
-            Some(target) => match referred(conn, names, target, text.trim())? {
-                Found::One(id) => record.put(*at, Some(Value::Bytes(id.to_vec()))),
-                Found::Several => wrong.push(LineProblem::Ambiguous { field: field.name, typed: text.clone() }),
-                Found::None => wrong.push(LineProblem::Field(missing(field, target, text))),
-            },
-        }
-    }
-    Ok((record, wrong))
-}
-
-fn missing(field: &Field, target: &Kind, text: &str) -> Refusal {
-    let rule = Label::new("本机没有这条记录", "there is no such record here");
-    let (zh, en) = (&target.label.zh, &target.label.en);
-    let remedy = Label::new(
-        format!("请先填写该“{zh}”，或核对其编号和名称"),
-        format!("write that {en} first, or compare its id and name"),
-    );
-    field.refuse(&Value::Text(text.trim().to_owned()), rule, remedy)
-}
-
-/// The record that is meant: by its whole id, or by its name or number.
-fn referred(
-    conn: &View,
-    names: &mut HashMap<(&'static str, String), Found>,
-    target: &'static Kind,
-    typed: &str,
-) -> store::Result<Found> {
-    if let Ok(id) = typed.parse::<RecordId>() {
-        // Whether it is here is asked with the other rules.
-        return Ok(Found::One(id));
-    }
-    let key = (target.name, typed.to_owned());
-    if let Some(found) = names.get(&key) {
-        return Ok(*found);
-    }
-    let found = match &find::named(conn, target, typed)?[..] {
-        [] => Found::None,
-        [one] => Found::One(one.id),
-        _ => Found::Several,
-    };
-    names.insert(key, found);
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -6,11 +6,16 @@ use huiliu_proto::{
     id::RecordId,
     kind::{Kind, Voiding, numbered},
     union::UnionNumber,
+    v1::DutyAct,
 };
 
 use crate::{
-    app::{Mode, Progress, find, void},
-    ledger::Saying,
+    app::{
+        Mode, Progress,
+        duty::{self, Pass},
+        find, void,
+    },
+    ledger::{Ledger, Saying},
     store::{
         self, StoreError, View, documents, imports,
         voids::{self, State},
@@ -48,6 +53,11 @@ impl InTheWay {
 
 /// The one import whose id begins so.
 pub fn named(conn: &View, typed: &str) -> store::Result<Result<RecordId, InTheWay>> {
+    if let Ok(id) = typed.trim().parse::<RecordId>()
+        && imports::get(conn, &id)?.is_some()
+    {
+        return Ok(Ok(id));
+    }
     let digits = find::digits(typed, find::SHORTEST);
     let all = imports::all(conn)?.into_iter().map(|import| import.id);
     let found: Vec<RecordId> =
@@ -108,12 +118,23 @@ pub fn undo(
         return Ok(Err(problem.into()));
     }
     let all = standing.len() as u64;
+    let said = reason.to_owned();
+    let may = move |ledger: &mut Ledger| {
+        let parts = [import.as_bytes(), said.as_bytes()];
+        duty::pass(ledger, DutyAct::UndoImport, &import.to_string(), &parts)
+    };
+    let mut pass = match mode.run(store, may)? {
+        Ok(pass) => pass,
+        Err(problem) => return Ok(Err(void::Problem::Duty(problem).into())),
+    };
     if mode == Mode::Write {
         let standing: Vec<RecordId> = standing.into_iter().rev().collect();
         for batch in standing.chunks(BATCH) {
             let (batch, reason) = (batch.to_vec(), reason.to_owned());
             let count = batch.len() as u64;
+            let pass = std::mem::replace(&mut pass, Pass::FREE);
             store.write_blocking(move |ledger| {
+                pass.used(ledger, Some(import))?;
                 for record in batch {
                     ledger.write_void(kind, &Saying { record, restores: false, reason: reason.clone() })?;
                 }

@@ -15,7 +15,7 @@ use huiliu_proto::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{kind_named, view};
+use super::{edit::automatic, kind_named, view};
 use crate::{
     app::{
         Mode,
@@ -137,11 +137,8 @@ fn mistake(error: BulkError) -> anyhow::Error {
     let code = error.code();
     let mistake = match error {
         BulkError::Kind(kind) => {
-            let what = both(format!("“{}”不能成批导入", kind.label.zh), format!("{} is not imported", kind.label.en));
             let about = json!({ "kind": kind.name, "label": both_languages(&kind.label) });
-            return CommandError::refused(what, both("请逐条填写", "write such records one by one"))
-                .coded(code, about)
-                .into();
+            return automatic(kind).coded(code, about).into();
         }
         BulkError::Heading => CommandError::failed(
             both("文件没有标题行，或不是 UTF-8 编码", "the file has no heading, or is not UTF-8"),
@@ -168,6 +165,7 @@ fn mistake(error: BulkError) -> anyhow::Error {
             );
             return CommandError::Stopped { what, import, written }.into();
         }
+        BulkError::Duty(problem) => return problem.into(),
         BulkError::Reading(error) => return error.into(),
         BulkError::Store(error) => return error.into(),
     };
@@ -179,6 +177,13 @@ fn problem_words(problem: &Problem, lang: Lang) -> String {
         (LineProblem::Field(refusal), lang) => refusal.say(lang),
         (LineProblem::NoField(name), Lang::Zh) => format!("没有字段“{}”", shown::line(name)),
         (LineProblem::NoField(name), Lang::En) => format!("there is no field “{}”", shown::line(name)),
+        (LineProblem::Table(name), Lang::Zh) => {
+            format!("“{}”是明细，CSV 文件放不下；请用逐行 JSON 文件，明细写成列表", shown::line(name))
+        }
+        (LineProblem::Table(name), Lang::En) => format!(
+            "“{}” is a table, and CSV has no place for it: import JSON lines, where a table is a list",
+            shown::line(name)
+        ),
         (LineProblem::Twice(name), Lang::Zh) => format!("字段“{}”写了两次", shown::line(name)),
         (LineProblem::Twice(name), Lang::En) => format!("the field “{}” is given twice", shown::line(name)),
         (LineProblem::Cells { expected, found }, Lang::Zh) => format!("应有{expected}格，实有{found}格"),
@@ -203,7 +208,7 @@ fn problem_words(problem: &Problem, lang: Lang) -> String {
 fn problem_json(problem: &Problem) -> Json {
     let about = match &problem.what {
         LineProblem::Field(r) => remark_json(&r.field_name, &r.value, &r.rule, &r.remedy),
-        LineProblem::NoField(name) | LineProblem::Twice(name) => json!({ "field": name }),
+        LineProblem::NoField(name) | LineProblem::Table(name) | LineProblem::Twice(name) => json!({ "field": name }),
         LineProblem::Cells { expected, found } => json!({ "expected": expected, "found": found }),
         LineProblem::Unreadable | LineProblem::CutOff => Json::Null,
         LineProblem::Ambiguous { field, typed } => json!({ "field": field, "value": typed }),
