@@ -27,6 +27,7 @@ pub mod invitations;
 pub mod mend;
 pub mod migrations;
 pub mod naming;
+pub mod pairing;
 pub mod parameters;
 pub mod projection;
 pub mod quarantine;

@@ -531,7 +531,7 @@ fn a_void_that_may_not_be_is_held() {
     assert_eq!((count("rule"), count("early"), count("not-allowed")), (3, 1, 1), "{held:?}");
 }
 
-/// Gives feeds' batches in an order that the random choose, each feed in its own order.
+/// Gives feeds' batches in an order chosen at random, each feed in its own order.
 fn shuffled(feeds: &[Vec<Incoming>], random: &mut Random) -> Vec<Incoming> {
     let mut next = vec![0; feeds.len()];
     let mut all = vec![];

@@ -3,10 +3,12 @@
 //! What every level would refuse is refused by `admission`. What is asked here as well depends on what this machine has
 //! heard: that nothing that stands names the record, and, of money, that no level has acted on it.
 
+mod paired;
+
 use std::collections::BTreeSet;
 
+use super::duty::{self, DutyProblem, Pass};
 use crate::{
-    document::Document,
     ledger::{Ledger, Saying, shown},
     store::{
         Result, StoreError, View, documents, feeds,
@@ -22,6 +24,7 @@ use huiliu_proto::{
     kind::{Kind, Shape, Voiding, kinds, numbered},
     record::{Record, Refusal},
     union::UnionNumber,
+    v1::DutyAct,
     void::{MAX_REASON, Void, reason_allowed},
 };
 
@@ -33,11 +36,13 @@ const VOIDS_TOLD: usize = 200;
 const PREDECESSORS_WRITTEN: usize = 16;
 
 /// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Done {
     pub kind: &'static Kind,
     pub record: RecordId,
     pub state: State,
+    /// Of money that is voided: the other halves that it was paired with, by its reference or without one.
+    pub paired_with: Vec<Naming>,
 }
 
 /// Why a record is not voided or reinstated. Nothing was written.
@@ -67,8 +72,15 @@ pub enum Problem {
         by: Vec<Naming>,
         acted_on: bool,
     },
+    /// Another union booked the money without naming the record: only reversed.
+    Paired {
+        kind: &'static Kind,
+        with: Vec<Naming>,
+    },
     /// It names what does not stand any more, or takes back what was taken back since.
     Refused(Vec<Refusal>),
+    /// Money takes two persons.
+    Duty(DutyProblem),
 }
 
 impl Problem {
@@ -84,7 +96,9 @@ impl Problem {
             Problem::Personal => "personal",
             Problem::Named { acted_on: false, .. } => "named",
             Problem::Named { acted_on: true, .. } => "acted_on",
+            Problem::Paired { .. } => "paired",
             Problem::Refused(_) => "rule",
+            Problem::Duty(problem) => problem.code(),
         }
     }
 }
@@ -95,7 +109,9 @@ pub fn void(ledger: &mut Ledger, record: RecordId, reason: &str) -> Result<Resul
         Ok(kind) => kind,
         Err(problem) => return Ok(Err(problem)),
     };
-    say(ledger, kind, record, reason, false)
+    let paired_with = paired::other_halves(ledger.conn(), ledger.me().union, kind, &record)?;
+    let done = say(ledger, kind, record, reason, false)?;
+    Ok(done.map(|done| Done { paired_with, ..done }))
 }
 
 /// Takes the void of a record back; where people or devices disagreed about it, that is settled: it stands.
@@ -129,11 +145,21 @@ fn say(
     restores: bool,
 ) -> Result<Result<Done, Problem>> {
     let wanted = if restores { State::Stands } else { State::Voided };
+    let mut pass = Pass::FREE;
+    if duty::is_money(kind) {
+        let verb: &[u8] = if restores { b"reinstate" } else { b"void" };
+        let parts = [verb, record.as_bytes(), reason.as_bytes()];
+        pass = match duty::pass(ledger, DutyAct::FundMoney, &record.to_string(), &parts)? {
+            Ok(pass) => pass,
+            Err(problem) => return Ok(Err(Problem::Duty(problem))),
+        };
+    }
     for _ in 0..PREDECESSORS_WRITTEN {
         ledger.write_void(kind, &Saying { record, restores, reason: reason.to_owned() })?;
         let state = voids::state(ledger.conn(), ledger.me().union, &record)?;
         if state == wanted {
-            return Ok(Ok(Done { kind, record, state }));
+            pass.used(ledger, Some(record))?;
+            return Ok(Ok(Done { kind, record, state, paired_with: vec![] }));
         }
     }
     Err(StoreError::forbidden(
@@ -171,7 +197,8 @@ pub fn in_the_way(
 ) -> Result<Option<Problem>> {
     let by = naming::naming(conn, kind, records, most)?;
     if by.is_empty() {
-        return Ok(None);
+        let with = paired::booked_elsewhere(conn, union, kind, records, most)?;
+        return Ok((!with.is_empty()).then_some(Problem::Paired { kind, with }));
     }
     let acted_on = kind.voiding == Voiding::Money && by.iter().any(|naming| naming.owner != union);
     Ok(Some(Problem::Named { kind, by, acted_on }))
@@ -232,10 +259,7 @@ pub fn voided(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Option<S
     let record = match kind.shape {
         Shape::Document => {
             let document = documents::load(conn, owner, id)?;
-            let document: Document = document
-                .ok_or(StoreError::Damaged("a document without its snapshot"))?
-                .map_err(|_| StoreError::Damaged("a document's snapshot"))?;
-            shown(kind, document.fields())
+            shown(kind, document.ok_or(StoreError::Damaged("a document without its snapshot"))?.fields())
         }
         Shape::Entry => {
             let operation = feeds::operation(conn, claim.place.feed, claim.place.seq)?;

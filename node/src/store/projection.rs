@@ -323,19 +323,31 @@ pub fn naming(conn: &View, kind: &Kind, owner: UnionNumber, field: &str, id: &Re
 /// Records whose id begins with these hexadecimal digits: what a person types.
 pub fn find_prefix(conn: &View, prefix: &str, most: usize) -> Result<Vec<Shown>> {
     let mut found = vec![];
-    let digits = prefix.replace('-', "");
-    let fill = |digit: &str| unhex(&format!("{digits}{}", digit.repeat(32usize.saturating_sub(digits.len()))));
-    let (Some(low), Some(high)) = (fill("0"), fill("f")) else { return Ok(found) };
     for kind in kinds() {
-        let text = format!("{} WHERE record BETWEEN ?1 AND ?2 ORDER BY record LIMIT ?3", sql(kind).select);
-        let mut statement = conn.prepare_cached(&text)?;
-        let rows = statement.query_map((&low, &high, most as i64), |row| read(kind, row))?;
-        for row in rows {
-            found.push(with_lines(conn, row?)?);
-        }
+        found.extend(of_prefix(conn, kind, None, prefix, most)?);
     }
     found.truncate(most);
     Ok(found)
+}
+
+/// The same of one kind, of `owner` or of all.
+pub fn of_prefix(
+    conn: &View,
+    kind: &'static Kind,
+    owner: Option<UnionNumber>,
+    prefix: &str,
+    most: usize,
+) -> Result<Vec<Shown>> {
+    let digits = prefix.replace('-', "");
+    let fill = |digit: &str| unhex(&format!("{digits}{}", digit.repeat(32usize.saturating_sub(digits.len()))));
+    let (Some(low), Some(high)) = (fill("0"), fill("f")) else { return Ok(vec![]) };
+    let text = format!(
+        "{} WHERE record BETWEEN ?1 AND ?2 AND (?4 IS NULL OR owner = ?4) ORDER BY record LIMIT ?3",
+        sql(kind).select
+    );
+    let mut statement = conn.prepare_cached(&text)?;
+    let rows = statement.query_map((low, high, most as i64, owner.map(i64::from)), |row| read(kind, row))?;
+    rows.map(|row| with_lines(conn, row?)).collect()
 }
 
 /// Records of one kind in the order they were made, after `after`, of `owner` or of all.

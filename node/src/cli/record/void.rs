@@ -18,10 +18,11 @@ use crate::{
     cli::{
         CommandContext,
         context::OpenHome,
+        duty,
         error::{ErrorReport, Exit, both, remark_json},
         table::both_languages,
     },
-    store::voids::State,
+    store::{naming::Naming, voids::State},
 };
 
 #[derive(Debug, clap::Args)]
@@ -68,7 +69,7 @@ fn say(context: &CommandContext, typed: &str, reason: String, restores: bool, dr
         false => void::void(ledger, id, &reason),
     };
     let done = Mode::of(dry).run(&opened.store, work)??;
-    context.answer(|| json_of(&done, dry), || words(context, &done, restores, dry))?;
+    context.answer(|| json_of(&done, restores, dry), || words(context, &done, restores, dry))?;
     Ok(Exit::Done)
 }
 
@@ -80,19 +81,35 @@ pub fn state_word(state: State) -> &'static str {
     }
 }
 
-fn json_of(done: &Done, dry: bool) -> Json {
-    json!({
+fn json_of(done: &Done, restores: bool, dry: bool) -> Json {
+    let mut answer = json!({
         "record": done.record.to_string(), "kind": done.kind.name, "written": !dry, "standing": state_word(done.state),
-    })
+    });
+    if !restores {
+        answer["paired_with"] = done.paired_with.iter().map(naming_json).collect();
+    }
+    answer
+}
+
+fn naming_json(by: &Naming) -> Json {
+    json!({ "record": by.by.to_string(), "kind": by.kind.name, "owner": u64::from(by.owner), "field": by.field })
 }
 
 fn words(context: &CommandContext, done: &Done, restores: bool, dry: bool) -> String {
     let label = context.label(&done.kind.label);
-    match (dry, restores) {
+    let what = match (dry, restores) {
         (true, false) => context.pick("可以作废，未写入", "it may be voided; nothing was written").to_owned(),
         (true, true) => context.pick("可以恢复，未写入", "it may be reinstated; nothing was written").to_owned(),
         (false, false) => format!("{}{label} {}", context.pick("已作废：", "voided: "), done.record),
         (false, true) => format!("{}{label} {}", context.pick("已恢复：", "reinstated: "), done.record),
+    };
+    if done.paired_with.is_empty() {
+        return what;
+    }
+    let (zh, en) = listed(&done.paired_with);
+    match context.lang {
+        Lang::Zh => format!("{what}\n原与下列记录对应，请核对它们今后对应哪一笔：{zh}"),
+        Lang::En => format!("{what}\nit was paired with these; see what they belong to from now on:{en}"),
     }
 }
 
@@ -180,6 +197,18 @@ pub fn tell(problem: &Problem, lang: Lang) -> ErrorReport {
             both("请删去号码", "take the number out"),
         ),
         Problem::Named { kind, by, acted_on } => named(kind, by, *acted_on),
+        Problem::Duty(problem) => return duty::tell(problem, lang),
+        Problem::Paired { kind, with } => {
+            let (zh, en) = listed(with);
+            let what = both(
+                format!("受拨工会已登记与这条“{}”对应的到账，不能作废：{zh}", kind.label.zh),
+                format!(
+                    "it is not voided, because the union that got the money of this {} has booked it:{en}",
+                    kind.label.en
+                ),
+            );
+            (what, reversal())
+        }
         Problem::Refused(refusals) => {
             let lines = |lang| refusals.iter().map(|r| format!("\n  {}", r.say(lang))).collect::<String>();
             (
@@ -194,30 +223,38 @@ pub fn tell(problem: &Problem, lang: Lang) -> ErrorReport {
     ErrorReport { exit: Exit::Refused, what: pick(what, lang), hint: pick(hint, lang) }
 }
 
-fn pick((zh, en): (String, String), lang: Lang) -> String {
+pub(in crate::cli) fn pick((zh, en): (String, String), lang: Lang) -> String {
     Label::new(zh, en).get(lang).to_owned()
 }
 
 type Both = (String, String);
 
-fn named(kind: &Kind, by: &[crate::store::naming::Naming], acted_on: bool) -> (Both, Both) {
-    let line = |label: &str, by: &crate::store::naming::Naming, owner: &str| {
-        format!("\n  {label} {}（{owner}）", view::short(&by.by))
-    };
+/// Records, a line each.
+fn listed(by: &[Naming]) -> Both {
+    let line = |label: &str, by: &Naming, owner: &str| format!("\n  {label} {}（{owner}）", view::short(&by.by));
     // Each once, also where it names it in several fields.
     let mut seen = BTreeSet::new();
     let by: Vec<_> = by.iter().filter(|by| seen.insert((by.by, by.owner))).collect();
     let zh: String = by.iter().map(|by| line(&by.kind.label.zh, by, &by.owner.union_name())).collect();
     let en: String = by.iter().map(|by| line(&by.kind.label.en, by, &by.owner.to_string())).collect();
+    (zh, en)
+}
+
+fn reversal() -> Both {
+    both(
+        "其他单位已据此办理；请写红冲：record add 种类 reverses=编号 amount=负数 reason=理由 …",
+        "other unions have acted on it: write a reversal, `record add KIND reverses=ID amount=-… reason=… …`",
+    )
+}
+
+fn named(kind: &Kind, by: &[Naming], acted_on: bool) -> (Both, Both) {
+    let (zh, en) = listed(by);
     let what = both(
         format!("下列记录引用了这条“{}”，不能作废：{zh}", kind.label.zh),
         format!("it is not voided, because other records name this {}:{en}", kind.label.en),
     );
     let hint = match (acted_on, kind.voiding) {
-        (true, _) => both(
-            "其他单位已据此办理；请写红冲：record add 种类 reverses=编号 amount=负数 reason=理由 …",
-            "other unions have acted on it: write a reversal, `record add KIND reverses=ID amount=-… reason=… …`",
-        ),
+        (true, _) => reversal(),
         (false, huiliu_proto::kind::Voiding::Money) => both(
             "先作废引用它的记录；不能作废的，请写红冲：record add 种类 reverses=编号 amount=负数 reason=理由 …",
             "void those first; where they cannot be, write a reversal: `record add KIND reverses=ID amount=-… reason=… …`",
@@ -240,13 +277,18 @@ pub fn about(problem: &Problem) -> Json {
         Problem::Never(of) | Problem::Already(of) | Problem::NotVoided(of) => kind(of),
         Problem::Reason { most } => json!({ "most": most }),
         Problem::Personal => Json::Null,
+        Problem::Duty(problem) => duty::about(problem),
         Problem::Refused(refusals) => {
             refusals.iter().map(|r| remark_json(&r.field_name, &r.value, &r.rule, &r.remedy)).collect()
         }
         Problem::Named { kind: of, by, .. } => {
             let mut about = kind(of);
-            let one = |by: &crate::store::naming::Naming| json!({ "record": by.by.to_string(), "kind": by.kind.name, "owner": u64::from(by.owner), "field": by.field });
-            about["named_by"] = by.iter().map(one).collect();
+            about["named_by"] = by.iter().map(naming_json).collect();
+            about
+        }
+        Problem::Paired { kind: of, with } => {
+            let mut about = kind(of);
+            about["paired_with"] = with.iter().map(naming_json).collect();
             about
         }
     }
