@@ -289,6 +289,8 @@ fn edits_that_wait_are_bounded_and_count_when_what_they_follow_comes() {
         let waiting = city.read(quarantine::count).unwrap();
         assert!((4096..4096 + 256).contains(&waiting), "{waiting} wait");
         oracle::verifies(machine, &city).unwrap();
+        let full = city.read(|conn| quarantine::most_early(conn, ledger::MOST_EARLY)).unwrap();
+        assert_eq!(full.len(), 1, "the inbox tells of it");
         // What they follow comes, the last of it first.
         let spent = city
             .write_blocking(|ledger| {
@@ -305,6 +307,7 @@ fn edits_that_wait_are_bounded_and_count_when_what_they_follow_comes() {
         put_off.iter().for_each(|batch| give(&city, batch));
         assert_eq!(standing(&city, feed), (dossiers as u64, dossiers as u64));
         assert_eq!(city.read(quarantine::count).unwrap(), 0);
+        assert!(city.read(|conn| quarantine::most_early(conn, ledger::MOST_EARLY)).unwrap().is_empty());
         oracle::verifies(machine, &city).unwrap();
     }
 }

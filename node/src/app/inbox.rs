@@ -5,6 +5,7 @@
 
 mod conflicts;
 mod days_off;
+mod early;
 mod ends;
 mod enrolments;
 mod evidence;
@@ -294,6 +295,7 @@ pub trait Source: Sync {
 pub const SOURCES: &[&dyn Source] = &[
     &conflicts::Conflicts,
     &days_off::DaysOff,
+    &early::Early,
     &ends::Ends,
     &enrolments::Enrolments,
     &evidence::Open,

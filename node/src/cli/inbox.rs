@@ -17,7 +17,7 @@ use super::{
     CommandContext,
     context::OpenHome,
     error::{CommandError, Exit, both},
-    record::view,
+    record::{edit, view},
     table::{both_languages, brief, choice_name},
     union,
 };
@@ -108,6 +108,11 @@ fn line(context: &CommandContext, conn: &View, entry: &Entry) -> Result<String> 
         }
         if let Argument::Union(union) = argument {
             arguments.push(("code", union.to_string()));
+        }
+        if let (Argument::Kind(number), Thing::Record { id, .. }) = (argument, &entry.thing)
+            && let Some(kind) = numbered(*number)
+        {
+            arguments.push(("mender", edit::mender(kind, id, context.lang)));
         }
     }
     let Some(row) = words::of(entry.code) else {

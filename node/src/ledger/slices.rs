@@ -24,7 +24,7 @@ const HISTORY: u64 = 8;
 /// So many edits of one feed, of one record or of many, may wait for what they follow. No more of the feed is taken or
 /// applied until some of it has come. The edit that comes first of all that wait anywhere follows nothing that waits: its
 /// feed has none that do, so feeds cannot hold up each other.
-pub(super) const MOST_EARLY: u64 = 4096;
+pub const MOST_EARLY: u64 = 4096;
 /// For how long more of such a feed is put off at a time, in seconds.
 pub(super) const EARLY_WAIT: u32 = 30;
 

@@ -110,6 +110,16 @@ pub fn early(conn: &View, feed: i64) -> Result<u64> {
     Ok(conn.prepare_cached(EARLY)?.query_row([feed], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
+/// Feeds of which at least so many edits wait, and how many of each.
+pub fn most_early(conn: &View, least: u64) -> Result<Vec<(i64, u64)>> {
+    let mut statement = conn.prepare_cached(MOST_EARLY)?;
+    let rows = statement.query_map([least as i64], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+const MOST_EARLY: &str = "SELECT feed, count(*) FROM quarantine INDEXED BY quarantine_early WHERE awaits IS NOT NULL
+    GROUP BY feed HAVING count(*) >= ?1 ORDER BY feed";
+
 /// Nothing else awaits anything. However much else of a feed is held, only what waits is counted.
 const EARLY: &str =
     "SELECT count(*) FROM quarantine INDEXED BY quarantine_early WHERE feed = ?1 AND awaits IS NOT NULL";
@@ -340,6 +350,7 @@ mod tests {
         create(&conn).unwrap();
         for (sql, by) in [
             (EARLY, "quarantine_early (feed=?)"),
+            (MOST_EARLY, "quarantine_early"),
             (BEFORE, "quarantine_early (feed=? AND record=? AND cause=? AND seq<?)"),
         ] {
             let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _};
 
-use huiliu_node::{app::inbox::SOURCES, filing, identity::Role, ledger::Return};
+use huiliu_node::{
+    app::inbox::SOURCES,
+    filing,
+    identity::Role,
+    ledger::{MOST_EARLY, Return},
+};
 use huiliu_proto::{
     feed::Scope,
     id::hex,
@@ -172,6 +177,9 @@ fn waits(chain: &Chain, seen: &mut Seen) {
         let id = forger.id();
         forger.say(&[Operation::new(number, id, None, vec![], None)])
     });
+    let mut stuck = Forger::province(&chain.city.machine);
+    let lost: Vec<Operation> = (0..MOST_EARLY).map(|_| stuck.edit_of_what_is_lost()).collect();
+    lost.chunks(2048).for_each(|run| give(&chain.province.store, &stuck.say(run)));
     for place in [&chain.city, &chain.province] {
         said.iter().chain([&newer(&chain.county.machine)]).for_each(|batch| give(&place.store, batch));
         seen.look(place);

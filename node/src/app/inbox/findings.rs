@@ -21,7 +21,6 @@ impl Source for Findings {
         let mut entries = vec![];
         for severity in [Severity::Urgent, Severity::Attention] {
             let (from, others) = (page.id_after(CODE, severity), severity != Severity::Urgent);
-            // One more: what the page goes on after is read again.
             let found =
                 inbox::findings(look.conn, look.union, red, others, &from, page.most.saturating_add(OF_ONE_ID))?;
             entries.extend(found.into_iter().map(|finding| entry(finding, severity)));

@@ -29,7 +29,7 @@ const WORDS: &[Words] = &[
             "this machine's clock says {now}, its certificates hold from {from} to {to}",
         ),
         (
-            "时钟不对请校准，否则请上级用 invite --device 给一个加入码，再运行 join。记录照常，不会丢失",
+            "时钟不对请校准，否则请上级用 invite 工会编号 --device 给一个加入码，再运行 join。记录照常，不会丢失",
             "set the clock, or ask the union above for a token (`invite UNION --device`) and `join`. Records are kept meanwhile",
         ),
     ),
@@ -44,7 +44,7 @@ const WORDS: &[Words] = &[
     words(
         "conflicts",
         ("“{kind}”档案 {id} 有{fields}处各设备填写不一致", "devices disagree on the {kind} {id}, fields: {fields}"),
-        ("用 record show {id} 查看、record edit {id} 选定", "see `record show {id}`, decide with `record edit {id}`"),
+        ("用 record show {id} 查看，用 {mender} 选定", "see `record show {id}`, decide with {mender}"),
     ),
     words(
         "consent_ends",
@@ -61,6 +61,17 @@ const WORDS: &[Words] = &[
             "the days off of {year} are not published; without them only weekends are taken out of working days",
         ),
         ("运行 calendar publish {year}", "run `calendar publish {year}`"),
+    ),
+    words(
+        "edits_missing",
+        (
+            "{union}的机器 {device} 有{operations}处修改在等待前一处修改，后面的暂不接收，也不计入",
+            "edits of {device}, of {union}, wait for what they follow; no more of it is taken, and nothing after them counts: {operations}",
+        ),
+        (
+            "请该单位的其他机器联网；前一处修改已丢失的，撤销该机器后重新加入、补录",
+            "let that union's other machines go on line; where what they follow is lost, revoke that machine and let it join anew",
+        ),
     ),
     words(
         "engagement_ends",
