@@ -93,8 +93,9 @@ pub fn draft(conn: &View, union: UnionNumber, today: Day, ask: &Ask) -> Result<D
     let mut filing = handle::Draft::<Filing>::new();
     let mut roster = Vec::with_capacity(heads.len());
     for head in &heads {
-        let document = documents::load(conn, union, &head.engagement)?;
-        let document = document.and_then(Result::ok).ok_or(FilingError::Damaged(head.engagement))?;
+        let row = documents::get(conn, union, &head.engagement)?.ok_or(FilingError::Damaged(head.engagement))?;
+        let document = documents::read(conn, &row, &head.engagement)?;
+        let document = document.map_err(|_| FilingError::Damaged(head.engagement))?;
         let line = Row::default().with(roster_line::ENGAGEMENT, head.engagement);
         let line = line.with(roster_line::MEDIATOR, head.mediator).with(roster_line::HEADS, document.state().0);
         let line = line.with_number(roster_line::EMPLOYMENT, head.employment);

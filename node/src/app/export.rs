@@ -6,7 +6,6 @@ use huiliu_proto::{
 };
 
 use crate::{
-    document::Misfit,
     store::{StoreError, documents, projection::Shown},
     writer::Store,
 };
@@ -28,8 +27,6 @@ pub enum ExportError {
     Entry(&'static Kind),
     #[error("the document cannot be read")]
     Store(#[from] StoreError),
-    #[error("the document's snapshot cannot be read")]
-    Document(#[from] Misfit),
 }
 
 pub fn document(store: &Store, record: &Shown) -> Result<Exported, ExportError> {
@@ -38,7 +35,7 @@ pub fn document(store: &Store, record: &Shown) -> Result<Exported, ExportError> 
         return Err(ExportError::Entry(kind));
     }
     let document = store.read(|conn| documents::load(conn, owner, &record))?;
-    let mut document = document.transpose()?.ok_or(StoreError::Damaged("a document without its snapshot"))?;
-    let bytes = document.export()?;
+    let mut document = document.ok_or(StoreError::Damaged("a document without its snapshot"))?;
+    let bytes = document.export().map_err(|_| StoreError::Damaged("a document's snapshot"))?;
     Ok(Exported { kind, record, bytes, heads: document.heads().to_vec() })
 }

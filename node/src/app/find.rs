@@ -54,7 +54,7 @@ pub const SHORTEST: usize = 4;
 /// Digits of a key or an id that name it where a slip cannot be undone.
 pub const SURE: usize = 8;
 /// As many are listed where several fit.
-const CANDIDATES_LISTED: usize = 20;
+pub(super) const CANDIDATES_LISTED: usize = 20;
 
 /// The digits of a typed id or key, or of its beginning, without the hyphens; `None` for what is none, or is shorter than
 /// `least`: fewer would fit what nobody meant.
@@ -72,7 +72,7 @@ pub fn feeds(conn: &View, digits: &str) -> store::Result<Vec<FeedRow>> {
 }
 
 /// As `digits`, of a record's id.
-fn of_id(typed: &str) -> Option<String> {
+pub(super) fn of_id(typed: &str) -> Option<String> {
     digits(typed, SHORTEST).filter(|digits| digits.len() <= 32)
 }
 

@@ -12,7 +12,7 @@ use huiliu_proto::{
 
 use super::values;
 use crate::{
-    document::{Fields, Misfit},
+    document::Fields,
     keyring::Keyring,
     ledger::corrections,
     operator::{self, Who},
@@ -26,8 +26,6 @@ use crate::{
 pub enum HistoryError {
     #[error("the record's history cannot be read")]
     Store(#[from] StoreError),
-    #[error("the document's snapshot cannot be read")]
-    Document(#[from] Misfit),
     #[error("“{0}” is no place in a record's history")]
     NoPlace(String),
 }
@@ -36,7 +34,7 @@ impl HistoryError {
     /// A stable name for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            HistoryError::Store(_) | HistoryError::Document(_) => "database",
+            HistoryError::Store(_) => "database",
             HistoryError::NoPlace(_) => "no_such_place",
         }
     }
@@ -100,6 +98,10 @@ pub struct Page {
 
 /// The first `most` steps after a place. Sealed values are opened as far as this machine may.
 pub fn page(conn: &View, keys: &Keyring, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
+    let document = shown.record.kind.shape == Shape::Document;
+    if let Some(place) = after.filter(|place| matches!(place, StepCursor::Edit(..)) != document) {
+        return Err(HistoryError::NoPlace(place.to_string()));
+    }
     match shown.record.kind.shape {
         Shape::Document => edits(conn, keys, shown, after, most),
         Shape::Entry => said(conn, shown, after, most),
@@ -118,18 +120,19 @@ fn cut<T>(mut all: Vec<(StepCursor, T)>, after: Option<StepCursor>, most: usize)
 /// What an edit says is read for the page alone.
 fn edits(conn: &View, keys: &Keyring, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
     let kind = shown.record.kind;
-    let mut document = documents::load(conn, shown.place.owner, &shown.id)?.transpose()?.unwrap_or_default();
+    let mut document = documents::load(conn, shown.place.owner, &shown.id)?.unwrap_or_default();
     let order = document.in_order().into_iter().map(|(first, hash)| (StepCursor::Edit(first, hash), hash)).collect();
     let (some, next) = cut(order, after, most);
     let made = documents::edits(conn, shown.place.owner, &shown.id)?;
     let made: HashMap<Hash, (i64, u64)> = made.into_iter().map(|made| (made.hash, (made.feed, made.seq))).collect();
-    let mut steps = vec![];
+    let (mut steps, mut names) = (vec![], operator::Names::new(conn));
     for (no, seq) in some.iter().filter_map(|hash| made.get(hash).copied()) {
         let feed = feeds::by_no(conn, no)?.feed;
         let Some(operation) = feeds::operation(conn, no, seq)? else { continue };
         let Ok(edit) = Edit::decode(&operation.payload, Actor::new(&feed.id, &shown.id)) else { continue };
-        let changes = changes(keys, shown, kind, &document.fields_as_of(&edit.deps)?, &edit);
-        let who = operator::who(conn, shown.place.owner, &operation)?;
+        let before = document.fields_as_of(&edit.deps).map_err(|_| StoreError::Damaged("a document's snapshot"))?;
+        let changes = changes(keys, shown, kind, &before, &edit);
+        let who = names.who(shown.place.owner, &operation)?;
         steps.push(Step { claimed: operation.time, device: feed.device, feed: feed.id, seq, who, changes });
     }
     Ok(Page { steps, next })
@@ -159,10 +162,11 @@ fn said(conn: &View, shown: &Shown, after: Option<StepCursor>, most: usize) -> R
         all.extend(back.into_iter().map(|row| (StepCursor::Entry(at, row.id), row)));
     }
     let (some, next) = cut(all, after, most);
+    let mut names = operator::Names::new(conn);
     let step = |entry: Shown| -> Result<Step> {
         let feed = feeds::by_no(conn, entry.place.feed)?.feed;
         let operation = feeds::operation(conn, entry.place.feed, entry.place.seq)?;
-        let who = operation.as_ref().map(|operation| operator::who(conn, entry.place.owner, operation)).transpose()?;
+        let who = operation.as_ref().map(|operation| names.who(entry.place.owner, operation)).transpose()?;
         let time = operation.map(|operation| operation.time);
         let values = entry.record.into_values().into_iter().enumerate();
         let changes = values.filter(|(_, value)| value.is_some());

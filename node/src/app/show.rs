@@ -59,7 +59,7 @@ pub fn known(conn: &View, keys: &Keyring, found: std::result::Result<Shown, Reco
     };
     let who = match &shown {
         Some(shown) => match feeds::operation(conn, shown.place.feed, shown.place.seq)? {
-            Some(operation) => Some(operator::who(conn, shown.place.owner, &operation)?),
+            Some(operation) => Some(operator::Names::new(conn).who(shown.place.owner, &operation)?),
             None => None,
         },
         None => None,

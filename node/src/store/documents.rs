@@ -7,7 +7,7 @@ use huiliu_proto::{
 };
 use rusqlite::OptionalExtension as _;
 
-use super::{Database, Result, View, tables};
+use super::{Database, Result, StoreError, View, tables};
 use crate::document::{Document, Misfit};
 
 pub struct DocumentRow {
@@ -25,9 +25,9 @@ pub fn get(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<
 }
 
 /// The document, loaded; `None` where there is none of that id.
-pub fn load(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<Result<Document, Misfit>>> {
+pub fn load(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<Document>> {
     let Some(row) = get(conn, owner, record)? else { return Ok(None) };
-    read(conn, &row, record).map(Some)
+    read(conn, &row, record)?.map(Some).map_err(|_| StoreError::Damaged("a document's snapshot"))
 }
 
 /// The document of a row.

@@ -58,7 +58,7 @@ fn told(error: HistoryError) -> anyhow::Error {
             let hint = both("位置由上一页给出", "the page before gives it");
             CommandError::usage(what, hint).coded(error.code(), Json::Null).into()
         }
-        HistoryError::Store(_) | HistoryError::Document(_) => error.into(),
+        HistoryError::Store(_) => error.into(),
     }
 }
 
