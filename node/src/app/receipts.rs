@@ -124,34 +124,38 @@ pub struct Verified {
 pub fn verify(store: &Store, root: Option<DeviceId>, after: Option<ReceiptCursor>, most: usize) -> Result<Verified> {
     let (verified, lies) = store.read(|conn| {
         let (mut verified, mut lies) = (Verified::default(), vec![]);
-        let mut bad: BTreeMap<ReceiptCursor, Judged> = BTreeMap::new();
+        let wanted = |place: &ReceiptCursor| after.is_none_or(|after| *place > after);
+        let mut own = BTreeMap::new();
+        for (row, union) in receipts::expected(conn)? {
+            let place = ReceiptCursor { feed: row.feed.id, union };
+            if wanted(&place) && own.len() <= most {
+                own.insert(place, row);
+            }
+        }
+        let (mut bad, mut good) = (BTreeMap::<ReceiptCursor, Judged>::new(), BTreeMap::<ReceiptCursor, Receipt>::new());
         receipts::judge(conn, root, &mut |one| {
             verified.receipts += 1;
+            let place = ReceiptCursor { feed: one.receipt.feed, union: one.receipt.union };
             if one.verdict == Verdict::Good {
+                if own.contains_key(&place) {
+                    good.insert(place, one.receipt);
+                }
                 return;
             }
             verified.wrong += 1;
             if one.verdict == Verdict::Disagrees {
                 lies.push(one.receipt.clone());
             }
-            let place = ReceiptCursor { feed: one.receipt.feed, union: one.receipt.union };
-            if after.is_none_or(|after| place > after) && bad.len() <= most {
+            if wanted(&place) && bad.len() <= most {
                 bad.insert(place, one);
             }
         })?;
-        let mut own = BTreeMap::new();
-        for (row, union) in receipts::expected(conn)? {
-            let place = ReceiptCursor { feed: row.feed.id, union };
-            if after.is_none_or(|after| place > after) && own.len() <= most {
-                own.insert(place, row);
-            }
-        }
         let places: BTreeSet<ReceiptCursor> = bad.keys().chain(own.keys()).copied().collect();
         let last = places.iter().nth(most.saturating_sub(1)).copied();
         verified.next = last.filter(|_| places.len() > most);
         let here = |place: &ReceiptCursor| verified.next.is_none_or(|last| *place <= last);
         for (place, row) in own.iter().filter(|(place, _)| here(place)) {
-            verified.confirmed.push(receipts::confirmed(conn, root, row, place.union)?);
+            verified.confirmed.push(receipts::confirmed(conn, row, place.union, good.get(place))?);
         }
         verified.bad = bad.into_iter().filter(|(place, _)| here(place)).map(|(_, one)| one).collect();
         Ok((verified, lies))

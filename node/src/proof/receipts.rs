@@ -85,7 +85,7 @@ pub fn judge(conn: &View, root: Option<DeviceId>, told: &mut dyn FnMut(Judged)) 
 }
 
 /// Signature, hub, history: in that order, because only an enrolled hub's word is evidence of anything.
-pub fn verdict(conn: &View, root: Option<DeviceId>, feed: &FeedRow, receipt: &Receipt) -> Result<Verdict> {
+fn verdict(conn: &View, root: Option<DeviceId>, feed: &FeedRow, receipt: &Receipt) -> Result<Verdict> {
     if Receipt::verify(receipt.signed.clone()).ok().as_ref() != Some(receipt) {
         return Ok(Verdict::Signature);
     }
@@ -117,15 +117,9 @@ pub fn expected(conn: &View) -> Result<Vec<(FeedRow, UnionNumber)>> {
     Ok(all)
 }
 
-/// How much of an own feed a level has confirmed.
-pub fn confirmed(conn: &View, root: Option<DeviceId>, row: &FeedRow, union: UnionNumber) -> Result<Confirmed> {
-    let mut good = None;
-    if let Some(receipt) = receipts::of(conn, &row.feed.id, union)?
-        && verdict(conn, root, row, &receipt)? == Verdict::Good
-    {
-        good = Some(receipt);
-    }
-    let size = good.as_ref().map_or(0, |receipt| receipt.size);
+/// How much of an own feed a level has confirmed, by its receipt that was found good.
+pub fn confirmed(conn: &View, row: &FeedRow, union: UnionNumber, good: Option<&Receipt>) -> Result<Confirmed> {
+    let size = good.map_or(0, |receipt| receipt.size);
     let waiting = match size < row.size() {
         true => feeds::operation(conn, row.no, size)?.map(|operation| operation.time),
         false => None,
