@@ -50,7 +50,8 @@ macro_rules! remark {
                 }
             }
 
-            pub(crate) fn in_line(mut self, table: &Field, line: usize) -> Self {
+            /// The same in a line of a table, counted from nought.
+            pub fn in_line(mut self, table: &Field, line: usize) -> Self {
                 let n = line + 1;
                 self.field = Box::new(Label::new(
                     format!("{}第{n}行：{}", table.label.zh, self.field.zh),
@@ -109,7 +110,8 @@ impl Field {
         }
     }
 
-    pub(crate) fn warn(&self, value: &Value, rule: Label, remedy: Label) -> Warning {
+    /// The same of a value that may stand, and is remarkable.
+    pub fn warn(&self, value: &Value, rule: Label, remedy: Label) -> Warning {
         let Refusal { field, field_name, value, private, rule, remedy } = self.refuse(value, rule, remedy);
         Warning { field, field_name, value, private, rule, remedy }
     }

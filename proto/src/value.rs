@@ -195,12 +195,15 @@ impl Field {
         Ok(vec![])
     }
 
+    /// Whether a table may have so many lines.
+    pub fn check_length(&self, lines: usize) -> Result<(), Refusal> {
+        let Some(max) = self.max.filter(|max| lines as i64 > *max) else { return Ok(()) };
+        let rule = label(format!("超过{max}行"), format!("more than {max} lines"));
+        Err(self.refuse(&Value::Int(lines as i64), rule, label("请分开填报", "split it")))
+    }
+
     fn check_lines(&self, fields: &[Field], lines: &[Vec<Option<Value>>]) -> Result<Vec<Warning>, Refusal> {
-        if self.max.is_some_and(|max| lines.len() as i64 > max) {
-            let max = self.max.unwrap_or_default();
-            let rule = label(format!("超过{max}行"), format!("more than {max} lines"));
-            return Err(self.refuse(&Value::Int(lines.len() as i64), rule, label("请分开填报", "split it")));
-        }
+        self.check_length(lines.len())?;
         let mut warnings = vec![];
         for (i, line) in lines.iter().enumerate() {
             if line.len() != fields.len() {
@@ -480,12 +483,21 @@ impl Field {
     }
 
     fn refuse_region(&self, value: &Value, error: UnionError) -> Refusal {
+        let union = self.format == Format::Union;
         let rule = match error {
+            UnionError::Form if union => label("不是工会编号", "not a union's number"),
             UnionError::Form => label("不是六位区划代码", "not a six-digit region code"),
             UnionError::Unknown(_) => label("区划表中没有这个代码", "this code is not in the table of regions"),
             UnionError::NoUnion(_) => label("此处没有工会", "there is no union of this federation there"),
         };
-        self.refuse(value, rule, label("请填六位区划代码，如320922", "type six digits, such as 320922"))
+        let remedy = match union {
+            true => label(
+                "请填工会编号，如320922或320922-001，或填名称",
+                "type the union's number, such as 320922 or 320922-001, or its name",
+            ),
+            false => label("请填六位区划代码，如320922", "type six digits, such as 320922"),
+        };
+        self.refuse(value, rule, remedy)
     }
 
     fn refuse_period(&self, value: &Value, error: PeriodError, example: &str) -> Refusal {

@@ -4,7 +4,7 @@
 use huiliu_hub::app::block::{self, BlockError};
 use huiliu_node::{
     app::{
-        Mode,
+        Mode, find,
         unions::{self, NoNumber, RegisterError, Registered, Unclear, Whom},
         void,
         write::Put,
@@ -159,6 +159,38 @@ fn two_machines_that_are_off_line_never_give_one_number_twice() {
     assert!(
         matches!(find("鼓楼区"), Err(Unclear::Several(four)) if four.len() == 4 && four[0].place == "江苏省南京市")
     );
+    // As it is pasted.
+    for pasted in [" 滨海县 五汛镇总工会\n", "滨海县\r\n五汛镇", "滨海县　五汛镇总工会", "３２０９２２－００３"]
+    {
+        assert_eq!(find(pasted), Ok(d), "{pasted:?}");
+    }
+    // One that is known by the enrolment of its machine alone is meant as well as those of the list; one that is called
+    // otherwise since is not.
+    for (machine, union) in [(60, "320900-009"), (61, "320900-001")] {
+        let mut record = attested(&SigningKey::from_seed(&[machine; 32]), number(union), false);
+        assert!(record.set("name", Value::Text("鼓楼区总工会".into())));
+        city.1.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
+    }
+    let Err(Unclear::Several(five)) = find("鼓楼区总工会") else { panic!("it is no one union's name") };
+    let last = five.last().unwrap();
+    assert_eq!((five.len(), last.union, last.name.as_str()), (5, number("320900-009"), "鼓楼区总工会"));
+}
+
+/// A number that is left empty when a union is registered is given all the same.
+#[test]
+fn an_empty_number_is_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let open = |name: &str| (world.machine(name), world.machine(name).store(Threads::Inline));
+    let (city, county) = (open("hub-320900"), open("node-320922-0"));
+    talk((county.0, &county.1), (city.0, &city.1)).unwrap();
+    let values = [said("滨海县东坎街道总工会", "东坎"), vec![(union().field("number").unwrap(), None)]].concat();
+    let done = unions::register(&county.1, number("320922"), Whom::New(values), Mode::Write).unwrap();
+    assert!(matches!(done.outcome, WriteOutcome::Written { .. }), "{:?}", done.outcome);
+    assert_eq!(done.number, number("320922-001"));
+    assert_eq!(told(&county.1).0.len(), 1);
+    let find = |typed: &str| county.1.read(|conn| unions::find(Some(conn), typed)).unwrap();
+    assert_eq!(find("滨海县东坎街道总工会"), Ok(done.number));
 }
 
 /// A list of before: numbers are given to what is on it, in the machine that keeps it.
@@ -206,7 +238,12 @@ fn a_machine_of_before_gets_a_block_and_one_that_used_its_up_a_further_one() {
     assert_eq!(give("320922", None).unwrap(), []);
     assert!(matches!(give("320000", None), Err(BlockError::NotBelow(_))));
     assert!(matches!(give("320900-001", None), Err(BlockError::GivesNone(_))));
-    assert!(matches!(give("320922", Some("zz")), Err(BlockError::NoDevice(_))));
+    // Too few digits are no machine's, nor is what is no key, or that of a machine of another union.
+    let key = old.device().to_string();
+    let of_the_city = city.0.me().device().to_string();
+    for digits in ["zz", "", &key[..find::SURE - 1], &format!("{key}0"), &of_the_city] {
+        assert!(matches!(give("320922", Some(digits)), Err(BlockError::NoDevice(_))), "{digits}");
+    }
 
     talk((county.0, &county.1), (city.0, &city.1)).unwrap();
     // All of a block in one job.

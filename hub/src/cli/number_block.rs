@@ -100,8 +100,8 @@ fn told(error: BlockError) -> anyhow::Error {
         BlockError::NoneLeft => CommandError::refused(
             both("本平台没有可给的编号段", en),
             both(
-                "请先由上级平台为本平台运行 number-block，本平台 sync 之后再给",
-                "let the hub above run `number-block` for this union first, then `sync` here",
+                "请上级平台运行 number-block 本单位编号（本平台的编号段已用完的，加 --device 本机设备公钥），本平台 sync 之后再给",
+                "let the hub above run `number-block UNION` (with `--device KEY` where this hub has used its block up), `sync` here, and give it then",
             ),
         ),
     };

@@ -291,7 +291,8 @@ impl Reader<'_> {
 
 /// `.huiliu.v1.Duty` is `Duty` here. What is declared elsewhere is not found.
 fn local(type_name: &str) -> &str {
-    type_name.strip_prefix(".huiliu.v1.").unwrap_or(type_name)
+    let local = type_name.strip_prefix('.').and_then(|name| name.strip_prefix(PACKAGE)?.strip_prefix('.'));
+    local.unwrap_or(type_name)
 }
 
 /// What a declaration leaves open.

@@ -73,17 +73,36 @@ pub fn page(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Those of no list that are called so in full: registered, or by their enrolment where no record of them is here.
+fn called(conn: &View, typed: &str) -> Result<Vec<UnionNumber>> {
+    const CALLED: &str = r#"SELECT g.number FROM "union" u JOIN number_given g ON g.record = u.record AND g.owner = u.owner
+        WHERE u.name IN (?1, ?2) OR u.short_name IN (?1, ?2)
+        UNION SELECT "union" FROM enrolment WHERE name IN (?1, ?2) OR short_name IN (?1, ?2)"#;
+    // As it is written, or broken over lines and with blanks where it was pasted from.
+    let (trimmed, joined) = (typed.trim(), typed.split_whitespace().collect::<String>());
+    let same = |name: &str| name == trimmed || name == joined;
+    let mut statement = conn.prepare_cached(CALLED)?;
+    let mut all = vec![];
+    for row in statement.query_map((trimmed, &joined), |row| tables::union(row.get(0)?))? {
+        let union = row?;
+        // An enrolment says what it was called when its machine joined, and anybody may have written one.
+        if union.serial().is_some()
+            && let Some(names) = names(conn, union)?
+            && (same(&names.name) || names.short.as_deref().is_some_and(same))
+        {
+            all.push(union);
+        }
+    }
+    Ok(all)
+}
+
 /// Whom a person means, or a line of a file. Names in full are looked up one by one; the rest asks the whole directory.
 pub fn find(conn: &View, typed: &str) -> Result<Found> {
-    const CALLED: &str = r#"SELECT g.number FROM "union" u JOIN number_given g ON g.record = u.record AND g.owner = u.owner
-        WHERE u.name = ?1 OR u.short_name = ?1"#;
     let plain = Directory::plain(typed);
     if let Ok(union) = plain.parse::<UnionNumber>().and_then(UnionNumber::as_union) {
         return Ok(Found::One(union));
     }
-    let mut statement = conn.prepare_cached(CALLED)?;
-    let called = statement.query_map([typed.trim()], |row| tables::union(row.get(0)?))?;
-    match Directory::default().find_exactly(&plain, called.collect::<rusqlite::Result<_>>()?) {
+    match Directory::default().find_exactly(&plain, called(conn, typed)?) {
         Found::Nobody => Ok(load(conn)?.find(&plain)),
         found => Ok(found),
     }
