@@ -2,7 +2,7 @@
 
 mod program;
 
-use program::{MEDIATOR, Union};
+use program::{MATCHING, MEDIATOR, PROGRAMME, Union};
 use serde_json::Value as Json;
 
 const WORK: [&str; 6] =
@@ -144,8 +144,7 @@ fn what_cannot_be_or_is_doubtful_is_said() {
 fn a_paper_entered_twice_is_told() {
     let nation = Union::empty();
     nation.json(&["init", "--root", "--network", "演示"]);
-    let programme = ["code=CS-2025", "name=测试专项经费", "year=2025", "source=全国总工会", "purpose=补助"];
-    written(&nation, &[&["programme"], &programme[..]].concat());
+    written(&nation, &PROGRAMME);
     let spent = [
         "expenditure",
         "programme=CS-2025",
@@ -167,20 +166,11 @@ fn a_paper_entered_twice_is_told() {
         "bank_serial=YS1",
         "subject=40302",
     ];
-    let matched = [
-        "matching",
-        "programme=CS-2025",
-        "year=2025",
-        "amount=400.00",
-        "booked_on=2025-01-07",
-        "source=本级配套",
-        "voucher_no=配-1",
-    ];
     let none = serde_json::json!([]);
     for (paper, others) in [
         (&spent[..], ["voucher_no=记-2", "voucher_line=2", "amount=120.51", "category=交通"]),
         (&received, ["bank_serial=YS2", "received_on=2025-02-19", "amount=1000.01", "amount=999.99"]),
-        (&matched, ["voucher_no=配-2", "year=2026", "amount=400.01", "amount=399.99"]),
+        (&MATCHING, ["voucher_no=配-2", "year=2026", "amount=400.01", "amount=399.99"]),
     ] {
         let first = written(&nation, paper);
         assert_eq!(first["alike"], none, "{first}");
@@ -212,8 +202,7 @@ fn a_paper_entered_twice_is_told() {
 fn a_level_passed_over_is_doubtful() {
     let nation = Union::empty();
     nation.json(&["init", "--root", "--network", "演示"]);
-    let programme = ["code=CS-2025", "name=测试专项经费", "year=2025", "source=全国总工会", "purpose=补助"];
-    written(&nation, &[&["programme"], &programme[..]].concat());
+    written(&nation, &PROGRAMME);
     let allocation = [
         "allocation",
         "programme=CS-2025",

@@ -1,5 +1,6 @@
 //! Single system calls that fail, or at which the program is killed: EIO, ENOSPC, SIGKILL at the n-th write, sync, open,
-//! rename. Whole processes under strace, so that locks, shared memory and everything beside the database are in it.
+//! rename. Whole processes under strace, so that locks, shared memory and everything beside the database are in it; and a
+//! program that reads beside one that fails.
 //!
 //! What a power loss leaves is another test's matter (`powerloss`).
 
@@ -7,8 +8,19 @@ mod program;
 #[allow(dead_code)]
 mod strace;
 
-use std::fs;
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
+use huiliu_node::{
+    clock,
+    identity::Home,
+    store::projection,
+    writer::{Store, Threads},
+};
+use huiliu_proto::kind::kind;
 use program::{MEDIATOR, Union, text};
 use strace::{Ran, step, with_fault};
 
@@ -147,6 +159,79 @@ fn a_full_disk_is_called_full() {
         }
         union.add(&MEDIATOR);
     }
+}
+
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One reader that stays while one writer after the other fails or is killed beside it: it never sees half of a record, nor
+/// one less than before, and what it shares with them (locks, shared memory) stays good.
+#[test]
+fn a_reader_beside_writers_that_fail_reads_on() {
+    let Some(step) = step() else { return };
+    let union = Union::new();
+    union.add(&MEDIATOR);
+    let home = Home::open(&union.home()).expect("it is a home");
+    let store = Store::of(&home, clock::system(), clock::random(), Threads::Inline).expect("it opens");
+    let names = || -> BTreeSet<String> {
+        let all = store.read(|conn| projection::list(conn, kind("enterprise").expect("a kind"), None, None, 9_999));
+        let all = all.expect("a reader fails for no writer");
+        all.iter().map(|row| row.record.text("name").expect("a whole record").to_owned()).collect()
+    };
+    let (over, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (mut acknowledged, mut refused, mut tried) = (BTreeSet::new(), BTreeSet::new(), 0);
+    std::thread::scope(|scope| {
+        // Whatever happens, the reader comes to an end.
+        let end = End(&over);
+        let reader = scope.spawn(|| {
+            let mut seen = BTreeSet::new();
+            while !over.load(Ordering::Relaxed) {
+                let now = names();
+                assert!(seen.is_subset(&now), "what was there is gone");
+                seen = now;
+                looks.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for call in ["pwrite64", "fdatasync", "fsync", "ftruncate", "openat"] {
+            for (turn, n) in (1..400).step_by(step.div_ceil(3)).enumerate() {
+                let fault = FAULTS[turn % FAULTS.len()];
+                let name = format!("{call}{n}公司");
+                let mut arguments = ENTERPRISE.to_vec();
+                let field = format!("name={name}");
+                arguments[3] = &field;
+                let ran =
+                    with_fault(&union.command(&arguments), call, &format!("{fault}:when={n}"), &union.path("log"));
+                let at = format!("{call} {n} {fault}");
+                blames_nothing_good(&ran, &at);
+                match ran.code {
+                    Some(0) => drop(acknowledged.insert(name)),
+                    Some(_) if !ran.err.contains("不能确定是否已写入") => drop(refused.insert(name)),
+                    _ => {}
+                }
+                let now = names();
+                assert!(acknowledged.is_subset(&now), "{at}: acknowledged, and the reader does not see it");
+                assert!(refused.is_disjoint(&now), "{at}: the reader sees what was not written: {}", ran.err);
+                if !ran.hit || reader.is_finished() {
+                    break;
+                }
+                tried += 1;
+            }
+        }
+        drop(end);
+        reader.join().expect("it read on");
+    });
+    let looks = looks.into_inner();
+    assert!(tried > 8 && looks > tried && !acknowledged.is_empty(), "{tried} faults, {looks} looks");
+    println!("{tried} faults, {looks} looks");
+    let listed = union.json(&["record", "list", "enterprise"]);
+    assert_eq!(listed["records"].as_array().map(Vec::len), Some(names().len()), "both see the same");
+    let verified = union.run(&["verify"]);
+    assert_eq!(verified.code, 0, "{}{}", verified.out, verified.err);
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {

@@ -3,8 +3,8 @@
 //! it, pages torn in sectors of 512 bytes. A name that was made, changed or taken away lasts when its directory was synced.
 //! Whatever was acknowledged before that moment must be there, and the home must open, verify and be written to.
 //!
-//! What this does not cover: shared memory, which does not outlive a power loss; readers beside the writer; disks that
-//! say they have synced and have not. No test has a reader beside a writer whose disk fails.
+//! What this does not cover: shared memory, which does not outlive a power loss; disks that say they have synced and have
+//! not. A reader beside writers that fail or are killed is in `faults`.
 //! `HUILIU_FAULTS=all` tries every moment.
 
 #[allow(dead_code)]

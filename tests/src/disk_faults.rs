@@ -8,7 +8,10 @@ use huiliu_node::{
     store::evidence,
     writer::{Store, Threads},
 };
-use huiliu_proto::id::{DeviceId, RecordId};
+use huiliu_proto::{
+    id::{DeviceId, RecordId},
+    union::UnionNumber,
+};
 
 use crate::{
     disk, oracle,
@@ -28,7 +31,7 @@ pub enum FaultKind {
     Lost,
 }
 
-/// One fault: when the copy is made, and when it comes back or goes to work.
+/// One of them: when the copy is made, and when it comes back or goes to work.
 #[derive(Debug, Clone)]
 pub struct DiskFault {
     pub kind: FaultKind,
@@ -100,6 +103,9 @@ pub struct Account {
     /// Somebody must have been told.
     missed: bool,
     rogues: BTreeSet<DeviceId>,
+    /// Devices whose disk went back, or was copied.
+    hurt: BTreeSet<DeviceId>,
+    enrolled: BTreeSet<(UnionNumber, DeviceId)>,
 }
 
 /// The honest entries that a machine holds.
@@ -109,8 +115,8 @@ fn ids(machine: &Machine, rogues: &BTreeSet<DeviceId>) -> Result<BTreeSet<Record
 }
 
 impl Account {
-    pub fn new(rogues: BTreeSet<DeviceId>) -> Account {
-        Account { rogues, ..Account::default() }
+    pub fn new(rogues: BTreeSet<DeviceId>, enrolled: BTreeSet<(UnionNumber, DeviceId)>) -> Account {
+        Account { rogues, enrolled, ..Account::default() }
     }
 
     /// A machine is down and looked at.
@@ -123,6 +129,9 @@ impl Account {
     pub fn strike(&mut self, fault: &DiskFault, machines: &[Machine]) -> Result<()> {
         let machine = machines.iter().find(|m| m.name == fault.machine).context("no such machine")?;
         let home = &machine.home.dir;
+        if fault.kind != FaultKind::Lost {
+            self.hurt.insert(machine.me().device());
+        }
         if fault.kind == FaultKind::Clone {
             let twin = machines.iter().find(|m| m.name == TWIN).context("no twin")?;
             self.missed = true;
@@ -158,6 +167,11 @@ impl Account {
         }
         self.ever.extend(before);
         Ok(())
+    }
+
+    /// Who may be accused of what.
+    pub fn cast(&self) -> oracle::Cast<'_> {
+        oracle::Cast { rogues: &self.rogues, hurt: &self.hurt, enrolled: &self.enrolled }
     }
 
     /// Nothing is lost but what only a lost disk held; and nothing went back in silence.

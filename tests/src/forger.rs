@@ -1,11 +1,12 @@
 //! A device that keeps to the outer rules (its signatures and roots are good) and to none of the inner ones.
 
-use huiliu_node::ledger::Incoming;
+use huiliu_node::{document::Document, ledger::Incoming};
 use huiliu_proto::{
     attestation::Attestation,
+    edit::{Actor, Scalar},
     feed::{Feed, Scope},
-    id::{DeviceId, Hash, RecordId, RecordIds},
-    kind::Reach,
+    id::{DeviceId, FeedId, Hash, RecordId, RecordIds},
+    kind::{Reach, kind},
     operation::Operation,
     period::Day,
     record::Record,
@@ -122,6 +123,24 @@ impl Forger {
             settled: false,
             asked: false,
         }
+    }
+
+    /// A change of a dossier that nobody has.
+    pub fn edit_of_what_is_lost(&mut self) -> Operation {
+        let kind = kind("enterprise").expect("it is declared");
+        let name = kind.fields[kind.field("name").expect("it is declared")].number;
+        let id = self.id();
+        let mut document = Document::default();
+        let lost = Actor::new(&FeedId([7; 16]), &id);
+        let mut compose = |author, text: &str| {
+            let edit = document.compose(author, vec![(name, Scalar::Text(text.into()))], [4; 16]).expect("it fits");
+            document.receive(author, &edit).expect("it fits");
+            edit
+        };
+        compose(lost, "甲厂");
+        let author = Actor::new(&self.feed.id, &id);
+        let edit = compose(author, "乙厂");
+        Operation::new(kind.number, id, Some(1), edit.encode(author), Some([3; 16]))
     }
 
     /// A head for whatever is claimed, signed.

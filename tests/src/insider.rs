@@ -16,12 +16,13 @@ use huiliu_proto::{
     feed::{Feed, Scope},
     id::{DeviceId, FeedId, Hash, RecordId, RecordIds},
     kind::{Reach, kind, kinds},
-    operation::{Operation, SALT},
+    operation::{OPERATOR, Operation, SALT},
     segment,
     signed::{Receipt, Seen, SigningKey, TreeHead},
     tree::Edge,
     union::UnionNumber,
     v1::{self, frame::Frame},
+    void::Void,
 };
 use prost::Message as _;
 
@@ -36,6 +37,9 @@ use crate::{
 
 /// How the machine is called on which such a program runs.
 pub const ROGUE: &str = "rogue-320923";
+
+/// A union that is in no list: of a newer version's, for all that this one knows.
+const UNLISTED: u64 = 320_999;
 
 /// A feed that it has begun.
 struct Begun {
@@ -62,6 +66,8 @@ pub struct Insider {
     /// Of its own, of others: to be said again, changed, collided with.
     records: Vec<(RecordId, u32)>,
     changes: Vec<Hash>,
+    /// Of operations that it made, voids among them.
+    leaves: Vec<Hash>,
     /// Feeds of others, that it has by right.
     known: Vec<(FeedId, u64)>,
     /// Of a hub.
@@ -84,6 +90,7 @@ impl Insider {
             feeds: vec![],
             records: vec![],
             changes: vec![Hash([4; 32])],
+            leaves: vec![],
             known: vec![],
             hub: machine.is_hub(),
             devices: vec![],
@@ -142,20 +149,35 @@ impl Insider {
         let mut unions = vec![self.union; 6];
         unions.extend(self.union.parent());
         unions.extend("320922".parse::<UnionNumber>());
+        unions.extend(self.union.with_serial(7));
         let union = *self.random.pick(&unions);
-        let scope = match self.random.below(8) {
+        let branches = [self.union, self.union.with_serial(7).unwrap_or(self.union), UnionNumber::NATION];
+        let scope = match self.random.below(12) {
             0..=3 => Scope::Own(Reach::Province),
             4 | 5 => Scope::Own(Reach::Nation),
             6 => Scope::Everyone,
-            _ => Scope::Branch(self.union),
+            7 => Scope::Branch(*self.random.pick(&branches)),
+            8 => Scope::PersonalBranch(*self.random.pick(&branches)),
+            9 => Scope::Warning(Reach::Province),
+            10 => Scope::Warning(Reach::Nation),
+            _ => Scope::Own(Reach::Union),
         };
         let continues = self.random.chance(30).then(|| self.any_feed());
         let incarnation = self.random.roll() as u32;
         let feed = Feed::new("test", union, self.key.device(), incarnation, scope, continues).ok()?;
-        let header = match self.random.chance(10) {
+        let header = match self.random.below(20) {
             // A field that nobody knows, in a message that is hashed as it is.
-            true => [&feed.header[..], &[0xfa, 0x06, 0x03, b'n', b'e', b'w']].concat().into(),
-            false => feed.header.clone(),
+            0 | 1 => [&feed.header[..], &[0xfa, 0x06, 0x03, b'n', b'e', b'w']].concat().into(),
+            // A union that is in no list, as itself or as a branch.
+            2 | 3 => {
+                let mut header = v1::FeedHeader::decode(feed.header.clone()).ok()?;
+                match self.random.chance(50) {
+                    true => header.union = UNLISTED,
+                    false => header.scope = Some(v1::feed_header::Scope::PersonalBranch(UNLISTED)),
+                }
+                header.encode_to_vec().into()
+            }
+            _ => feed.header.clone(),
         };
         self.feeds.push(Begun { key: self.key.clone(), feed: Feed::parse(header).ok()?, operations: vec![] });
         Some(self.feeds.len() - 1)
@@ -221,6 +243,9 @@ impl Insider {
     }
 
     fn operation(&mut self, at: usize) -> Operation {
+        if self.random.chance(8) {
+            return self.void();
+        }
         let own = self.ids.next(START + self.random.below(3_600_000) as i64);
         let known = (!self.records.is_empty()).then(|| *self.random.pick(&self.records));
         let (record, like) = match (self.random.below(10), known) {
@@ -256,7 +281,36 @@ impl Insider {
         if record == own {
             self.records.push((record, number));
         }
-        Operation::new(number, record, time, payload, salt)
+        let operation = Operation::new(number, record, time, payload, salt);
+        self.leaves.push(operation.leaf());
+        match self.random.chance(15) {
+            true => operation.by(Some([self.random.roll() as u8; OPERATOR])),
+            false => operation,
+        }
+    }
+
+    /// Voids a record that it knows, or takes that back; follows voids, other operations, and what never comes.
+    fn void(&mut self) -> Operation {
+        let known = [(RecordId([self.random.roll() as u8; 16]), 9)];
+        let (record, number) = *self.random.pick(if self.records.is_empty() { &known } else { &self.records });
+        let hash = |random: &mut Random, from: &[Hash]| match from.is_empty() || random.chance(20) {
+            true => Hash([random.roll() as u8; 32]),
+            false => *random.pick(from),
+        };
+        let many = if self.random.chance(5) { 65 } else { self.random.below(3) };
+        let follows = (0..many).map(|_| hash(&mut self.random, &self.leaves)).collect();
+        let heads = (0..self.random.below(3)).map(|_| hash(&mut self.random, &self.changes)).collect();
+        let void = Void { follows, heads, restores: self.random.chance(40), reason: "重复录入".into() };
+        let mut payload = void.encode();
+        if self.random.chance(5) {
+            payload.extend([0xfa, 0x7d, 0x00]);
+        }
+        let id = self.random.chance(70).then_some([self.random.roll() as u8; OPERATOR]);
+        let time = self.random.chance(30).then(|| self.random.roll() as i64);
+        let salt = self.random.chance(50).then_some([6; SALT]);
+        let operation = Operation::new(number, record, time, payload, salt).by(id).voiding(true);
+        self.leaves.push(operation.leaf());
+        operation
     }
 
     /// What stands in an entry: mostly sense, with numbers at their limits.

@@ -1,5 +1,6 @@
-//! EvidenceKind must hold when all is said and done, judged from the feeds' bytes and not with the code under test.
+//! What must hold when all is said and done, judged from the feeds' bytes and not with the code under test.
 
+mod accused;
 mod bounds;
 mod documents;
 mod voids;
@@ -11,8 +12,8 @@ use huiliu_node::{
     admission::Reason,
     identity, ledger,
     store::{
-        StoreError, View, dump,
-        evidence::{self, Evidence, EvidenceKind},
+        StoreError, dump,
+        evidence::{self, EvidenceKind},
         feeds, projection, quarantine,
     },
     writer::Store,
@@ -28,7 +29,11 @@ use huiliu_proto::{
 use prost::Message as _;
 
 use self::voids::Voids;
-pub use self::{bounds::keeps_within_bounds, documents::documents_agree};
+pub use self::{
+    accused::{Cast, accuses_nobody},
+    bounds::keeps_within_bounds,
+    documents::documents_agree,
+};
 use crate::{
     insider,
     world::{Conduct, Machine},
@@ -40,7 +45,7 @@ pub type Sums = BTreeMap<UnionNumber, (i128, i128)>;
 const WORK_ENTRY: u32 = 9;
 const EXPENDITURE: u32 = 27;
 
-/// EvidenceKind an entry adds to its union's sums.
+/// What an entry adds to its union's sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     pub union: UnionNumber,
@@ -106,7 +111,7 @@ fn entries_and_voids(store: &Store, but: &BTreeSet<DeviceId>) -> Result<(BTreeMa
     Ok((entries, voids))
 }
 
-/// EvidenceKind an operation adds to the sums, if it is one that does.
+/// What an operation adds to the sums, if it is one that does.
 fn entry(union: UnionNumber, operation: &Operation) -> Result<Option<Entry>> {
     let (guided, spent) = match operation.kind {
         WORK_ENTRY => (i128::from(v1::WorkEntry::decode(&operation.payload[..])?.guided), 0),
@@ -116,7 +121,7 @@ fn entry(union: UnionNumber, operation: &Operation) -> Result<Option<Entry>> {
     Ok(Some(Entry { union, guided, spent }))
 }
 
-/// EvidenceKind of these feeds a machine lets count: each record once, and nothing that is held back.
+/// What of these feeds a machine lets count: each record once, and nothing that is held back.
 fn let_count(store: &Store, of: &dyn Fn(&Feed) -> bool) -> Result<BTreeMap<RecordId, Entry>> {
     let counted = store.read(|conn| {
         let mut all = vec![];
@@ -322,7 +327,7 @@ pub fn shows_what_was_written(machine: &Machine, store: &Store, rogues: &BTreeSe
     Ok(())
 }
 
-/// EvidenceKind was seen of each feed: to hold against what is there later.
+/// What was seen of each feed: to hold against what is there later.
 pub type Seen = BTreeMap<(String, FeedId), (u64, huiliu_proto::id::Hash)>;
 
 /// I5: what was there before is still there, and only more came after it; but for a feed that two histories were signed
@@ -373,7 +378,7 @@ pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
                 if feed.is_some_and(|feed| rogues.contains(&feed.device)) {
                     continue;
                 }
-                // EvidenceKind it follows may be kept back on the way, and so may what admits it.
+                // What it follows may be kept back on the way, and so may what admits it.
                 if feed.is_some_and(|feed| is_in(&cut_off, feed.union) && feed.union != machine.union()) {
                     continue;
                 }
@@ -409,32 +414,5 @@ pub fn raises_what_was_left(machine: &Machine, store: &Store, rogues: &BTreeSet<
         }
         Ok(())
     })?;
-    Ok(())
-}
-
-/// Whether one of two who say different things keeps no rule: which of the two it is nobody can tell, and the words name
-/// both.
-fn is_word_against_word(conn: &View, split: &Evidence, rogues: &BTreeSet<DeviceId>) -> bool {
-    let Some(said) = split.theirs.as_ref().filter(|_| split.what == EvidenceKind::Split) else { return false };
-    let receipt = v1::Receipt::decode(&said.message[..]).ok();
-    let head = v1::TreeHead::decode(&said.message[..]).ok();
-    let feed = head.and_then(|head| FeedId::try_from(&head.feed[..]).ok());
-    let writer = feed.and_then(|feed| feeds::by_id(conn, &feed).ok().flatten()).map(|row| row.feed.device);
-    let signer = receipt.and_then(|receipt| DeviceId::try_from(&receipt.device[..]).ok());
-    [writer, signer].into_iter().flatten().any(|device| rogues.contains(&device))
-}
-
-/// Nobody is accused of lying where nobody lied.
-pub fn accuses_nobody(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<()> {
-    let kept = store.read(|conn| {
-        let mut kept = evidence::list(conn, true)?;
-        kept.retain(|k| k.evidence.from.is_none_or(|from| !rogues.contains(&from.device)));
-        kept.retain(|k| !is_word_against_word(conn, &k.evidence, rogues));
-        Ok(kept)
-    })?;
-    let lies = [EvidenceKind::Split, EvidenceKind::Withheld, EvidenceKind::Forged, EvidenceKind::Receipt];
-    if let Some(lie) = kept.iter().find(|k| lies.contains(&k.evidence.what)) {
-        bail!("{} accuses an honest machine: {}", machine.name, lie.evidence.detail.en);
-    }
     Ok(())
 }

@@ -11,7 +11,10 @@ use huiliu_node::{
     store::rollups,
     writer::{Store, Threads},
 };
-use huiliu_proto::id::{DeviceId, RecordId};
+use huiliu_proto::{
+    id::{DeviceId, RecordId},
+    union::UnionNumber,
+};
 
 use crate::{
     city, disk,
@@ -90,6 +93,12 @@ fn add_hostile_hub(world: &mut World, seed: u64) -> Result<()> {
     Ok(())
 }
 
+/// The machines that joined, and that are where they were set up.
+fn enrolled_in(world: &World) -> BTreeSet<(UnionNumber, DeviceId)> {
+    let there = world.machines.iter().filter(|m| m.home.dir.exists());
+    there.map(|m| (m.union(), m.me().device())).collect()
+}
+
 fn over() -> bool {
     turmoil::sim_elapsed().unwrap_or_default() >= TROUBLE
 }
@@ -107,6 +116,7 @@ pub fn run(seed: u64) -> Result<Totals> {
         world.add("320923", Role::Node)?;
     }
     world.add("320922", Role::Node)?;
+    let mut enrolled = enrolled_in(&world);
     disk_faults::put_away(&world)?;
     if has_rogue(seed) {
         world.add("320923", Role::Node)?;
@@ -159,7 +169,8 @@ pub fn run(seed: u64) -> Result<Totals> {
         });
     }
     let rogues = oracle::rogues(&machines);
-    let mut account = Account::new(rogues.clone());
+    enrolled.extend(enrolled_in(&world));
+    let mut account = Account::new(rogues.clone(), enrolled);
     let told = disturb(&mut sim, &world, &machines, &mut account, seed);
     drop(sim);
     let machines = open(&machines);
@@ -196,7 +207,7 @@ fn judge(
         ask("I3, I4", oracle::verifies(machine, store));
         ask("I4", oracle::rebuilds_the_same(machine, store));
         ask("I1", oracle::shows_what_was_written(machine, store, rogues));
-        ask("I6", oracle::accuses_nobody(machine, store, rogues));
+        ask("I6", oracle::accuses_nobody(machine, store, &account.cast()));
         ask("I6", oracle::raises_what_was_left(machine, store, rogues));
         let full = oracle::keeps_within_bounds(machine, store, rogues);
         totals.full += u64::from(matches!(full, Ok(true)));

@@ -102,7 +102,7 @@ proptest! {
         hear(1);
         let expected = shown(&devices[0]);
         prop_assert_eq!(&expected, &shown(&devices[1]));
-        // Two hubs hear the same feeds, each feed in order, the feeds mixed as random say.
+        // Two hubs hear the same feeds, each feed in order, the feeds mixed at random.
         let feeds: Vec<Vec<Incoming>> = devices.iter().flat_map(batches).collect();
         for hub in ["hub-320900", "hub-320000"] {
             let store = world.machine(hub).store(Threads::Inline);

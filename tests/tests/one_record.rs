@@ -154,7 +154,7 @@ fn dossier(forger: &Forger, id: RecordId, name: &str) -> [Operation; 2] {
     })
 }
 
-/// Gives feeds' batches in an order that the random choose, each feed in its own order.
+/// Gives feeds' batches in an order chosen at random, each feed in its own order.
 fn shuffled(feeds: &[Vec<Incoming>], random: &mut Random) -> Vec<Incoming> {
     let mut next = vec![0; feeds.len()];
     let mut all = vec![];
