@@ -1,9 +1,12 @@
 //! A stolen machine, a restored backup, a copied disk: what the operations notes say, typed.
 
+#[path = "../../node/tests/documented/mod.rs"]
+mod documented;
 mod machine;
 
 use std::{fs, path::Path};
 
+use documented::compare;
 use machine::{Machine, Serving, wait_for};
 use tempfile::TempDir;
 
@@ -121,8 +124,11 @@ fn a_stolen_machine_is_shut_out_and_its_union_goes_on() {
     town.come_together(&second);
     assert_eq!((second.count("mediator"), second.count("work_entry")), (1, 1));
     wait_for("the province hears of the new machine", || {
-        town.province.run(&["return-keys", &town.device(&second), "--yes"]).code == 0
+        town.province.run(&["return-keys", &town.device(&second), "--dry-run"]).code == 0
     });
+    for how in ["--dry-run", "--yes"] {
+        compare("return-keys", &town.province.json(&["return-keys", &town.device(&second), how]));
+    }
     wait_for("the keys come down", || {
         second.run(&["sync"]);
         let id = second.json(&["record", "list", "mediator"])["records"][0]["record"].as_str().unwrap().to_owned();
@@ -162,7 +168,12 @@ fn a_backup_is_restored_and_says_so() {
     let no = town.county.json(&["evidence", "list"])["evidence"][0]["no"].to_string();
     let shown = town.county.run(&["evidence", "show", &no]);
     assert!(shown.code == 3 && shown.out.contains("old backup"), "{shown:?}");
-    town.county.done(&["evidence", "settle", &no, "--note", "new disk"]);
+    compare("evidence list", &town.county.json(&["evidence", "list"]));
+    compare("evidence show", &town.county.json(&["evidence", "show", &no]));
+    for trial in [&["--dry-run"][..], &[]] {
+        let settle = ["evidence", "settle", &no, "--note", "new disk"];
+        compare("evidence settle", &town.county.json(&[&settle[..], trial].concat()));
+    }
     assert_eq!(town.county.run(&["status"]).code, 0);
     assert_eq!(town.county.run(&["evidence", "settle", &no, "--note", "again"]).code, 1);
     town.county.done(&["verify"]);
@@ -187,4 +198,54 @@ fn a_copied_disk_is_found_out_and_nothing_is_lost() {
         machine.done(&["verify"]);
     }
     wait_for("the province has all six", || town.province.count("work_entry") == 6);
+}
+
+/// Exactly the keys that `docs/json.md` tells, where it takes several levels to have an answer.
+#[test]
+fn answers_about_what_came_from_below_have_the_keys_that_are_told() {
+    let town = Town::new();
+    work(&town.county, 1);
+    let file = ["filing", "submit", "--type", "yearly", "--year", "2025", "--census", "2025-06-30", "--yes"];
+    let filing = town.county.json(&file)["record"].as_str().expect("it was filed").to_owned();
+    compare("sync", &town.county.json(&["sync"]));
+    wait_for("the city has the filing", || town.city.count("filing") == 1);
+    compare("filing list", &town.city.json(&["filing", "list"]));
+    for trial in [&["--dry-run"][..], &[]] {
+        let review = town.city.json(&[&["filing", "review", &filing, "accept"], trial].concat());
+        compare("record add KIND FIELD=VALUE", &review);
+    }
+    // The filing travels further than the records of `come_together`.
+    wait_for("the levels above acknowledge", || {
+        town.county.run(&["sync"]);
+        let status = town.county.json(&["status"]);
+        let acknowledged = |feed: &serde_json::Value| {
+            let receipts = feed["receipts"].as_array().expect("receipts");
+            receipts.len() >= 2 && receipts.iter().all(|receipt| receipt["size"] == feed["size"])
+        };
+        status["feeds"].as_array().expect("feeds").iter().all(acknowledged)
+    });
+    compare("status", &town.city.json(&["status"]));
+    compare("receipts list", &town.county.json(&["receipts", "list"]));
+    compare("receipts verify", &town.county.json(&["receipts", "verify"]));
+    compare(
+        "prove",
+        &town.county.json(&["prove", &filing, "--out", town.dir.path().join("a").to_str().expect("plain")]),
+    );
+    // What had come before the revocation took effect counts no more, until a person says that it does.
+    let device = town.device(&town.county);
+    town.city.done(&["revoke", &device[..12], "--reason", "stolen", "--since", "2020-01-01", "--yes"]);
+    let held = town.city.json(&["quarantine", "list"]);
+    compare("quarantine list", &held);
+    let which: Vec<&str> =
+        held["held"].as_array().expect("a list").iter().filter_map(|h| h["which"].as_str()).collect();
+    assert!(which.len() > 1, "{held}");
+    compare("quarantine show", &town.city.json(&["quarantine", "show", which[0]]));
+    for (verb, which) in [("release", which[0]), ("reject", which[1])] {
+        for how in ["--dry-run", "--yes"] {
+            let ruled = town.city.json(&["quarantine", verb, which, "--reason", "looked at", how]);
+            compare("quarantine release, quarantine reject", &ruled);
+        }
+    }
+    compare("status", &town.city.json(&["status"]));
+    compare("inbox", &town.city.json(&["inbox"]));
 }

@@ -10,6 +10,7 @@ pub mod bulk;
 pub mod calendar;
 pub mod check;
 pub mod consistency;
+pub mod duty;
 pub mod evidence;
 pub mod export;
 pub mod filing;

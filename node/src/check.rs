@@ -33,7 +33,7 @@ pub use self::{
     run::{run, settings},
 };
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     include_str!("check/dq01.sql"),
     include_str!("check/fc01.sql"),
     include_str!("check/fc02.sql"),
@@ -43,6 +43,7 @@ const FILES: [&str; 9] = [
     include_str!("check/fc09.sql"),
     include_str!("check/fc14.sql"),
     include_str!("check/fc16.sql"),
+    include_str!("check/sd01.sql"),
 ];
 
 /// The checks this version knows, in the order of their ids.

@@ -12,6 +12,7 @@ pub mod completions;
 pub mod consistency;
 pub mod context;
 pub mod crash;
+pub mod duty;
 pub mod error;
 pub mod evidence;
 pub mod filing;

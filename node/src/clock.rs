@@ -1,4 +1,4 @@
-//! Time and randomness, passed in: so that the same code runs under a simulator's clock and random.
+//! Time and randomness, passed in: so that the same code runs under a simulator's clock and random numbers.
 
 use std::{ops::Range, sync::Arc, time::UNIX_EPOCH};
 

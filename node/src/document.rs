@@ -56,7 +56,8 @@ pub enum Misfit {
     Damaged,
 }
 
-/// Changes lie one by one behind what Automerge packed, up to so many bytes and half of that, before it packs all of them.
+/// Changes lie one by one behind what Automerge packed, until they come to so many bytes and half of what it packed; then it
+/// packs all of them.
 const LOOSE: usize = 4096;
 
 #[derive(Default)]

@@ -1,5 +1,7 @@
 //! Who acts for a union: its accounts as they are known here, and whom an operation names.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use huiliu_proto::{
     handle::Declared as _,
     id::RecordId,
@@ -30,6 +32,10 @@ pub struct Account {
 impl Account {
     pub fn has(&self, role: OperatorRole) -> bool {
         has(self.roles, role)
+    }
+
+    pub fn has_any(&self, roles: &[OperatorRole]) -> bool {
+        roles.iter().any(|role| self.has(*role))
     }
 
     fn of(shown: &Shown) -> Account {
@@ -74,6 +80,17 @@ pub fn named(conn: &View, union: UnionNumber, name: &str) -> Result<Vec<Account>
     Ok(found.iter().filter(|shown| shown.place.owner == union).map(Account::of).collect())
 }
 
+/// The accounts of a union whose ids begin with these hexadecimal digits.
+pub fn of_prefix(conn: &View, union: UnionNumber, digits: &str, most: usize) -> Result<Vec<Account>> {
+    let found = projection::of_prefix(conn, Kind::kind(), Some(union), digits, most)?;
+    Ok(found.iter().map(Account::of).collect())
+}
+
+/// Whether a union has accounts, as far as they are known here.
+pub fn has_any(conn: &View, union: UnionNumber) -> Result<bool> {
+    Ok(projection::count(conn, Kind::kind(), Some(union))? > 0)
+}
+
 /// When a union made its first account, as its device says; none where it has none, or they are not known here.
 pub fn begun(conn: &View, union: UnionNumber) -> Result<Option<i64>> {
     Ok(page(conn, union, None, 1)?.first().map(|account| account.id.time()))
@@ -92,15 +109,37 @@ pub enum Who {
     Unknown,
 }
 
-pub fn who(conn: &View, union: UnionNumber, operation: &Operation) -> Result<Who> {
-    let Some(bytes) = operation.operator else {
-        return Ok(match begun(conn, union)? {
-            None => Who::Unknown,
-            Some(begun) if operation.time < begun => Who::Before,
-            Some(_) => Who::Nobody,
-        });
-    };
-    let Operator { account, verified } = Operator::from_bytes(bytes);
-    let name = get(conn, union, &account)?.map(|account| account.name);
-    Ok(Who::Person { account, name, verified })
+/// Says whom operations name. Each account, and when a union's first was made, is looked up once.
+pub struct Names<'a> {
+    conn: &'a View,
+    begun: HashMap<UnionNumber, Option<i64>>,
+    names: HashMap<(UnionNumber, RecordId), Option<String>>,
+}
+
+impl<'a> Names<'a> {
+    pub fn new(conn: &'a View) -> Names<'a> {
+        Names { conn, begun: HashMap::new(), names: HashMap::new() }
+    }
+
+    pub fn who(&mut self, union: UnionNumber, operation: &Operation) -> Result<Who> {
+        let Some(bytes) = operation.operator else {
+            let begun = match self.begun.entry(union) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(unknown) => *unknown.insert(begun(self.conn, union)?),
+            };
+            return Ok(match begun {
+                None => Who::Unknown,
+                Some(begun) if operation.time < begun => Who::Before,
+                Some(_) => Who::Nobody,
+            });
+        };
+        let Operator { account, verified } = Operator::from_bytes(bytes);
+        let name = match self.names.entry((union, account)) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => {
+                unknown.insert(get(self.conn, union, &account)?.map(|account| account.name)).clone()
+            }
+        };
+        Ok(Who::Person { account, name, verified })
+    }
 }

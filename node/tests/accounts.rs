@@ -9,7 +9,7 @@ use std::fs;
 use documented::compare;
 use office::{Office, PASSWORD};
 use program::{MEDIATOR, text};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 #[test]
 fn an_office_begins_with_an_administrator_who_makes_the_others() {
@@ -19,18 +19,29 @@ fn an_office_begins_with_an_administrator_who_makes_the_others() {
     let tried = office.union.json(&["account", "add", "王芳", "--roles", "系统管理员", "--dry-run"]);
     compare("account add, account roles, account suspend, account restore, account password", &tried);
     assert_eq!((&tried["account"], &tried["written"]), (&Json::Null, &false.into()));
-    office.done(&["account", "add", "王芳", "--roles", "系统管理员"]);
-    assert_eq!(office.refused(&["login", "王芳", "--password-file", password]), "no_password");
+    assert_eq!(office.union.json(&["account", "list"])["accounts"], json!([]));
+    let noted = office.done(&["account", "add", "王芳", "--roles", "系统管理员"]).err;
+    assert!(noted.contains("请用 account password 设定口令，然后用 login 登录"), "{noted}");
+    let login = ["login", "王芳", "--password-file", password];
+    assert_eq!(office.refused(&login), "no_password");
+    let hint = office.union.run(&login).err;
+    assert!(hint.contains("提示：请先用 account password 设定\n"), "nobody can log in yet: {hint}");
     // Whoever has the machine sets the first one; from then on its owner does, who knows it.
     let set = ["account", "password", "王芳", "--new-password-file", password];
     office.done(&set);
-    assert_ne!(office.union.run(&set).code, 0);
+    assert_eq!(office.ends(2, &set), "usage", "her own is asked for, and nobody can be asked");
     assert_eq!(office.refused(&[&set[..], &["--reset"]].concat()), "administrator");
     // Nobody makes another before the administrator has logged in, whatever name is given.
     let add = ["account", "add", "李明", "--roles", "经办,出纳"];
     assert_eq!(office.refused(&add), "administrator");
     assert_eq!(office.refused(&[&["--as", "王芳"], &add[..]].concat()), "administrator");
     compare("login", &office.login("王芳"));
+    let without = office.union.json(&["account", "add", "孙静", "--roles", "复核"]);
+    let login = ["login", "孙静", "--password-file", password];
+    assert_eq!(office.refused(&login), "no_password");
+    let hint = office.union.run(&login).err;
+    assert!(hint.contains("请系统管理员登录后用 account password --reset 设定"), "{hint}");
+    office.done(&["account", "suspend", without["account"].as_str().unwrap()]);
     office.person("李明", &["经办,出纳"]);
     assert_eq!(office.refused(&add), "name_taken");
     assert_eq!(office.refused(&["account", "suspend", "王芳"]), "last_administrator");
@@ -40,12 +51,16 @@ fn an_office_begins_with_an_administrator_who_makes_the_others() {
     let listed = office.union.json(&["account", "list", "--most", "1"]);
     compare("account list", &listed);
     let next = listed["next"].as_str().unwrap().to_owned();
-    let rest = office.union.json(&["account", "list", "--after", &next]);
-    assert_eq!(rest["accounts"][0]["name"], "李明");
-    assert_eq!(rest["accounts"][0]["roles"], serde_json::json!(["preparer", "checker"]));
+    let rest = office.union.json(&["account", "list", "--after", &next])["accounts"].clone();
+    let names: Vec<&str> = rest.as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["孙静", "李明"]);
+    assert_eq!((&rest[1]["roles"], &rest[1]["state"]), (&json!(["preparer", "checker"]), &"account_active".into()));
     // Not by the general verbs.
-    let id = rest["accounts"][0]["account"].as_str().unwrap().to_owned();
-    assert_eq!(office.refused(&["record", "edit", &id, "roles=系统管理员"]), "automatic");
+    let id = rest[1]["account"].as_str().unwrap().to_owned();
+    let edit = ["record", "edit", &id, "roles=系统管理员"];
+    assert_eq!(office.refused(&edit), "automatic");
+    let hint = office.union.run(&edit).err;
+    assert!(hint.contains("“账号”不能用 record 填写\n提示：请用 account roles、account suspend"), "{hint}");
     assert_eq!(office.refused(&["record", "add", "account", "name=赵六"]), "automatic");
     assert_eq!(office.refused(&["record", "add", "password", &format!("account={id}")]), "automatic");
     // Suspended, it opens nothing.
@@ -56,6 +71,60 @@ fn an_office_begins_with_an_administrator_who_makes_the_others() {
     office.login("李明");
     assert_eq!(office.refused(&["account", "add", "赵六", "--roles", "经办"]), "administrator");
     compare("logout", &office.union.json(&["logout"]));
+}
+
+#[test]
+fn an_account_is_named_by_the_beginning_of_its_id() {
+    let office = Office::with_administrator();
+    office.person("李明", &["经办"]);
+    let listed = office.union.json(&["account", "list"]);
+    let id = listed["accounts"][1]["account"].as_str().unwrap().to_owned();
+    let short = id[..16].to_owned();
+    assert!(office.done(&["account", "list"]).out.contains(&short), "as it is shown");
+    for typed in [&id, &short, &id[..13]] {
+        let tried = office.union.json(&["account", "roles", typed, "--roles", "经办，复核", "--dry-run"]);
+        assert_eq!((&tried["name"], &tried["roles"]), (&"李明".into(), &json!(["preparer", "checker"])), "{typed}");
+    }
+    assert_eq!(office.login(&short)["account"], id.as_str());
+    let added = office.union.json(&[&["--as", &short, "record", "add"], &MEDIATOR[..]].concat());
+    assert_eq!(office.operator(added["record"].as_str().unwrap())["account"], id.as_str());
+    // What fits several names none; too few digits name nothing.
+    assert_eq!(office.refused(&["login", &id[..4], "--password-file", text(&office.password)]), "several_accounts");
+    assert_eq!(office.refused(&["login", &id[..3], "--password-file", text(&office.password)]), "unknown_account");
+}
+
+#[test]
+fn a_session_of_an_account_that_was_suspended_writes_nothing() {
+    let office = Office::with_administrator();
+    office.person("李明", &["系统管理员"]);
+    // Her own, which leaves her logged in.
+    office.done(&["account", "suspend", "王芳"]);
+    let add = [&["record", "add"], &MEDIATOR[..]].concat();
+    assert_eq!(office.refused(&add), "refused");
+    let said = office.union.run(&add).err;
+    assert!(said.contains("该账号已停用或本机没有，不能填写；请换账号登录，或先退出登录"), "{said}");
+    assert_eq!(office.refused(&["account", "restore", "王芳"]), "administrator");
+    assert_eq!(
+        office.union.json(&["record", "list", "mediator"])["records"],
+        json!([]),
+        "she reads, and nothing is there"
+    );
+    office.login("李明");
+    office.done(&["account", "restore", "王芳"]);
+    office.done(&add);
+}
+
+#[test]
+fn a_login_does_not_speak_of_the_one_before() {
+    let office = Office::with_administrator();
+    let ended = || fs::write(office.union.home().join("session.json"), "{}").unwrap();
+    ended();
+    let shown = office.done(&["account", "list"]).err;
+    assert!(shown.contains("登录已自动退出"), "{shown}");
+    ended();
+    let logged_in = office.done(&["login", "王芳", "--password-file", text(&office.password)]);
+    assert_eq!(logged_in.err, "");
+    assert_eq!(office.operator(&office.union.add(&MEDIATOR))["verified"], true);
 }
 
 #[test]
@@ -144,6 +213,10 @@ fn auditors_read_and_guides_write_their_own_work_log() {
     assert_eq!(office.union.run(&["record", "list", "mediator"]).code, 0, "an auditor reads");
     let password = text(&office.password);
     office.done(&["account", "password", "周审", "--password-file", password, "--new-password-file", password]);
+    assert_eq!(
+        office.refused(&["account", "password", "杨海好", "--reset", "--new-password-file", password]),
+        "administrator"
+    );
     office.login("杨海好");
     assert_eq!(office.refused(&enterprise), "refused");
     assert_eq!(office.refused(&["record", "edit", &dossier, "phone=13800138000"]), "refused");
@@ -152,9 +225,26 @@ fn auditors_read_and_guides_write_their_own_work_log() {
         let line = ["duty=宣传指导", "subtype=政策宣讲", "place=工业园", "done_on=2025-03-01"];
         office.union.run(&[&["record", "add", "work_entry", &mediator], &line[..]].concat())
     };
-    let (own, others) = (line(&dossier), line(&other));
+    let others = line(&other);
+    assert_eq!(others.code, 4);
+    assert!(others.err.contains("指导员账号只能填写本人的工作日志"), "{}", others.err);
+    let own = line(&dossier);
     assert_eq!(own.code, 0, "{}", own.err);
-    assert!(others.err.contains("只能填写本人的工作日志"), "{}", others.err);
+    let own = office.union.json(&["record", "list", "work_entry"])["records"][0]["record"].clone();
+    let own = own.as_str().unwrap();
+    assert_eq!(office.operator(own)["name"], "杨海好");
+    // What she voids she may bring back, and nobody's else.
+    office.done(&["record", "void", own, "--reason", "重复录入"]);
+    assert_eq!(office.union.json(&["record", "list", "work_entry"])["records"], json!([]));
+    office.done(&["record", "reinstate", own, "--reason", "并不重复"]);
+    assert_eq!(office.union.json(&["record", "list", "work_entry"])["records"][0]["record"], own);
+    office.login("王芳");
+    let theirs = line(&other);
+    assert_eq!(theirs.code, 0, "{}", theirs.err);
+    let all = office.union.json(&["record", "list", "work_entry"])["records"].clone();
+    let theirs = all[1]["record"].as_str().unwrap();
+    office.login("杨海好");
+    assert_eq!(office.refused(&["record", "void", theirs, "--reason", "重复录入"]), "refused");
 }
 
 #[test]
@@ -175,8 +265,9 @@ fn a_password_is_not_guessed_and_stays_here() {
     );
     let short = office.union.path("short");
     fs::write(&short, "12345\n").unwrap();
-    let set = ["account", "password", "王芳", "--new-password-file", text(&short), "--password-file", text(&short)];
-    assert_ne!(office.union.run(&set).code, 0);
+    let set =
+        ["account", "password", "王芳", "--new-password-file", text(&short), "--password-file", text(&office.password)];
+    assert_eq!(office.ends(2, &set), "keys", "too short");
     // Nothing that was typed is in any file of the home.
     for entry in fs::read_dir(office.union.home()).unwrap() {
         let path = entry.unwrap().path();
@@ -185,6 +276,22 @@ fn a_password_is_not_guessed_and_stays_here() {
             assert!(!bytes.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes()), "{}", path.display());
         }
     }
-    let status = office.union.json(&["status"]);
-    assert!(status.to_string().contains("union"), "{status}");
+}
+
+#[test]
+fn a_password_that_is_set_anew_is_tried_at_once() {
+    let office = Office::with_administrator();
+    office.person("李明", &["经办"]);
+    let wrong = office.union.path("wrong");
+    fs::write(&wrong, "another password 27\n").unwrap();
+    for _ in 0..5 {
+        assert_eq!(office.refused(&["login", "李明", "--password-file", text(&wrong)]), "wrong_password");
+    }
+    let login = ["login", "李明", "--password-file", text(&office.password)];
+    assert_eq!(office.refused(&login), "wait");
+    let reset = ["account", "password", "李明", "--reset", "--new-password-file", text(&office.password)];
+    office.done(&[&reset[..], &["--dry-run"]].concat());
+    assert_eq!(office.refused(&login), "wait", "nothing was set");
+    office.done(&reset);
+    office.done(&login);
 }

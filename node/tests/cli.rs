@@ -2,7 +2,7 @@
 
 mod program;
 
-use program::{ENGAGEMENT, MEDIATOR, Union};
+use program::{ENGAGEMENT, MEDIATOR, Union, text};
 use serde_json::Value as Json;
 
 /// The fields an enterprise must have, beside its name.
@@ -310,4 +310,97 @@ fn help_is_in_both_languages() {
     assert!(en.out.contains("Usage:") && en.out.contains("Kind of record"), "{}", en.out);
     assert!(union.run(&["--help"]).out.contains("退出码"));
     assert_eq!(union.run(&["--version"]).code, 0);
+}
+
+/// A line of a file that is to be a budget.
+fn budget(lines: &str, doc_no: &str) -> String {
+    format!(r#"{{"programme":"PB","年度":2026,"预算明细":{lines},"approved_on":"2026-01-05","doc_no":"{doc_no}"}}"#)
+        + "\n"
+}
+
+/// The nation, which publishes programmes.
+fn publisher() -> Union {
+    let union = Union::empty();
+    union.json(&["init", "--root", "--network", "演示"]);
+    union.add(&["programme", "code=PB", "name=试点", "year=2026", "source=1", "purpose=测试"]);
+    union
+}
+
+/// A table in a record comes from JSON, through the same rules; CSV says that it has no place for one.
+#[test]
+fn budgets_with_their_lines_are_imported() {
+    let union = publisher();
+    let file = union.path("budgets.jsonl");
+    let good = r#"[{"支出类别":"薪酬或补贴","金额":"3000.50"},{"category":"office","amount":20,"subject":null}]"#;
+    std::fs::write(&file, budget(good, "A1") + &budget(r#"[{"category":"交通","amount":1e2}]"#, "A2"))
+        .expect("written");
+    let report = union.json(&["record", "import", "budget", text(&file)]);
+    assert_eq!((&report["written"], &report["wrong"]), (&2.into(), &0.into()), "{report}");
+    assert_eq!(report["alike"], serde_json::json!([2]), "the same programme and year");
+    let listed = union.json(&["record", "list", "budget"]);
+    let tables: Vec<&Json> =
+        listed["records"].as_array().expect("a list").iter().map(|r| &r["fields"]["lines"]).collect();
+    let amounts = |table: &Json| -> Vec<Json> {
+        table.as_array().expect("a table").iter().map(|line| line["amount"].clone()).collect()
+    };
+    let mut found: Vec<Vec<Json>> = tables.iter().map(|table| amounts(table)).collect();
+    found.sort_by_key(Vec::len);
+    assert_eq!(serde_json::json!(found), serde_json::json!([[10_000], [300_050, 2_000]]), "{listed}");
+    let (import, undone) = (report["import"].as_str().expect("an id"), "undo-import");
+    assert_eq!(union.json(&["record", undone, import, "--reason", "试导入"])["voided"], 2);
+    let cells = union.path("budgets.csv");
+    for heading in ["programme,year,approved_on,doc_no", "programme,year,预算明细"] {
+        std::fs::write(&cells, format!("{heading}\n")).expect("written");
+        let refused = union.json(&["record", "import", "budget", text(&cells)]);
+        assert_eq!(refused["problems"][0]["code"], "table", "{refused}");
+    }
+    let said = union.run(&["record", "import", "budget", text(&cells)]);
+    assert!(said.code == 4 && said.out.contains("逐行 JSON"), "{}{}", said.out, said.err);
+}
+
+/// Each line that is wrong is told with its place, and nothing is written unless the good ones are asked for.
+#[test]
+fn what_is_wrong_within_a_table_is_told_by_line() {
+    let union = publisher();
+    let file = union.path("budgets.jsonl");
+    let line = r#"{"category":"薪酬或补贴","amount":1}"#;
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let long = format!("[{}]", [line; 101].join(","));
+    let cases = [
+        (r#"[{"category":"薪酬或补贴","amount":5}]"#, None),
+        (
+            r#"[{"category":"薪酬或补贴","amount":1},{"category":"office","amount":-1}]"#,
+            Some(("rule", "lines.2.amount")),
+        ),
+        (r#"[{"category":"薪酬或补贴","amout":1}]"#, Some(("no_field", "lines.1.amout"))),
+        (r#"[{"category":"薪酬或补贴","amount":1,"金额":1}]"#, Some(("twice", "lines.1.金额"))),
+        (r#"[{"category":"无此类","amount":1}]"#, Some(("rule", "lines.1.category"))),
+        (r#"[{"category":"薪酬或补贴","amount":true}]"#, Some(("rule", "lines.1.amount"))),
+        (r#"[{"category":"薪酬或补贴","amount":{"yuan":1}}]"#, Some(("rule", "lines.1.amount"))),
+        (r#"[{"category":"薪酬或补贴"}]"#, Some(("rule", "lines.1.amount"))),
+        (r#"[{"category":"薪酬或补贴","amount":1},{"category":"薪酬或补贴","amount":2}]"#, Some(("rule", "lines"))),
+        (r#"{"category":"薪酬或补贴","amount":1}"#, Some(("rule", "lines"))),
+        ("[]", Some(("rule", "lines"))),
+        (&long, Some(("rule", "lines"))),
+        (&deep, Some(("unreadable", ""))),
+    ];
+    let lines: Vec<String> = cases.iter().enumerate().map(|(i, (lines, _))| budget(lines, &format!("B{i}"))).collect();
+    std::fs::write(&file, lines.concat()).expect("written");
+    let report = union.json(&["record", "import", "budget", text(&file)]);
+    assert_eq!(
+        (&report["read"], &report["written"], &report["wrong"]),
+        (&13.into(), &0.into(), &12.into()),
+        "{report}"
+    );
+    let problems = report["problems"].as_array().expect("a list");
+    let expected: Vec<_> = (1u64..).zip(&cases).filter_map(|(at, (_, wrong))| Some((at, (*wrong)?))).collect();
+    assert_eq!(problems.len(), expected.len(), "{report}");
+    for (problem, (at, (code, field))) in problems.iter().zip(expected) {
+        assert_eq!((problem["line"].as_u64(), problem["code"].as_str()), (Some(at), Some(code)), "{problem}");
+        assert_eq!(problem["about"]["field"].as_str().unwrap_or_default(), field, "{problem}");
+    }
+    let said = union.run(&["record", "import", "budget", text(&file)]);
+    assert!(said.code == 4 && said.out.contains("第2行：预算明细第2行：金额"), "{}{}", said.out, said.err);
+    let partial = union.json(&["record", "import", "budget", text(&file), "--partial"]);
+    assert_eq!((&partial["written"], &partial["wrong"]), (&1.into(), &12.into()), "{partial}");
 }

@@ -1,6 +1,7 @@
 //! Proofs end to end: made in a county's home, checked by somebody who knows only the root fingerprint.
 
 use huiliu_node::{
+    app::receipts::verify,
     clock::Clock,
     ledger::{Intake, Ledger},
     proof::{
@@ -301,11 +302,11 @@ fn receipts_are_held_against_the_feed_and_say_what_is_not_confirmed() {
         all
     };
     assert_eq!(verdicts(), [(320_000, Verdict::Good), (320_900, Verdict::Good)]);
-    let confirmed = |(row, union): (feeds::FeedRow, UnionNumber)| {
-        let told = county.read(|conn| held::confirmed(conn, root, &row, union)).unwrap();
-        (told.union.get(), told.size, told.of, told.waiting_since)
+    let confirmed = || {
+        let told = verify(&county, root, None, 1000).unwrap().confirmed;
+        told.iter().map(|one| (one.union.get(), one.size, one.of, one.waiting_since)).collect::<Vec<_>>()
     };
-    let rows: Vec<_> = county.read(held::expected).unwrap().into_iter().map(confirmed).collect();
+    let rows = confirmed();
     // Its second operation is the grant of its key.
     assert_eq!(rows, [(320_000, 2, 4, Some(START + 86_400_000)), (320_900, 3, 4, Some(START + 2 * 86_400_000))]);
 
@@ -330,6 +331,8 @@ fn receipts_are_held_against_the_feed_and_say_what_is_not_confirmed() {
         .write_blocking(|l| Ok(l.conn().raw().execute("UPDATE receipt SET received_at = received_at + 1", ())?))
         .unwrap();
     assert!(verdicts().iter().all(|(_, v)| *v == Verdict::Signature));
+    // What no good receipt covers is not confirmed.
+    assert!(confirmed().iter().all(|(_, size, of, waiting)| (*size, *of) == (0, 4) && waiting.is_some()));
 }
 
 #[test]

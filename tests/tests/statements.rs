@@ -4,21 +4,27 @@ use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use huiliu_node::{
     admission::Reason,
+    app::{
+        Mode,
+        account::{self, New},
+    },
     clock::Clock,
     identity::Role,
     ledger::statement::Pace,
     rollup,
-    store::{feeds, inbox, quarantine, rollups},
-    writer::Threads,
+    store::{feeds, inbox, projection, quarantine, rollups},
+    writer::{Store, Threads},
 };
 use huiliu_proto::{
     feed::Scope,
+    handle::Declared as _,
     id::hex,
     kind::{Reach, kind},
     operation::Operation,
+    operator::Operator,
     record::Record,
     union::UnionNumber,
-    v1::Ruling,
+    v1::{OperatorRole, Ruling, Statement},
     value::Value,
 };
 use huiliu_tests::{
@@ -114,6 +120,38 @@ fn a_union_with_many_feeds_is_stated_all_the_same() {
     assert_eq!(count("SELECT max(feeds) FROM statement"), i64::from(2 * FEEDS));
 }
 
+/// An auditor who logs in at the province and runs `sync` writes nothing: what goes out with it the machine says by itself.
+#[test]
+fn what_a_machine_states_nobody_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let province = world.machine("hub-320000").store(Threads::Inline);
+    let city = batches(&world.machine("hub-320900").store(Threads::Inline));
+    city.iter().flatten().for_each(|batch| give(&province, batch));
+    let mut forger = Forger::province(world.machine("node-320922-0"));
+    let (id, entry) = (forger.id(), work());
+    give(&province, &forger.say(&[Operation::new(entry.kind.number, id, None, entry.encode(), None)]));
+    let union: UnionNumber = "320000".parse().unwrap();
+    let by = |account| province.acting(Some(Operator { account, verified: true }));
+    let account = |store: &Store, name: &str, role: OperatorRole| {
+        let new = New { name: name.to_owned(), roles: 1 << role as i32, mediator: None };
+        account::add(store, union, new, Mode::Write).unwrap().account.id
+    };
+    let admin = account(&province, "王芳", OperatorRole::Administrator);
+    let auditor = account(&by(admin), "周审", OperatorRole::Auditor);
+    while by(auditor).write_blocking(|ledger| ledger.prepare_outgoing()).unwrap() {}
+    let said = province.read(|conn| {
+        let stated = projection::list(conn, Statement::kind(), Some(union), None, 10)?;
+        stated
+            .iter()
+            .map(|stated| feeds::operation(conn, stated.place.feed, stated.place.seq))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    let said = said.unwrap();
+    assert!(!said.is_empty());
+    assert!(said.iter().flatten().all(|operation| operation.operator.is_none()), "{said:?}");
+}
+
 #[test]
 fn what_is_held_takes_little_and_is_counted_without_being_read() {
     const HELD: u64 = 4_000;
@@ -123,7 +161,7 @@ fn what_is_held_takes_little_and_is_counted_without_being_read() {
     let mut forger = Forger::province(world.machine("node-320922-0"));
     let number = kind("work_entry").unwrap().number;
     let run: Vec<Operation> = (0..HELD).map(|_| Operation::new(number, forger.id(), None, vec![], None)).collect();
-    let pages = |store: &huiliu_node::writer::Store| {
+    let pages = |store: &Store| {
         let used = store.read(|conn| {
             let pages: i64 =
                 conn.raw()

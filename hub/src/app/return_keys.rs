@@ -6,7 +6,11 @@
 use std::collections::BTreeSet;
 
 use huiliu_node::{
-    app::{Mode, find},
+    app::{
+        Mode,
+        duty::{self, DutyProblem},
+        find,
+    },
     ledger::Return,
     store::{
         StoreError,
@@ -14,7 +18,7 @@ use huiliu_node::{
     },
     writer::Store,
 };
-use huiliu_proto::{id::DeviceId, record::Refusal, union::UnionNumber};
+use huiliu_proto::{id::DeviceId, record::Refusal, union::UnionNumber, v1::DutyAct};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReturnError {
@@ -31,6 +35,9 @@ pub enum ReturnError {
     NoKeys(UnionNumber),
     #[error("the return breaks a rule")]
     Refused(Vec<Refusal>),
+    /// It takes two persons.
+    #[error(transparent)]
+    Duty(#[from] DutyProblem),
     #[error("the keys cannot be given back")]
     Store(#[from] StoreError),
 }
@@ -45,6 +52,7 @@ impl ReturnError {
             ReturnError::NotProvince(_) => "not_province",
             ReturnError::NoKeys(_) => "no_keys",
             ReturnError::Refused(_) => "rule",
+            ReturnError::Duty(problem) => problem.code(),
             ReturnError::Store(_) => "database",
         }
     }
@@ -94,10 +102,23 @@ fn give_to(
     mode: Mode,
 ) -> Result<(UnionNumber, usize), ReturnError> {
     let given = mode.run(store, move |ledger| match (shown, ledger.returned_to(&device)?) {
-        (Some(shown), now) if now != Some(shown) => Ok(None),
-        _ => ledger.return_keys(&device).map(Some),
+        (Some(shown), now) if now != Some(shown) => Ok(Err(ReturnError::Changed)),
+        // Only looked at.
+        (None, _) => ledger.return_keys(&device).map(Ok),
+        (Some(union), _) => {
+            let parts = [device.as_bytes(), &u64::from(union).to_be_bytes()[..]];
+            let pass = match duty::pass(ledger, DutyAct::ReturnKeys, &device.to_string(), &parts)? {
+                Ok(pass) => pass,
+                Err(problem) => return Ok(Err(problem.into())),
+            };
+            let returned = ledger.return_keys(&device)?;
+            if matches!(returned, Return::Written { .. }) {
+                pass.used(ledger, None)?;
+            }
+            Ok(Ok(returned))
+        }
     })?;
-    match given.ok_or(ReturnError::Changed)? {
+    match given? {
         Return::Written { union, keys } => Ok((union, keys)),
         Return::NoDevice => Err(ReturnError::NoDevice),
         Return::NotProvince(union) => Err(ReturnError::NotProvince(union)),

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use huiliu_node::{
-    app::Mode,
+    app::{
+        Mode,
+        duty::{self, DutyProblem},
+    },
     identity::LocalDevice,
     store::{StoreError, View},
     writer::Store,
 };
-use huiliu_proto::{id::DeviceId, record::Refusal, union::UnionNumber};
+use huiliu_proto::{id::DeviceId, record::Refusal, union::UnionNumber, v1::DutyAct};
 
 use crate::revocation::{self, Plan, RevocationError};
 
@@ -22,6 +25,9 @@ pub enum RevokeError {
     Changed,
     #[error("the revocation breaks a rule")]
     Refused(Vec<Refusal>),
+    /// It takes two persons.
+    #[error(transparent)]
+    Duty(#[from] DutyProblem),
     #[error("the device cannot be revoked")]
     Revocation(#[from] RevocationError),
     #[error("the revocation cannot be written")]
@@ -35,6 +41,7 @@ impl RevokeError {
             RevokeError::NotHub => "not_a_hub",
             RevokeError::Changed => "changed",
             RevokeError::Refused(_) => "rule",
+            RevokeError::Duty(problem) => problem.code(),
             RevokeError::Revocation(RevocationError::Unknown) => "unknown_device",
             RevokeError::Revocation(RevocationError::Ambiguous(_)) => "several_devices",
             RevokeError::Revocation(RevocationError::Already) => "already_revoked",
@@ -48,6 +55,8 @@ impl RevokeError {
 pub struct Shown {
     pub plan: Plan,
     pub invited: Vec<Plan>,
+    /// Of what they wrote, what had come by then goes on counting; all of it where none is given.
+    pub since: Option<i64>,
 }
 
 /// What became of it.
@@ -73,7 +82,7 @@ fn look(conn: &View, union: UnionNumber, digits: &str, since: Option<i64>) -> Re
     let plan = revocation::plan(conn, union, digits, since)?;
     let further = plan.invited.iter().map(|e| revocation::plan(conn, union, &e.device.to_string(), since));
     let invited = further.collect::<Result<_, _>>()?;
-    Ok(Shown { plan, invited })
+    Ok(Shown { plan, invited, since })
 }
 
 /// Writes what was shown; `with_invited`, of the machines that came with its tokens as well. All of it or nothing.
@@ -88,7 +97,8 @@ pub fn revoke(
     if !me.hub {
         return Err(RevokeError::NotHub);
     }
-    let (union, reason) = (me.union, reason.to_owned());
+    let (union, reason, since) = (me.union, reason.to_owned(), shown.since);
+    let subject = shown.plan.device.to_string();
     let mut plans = vec![shown.plan.clone()];
     if with_invited {
         plans.extend(shown.invited.iter().cloned());
@@ -107,9 +117,17 @@ pub fn revoke(
             left.extend(now.invited.iter().map(|enrolled| enrolled.device));
         }
         left.retain(|device| plans.iter().all(|plan| plan.device != *device));
+        let since = since.map_or(vec![], |since| since.to_be_bytes().to_vec());
+        let mut parts: Vec<&[u8]> = vec![reason.as_bytes(), &since];
+        parts.extend(plans.iter().map(|plan| plan.device.as_bytes()));
+        let pass = match duty::pass(ledger, DutyAct::RevokeDevice, &subject, &parts)? {
+            Ok(pass) => pass,
+            Err(problem) => return Ok(Err(problem.into())),
+        };
         if let Err(refusals) = revocation::revoke_all(ledger, &plans, &reason)? {
             return Ok(Err(RevokeError::Refused(refusals)));
         }
+        pass.used(ledger, None)?;
         let devices = plans.iter().map(|plan| plan.device).collect();
         Ok(Ok(Revoked { devices, cut: plans.iter().map(Plan::cut).sum(), left: left.into_iter().collect() }))
     })?

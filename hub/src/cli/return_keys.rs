@@ -72,6 +72,7 @@ fn told(error: ReturnError, typed: &str) -> anyhow::Error {
     };
     let (mistake, about) = match error {
         ReturnError::Store(error) => return error.into(),
+        ReturnError::Duty(problem) => return problem.into(),
         ReturnError::Refused(refusals) => return CommandError::Refused(refusals).into(),
         ReturnError::NoDevice => {
             let en = format!("no enrolled device begins with {typed}");

@@ -191,6 +191,7 @@ fn told(error: RevokeError) -> anyhow::Error {
             (CommandError::refused(what, both("请重新核对后再注销", "look at it again")), Json::Null)
         }
         RevokeError::Store(error) | RevokeError::Revocation(RevocationError::Store(error)) => return error.into(),
+        RevokeError::Duty(problem) => return problem.into(),
         RevokeError::Refused(refusals) => return CommandError::Refused(refusals).into(),
         RevokeError::Revocation(error) => {
             let en = error.to_string();

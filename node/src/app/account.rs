@@ -7,7 +7,6 @@
 use huiliu_proto::{
     handle::{Declared as _, Draft},
     id::RecordId,
-    operator::Operator,
     record::Refusal,
     records::{
         account::{self as fields, room::has},
@@ -18,7 +17,7 @@ use huiliu_proto::{
     value::Value,
 };
 
-use super::Mode;
+use super::{Mode, find};
 use crate::{
     clock::Random,
     identity::{
@@ -36,9 +35,9 @@ use crate::{
 pub enum AccountError {
     #[error("this union has no account “{0}”")]
     Unknown(String),
-    /// Two machines made an account of one name.
-    #[error("several accounts are called “{name}”")]
-    Several { name: String, found: Vec<RecordId> },
+    /// Two machines made an account of one name, or several ids begin so.
+    #[error("several accounts fit “{typed}”")]
+    Several { typed: String, found: Vec<RecordId> },
     #[error("the name has an account already")]
     Taken(RecordId),
     /// The first account is an administrator's.
@@ -52,9 +51,9 @@ pub enum AccountError {
     Administrator,
     #[error("the account is suspended")]
     Suspended,
-    /// No password of the account is known on this machine.
+    /// No password of the account is known on this machine. `first`: whoever has the machine may set it.
     #[error("the account has no password on this machine")]
-    NoPassword,
+    NoPassword { first: bool },
     #[error("the password is wrong")]
     Wrong,
     /// Too many were wrong: until then, in milliseconds.
@@ -81,7 +80,7 @@ impl AccountError {
             AccountError::Last => "last_administrator",
             AccountError::Administrator => "administrator",
             AccountError::Suspended => "suspended",
-            AccountError::NoPassword => "no_password",
+            AccountError::NoPassword { .. } => "no_password",
             AccountError::Wrong => "wrong_password",
             AccountError::Wait(_) => "wait",
             AccountError::Refused(_) => "rule",
@@ -110,20 +109,19 @@ pub fn page(conn: &View, union: UnionNumber, after: Option<RecordId>, most: usiz
     Ok(Page { accounts, next })
 }
 
-/// The one account of that name or id.
+/// The one account of that name, or whose id this is or begins so.
 pub fn named(conn: &View, union: UnionNumber, typed: &str) -> Result<Account> {
     let typed = typed.trim();
-    let by_id = typed.parse().ok().map(|id: RecordId| operator::get(conn, union, &id)).transpose()?.flatten();
-    if let Some(account) = by_id {
-        return Ok(account);
-    }
     let mut found = operator::named(conn, union, typed)?;
+    if let (true, Some(digits)) = (found.is_empty(), find::of_id(typed)) {
+        found = operator::of_prefix(conn, union, &digits, find::CANDIDATES_LISTED)?;
+    }
     match found.len() {
         0 => Err(AccountError::Unknown(typed.to_owned())),
         1 => Ok(found.remove(0)),
         _ => {
             let found = found.into_iter().map(|account| account.id).collect();
-            Err(AccountError::Several { name: typed.to_owned(), found })
+            Err(AccountError::Several { typed: typed.to_owned(), found })
         }
     }
 }
@@ -156,7 +154,7 @@ pub fn add(store: &Store, union: UnionNumber, new: New, mode: Mode) -> Result<Do
                 return Err(AccountError::First);
             }
         } else {
-            administrates(ledger, union)?;
+            administrates(ledger)?;
         }
         if let Some(taken) = operator::named(ledger.conn(), union, &new.name)?.first() {
             return Err(AccountError::Taken(taken.id));
@@ -183,7 +181,7 @@ pub fn set_roles(
     mode: Mode,
 ) -> Result<Done> {
     in_one(store, mode, move |ledger| {
-        administrates(ledger, union)?;
+        administrates(ledger)?;
         stays_administrated(ledger, union, &id, has(roles, OperatorRole::Administrator))?;
         let mediator = mediator.map(|id| Value::Bytes(id.to_vec()));
         let guide = has(roles, OperatorRole::Guide);
@@ -198,7 +196,7 @@ pub fn set_roles(
 /// Suspends an account, or restores it.
 pub fn set_active(store: &Store, union: UnionNumber, id: RecordId, active: bool, mode: Mode) -> Result<Done> {
     in_one(store, mode, move |ledger| {
-        administrates(ledger, union)?;
+        administrates(ledger)?;
         stays_administrated(ledger, union, &id, active)?;
         let state = if active { AccountState::AccountActive } else { AccountState::AccountSuspended };
         write(ledger, union, Some(id), vec![(fields::STATE.position(), Some(Value::Int(state as i64)))])
@@ -207,7 +205,7 @@ pub fn set_active(store: &Store, union: UnionNumber, id: RecordId, active: bool,
 
 /// A password that is to be set. `known`: that of the account until now, where its owner sets another.
 pub struct NewPassword<'a> {
-    pub account: RecordId,
+    pub account: &'a Account,
     pub known: Option<&'a Passphrase>,
     pub new: &'a Passphrase,
 }
@@ -220,18 +218,19 @@ pub fn set_password(
     random: &Random,
     mode: Mode,
 ) -> Result<Done> {
-    let NewPassword { account: id, known, new } = *password;
+    let NewPassword { account, known, new } = *password;
+    let id = account.id;
     // Argon2 takes its time: not in the writer's.
     if let Some(known) = known {
-        recognised(store, union, sessions, &id, known)?;
+        recognised(store, union, sessions, account, known)?;
     }
     let verifier = Verifier::new(new, random)?;
     let owner = known.is_some();
-    in_one(store, mode, move |ledger| {
+    let done = in_one(store, mode, move |ledger| {
         let account = operator::get(ledger.conn(), union, &id)?;
         let account = account.ok_or_else(|| AccountError::Unknown(id.to_string()))?;
         if !owner && !first_password(ledger.conn(), union, &account)? {
-            administrates(ledger, union)?;
+            administrates(ledger)?;
         }
         let mut entry = Draft::<Password>::new();
         entry.set(secret::ACCOUNT, id).set(secret::SALT, verifier.salt).set(secret::VERIFIER, verifier.made);
@@ -241,11 +240,16 @@ pub fn set_password(
             WriteOutcome::Refused(refusals) => Err(AccountError::Refused(refusals)),
             WriteOutcome::Written { .. } | WriteOutcome::Unchanged(_) => Ok(Done { account, written: true }),
         }
-    })
+    })?;
+    // Tries at the one before are none at this.
+    if mode == Mode::Write {
+        sessions.succeeded(&id)?;
+    }
+    Ok(done)
 }
 
 /// Whether whoever has the machine may set this account's password: an administrator's, where none has one here.
-pub fn first_password(conn: &View, union: UnionNumber, account: &Account) -> Result<bool> {
+pub fn first_password(conn: &View, union: UnionNumber, account: &Account) -> crate::store::Result<bool> {
     if !account.active || !account.has(OperatorRole::Administrator) {
         return Ok(false);
     }
@@ -257,18 +261,16 @@ pub fn first_password(conn: &View, union: UnionNumber, account: &Account) -> Res
     Ok(true)
 }
 
-/// Opens a session for an account of this union.
+/// Opens a session for an active account of this union.
 pub fn log_in(
     store: &Store,
     union: UnionNumber,
     sessions: &Sessions<'_>,
-    typed: &str,
+    account: &Account,
     password: &Passphrase,
-) -> Result<Account> {
-    let account = store.read(|conn| Ok(active(conn, union, typed)))??;
-    recognised(store, union, sessions, &account.id, password)?;
-    sessions.open(account.id, store.now())?;
-    Ok(account)
+) -> Result<()> {
+    recognised(store, union, sessions, account, password)?;
+    Ok(sessions.open(account.id, store.now())?)
 }
 
 /// Asks whether this is the account's password, as often as that may be asked.
@@ -276,14 +278,19 @@ fn recognised(
     store: &Store,
     union: UnionNumber,
     sessions: &Sessions<'_>,
-    id: &RecordId,
+    account: &Account,
     password: &Passphrase,
 ) -> Result<()> {
-    let now = store.now();
+    let (id, now) = (&account.id, store.now());
     if let Some(until) = sessions.closed_until(id, now) {
         return Err(AccountError::Wait(until));
     }
-    let verifier = store.read(|conn| verifier(conn, union, id))?.ok_or(AccountError::NoPassword)?;
+    let verifier = store.read(|conn| {
+        Ok(match verifier(conn, union, id)? {
+            Some(verifier) => Ok(verifier),
+            None => Err(AccountError::NoPassword { first: first_password(conn, union, account)? }),
+        })
+    })??;
     sessions.tried(id, now)?;
     if !verifier.fits(password)? {
         return Err(AccountError::Wrong);
@@ -310,10 +317,8 @@ fn verifier(conn: &View, union: UnionNumber, id: &RecordId) -> crate::store::Res
 }
 
 /// Whether the person who acts is an administrator and has logged in.
-fn administrates(ledger: &Ledger, union: UnionNumber) -> Result<()> {
-    let Some(Operator { account, verified: true }) = ledger.acting() else { return Err(AccountError::Administrator) };
-    let account = operator::get(ledger.conn(), union, &account)?;
-    match account.is_some_and(|account| account.active && account.has(OperatorRole::Administrator)) {
+fn administrates(ledger: &Ledger) -> Result<()> {
+    match ledger.logged_in()?.is_some_and(|account| account.has(OperatorRole::Administrator)) {
         true => Ok(()),
         false => Err(AccountError::Administrator),
     }

@@ -12,11 +12,14 @@ use huiliu_proto::{
     records::{filing as fields, mediator, roster_line},
     shown,
     union::UnionNumber,
-    v1::{Filing, Mediator, ReviewAction},
+    v1::{DutyAct, Filing, Mediator, ReviewAction},
     value::Value,
 };
 
-use super::Mode;
+use super::{
+    Mode,
+    duty::{self, DutyProblem},
+};
 use crate::{
     filing::{self, Ask, Draft, FilingError, FilingStanding},
     ledger::WriteOutcome,
@@ -31,6 +34,9 @@ pub enum SubmitError {
     Changed,
     #[error("the filing breaks a rule")]
     Refused(Vec<Refusal>),
+    /// It takes two persons.
+    #[error(transparent)]
+    Duty(#[from] DutyProblem),
     #[error("the filing cannot be drawn up")]
     Filing(#[from] FilingError),
     #[error("the filing cannot be written")]
@@ -43,6 +49,7 @@ impl SubmitError {
         match self {
             SubmitError::Changed => "changed",
             SubmitError::Refused(_) => "rule",
+            SubmitError::Duty(problem) => problem.code(),
             SubmitError::Filing(error) => error.code(),
             SubmitError::Store(_) => "database",
         }
@@ -98,9 +105,7 @@ fn several_heads(conn: &View, filing: &Record) -> store::Result<Vec<Warning>> {
             "请核对：重复录入的作废，已由后一份接续的写明终止日期",
             "void what was entered twice; give an end to what a later one goes on from",
         );
-        let Refusal { field, field_name, value, private, rule, remedy } =
-            fields::ROSTER.declared().refuse(&Value::Text(name), rule, remedy);
-        Ok(Warning { field, field_name, value, private, rule, remedy })
+        Ok(fields::ROSTER.declared().warn(&Value::Text(name), rule, remedy))
     };
     several.map(warning).collect()
 }
@@ -121,11 +126,14 @@ pub fn submit(
             now => now.ok(),
         };
         if now.as_ref() != Some(&shown) {
-            return Ok(None);
+            return Ok(Err(SubmitError::Changed));
         }
-        ledger.write_entry(&shown.record).map(Some)
+        let subject = format!("{} {} {}", ask.type_, ask.year, ask.census_on);
+        let parts = [&shown.record.encode()[..]];
+        let written = duty::write_entry(ledger, DutyAct::SubmitFiling, &subject, &parts, &shown.record)?;
+        Ok(written.map_err(SubmitError::from))
     })?;
-    match written.ok_or(SubmitError::Changed)? {
+    match written? {
         WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id) => Ok(id),
         WriteOutcome::Refused(refusals) => Err(SubmitError::Refused(refusals)),
     }

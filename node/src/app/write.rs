@@ -5,10 +5,14 @@ use huiliu_proto::{
     kind::{Kind, Shape},
     record::Record,
     union::UnionNumber,
+    v1::DutyAct,
     value::Value,
 };
 
-use super::Mode;
+use super::{
+    Mode,
+    duty::{self, DutyProblem},
+};
 use crate::{
     ledger::{Ledger, WriteOutcome, corrections},
     store::{Result, StoreError, projection::Shown},
@@ -29,6 +33,9 @@ pub enum WriteError {
     /// Only the union whose document it is edits it.
     #[error("the document belongs to {0}")]
     Owner(UnionNumber),
+    /// It takes two persons.
+    #[error(transparent)]
+    Duty(#[from] DutyProblem),
     #[error("it cannot be written")]
     Store(#[from] StoreError),
 }
@@ -40,6 +47,7 @@ impl WriteError {
             WriteError::Automatic(_) => "automatic",
             WriteError::Entry { .. } => "entry",
             WriteError::Owner(_) => "other_owner",
+            WriteError::Duty(problem) => problem.code(),
             WriteError::Store(_) => "database",
         }
     }
@@ -51,14 +59,18 @@ pub fn add(store: &Store, kind: &'static Kind, values: Vec<Put>, mode: Mode) -> 
         return Err(WriteError::Automatic(kind));
     }
     let work = move |ledger: &mut Ledger| match kind.shape {
-        Shape::Document => ledger.write_document(kind, None, values),
+        Shape::Document => ledger.write_document(kind, None, values).map(Ok),
         Shape::Entry => {
             let mut record = Record::new(kind);
             values.into_iter().for_each(|(at, value)| record.put(at, value));
-            ledger.write_entry(&record)
+            if !duty::is_money(kind) {
+                return ledger.write_entry(&record).map(Ok);
+            }
+            let parts = [kind.name.as_bytes(), &record.encode()];
+            duty::write_entry(ledger, DutyAct::FundMoney, kind.name, &parts, &record)
         }
     };
-    Ok(mode.run(store, work)?)
+    Ok(mode.run(store, work)??)
 }
 
 /// Whether a record can be edited by this union: asked before a person is asked for values.

@@ -5,12 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Subcommand;
 use huiliu_proto::{
-    handle::Declared as _,
-    id::RecordId,
-    kind::{self, Field},
-    records::account as fields,
-    v1::Mediator,
-    value::Value,
+    handle::Declared as _, id::RecordId, kind::Field, records::account as fields, v1::Mediator, value::Value,
 };
 use serde_json::{Value as Json, json};
 
@@ -19,6 +14,7 @@ use super::{
     context::OpenHome,
     error::{CommandError, Exit, both},
     passphrase,
+    record::view,
     table::{Cell, Table, choice_name},
 };
 use crate::{
@@ -47,10 +43,9 @@ pub enum AccountVerb {
     Password(Password),
 }
 
+/// What an account is given.
 #[derive(Debug, clap::Args)]
-pub struct Add {
-    /// The person's name
-    name: String,
+struct Given {
     /// Roles, with commas between them
     #[arg(long, value_name = "ROLES")]
     roles: String,
@@ -60,6 +55,14 @@ pub struct Add {
     /// Show what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// The person's name
+    name: String,
+    #[command(flatten)]
+    given: Given,
 }
 
 #[derive(Debug, clap::Args)]
@@ -74,22 +77,15 @@ pub struct List {
 
 #[derive(Debug, clap::Args)]
 pub struct Roles {
-    /// The person's name, or the account's id
+    /// The person's name, or the account's id or the beginning of it
     name: String,
-    /// Roles, with commas between them
-    #[arg(long, value_name = "ROLES")]
-    roles: String,
-    /// A guide's dossier: its id, the beginning of it, or the name
-    #[arg(long, value_name = "ID")]
-    dossier: Option<String>,
-    /// Show what would be written, and write nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    given: Given,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct One {
-    /// The person's name, or the account's id
+    /// The person's name, or the account's id or the beginning of it
     name: String,
     /// Show what would be written, and write nothing
     #[arg(long)]
@@ -98,7 +94,7 @@ pub struct One {
 
 #[derive(Debug, clap::Args)]
 pub struct Password {
-    /// The person's name, or the account's id
+    /// The person's name, or the account's id or the beginning of it
     name: String,
     /// File whose first line is the password until now, where the account's owner sets another
     #[arg(long, value_name = "FILE")]
@@ -129,16 +125,17 @@ impl AccountVerb {
 
 impl Add {
     fn run(self, context: &CommandContext) -> Result<Exit> {
-        let (roles, name) = (roles(&self.roles)?, name(&self.name)?);
+        let Given { roles: typed, dossier: of, dry_run } = self.given;
+        let (roles, name) = (roles(&typed)?, name(&self.name)?);
         let opened = context.open()?;
-        let mediator = dossier(&opened, self.dossier.as_deref())?;
+        let mediator = dossier(&opened, of.as_deref())?;
         let new = New { name, roles, mediator };
-        let done = account::add(&opened.store, opened.me.union, new, Mode::of(self.dry_run)).map_err(told)?;
-        answer(context, &done, self.dry_run)?;
-        if !context.json && !self.dry_run {
+        let done = account::add(&opened.store, opened.me.union, new, Mode::of(dry_run)).map_err(told)?;
+        answer(context, &done, dry_run)?;
+        if !context.json && !dry_run {
             context.note(context.pick(
-                "请用 account password 设定口令，然后用 login 登录。口令只保存在本机，其他机器上须另设",
-                "set its password with `account password`, then `login`. Passwords stay on this machine: on others they are set anew",
+                "请用 account password 设定口令，然后用 login 登录",
+                "set its password with `account password`, then `login`",
             ));
         }
         Ok(Exit::Done)
@@ -147,14 +144,15 @@ impl Add {
 
 impl Roles {
     fn run(self, context: &CommandContext) -> Result<Exit> {
-        let roles = roles(&self.roles)?;
+        let Given { roles: typed, dossier: of, dry_run } = self.given;
+        let roles = roles(&typed)?;
         let opened = context.open()?;
         let union = opened.me.union;
         let one = named(&opened, &self.name)?;
-        let mediator = dossier(&opened, self.dossier.as_deref())?;
-        let mode = Mode::of(self.dry_run);
+        let mediator = dossier(&opened, of.as_deref())?;
+        let mode = Mode::of(dry_run);
         let done = account::set_roles(&opened.store, union, one.id, roles, mediator, mode).map_err(told)?;
-        answer(context, &done, self.dry_run)?;
+        answer(context, &done, dry_run)?;
         Ok(Exit::Done)
     }
 }
@@ -175,7 +173,7 @@ impl Password {
         let opened = context.open()?;
         let union = opened.me.union;
         let one = named(&opened, &self.name)?;
-        let first = opened.store.read(|conn| Ok(account::first_password(conn, union, &one)))?.map_err(told)?;
+        let first = opened.store.read(|conn| account::first_password(conn, union, &one))?;
         let known = match self.reset || first {
             true => None,
             false => Some(passphrase::of_account(
@@ -187,7 +185,7 @@ impl Password {
         let new = passphrase::chosen(context, self.new_password_file.as_deref(), false)?;
         let sessions = Sessions::new(&opened.home.dir, &opened.me.key);
         let (random, mode) = (&context.random, Mode::of(self.dry_run));
-        let password = NewPassword { account: one.id, known: known.as_ref(), new: &new };
+        let password = NewPassword { account: &one, known: known.as_ref(), new: &new };
         let done = account::set_password(&opened.store, union, &sessions, &password, random, mode);
         answer(context, &done.map_err(told)?, self.dry_run)?;
         Ok(Exit::Done)
@@ -210,7 +208,7 @@ impl List {
         for one in &page.accounts {
             let id = one.id.to_string();
             table.row(vec![
-                Cell::new(&id[..16], id.as_str()),
+                Cell::new(view::short(&one.id), id),
                 Cell::same(one.name.as_str()),
                 Cell::new(roles_words(context, one), roles_json(one)),
                 Cell::new(state_words(context, one), state_name(one)),
@@ -252,9 +250,7 @@ fn roles_words(context: &CommandContext, account: &Account) -> String {
 }
 
 fn roles_json(account: &Account) -> Json {
-    let chosen = |choice: &&kind::Choice| account.roles & (1 << choice.number) != 0;
-    let field = fields::ROLES.declared();
-    field.choices().iter().filter(chosen).map(|choice| Json::from(choice.name.to_lowercase())).collect()
+    view::json(fields::ROLES.declared(), &Value::Int(account.roles))
 }
 
 fn state(account: &Account) -> i64 {
@@ -275,7 +271,7 @@ fn parsed(field: &Field, typed: &str) -> Result<Value, CommandError> {
 }
 
 fn roles(typed: &str) -> Result<i64, CommandError> {
-    match parsed(fields::ROLES.declared(), &typed.replace('，', ","))? {
+    match parsed(fields::ROLES.declared(), typed)? {
         Value::Int(roles) => Ok(roles),
         _ => Ok(0),
     }
@@ -321,13 +317,13 @@ pub(super) fn told(error: AccountError) -> anyhow::Error {
             both(format!("本单位没有账号“{typed}”"), format!("this union has no account “{typed}”")),
             both("用 account list 查看本单位的账号", "see the union's accounts with `account list`"),
         ),
-        AccountError::Several { name, found } => {
+        AccountError::Several { typed, found } => {
             let found: Vec<String> = found.iter().map(id).collect();
             (
-                both(format!("本单位有多个账号名为“{name}”"), format!("several accounts are called “{name}”")),
+                both(format!("本单位有多个账号符合“{typed}”"), format!("several accounts fit “{typed}”")),
                 both(
-                    format!("请填账号编号：{}；多余的请停用", found.join("、")),
-                    format!("give the id: {}; suspend those that are too many", found.join(", ")),
+                    format!("请填账号编号：{}；重名多余的请停用", found.join("、")),
+                    format!("give the id: {}; of one name, suspend those that are too many", found.join(", ")),
                 ),
             )
         }
@@ -357,7 +353,11 @@ pub(super) fn told(error: AccountError) -> anyhow::Error {
             both("该账号已停用", "the account is suspended"),
             both("请系统管理员用 account restore 恢复", "an administrator restores it with `account restore`"),
         ),
-        AccountError::NoPassword => (
+        AccountError::NoPassword { first: true } => (
+            both("该账号还没有口令", "the account has no password yet"),
+            both("请先用 account password 设定", "set one with `account password`"),
+        ),
+        AccountError::NoPassword { first: false } => (
             both("该账号在本机没有口令", "the account has no password on this machine"),
             both(
                 "请系统管理员登录后用 account password --reset 设定",

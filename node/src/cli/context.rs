@@ -176,16 +176,27 @@ impl CommandContext {
         self.enter(self.home()?, threads)
     }
 
+    /// The same, whoever is logged in.
+    pub fn open_for_nobody(&self) -> Result<OpenHome> {
+        self.enter_for_nobody(self.home()?, Threads::Inline)
+    }
+
     /// Opens the store of a home that is here already.
     pub fn enter(&self, home: Home, threads: Threads) -> Result<OpenHome> {
-        let me = home.me(self.clock.clone(), self.random.clone())?;
-        let mut store = Store::open(&home.database(), me.clone(), threads)?;
-        // One that is open already is the same home's.
-        let _ = self.names.0.set(store.lent());
+        let mut opened = self.enter_for_nobody(home, threads)?;
         // What a program does that keeps running, nobody does.
         if threads == Threads::Inline {
-            store = store.acting(login::operator(self, &home, &me, &store)?);
+            let operator = login::operator(self, &opened.home, &opened.me, &opened.store)?;
+            opened.store = opened.store.acting(operator);
         }
+        Ok(opened)
+    }
+
+    fn enter_for_nobody(&self, home: Home, threads: Threads) -> Result<OpenHome> {
+        let me = home.me(self.clock.clone(), self.random.clone())?;
+        let store = Store::open(&home.database(), me.clone(), threads)?;
+        // One that is open already is the same home's.
+        let _ = self.names.0.set(store.lent());
         Ok(OpenHome { home, me, store, keys: OnceLock::new() })
     }
 

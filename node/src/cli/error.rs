@@ -21,7 +21,7 @@ use huiliu_proto::{
 use serde_json::{Value as Json, json};
 
 pub use self::code::{code, remark_json};
-use super::{CommandContext, record::void};
+use super::{CommandContext, duty, record::void};
 use crate::store::disk::Trouble;
 
 /// How a verb ended.
@@ -117,14 +117,12 @@ impl ErrorReport {
                 writeln!(out, "{}", shown::json(&json.to_string()))
             }
             false => {
-                writeln!(
-                    out,
-                    "{}{}\n{}{}",
-                    context.pick("错误：", "error: "),
-                    what,
-                    context.pick("提示：", "hint: "),
-                    hint
-                )
+                let first = match self.exit {
+                    // Nothing went wrong: it is somebody else's turn.
+                    Exit::Attention => context.pick("请注意：", "note: "),
+                    _ => context.pick("错误：", "error: "),
+                };
+                writeln!(out, "{first}{what}\n{}{hint}", context.pick("提示：", "hint: "))
             }
         };
         self.exit
@@ -140,6 +138,9 @@ pub fn tell(error: &anyhow::Error, lang: Lang) -> ErrorReport {
         }
         if let Some(problem) = cause.downcast_ref() {
             return void::tell(problem, lang);
+        }
+        if let Some(problem) = cause.downcast_ref() {
+            return duty::tell(problem, lang);
         }
         if let Some(error) = cause.downcast_ref() {
             return causes::store(error, lang);

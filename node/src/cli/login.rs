@@ -13,13 +13,13 @@ use crate::{
         Home, LocalDevice,
         session::{IDLE, LONGEST, Session, Sessions},
     },
-    operator::{self, Who},
+    operator::Who,
     writer::Store,
 };
 
 #[derive(Debug, clap::Args)]
 pub struct Login {
-    /// The person's name, or the account's id
+    /// The person's name, or the account's id or the beginning of it
     name: String,
     /// File whose first line is the password; without it you are asked
     #[arg(long, value_name = "FILE")]
@@ -31,14 +31,15 @@ pub struct Logout {}
 
 impl Login {
     pub fn run(self, context: &CommandContext) -> Result<Exit> {
-        let opened = context.open()?;
+        // Who was logged in before is no matter.
+        let opened = context.open_for_nobody()?;
         let union = opened.me.union;
         // Said before anybody types a password.
-        opened.store.read(|conn| Ok(account::active(conn, union, &self.name)))?.map_err(told)?;
+        let account = opened.store.read(|conn| Ok(account::active(conn, union, &self.name)))?.map_err(told)?;
         let ask = context.pick("口令：", "password: ");
         let password = passphrase::of_account(context, self.password_file.as_deref(), ask)?;
         let sessions = Sessions::new(&opened.home.dir, &opened.me.key);
-        let account = account::log_in(&opened.store, union, &sessions, &self.name, &password).map_err(told)?;
+        account::log_in(&opened.store, union, &sessions, &account, &password).map_err(told)?;
         let minutes = IDLE / 60_000;
         let hours = LONGEST / 3_600_000;
         context.answer(
@@ -79,9 +80,9 @@ impl Logout {
     }
 }
 
-/// For whom a verb acts that opens this home.
+/// For whom a verb acts that opens this home. Whether that account may act is asked where something is written.
 pub fn operator(context: &CommandContext, home: &Home, me: &LocalDevice, store: &Store) -> Result<Option<Operator>> {
-    let mut logged_in = match Sessions::new(&home.dir, &me.key).used(store.now())? {
+    let logged_in = match Sessions::new(&home.dir, &me.key).used(store.now()) {
         Session::None => None,
         Session::Open(account) => Some(account),
         Session::Ended => {
@@ -94,10 +95,6 @@ pub fn operator(context: &CommandContext, home: &Home, me: &LocalDevice, store: 
             None
         }
     };
-    if let Some(id) = logged_in {
-        let known = store.read(|conn| operator::get(conn, me.union, &id))?;
-        logged_in = known.filter(|account| account.active).map(|account| account.id);
-    }
     let account = match &context.acting {
         None => logged_in,
         Some(typed) => {

@@ -46,6 +46,7 @@ pub(super) fn write(document: &Document) -> Vec<u8> {
         out.extend_from_slice(known.hash.as_bytes());
         number(places[&known.author], &mut out);
         [known.seq, known.max_op, known.weight].into_iter().for_each(|n| encode_varint(n, &mut out));
+        // A change is learnt after all that it follows.
         number(known.deps.len(), &mut out);
         known.deps.iter().for_each(|dep| number(document.places[dep], &mut out));
     }

@@ -15,18 +15,18 @@ use huiliu_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{IdentityError, disk_error, write_secret};
+use super::{IdentityError, disk_error, read_json, write_secret};
 
 /// Without a command for so long, a session has ended.
 pub const IDLE: i64 = 30 * 60_000;
+/// That it is used is noted this often at most, so it may end as much sooner.
+const NOTED: i64 = 60_000;
 /// It ends after so long in any case.
 pub const LONGEST: i64 = 12 * 3_600_000;
 /// So many passwords may be wrong, then each next one has to wait, twice as long each time.
 pub const TRIES: u32 = 5;
 const WAIT: i64 = 60_000;
 const LONGEST_WAIT: i64 = 60 * 60_000;
-/// Files of this kind are small.
-const MOST: u64 = 64 * 1024;
 /// As many accounts are remembered for wrong passwords.
 const REMEMBERED: usize = 500;
 
@@ -73,43 +73,44 @@ impl<'a> Sessions<'a> {
         self.dir.join("login-tries.json")
     }
 
-    fn digest(&self, account: &RecordId, opened: i64, used: i64) -> Hash {
-        Hash::of(&[account.as_bytes(), &opened.to_be_bytes(), &used.to_be_bytes()])
-    }
-
     pub fn open(&self, account: RecordId, now: i64) -> Result<(), IdentityError> {
         self.write(account, now, now)
     }
 
     fn write(&self, account: RecordId, opened: i64, used: i64) -> Result<(), IdentityError> {
-        let mark = hex(&self.key.sign_session(&self.digest(&account, opened, used)));
+        let mark = hex(&self.key.sign_session(&digest(&account, opened, used)));
         let file = SessionFile { version: 1, account: account.to_string(), opened, used, mark };
         let text = serde_json::to_string(&file).map_err(|error| super::file_error(&self.path(), error))?;
         write_secret(&self.path(), text.as_bytes())
     }
 
-    /// Whether somebody is logged in; if so, she goes on.
-    pub fn used(&self, now: i64) -> Result<Session, IdentityError> {
-        let Some((account, opened, used)) = self.read() else {
-            return if self.close()? { Ok(Session::Ended) } else { Ok(Session::None) };
-        };
-        let lasts = |from: i64, most: i64| (0..most).contains(&(now - from));
-        if !lasts(used, IDLE) || !lasts(opened, LONGEST) {
-            self.close()?;
-            return Ok(Session::Ended);
+    /// Whether somebody is logged in; if so, she goes on. What fails at the file ends at most the session: on a disk that
+    /// cannot be written, all that reads still works.
+    pub fn used(&self, now: i64) -> Session {
+        if !self.path().exists() {
+            return Session::None;
         }
-        // Where nothing can be written, it ends a little sooner.
-        if let Err(error) = self.write(account, opened, now) {
+        let lasts = |from: i64, most: i64| (0..most).contains(&now.saturating_sub(from));
+        let going_on = self.read().filter(|(_, opened, used)| lasts(*used, IDLE) && lasts(*opened, LONGEST));
+        let Some((account, opened, used)) = going_on else {
+            if let Err(error) = self.close() {
+                tracing::debug!(%error, "a session that has ended could not be cleared away");
+            }
+            return Session::Ended;
+        };
+        if now - used >= NOTED
+            && let Err(error) = self.write(account, opened, now)
+        {
             tracing::debug!(%error, "the session could not be noted");
         }
-        Ok(Session::Open(account))
+        Session::Open(account)
     }
 
     /// What was signed by this device, and nothing else.
     fn read(&self) -> Option<(RecordId, i64, i64)> {
-        let file: SessionFile = serde_json::from_str(&read(&self.path())?).ok()?;
+        let file: SessionFile = read_json(&self.path()).ok()?;
         let account: RecordId = file.account.parse().ok()?;
-        let digest = self.digest(&account, file.opened, file.used);
+        let digest = digest(&account, file.opened, file.used);
         let good = file.version == 1 && verify_session(&digest, &unhex(&file.mark)?, &self.key.device());
         good.then_some((account, file.opened, file.used))
     }
@@ -124,7 +125,7 @@ impl<'a> Sessions<'a> {
     }
 
     fn tries(&self) -> BTreeMap<String, Tries> {
-        read(&self.tries_path()).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+        read_json(&self.tries_path()).unwrap_or_default()
     }
 
     /// Until when no password of the account is tried.
@@ -164,9 +165,8 @@ impl<'a> Sessions<'a> {
     }
 }
 
-fn read(path: &Path) -> Option<String> {
-    let small = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MOST);
-    small.then(|| fs::read_to_string(path).ok()).flatten()
+fn digest(account: &RecordId, opened: i64, used: i64) -> Hash {
+    Hash::of(&[account.as_bytes(), &opened.to_be_bytes(), &used.to_be_bytes()])
 }
 
 #[cfg(test)]
@@ -180,28 +180,59 @@ mod tests {
         let (mine, other) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
         let sessions = Sessions::new(dir.path(), &mine);
         let account = RecordId([7; 16]);
-        assert_eq!(sessions.used(0).unwrap(), Session::None);
+        assert_eq!(sessions.used(0), Session::None);
         sessions.open(account, 1_000).unwrap();
         for now in [1_000, IDLE, 2 * IDLE - 1] {
-            assert_eq!(sessions.used(now).unwrap(), Session::Open(account), "{now}");
+            assert_eq!(sessions.used(now), Session::Open(account), "{now}");
         }
-        assert_eq!(sessions.used(3 * IDLE).unwrap(), Session::Ended);
-        assert_eq!(sessions.used(3 * IDLE).unwrap(), Session::None);
+        assert_eq!(sessions.used(3 * IDLE), Session::Ended);
+        assert_eq!(sessions.used(3 * IDLE), Session::None);
         // Longest, whatever was done.
         sessions.open(account, 0).unwrap();
-        let ended = (0..).map(|n| n * IDLE / 2).find(|now| sessions.used(*now).unwrap() == Session::Ended);
+        let ended = (0..).map(|n| n * IDLE / 2).find(|now| sessions.used(*now) == Session::Ended);
         assert_eq!(ended, Some(LONGEST));
         // Of another machine, and prolonged by hand.
         Sessions::new(dir.path(), &other).open(account, 0).unwrap();
-        assert_eq!(sessions.used(0).unwrap(), Session::Ended);
+        assert_eq!(sessions.used(0), Session::Ended);
         sessions.open(account, 0).unwrap();
         let path = dir.path().join("session.json");
         let prolonged = fs::read_to_string(&path).unwrap().replace("\"used\":0", "\"used\":9000000");
         fs::write(&path, prolonged).unwrap();
-        assert_eq!(sessions.used(9_000_000).unwrap(), Session::Ended);
+        assert_eq!(sessions.used(9_000_000), Session::Ended);
         // A clock that goes back ends it too.
         sessions.open(account, 5_000).unwrap();
-        assert_eq!(sessions.used(4_000).unwrap(), Session::Ended);
+        assert_eq!(sessions.used(4_000), Session::Ended);
+    }
+
+    #[test]
+    fn a_disk_that_cannot_be_written_fails_nothing_but_the_session() {
+        let dir = TempDir::new().unwrap();
+        let key = SigningKey::from_seed(&[1; 32]);
+        let sessions = Sessions::new(dir.path(), &key);
+        let account = RecordId([7; 16]);
+        sessions.open(account, 0).unwrap();
+        // Nothing can be written beside it: a directory stands where the new file would.
+        fs::create_dir_all(dir.path().join("session.new/stays")).unwrap();
+        assert_eq!(sessions.used(IDLE / 2), Session::Open(account));
+        // One that cannot be taken away.
+        fs::remove_file(sessions.path()).unwrap();
+        fs::create_dir_all(sessions.path().join("stays")).unwrap();
+        assert_eq!(sessions.used(IDLE / 2), Session::Ended);
+        assert!(sessions.close().is_err(), "who asks for it is told");
+    }
+
+    #[test]
+    fn a_session_is_noted_once_a_minute() {
+        let dir = TempDir::new().unwrap();
+        let key = SigningKey::from_seed(&[1; 32]);
+        let sessions = Sessions::new(dir.path(), &key);
+        let account = RecordId([7; 16]);
+        sessions.open(account, 0).unwrap();
+        let noted = || sessions.read().unwrap().2;
+        for (now, expected) in [(1, 0), (NOTED - 1, 0), (NOTED, NOTED), (NOTED + 1, NOTED), (3 * NOTED, 3 * NOTED)] {
+            assert_eq!(sessions.used(now), Session::Open(account));
+            assert_eq!(noted(), expected, "at {now}");
+        }
     }
 
     #[test]

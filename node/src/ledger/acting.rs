@@ -13,7 +13,7 @@ use huiliu_proto::{
 
 use super::Ledger;
 use crate::{
-    operator,
+    operator::{self, Account},
     store::{Result, StoreError},
 };
 
@@ -27,39 +27,77 @@ impl Ledger {
         self.acting
     }
 
+    /// The active account that has logged in and for whom this device writes.
+    pub fn logged_in(&self) -> Result<Option<Account>> {
+        let Some(Operator { account, verified: true }) = self.acting else { return Ok(None) };
+        Ok(operator::get(&self.conn, self.me.union, &account)?.filter(|account| account.active))
+    }
+
     /// With the name of who does it.
     pub(super) fn signed_off(&self, operation: Operation) -> Operation {
         operation.by(self.acting.map(Operator::to_bytes))
     }
 
-    /// Whether the person may write a record of the kind. `record`: what an entry says, or what is voided.
-    pub(super) fn may_act(&self, kind: &Kind, record: impl FnOnce() -> Result<Option<Record>>) -> Result<()> {
-        let Some(acting) = self.acting else { return Ok(()) };
+    /// What a job writes of itself, and no person does.
+    pub(super) fn as_nobody<T>(&mut self, work: impl FnOnce(&mut Ledger) -> T) -> T {
+        let acting = self.acting.take();
+        let done = work(self);
+        self.acting = acting;
+        done
+    }
+
+    /// What the person may write for whom this device writes now.
+    pub(super) fn permission(&self) -> Result<Permission> {
+        let Some(acting) = self.acting else { return Ok(Permission::Everything) };
         let account = operator::get(&self.conn, self.me.union, &acting.account)?;
         let Some(account) = account.filter(|account| account.active) else {
             return Err(StoreError::forbidden(
-                "该账号已停用，不能填写",
-                "the account is suspended, and nothing is written for it",
+                "该账号已停用或本机没有，不能填写；请换账号登录，或先退出登录",
+                "the account is suspended or not known here, and nothing is written for it: log in with another, or log out",
             ));
         };
-        if !(account.has(OperatorRole::Auditor) || account.has(OperatorRole::Guide)) {
-            return Ok(());
-        }
-        let said = record()?;
+        Ok(if account.has(OperatorRole::Auditor) {
+            Permission::OwnPassword(account.id)
+        } else if account.has(OperatorRole::Guide) {
+            Permission::OwnWorkLog(account.id, account.mediator)
+        } else {
+            Permission::Everything
+        })
+    }
+}
+
+/// What an account lets its person write.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Permission {
+    Everything,
+    /// An auditor's.
+    OwnPassword(RecordId),
+    /// A guide's: the work entries of that dossier too.
+    OwnWorkLog(RecordId, Option<RecordId>),
+}
+
+impl Permission {
+    /// Whether a record of the kind may be written. `said`: what an entry says, or what is voided; read only where it matters.
+    pub(super) fn lets(self, kind: &Kind, said: impl FnOnce() -> Result<Option<Record>>) -> Result<()> {
+        let account = match self {
+            Permission::Everything => return Ok(()),
+            Permission::OwnPassword(account) | Permission::OwnWorkLog(account, _) => account,
+        };
+        let said = said()?;
         let of = |read: fn(&Record) -> Option<RecordId>| said.as_ref().and_then(read);
         // Everybody changes the own password.
-        if kind.number == Password::NUMBER && of(|said| said.read(password::ACCOUNT)) == Some(account.id) {
+        if kind.number == Password::NUMBER && of(|said| said.read(password::ACCOUNT)) == Some(account) {
             return Ok(());
         }
-        if account.has(OperatorRole::Auditor) {
+        let Permission::OwnWorkLog(_, dossier) = self else {
             return Err(StoreError::forbidden(
                 "经审账号只能查看，不能填写",
                 "an auditor's account reads, and writes nothing",
             ));
-        }
+        };
         let own = kind.number == WorkEntry::NUMBER
-            && account.mediator.is_some()
-            && of(|said| said.read(work_entry::MEDIATOR)) == account.mediator;
+            && dossier.is_some()
+            && of(|said| said.read(work_entry::MEDIATOR)) == dossier;
         match own {
             true => Ok(()),
             false => Err(StoreError::forbidden(

@@ -70,7 +70,7 @@ impl Ledger {
         if self.revoked()? {
             return Err(StoreError::Revoked);
         }
-        self.may_act(record.kind, || Ok(Some(record.clone())))?;
+        self.permission()?.lets(record.kind, || Ok(Some(record.clone())))?;
         let (warnings, scope) = match self.allowed(record, &TakenBack::default())? {
             Ok(allowed) => allowed,
             Err(refusals) => return Ok(WriteOutcome::Refused(refusals)),
@@ -128,6 +128,7 @@ impl Ledger {
         if self.revoked()? {
             return Err(StoreError::Revoked);
         }
+        let permission = self.permission()?;
         let mut ids = Vec::with_capacity(records.len());
         let mut runs: BTreeMap<i64, Vec<Operation>> = BTreeMap::new();
         // None of them is in its table before all are judged.
@@ -141,7 +142,7 @@ impl Ledger {
                     return Err(StoreError::forbidden(say(lang::Lang::Zh), say(lang::Lang::En)));
                 }
             };
-            self.may_act(kind, || Ok(Some(record.clone())))?;
+            permission.lets(kind, || Ok(Some(record.clone())))?;
             before.add(record);
             let no = self.own_feed(scope)?;
             let id = self.next_id();
@@ -200,7 +201,7 @@ impl Ledger {
         if self.revoked()? {
             return Err(StoreError::Revoked);
         }
-        self.may_act(kind, || Ok(None))?;
+        self.permission()?.lets(kind, || Ok(None))?;
         let document = match id {
             None => Document::default(),
             Some(id) if voids::state(&self.conn, self.me.union, &id)? == State::Voided => {
@@ -588,11 +589,10 @@ impl Ledger {
     }
 
     fn own_document(&self, kind: &Kind, id: &RecordId) -> Result<Document> {
-        let damaged = || StoreError::Damaged("a document's snapshot");
         let claim = records::get(&self.conn, self.me.union, id)?.filter(|claim| claim.kind == kind.number);
         if claim.is_some() {
-            let document = documents::load(&self.conn, self.me.union, id)?.ok_or_else(damaged)?;
-            return document.map_err(|_| damaged());
+            let document = documents::load(&self.conn, self.me.union, id)?;
+            return document.ok_or(StoreError::Damaged("a document without its snapshot"));
         }
         match records::of_id(&self.conn, id)?.into_iter().find(|claim| claim.kind == kind.number) {
             Some(claim) => {

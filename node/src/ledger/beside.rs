@@ -230,7 +230,7 @@ impl Ledger {
                 refusals.push(field.refuse(&value, rule, remedy));
             } else if age_on(born, day) < WORKING_AGE {
                 let rule = Label::new("这时该指导员未满16周岁", "that mediator was not sixteen then");
-                warnings.push(warning(field.refuse(&value, rule, remedy)));
+                warnings.push(field.warn(&value, rule, remedy));
             }
         }
         if let Some(union) = record.read(allocation::TO_UNION)
@@ -239,7 +239,7 @@ impl Ledger {
             let rule = Label::new("不是直接下级，属于越级拨付", "not directly below: a level is passed over");
             let remedy = Label::new("请确认", "please confirm");
             let field = allocation::TO_UNION.declared();
-            warnings.push(warning(field.refuse(&Value::Int(i64::from(union)), rule, remedy)));
+            warnings.push(field.warn(&Value::Int(i64::from(union)), rule, remedy));
         }
         Ok((refusals, warnings))
     }
@@ -337,9 +337,4 @@ impl Ledger {
         let by = name(by);
         beside::same(&self.conn, record, self.me.union, by, &same, id, NEWEST)
     }
-}
-
-fn warning(refusal: Refusal) -> Warning {
-    let Refusal { field, field_name, value, private, rule, remedy } = refusal;
-    Warning { field, field_name, value, private, rule, remedy }
 }

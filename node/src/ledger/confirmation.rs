@@ -24,7 +24,7 @@ use crate::store::{
 
 const DAY: i64 = 24 * 3_600_000;
 /// Operations younger than this are not looked at: they are on their way.
-const YOUNG: i64 = DAY;
+const SURELY_ARRIVED_AFTER: i64 = DAY;
 /// A hub that is out of reach for a week is nothing to accuse anybody of.
 const HUB_OUT_OF_REACH: i64 = 14 * DAY;
 
@@ -54,7 +54,8 @@ fn lacking(conn: &View, me: UnionNumber, now: i64) -> Result<BTreeSet<Lack>> {
     }
     for row in looked_at {
         if let Some(lack) = lack(conn, &row, parent)? {
-            let young = feeds::stored_at(conn, row.no, lack.confirmed)?.is_none_or(|at| now.saturating_sub(at) < YOUNG);
+            let young = feeds::stored_at(conn, row.no, lack.confirmed)?
+                .is_none_or(|at| now.saturating_sub(at) < SURELY_ARRIVED_AFTER);
             lacks.insert(Lack { young, ..lack });
         }
     }

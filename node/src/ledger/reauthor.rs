@@ -135,8 +135,7 @@ impl Ledger {
     }
 
     fn document(&self, record: &RecordId) -> Result<Document> {
-        let document = documents::load(&self.conn, self.me.union, record)?.unwrap_or_else(|| Ok(Document::default()));
-        document.map_err(|_| StoreError::Damaged("a document's snapshot"))
+        Ok(documents::load(&self.conn, self.me.union, record)?.unwrap_or_default())
     }
 
     /// How many changes to a document stand in one feed and count.

@@ -105,8 +105,10 @@ impl Ledger {
     pub fn prepare_outgoing_at(&mut self, pace: Pace) -> Result<bool> {
         let mut more = false;
         if !self.revoked()? {
-            more = self.write_statements(pace)? == STATEMENTS;
-            self.grant_keys()?;
+            more = self.as_nobody(|ledger| {
+                let written = ledger.write_statements(pace)?;
+                ledger.grant_keys().map(|()| written == STATEMENTS)
+            })?;
         }
         Ok(self.pack_some()? || more)
     }

@@ -15,6 +15,7 @@ mod hub;
 mod parameters;
 mod portable;
 mod review;
+mod sd01;
 
 use std::collections::BTreeSet;
 

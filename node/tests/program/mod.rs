@@ -10,6 +10,20 @@ use std::{
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+/// A programme of the national union, as it is typed.
+pub const PROGRAMME: [&str; 6] =
+    ["programme", "code=CS-2025", "name=测试专项经费", "year=2025", "source=全国总工会", "purpose=补助"];
+/// Money that the union itself adds to it.
+pub const MATCHING: [&str; 7] = [
+    "matching",
+    "programme=CS-2025",
+    "year=2025",
+    "amount=400.00",
+    "booked_on=2025-01-07",
+    "source=本级配套",
+    "voucher_no=配-1",
+];
+
 pub const MEDIATOR: [&str; 6] =
     ["mediator", "姓名=杨海好", "id_no=11010519491231002x", "sex=女", "born=1949-12-31", "education=本科"];
 

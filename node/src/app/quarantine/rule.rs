@@ -3,12 +3,15 @@
 use huiliu_proto::{
     id::RecordId,
     record::{Record, Refusal},
-    v1::Ruling,
+    v1::{DutyAct, Ruling},
 };
 
 use super::{find, which::WhichError};
 use crate::{
-    app::Mode,
+    app::{
+        Mode,
+        duty::{self, DutyProblem},
+    },
     identity::LocalDevice,
     ledger::WriteOutcome,
     ruling::{self, Case, RulingError},
@@ -25,6 +28,9 @@ pub enum RuleError {
     Changed,
     #[error("the ruling breaks a rule")]
     Refused(Vec<Refusal>),
+    /// It takes two persons.
+    #[error(transparent)]
+    Duty(#[from] DutyProblem),
     #[error("it cannot be ruled on")]
     Ruling(#[from] RulingError),
     #[error("the ruling cannot be written")]
@@ -38,6 +44,7 @@ impl RuleError {
             RuleError::Which(error) => error.code(),
             RuleError::Changed => "changed",
             RuleError::Refused(_) => "rule",
+            RuleError::Duty(problem) => problem.code(),
             RuleError::Ruling(error) => error.code(),
             RuleError::Store(_) => "database",
         }
@@ -89,9 +96,18 @@ pub fn rule(store: &Store, me: &LocalDevice, shown: &Shown, reason: &str, mode: 
             Err(RulingError::Store(error)) => return Err(error),
             Err(error) => return Ok(Err(error.into())),
         };
-        Ok(match ledger.write_entry(&record)? {
-            WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id) => Ok(id),
-            WriteOutcome::Refused(refusals) => Err(RuleError::Refused(refusals)),
+        let outcome = if ruling == Ruling::Released {
+            let feed = was.feed.feed.id;
+            let place = [was.first.to_be_bytes(), was.count.to_be_bytes()].concat();
+            let parts = [feed.as_bytes(), &place[..], reason.as_bytes()];
+            duty::write_entry(ledger, DutyAct::ReleaseHeld, &feed.to_string(), &parts, &record)?
+        } else {
+            Ok(ledger.write_entry(&record)?)
+        };
+        Ok(match outcome {
+            Ok(WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id)) => Ok(id),
+            Ok(WriteOutcome::Refused(refusals)) => Err(RuleError::Refused(refusals)),
+            Err(problem) => Err(problem.into()),
         })
     })?
 }

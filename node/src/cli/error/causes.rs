@@ -221,8 +221,8 @@ pub fn identity(error: &IdentityError, lang: Lang) -> ErrorReport {
         ),
         IdentityError::Missing(dir) => (
             format!("{} 还没有初始化", dir.display()),
-            "请先运行 init --union 区划代码，或用 --home 指明目录",
-            "run `init --union CODE` first, or name the directory with --home",
+            "请先运行 init --union 工会编号，或用 --home 指明目录",
+            "run `init --union NUMBER` first, or name the directory with --home",
         ),
         IdentityError::File { path, .. } => (
             format!("{} 无法使用", path.display()),
@@ -230,9 +230,9 @@ pub fn identity(error: &IdentityError, lang: Lang) -> ErrorReport {
             "check that the file is whole and readable",
         ),
         IdentityError::NoUnion(union) => (
-            format!("{union} 不是工会的代码"),
-            "请填县级以上工会的六位区划代码",
-            "give the six-digit code of a county union or one above",
+            format!("{union} 不是工会编号"),
+            "请填工会编号：县级以上工会为六位区划代码（如320922），其他为上级登记时给出的编号（如320922-001）",
+            "give the union's number: the six-digit region code from the county up (such as 320922), else the number that the union above gave when it registered it (such as 320922-001)",
         ),
         IdentityError::NotNational => (
             "只有全国总工会可以建立网络".into(),

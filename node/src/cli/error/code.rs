@@ -7,9 +7,9 @@ use serde_json::{Value as Json, json};
 
 use super::{CommandError, Exit};
 use crate::{
-    app::void::Problem,
+    app::{duty::DutyProblem, void::Problem},
     check::CheckError,
-    cli::{record::void, table::both_languages},
+    cli::{duty, record::void, table::both_languages},
     filing::FilingError,
     identity::{IdentityError, keys::KeyError},
     proof::{ProvingError, said::WouldNotCount},
@@ -47,6 +47,9 @@ pub fn code(error: &anyhow::Error) -> (&'static str, Json) {
         }
         if let Some(problem) = cause.downcast_ref::<Problem>() {
             return (problem.code(), void::about(problem));
+        }
+        if let Some(problem) = cause.downcast_ref::<DutyProblem>() {
+            return (problem.code(), duty::about(problem));
         }
         if let Some(error) = cause.downcast_ref::<FilingError>() {
             return (of_filing(error), about_filing(error));

@@ -70,7 +70,7 @@ fn dates(now: i64, from: i64, to: i64) -> Words {
     (
         format!("本机时钟为 {now}；证书有效期为 {from} 至 {to}"),
         format!("this machine's clock says {now}; its certificates hold from {from} to {to}"),
-        "时钟不对请校准；时钟正确则证书已过期：请上级运行 invite 区划代码 --device 生成加入码，在本机运行 join 加入码。已记录的内容不会丢失",
+        "时钟不对请校准；时钟正确则证书已过期：请上级运行 invite 工会编号 --device 生成加入码，在本机运行 join 加入码。已记录的内容不会丢失",
         "set the clock if it is wrong; if it is right, ask the union above for a token (`invite UNION --device`) and run `join TOKEN`: nothing recorded is lost",
     )
 }
@@ -99,7 +99,7 @@ fn unreachable(address: &str, trouble: &Trouble) -> Words {
         Trouble::OtherHub => (
             format!("{address} 是本网络的平台，但不是本机当初加入的那一个：上级换了机器，或有机器冒充上级"),
             en,
-            "没有发送任何内容；请打电话与上级核实。上级确已换机器的，请上级运行 invite 区划代码 --device 生成加入码，在本机运行 join 加入码；否则请报告再上一级",
+            "没有发送任何内容；请打电话与上级核实。上级确已换机器的，请上级运行 invite 工会编号 --device 生成加入码，在本机运行 join 加入码；否则请报告再上一级",
             "nothing was sent; ask the union above over the telephone. If its hub is another machine now, ask it for a token (`invite UNION --device`) and run `join TOKEN`; if not, tell the level above it",
         ),
         Trouble::TheirDates(_) => (
@@ -111,7 +111,7 @@ fn unreachable(address: &str, trouble: &Trouble) -> Words {
         Trouble::OurDates => (
             format!("按上级 {address} 的时钟，本机证书不在有效期内"),
             en,
-            "请核对两端时钟；证书确已过期时，请上级运行 invite 区划代码 --device 生成加入码，在本机运行 join 加入码。已记录的内容不会丢失",
+            "请核对两端时钟；证书确已过期时，请上级运行 invite 工会编号 --device 生成加入码，在本机运行 join 加入码。已记录的内容不会丢失",
             "compare the clocks; if the certificate has expired, ask the union above for a token (`invite UNION --device`) and run `join TOKEN`: nothing recorded is lost",
         ),
         Trouble::Turned(_) => (
@@ -160,7 +160,7 @@ fn said(declined: &Declined) -> Words {
         }
         Reason::Occupied => (
             "该工会已有机器加入，而加入码不是给新增或更换的机器的",
-            "请上级运行 invite 区划代码 --device，或在已加入的机器上运行 invite --device",
+            "请上级运行 invite 工会编号 --device，或在已加入的机器上运行 invite --device",
             "ask the union above to run `invite UNION --device`, or run `invite --device` on the machine that has joined",
         ),
         Reason::Role => (

@@ -5,7 +5,10 @@ use serde_json::json;
 
 use super::{type_label, type_name};
 use crate::{
-    app::filing::{self, Page},
+    app::{
+        duty,
+        filing::{self, Page},
+    },
     cli::{
         CommandContext,
         error::Exit,
@@ -35,10 +38,15 @@ impl List {
     pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let opened = context.open()?;
         let union = self.union.as_deref().map(|typed| opened.union(typed)).transpose()?;
-        let Page { standings, next } = opened.look(|conn| {
+        let (Page { standings, next }, alone) = opened.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
-            Ok(filing::page(conn, union, after, usize::from(self.most), self.all)?)
+            let page = filing::page(conn, union, after, usize::from(self.most), self.all)?;
+            let alone = |one: &FilingStanding| {
+                Ok(duty::signed(conn, one.version.owner, &one.version.id)?.is_some_and(|hands| hands.alone))
+            };
+            let alone = page.standings.iter().map(alone).collect::<Result<Vec<bool>>>()?;
+            Ok((page, alone))
         })?;
         let mut table = Table::new()
             .column("filing", context.pick("编号", "id"))
@@ -52,7 +60,18 @@ impl List {
             .column("state", context.pick("状态", "state"))
             .column("detail", context.pick("备案号或理由", "register no. or reasons"))
             .column("holds", context.pick("有效版本", "holds"));
-        standings.iter().for_each(|standing| table.row(row(context, standing)));
+        // People see it where any was.
+        let any = context.json || alone.contains(&true);
+        if any {
+            table = table.column("one_person", context.pick("一人办公", "by one person"));
+        }
+        for (standing, alone) in standings.iter().zip(alone) {
+            let mut cells = row(context, standing);
+            if any {
+                cells.push(Cell::new(if alone { context.pick("是", "yes") } else { "" }, alone));
+            }
+            table.row(cells);
+        }
         let nothing = context.pick("没有备案", "there are no filings");
         let next = next.map(|id| id.to_string());
         context.answer(

@@ -7,6 +7,7 @@ use huiliu_proto::{
     period::Day,
     record::Warning,
     records::filing as fields,
+    shown,
     union::UnionNumber,
     v1::Filing,
     value::Value,
@@ -16,7 +17,7 @@ use serde_json::{Value as Json, json};
 use super::type_label;
 use crate::{
     app::{
-        Mode,
+        Mode, duty,
         filing::{self, SubmitError},
     },
     cli::{
@@ -71,13 +72,14 @@ impl Submit {
         let opened = context.open()?;
         let (union, today) = (opened.me.union, context.today());
         let (draft, warnings) = filing::draft(&opened.store, union, today, &ask).map_err(told)?;
+        let alone = opened.look(|conn| Ok(duty::works_alone(conn, union, today)?))?;
         if !context.json {
-            context.print(&preview(context, union, &draft))?;
+            context.print(&preview(context, union, &draft, alone.as_deref()))?;
             warnings
                 .iter()
                 .for_each(|w| context.note(&format!("{}{}", context.pick("请注意：", "note: "), w.say(context.lang))));
         } else if !self.yes && !self.dry_run {
-            context.print_json(&preview_json(&draft, &warnings, None))?;
+            context.print_json(&preview_json(&draft, &warnings, alone.as_deref(), None))?;
         }
         let words = (
             context.pick("确认报送以上数字？", "submit these numbers?"),
@@ -89,7 +91,7 @@ impl Submit {
         let mode = Mode::of(self.dry_run);
         let id = filing::submit(&opened.store, union, today, ask, &draft, mode).map_err(told)?;
         context.answer(
-            || preview_json(&draft, &warnings, Some(id.to_string()).filter(|_| !self.dry_run)),
+            || preview_json(&draft, &warnings, alone.as_deref(), Some(id.to_string()).filter(|_| !self.dry_run)),
             || match self.dry_run {
                 true => context.pick("可以报送，未写入", "it may be submitted; nothing was written").to_owned(),
                 false => format!("{}{id}", context.pick("已报送：备案 ", "submitted: filing ")),
@@ -146,12 +148,13 @@ fn told(error: SubmitError) -> anyhow::Error {
             CommandError::refused(what, hint).coded(code, Json::Null).into()
         }
         SubmitError::Refused(refusals) => CommandError::Refused(refusals).into(),
+        SubmitError::Duty(problem) => problem.into(),
         SubmitError::Filing(error) => error.into(),
         SubmitError::Store(error) => error.into(),
     }
 }
 
-fn preview(context: &CommandContext, union: UnionNumber, draft: &Draft) -> String {
+fn preview(context: &CommandContext, union: UnionNumber, draft: &Draft, alone: Option<&str>) -> String {
     let record = &draft.record;
     let mut table =
         Table::new().column("field", context.pick("项目", "item")).number("now", context.pick("本次", "now"));
@@ -179,15 +182,23 @@ fn preview(context: &CommandContext, union: UnionNumber, draft: &Draft) -> Strin
     if let Some(before) = &draft.before {
         heading += &format!("\n{}{}", context.pick("更正此前的备案 ", "in place of filing "), view::short(&before.id));
     }
+    if let Some(doc_no) = alone {
+        heading += &format!(
+            "\n{}{}",
+            context.pick("一人办公（经上级准许）：", "one-person office, by leave of the union above: "),
+            shown::line(doc_no)
+        );
+    }
     format!("{heading}\n{}", table.words())
 }
 
-fn preview_json(draft: &Draft, warnings: &[Warning], id: Option<String>) -> Json {
+fn preview_json(draft: &Draft, warnings: &[Warning], alone: Option<&str>, id: Option<String>) -> Json {
     let warned = |w: &Warning| remark_json(&w.field_name, &w.value, &w.rule, &w.remedy);
     json!({
         "record": id,
         "written": id.is_some(),
         "fields": view::object(&draft.record.kind.fields, draft.record.values()),
+        "one_person": alone,
         "supersedes": draft.before.as_ref().map(|b| b.id.to_string()),
         "warnings": warnings.iter().map(warned).collect::<Vec<_>>(),
     })

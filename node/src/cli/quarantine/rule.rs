@@ -96,6 +96,7 @@ fn told(error: RuleError) -> anyhow::Error {
     let error = match error {
         RuleError::Which(error) => return told_which(error),
         RuleError::Store(error) | RuleError::Ruling(RulingError::Store(error)) => return error.into(),
+        RuleError::Duty(problem) => return problem.into(),
         RuleError::Refused(refusals) => return CommandError::Refused(refusals).into(),
         RuleError::Changed => {
             let what = both(

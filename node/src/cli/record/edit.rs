@@ -1,10 +1,16 @@
 //! `record edit`: fields of a document of this union. An entry is never edited; the refusal says how to correct it.
 
 use anyhow::Result;
-use huiliu_proto::{id::RecordId, kind::Kind, lang};
+use huiliu_proto::{
+    handle::Declared as _,
+    id::RecordId,
+    kind::Kind,
+    lang::{self, Lang},
+    v1::{Account, Filing, Password},
+};
 use serde_json::{Value as Json, json};
 
-use super::{answer, find, typed};
+use super::{answer, find, typed, view};
 use crate::{
     app::{
         Mode,
@@ -53,16 +59,10 @@ pub(in crate::cli) fn told(error: WriteError) -> anyhow::Error {
             json!({ "kind": kind.name, "record": record.to_string(), "corrected_by": corrected_by })
         }
         WriteError::Owner(owner) => json!({ "owner": u64::from(*owner) }),
-        WriteError::Store(_) => Json::Null,
+        WriteError::Duty(_) | WriteError::Store(_) => Json::Null,
     };
     let mistake = match error {
-        WriteError::Automatic(kind) => CommandError::refused(
-            both(
-                format!("“{}”由系统自动填写", kind.label.zh),
-                format!("{} is written by the system itself", lang::a(&kind.label.en)),
-            ),
-            both("不需要手工填写", "there is no need to write it"),
-        ),
+        WriteError::Automatic(kind) => automatic(kind),
         WriteError::Entry { kind, record, corrected_by } => entry(kind, &record, corrected_by),
         WriteError::Owner(owner) => CommandError::refused(
             both(
@@ -71,9 +71,44 @@ pub(in crate::cli) fn told(error: WriteError) -> anyhow::Error {
             ),
             both("请由该单位修改", "let that union change it"),
         ),
+        WriteError::Duty(problem) => return problem.into(),
         WriteError::Store(error) => return error.into(),
     };
     mistake.coded(code, about).into()
+}
+
+/// How a kind that is not written by hand comes about.
+pub(super) fn automatic(kind: &Kind) -> CommandError {
+    let written = |verbs: &[&str]| {
+        CommandError::refused(
+            both(
+                format!("“{}”不能用 record 填写", kind.label.zh),
+                format!("{} is not written with `record`", lang::a(&kind.label.en)),
+            ),
+            both(format!("请用 {}", verbs.join("、")), format!("use `{}`", verbs.join("`, `"))),
+        )
+    };
+    match kind.number {
+        Account::NUMBER => written(&ACCOUNT),
+        Password::NUMBER => written(&["account password"]),
+        Filing::NUMBER => written(&["filing submit"]),
+        _ => CommandError::refused(
+            both(
+                format!("“{}”由系统自动填写", kind.label.zh),
+                format!("{} is written by the system itself", lang::a(&kind.label.en)),
+            ),
+            both("不需要手工填写", "there is no need to write it"),
+        ),
+    }
+}
+
+const ACCOUNT: [&str; 3] = ["account roles", "account suspend", "account restore"];
+
+/// What puts a document of this kind right.
+pub(in crate::cli) fn mender(kind: &Kind, id: &RecordId, lang: Lang) -> String {
+    let verbs: &[&str] = if kind.number == Account::NUMBER { &ACCOUNT } else { &["record edit"] };
+    let (id, quote) = (view::short(id), lang.pick("", "`"));
+    verbs.iter().map(|verb| format!("{quote}{verb} {id}{quote}")).collect::<Vec<_>>().join(lang.pick("、", ", "))
 }
 
 /// How an entry of this kind is put right.
@@ -97,4 +132,19 @@ fn entry(kind: &Kind, id: &RecordId, back: Option<&str>) -> CommandError {
         format!("write another that points back at it: `{example} …`, then the right one"),
     );
     CommandError::refused(what, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use huiliu_proto::v1::Mediator;
+
+    use super::*;
+
+    #[test]
+    fn an_account_is_put_right_by_its_own_verbs() {
+        let id = RecordId([7; 16]);
+        assert_eq!(mender(Mediator::kind(), &id, Lang::Zh), "record edit 0707070707070707");
+        let said = mender(Account::kind(), &id, Lang::En);
+        assert!(said.starts_with("`account roles 0707070707070707`, `account suspend 07"), "{said}");
+    }
 }

@@ -11,13 +11,14 @@ use huiliu_proto::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{find, view, void};
+use super::{edit::mender, find, view, void};
 use crate::{
     app::show::{self, Known},
     check::argument,
     cli::{
         CommandContext,
         context::OpenHome,
+        duty,
         error::Exit,
         login,
         table::{Cell, Table},
@@ -38,15 +39,23 @@ impl Show {
             let found = find::any(conn, &self.id)?;
             Ok(show::known(conn, opened.keys(), found)?)
         })?;
-        let words = words(context, &opened, &known)?;
+        let hands = match &known.shown {
+            Some(shown) => opened.look(|conn| Ok(duty::signed(context, conn, shown.place.owner, &known.id)?))?,
+            None => None,
+        };
+        let words = words(context, &opened, &known, hands.as_ref().map(|(words, _)| words.as_str()))?;
         let voids = void::history_json(&opened, &known.voids)?;
-        context.answer(|| json(&opened, &known, voids), || words)?;
+        let mut answer = json(&opened, &known, voids);
+        if let Some((_, hands)) = hands {
+            answer["hands"] = hands;
+        }
+        context.answer(|| answer, || words)?;
         let settled = known.conflicts.is_empty() && known.held.is_empty() && known.standing != State::Disputed;
         Ok(if settled { Exit::Done } else { Exit::Attention })
     }
 }
 
-fn words(context: &CommandContext, opened: &OpenHome, known: &Known) -> Result<String> {
+fn words(context: &CommandContext, opened: &OpenHome, known: &Known, hands: Option<&str>) -> Result<String> {
     let mut text = String::new();
     if let (Some(shown), Some((device, feed, seq))) = (&known.shown, &known.origin) {
         let kind = shown.record.kind;
@@ -56,6 +65,9 @@ fn words(context: &CommandContext, opened: &OpenHome, known: &Known) -> Result<S
         text += &format!("{}{}\n", context.pick("写入设备：", "written by device: "), &device.to_string()[..16]);
         if let Some(who) = &known.who {
             text += &format!("{}{}\n", context.pick("经办人：", "operator: "), login::words(context, who));
+        }
+        if let Some(hands) = hands {
+            text += &format!("{}{hands}\n", context.pick("复核：", "two persons: "));
         }
         text += &format!("{}{feed} #{seq}\n", context.pick("数据流水：", "feed: "));
         if known.edits > 0 {
@@ -113,12 +125,12 @@ fn words(context: &CommandContext, opened: &OpenHome, known: &Known) -> Result<S
         let heading = context.pick("待核（不计入任何统计）", "in quarantine, and in no total");
         text += &format!("\n{heading}：{kind} #{}：{}", held.seq, shown::line(context.label(why)));
     }
-    if !known.conflicts.is_empty() {
-        let hint = context.pick(
-            "各设备填写不一致：用 record edit 写入正确的值",
-            "devices disagree: write the right value with `record edit`",
-        );
-        text += &format!("\n{hint}");
+    if let (false, Some(shown)) = (known.conflicts.is_empty(), &known.shown) {
+        let mender = mender(shown.record.kind, &known.id, context.lang);
+        text += &match context.lang {
+            Lang::Zh => format!("\n各设备填写不一致：用 {mender} 写入正确的值"),
+            Lang::En => format!("\ndevices disagree: write the right value with {mender}"),
+        };
     }
     Ok(text)
 }
