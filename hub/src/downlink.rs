@@ -172,7 +172,7 @@ impl Sync for Downlink {
             let ended = tokio::select! {
                 biased;
                 reason = standing.lost() => Err(reason),
-                ended = session::run(&store, ends, incoming, send, &|_| ()) => Ok(ended),
+                ended = session::answer(&store, ends, incoming, send) => Ok(ended),
                 _ = closing.wait_for(|closing| *closing) => return,
             };
             let ended = match ended {

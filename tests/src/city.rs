@@ -100,7 +100,7 @@ impl Sync for City {
         let incoming = request.into_inner();
         tokio::spawn(async move {
             match honest {
-                true => drop(session::run(&store, ends, incoming, wire, &|_| ()).await),
+                true => drop(session::answer(&store, ends, incoming, wire).await),
                 false => insider::listen(machine, store, ends, incoming, wire, insider).await,
             }
         });

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use huiliu_node::{
     sync::{
         exchange::Endpoint,
-        session::{self, Ends, Report},
+        session::{self, Ends, Report, Shared},
     },
     writer::Store,
 };
@@ -263,11 +263,13 @@ async fn once(
         calls,
         stay: !calls,
     };
+    let calling = ends(lower, upper, true);
+    let shared = Shared::read(lower.1, &calling).await?;
     let ((up, up_line), (up_wire, from_below)) = (mpsc::channel(16), mpsc::channel(16));
     let ((down, down_line), (down_wire, from_above)) = (mpsc::channel(16), mpsc::channel(16));
     let heard = |frames: mpsc::Receiver<v1::Frame>| ReceiverStream::new(frames).map(Ok::<_, tonic::Status>);
-    let above = pin!(session::run(upper.1, ends(upper, lower, false), heard(from_below), down, &|_| ()));
-    let below = pin!(session::run(lower.1, ends(lower, upper, true), heard(from_above), up, &|_| ()));
+    let above = pin!(session::answer(upper.1, ends(upper, lower, false), heard(from_below), down));
+    let below = pin!(session::run(lower.1, calling, shared, heard(from_above), up, &|_| ()));
     let honest = &mut |frame| vec![frame];
     let (bend_up, bend_down): (&mut Bend<'_>, &mut Bend<'_>) = match side {
         Side::Lower => (bend, honest),

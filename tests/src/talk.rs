@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use huiliu_node::{
     sync::{
         exchange::{End, Endpoint},
-        session::{self, Ends, Report},
+        session::{self, Ends, Report, Shared},
     },
     writer::Store,
 };
@@ -83,19 +83,40 @@ pub fn talk_until<T>(
     })
 }
 
-/// One call of the lower machine, to its end, or for as long as it is waited for.
-pub async fn session(lower: (&Machine, &Store), upper: (&Machine, &Store), stay: bool) -> Result<Report> {
-    let ends = |(me, _): (&Machine, &Store), (peer, _): (&Machine, &Store), calls| Ends {
+fn ends((me, _): (&Machine, &Store), (peer, _): (&Machine, &Store), calls: bool, stay: bool) -> Ends {
+    Ends {
         me: Endpoint { network: me.home.config.network.clone(), union: me.union(), device: me.me().device() },
         peer: peer.union(),
         peer_device: peer.me().device(),
         calls,
         stay: stay || !calls,
-    };
+    }
+}
+
+/// What the lower machine knows when it calls the upper one, and what the upper one knows when it is called.
+pub async fn known(me: (&Machine, &Store), peer: (&Machine, &Store), calls: bool) -> Result<Shared> {
+    Ok(Shared::read(me.1, &ends(me, peer, calls, false)).await?)
+}
+
+/// One call of the lower machine, to its end, or for as long as it is waited for.
+pub async fn session(lower: (&Machine, &Store), upper: (&Machine, &Store), stay: bool) -> Result<Report> {
+    let below = known(lower, upper, true).await?;
+    let above = known(upper, lower, false).await?;
+    converse(lower, upper, stay, (below, above)).await
+}
+
+/// The same, from what the two knew before.
+pub async fn converse(
+    lower: (&Machine, &Store),
+    upper: (&Machine, &Store),
+    stay: bool,
+    (below, above): (Shared, Shared),
+) -> Result<Report> {
     let ((up, from_below), (down, from_above)) = (mpsc::channel(16), mpsc::channel(16));
     let heard = |frames: mpsc::Receiver<v1::Frame>| ReceiverStream::new(frames).map(Ok::<_, tonic::Status>);
-    let above = session::run(upper.1, ends(upper, lower, false), heard(from_below), down, &|_| ());
-    let below = session::run(lower.1, ends(lower, upper, true), heard(from_above), up, &|_| ());
+    let (called, calls) = (ends(upper, lower, false, stay), ends(lower, upper, true, stay));
+    let above = session::run(upper.1, called, above, heard(from_below), down, &|_| ());
+    let below = session::run(lower.1, calls, below, heard(from_above), up, &|_| ());
     let (below, above) = (pin!(below), pin!(above));
     let (below, above) = tokio::join!(below, above);
     above?;

@@ -10,7 +10,7 @@ use huiliu_node::{
     store::{View, evidence::Peer, feeds, projection, receipts},
     sync::{
         exchange::{Cause, End, Endpoint},
-        session::{self, Ends, Report},
+        session::{self, Ends, Report, Shared},
     },
     writer::{Store, Threads},
 };
@@ -56,7 +56,8 @@ fn call(
         let ((up, from_below), (down, from_above)) = (mpsc::channel(16), mpsc::channel(16));
         let heard = ReceiverStream::new(from_above).map(Ok::<_, tonic::Status>);
         let began = tokio::time::Instant::now();
-        let session = session::run(&county.store, ends, heard, up, &|_| ());
+        let shared = Shared::read(&county.store, &ends).await.unwrap();
+        let session = session::run(&county.store, ends, shared, heard, up, &|_| ());
         let busy = async {
             let mediator = county.mediator(7);
             for n in 0.. {

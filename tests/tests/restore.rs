@@ -10,6 +10,7 @@ use huiliu_node::{
         evidence::{EvidenceKind, Peer},
         projection,
     },
+    sync::exchange::End,
 };
 use huiliu_proto::{
     kind::{Shape, kind},
@@ -21,6 +22,7 @@ use huiliu_tests::{
     oracle, people,
     place::{Place, Story, back_to, clone_of, database_back_to, save},
     relay::take,
+    talk,
 };
 
 #[test]
@@ -226,6 +228,28 @@ fn a_hub_from_yesterday_is_refilled_from_below_and_above() {
         }
         assert!(!story.city.saw().is_empty());
         story.holds(&[&second]);
+    }
+}
+
+#[test]
+fn a_hub_has_not_gone_back_because_another_conversation_was_quicker() {
+    let story = Story::new();
+    story.settle(&[]);
+    let (county, city) = ((&story.county.machine, story.county.store()), (&story.city.machine, story.city.store()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    // Whether the county knew of the other conversation's receipt when it called.
+    for knew in [false, true] {
+        runtime.block_on(async {
+            let before = talk::known(county, city, true).await.unwrap();
+            let above = talk::known(city, county, false).await.unwrap();
+            story.county.mediator(u64::from(knew));
+            assert_eq!(talk::session(county, city, false).await.unwrap().end, End::Done);
+            let below = if knew { talk::known(county, city, true).await.unwrap() } else { before };
+            let ended = talk::converse(county, city, false, (below, above)).await.unwrap();
+            assert!(ended.tally.refused.is_empty(), "{ended:?}");
+        });
+        let says: &[EvidenceKind] = if knew { &[EvidenceKind::Restored] } else { &[] };
+        assert_eq!(story.county.saw(), says, "knew: {knew}");
     }
 }
 

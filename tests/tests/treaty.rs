@@ -9,7 +9,7 @@ use huiliu_node::{
     store::{feeds, quarantine, trust},
     sync::{
         exchange::Endpoint,
-        session::{self, Ends},
+        session::{self, Ends, Shared},
     },
 };
 use huiliu_proto::{
@@ -158,8 +158,10 @@ fn overheard(lower: &Place, upper: &Place) -> Vec<(bool, Frame)> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
-        let above = session::run(&upper.store, ends(upper, lower, false), tap(true, from_below), down, &|_| ());
-        let below = session::run(&lower.store, ends(lower, upper, true), tap(false, from_above), up, &|_| ());
+        let calls = ends(lower, upper, true);
+        let shared = Shared::read(&lower.store, &calls).await.unwrap();
+        let above = session::answer(&upper.store, ends(upper, lower, false), tap(true, from_below), down);
+        let below = session::run(&lower.store, calls, shared, tap(false, from_above), up, &|_| ());
         let (above, below) = tokio::join!(above, below);
         above.unwrap();
         below.unwrap();

@@ -71,10 +71,29 @@ pub struct Report {
 /// Told while a session runs, for progress bars: operations sent and received so far.
 pub type Progress<'a> = &'a (dyn Fn(&Tally) + Send + Sync);
 
+/// What the two ends share, as an end knows it when it enters a conversation, and what changes from then on.
+///
+/// Who calls reads it before the line is opened. The other end reads its own behind that, so it must have all that it has
+/// signed receipts for here, also those that another conversation has just brought; else its disk went back.
+pub struct Shared {
+    frontier: Frontier,
+    changes: Changes,
+}
+
+impl Shared {
+    pub async fn read(store: &Store, ends: &Ends) -> Result<Shared> {
+        work::prepare_outgoing(store, if ends.calls { Pace::AtOnce } else { Pace::Never }).await?;
+        // What is written from here on is heard of, whether what was read holds it or not.
+        let (frontier, changes) = kept::open(store, ends.me.union, ends.peer).await?;
+        Ok(Shared { frontier, changes })
+    }
+}
+
 /// Runs a conversation to its end. The link's row says afterwards, and from when both have the same, how it went.
 pub async fn run<I>(
     store: &Store,
     ends: Ends,
+    shared: Shared,
     incoming: I,
     outgoing: mpsc::Sender<v1::Frame>,
     progress: Progress<'_>,
@@ -82,10 +101,7 @@ pub async fn run<I>(
 where
     I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
 {
-    let report = match Session::open(store, &ends, incoming, outgoing).await {
-        Ok(session) => session.converse(progress).await,
-        Err(error) => Err(error),
-    };
+    let report = Session::open(store, &ends, shared, incoming, outgoing).converse(progress).await;
     if let Ok(Report { end: End::Done, tally, .. }) = &report {
         work::watch(store, &ends, tally).await?;
     }
@@ -97,6 +113,20 @@ where
     };
     note(store, ends.peer_device, ends.peer, error).await?;
     report
+}
+
+/// Runs a conversation for who was called.
+pub async fn answer<I>(store: &Store, ends: Ends, incoming: I, outgoing: mpsc::Sender<v1::Frame>) -> Result<Report>
+where
+    I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
+{
+    match Shared::read(store, &ends).await {
+        Ok(shared) => run(store, ends, shared, incoming, outgoing, &|_| ()).await,
+        Err(error) => {
+            note(store, ends.peer_device, ends.peer, Some(error.to_string())).await?;
+            Err(error)
+        }
+    }
 }
 
 fn refused(tally: &Tally) -> Option<String> {
@@ -159,20 +189,18 @@ impl<'a, I> Session<'a, I>
 where
     I: Stream<Item = std::result::Result<v1::Frame, tonic::Status>> + Unpin,
 {
-    async fn open(
+    fn open(
         store: &'a Store,
         ends: &'a Ends,
+        shared: Shared,
         incoming: I,
         outgoing: mpsc::Sender<v1::Frame>,
-    ) -> Result<Session<'a, I>> {
+    ) -> Session<'a, I> {
         let peer = Peer { union: ends.peer, device: ends.peer_device };
-        work::prepare_outgoing(store, if ends.calls { Pace::AtOnce } else { Pace::Never }).await?;
-        let (me, them) = (ends.me.union, ends.peer);
-        // What is written from here on is heard of, whether what was read holds it or not.
-        let (frontier, changes) = kept::open(store, me, them).await?;
+        let Shared { frontier, changes } = shared;
         let (mut exchange, first) = Exchange::open(ends.me.clone(), peer, ends.calls, ends.stay, frontier);
         exchange.remember(store.kept().told(&ends.peer_device));
-        Ok(Session {
+        Session {
             store,
             ends,
             peer,
@@ -191,7 +219,7 @@ where
             refused: Arc::default(),
             over: false,
             noted: false,
-        })
+        }
     }
 
     /// Statements are for the levels above. A call that ends leaves none to be written; a line that stays has time.

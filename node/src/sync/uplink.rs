@@ -12,7 +12,7 @@ use super::{
     exchange::{End, Endpoint},
     join::{self, JoinError},
     line::Dial,
-    session::{self, Ends, Progress, Report, SILENCE},
+    session::{self, Ends, Progress, Report, SILENCE, Shared},
 };
 use crate::{
     clock::{Clock, Random},
@@ -118,6 +118,7 @@ impl Uplink {
         let me = self.home.me(self.clock.clone(), self.random.clone())?;
         let speaker = Endpoint { network: config.network.clone(), union: config.union, device: me.device() };
         let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay };
+        let shared = Shared::read(&self.store, &ends).await?;
         let (send, receive) = mpsc::channel(16);
         let answer = tokio::time::timeout(SILENCE, client.exchange(ReceiverStream::new(receive))).await;
         let Ok(answer) = answer else {
@@ -134,7 +135,7 @@ impl Uplink {
         let incoming = answer.map_err(declined)?.into_inner();
         tokio::select! {
             biased;
-            report = session::run(&self.store, ends, incoming, send, progress) => Ok(report?),
+            report = session::run(&self.store, ends, shared, incoming, send, progress) => Ok(report?),
             never = self.keep_renewing(&channel, &overheard) => match never {},
         }
     }

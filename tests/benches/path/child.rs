@@ -20,7 +20,7 @@ use huiliu_node::{
     sync::{
         exchange::Endpoint,
         line::{self, Dial},
-        session::{self, Ends},
+        session::{self, Ends, Shared},
         uplink::Uplink,
     },
     writer::{Store, Threads},
@@ -235,20 +235,15 @@ async fn frames(county: &Path, hub: &Path) -> Result<Value> {
         }
     };
     let start = Instant::now();
+    let calls = ends(&below, &above, true);
+    let shared = Shared::read(&lower_store, &calls).await?;
     let (called, answered) = tokio::join!(
-        session::run(
-            &lower_store,
-            ends(&below, &above, true),
-            ReceiverStream::new(at_county).map(tap(false)),
-            to_hub,
-            &|_| ()
-        ),
-        session::run(
+        session::run(&lower_store, calls, shared, ReceiverStream::new(at_county).map(tap(false)), to_hub, &|_| ()),
+        session::answer(
             &upper_store,
             ends(&above, &below, false),
             ReceiverStream::new(at_hub).map(tap(true)),
-            to_county,
-            &|_| ()
+            to_county
         ),
     );
     let seconds = start.elapsed().as_secs_f64();

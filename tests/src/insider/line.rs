@@ -65,10 +65,11 @@ async fn conversation(machine: &Machine, store: &Store, insider: &Shared) -> Res
     let connected = call::connect(&network::dial(), &parent.address, parent.union, tls).await;
     let (channel, _) = connected.map_err(|trouble| anyhow::anyhow!("{trouble}"))?;
     let (wire, outgoing) = mpsc::channel(16);
-    let incoming = SyncClient::new(channel).exchange(ReceiverStream::new(outgoing)).await?.into_inner();
     let speaker = Endpoint { network: config.network.clone(), union: machine.union(), device: machine.me().device() };
     let ends = Ends { me: speaker, peer: parent.union, peer_device: parent.device, calls: true, stay: true };
-    converse(machine, store, ends, incoming, wire, insider).await
+    let shared = session::Shared::read(store, &ends).await?;
+    let incoming = SyncClient::new(channel).exchange(ReceiverStream::new(outgoing)).await?.into_inner();
+    converse(machine, store, (ends, shared), incoming, wire, insider).await
 }
 
 /// As a hub, with one who called it.
@@ -83,7 +84,11 @@ pub async fn listen<I>(
     I: Stream<Item = Result<v1::Frame, tonic::Status>> + Unpin + Send,
 {
     if insider.with(|insider| insider.look(&store)).is_ok() {
-        let _ = tokio::time::timeout(LASTS, converse(&machine, &store, ends, incoming, wire, &insider)).await;
+        let answer = async {
+            let shared = session::Shared::read(&store, &ends).await?;
+            converse(&machine, &store, (ends, shared), incoming, wire, &insider).await
+        };
+        let _ = tokio::time::timeout(LASTS, answer).await;
     }
 }
 
@@ -100,7 +105,7 @@ fn is_unasked(unasked: &Unasked, feed: &Bytes) -> bool {
 async fn converse<I>(
     machine: &Machine,
     store: &Store,
-    ends: Ends,
+    (ends, shared): (Ends, session::Shared),
     incoming: I,
     wire: mpsc::Sender<v1::Frame>,
     insider: &Shared,
@@ -122,7 +127,7 @@ where
     let tongue = insider.with(|insider| insider.tongue(machine, ends.calls));
     tokio::select! {
         biased;
-        ended = session::run(store, ends, Box::pin(heard), said, &|_| ()) => drop(ended?),
+        ended = session::run(store, ends, shared, Box::pin(heard), said, &|_| ()) => drop(ended?),
         () = between(saying, wire, insider, &unasked, tongue) => {}
     }
     Ok(())

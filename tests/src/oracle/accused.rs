@@ -45,9 +45,8 @@ fn said_to_be_hurt(conn: &View, machine: &Machine, evidence: &Evidence) -> Optio
         EvidenceKind::Fork => writer(conn, &evidence.feed),
         EvidenceKind::Restored => match (evidence.from, &evidence.ours, &evidence.theirs) {
             (None, None, None) => Some(me),
-            // A hub that says it has less than it signed for. Said wrongly of one whose disk is whole, too: ARCHITECTURE, Known
-            // shortfalls.
-            (Some(_), None, Some(_)) => None,
+            // A hub that says it has less than it signed for.
+            (Some(hub), None, Some(_)) => Some(hub.device),
             _ => writer(conn, &evidence.feed),
         },
         _ => None,
