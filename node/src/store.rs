@@ -38,6 +38,7 @@ pub mod records;
 pub mod rollups;
 pub mod salvage;
 pub mod segments;
+pub mod strays;
 pub mod tables;
 pub mod trust;
 pub mod unfinished;

@@ -14,7 +14,7 @@ use huiliu_node::{
     store::{
         StoreError, dump,
         evidence::{self, EvidenceKind},
-        feeds, projection, quarantine,
+        feeds, projection, quarantine, strays,
     },
     writer::Store,
 };
@@ -362,7 +362,7 @@ pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
                 for held in quarantine::of_feed(conn, feed.no)? {
                     let operation = feeds::operation(conn, feed.no, held.seq)?;
                     let operation = operation.ok_or(StoreError::Damaged("an operation that is held"))?;
-                    if feeds::is_stray(conn, &feed.feed.id, &operation)? {
+                    if strays::holds(conn, &feed.feed.id, &operation)? {
                         said_again.insert((feed.feed.id, held.seq));
                     }
                 }

@@ -20,7 +20,7 @@ use crate::store::{
     evidence::{self, Evidence, EvidenceKind, Peer},
     feeds,
     feeds::FeedRow,
-    receipts, segments,
+    receipts, segments, strays,
 };
 
 impl Ledger {
@@ -408,7 +408,7 @@ impl Ledger {
         if !row.own || row.settled {
             return Ok(false);
         }
-        if !feeds::has_strays(&self.conn, feed)? {
+        if !strays::any(&self.conn, feed)? {
             return Ok(false);
         }
         self.feed(no)?.settled = true;
@@ -448,7 +448,7 @@ impl Ledger {
             return self.say_orphans_again();
         }
         for (seq, operation) in &cut {
-            feeds::add_stray(&self.conn, &row.feed.id, *seq, operation)?;
+            strays::add(&self.conn, &row.feed.id, *seq, operation)?;
         }
         self.say_orphans_again()
     }

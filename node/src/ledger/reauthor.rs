@@ -18,7 +18,7 @@ use super::Ledger;
 use crate::{
     admission::Reason,
     document::{self, Document},
-    store::{Result, StoreError, View, documents, feeds, feeds::FeedRow, quarantine, records, segments, voids},
+    store::{Result, StoreError, View, documents, feeds, feeds::FeedRow, quarantine, records, segments, strays, voids},
 };
 
 impl Ledger {
@@ -39,7 +39,7 @@ impl Ledger {
         }
         let mut again = Again::default();
         for (row, seq, operation) in orphans(&self.conn)? {
-            again.learn(&feeds::strays_of(&self.conn, &operation.record)?);
+            again.learn(&strays::said_again(&self.conn, &operation.record)?);
             self.say_one_again(&row, seq, &operation, &mut again)?;
         }
         Ok(())
@@ -47,12 +47,12 @@ impl Ledger {
 
     fn say_one_again(&mut self, row: &FeedRow, seq: u64, operation: &Operation, again: &mut Again) -> Result<()> {
         let (from, record) = (row.feed.id, operation.record);
-        let fresh = feeds::add_stray(&self.conn, &from, seq, operation)?;
+        let fresh = strays::add(&self.conn, &from, seq, operation)?;
         let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
         let edit = Edit::decode(&operation.payload, Actor::new(&from, &record)).ok().filter(|_| document);
         if !fresh {
             // Already reauthored: the edits that follow it need its new hash.
-            again.learn(&feeds::strays_of(&self.conn, &record)?);
+            again.learn(&strays::said_again(&self.conn, &record)?);
             return Ok(());
         }
         if operation.void {
@@ -72,7 +72,7 @@ impl Ledger {
         let moved = again.moved(&edit, last);
         if document.fit(Actor::new(&into, &record), &moved).is_ok() {
             let said = again.note(&from, &into, &record, &edit, &moved);
-            feeds::note_said(&self.conn, &from, operation, &into, &said)?;
+            strays::note_said(&self.conn, &from, operation, &into, &said)?;
             return self.append(no, &again_of(operation, &into, &moved));
         }
         // What it follows is not here under any name, as where another device wrote it: the same values are put as things
@@ -85,7 +85,7 @@ impl Ledger {
                 // A void of what it makes is to name it as it is now.
                 let said = document::change(after, &anew);
                 again.hashes.insert(known_as, said);
-                feeds::note_said(&self.conn, &from, operation, &into, &said)?;
+                strays::note_said(&self.conn, &from, operation, &into, &said)?;
                 self.append(no, &again_of(operation, &into, &anew))
             }
             _ => Ok(()),
@@ -130,7 +130,7 @@ impl Ledger {
         let moved = Operation::new(operation.kind, record, time, payload, salt).by(operation.operator).voiding(true);
         let leaf = moved.leaf();
         again.hashes.insert(operation.leaf(), leaf);
-        feeds::note_said(&self.conn, &row.feed.id, operation, &into, &leaf)?;
+        strays::note_said(&self.conn, &row.feed.id, operation, &into, &leaf)?;
         self.append(no, &moved)
     }
 
@@ -167,7 +167,7 @@ struct Again {
 
 impl Again {
     /// What earlier transactions reauthored.
-    fn learn(&mut self, strays: &[feeds::Stray]) {
+    fn learn(&mut self, strays: &[strays::Stray]) {
         for stray in strays {
             let record = stray.operation.record;
             if stray.operation.void {
@@ -247,7 +247,7 @@ fn orphans(conn: &View) -> Result<Vec<(FeedRow, u64, Operation)>> {
                 read => read?,
             };
             if let Some(operation) = operation
-                && !feeds::is_stray(conn, &row.feed.id, &operation)?
+                && !strays::holds(conn, &row.feed.id, &operation)?
             {
                 found.push((row.clone(), held.seq, operation));
             }
