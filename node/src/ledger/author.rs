@@ -395,7 +395,9 @@ impl Ledger {
         let latest = feeds::owned(&self.conn)?.into_iter().filter(written).max_by_key(|f| f.feed.incarnation);
         let before = match latest {
             Some(row) if row.feed.incarnation == incarnation => return Ok(self.remember(row)),
-            other => other.map(|row| (row.feed.id, row.size())),
+            // What this job has written there is not in its row yet.
+            Some(row) => Some((row.feed.id, self.feed(row.no)?.size())),
+            None => None,
         };
         let me = &self.me;
         let feed = Feed::new(&me.network, me.union, me.device(), incarnation, scope, before)?;
