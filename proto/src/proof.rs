@@ -201,6 +201,12 @@ pub fn check(file: &[u8], fingerprint: Fingerprint) -> Result<Proven, ProofError
     verify::verify(shape::read(file)?, fingerprint)
 }
 
+/// Operations of one feed by themselves: that its device signed them, at these places, and not whether it may write.
+pub fn of_feed(bytes: bytes::Bytes, network: &str) -> Result<ProvenFeed, ProofError> {
+    let wire = v1::ProofFeed::decode(bytes).map_err(|_| ProofError::Malformed("the proof of a feed"))?;
+    verify::feed(0, wire, network)
+}
+
 /// The bytes of a file. Whoever makes one checks it before handing it on.
 pub fn write(proof: &v1::Proof) -> Vec<u8> {
     [MAGIC, &proof.encode_to_vec()].concat()

@@ -33,7 +33,7 @@ pub fn verify(mut proof: v1::Proof, expected: Fingerprint) -> Result<Proven, Pro
     }
     let claims: Vec<_> = proof.feeds.iter_mut().map(|wire| wire.standing.take()).collect();
     let mut feeds: Vec<ProvenFeed> =
-        proof.feeds.into_iter().enumerate().map(|(n, wire)| feed(n, wire, &root)).collect::<Result<_, _>>()?;
+        proof.feeds.into_iter().enumerate().map(|(n, wire)| feed(n, wire, &root.network)).collect::<Result<_, _>>()?;
     if !feeds.is_sorted_by(|a, b| a.feed.id < b.feed.id) {
         return Err(ProofError::FeedOrder);
     }
@@ -66,10 +66,10 @@ pub fn hashes(path: &[u8]) -> Result<Vec<Hash>, ProofError> {
 }
 
 /// The feed's own part: header, head, and that its operations and receipts stand under that head.
-fn feed(number: usize, wire: v1::ProofFeed, root: &Root) -> Result<ProvenFeed, ProofError> {
+pub fn feed(number: usize, wire: v1::ProofFeed, network: &str) -> Result<ProvenFeed, ProofError> {
     let feed = Feed::parse(wire.header).map_err(|error| ProofError::Header(number, error))?;
     let id = feed.id;
-    if feed.network != root.network {
+    if feed.network != network {
         return Err(ProofError::Network(id));
     }
     if wire.head.is_some() == wire.operations.is_empty() {
