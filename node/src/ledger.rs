@@ -31,12 +31,14 @@ mod records;
 mod room;
 mod slices;
 pub mod statement;
+mod strays;
 mod voids;
 mod waiting;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use bytes::Bytes;
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordId, RecordIds},
     kind::Reach,
@@ -178,6 +180,8 @@ pub struct Ledger {
     good: HashMap<i64, (u64, i64)>,
     /// Feeds that a level above orders to be deleted.
     purging: BTreeSet<FeedId>,
+    /// What others cut off this device's feeds and give back, as `stray_return` has it.
+    returned: Vec<Bytes>,
     /// Devices that the union above has enrolled for this one in this job, or said again that it has.
     newcomers: BTreeSet<DeviceId>,
     /// What is applied in parts.
@@ -240,6 +244,7 @@ impl Ledger {
             mending: HashMap::new(),
             good: HashMap::new(),
             purging: BTreeSet::new(),
+            returned: vec![],
             newcomers: BTreeSet::new(),
             slices: Slices::new(),
             near: Near::default(),
@@ -264,11 +269,11 @@ impl Ledger {
         feeds::refresh(&self.conn)?;
         let work = self.rebuild(progress).and_then(|()| set_meta(&self.conn, "projection", version.as_bytes()));
         // Nothing is written into own feeds before `check_high_water_mark` has asked whether this database is of today: what is to be
-        // granted is granted with the next job.
-        let moving = std::mem::take(&mut self.moving);
+        // granted, or said again, is with the next job.
+        let (moving, returned) = (std::mem::take(&mut self.moving), std::mem::take(&mut self.returned));
         match work.and_then(|()| self.flush()) {
             Ok(()) => {
-                self.moving = moving;
+                (self.moving, self.returned) = (moving, returned);
                 self.commit()
             }
             Err(error) => {
@@ -340,6 +345,7 @@ impl Ledger {
         self.compared.clear();
         self.mending.clear();
         self.purging.clear();
+        self.returned.clear();
         self.newcomers.clear();
         self.through = None;
         self.near.clear();
@@ -531,6 +537,7 @@ impl Ledger {
             self.rebuild(&mut |_| ())?;
             self.purge()?;
         }
+        self.take_returned()?;
         self.tell_newcomers()?;
         self.save_rows()?;
         self.save_documents()?;

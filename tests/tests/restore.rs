@@ -5,17 +5,22 @@ use std::{collections::BTreeSet, fs};
 
 use huiliu_node::{
     identity::Role,
-    ledger::{Incoming, Intake},
+    ledger::{Incoming, Intake, WriteOutcome},
     store::{
-        evidence::{EvidenceKind, Peer},
-        projection,
+        evidence::{self, EvidenceKind, Peer},
+        feeds::{self, FeedRow},
+        projection, strays,
     },
     sync::exchange::End,
 };
 use huiliu_proto::{
-    kind::{Shape, kind},
+    feed::Scope,
+    handle::Draft,
+    kind::{Reach, Shape, kind},
     operation::Operation,
-    v1::Refusal,
+    records::stray_return,
+    tree,
+    v1::{self, Refusal, StrayReturn},
 };
 use huiliu_tests::{
     forger::Forger,
@@ -24,6 +29,7 @@ use huiliu_tests::{
     relay::take,
     talk,
 };
+use prost::Message as _;
 
 #[test]
 fn a_restored_database_shows_and_goes_on_in_a_new_incarnation() {
@@ -340,6 +346,133 @@ fn a_level_above_hears_of_a_clone_whatever_comes_first() {
         assert_eq!(place.saw(), [EvidenceKind::Restored], "{}", place.machine.name);
     }
     story.holds(&[&clone]);
+}
+
+/// The disk of a machine goes back, and that of the hub above: only the other machine of the union still has what was
+/// written. The hub takes the new history, so the other machine yields to it, and gives back what it cuts off.
+#[test]
+fn what_only_another_machine_of_the_union_has_comes_back() {
+    let mut story = Story::new();
+    story.world.add("320922", Role::Node).unwrap();
+    let mut second = Place::new(story.world.machine("node-320922-1"));
+    let mediator = second.mediator(1);
+    let mut works = BTreeSet::from([second.work(mediator, 0)]);
+    story.settle(&[&second]);
+    save(&mut second);
+    save(&mut story.city);
+    works.extend((1..4).map(|n| second.work(mediator, n)));
+    second.rename(mediator, "甲");
+    second.talk(&story.city);
+    story.county.talk(&story.city);
+    back_to(&mut second);
+    database_back_to(&mut story.city);
+    works.insert(second.work(mediator, 9));
+    second.talk(&story.city);
+    story.settle(&[&second]);
+    story.settle(&[&second]);
+    for place in [&story.county, &second, &story.city, &story.province] {
+        assert_eq!(place.works(), works, "{}", place.machine.name);
+        assert_eq!(place.name(mediator), "甲", "{}", place.machine.name);
+    }
+    assert!(second.saw().contains(&EvidenceKind::Elsewhere), "{:?}", second.saw());
+    story.holds(&[&second]);
+    // It is said once: nothing more is written however often they meet.
+    let sizes =
+        |place: &Place| place.store().read(|c| Ok(feeds::all(c)?.iter().map(FeedRow::size).sum::<u64>())).unwrap();
+    let before = [&story.county, &second, &story.city].map(sizes);
+    story.settle(&[&second]);
+    assert_eq!([&story.county, &second, &story.city].map(sizes), before);
+}
+
+/// The other machine has changed the dossier after that, and goes on in a new incarnation in the job in which it gives
+/// back what it cut off: nobody takes it for restored.
+#[test]
+fn a_machine_that_gives_back_and_goes_on_anew_is_not_accused() {
+    let mut story = Story::new();
+    story.world.add("320922", Role::Node).unwrap();
+    let mut second = Place::new(story.world.machine("node-320922-1"));
+    let mediator = second.mediator(1);
+    story.settle(&[&second]);
+    save(&mut second);
+    save(&mut story.city);
+    let mut works = BTreeSet::from([second.work(mediator, 1)]);
+    second.rename(mediator, "甲");
+    second.talk(&story.city);
+    story.county.talk(&story.city);
+    story.county.rename(mediator, "乙");
+    works.insert(story.county.work(mediator, 2));
+    back_to(&mut second);
+    database_back_to(&mut story.city);
+    works.insert(second.work(mediator, 9));
+    second.talk(&story.city);
+    story.settle(&[&second]);
+    story.settle(&[&second]);
+    assert_ne!(story.county.incarnation(), 0);
+    let device = story.county.machine.me().device();
+    for place in [&story.county, &second, &story.city, &story.province] {
+        assert_eq!(place.works(), works, "{}", place.machine.name);
+        assert!(place.names(mediator).contains("乙"), "{}", place.machine.name);
+        let of_it = |c: &huiliu_node::store::View| {
+            let about: Vec<_> = evidence::list(c, false)?.into_iter().map(|kept| kept.evidence.feed).collect();
+            Ok(feeds::all(c)?
+                .into_iter()
+                .filter(|row| row.feed.device == device && about.contains(&row.feed.id))
+                .count())
+        };
+        assert_eq!(place.store().read(of_it).unwrap(), 0, "{}", place.machine.name);
+    }
+    story.holds(&[&second]);
+}
+
+/// What a device still has is not said again because somebody gives it back, nor what it never signed.
+#[test]
+fn what_is_given_back_without_need_changes_nothing() {
+    let mut story = Story::new();
+    story.world.add("320922", Role::Node).unwrap();
+    let second = Place::new(story.world.machine("node-320922-1"));
+    let mediator = second.mediator(1);
+    second.rename(mediator, "甲");
+    second.rename(mediator, "乙");
+    story.settle(&[&second]);
+    let row = |place: &Place| {
+        let device = second.machine.me().device();
+        let all = place.store().read(feeds::all).unwrap();
+        all.into_iter().find(|row| row.feed.device == device && row.feed.scope == Scope::Own(Reach::Province)).unwrap()
+    };
+    let held = row(&story.county);
+    let proof = |change: &dyn Fn(&mut Operation)| {
+        let head = held.head.clone().unwrap();
+        let operations = (0..held.size()).map(|position| {
+            let read = story.county.store().read(|c| {
+                let path = tree::inclusion(&mut feeds::StoredLeaves { conn: c, no: held.no }, position, head.size)?;
+                Ok((feeds::operation(c, held.no, position)?.unwrap(), path))
+            });
+            let (mut operation, path) = read.unwrap();
+            change(&mut operation);
+            let path: Vec<u8> = path.iter().flat_map(|hash| hash.0).collect();
+            v1::ProofOperation { position, operation: Some(operation.to_wire()), path: path.into() }
+        });
+        let operations = operations.collect();
+        let header = held.feed.header.clone();
+        let whole = v1::ProofFeed { header, head: Some(head.signed), operations, ..v1::ProofFeed::default() };
+        whole.encode_to_vec()
+    };
+    let other = |operation: &mut Operation| operation.time += 1;
+    for proof in [proof(&|_| ()), proof(&other), vec![7; 40]] {
+        let mut said = Draft::<StrayReturn>::new();
+        said.set(stray_return::DEVICE, held.feed.device.to_vec()).set(stray_return::IN_FEED, held.feed.id.to_vec());
+        said.set(stray_return::PROOF, proof);
+        let written =
+            story.county.store().write_blocking(move |ledger| ledger.write_entry(&said.into_record())).unwrap();
+        assert!(matches!(written, WriteOutcome::Written { .. }), "{written:?}");
+    }
+    story.settle(&[&second]);
+    let got = second.store().read(|c| strays::returns(c, &held.feed.id)).unwrap();
+    assert_eq!(got, 3, "they have arrived");
+    assert_eq!(second.name(mediator), "乙");
+    assert_eq!(row(&second).size(), held.size());
+    assert_eq!((second.incarnation(), second.saw()), (0, vec![]));
+    story.holds(&[&second]);
 }
 
 /// One machine of a union changes a dossier on top of what another one wrote, and that is cut off and said again: the

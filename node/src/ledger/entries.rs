@@ -9,7 +9,7 @@ use huiliu_proto::{
     records::{enrolment, purge_order, quarantine_ruling, revocation, statement},
     room::{CountsOnce, UntilNext, parts, room},
     union::{Level, UnionNumber},
-    v1::{Enrolment, KeyGrant, KeyReturn, PurgeOrder, QuarantineRuling, Revocation, Statement},
+    v1::{Enrolment, KeyGrant, KeyReturn, PurgeOrder, QuarantineRuling, Revocation, Statement, StrayReturn},
 };
 
 use super::{Change, Ledger};
@@ -79,6 +79,7 @@ impl Ledger {
             QuarantineRuling::NUMBER => self.rule(record)?,
             PurgeOrder::NUMBER => self.ordered(record.read(purge_order::IN_FEED)),
             KeyGrant::NUMBER | KeyReturn::NUMBER => self.keys_may_move(record),
+            StrayReturn::NUMBER => self.returned(record),
             _ => {}
         }
         if self.void_may_wait()? {

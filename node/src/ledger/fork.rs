@@ -122,14 +122,19 @@ impl Ledger {
             // What comes back after a database was restored was raised when that was noticed.
             return Ok(());
         }
+        self.keep_elsewhere(&row.feed, from)
+    }
+
+    /// This device signed something that this machine does not remember.
+    pub(super) fn keep_elsewhere(&mut self, feed: &Feed, from: Option<Peer>) -> Result<()> {
         let evidence = Evidence {
             what: EvidenceKind::Elsewhere,
-            feed: row.feed.id,
+            feed: feed.id,
             seen_at: self.now(),
             from,
             ours: None,
             // One piece of evidence for each feed, however often more of it arrives.
-            theirs: Some(v1::Signed { message: row.feed.header.clone(), signature: Default::default() }),
+            theirs: Some(v1::Signed { message: feed.header.clone(), signature: Default::default() }),
             detail: Label::new(
                 "收到本机密钥签名、但本机没有记忆的内容：可能恢复了旧的整机备份，也可能硬盘被复制、两台机器在用同一密钥。\
                  如是后者，请把其中一台重新设置并另行加入",
@@ -304,8 +309,8 @@ impl Ledger {
             (false, true) => {
                 let beyond = operations[(at - batch.first) as usize..].iter().cloned();
                 self.others.insert(no, edge);
-                self.go_on_anew(&row)?;
-                self.say_again(&row, (at..).zip(beyond).collect())?;
+                self.go_on_anew(&row.feed)?;
+                self.say_again(&row.feed, (at..).zip(beyond).collect())?;
                 Ok(Intake::Taken { size: head.size, receipt: None })
             }
         }
@@ -320,8 +325,8 @@ impl Ledger {
     }
 
     /// Leaves the incarnation in which this feed was written, if that has not been done.
-    fn go_on_anew(&mut self, row: &FeedRow) -> Result<()> {
-        if row.feed.incarnation == self.me.memory.incarnation() { self.start_incarnation() } else { Ok(()) }
+    pub(super) fn go_on_anew(&mut self, feed: &Feed) -> Result<()> {
+        if feed.incarnation == self.me.memory.incarnation() { self.start_incarnation() } else { Ok(()) }
     }
 
     /// The first operation, from `first` on, in which a batch differs from what is here.
@@ -426,6 +431,7 @@ impl Ledger {
         let stays = if row.own { at } else { end };
         let cut = self.run(no, stays, row.size())?;
         let kept = self.run(no, end, stays)?;
+        let returns = self.to_return(&row, &cut)?;
         let edge = feeds::edge_at(&self.conn, no, stays)?;
         let head = match end {
             0 => None,
@@ -443,13 +449,14 @@ impl Ledger {
         self.make_without(row.feed.union, &cut)?;
         if row.own {
             self.pack(no, &mut { usize::MAX })?;
-            self.go_on_anew(&row)?;
-            self.say_again(&row, cut)?;
+            self.go_on_anew(&row.feed)?;
+            self.say_again(&row.feed, cut)?;
             return self.say_orphans_again();
         }
         for (seq, operation) in &cut {
             strays::add(&self.conn, &row.feed.id, *seq, operation)?;
         }
+        self.return_strays(&row, returns)?;
         self.say_orphans_again()
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use huiliu_proto::{
     edit::{Actor, Edit, PutId},
+    feed::Feed,
     id::{FeedId, Hash, RecordId},
     kind::{Shape, numbered},
     operation::{Operation, SALT},
@@ -23,10 +24,10 @@ use crate::{
 
 impl Ledger {
     /// Writes operations that were cut off into this incarnation's feed: each once, with the record ids they had.
-    pub(super) fn say_again(&mut self, row: &FeedRow, operations: Vec<(u64, Operation)>) -> Result<()> {
+    pub(super) fn say_again(&mut self, feed: &Feed, operations: Vec<(u64, Operation)>) -> Result<()> {
         let mut again = Again::default();
         for (seq, operation) in operations {
-            self.say_one_again(row, seq, &operation, &mut again)?;
+            self.say_one_again(feed, seq, &operation, &mut again)?;
         }
         Ok(())
     }
@@ -40,13 +41,13 @@ impl Ledger {
         let mut again = Again::default();
         for (row, seq, operation) in orphans(&self.conn)? {
             again.learn(&strays::said_again(&self.conn, &operation.record)?);
-            self.say_one_again(&row, seq, &operation, &mut again)?;
+            self.say_one_again(&row.feed, seq, &operation, &mut again)?;
         }
         Ok(())
     }
 
-    fn say_one_again(&mut self, row: &FeedRow, seq: u64, operation: &Operation, again: &mut Again) -> Result<()> {
-        let (from, record) = (row.feed.id, operation.record);
+    fn say_one_again(&mut self, feed: &Feed, seq: u64, operation: &Operation, again: &mut Again) -> Result<()> {
+        let (from, record) = (feed.id, operation.record);
         let fresh = strays::add(&self.conn, &from, seq, operation)?;
         let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
         let edit = Edit::decode(&operation.payload, Actor::new(&from, &record)).ok().filter(|_| document);
@@ -56,15 +57,15 @@ impl Ledger {
             return Ok(());
         }
         if operation.void {
-            return self.void_again(row, operation, again);
+            return self.void_again(feed, operation, again);
         }
-        let mut no = self.own_feed(row.feed.scope)?;
+        let mut no = self.own_feed(feed.scope)?;
         let Some(edit) = edit else { return self.append(no, operation) };
         if !self.may_follow(no, &record, &again.renamed(&edit))? {
             // Edits of this record stand there that the one to be said does not follow: one writer's edits must be in a
             // row, so it is said as another.
             self.start_incarnation()?;
-            no = self.own_feed(row.feed.scope)?;
+            no = self.own_feed(feed.scope)?;
         }
         let into = self.feed(no)?.feed.id;
         let last = self.edits_in(no, &record)?;
@@ -95,10 +96,10 @@ impl Ledger {
     /// A void names changes and other voids by hashes that may be others now. What it named and is not here under any name
     /// is left out: then it knows less, and where that matters a person is asked. One that is left with nothing to void or
     /// take back is not written.
-    fn void_again(&mut self, row: &FeedRow, operation: &Operation, again: &mut Again) -> Result<()> {
+    fn void_again(&mut self, feed: &Feed, operation: &Operation, again: &mut Again) -> Result<()> {
         let record = operation.record;
         let dropped = |why: &str| -> Result<()> {
-            tracing::warn!(%record, feed = %row.feed.id, why, "a void that was cut off is not said again");
+            tracing::warn!(%record, feed = %feed.id, why, "a void that was cut off is not said again");
             Ok(())
         };
         let Some(kind) = numbered(operation.kind) else { return dropped("its kind is not known") };
@@ -124,13 +125,13 @@ impl Ledger {
         if Void::decode(&payload, document).is_err() {
             return dropped("nothing that it names is here");
         }
-        let no = self.own_feed(row.feed.scope)?;
+        let no = self.own_feed(feed.scope)?;
         let (into, salt) = (self.feed(no)?.feed.id, <[u8; SALT]>::try_from(&operation.salt[..]).ok());
         let time = (operation.time != record.time()).then_some(operation.time);
         let moved = Operation::new(operation.kind, record, time, payload, salt).by(operation.operator).voiding(true);
         let leaf = moved.leaf();
         again.hashes.insert(operation.leaf(), leaf);
-        strays::note_said(&self.conn, &row.feed.id, operation, &into, &leaf)?;
+        strays::note_said(&self.conn, &feed.id, operation, &into, &leaf)?;
         self.append(no, &moved)
     }
 

@@ -66,6 +66,12 @@ impl Ledger {
         self.owe_again()
     }
 
+    /// A copy writes nothing of its own: no keys are granted, and nothing is said again.
+    fn write_nothing(&mut self) {
+        self.moving = false;
+        self.returned.clear();
+    }
+
     /// Statements that say something else than the records they rest on, and are not about to be written again.
     fn wrong_statements(&self, due: &[(UnionNumber, i32)]) -> Result<Vec<Problem>> {
         if self.me.union.level() != Level::Province {
@@ -154,8 +160,7 @@ pub fn verify(conn: Database, me: LocalDevice, progress: &mut dyn FnMut(u64)) ->
     let mut ledger = Ledger::open(conn, me)?;
     ledger.begin()?;
     ledger.rebuild(progress)?;
-    // A copy writes nothing of its own.
-    ledger.moving = false;
+    ledger.write_nothing();
     ledger.flush()?;
     ledger.commit()?;
     let after = caches::digest(ledger.conn())?;
@@ -194,7 +199,7 @@ fn caught_up(conn: Database, me: &LocalDevice) -> Result<Database> {
     let mut ledger = Ledger::open(conn, me.clone())?;
     ledger.begin()?;
     ledger.apply_all()?;
-    ledger.moving = false;
+    ledger.write_nothing();
     ledger.flush()?;
     ledger.commit()?;
     Ok(ledger.into_conn())

@@ -66,3 +66,9 @@ pub fn said_again(conn: &View, record: &RecordId) -> Result<Vec<Stray>> {
     }
     Ok(strays)
 }
+
+/// How often something that was cut off a feed was given back to its device.
+pub fn returns(conn: &View, feed: &FeedId) -> Result<u64> {
+    let mut statement = conn.prepare_cached("SELECT count(*) FROM stray_return WHERE in_feed = ?1")?;
+    Ok(statement.query_row([feed.as_bytes()], |r| r.get::<_, i64>(0))?.unsigned_abs())
+}

@@ -1,0 +1,161 @@
+//! What this machine cut off another device's feed is given back to that device.
+//!
+//! Where two histories of a feed part, that of the level above stays. What the other one held is said again by the device
+//! that signed it, if it still has it, or finds it with the level above. Where its disk and the one above went back, only
+//! machines that yield to the new history may have the old one: they write down what they cut off, in a feed that the device
+//! hears (`stray_return`), with the proof that it signed that.
+
+use bytes::Bytes;
+use huiliu_proto::{
+    feed::Feed,
+    handle::Draft,
+    id::{DeviceId, Hash},
+    kind::{Shape, numbered},
+    operation::Operation,
+    proof::{self, ProvenFeed},
+    record::Record,
+    records::stray_return,
+    tree,
+    union::Level,
+    v1::{self, ProofOperation, StrayReturn},
+};
+use prost::Message as _;
+
+use super::{Ledger, WriteOutcome};
+use crate::store::{
+    Result,
+    feeds::{self, FeedRow, StoredLeaves},
+    records, strays,
+};
+
+/// Of one record, beside header and head: less than it may hold (`stray_return.proto`).
+const MOST_BYTES: usize = 250_000;
+/// Records about one feed. Its device may not be honest, nor the hub that tells of one history after another.
+const MOST_RECORDS: u64 = 16;
+
+/// An operation that is about to be cut off, and the way from it to the root that its device signed.
+pub(super) struct Cut {
+    position: u64,
+    operation: Operation,
+    path: Vec<Hash>,
+}
+
+impl Ledger {
+    /// What is about to be cut off a feed of another device, as far as it may have to be given back.
+    pub(super) fn to_return(&self, row: &FeedRow, cut: &[(u64, Operation)]) -> Result<Vec<Cut>> {
+        let (me, of) = (self.me.union, row.feed.union);
+        // It hears what this union says up to the province.
+        let hears = of == me || (of.contains(me) && of.level() != Level::Nation);
+        let Some(head) = row.head.as_ref().filter(|_| hears && !row.own) else { return Ok(vec![]) };
+        if self.revoked()? || strays::returns(&self.conn, &row.feed.id)? >= MOST_RECORDS {
+            return Ok(vec![]);
+        }
+        let counted = cut.iter().filter(|(seq, operation)| *seq < row.applied && operation.destroyed.is_none());
+        let mut leaves = StoredLeaves { conn: &self.conn, no: row.no };
+        let mut all = vec![];
+        for (position, operation) in counted {
+            let path = tree::inclusion(&mut leaves, *position, head.size)?;
+            all.push(Cut { position: *position, operation: operation.clone(), path });
+        }
+        Ok(all)
+    }
+
+    /// Writes down what was cut off and is here in no other feed.
+    pub(super) fn return_strays(&mut self, row: &FeedRow, cut: Vec<Cut>) -> Result<()> {
+        let mut left = MOST_RECORDS.saturating_sub(strays::returns(&self.conn, &row.feed.id)?);
+        let mut run: Vec<ProofOperation> = vec![];
+        let mut bytes = 0;
+        for one in cut {
+            if self.is_known(row, &one.operation)? {
+                continue;
+            }
+            let path = one.path.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>().into();
+            let wire = ProofOperation { position: one.position, operation: Some(one.operation.to_wire()), path };
+            let size = wire.encoded_len();
+            if size > MOST_BYTES {
+                tracing::warn!(feed = %row.feed.id, position = one.position, "too large to be given back; it is kept here");
+                continue;
+            }
+            if bytes + size > MOST_BYTES && left > 0 {
+                self.return_run(row, std::mem::take(&mut run))?;
+                (bytes, left) = (0, left - 1);
+            }
+            bytes += size;
+            run.push(wire);
+        }
+        if left > 0 && !run.is_empty() {
+            self.return_run(row, run)?;
+        }
+        Ok(())
+    }
+
+    /// Whether an entry is said in another feed already. Edits and voids may be said again as something else.
+    fn is_known(&self, row: &FeedRow, operation: &Operation) -> Result<bool> {
+        let entry = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Entry) && !operation.void;
+        Ok(entry && records::get(&self.conn, row.feed.union, &operation.record)?.is_some())
+    }
+
+    fn return_run(&mut self, row: &FeedRow, operations: Vec<ProofOperation>) -> Result<()> {
+        let head = row.head.as_ref().map(|head| head.signed.clone());
+        let proof = v1::ProofFeed { header: row.feed.header.clone(), head, operations, ..v1::ProofFeed::default() };
+        let mut record = Draft::<StrayReturn>::new();
+        record.set(stray_return::DEVICE, row.feed.device.to_vec()).set(stray_return::IN_FEED, row.feed.id.to_vec());
+        record.set(stray_return::PROOF, proof.encode_to_vec());
+        if let WriteOutcome::Refused(refusals) = self.write_entry(&record.into_record())? {
+            tracing::error!(?refusals, "what was cut off could not be given back");
+        }
+        Ok(())
+    }
+
+    /// Somebody gives something back to this device: it is looked at when the job ends.
+    pub(super) fn returned(&mut self, record: &Record) {
+        let device = record.read(stray_return::DEVICE).and_then(|device| DeviceId::try_from(device).ok());
+        if device == Some(self.me.device())
+            && let Some(proof) = record.read(stray_return::PROOF)
+        {
+            self.returned.push(Bytes::copy_from_slice(proof));
+        }
+    }
+
+    /// Says again what was given back, as far as this device signed it and does not remember it.
+    pub(super) fn take_returned(&mut self) -> Result<()> {
+        for proof in std::mem::take(&mut self.returned) {
+            let proven = match proof::of_feed(proof, &self.me.network) {
+                Ok(proven) => proven,
+                Err(error) => {
+                    tracing::warn!(%error, "what was given back to this device is not what it signed");
+                    continue;
+                }
+            };
+            let (device, union) = (proven.feed.device, proven.feed.union);
+            if device == self.me.device() && union == self.me.union && !self.revoked()? {
+                self.take_proven(proven)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_proven(&mut self, proven: ProvenFeed) -> Result<()> {
+        let feed = proven.feed;
+        let mut lost = vec![];
+        for one in proven.operations {
+            let forgotten = !self.remembers(&feed, one.position, &one.operation)?;
+            if forgotten && one.operation.destroyed.is_none() && !strays::holds(&self.conn, &feed.id, &one.operation)? {
+                lost.push((one.position, one.operation));
+            }
+        }
+        if lost.is_empty() {
+            return Ok(());
+        }
+        self.keep_elsewhere(&feed, None)?;
+        self.go_on_anew(&feed)?;
+        self.say_again(&feed, lost)
+    }
+
+    /// Whether an own feed holds an operation where it is said to stand.
+    fn remembers(&mut self, feed: &Feed, position: u64, operation: &Operation) -> Result<bool> {
+        let Some(no) = self.feed_by_id(&feed.id)? else { return Ok(false) };
+        let there = feeds::operation(&self.conn, no, position)?;
+        Ok(there.is_some_and(|there| there.leaf() == operation.leaf()))
+    }
+}
