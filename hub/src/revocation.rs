@@ -15,7 +15,7 @@ use huiliu_node::{
 };
 use huiliu_proto::{
     handle::{Draft, Row},
-    id::DeviceId,
+    id::{DeviceId, RecordId},
     period::Day,
     record::{Record, Refusal},
     records::{revocation, revocation_last},
@@ -159,12 +159,20 @@ fn invited(conn: &View, by: UnionNumber, device: &DeviceId) -> Result<Vec<Enroll
 }
 
 /// Writes the revocation, one for each union. From its commit on the device's connections are cut.
-pub fn revoke(ledger: &mut Ledger, plan: &Plan, reason: &str) -> Result<std::result::Result<(), Vec<Refusal>>> {
+pub fn revoke(
+    ledger: &mut Ledger,
+    plan: &Plan,
+    reason: &str,
+) -> Result<std::result::Result<Vec<RecordId>, Vec<Refusal>>> {
     revoke_all(ledger, std::slice::from_ref(plan), reason)
 }
 
-/// Writes the revocations of several devices: all of them or, where one is refused, none.
-pub fn revoke_all(ledger: &mut Ledger, plans: &[Plan], reason: &str) -> Result<std::result::Result<(), Vec<Refusal>>> {
+/// Writes the revocations of several devices: all of them or, where one is refused, none. Which records they are.
+pub fn revoke_all(
+    ledger: &mut Ledger,
+    plans: &[Plan],
+    reason: &str,
+) -> Result<std::result::Result<Vec<RecordId>, Vec<Refusal>>> {
     let mut records = vec![];
     for plan in plans {
         records.extend(revocations(plan, clock::day(ledger.now()), reason)?);
@@ -176,14 +184,18 @@ pub fn revoke_all(ledger: &mut Ledger, plans: &[Plan], reason: &str) -> Result<s
             return Ok(Err(refusals));
         }
     }
+    let mut written = vec![];
     for record in &records {
-        if let WriteOutcome::Refused(refusals) = ledger.write_entry(record)? {
-            return Err(StoreError::Refused(format!(
-                "a revocation that seemed to be allowed was refused: {refusals:?}"
-            )));
+        match ledger.write_entry(record)? {
+            WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id) => written.push(id),
+            WriteOutcome::Refused(refusals) => {
+                return Err(StoreError::Refused(format!(
+                    "a revocation that seemed to be allowed was refused: {refusals:?}"
+                )));
+            }
         }
     }
-    Ok(Ok(()))
+    Ok(Ok(written))
 }
 
 fn revocations(plan: &Plan, today: Day, reason: &str) -> Result<Vec<Record>> {

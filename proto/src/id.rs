@@ -102,6 +102,13 @@ impl RecordId {
         i64::from_be_bytes([0, 0, b[0], b[1], b[2], b[3], b[4], b[5]])
     }
 
+    /// Before all ids that are made from then on; milliseconds since 1970.
+    pub fn before(time: i64) -> RecordId {
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&time.clamp(0, (1 << 48) - 1).to_be_bytes()[2..]);
+        RecordId(id)
+    }
+
     /// Whether this device could have made the id: no other device can take it before the record arrives.
     pub fn made_by(&self, device: &DeviceId) -> bool {
         self.0[8..12] == tag(device)

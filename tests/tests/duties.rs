@@ -29,7 +29,7 @@ use huiliu_proto::{
     period::Day,
     records::one_person_office as leave,
     union::UnionNumber,
-    v1::{Account, OnePersonOffice, OperatorRole, Proposal, Ruling},
+    v1::{Account, OnePersonOffice, OperatorRole, Proposal, Revocation, Ruling},
     value::Value,
 };
 use huiliu_tests::{
@@ -153,6 +153,13 @@ fn a_revocation_takes_two_who_mean_the_same() {
     waits(revoke(second, None, "被盗"), second);
     waits(revoke(first, None, "丢失"), first);
     assert_eq!(revoke(second, None, "丢失").expect("both say so").devices, [device]);
+    // Beside each record that shuts it out stands who did it.
+    let hands = city.store.read(|conn| {
+        let all = projection::list(conn, Revocation::kind(), Some(union), None, 10)?;
+        all.iter().map(|shown| duty::signed(conn, union, &shown.id)).collect::<Result<Vec<_>, _>>()
+    });
+    let hands: Vec<_> = hands.expect("readable").into_iter().flatten().map(|by| (by.first, by.second)).collect();
+    assert_eq!(hands, [(first, second)]);
 }
 
 /// Keys that a union lost come back by the hands of two.

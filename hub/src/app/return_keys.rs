@@ -113,7 +113,7 @@ fn give_to(
             };
             let returned = ledger.return_keys(&device)?;
             if matches!(returned, Return::Written { .. }) {
-                pass.used(ledger, None)?;
+                pass.used(ledger, &[])?;
             }
             Ok(Ok(returned))
         }

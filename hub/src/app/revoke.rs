@@ -124,10 +124,11 @@ pub fn revoke(
             Ok(pass) => pass,
             Err(problem) => return Ok(Err(problem.into())),
         };
-        if let Err(refusals) = revocation::revoke_all(ledger, &plans, &reason)? {
-            return Ok(Err(RevokeError::Refused(refusals)));
-        }
-        pass.used(ledger, None)?;
+        let written = match revocation::revoke_all(ledger, &plans, &reason)? {
+            Ok(written) => written,
+            Err(refusals) => return Ok(Err(RevokeError::Refused(refusals))),
+        };
+        pass.used(ledger, &written)?;
         let devices = plans.iter().map(|plan| plan.device).collect();
         Ok(Ok(Revoked { devices, cut: plans.iter().map(Plan::cut).sum(), left: left.into_iter().collect() }))
     })?

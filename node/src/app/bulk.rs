@@ -15,7 +15,6 @@ use huiliu_proto::{
     id::{Hash, RecordId},
     kind::{Field, Kind, numbered},
     record::{Record, Refusal},
-    v1::DutyAct,
     value::Value,
 };
 
@@ -226,12 +225,12 @@ pub fn import(
         return Ok(report);
     }
     let mut pass = Pass::FREE;
-    if duty::is_money(kind) {
-        let subject = format!("{} × {}", kind.name, report.read - report.wrong);
+    if let Some(act) = duty::of_kind(kind) {
+        let subject = format!("{} × {}", kind.label.zh, report.read - report.wrong);
         let all = digests.last().copied().unwrap_or(Hash([0; 32]));
         pass = store.write_blocking(move |ledger| {
             let parts = [b"import", kind.name.as_bytes(), all.as_bytes()];
-            duty::pass(ledger, DutyAct::FundMoney, &subject, &parts)
+            duty::pass(ledger, act, &subject, &parts)
         })??;
     }
     let mut writing = Writing { kind, name, skip_wrong: lines == Lines::Good, pass, import: None, written: 0 };
@@ -300,7 +299,7 @@ impl Writing<'_> {
                 };
                 let count = written.len() as u64;
                 imports::add(ledger.conn(), &import, Batch { first: *first, last: *last, count })?;
-                pass.used(ledger, Some(import))?;
+                pass.used(ledger, &[import])?;
                 Ok((Some(import), count))
             })?;
             if import.is_some() {

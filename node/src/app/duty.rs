@@ -7,7 +7,8 @@
 use huiliu_proto::{
     handle::{Declared as _, Draft},
     id::{Hash, RecordId},
-    kind::{Kind, Voiding},
+    kind::{Format, Kind, Voiding},
+    lang::Lang,
     period::Day,
     record::Record,
     records::{countersignature as done, one_person_office as leave, proposal as asked},
@@ -25,12 +26,14 @@ use huiliu_proto::{
 use crate::{
     clock,
     ledger::{Ledger, WriteOutcome},
-    operator::{self, Account},
+    operator,
     store::{
         Result, StoreError, View,
         projection::{self, Shown},
     },
 };
+
+pub mod waiting;
 
 /// Who prepares something, and who carries it out.
 pub struct Duty {
@@ -40,17 +43,23 @@ pub struct Duty {
 }
 
 /// The whole table.
-pub static DUTIES: [Duty; 6] = [
+pub static DUTIES: [Duty; 7] = [
     duty(DutyAct::SubmitFiling, &[Preparer, RightsDepartment], &[Checker, Approver, Leader]),
     duty(DutyAct::UndoImport, &[Preparer, Cashier], &[Checker, Approver, Leader]),
     duty(DutyAct::ReturnKeys, &[Administrator, DatabaseKeeper], &[Approver, Leader, DatabaseKeeper]),
     duty(DutyAct::RevokeDevice, &[Administrator], &[Approver, Leader, Administrator]),
     duty(DutyAct::FundMoney, &[Preparer, Cashier], &[Checker, Approver, Leader]),
     duty(DutyAct::ReleaseHeld, &[Preparer, Administrator, RightsDepartment], &[Approver, Leader]),
+    duty(DutyAct::LetActAlone, &[Preparer, Administrator, RightsDepartment], &[Approver, Leader]),
 ];
 
 const fn duty(act: DutyAct, first: &'static [OperatorRole], second: &'static [OperatorRole]) -> Duty {
     Duty { act, first, second }
+}
+
+/// The line of the table about something.
+pub fn of(act: DutyAct) -> Result<&'static Duty> {
+    DUTIES.iter().find(|duty| duty.act == act).ok_or(StoreError::Damaged("the table of duties"))
 }
 
 /// What was prepared waits for the second person for so long, in days.
@@ -103,9 +112,26 @@ enum How {
     Alone(RecordId),
 }
 
-/// Whether a record of the kind is money of the fund.
-pub fn is_money(kind: &Kind) -> bool {
-    kind.voiding == Voiding::Money
+/// What it takes two persons for to write an entry of the kind, or to bring one back: money of the fund, and the leave that
+/// lets one person of another union do both halves.
+pub fn of_kind(kind: &Kind) -> Option<DutyAct> {
+    match kind.voiding {
+        Voiding::Money => Some(DutyAct::FundMoney),
+        _ => (kind.number == OnePersonOffice::NUMBER).then_some(DutyAct::LetActAlone),
+    }
+}
+
+/// What it takes two persons for to void an entry of the kind. A leave is taken back by one.
+pub fn of_voiding(kind: &Kind) -> Option<DutyAct> {
+    of_kind(kind).filter(|act| *act == DutyAct::FundMoney)
+}
+
+/// What the second person finds an entry by: its kind, and the sum where it says one.
+pub fn subject(record: &Record) -> String {
+    let kind = record.kind;
+    let sums = kind.fields.iter().zip(record.values()).filter(|(field, _)| field.format == Format::Fen);
+    let sum = sums.filter_map(|(field, value)| Some(field.show(value.as_ref()?, Lang::Zh))).next();
+    sum.map_or_else(|| kind.label.zh.clone(), |sum| format!("{} {sum}", kind.label.zh))
 }
 
 /// Tells one thing that is to be done from another.
@@ -133,7 +159,7 @@ pub fn pass(
     }
     let Some(account) = ledger.logged_in()? else { return Ok(Err(DutyProblem::NotLoggedIn(act))) };
     let (me, digest) = (account.id, digest(act, parts));
-    let duty = DUTIES.iter().find(|duty| duty.act == act).ok_or(StoreError::Damaged("the table of duties"))?;
+    let duty = of(act)?;
     let (first, second) = (account.has_any(duty.first), account.has_any(duty.second));
     if !first && !second {
         return Ok(Err(DutyProblem::Role { act, wanted: duty.first }));
@@ -182,7 +208,7 @@ pub fn write_entry(
     };
     let outcome = ledger.write_entry(record)?;
     if let WriteOutcome::Written { id, .. } = &outcome {
-        pass.used(ledger, Some(*id))?;
+        pass.used(ledger, &[*id])?;
     }
     Ok(Ok(outcome))
 }
@@ -192,25 +218,32 @@ struct Open {
     by: RecordId,
 }
 
-/// What of this union was prepared with that digest, by accounts that are active still and may prepare it. What was prepared
-/// before the same was last carried out is the same intention, and done with it.
+/// What of this union was prepared with that digest and waits.
 fn open(ledger: &Ledger, digest: &Hash, duty: &Duty) -> Result<Vec<Open>> {
-    let (conn, union) = (ledger.conn(), ledger.me().union);
-    let since = ledger.now().saturating_sub(WAITS_DAYS * 24 * 3_600_000);
-    let (mut found, mut done) = (vec![], None);
-    for shown in projection::list_where(conn, Proposal::kind(), asked::DIGEST.name(), &Value::Bytes(digest.to_vec()))? {
-        if shown.place.owner != union || shown.record.read(asked::ACT) != Some(duty.act as i64) {
-            continue;
-        }
-        done = done.max(carried_out(conn, union, &shown.id)?);
-        let Some(by) = shown.record.read(asked::FIRST).filter(|_| shown.id.time() >= since) else { continue };
-        let may = |account: Account| account.active && account.has_any(duty.first);
-        if operator::get(conn, union, &by)?.is_some_and(may) {
-            found.push(Open { id: shown.id, by });
-        }
+    let (conn, union, mut found) = (ledger.conn(), ledger.me().union, vec![]);
+    let done = last_done(conn, union, digest.as_bytes())?;
+    for shown in alike(conn, union, digest.as_bytes())? {
+        let waits = waiting::waits(conn, &shown, done, ledger.now())?;
+        found.extend(waits.filter(|one| one.act == duty.act).map(|one| Open { id: one.id, by: one.by }));
     }
-    found.retain(|one| done.is_none_or(|done| one.id > done));
     Ok(found)
+}
+
+/// All that a union has prepared with that digest, whatever became of it.
+fn alike(conn: &View, union: UnionNumber, digest: &[u8]) -> Result<Vec<Shown>> {
+    let digest = Value::Bytes(digest.to_vec());
+    let mut all = projection::list_where(conn, Proposal::kind(), asked::DIGEST.name(), &digest)?;
+    all.retain(|shown| shown.place.owner == union);
+    Ok(all)
+}
+
+/// What says that something prepared with that digest was carried out, the last of it.
+fn last_done(conn: &View, union: UnionNumber, digest: &[u8]) -> Result<Option<RecordId>> {
+    let mut done = None;
+    for one in alike(conn, union, digest)? {
+        done = done.max(carried_out(conn, union, &one.id)?);
+    }
+    Ok(done)
 }
 
 /// What says that something prepared was carried out, the last of it.
@@ -244,30 +277,37 @@ impl Pass {
     /// Of what takes one person.
     pub const FREE: Pass = Pass(None);
 
-    /// Says who did it, beside what was written. Refused where somebody was quicker.
-    pub fn used(self, ledger: &mut Ledger, written: Option<RecordId>) -> Result<()> {
+    /// Says who did it, beside each record that was written; once where there is none. Refused where somebody was quicker.
+    pub fn used(self, ledger: &mut Ledger, written: &[RecordId]) -> Result<()> {
         let Some(Hands { act, first, second, how }) = self.0 else { return Ok(()) };
         let mut entry = Draft::<Countersignature>::new();
         entry.set(done::ACT, act).set(done::FIRST, first).set(done::SECOND, second);
         match how {
             How::Prepared(proposal) => {
-                if carried_out(ledger.conn(), ledger.me().union, &proposal)?.is_some() {
+                let (conn, union) = (ledger.conn(), ledger.me().union);
+                if carried_out(conn, union, &proposal)?.is_some() || waiting::taken_back(conn, union, &proposal)? {
                     return Err(StoreError::forbidden(
-                        "另一人刚刚已办理，本次没有写入",
-                        "somebody else has just carried it out; nothing was written",
+                        "另一人刚刚已办理或撤回，本次没有写入",
+                        "somebody else has just carried it out, or taken it back; nothing was written",
                     ));
                 }
                 entry.set(done::PROPOSAL, proposal);
             }
             How::Alone(office) => _ = entry.set(done::OFFICE, office.to_vec()),
         }
-        if let Some(written) = written {
-            entry.set(done::WRITTEN, written.to_vec());
+        let alone = entry.into_record();
+        let beside = |written: &RecordId| {
+            let mut said = alone.clone();
+            said.put(done::WRITTEN.position(), Some(Value::Bytes(written.to_vec())));
+            said
+        };
+        let all: Vec<Record> = written.iter().map(beside).collect();
+        for said in if all.is_empty() { std::slice::from_ref(&alone) } else { &all[..] } {
+            if let WriteOutcome::Refused(refusals) = ledger.write_entry(said)? {
+                return Err(StoreError::Refused(format!("{refusals:?}")));
+            }
         }
-        match ledger.write_entry(&entry.into_record())? {
-            WriteOutcome::Written { .. } | WriteOutcome::Unchanged(_) => Ok(()),
-            WriteOutcome::Refused(refusals) => Err(StoreError::Refused(format!("{refusals:?}"))),
-        }
+        Ok(())
     }
 }
 

@@ -128,7 +128,8 @@ pub fn submit(
         if now.as_ref() != Some(&shown) {
             return Ok(Err(SubmitError::Changed));
         }
-        let subject = format!("{} {} {}", ask.type_, ask.year, ask.census_on);
+        let type_ = fields::TYPE.declared().choice(ask.type_).map_or("", |choice| &choice.label.zh);
+        let subject = format!("{type_} {}年 截至{}", ask.year, ask.census_on);
         let parts = [&shown.record.encode()[..]];
         let written = duty::write_entry(ledger, DutyAct::SubmitFiling, &subject, &parts, &shown.record)?;
         Ok(written.map_err(SubmitError::from))

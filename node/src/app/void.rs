@@ -24,7 +24,6 @@ use huiliu_proto::{
     kind::{Kind, Shape, Voiding, kinds, numbered},
     record::{Record, Refusal},
     union::UnionNumber,
-    v1::DutyAct,
     void::{MAX_REASON, Void, reason_allowed},
 };
 
@@ -146,10 +145,11 @@ fn say(
 ) -> Result<Result<Done, Problem>> {
     let wanted = if restores { State::Stands } else { State::Voided };
     let mut pass = Pass::FREE;
-    if duty::is_money(kind) {
+    let takes_two = if restores { duty::of_kind(kind) } else { duty::of_voiding(kind) };
+    if let Some(act) = takes_two {
         let verb: &[u8] = if restores { b"reinstate" } else { b"void" };
         let parts = [verb, record.as_bytes(), reason.as_bytes()];
-        pass = match duty::pass(ledger, DutyAct::FundMoney, &record.to_string(), &parts)? {
+        pass = match duty::pass(ledger, act, &record.to_string(), &parts)? {
             Ok(pass) => pass,
             Err(problem) => return Ok(Err(Problem::Duty(problem))),
         };
@@ -158,7 +158,7 @@ fn say(
         ledger.write_void(kind, &Saying { record, restores, reason: reason.to_owned() })?;
         let state = voids::state(ledger.conn(), ledger.me().union, &record)?;
         if state == wanted {
-            pass.used(ledger, Some(record))?;
+            pass.used(ledger, &[record])?;
             return Ok(Ok(Done { kind, record, state, paired_with: vec![] }));
         }
     }

@@ -5,7 +5,6 @@ use huiliu_proto::{
     kind::{Kind, Shape},
     record::Record,
     union::UnionNumber,
-    v1::DutyAct,
     value::Value,
 };
 
@@ -63,11 +62,10 @@ pub fn add(store: &Store, kind: &'static Kind, values: Vec<Put>, mode: Mode) -> 
         Shape::Entry => {
             let mut record = Record::new(kind);
             values.into_iter().for_each(|(at, value)| record.put(at, value));
-            if !duty::is_money(kind) {
-                return ledger.write_entry(&record).map(Ok);
-            }
+            let Some(act) = duty::of_kind(kind) else { return ledger.write_entry(&record).map(Ok) };
             let parts = [kind.name.as_bytes(), &record.encode()];
-            duty::write_entry(ledger, DutyAct::FundMoney, kind.name, &parts, &record)
+            let subject = duty::subject(&record);
+            duty::write_entry(ledger, act, &subject, &parts, &record)
         }
     };
     Ok(mode.run(store, work)??)

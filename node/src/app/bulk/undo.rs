@@ -119,8 +119,10 @@ pub fn undo(
     }
     let all = standing.len() as u64;
     let said = reason.to_owned();
+    // Whoever carries it out has seen as much of it stand, and as much of that edited.
+    let seen: Vec<u8> = standing.iter().flat_map(|id| id.0).chain(u64::to_be_bytes(edited)).collect();
     let may = move |ledger: &mut Ledger| {
-        let parts = [import.as_bytes(), said.as_bytes()];
+        let parts = [import.as_bytes(), said.as_bytes(), &seen];
         duty::pass(ledger, DutyAct::UndoImport, &import.to_string(), &parts)
     };
     let mut pass = match mode.run(store, may)? {
@@ -134,7 +136,7 @@ pub fn undo(
             let count = batch.len() as u64;
             let pass = std::mem::replace(&mut pass, Pass::FREE);
             store.write_blocking(move |ledger| {
-                pass.used(ledger, Some(import))?;
+                pass.used(ledger, &[import])?;
                 for record in batch {
                     ledger.write_void(kind, &Saying { record, restores: false, reason: reason.clone() })?;
                 }

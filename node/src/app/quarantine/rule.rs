@@ -98,8 +98,11 @@ pub fn rule(store: &Store, me: &LocalDevice, shown: &Shown, reason: &str, mode: 
         };
         let outcome = if ruling == Ruling::Released {
             let feed = was.feed.feed.id;
-            let place = [was.first.to_be_bytes(), was.count.to_be_bytes()].concat();
-            let parts = [feed.as_bytes(), &place[..], reason.as_bytes()];
+            let place = [was.first.to_be_bytes(), was.count.to_be_bytes(), shown.revision.to_be_bytes()].concat();
+            // Whoever carries it out has seen the same operations held, of the same history.
+            let root = feeds::root_at(conn, &was.feed, was.first.saturating_add(was.count).min(was.feed.size()))?;
+            let held: Vec<u8> = was.held.iter().flat_map(|held| held.seq.to_be_bytes()).collect();
+            let parts = [feed.as_bytes(), &place[..], reason.as_bytes(), root.as_bytes(), &held];
             duty::write_entry(ledger, DutyAct::ReleaseHeld, &feed.to_string(), &parts, &record)?
         } else {
             Ok(ledger.write_entry(&record)?)
