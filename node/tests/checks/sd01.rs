@@ -81,3 +81,54 @@ fn sd01_twice_as_many_filings_take_twice_the_steps() {
         }
     });
 }
+
+#[test]
+fn sd01_a_machine_that_one_person_shut_out() {
+    let hub = Hub::new();
+    hub.heard(YANCHENG, TODAY);
+    let revoked = |on: &str| {
+        let device = [7u8; 32].to_vec();
+        hub.add(
+            "revocation",
+            YANCHENG,
+            &[("union", &BINHAI), ("device", &device), ("revoked_on", &day(on)), ("reason", &"失窃")],
+        )
+    };
+    revoked("2025-01-01");
+    let (first, second) = (account(&hub, YANCHENG), account(&hub, YANCHENG));
+    hub.clear("SD-01", JIANGSU, TODAY);
+    let alone = revoked("2026-01-31");
+    let found = hub.found("SD-01", JIANGSU, TODAY);
+    assert_eq!((i64::from(found.subject), result(&found, "revoked_on")), (YANCHENG, "2026-01-31"));
+    assert_eq!(evidence(&found), ids(&[&alone]));
+    hub.only_at("SD-01", &[JIANGSU], TODAY);
+    let said = signed(&hub, YANCHENG, &alone, &first, &second, &[]);
+    hub.found("SD-01", JIANGSU, TODAY);
+    hub.change("countersignature", &said, "act", &4);
+    hub.clear("SD-01", JIANGSU, TODAY);
+}
+
+#[test]
+fn sd01_an_import_that_one_person_undid_by_leave_of_nobody() {
+    let hub = Hub::new();
+    hub.heard(BINHAI, TODAY);
+    let (first, second) = (account(&hub, BINHAI), account(&hub, BINHAI));
+    let own = leave(&hub, BINHAI, BINHAI);
+    let import = vec![5; 16];
+    let said = signed(&hub, BINHAI, &import, &first, &first, &[("office", &own)]);
+    hub.clear("SD-01", YANCHENG, TODAY);
+    for (act, variant) in [(2, "撤销导入"), (3, "返还密钥"), (5, "专项经费收支"), (6, "准予计入"), (7, "准许一人办公")]
+    {
+        hub.change("countersignature", &said, "act", &act);
+        let found = hub.found("SD-01", YANCHENG, TODAY);
+        assert_eq!(evidence(&found), ids(&[&said]));
+        assert!(found.summary.zh.contains(variant), "{act}: {}", found.summary.zh);
+    }
+    // With leave of the city, or by two.
+    let given = leave(&hub, YANCHENG, BINHAI);
+    hub.change("countersignature", &said, "office", &given);
+    hub.clear("SD-01", YANCHENG, TODAY);
+    hub.change("countersignature", &said, "office", &own);
+    hub.change("countersignature", &said, "second", &second);
+    hub.clear("SD-01", YANCHENG, TODAY);
+}
