@@ -39,6 +39,7 @@ pub mod status;
 pub mod sync;
 pub mod table;
 pub mod union;
+pub mod withdraw;
 pub mod words;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -116,6 +117,8 @@ pub enum Verb {
     Login(login::Login),
     /// Log out
     Logout(login::Logout),
+    /// Take back what waits for a second person, or decline it
+    Withdraw(withdraw::Withdraw),
     /// Exchange with the union above, once
     Sync(sync::Sync),
     /// Keep running: stay on the line with the union above; a hub takes calls from below
@@ -179,6 +182,7 @@ impl Verb {
             Verb::Account(verb) => verb.run(context),
             Verb::Login(verb) => verb.run(context),
             Verb::Logout(verb) => verb.run(context),
+            Verb::Withdraw(verb) => verb.run(context),
             Verb::Sync(verb) => verb.run(context),
             Verb::Serve(verb) => verb.run(context),
             Verb::Status(verb) => verb.run(context),

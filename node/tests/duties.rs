@@ -153,3 +153,116 @@ fn imports_and_taking_them_back_take_two_persons() {
     office.login("孙静");
     assert_eq!(office.refused(&import), "not_prepared");
 }
+
+fn waiting(office: &Office) -> Vec<(String, String)> {
+    let inbox = office.union.json(&["inbox"]);
+    let entries = inbox["entries"].as_array().unwrap().iter();
+    let of_two = entries.filter(|entry| entry["code"].as_str().unwrap().starts_with("proposal"));
+    of_two
+        .map(|entry| (entry["code"].as_str().unwrap().into(), entry["about"]["record"].as_str().unwrap().into()))
+        .collect()
+}
+
+#[test]
+fn what_waits_stands_in_the_inbox_and_is_taken_back_or_declined() {
+    let office = staffed();
+    office.login("李明");
+    assert_eq!(waiting(&office), []);
+    assert_eq!(office.ends(3, &MATCHED), "waits_for_second");
+    let own = waiting(&office);
+    assert_eq!((own.len(), own[0].0.as_str()), (1, "proposal_waits"), "{own:?}");
+    let words = office.union.run(&["inbox"]).out;
+    assert!(words.contains("专项经费收支（配套资金 400.00）"), "{words}");
+    office.login("孙静");
+    let id = own[0].1.as_str();
+    assert_eq!(waiting(&office), [("proposal_to_sign".to_owned(), id.to_owned())]);
+    let words = office.union.run(&["inbox"]).out;
+    assert!(words.contains("李明提请复核"), "{words}");
+    // Somebody who may neither prepare nor carry it out has nothing to do with it.
+    office.login("王芳");
+    assert_eq!(waiting(&office), []);
+    assert_eq!(office.refused(&["withdraw", id]), "not_own");
+    office.done(&["logout"]);
+    assert_eq!(waiting(&office).len(), 1, "where nobody has logged in, all of it");
+    assert_eq!(office.refused(&["withdraw", id]), "not_logged_in");
+    office.login("李明");
+    assert_eq!(office.refused(&["withdraw", "ffffffff"]), "unknown_proposal");
+    office.done(&["withdraw", &id[..16], "--dry-run"]);
+    assert_eq!(waiting(&office).len(), 1, "a dry run takes nothing back");
+    let taken = office.union.json(&["withdraw", &id[..23]]);
+    assert_eq!((taken["written"].as_bool(), taken["act"].as_str()), (Some(true), Some("fund_money")), "{taken}");
+    assert_eq!(waiting(&office), []);
+    assert_eq!(office.refused(&["withdraw", id]), "not_waiting");
+    office.login("孙静");
+    assert_eq!(office.refused(&MATCHED), "not_prepared");
+    // Prepared again, and declined by the one who could carry it out.
+    office.login("李明");
+    assert_eq!(office.ends(3, &MATCHED), "waits_for_second");
+    office.login("孙静");
+    let id = waiting(&office)[0].1.clone();
+    office.done(&["withdraw", &id]);
+    assert_eq!(office.refused(&MATCHED), "not_prepared");
+    office.login("李明");
+    assert_eq!(office.ends(3, &MATCHED), "waits_for_second");
+    office.login("孙静");
+    office.done(&MATCHED);
+    assert_eq!(waiting(&office), [], "what is done waits no more");
+    office.done(&["verify"]);
+    office.done(&["rebuild"]);
+}
+
+/// What somebody looked at is what another carries out.
+#[test]
+fn an_import_of_which_less_stands_is_another_one_to_undo() {
+    let office = staffed();
+    let file = office.union.path("matching.csv");
+    let lines = "programme,year,amount,booked_on,source,voucher_no\n\
+        CS-2025,2025,400.00,2025-01-07,本级配套,配-1\nCS-2025,2025,500.00,2025-01-08,本级配套,配-2\n";
+    fs::write(&file, lines).unwrap();
+    let by_both = |arguments: &[&str]| {
+        office.login("李明");
+        assert_eq!(office.ends(3, arguments), "waits_for_second");
+        office.login("孙静");
+        office.union.json(arguments)
+    };
+    let written = by_both(&["record", "import", "matching", text(&file)]);
+    let undo = ["record", "undo-import", written["import"].as_str().unwrap(), "--reason", "导错了"];
+    office.login("李明");
+    assert_eq!(office.ends(3, &undo), "waits_for_second");
+    let list = office.union.json(&["record", "list", "matching"]);
+    by_both(&["record", "void", list["records"][0]["record"].as_str().unwrap(), "--reason", "重复"]);
+    assert_eq!(office.refused(&undo), "not_prepared");
+    office.login("李明");
+    assert_eq!(office.ends(3, &undo), "waits_for_second");
+    office.login("孙静");
+    assert_eq!(office.union.json(&undo)["voided"], 1);
+}
+
+/// Who lets one person of another union do both halves does not do it alone.
+#[test]
+fn leave_to_act_alone_takes_two_and_is_taken_back_by_one() {
+    let office = staffed();
+    office.login("王芳");
+    office.person("赵刚", &["分管领导"]);
+    let leave = [
+        "record",
+        "add",
+        "one_person_office",
+        "union=320000",
+        "from=2026-01-01",
+        "until=2026-12-31",
+        "doc_no=总工办〔2026〕1号",
+    ];
+    assert_eq!(office.ends(3, &leave), "waits_for_second");
+    let file = office.union.path("leave.csv");
+    fs::write(&file, "union,from,until,doc_no\n320000,2026-01-01,2026-12-31,总工办〔2026〕2号\n").unwrap();
+    assert_eq!(office.ends(3, &["record", "import", "one_person_office", text(&file)]), "waits_for_second");
+    office.login("孙静");
+    assert_eq!(office.refused(&leave), "role");
+    office.login("赵刚");
+    let written = office.union.json(&leave);
+    let id = written["record"].as_str().unwrap();
+    let void = ["record", "void", id, "--reason", "已配齐人员"];
+    office.done(&void);
+    assert_eq!(office.refused(&["record", "reinstate", id, "--reason", "误作废"]), "not_prepared");
+}

@@ -16,6 +16,7 @@ mod keys;
 mod line;
 mod machines;
 mod numbers;
+mod proposals;
 mod quarantine;
 mod returns;
 mod reversals;
@@ -29,12 +30,14 @@ use huiliu_proto::{
     lang::Label,
     period::Day,
     union::UnionNumber,
+    v1::DutyAct,
 };
 
 use crate::{
     admission::Reason,
     filing::FilingError,
     identity::{Home, IdentityError},
+    operator::Account,
     store::{StoreError, View, evidence::EvidenceKind, inbox::From},
 };
 
@@ -71,6 +74,8 @@ pub struct Look<'a> {
     pub union: UnionNumber,
     pub device: DeviceId,
     pub hub: bool,
+    /// Who has logged in.
+    pub account: Option<Account>,
     pub today: Day,
     /// Milliseconds since 1970.
     pub now: i64,
@@ -158,6 +163,10 @@ pub enum Argument {
     Grade(i64),
     Reason(Reason),
     Evidence(EvidenceKind),
+    /// What takes two persons.
+    Act(DutyAct),
+    /// An account of this union.
+    Account(RecordId),
     Text(String),
     /// What was kept in both languages.
     Said(Label),
@@ -306,6 +315,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &line::Line,
     &machines::Machines,
     &numbers::Numbers,
+    &proposals::Proposals,
     &quarantine::Quarantine,
     &returns::Returns,
     &reversals::Reversals,

@@ -12,6 +12,7 @@ use anyhow::Result;
 use huiliu_proto::{
     directory,
     lang::{Label, Lang},
+    operator::Operator,
     period::Day,
     shown,
     union::UnionNumber,
@@ -25,6 +26,7 @@ use crate::{
     clock::{self, Clock, Random},
     identity::{Home, LocalDevice},
     keyring::Keyring,
+    operator::{self, Account},
     store::View,
     sync::{line, uplink::Uplink},
     writer::{Lent, Store, Threads},
@@ -70,10 +72,18 @@ pub struct OpenHome {
     pub home: Home,
     pub me: LocalDevice,
     pub store: Store,
+    /// For whom it was opened.
+    operator: Option<Operator>,
     keys: OnceLock<Keyring>,
 }
 
 impl OpenHome {
+    /// The active account that has logged in.
+    pub fn account(&self, conn: &View) -> Result<Option<Account>> {
+        let Some(Operator { account, verified: true }) = self.operator else { return Ok(None) };
+        Ok(operator::get(conn, self.me.union, &account)?.filter(|account| account.active))
+    }
+
     /// Reads one consistent state of the store.
     pub fn look<T>(&self, look: impl FnOnce(&View) -> Result<T>) -> Result<T> {
         self.store.read(|conn| Ok(look(conn)))?
@@ -188,6 +198,7 @@ impl CommandContext {
         if threads == Threads::Inline {
             let operator = login::operator(self, &opened.home, &opened.me, &opened.store)?;
             opened.store = opened.store.acting(operator);
+            opened.operator = operator;
         }
         Ok(opened)
     }
@@ -197,7 +208,7 @@ impl CommandContext {
         let store = Store::open(&home.database(), me.clone(), threads)?;
         // One that is open already is the same home's.
         let _ = self.names.0.set(store.lent());
-        Ok(OpenHome { home, me, store, keys: OnceLock::new() })
+        Ok(OpenHome { home, me, store, operator: None, keys: OnceLock::new() })
     }
 
     /// New TLS keys for a home of protocol 1, before it asks or answers anybody with them; says what follows.

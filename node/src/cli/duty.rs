@@ -23,7 +23,8 @@ use crate::{
     store::{Result, View},
 };
 
-fn act(act: DutyAct) -> Option<&'static Choice> {
+/// How an act is called.
+pub fn act(act: DutyAct) -> Option<&'static Choice> {
     proposal::ACT.declared().choice(act as i64)
 }
 

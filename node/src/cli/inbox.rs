@@ -7,7 +7,7 @@ use huiliu_proto::{
     id::RecordId,
     kind::numbered,
     lang::{Label, Lang, count},
-    records::finding,
+    records::{finding, proposal},
     shown,
     value::Value,
 };
@@ -16,6 +16,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{
     CommandContext,
     context::OpenHome,
+    duty,
     error::{CommandError, Exit, both},
     record::{edit, view},
     table::{both_languages, brief, choice_name},
@@ -46,7 +47,7 @@ impl Inbox {
         let opened = context.open()?;
         let after = self.after.as_deref().map(key).transpose()?;
         let (page, lines, needed) = opened.look(|conn| {
-            let look = look(context, &opened, conn);
+            let look = look(context, &opened, conn)?;
             let (survey, most) = (inbox::survey(&look)?, usize::from(self.most));
             let page = match &after {
                 // What was counted holds it.
@@ -76,16 +77,17 @@ fn key(typed: &str) -> Result<Key> {
 }
 
 /// Whose inbox it is.
-pub fn look<'a>(context: &CommandContext, opened: &'a OpenHome, conn: &'a View) -> Look<'a> {
-    Look {
+pub fn look<'a>(context: &CommandContext, opened: &'a OpenHome, conn: &'a View) -> Result<Look<'a>> {
+    Ok(Look {
         conn,
         home: &opened.home,
         union: opened.me.union,
         device: opened.me.device(),
         hub: opened.home.config.hub,
+        account: opened.account(conn)?,
         today: context.today(),
         now: (context.clock)(),
-    }
+    })
 }
 
 /// A line an entry: how grave, by when, what, and what to do.
@@ -171,6 +173,8 @@ fn said(lang: Lang, conn: &View, argument: &Argument) -> Result<String> {
         Argument::Grade(choice) => grade(*choice, lang),
         Argument::Reason(reason) => pick(&reason.label(), lang),
         Argument::Evidence(what) => pick(&what.label(), lang),
+        Argument::Act(act) => duty::act(*act).map_or_else(String::new, |act| act.label.get(lang).to_owned()),
+        Argument::Account(id) => title(conn, id)?,
         Argument::Text(text) => brief(text, SENTENCE),
         Argument::Said(label) => brief(label.get(lang), SENTENCE),
         Argument::Paths(paths) => paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" "),
@@ -216,7 +220,8 @@ fn value(argument: &Argument) -> Json {
         Argument::Day(day) => day.to_string().into(),
         Argument::Union(union) => u64::from(*union).into(),
         Argument::Device(device) => device.to_string().into(),
-        Argument::Record(id) => id.to_string().into(),
+        Argument::Record(id) | Argument::Account(id) => id.to_string().into(),
+        Argument::Act(act) => choice_name(proposal::ACT.declared(), *act as i64),
         Argument::Kind(number) => numbered(*number).map_or_else(|| (*number).into(), |kind| kind.name.into()),
         Argument::Rule(text) | Argument::Text(text) => text.as_str().into(),
         Argument::Grade(choice) => choice_name(finding::SEVERITY.declared(), *choice),

@@ -23,7 +23,7 @@ impl Status {
     pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let opened = context.open()?;
         let (standing, todo) = opened.look(|conn| {
-            let standing = status::read(&inbox::look(context, &opened, conn), SHOWN)?;
+            let standing = status::read(&inbox::look(context, &opened, conn)?, SHOWN)?;
             let lines = inbox::lines(context, conn, &standing.first.entries)?;
             Ok((standing, lines))
         })?;

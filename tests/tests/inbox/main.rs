@@ -13,6 +13,7 @@ use huiliu_node::{
     cli::Exit,
     filing::{self, Ask},
     identity::Role,
+    operator::Account,
     writer::Threads,
 };
 use huiliu_proto::{
@@ -25,8 +26,12 @@ use huiliu_tests::{
     people::{edit, engagement, write},
 };
 
-/// Asks with the machine's own clock.
+/// Asks with the machine's own clock, where nobody has logged in.
 fn ask<T>(place: &Place, ask: impl FnOnce(&Look<'_>) -> Result<T, InboxError>) -> T {
+    ask_for(place, None, ask)
+}
+
+fn ask_for<T>(place: &Place, account: Option<Account>, ask: impl FnOnce(&Look<'_>) -> Result<T, InboxError>) -> T {
     let machine = &place.machine;
     let now = (machine.clock)();
     place
@@ -34,7 +39,7 @@ fn ask<T>(place: &Place, ask: impl FnOnce(&Look<'_>) -> Result<T, InboxError>) -
         .read(|conn| {
             let (union, hub) = (machine.union(), machine.is_hub());
             let (device, today) = (place.device(), huiliu_node::clock::day(now));
-            let look = Look { conn, home: &machine.home, union, device, hub, today, now };
+            let look = Look { conn, home: &machine.home, union, device, hub, account, today, now };
             Ok(ask(&look).expect("the inbox can be read"))
         })
         .expect("the store can be read")

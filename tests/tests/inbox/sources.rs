@@ -3,17 +3,23 @@
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _};
 
 use huiliu_node::{
-    app::inbox::SOURCES,
+    app::{
+        Mode,
+        account::{self, New},
+        duty::{self, DutyProblem},
+        inbox::{self, SOURCES},
+    },
     filing,
     identity::Role,
     ledger::{MOST_EARLY, Return},
 };
 use huiliu_proto::{
     feed::Scope,
-    id::hex,
+    id::{RecordId, hex},
     kind::{Reach, kind},
     operation::Operation,
-    v1::ReviewAction,
+    operator::Operator,
+    v1::{DutyAct, OperatorRole, ReviewAction},
 };
 use huiliu_tests::{
     chain::{Chain, Place},
@@ -24,7 +30,7 @@ use huiliu_tests::{
     worklog,
 };
 
-use crate::{edits, entries, files, finds, line::fails, settled::rates, settled::voids, writes};
+use crate::{ask_for, edits, entries, files, finds, line::fails, settled::rates, settled::voids, writes};
 
 /// Codes that were seen.
 #[derive(Default)]
@@ -48,8 +54,27 @@ fn every_code_comes_about() {
     keys(&mut chain, &second, &mut seen);
     silence(&chain, &mut seen);
     waits(&chain, &mut seen);
+    of_two(&chain.county, &mut seen);
     let all: BTreeSet<&str> = SOURCES.iter().flat_map(|source| source.codes()).copied().collect();
     assert_eq!(seen.0, all);
+}
+
+/// What takes two persons, as each of both sees it.
+fn of_two(county: &Place, seen: &mut Seen) {
+    let person = |by: Option<RecordId>, name: &str, role: OperatorRole| {
+        let store = county.store.acting(by.map(|account| Operator { account, verified: true }));
+        let new = New { name: name.to_owned(), roles: 1 << role as i32, mediator: None };
+        account::add(&store, county.machine.union(), new, Mode::Write).unwrap().account
+    };
+    let admin = person(None, "王芳", OperatorRole::Administrator);
+    let clerk = person(Some(admin.id), "李明", OperatorRole::Preparer);
+    let store = county.store.acting(Some(Operator { account: clerk.id, verified: true }));
+    let prepared = store.write_blocking(|ledger| duty::pass(ledger, DutyAct::UndoImport, "导入", &[b"1"])).unwrap();
+    assert!(matches!(prepared, Err(DutyProblem::Waits { .. })), "{prepared:?}");
+    for account in [None, Some(clerk)] {
+        let entries = ask_for(county, account, |look| inbox::read(look, None, 1000)).entries;
+        seen.0.extend(entries.iter().map(|entry| entry.code));
+    }
 }
 
 /// What two machines of the county say without hearing each other.

@@ -202,6 +202,25 @@ const WORDS: &[Words] = &[
         ("考核后用 record edit {id} 更新", "assess it and update with `record edit {id}`"),
     ),
     words(
+        "proposal_to_sign",
+        ("{by}提请复核：{act}（{subject}）", "{by} prepared this for a second person: {act} ({subject})"),
+        (
+            "核对内容后，以完全相同的内容再办一次；不同意的用 withdraw {id} 退回",
+            "look at it, then give exactly the same command; decline it with `withdraw {id}`",
+        ),
+    ),
+    words(
+        "proposal_waits",
+        (
+            "您提请的事项等待另一人复核：{act}（{subject}）",
+            "what you prepared waits for a second person: {act} ({subject})",
+        ),
+        (
+            "请复核人登录后办理；不再需要的用 withdraw {id} 撤回",
+            "let the other log in and carry it out; take it back with `withdraw {id}`",
+        ),
+    ),
+    words(
         "quarantine",
         ("{union}有{operations}条记录待核：{reason}", "in quarantine, of {union}: {operations} ({reason})"),
         (

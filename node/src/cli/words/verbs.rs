@@ -38,6 +38,7 @@ pub const VERBS: Texts = &[
     ("account password", "口令"),
     ("login", "登录"),
     ("logout", "退出登录"),
+    ("withdraw", "撤回提请"),
     ("sync", "交换"),
     ("serve", "运行"),
     ("status", "状态"),
