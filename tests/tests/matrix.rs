@@ -326,7 +326,7 @@ fn what_a_revoked_device_wrote() {
     let plan = tree.open[CITY].read(|c| Ok(revocation::plan(c, city, &digits, None))).unwrap().unwrap();
     assert_eq!((plan.union, plan.feeds.len(), plan.feeds[0].1), (union("320922"), 1, 3));
     let revoked = tree.open[CITY].write_blocking(move |ledger| revocation::revoke(ledger, &plan, "电脑被盗")).unwrap();
-    assert_eq!(revoked, Ok(()));
+    assert!(revoked.is_ok(), "{revoked:?}");
     tree.settle();
     let after: Vec<Operation> = (0..3).map(|_| said(&mut thief, &work())).collect();
     // It reaches the province first, as it would by way of another hub.

@@ -195,7 +195,7 @@ fn a_revocation_that_reaches_back_is_worked_off_in_parts() {
         let plan = store.read(plan).unwrap().unwrap();
         store.write(|ledger| Ok(ledger.spent())).await.unwrap();
         let revoked = store.write(move |ledger| revocation::revoke(ledger, &plan, "丢失")).await.unwrap();
-        assert_eq!(revoked, Ok(()));
+        assert!(revoked.is_ok(), "{revoked:?}");
         let until = Instant::now() + Duration::from_secs(60);
         while standing(&store, lost.feed.id) != (8040, 8040) {
             assert!(Instant::now() < until, "it goes on by itself");
