@@ -189,7 +189,7 @@ pub fn verify(conn: Database, me: LocalDevice, progress: &mut dyn FnMut(u64)) ->
 
 /// What was stored and not applied yet when the copy was made, is applied.
 fn caught_up(conn: Database, me: &LocalDevice) -> Result<Database> {
-    let mut lags = false;
+    let mut lags = unfinished::any(&conn)?;
     for row in feeds::behind(&conn)? {
         lags |= may_write(&conn, me.root, &row.feed, false)?;
     }
