@@ -12,6 +12,7 @@
 
 mod acting;
 mod allowance;
+mod annulled;
 mod apply;
 mod author;
 mod beside;
@@ -168,7 +169,7 @@ pub struct Ledger {
     allowances: Allowances,
     /// The last record id given out is not written down yet.
     named: bool,
-    /// What decided about others no longer counts: all is computed again before the job ends.
+    /// A feed in which too much waits is to be judged again: all is computed again before the job ends.
     stale: bool,
     /// Another history of an own feed, as far as it has been read.
     others: HashMap<i64, Edge>,

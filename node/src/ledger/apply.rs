@@ -11,7 +11,7 @@ use crate::{
         Result, StoreError, View, documents,
         projection::RecordPlace,
         quarantine::{self, Held},
-        records, segments, trust,
+        records, segments, trust, unfinished,
     },
 };
 
@@ -117,6 +117,10 @@ impl Ledger {
     pub(super) fn judge_again(&mut self, feeds: &[i64]) -> Result<()> {
         for &no in feeds {
             self.limits.remove(&no);
+            // It is judged again when its device is enrolled again.
+            if self.slices.leaves_some() && unfinished::is_withdrawn(&self.conn, no)? {
+                continue;
+            }
             let applied = self.feed(no)?.applied;
             let Some(limit) = self.limit(no)?.filter(|limit| applied > *limit) else { continue };
             // What is held already, because another revocation said so before, does not count.
@@ -147,6 +151,12 @@ impl Ledger {
         if !self.admitted(&row.feed, row.own)? {
             return Ok(());
         }
+        if self.slices.leaves_some() && unfinished::is_withdrawn(&self.conn, no)? {
+            // What was taken out of it is applied again, and what is left is judged as it stands now.
+            unfinished::end_withdrawn(&self.conn, no)?;
+            self.judge_again(&[no])?;
+        }
+        let row = self.feed(no)?.clone();
         let (mut seq, mut read) = (row.applied, segments::Counted::from(row.applied));
         while seq < row.size() && !self.halts(no)? {
             let operations = match read.next(&self.conn, &row) {

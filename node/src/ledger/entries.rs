@@ -229,6 +229,9 @@ impl Ledger {
         let Some(no) = self.feed_by_id(&feed)? else { return Ok(()) };
         let range = ruling.get(quarantine_ruling::FIRST).zip(ruling.get(quarantine_ruling::COUNT));
         let Some((first, count)) = range else { return Ok(()) };
+        if self.limit(no)?.is_none() {
+            return Ok(());
+        }
         let applied = self.feed(no)?.applied;
         self.rule_on(no, first.unsigned_abs(), first.saturating_add(count).unsigned_abs().min(applied))
     }

@@ -170,13 +170,15 @@ impl Ledger {
         self.keys.look(&self.conn, &self.me).map(drop)
     }
 
-    fn index_sealed(&self, owner: UnionNumber) -> Result<()> {
+    pub(super) fn index_sealed(&self, owner: UnionNumber) -> Result<()> {
+        if self.me.index.is_none() {
+            return Ok(());
+        }
         for kind in kinds().iter().filter(|k| k.shape == Shape::Document) {
             for (at, field) in kind.fields.iter().enumerate().filter(|(_, f)| f.privacy == Privacy::Sealed) {
                 for row in projection::list(&self.conn, kind, Some(owner), None, usize::MAX >> 1)? {
-                    if let Some(index) = self.blind(&row.id, field.number, row.record.values()[at].as_ref()) {
-                        projection::set_index(&self.conn, kind, field.name, &row, &index)?;
-                    }
+                    let index = self.blind(&row.id, field.number, row.record.values()[at].as_ref());
+                    projection::set_index(&self.conn, kind, field.name, &row, index.as_ref())?;
                 }
             }
         }

@@ -12,7 +12,7 @@ use huiliu_proto::{
     operation::Operation,
     record::Record,
     union::UnionNumber,
-    v1::{Enrolment, KeyGrant, KeyReturn, QuarantineRuling, Revocation, Union},
+    v1::Union,
 };
 
 use super::{Ledger, entries::Turn};
@@ -23,13 +23,9 @@ use crate::{
         Result, StoreError,
         projection::{self, RecordPlace},
         records::{self, numbers as given},
+        unfinished,
     },
 };
-
-/// Kinds that decide about other operations: where one of them has to be taken back, all is computed again. Only hubs
-/// write them.
-const DECIDING: [u32; 5] =
-    [Enrolment::NUMBER, Revocation::NUMBER, QuarantineRuling::NUMBER, KeyGrant::NUMBER, KeyReturn::NUMBER];
 
 impl Ledger {
     /// An operation whose id is taken. Said again by its own union after a restored backup, an entry counts once, where
@@ -96,8 +92,11 @@ impl Ledger {
         }
         all.sort_unstable();
         all.dedup();
-        let numbers = self.take_out(owner, id)?;
+        let (said, numbers) = self.take_out(owner, id)?;
         for (_, seq, no) in all {
+            if self.is_withdrawn(no, seq)? {
+                continue;
+            }
             let operation = match at_hand.filter(|(place, _)| (no, seq) == (place.feed, place.seq)) {
                 Some((_, operation)) => operation.clone(),
                 // One that was cut off is there no more.
@@ -108,11 +107,16 @@ impl Ledger {
             };
             self.apply_alone(no, seq, &operation)?;
         }
-        self.numbers_left(owner, id, &numbers)
+        self.numbers_left(owner, id, &numbers)?;
+        said.map_or(Ok(()), |said| self.annul(owner, &said))
     }
 
-    /// Records of a union as they are without operations that are there no more. Where those decided about others, all is
-    /// computed again.
+    /// Whether an operation has been taken out with a part of its feed.
+    fn is_withdrawn(&mut self, no: i64, seq: u64) -> Result<bool> {
+        Ok(self.slices.leaves_some() && unfinished::is_withdrawn(&self.conn, no)? && seq >= self.feed(no)?.applied)
+    }
+
+    /// Records of a union as they are without operations that are there no more.
     pub(super) fn make_without(&mut self, owner: UnionNumber, gone: &[(u64, Operation)]) -> Result<()> {
         let records: BTreeSet<RecordId> = gone.iter().map(|(_, operation)| operation.record).collect();
         let again = |ledger: &mut Ledger| records.iter().try_for_each(|id| ledger.make_again(owner, id, None));
@@ -124,8 +128,9 @@ impl Ledger {
         if self.stale { self.rebuild(&mut |_| ()) } else { Ok(()) }
     }
 
-    /// Says which numbers of unions the record had been given.
-    fn take_out(&mut self, owner: UnionNumber, id: &RecordId) -> Result<Vec<UnionNumber>> {
+    /// Says what an entry said, and which numbers of unions the record had been given.
+    fn take_out(&mut self, owner: UnionNumber, id: &RecordId) -> Result<(Option<Record>, Vec<UnionNumber>)> {
+        let mut said = None;
         let there = records::get(&self.conn, owner, id)?;
         let kind = there.and_then(|there| kind::numbered(there.kind));
         if let (Some(there), Some(kind)) = (there, kind)
@@ -136,14 +141,15 @@ impl Ledger {
                 Shape::Document => self.count(owner, rollup::parts(&row.record, owner), -1),
             }
             projection::remove(&self.conn, kind, owner, id)?;
-            self.stale |= DECIDING.contains(&kind.number);
+            said = Some(row.record).filter(|_| kind.shape == Shape::Entry);
         }
         self.documents.forget(owner, id);
         self.slices.forget_counts();
         self.slices.taken_out();
         records::forget(&self.conn, owner, id)?;
         let registers = there.is_some_and(|there| there.kind == Union::NUMBER);
-        if registers { given::take(&self.conn, owner, id) } else { Ok(vec![]) }
+        let numbers = if registers { given::take(&self.conn, owner, id)? } else { vec![] };
+        Ok((said, numbers))
     }
 }
 

@@ -89,7 +89,8 @@ impl Ledger {
         for id in std::mem::take(&mut self.purging) {
             let Some(no) = self.feed_by_id(&id)? else { continue };
             let row = self.feed(no)?.clone();
-            if row.own || self.admitted(&row.feed, row.own)? || !trust::purged(&self.conn, &row.feed)? {
+            // One whose device was enrolled before is taken out first.
+            if row.applied > 0 || self.admitted(&row.feed, row.own)? || !trust::purged(&self.conn, &row.feed)? {
                 continue;
             }
             feeds::remove(&self.conn, no, &id)?;

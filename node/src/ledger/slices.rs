@@ -117,6 +117,11 @@ impl Slices {
         self.unfinished = true;
     }
 
+    /// Whether jobs may have left something to others.
+    pub(super) fn leaves_some(&self) -> bool {
+        self.unfinished || self.unknown
+    }
+
     /// Whether a part of a feed is still to be applied.
     pub(super) fn lagging(&self, no: i64) -> bool {
         self.lagging.contains_key(&no)

@@ -14,7 +14,7 @@ use super::Ledger;
 use crate::{
     admission::Reason,
     store::{
-        Result, documents,
+        Result, documents, feeds,
         projection::RecordPlace,
         quarantine, trust,
         unfinished::{self, Arrived},
@@ -92,20 +92,21 @@ impl Ledger {
         })
     }
 
-    /// A ruling on operations `first..after` of a feed has come: those that are held or count, and are to be the other, are
-    /// judged again.
+    /// A ruling on operations `first..after` of a feed has come or is gone, or a revocation is: those that are held or count,
+    /// and are to be the other, are judged again.
     pub(super) fn rule_on(&mut self, no: i64, first: u64, after: u64) -> Result<()> {
-        let Some(limit) = self.limit(no)? else { return Ok(()) };
+        let limit = self.limit(no)?.unwrap_or(u64::MAX);
         let feed = Arc::clone(&self.feed(no)?.feed);
-        for seq in first.max(limit)..after {
+        for seq in first..after {
             if self.slices.tired() {
                 self.slices.leaves();
                 return unfinished::add_ruled(&self.conn, no, seq, after);
             }
             self.slices.worked(1);
             let held = quarantine::reason(&self.conn, no, seq)? == Some(Reason::Revoked);
-            match (trust::ruling(&self.conn, &feed, seq)?, held) {
-                (Some(Ruling::Released), true) => {
+            let counts = seq < limit || trust::ruling(&self.conn, &feed, seq)? == Some(Ruling::Released);
+            match (counts, held) {
+                (true, true) => {
                     let Some(operation) = self.operation_near(no, seq)? else { continue };
                     let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
                     if document && !operation.void {
@@ -118,8 +119,8 @@ impl Ledger {
                         self.apply_alone(no, seq, &operation)?;
                     }
                 }
-                (Some(Ruling::Released), false) | (_, true) => {}
-                (_, false) => {
+                (true, false) | (false, true) => {}
+                (false, false) => {
                     let Some(operation) = self.operation_near(no, seq)? else { continue };
                     self.apply_alone(no, seq, &operation)?;
                 }
@@ -135,8 +136,13 @@ impl Ledger {
                 if let Some(arrived) = unfinished::take_arrived(&ledger.conn)? {
                     ledger.take_up_arrived(arrived)?;
                 } else if let Some((no, first, after)) = unfinished::take_ruled(&ledger.conn)? {
-                    let applied = ledger.feed(no)?.applied;
-                    ledger.rule_on(no, first, after.min(applied))?;
+                    // It may have been deleted since.
+                    if feeds::is_there(&ledger.conn, no)? {
+                        let applied = ledger.feed(no)?.applied;
+                        ledger.rule_on(no, first, after.min(applied))?;
+                    }
+                } else if let Some(no) = unfinished::withdrawn(&ledger.conn)? {
+                    ledger.withdraw_some(no)?;
                 } else {
                     return Ok(false);
                 }

@@ -394,7 +394,7 @@ fn counting(kind: &Kind, of_owner: bool) -> String {
 }
 
 /// Sets the index of a sealed field once the key that opens it has arrived.
-pub fn set_index(conn: &Database, kind: &Kind, field: &str, row: &Shown, index: &[u8; 17]) -> Result<()> {
+pub fn set_index(conn: &Database, kind: &Kind, field: &str, row: &Shown, index: Option<&[u8; 17]>) -> Result<()> {
     let text = format!("UPDATE \"{}\" SET \"{field}_index\" = ?3 WHERE record = ?1 AND owner = ?2", kind.name);
     conn.prepare_cached(&text)?.execute((row.id.as_bytes(), i64::from(row.place.owner), index))?;
     Ok(())

@@ -11,14 +11,17 @@ use rusqlite::OptionalExtension as _;
 use super::{Database, Result, View, tables};
 
 /// `arrived`: what was waited for has come; operations that wait for it, after the one at `feed` and `seq`, are still to be
-/// judged. `ruled`: operations that the union above has ruled on and that are still to be judged again.
+/// judged. `ruled`: operations that the union above has ruled on, or had, and that are still to be judged again. `withdrawn`:
+/// feeds that are taken out again, because their devices are enrolled no more.
 pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     CREATE TABLE arrived (record BLOB NOT NULL, owner INTEGER NOT NULL, change BLOB NOT NULL, feed INTEGER NOT NULL,
     seq INTEGER NOT NULL, PRIMARY KEY (record, owner, change)) STRICT, WITHOUT ROWID;
     CREATE INDEX arrived_by_owner ON arrived (owner);
     DROP TABLE IF EXISTS ruled;
     CREATE TABLE ruled (feed INTEGER NOT NULL, first INTEGER NOT NULL, after INTEGER NOT NULL,
-    PRIMARY KEY (feed, first, after)) STRICT, WITHOUT ROWID;"#;
+    PRIMARY KEY (feed, first, after)) STRICT, WITHOUT ROWID;
+    DROP TABLE IF EXISTS withdrawn;
+    CREATE TABLE withdrawn (feed INTEGER PRIMARY KEY) STRICT;"#;
 
 /// Made anew with the projections.
 pub fn create(conn: &Database) -> Result<()> {
@@ -78,15 +81,40 @@ pub fn take_ruled(conn: &Database) -> Result<Option<(i64, u64, u64)>> {
     Ok(taken.optional()?)
 }
 
+/// A feed is taken out again.
+pub fn add_withdrawn(conn: &Database, feed: i64) -> Result<()> {
+    conn.prepare_cached("INSERT INTO withdrawn (feed) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([feed])?;
+    Ok(())
+}
+
+/// It has been, or it is not to be any more.
+pub fn end_withdrawn(conn: &Database, feed: i64) -> Result<()> {
+    conn.prepare_cached("DELETE FROM withdrawn WHERE feed = ?1")?.execute([feed])?;
+    Ok(())
+}
+
+/// One that is.
+pub fn withdrawn(conn: &View) -> Result<Option<i64>> {
+    Ok(conn.prepare_cached("SELECT min(feed) FROM withdrawn")?.query_row([], |row| row.get(0))?)
+}
+
+/// Whether this one is.
+pub fn is_withdrawn(conn: &View, feed: i64) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM withdrawn WHERE feed = ?1)";
+    Ok(conn.prepare_cached(SQL)?.query_row([feed], |row| row.get(0))?)
+}
+
 /// Whether there is anything.
 pub fn any(conn: &View) -> Result<bool> {
-    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM arrived) OR EXISTS (SELECT 1 FROM ruled)";
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM arrived) OR EXISTS (SELECT 1 FROM ruled)
+        OR EXISTS (SELECT 1 FROM withdrawn)";
     Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
 }
 
 /// Whether there is anything about records of a union.
 pub fn any_of(conn: &View, union: UnionNumber) -> Result<bool> {
     const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM arrived WHERE owner = ?1)
-        OR EXISTS (SELECT 1 FROM ruled JOIN feed ON feed.no = ruled.feed WHERE feed."union" = ?1)"#;
+        OR EXISTS (SELECT 1 FROM ruled JOIN feed ON feed.no = ruled.feed WHERE feed."union" = ?1)
+        OR EXISTS (SELECT 1 FROM withdrawn JOIN feed ON feed.no = withdrawn.feed WHERE feed."union" = ?1)"#;
     Ok(conn.prepare_cached(SQL)?.query_row([i64::from(union)], |row| row.get(0))?)
 }

@@ -47,6 +47,15 @@ pub fn take(conn: &Database, owner: UnionNumber, record: &RecordId) -> Result<Ve
     Ok(taken)
 }
 
+/// The records that have the union's numbers from `first` to `last`, and the feeds in which those were given.
+pub fn given(conn: &View, owner: UnionNumber, first: UnionNumber, last: UnionNumber) -> Result<Vec<(RecordId, i64)>> {
+    const SQL: &str = "SELECT record, feed FROM number_given WHERE owner = ?1 AND number BETWEEN ?2 AND ?3";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let row = (i64::from(owner), i64::from(first), i64::from(last));
+    let rows = statement.query_map(row, |row| Ok((RecordId(row.get(0)?), row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The highest number from `first` to `last` that the union has given.
 pub fn last(conn: &View, owner: UnionNumber, first: UnionNumber, last: UnionNumber) -> Result<Option<UnionNumber>> {
     const SQL: &str = "SELECT max(number) FROM number_given WHERE owner = ?1 AND number BETWEEN ?2 AND ?3";

@@ -1,0 +1,144 @@
+//! What rested on a decision that counts no more: the hub that wrote it is revoked as of a place before it, or its history
+//! gave way to another.
+//!
+//! Where nobody enrols a device any more, its feeds are taken out again from their ends, a part in a job, so that what counts
+//! of each is always a beginning. Where a revocation or a ruling is gone, what it held is judged again.
+
+use huiliu_proto::{
+    handle::Declared as _,
+    id::{DeviceId, FeedId},
+    record::Record,
+    records::{enrolment, key_grant, quarantine_ruling, revocation},
+    serials::Block,
+    union::UnionNumber,
+    v1::{Enrolment, KeyGrant, QuarantineRuling, Revocation},
+};
+
+use super::Ledger;
+use crate::{
+    keyring::Keyring,
+    store::{Result, feeds, quarantine, records::numbers, trust, unfinished},
+};
+
+impl Ledger {
+    /// A record of `owner` counts no more, at least not where it stood: what it decided about is looked at.
+    pub(super) fn annul(&mut self, owner: UnionNumber, record: &Record) -> Result<()> {
+        match record.kind.number {
+            Enrolment::NUMBER => {
+                let device = record.read(enrolment::DEVICE).and_then(|device| DeviceId::try_from(device).ok());
+                let Some((device, union)) = device.zip(record.read(enrolment::UNION)) else { return Ok(()) };
+                self.no_longer_enrolled(&device, union, owner)?;
+                self.block_is_gone(&device, union, record.read(enrolment::BLOCK).and_then(Block::new))?;
+                if union == self.me.union {
+                    // A key of this union's is taken from machines that are enrolled for it.
+                    self.look_at_keys_anew(union)?;
+                }
+            }
+            Revocation::NUMBER => {
+                let device = record.read(revocation::DEVICE).and_then(|device| DeviceId::try_from(device).ok());
+                for no in device.map_or(Ok(vec![]), |device| feeds::of_device(&self.conn, &device))? {
+                    self.limits.remove(&no);
+                    let applied = self.feed(no)?.applied;
+                    self.judge_later(no, 0, applied)?;
+                }
+            }
+            QuarantineRuling::NUMBER => {
+                let feed = record.read(quarantine_ruling::IN_FEED).and_then(|feed| FeedId::try_from(feed).ok());
+                let range = record.read(quarantine_ruling::FIRST).zip(record.read(quarantine_ruling::COUNT));
+                if let Some((first, count)) = range
+                    && let Some(no) = feed.map_or(Ok(None), |feed| self.feed_by_id(&feed))?
+                {
+                    let applied = self.feed(no)?.applied;
+                    self.judge_later(
+                        no,
+                        first.unsigned_abs(),
+                        first.saturating_add(count).unsigned_abs().min(applied),
+                    )?;
+                }
+            }
+            KeyGrant::NUMBER if record.read(key_grant::TO_DEVICE) == Some(&self.me.device().0[..]) => {
+                self.look_at_keys_anew(owner)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn judge_later(&mut self, no: i64, first: u64, after: u64) -> Result<()> {
+        if first < after {
+            self.slices.leaves();
+            unfinished::add_ruled(&self.conn, no, first, after)?;
+        }
+        Ok(())
+    }
+
+    fn no_longer_enrolled(&mut self, device: &DeviceId, union: UnionNumber, by: UnionNumber) -> Result<()> {
+        for no in feeds::of_device(&self.conn, device)? {
+            let row = self.feed(no)?.clone();
+            if row.applied > 0 && !self.admitted(&row.feed, row.own)? {
+                self.slices.leaves();
+                unfinished::add_withdrawn(&self.conn, no)?;
+            }
+        }
+        if trust::superior(union) == by && !trust::enrolled(&self.conn, device, union, by, false)? {
+            // Nobody revokes what nobody enrolled.
+            for id in trust::revocations_by(&self.conn, device, union, by)? {
+                self.make_again(by, &id, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers that the device gave from a block that is no longer its own.
+    fn block_is_gone(&mut self, device: &DeviceId, union: UnionNumber, block: Option<Block>) -> Result<()> {
+        let Some(block) = block else { return Ok(()) };
+        let serials = block.serials();
+        let ends = union.with_serial(*serials.start()).zip(union.with_serial(*serials.end()));
+        let Some((first, last)) = ends else { return Ok(()) };
+        if trust::blocks(&self.conn, self.me.root, device, union)?.contains(&block) {
+            return Ok(());
+        }
+        for (record, no) in numbers::given(&self.conn, union, first, last)? {
+            if self.feed(no)?.feed.device == *device {
+                self.make_again(union, &record, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_keys_anew(&mut self, owner: UnionNumber) -> Result<()> {
+        self.took = true;
+        self.save_documents()?;
+        self.keys = Keyring::read(&self.conn, &self.me)?;
+        self.index_sealed(owner)
+    }
+
+    /// Takes a part of a feed out again whose device is enrolled no more.
+    pub(super) fn withdraw_some(&mut self, no: i64) -> Result<()> {
+        loop {
+            let row = self.feed(no)?.clone();
+            if self.admitted(&row.feed, row.own)? {
+                // It has been enrolled again: the rest is applied again.
+                unfinished::end_withdrawn(&self.conn, no)?;
+                self.judge_again(&[no])?;
+                self.slices.lags(no, None);
+                return Ok(());
+            }
+            let Some(seq) = row.applied.checked_sub(1) else {
+                // It may be ordered to be deleted.
+                self.purging.insert(row.feed.id);
+                return unfinished::end_withdrawn(&self.conn, no);
+            };
+            if self.slices.tired() {
+                return Ok(());
+            }
+            self.slices.worked(1);
+            self.feed(no)?.applied = seq;
+            self.touched.insert(no);
+            if let Some(operation) = self.operation_near(no, seq)? {
+                self.make_again(row.feed.union, &operation.record, None)?;
+            }
+            quarantine::remove(&self.conn, no, seq)?;
+        }
+    }
+}
