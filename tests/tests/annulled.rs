@@ -320,6 +320,17 @@ fn what_much_rests_on_is_taken_out_in_parts() {
         cast.worker_says(0, &lines);
         assert!(cast.comes(2, &province));
     }
+    // And a dossier with many edits, which is taken out once.
+    let mut dossier = Shared { kind: "enterprise", id: cast.workers[0].id(), document: Document::default() };
+    let edits: Vec<Operation> = (0..300)
+        .filter_map(|n| match n {
+            0 => dossier.edit(&cast.workers[0], enterprise(0)),
+            n => dossier.edit(&cast.workers[0], vec![("name", Scalar::Text(format!("厂{n}")))]),
+        })
+        .collect();
+    assert_eq!(edits.len(), 300);
+    cast.worker_says(0, &edits);
+    assert!(cast.comes(2, &province));
     let lag = || while province.write_blocking(Ledger::has_lag).unwrap() {};
     let shown = || {
         let all = province.read(|c| projection::list(c, kind("work_entry").unwrap(), Some(county()), None, 100_000));
@@ -344,5 +355,9 @@ fn what_much_rests_on_is_taken_out_in_parts() {
     assert_eq!(shown(), before);
     check(machine, &province, "back again");
     let applied = province.read(|c| Ok(feeds::by_id(c, &cast.workers[0].feed.id)?.unwrap().applied)).unwrap();
-    assert_eq!(applied, 3 * EACH);
+    assert_eq!(applied, 3 * EACH + 300);
+    let kind = kind("enterprise").unwrap();
+    let name =
+        province.read(|c| Ok(projection::get(c, kind, &dossier.id)?.unwrap().record.text("name").map(str::to_owned)));
+    assert_eq!(name.unwrap().as_deref(), Some("厂299"));
 }

@@ -1,8 +1,8 @@
 //! What rested on a decision that counts no more: the hub that wrote it is revoked as of a place before it, or its history
 //! gave way to another.
 //!
-//! Where nobody enrols a device any more, its feeds are taken out again from their ends, a part in a job, so that what counts
-//! of each is always a beginning. Where a revocation or a ruling is gone, what it held is judged again.
+//! Where nobody enrols a device any more, its feeds are taken out again from their ends, a part in a job. Where a revocation or
+//! a ruling is gone, what it held is judged again.
 
 use huiliu_proto::{
     handle::Declared as _,
@@ -17,7 +17,11 @@ use huiliu_proto::{
 use super::Ledger;
 use crate::{
     keyring::Keyring,
-    store::{Result, feeds, quarantine, records::numbers, trust, unfinished},
+    store::{
+        Result, feeds, quarantine,
+        records::{self, numbers},
+        trust, unfinished,
+    },
 };
 
 impl Ledger {
@@ -113,14 +117,21 @@ impl Ledger {
         self.index_sealed(owner)
     }
 
-    /// Takes a part of a feed out again whose device is enrolled no more.
+    /// Whether a feed is being taken out again: none of it counts in what is made again.
+    pub(super) fn is_withdrawn(&self, no: i64) -> Result<bool> {
+        Ok(self.slices.leaves_some() && unfinished::is_withdrawn(&self.conn, no)?)
+    }
+
+    /// Takes a part of a feed out again whose device is enrolled no more: each of its records once.
     pub(super) fn withdraw_some(&mut self, no: i64) -> Result<()> {
-        loop {
+        // It may have been deleted since.
+        if !feeds::is_there(&self.conn, no)? {
+            return unfinished::end_withdrawn(&self.conn, no);
+        }
+        while !self.slices.tired() {
             let row = self.feed(no)?.clone();
             if self.admitted(&row.feed, row.own)? {
-                // It has been enrolled again: the rest is applied again.
-                unfinished::end_withdrawn(&self.conn, no)?;
-                self.judge_again(&[no])?;
+                self.apply_anew(no)?;
                 self.slices.lags(no, None);
                 return Ok(());
             }
@@ -129,16 +140,30 @@ impl Ledger {
                 self.purging.insert(row.feed.id);
                 return unfinished::end_withdrawn(&self.conn, no);
             };
-            if self.slices.tired() {
-                return Ok(());
-            }
             self.slices.worked(1);
             self.feed(no)?.applied = seq;
             self.touched.insert(no);
-            if let Some(operation) = self.operation_near(no, seq)? {
+            let Some(operation) = self.operation_near(no, seq)? else {
+                quarantine::remove(&self.conn, no, seq)?;
+                continue;
+            };
+            let known = records::operations(&self.conn, row.feed.union, &operation.record)?;
+            if known.iter().any(|(feed, _)| *feed == no) {
                 self.make_again(row.feed.union, &operation.record, None)?;
             }
-            quarantine::remove(&self.conn, no, seq)?;
         }
+        Ok(())
+    }
+
+    /// Its device has been enrolled again while a feed was being taken out: all of it is judged again, from its beginning.
+    pub(super) fn apply_anew(&mut self, no: i64) -> Result<()> {
+        unfinished::end_withdrawn(&self.conn, no)?;
+        // One of which nothing is applied would be a stranger's.
+        if let Some(first) = self.operation_near(no, 0)? {
+            self.apply_alone(no, 0, &first)?;
+        }
+        self.feed(no)?.applied = 1;
+        self.touched.insert(no);
+        Ok(())
     }
 }

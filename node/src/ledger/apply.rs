@@ -11,7 +11,7 @@ use crate::{
         Result, StoreError, View, documents,
         projection::RecordPlace,
         quarantine::{self, Held},
-        records, segments, trust, unfinished,
+        records, segments, trust,
     },
 };
 
@@ -118,7 +118,7 @@ impl Ledger {
         for &no in feeds {
             self.limits.remove(&no);
             // It is judged again when its device is enrolled again.
-            if self.slices.leaves_some() && unfinished::is_withdrawn(&self.conn, no)? {
+            if self.is_withdrawn(no)? {
                 continue;
             }
             let applied = self.feed(no)?.applied;
@@ -151,10 +151,8 @@ impl Ledger {
         if !self.admitted(&row.feed, row.own)? {
             return Ok(());
         }
-        if self.slices.leaves_some() && unfinished::is_withdrawn(&self.conn, no)? {
-            // What was taken out of it is applied again, and what is left is judged as it stands now.
-            unfinished::end_withdrawn(&self.conn, no)?;
-            self.judge_again(&[no])?;
+        if self.is_withdrawn(no)? {
+            self.apply_anew(no)?;
         }
         let row = self.feed(no)?.clone();
         let (mut seq, mut read) = (row.applied, segments::Counted::from(row.applied));

@@ -23,7 +23,6 @@ use crate::{
         Result, StoreError,
         projection::{self, RecordPlace},
         records::{self, numbers as given},
-        unfinished,
     },
 };
 
@@ -94,7 +93,7 @@ impl Ledger {
         all.dedup();
         let (said, numbers) = self.take_out(owner, id)?;
         for (_, seq, no) in all {
-            if self.is_withdrawn(no, seq)? {
+            if self.is_withdrawn(no)? {
                 continue;
             }
             let operation = match at_hand.filter(|(place, _)| (no, seq) == (place.feed, place.seq)) {
@@ -109,11 +108,6 @@ impl Ledger {
         }
         self.numbers_left(owner, id, &numbers)?;
         said.map_or(Ok(()), |said| self.annul(owner, &said))
-    }
-
-    /// Whether an operation has been taken out with a part of its feed.
-    fn is_withdrawn(&mut self, no: i64, seq: u64) -> Result<bool> {
-        Ok(self.slices.leaves_some() && unfinished::is_withdrawn(&self.conn, no)? && seq >= self.feed(no)?.applied)
     }
 
     /// Records of a union as they are without operations that are there no more.

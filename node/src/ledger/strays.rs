@@ -7,10 +7,10 @@
 
 use bytes::Bytes;
 use huiliu_proto::{
-    feed::Feed,
+    feed::{Feed, Scope},
     handle::Draft,
     id::{DeviceId, Hash},
-    kind::{Shape, numbered},
+    kind::{Reach, Shape, numbered},
     operation::Operation,
     proof::{self, ProvenFeed},
     record::Record,
@@ -44,8 +44,9 @@ impl Ledger {
     /// What is about to be cut off a feed of another device, as far as it may have to be given back.
     pub(super) fn to_return(&self, row: &FeedRow, cut: &[(u64, Operation)]) -> Result<Vec<Cut>> {
         let (me, of) = (self.me.union, row.feed.union);
-        // It hears what this union says up to the province.
-        let hears = of == me || (of.contains(me) && of.level() != Level::Nation);
+        // It hears what this union says up to the province; what does not leave a union is not said there.
+        let stays = matches!(row.feed.scope, Scope::Own(Reach::Union) | Scope::Warning(Reach::Union));
+        let hears = !stays && (of == me || (of.contains(me) && of.level() != Level::Nation));
         let Some(head) = row.head.as_ref().filter(|_| hears && !row.own) else { return Ok(vec![]) };
         if self.revoked()? || strays::returns(&self.conn, &row.feed.id)? >= MOST_RECORDS {
             return Ok(vec![]);
