@@ -3,22 +3,27 @@
 
 use huiliu_node::{
     cli::Exit,
+    ledger::Intake,
     proof::receipts::{Verdict, judge},
     store::{claims, evidence::EvidenceKind, feeds, receipts},
 };
 use huiliu_proto::{
     feed::Scope,
-    id::{FeedId, Hash},
-    kind::kind,
+    id::{FeedId, Hash, RecordId},
+    kind::{Reach, kind},
+    operation::Operation,
     record::Record,
     signed::{Receipt, SigningKey},
+    tree::Edge,
     union::UnionNumber,
     v1::{self, frame::Frame},
     value::Value,
 };
 use huiliu_tests::{
     chain::{Chain, Place},
+    forger::Forger,
     liar::{Side, call_through},
+    relay::take,
     talk::talk,
 };
 use prost::Message as _;
@@ -73,6 +78,29 @@ fn a_wrong_receipt_for_ones_own_feed_is_raised() {
     chain.settle().unwrap();
     chain.holds().unwrap();
     assert_eq!(chain.county.evidence().len(), 1);
+    assert!(chain.county.store.read(claims::all).unwrap().is_empty());
+}
+
+/// Whoever nobody enrolled may tell everybody another story: a receipt for another one than the one here says nothing of the
+/// hub that signed it.
+#[test]
+fn a_receipt_for_a_strangers_other_history_accuses_nobody() {
+    let chain = Chain::new(34);
+    let mut forger = Forger::stranger(5, county(), Scope::Own(Reach::Province));
+    let said = |n| Operation::new(kind("work_entry").unwrap().number, RecordId([n; 16]), None, vec![n], None);
+    assert!(matches!(take(&chain.county.store, forger.say(&[said(1), said(2)])), Intake::Taken { .. }));
+    let mut edge = Edge::default();
+    edge.push(said(3).leaf());
+    let now = chain.province.store.now();
+    let key = chain.province.machine.me().key;
+    let receipt = Receipt::sign(&key, "320000".parse().unwrap(), forger.feed.id, 1, edge.root(), now);
+    assert!(!chain.county.store.write_blocking(move |ledger| ledger.take_receipt(&receipt)).unwrap());
+    for _ in 0..2 {
+        chain.settle().unwrap();
+        chain.wait(120_000);
+    }
+    chain.settle().unwrap();
+    assert!(chain.county.accuses(EvidenceKind::Receipt, &chain.province.device()).is_none());
     assert!(chain.county.store.read(claims::all).unwrap().is_empty());
 }
 

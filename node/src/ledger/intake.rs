@@ -438,8 +438,9 @@ impl Ledger {
             return Ok(false);
         }
         if receipt.size > row.size() || feeds::root_at(&self.conn, &row, receipt.size)? != receipt.root {
-            // It may be about what is still on its way, or was lost here: judged when the exchange is settled.
-            if !(row.own && receipt.size > row.size()) {
+            // It may be about what is still on its way, or was lost here: judged when the exchange is settled. Whom nobody enrolled
+            // may have told everybody something else.
+            if !(row.own && receipt.size > row.size()) && !row.waits() {
                 self.doubt(receipt)?;
             }
             return Ok(false);
