@@ -5,7 +5,8 @@
 //! proved: operations and edits (`operation`, `operator`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
 //! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), what a file proves to whoever
 //! knows that only (`proof`), how runs of operations are packed (`segment`), how identity numbers are sealed (`seal`), and
-//! how a machine joins (`token`, `joining`) and what it says of its own keys (`attestation`).
+//! how a machine joins (`token`, `joining`), what it says of its own keys (`attestation`), and how a forgotten password is set
+//! anew by word of the union above (`reset`).
 
 pub mod lang;
 
@@ -37,6 +38,7 @@ pub mod operation;
 pub mod operator;
 pub mod proof;
 pub mod reasons;
+pub mod reset;
 pub mod root;
 pub mod seal;
 pub mod segment;

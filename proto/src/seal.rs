@@ -142,6 +142,14 @@ impl GrantKey {
         GrantKey { secret, public: bytes }
     }
 
+    /// What this key and another share without having said it; none where the other is no good key.
+    pub fn shared(&self, other: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
+        let mut secret = Zeroizing::new([0; 32]);
+        secret.copy_from_slice(&self.secret.to_bytes());
+        let shared = Zeroizing::new(x25519_dalek::x25519(*secret, *other));
+        (*shared != [0; 32]).then_some(shared)
+    }
+
     pub fn receive(&self, wrapped: &[u8], id: &[u8]) -> Result<SealKey, SealError> {
         let (capsule, body) = inside(wrapped)?.split_first_chunk::<32>().ok_or(SealError::Damaged)?;
         let capsule =
