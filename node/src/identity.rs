@@ -11,6 +11,7 @@ pub mod joining;
 pub mod keys;
 mod local_device;
 pub mod memory;
+pub mod reset;
 pub mod session;
 pub mod tls;
 mod upgrade;

@@ -1,12 +1,15 @@
 //! Accounts of the people who act for this union: made, changed, suspended, given a password, logged in.
 //!
 //! The first account is an administrator's and is made by whoever has the machine; from then on an administrator who has
-//! logged in makes and changes them. A password is set by its owner, who knows the one before, or by an administrator; on a
-//! machine where no administrator has one yet, an administrator's own is set by whoever has the machine.
+//! logged in makes and changes them. A password is set by its owner, who knows the one before, by an administrator, or by word
+//! of the union above (`reset`); on the machine where the accounts were made, and no administrator has one yet, an
+//! administrator's own is set by whoever has the machine.
+
+pub mod reset;
 
 use huiliu_proto::{
     handle::{Declared as _, Draft},
-    id::RecordId,
+    id::{DeviceId, RecordId},
     record::Refusal,
     records::{
         account::{self as fields, room::has},
@@ -27,7 +30,10 @@ use crate::{
     },
     ledger::{Ledger, WriteOutcome},
     operator::{self, Account},
-    store::{StoreError, View, projection},
+    store::{
+        StoreError, View,
+        projection::{self, Shown},
+    },
     writer::Store,
 };
 
@@ -225,21 +231,14 @@ pub fn set_password(
         recognised(store, union, sessions, account, known)?;
     }
     let verifier = Verifier::new(new, random)?;
-    let owner = known.is_some();
+    let (owner, device) = (known.is_some(), sessions.device());
     let done = in_one(store, mode, move |ledger| {
         let account = operator::get(ledger.conn(), union, &id)?;
         let account = account.ok_or_else(|| AccountError::Unknown(id.to_string()))?;
-        if !owner && !first_password(ledger.conn(), union, &account)? {
+        if !owner && !first_password(ledger.conn(), union, &device, &account)? {
             administrates(ledger)?;
         }
-        let mut entry = Draft::<Password>::new();
-        entry.set(secret::ACCOUNT, id).set(secret::SALT, verifier.salt).set(secret::VERIFIER, verifier.made);
-        entry.set(secret::MEMORY_KIB, i64::from(verifier.memory_kib));
-        entry.set(secret::PASSES, i64::from(verifier.passes)).set(secret::LANES, i64::from(verifier.lanes));
-        match ledger.write_entry(&entry.into_record())? {
-            WriteOutcome::Refused(refusals) => Err(AccountError::Refused(refusals)),
-            WriteOutcome::Written { .. } | WriteOutcome::Unchanged(_) => Ok(Done { account, written: true }),
-        }
+        write_password(ledger, account, &verifier)
     })?;
     // Tries at the one before are none at this.
     if mode == Mode::Write {
@@ -248,9 +247,26 @@ pub fn set_password(
     Ok(done)
 }
 
-/// Whether whoever has the machine may set this account's password: an administrator's, where none has one here.
-pub fn first_password(conn: &View, union: UnionNumber, account: &Account) -> crate::store::Result<bool> {
-    if !account.active || !account.has(OperatorRole::Administrator) {
+fn write_password(ledger: &mut Ledger, account: Account, verifier: &Verifier) -> Result<Done> {
+    let mut entry = Draft::<Password>::new();
+    entry.set(secret::ACCOUNT, account.id).set(secret::SALT, verifier.salt).set(secret::VERIFIER, verifier.made);
+    entry.set(secret::MEMORY_KIB, i64::from(verifier.memory_kib));
+    entry.set(secret::PASSES, i64::from(verifier.passes)).set(secret::LANES, i64::from(verifier.lanes));
+    match ledger.write_entry(&entry.into_record())? {
+        WriteOutcome::Refused(refusals) => Err(AccountError::Refused(refusals)),
+        WriteOutcome::Written { .. } | WriteOutcome::Unchanged(_) => Ok(Done { account, written: true }),
+    }
+}
+
+/// Whether whoever has the machine may set this account's password: an administrator's, where none has one here, at the machine
+/// that made it. At another, to which the passwords have not come, somebody else may sit.
+pub fn first_password(
+    conn: &View,
+    union: UnionNumber,
+    device: &DeviceId,
+    account: &Account,
+) -> crate::store::Result<bool> {
+    if !account.active || !account.has(OperatorRole::Administrator) || !account.id.made_by(device) {
         return Ok(false);
     }
     for one in operator::all(conn, union, |one| one.active && one.has(OperatorRole::Administrator))? {
@@ -288,7 +304,7 @@ fn recognised(
     let verifier = store.read(|conn| {
         Ok(match verifier(conn, union, id)? {
             Some(verifier) => Ok(verifier),
-            None => Err(AccountError::NoPassword { first: first_password(conn, union, account)? }),
+            None => Err(AccountError::NoPassword { first: first_password(conn, union, &sessions.device(), account)? }),
         })
     })??;
     sessions.tried(id, now)?;
@@ -298,12 +314,15 @@ fn recognised(
     Ok(sessions.succeeded(id)?)
 }
 
-/// Of the password that was set last.
-fn verifier(conn: &View, union: UnionNumber, id: &RecordId) -> crate::store::Result<Option<Verifier>> {
+/// The password that was set last.
+fn last_password(conn: &View, union: UnionNumber, id: &RecordId) -> crate::store::Result<Option<Shown>> {
     let of_account = Value::Bytes(id.to_vec());
     let set = projection::list_where(conn, Password::kind(), secret::ACCOUNT.name(), &of_account)?;
-    let last = set.into_iter().rfind(|shown| shown.place.owner == union);
-    Ok(last.and_then(|shown| {
+    Ok(set.into_iter().rfind(|shown| shown.place.owner == union))
+}
+
+fn verifier(conn: &View, union: UnionNumber, id: &RecordId) -> crate::store::Result<Option<Verifier>> {
+    Ok(last_password(conn, union, id)?.and_then(|shown| {
         let said = &shown.record;
         let number = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok());
         Some(Verifier {

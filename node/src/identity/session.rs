@@ -10,7 +10,7 @@ use std::{
 };
 
 use huiliu_proto::{
-    id::{Hash, RecordId, hex, unhex},
+    id::{DeviceId, Hash, RecordId, hex, unhex},
     signed::{SigningKey, verify_session},
 };
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,11 @@ pub enum Session {
 impl<'a> Sessions<'a> {
     pub fn new(dir: &'a Path, key: &'a SigningKey) -> Sessions<'a> {
         Sessions { dir, key }
+    }
+
+    /// The machine whose they are.
+    pub fn device(&self) -> DeviceId {
+        self.key.device()
     }
 
     fn path(&self) -> PathBuf {
