@@ -295,3 +295,12 @@ fn a_password_that_is_set_anew_is_tried_at_once() {
     office.done(&reset);
     office.done(&login);
 }
+
+#[test]
+fn whoever_has_nobody_above_asks_nobody() {
+    let office = Office::with_administrator();
+    assert_eq!(office.refused(&["account", "ask-reset", "王芳"]), "nobody_above");
+    assert_eq!(office.refused(&["account", "answer-reset", "1234", "--reason", "来电", "--yes"]), "not_a_hub");
+    let code = ["account", "password", "王芳", "--new-password-file", text(&office.password), "--code"];
+    assert_eq!(office.refused(&[&code[..], &["1234"]].concat()), "mistyped");
+}

@@ -1,5 +1,7 @@
 //! `account`: who acts for this union. `login` and `logout` are in `login`.
 
+mod reset;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -41,6 +43,10 @@ pub enum AccountVerb {
     Restore(One),
     /// Set an account's password
     Password(Password),
+    /// Ask the union above over the telephone for a password to be set anew
+    AskReset(reset::AskReset),
+    /// Answer a machine below that asks for a password to be set anew
+    AnswerReset(reset::AnswerReset),
 }
 
 /// What an account is given.
@@ -105,6 +111,9 @@ pub struct Password {
     /// Set it as an administrator who has logged in, without the password until now
     #[arg(long, conflicts_with = "password_file")]
     reset: bool,
+    /// The union above's answer to `account ask-reset`, instead of the password until now
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["password_file", "reset"])]
+    code: Option<String>,
     /// Only look whether it may be set, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -119,6 +128,8 @@ impl AccountVerb {
             AccountVerb::Suspend(verb) => verb.run(context, false),
             AccountVerb::Restore(verb) => verb.run(context, true),
             AccountVerb::Password(verb) => verb.run(context),
+            AccountVerb::AskReset(verb) => verb.run(context),
+            AccountVerb::AnswerReset(verb) => verb.run(context),
         }
     }
 }
@@ -173,8 +184,8 @@ impl Password {
         let opened = context.open()?;
         let union = opened.me.union;
         let one = named(&opened, &self.name)?;
-        let first = opened.store.read(|conn| account::first_password(conn, union, &one))?;
-        let known = match self.reset || first {
+        let first = opened.store.read(|conn| account::first_password(conn, union, &opened.me.device(), &one))?;
+        let known = match self.reset || first || self.code.is_some() {
             true => None,
             false => Some(passphrase::of_account(
                 context,
@@ -185,6 +196,11 @@ impl Password {
         let new = passphrase::chosen(context, self.new_password_file.as_deref(), false)?;
         let sessions = Sessions::new(&opened.home.dir, &opened.me.key);
         let (random, mode) = (&context.random, Mode::of(self.dry_run));
+        if let Some(code) = &self.code {
+            let done = reset::by_code(context, &opened, &one, code, &new, mode)?;
+            answer(context, &done, self.dry_run)?;
+            return Ok(Exit::Done);
+        }
         let password = NewPassword { account: &one, known: known.as_ref(), new: &new };
         let done = account::set_password(&opened.store, union, &sessions, &password, random, mode);
         answer(context, &done.map_err(told)?, self.dry_run)?;
@@ -360,15 +376,16 @@ pub(super) fn told(error: AccountError) -> anyhow::Error {
         AccountError::NoPassword { first: false } => (
             both("该账号在本机没有口令", "the account has no password on this machine"),
             both(
-                "请系统管理员登录后用 account password --reset 设定",
-                "an administrator logs in and sets one with `account password --reset`",
+                "请系统管理员登录后用 account password --reset 设定；没有人能登录的，用 account ask-reset 请上级工会答复",
+                "an administrator logs in and sets one with `account password --reset`; where none can, `account ask-reset`",
             ),
         ),
         AccountError::Wrong => (
             both("口令不对", "the password is wrong"),
             both(
-                "请重新输入；忘记的请系统管理员用 account password --reset 重设",
-                "try again; where it is forgotten, an administrator sets another with `account password --reset`",
+                "请重新输入；忘记的请系统管理员用 account password --reset 重设，本人就是系统管理员的用 account ask-reset",
+                "try again; where it is forgotten, an administrator sets another with `account password --reset`; the administrator \
+                 herself asks the union above (`account ask-reset`)",
             ),
         ),
         AccountError::Wait(until) => {

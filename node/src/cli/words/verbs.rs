@@ -36,6 +36,8 @@ pub const VERBS: Texts = &[
     ("account suspend", "停用"),
     ("account restore", "恢复"),
     ("account password", "口令"),
+    ("account ask-reset", "申请重设"),
+    ("account answer-reset", "答复重设"),
     ("login", "登录"),
     ("logout", "退出登录"),
     ("withdraw", "撤回提请"),
