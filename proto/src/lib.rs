@@ -25,6 +25,7 @@ pub mod measure;
 pub mod record;
 pub mod records;
 pub mod room;
+pub mod rule;
 pub mod rules;
 pub mod value;
 
