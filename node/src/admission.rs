@@ -16,6 +16,7 @@ use huiliu_proto::{
     operation::{HeaderForm, Operation},
     record::Record,
     records::{statement, statement_figure},
+    rule::{Breach, Rule},
     union::{Level, UnionNumber},
     v1::{Enrolment, Revocation, Statement},
     value::Value,
@@ -163,6 +164,13 @@ impl Cause {
     }
 }
 
+/// Of a revocation by somebody else than who enrolled the device.
+pub const NOT_ITS_OWN: Rule = Rule::new(
+    "not_its_own",
+    "该设备不是由该工会为所列工会登记的，无权注销",
+    "that union has not enrolled that device for the union named, so it is not for it to revoke",
+);
+
 /// A verdict against an operation. Stored are its reason and cause; its words are found again where somebody reads them
 /// (`explain`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,11 +197,8 @@ impl Refusal {
 
     /// A revocation by somebody else than who enrolled the device.
     pub fn not_its_own() -> Refusal {
-        Refusal::new(
-            Reason::NotAllowed,
-            "该设备不是由该工会为所列工会登记的，无权注销",
-            "that union has not enrolled that device for the union named, so it is not for it to revoke",
-        )
+        let words = Breach::from(NOT_ITS_OWN).words();
+        Refusal::new(Reason::NotAllowed, words.zh, words.en)
     }
 
     pub fn failed() -> Refusal {

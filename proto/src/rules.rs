@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+pub use crate::rule::Rule;
 use crate::{
     handle::{self, Date, Money, Reference, Text, View},
     ident::{CreditCode, Registrar},
@@ -14,6 +15,7 @@ use crate::{
     money::Fen,
     record::Record,
     room::{Room, room},
+    rule::Breach,
     value::Value,
 };
 
@@ -31,7 +33,7 @@ macro_rules! remark {
             pub value: String,
             /// The value tells about a person, so it stays out of `Display` and `Debug`, which end up in logs.
             pub private: bool,
-            pub rule: Box<Label>,
+            pub rule: Box<Breach>,
             pub remedy: Box<Label>,
         }
 
@@ -71,7 +73,7 @@ macro_rules! remark {
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({}: {})", stringify!($name), self.field_name, self.rule.en)
+                write!(f, "{}({}: {})", stringify!($name), self.field_name, self.rule.rule.code())
             }
         }
     };
@@ -99,41 +101,37 @@ fn capital(sentence: &str) -> String {
 
 impl Field {
     /// Words for a value of this field that cannot stand.
-    pub fn refuse(&self, value: &Value, rule: Label, remedy: Label) -> Refusal {
+    pub fn refuse(&self, value: &Value, rule: impl Into<Breach>, remedy: Label) -> Refusal {
         Refusal {
             field: Box::new(self.label.clone()),
             field_name: self.name.to_owned(),
             value: self.show_briefly(value),
             private: self.private(),
-            rule: Box::new(rule),
+            rule: Box::new(rule.into()),
             remedy: Box::new(remedy),
         }
     }
 
     /// The same of a value that may stand, and is remarkable.
-    pub fn warn(&self, value: &Value, rule: Label, remedy: Label) -> Warning {
+    pub fn warn(&self, value: &Value, rule: impl Into<Breach>, remedy: Label) -> Warning {
         let Refusal { field, field_name, value, private, rule, remedy } = self.refuse(value, rule, remedy);
         Warning { field, field_name, value, private, rule, remedy }
     }
 
     pub(crate) fn missing(&self) -> Refusal {
-        let rule = Label::new("没有填写", "nothing is written");
+        let rule = Rule::new("empty", "没有填写", "nothing is written");
         self.refuse(&Value::Text(String::new()), rule, Label::new("请填写", "fill it in")).without_value()
     }
 
     pub(crate) fn missing_with(&self, other: &Field) -> Refusal {
-        let rule = Label::new(
-            format!("填了“{}”就必须填写", other.label.zh),
-            format!("needed once “{}” is filled", other.label.en),
-        );
+        let rule = Rule::new("needed_with", "填了“{other}”就必须填写", "needed once “{other}” is filled");
+        let rule = rule.field("other", other);
         self.refuse(&Value::Text(String::new()), rule, Label::new("请填写", "fill it in")).without_value()
     }
 
     pub(crate) fn refuse_without(&self, value: &Value, other: &Field) -> Refusal {
-        let rule = Label::new(
-            format!("没有填“{}”时不能填写", other.label.zh),
-            format!("not to be filled without “{}”", other.label.en),
-        );
+        let rule = Rule::new("not_without", "没有填“{other}”时不能填写", "not to be filled without “{other}”");
+        let rule = rule.field("other", other);
         self.refuse(value, rule, Label::new("请补填或清空", "fill that in, or empty this"))
     }
 }
@@ -161,6 +159,9 @@ pub struct Verdict<'r, K> {
 /// A sentence in Chinese and in English.
 pub type Words = (&'static str, &'static str);
 
+/// Of a reference, wherever it was looked up.
+pub const NO_SUCH_RECORD: Rule = Rule::new("no_such_record", "本机没有这条记录", "there is no such record here");
+
 pub const CHECK: Words = ("请核对", "check it");
 
 impl<'r, K: Room> Verdict<'r, K> {
@@ -174,16 +175,16 @@ impl<'r, K: Room> Verdict<'r, K> {
         self.record.value(field).cloned().unwrap_or_else(|| Value::Text(String::new()))
     }
 
-    pub fn refuse_if<T>(&mut self, broken: bool, field: handle::Field<K, T>, rule: Words, remedy: Words) {
+    pub fn refuse_if<T>(&mut self, broken: bool, field: handle::Field<K, T>, rule: Rule, remedy: Words) {
         if broken {
-            let (rule, remedy) = (Label::new(rule.0, rule.1), Label::new(remedy.0, remedy.1));
+            let remedy = Label::new(remedy.0, remedy.1);
             self.found.refusals.push(field.declared().refuse(&self.value(field), rule, remedy));
         }
     }
 
-    pub fn warn_if<T>(&mut self, doubtful: bool, field: handle::Field<K, T>, rule: Words, remedy: Words) {
+    pub fn warn_if<T>(&mut self, doubtful: bool, field: handle::Field<K, T>, rule: Rule, remedy: Words) {
         if doubtful {
-            let (rule, remedy) = (Label::new(rule.0, rule.1), Label::new(remedy.0, remedy.1));
+            let remedy = Label::new(remedy.0, remedy.1);
             self.found.warnings.push(field.declared().warn(&self.value(field), rule, remedy));
         }
     }
@@ -193,7 +194,7 @@ impl<'r, K: Room> Verdict<'r, K> {
         let both = self.record.number(from).zip(self.record.number(to));
         if both.is_some_and(|(from, to)| to < from) {
             let (earlier, later) = (from.declared(), to.declared());
-            let rule = Label::new(format!("早于“{}”", earlier.label.zh), format!("before “{}”", earlier.label.en));
+            let rule = Rule::new("before", "早于“{earlier}”", "before “{earlier}”").field("earlier", earlier);
             let remedy = Label::new("请核对两个日期", "check both dates");
             self.found.refusals.push(later.refuse(&self.value(to), rule, remedy));
         }
@@ -203,17 +204,17 @@ impl<'r, K: Room> Verdict<'r, K> {
     pub fn reversal(&mut self, amount: handle::Field<K, Money>, reverses: handle::Field<K, Reference>) {
         let reverses = self.record.has(reverses);
         let Some(Fen(fen)) = self.record.get(amount) else { return };
-        self.refuse_if(fen == 0, amount, ("金额为零", "the amount is nought"), CHECK);
+        self.refuse_if(fen == 0, amount, Rule::new("amount_nought", "金额为零", "the amount is nought"), CHECK);
         self.refuse_if(
             fen < 0 && !reverses,
             amount,
-            ("负数只能用于红冲", "negative only in a reversal"),
+            Rule::new("negative_not_reversal", "负数只能用于红冲", "negative only in a reversal"),
             ("请指明所冲销的记录并写明理由", "name the entry it reverses and say why"),
         );
         self.refuse_if(
             fen > 0 && reverses,
             amount,
-            ("红冲的金额应为负数", "a reversal's amount is negative"),
+            Rule::new("reversal_not_negative", "红冲的金额应为负数", "a reversal's amount is negative"),
             ("请填负数", "type a negative amount"),
         );
     }
@@ -223,7 +224,11 @@ impl<'r, K: Room> Verdict<'r, K> {
         self.warn_if(
             !expected.contains(&code.registrar()),
             field,
-            ("登记机关代码与单位类型不符", "the registrar's digits do not fit this kind of organisation"),
+            Rule::new(
+                "registrar_digits",
+                "登记机关代码与单位类型不符",
+                "the registrar's digits do not fit this kind of organisation",
+            ),
             remedy,
         );
     }

@@ -12,10 +12,13 @@ use crate::{
     lang::{Label, Lang},
     money::{Fen, MoneyError, decimal},
     period::{Day, Month, PeriodError},
+    rule::{Breach, Rule},
     rules::{Refusal, Warning},
     shown,
     union::{UnionError, UnionNumber},
 };
+
+const NO_SUCH_CHOICE: Rule = Rule::new("no_such_choice", "没有这个选项", "there is no such choice");
 
 /// Longest sealed box a sealed field may hold.
 pub const MAX_SEALED: usize = 256;
@@ -88,57 +91,61 @@ impl Field {
             (Type::Bytes | Type::Reference, Value::Bytes(bytes)) => {
                 let length = bytes.len() as i64;
                 if self.min.is_some_and(|min| length < min) || self.max.is_some_and(|max| length > max) {
-                    return Err(self.refuse(value, label("长度不对", "the length is wrong"), self.look_again()));
+                    return Err(self.refuse(
+                        value,
+                        Rule::new("length", "长度不对", "the length is wrong"),
+                        self.look_again(),
+                    ));
                 }
                 Ok(vec![])
             }
             (Type::Choice(choices), Value::Int(n)) => match self.choice(*n) {
                 Some(_) => Ok(vec![]),
-                None => Err(self.refuse(value, label("没有这个选项", "there is no such choice"), self.offer(choices))),
+                None => Err(self.refuse(value, NO_SUCH_CHOICE, self.offer(choices))),
             },
             (Type::Choices(choices), Value::Int(bits)) => {
                 let known = choices.iter().fold(0i64, |set, c| set | 1 << c.number);
                 match *bits >= 0 && bits & !known == 0 {
                     true => Ok(vec![]),
-                    false => {
-                        Err(self.refuse(value, label("没有这个选项", "there is no such choice"), self.offer(choices)))
-                    }
+                    false => Err(self.refuse(value, NO_SUCH_CHOICE, self.offer(choices))),
                 }
             }
             (Type::Lines(fields), Value::Lines(lines)) => self.check_lines(fields, lines),
-            _ => Err(self.refuse(value, label("类型不对", "the type is wrong"), self.look_again())),
+            _ => Err(self.refuse(value, Rule::new("type", "类型不对", "the type is wrong"), self.look_again())),
         }
     }
 
     fn check_text(&self, text: &str) -> Result<Vec<Warning>, Refusal> {
         let value = || Value::Text(text.to_owned());
-        let refuse = |rule, remedy| Err(self.refuse(&value(), rule, remedy));
+        let refuse = |rule: Breach, remedy| Err(self.refuse(&value(), rule, remedy));
         if text.trim().is_empty() {
             return refuse(
-                label("只有空格", "there is nothing but blanks"),
+                Rule::new("blank", "只有空格", "there is nothing but blanks").into(),
                 label("请填写内容，或留空", "fill it in or leave it empty"),
             );
         }
         let characters = text.chars().count() as i64;
         if let Some(max) = self.max.filter(|max| characters > *max) {
             return refuse(
-                label(format!("超过{max}个字"), format!("longer than {max} characters")),
+                Rule::new("too_long", "超过{most}个字", "longer than {most} characters").number("most", max),
                 label("请缩短", "shorten it"),
             );
         }
         if let Some(min) = self.min.filter(|min| characters < *min) {
             return refuse(
-                label(format!("少于{min}个字"), format!("shorter than {min} characters")),
+                Rule::new("too_short", "少于{least}个字", "shorter than {least} characters").number("least", min),
                 label("请补全", "complete it"),
             );
         }
         let breaks = self.max.is_some_and(|max| max >= LONG_TEXT);
         if shown::deceives(text) || text.chars().any(|c| c.is_control() && !(breaks && c == '\n')) {
             return refuse(
-                label(
+                Rule::new(
+                    "unseen_characters",
                     "含有看不见的字符或层层叠加的符号",
                     "it holds characters that cannot be seen, or too many marks on one letter",
-                ),
+                )
+                .into(),
                 label("请重新输入，不要粘贴", "type it again rather than pasting it"),
             );
         }
@@ -146,7 +153,7 @@ impl Field {
             true => Ok(()),
             false => Err(self.refuse(
                 &value(),
-                label("不是规范写法", "not in its standard form"),
+                Rule::new("standard_form", "不是规范写法", "not in its standard form"),
                 label("请用半角大写字符，不留空格", "use plain capitals and digits without blanks"),
             )),
         };
@@ -162,7 +169,7 @@ impl Field {
                 Ok(code.warnings().into_iter().map(|w| self.warn_ident(&value(), w)).collect())
             }
             Format::Phone if !phone(text) => refuse(
-                label("不是电话号码", "not a phone number"),
+                Rule::new("not_a_phone_number", "不是电话号码", "not a phone number").into(),
                 label(
                     "手机填11位，固定电话填区号-号码",
                     "eleven digits for a mobile; area code, hyphen, number for a fixed line",
@@ -176,12 +183,9 @@ impl Field {
         let value = Value::Int(n);
         let (min, max) = (self.min.unwrap_or(i64::MIN), self.max.unwrap_or(i64::MAX));
         if n < min || n > max {
-            let (least, most) = (self.show(&Value::Int(min), Lang::Zh), self.show(&Value::Int(max), Lang::Zh));
-            return Err(self.refuse(
-                &value,
-                label(format!("不在{least}至{most}之间"), format!("not between {least} and {most}")),
-                self.look_again(),
-            ));
+            let rule = Rule::new("out_of_range", "不在{least}至{most}之间", "not between {least} and {most}");
+            let rule = rule.value("least", self, min).value("most", self, max);
+            return Err(self.refuse(&value, rule, self.look_again()));
         }
         if matches!(self.format, Format::Region | Format::Union) {
             let union = UnionNumber::try_from(n).map_err(|e| self.refuse_region(&value, e))?;
@@ -198,7 +202,7 @@ impl Field {
     /// Whether a table may have so many lines.
     pub fn check_length(&self, lines: usize) -> Result<(), Refusal> {
         let Some(max) = self.max.filter(|max| lines as i64 > *max) else { return Ok(()) };
-        let rule = label(format!("超过{max}行"), format!("more than {max} lines"));
+        let rule = Rule::new("too_many_lines", "超过{most}行", "more than {most} lines").number("most", max);
         Err(self.refuse(&Value::Int(lines as i64), rule, label("请分开填报", "split it")))
     }
 
@@ -207,7 +211,7 @@ impl Field {
         let mut warnings = vec![];
         for (i, line) in lines.iter().enumerate() {
             if line.len() != fields.len() {
-                let rule = label("栏数不对", "the number of columns is wrong");
+                let rule = Rule::new("columns", "栏数不对", "the number of columns is wrong");
                 return Err(self.refuse(&Value::Int(line.len() as i64), rule, self.look_again()).in_line(self, i));
             }
             for found in check_all(fields, line) {
@@ -236,7 +240,11 @@ impl Field {
         }
         if matches!(self.ty, Type::Text) && self.format == Format::None && !self.sealed() && contains_resident_id(text)
         {
-            let rule = label("含有身份证号，而这里不加密", "it holds an identity number, and this field is not sealed");
+            let rule = Rule::new(
+                "identity_number_in_clear",
+                "含有身份证号，而这里不加密",
+                "it holds an identity number, and this field is not sealed",
+            );
             let remedy = label(
                 "请删去号码；身份证号只填在加密的字段里",
                 "take the number out; it belongs into the sealed field and nowhere else",
@@ -250,18 +258,14 @@ impl Field {
                 "是" | "有" | "yes" | "y" | "true" | "1" | "√" | "✓" => true,
                 "否" | "无" | "no" | "n" | "false" | "0" | "×" => false,
                 _ => {
-                    let rule = label("不是是或否", "neither yes nor no");
+                    let rule = Rule::new("not_yes_or_no", "不是是或否", "neither yes nor no");
                     return Err(self.refuse(&said(), rule, label("请填“是”或“否”", "type yes or no")));
                 }
             }),
             Type::Choice(choices) => match choice(choices, text) {
                 Some(c) => Value::Int(i64::from(c.number)),
                 None => {
-                    return Err(self.refuse(
-                        &said(),
-                        label("没有这个选项", "there is no such choice"),
-                        self.offer(choices),
-                    ));
+                    return Err(self.refuse(&said(), NO_SUCH_CHOICE, self.offer(choices)));
                 }
             },
             Type::Choices(choices) => {
@@ -269,11 +273,7 @@ impl Field {
                 for word in text.split(['、', ',', ';', '\n']).map(str::trim).filter(|w| !w.is_empty()) {
                     let Some(c) = choice(choices, word) else {
                         let one = Value::Text(word.to_owned());
-                        return Err(self.refuse(
-                            &one,
-                            label("没有这个选项", "there is no such choice"),
-                            self.offer(choices),
-                        ));
+                        return Err(self.refuse(&one, NO_SUCH_CHOICE, self.offer(choices)));
                     };
                     bits |= 1 << c.number;
                 }
@@ -284,13 +284,13 @@ impl Field {
                 match unhex(&digits) {
                     Some(bytes) => Value::Bytes(bytes),
                     None => {
-                        let rule = label("不是十六进制编号", "not a hexadecimal id");
+                        let rule = Rule::new("not_an_id", "不是十六进制编号", "not a hexadecimal id");
                         return Err(self.refuse(&said(), rule, label("请复制完整编号", "copy the whole id")));
                     }
                 }
             }
             Type::Lines(_) => {
-                let rule = label("明细不能整体输入", "a table cannot be typed at once");
+                let rule = Rule::new("table_at_once", "明细不能整体输入", "a table cannot be typed at once");
                 return Err(self.refuse(&said(), rule, label("请逐行填写", "fill it in line by line")));
             }
         };
@@ -340,7 +340,7 @@ impl Field {
             Format::Instant => parse_instant(text).ok_or_else(|| {
                 self.refuse(
                     &value,
-                    label("不是日期和时间", "not a date and time"),
+                    Rule::new("not_a_time", "不是日期和时间", "not a date and time"),
                     label("请按 2026-03-31 14:05 填写", "write it as 2026-03-31 14:05"),
                 )
             }),
@@ -354,7 +354,7 @@ impl Field {
             None => (text, 1),
         };
         decimal(digits, 0).map(|n| n * sign).map_err(|_| {
-            let rule = label("不是整数", "not a whole number");
+            let rule = Rule::new("not_whole", "不是整数", "not a whole number");
             self.refuse(&Value::Text(text.to_owned()), rule, label("请填整数", "type a whole number"))
         })
     }
@@ -444,18 +444,30 @@ impl Field {
 
     fn refuse_resident(&self, value: &Value, error: ResidentIdError) -> Refusal {
         let rule = match error {
-            ResidentIdError::Form => label("不是18位身份证号", "not 18 characters of an identity number"),
-            ResidentIdError::Province => label("前两位不是省份代码", "the first two digits are no province"),
-            ResidentIdError::Born => label("出生日期不存在", "the birth date in it does not exist"),
-            ResidentIdError::Check => label("校验码不对（GB 11643）", "the check character is wrong (GB 11643)"),
+            ResidentIdError::Form => {
+                Rule::new("identity_number_form", "不是18位身份证号", "not 18 characters of an identity number")
+            }
+            ResidentIdError::Province => {
+                Rule::new("identity_number_province", "前两位不是省份代码", "the first two digits are no province")
+            }
+            ResidentIdError::Born => {
+                Rule::new("identity_number_born", "出生日期不存在", "the birth date in it does not exist")
+            }
+            ResidentIdError::Check => {
+                Rule::new("identity_number_check", "校验码不对（GB 11643）", "the check character is wrong (GB 11643)")
+            }
         };
         self.refuse(value, rule, label("请核对证件后重新输入", "compare it with the card and type it again"))
     }
 
     fn refuse_credit(&self, value: &Value, error: CreditCodeError) -> Refusal {
         let rule = match error {
-            CreditCodeError::Form => label("不是18位统一社会信用代码", "not 18 characters of a credit code"),
-            CreditCodeError::Check => label("校验码不对（GB 32100）", "the check character is wrong (GB 32100)"),
+            CreditCodeError::Form => {
+                Rule::new("credit_code_form", "不是18位统一社会信用代码", "not 18 characters of a credit code")
+            }
+            CreditCodeError::Check => {
+                Rule::new("credit_code_check", "校验码不对（GB 32100）", "the check character is wrong (GB 32100)")
+            }
         };
         self.refuse(value, rule, label("请核对证照后重新输入", "compare it with the licence and type it again"))
     }
@@ -463,19 +475,27 @@ impl Field {
     fn warn_ident(&self, value: &Value, warning: IdentWarning) -> Warning {
         let (rule, remedy) = match warning {
             IdentWarning::Address => (
-                label("地址代码不在现行区划表中", "its address code is not in today's table"),
+                Rule::new("address_code", "地址代码不在现行区划表中", "its address code is not in today's table"),
                 label("可能是已撤销的代码，请核对", "it may have been abolished; please check"),
             ),
             IdentWarning::Legacy => (
-                label("由15位旧号补全", "completed from the old 15-digit form"),
+                Rule::new("old_identity_number", "由15位旧号补全", "completed from the old 15-digit form"),
                 label("请核对新证件", "compare it with the new card"),
             ),
             IdentWarning::LastCharacter => (
-                label("末位校验码不对（GB 32100）", "the last check character is wrong (GB 32100)"),
+                Rule::new(
+                    "credit_code_last",
+                    "末位校验码不对（GB 32100）",
+                    "the last check character is wrong (GB 32100)",
+                ),
                 label("个别早期代码如此，请留存证照影像", "some early codes are so; keep an image of the licence"),
             ),
             IdentWarning::Organisation => (
-                label("组织机构代码校验位不对（GB 11714）", "the organisation code inside fails its check (GB 11714)"),
+                Rule::new(
+                    "organisation_code",
+                    "组织机构代码校验位不对（GB 11714）",
+                    "the organisation code inside fails its check (GB 11714)",
+                ),
                 label("请核对证照", "compare it with the licence"),
             ),
         };
@@ -485,10 +505,14 @@ impl Field {
     fn refuse_region(&self, value: &Value, error: UnionError) -> Refusal {
         let union = self.format == Format::Union;
         let rule = match error {
-            UnionError::Form if union => label("不是工会编号", "not a union's number"),
-            UnionError::Form => label("不是六位区划代码", "not a six-digit region code"),
-            UnionError::Unknown(_) => label("区划表中没有这个代码", "this code is not in the table of regions"),
-            UnionError::NoUnion(_) => label("此处没有工会", "there is no union of this federation there"),
+            UnionError::Form if union => Rule::new("not_a_union_number", "不是工会编号", "not a union's number"),
+            UnionError::Form => Rule::new("not_a_region_code", "不是六位区划代码", "not a six-digit region code"),
+            UnionError::Unknown(_) => {
+                Rule::new("unknown_region", "区划表中没有这个代码", "this code is not in the table of regions")
+            }
+            UnionError::NoUnion(_) => {
+                Rule::new("no_union_there", "此处没有工会", "there is no union of this federation there")
+            }
         };
         let remedy = match union {
             true => label(
@@ -502,18 +526,20 @@ impl Field {
 
     fn refuse_period(&self, value: &Value, error: PeriodError, example: &str) -> Refusal {
         let rule = match error {
-            PeriodError::Form => label("日期写法不对", "not written as a date"),
-            PeriodError::Calendar => label("日历上没有这一天", "no such day in the calendar"),
+            PeriodError::Form => Rule::new("date_form", "日期写法不对", "not written as a date"),
+            PeriodError::Calendar => Rule::new("no_such_day", "日历上没有这一天", "no such day in the calendar"),
         };
         self.refuse(value, rule, label(format!("请按 {example} 填写"), format!("write it as {example}")))
     }
 
     fn refuse_money(&self, value: &Value, error: MoneyError) -> Refusal {
         let rule = match error {
-            MoneyError::NotANumber => label("不是数字", "not a number"),
-            MoneyError::TooPrecise => label("小数超过两位", "more than two decimals"),
-            MoneyError::Grouping => label("千位分隔符位置不对", "the commas do not separate thousands"),
-            MoneyError::TooLarge => label("数字太大", "too large"),
+            MoneyError::NotANumber => Rule::new("not_a_number", "不是数字", "not a number"),
+            MoneyError::TooPrecise => Rule::new("decimals", "小数超过两位", "more than two decimals"),
+            MoneyError::Grouping => {
+                Rule::new("thousands", "千位分隔符位置不对", "the commas do not separate thousands")
+            }
+            MoneyError::TooLarge => Rule::new("too_large", "数字太大", "too large"),
         };
         self.refuse(
             value,

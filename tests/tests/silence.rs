@@ -10,6 +10,7 @@ use huiliu_proto::{
     feed::Scope,
     id::DeviceId,
     kind::{Reach, kind},
+    lang::Lang,
     operation::Operation,
     record::Record,
     signed::SigningKey,
@@ -65,7 +66,7 @@ fn a_county_is_not_silenced_in_the_branch_of_another() {
     // At writing it is refused.
     let record = revocation("320923", device);
     let written = chain.city.store.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap();
-    assert!(matches!(&written, WriteOutcome::Refused(why) if !why[0].rule.zh.is_empty()), "{written:?}");
+    assert!(matches!(&written, WriteOutcome::Refused(why) if !why[0].rule.get(Lang::Zh).is_empty()), "{written:?}");
     // Signed all the same, it is held at every level, and nothing of the county's stops counting.
     let mut forger = Forger::new(&chain.city.machine, Scope::Branch(union("320923")));
     says(&mut forger, &chain.province, &revocation("320923", device));

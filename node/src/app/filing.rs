@@ -10,6 +10,7 @@ use huiliu_proto::{
     period::Day,
     record::{Record, Refusal, Warning},
     records::{filing as fields, mediator, roster_line},
+    rule::Rule,
     shown,
     union::UnionNumber,
     v1::{DutyAct, Filing, Mediator, ReviewAction},
@@ -93,14 +94,16 @@ fn several_heads(conn: &View, filing: &Record) -> store::Result<Vec<Warning>> {
         *lines.entry(person).or_default() += 1;
     }
     let several = lines.into_iter().filter(|(_, heads)| *heads > 1);
-    let warning = |(person, heads)| {
+    let warning = |(person, heads): (_, u32)| {
         let dossier = projection::get(conn, Mediator::kind(), &person)?;
         let name = dossier.as_ref().and_then(|dossier| dossier.record.read(mediator::NAME));
         let name = name.map_or_else(|| person.to_string(), |name| shown::line(name).into_owned());
-        let rule = Label::new(
-            format!("{name}当日有{heads}份聘任在聘，名册中按{heads}人计"),
-            format!("{name} has {heads} engagements in post that day and is counted as {heads} heads"),
+        let rule = Rule::new(
+            "several_heads",
+            "{name}当日有{heads}份聘任在聘，名册中按{heads}人计",
+            "{name} has {heads} engagements in post that day and is counted as {heads} heads",
         );
+        let rule = rule.text("name", &name, Label::new(&name, &name)).number("heads", i64::from(heads));
         let remedy = Label::new(
             "请核对：重复录入的作废，已由后一份接续的写明终止日期",
             "void what was entered twice; give an end to what a later one goes on from",

@@ -8,6 +8,7 @@ use huiliu_proto::{
     lang::Label,
     record::Refusal,
     records::union,
+    rule::Rule,
     union::UnionNumber,
     v1::{Union, UnionStatus},
     value::Value,
@@ -186,7 +187,7 @@ pub fn parse(conn: &View, field: &Field, text: &str) -> store::Result<Result<Val
         },
         Found::Several(several) => {
             let several = listed(&candidates(Some(conn), several)?);
-            let rule = Label::new("可能是多个工会", "it may be several unions");
+            let rule = Rule::new("several_unions", "可能是多个工会", "it may be several unions");
             let remedy = Label::new(
                 format!("请填编号或全称：{}", several.zh),
                 format!("give the number or the whole name: {}", several.en),

@@ -11,6 +11,8 @@ use huiliu_proto::{
     operation::{Operation, SALT},
     record::{Record, Refusal, Warning},
     records::revocation,
+    rule::Rule,
+    rules::NO_SUCH_RECORD,
     seal::SealError,
     segment::{self, Hashed},
     signed::{Seen, TreeHead},
@@ -21,7 +23,7 @@ use huiliu_proto::{
 
 use super::{Ledger, beside::TakenBack};
 use crate::{
-    admission::union_at,
+    admission::{NOT_ITS_OWN, union_at},
     clock,
     document::Document,
     store::{
@@ -101,11 +103,11 @@ impl Ledger {
             Ok(warnings) => warnings,
             Err(refusals) => return Ok(Err(refusals)),
         };
-        if let Err(refusal) = self.may_revoke(self.me.union, record)?
+        if self.may_revoke(self.me.union, record)?.is_err()
             && let Some(value) = record.of::<Revocation>().and_then(|said| said.value(revocation::DEVICE))
         {
             let remedy = Label::new("请由登记该设备的工会注销", "the union that enrolled it revokes it");
-            return Ok(Err(vec![revocation::DEVICE.declared().refuse(value, refusal.detail, remedy)]));
+            return Ok(Err(vec![revocation::DEVICE.declared().refuse(value, NOT_ITS_OWN, remedy)]));
         }
         let scope = match record.kind.shape {
             Shape::Document => own(record.kind),
@@ -456,15 +458,15 @@ impl Ledger {
                     return Ok(Ok(if personal { Scope::PersonalBranch(branch) } else { Scope::Branch(branch) }));
                 }
                 let me = self.me.union;
-                let rule = Label::new(
-                    format!("“{}”由上级工会对其下级填写，所填的工会不在{}之下", kind.label.zh, me.union_name()),
-                    format!(
-                        "{} is written by a union for one below it, and the union named is not below {me}",
-                        lang::a(&kind.label.en)
-                    ),
+                let rule = Rule::new(
+                    "subject_not_below",
+                    "“{kind}”由上级工会对其下级填写，所填的工会不在{union}之下",
+                    "{kind} is written by a union for one below it, and the union named is not below {union}",
                 );
+                let written = Label::new(&kind.label.zh, lang::a(&kind.label.en));
+                let rule = rule.text("kind", kind.name, written).union("union", me);
                 let named = kind.subject.and_then(|at| Some((&kind.fields[at], record.values()[at].as_ref()?)));
-                let Some((field, value)) = named else { return Err(StoreError::Forbidden(Box::new(rule))) };
+                let Some((field, value)) = named else { return Err(StoreError::Forbidden(Box::new(rule.words()))) };
                 let remedy = Label::new("请改填本单位的下级工会", "name a union below this one");
                 Ok(Err(field.refuse(value, rule, remedy)))
             }
@@ -512,7 +514,7 @@ impl Ledger {
             if let (true, Some(value @ Value::Int(day))) = (field.past, value)
                 && *day > latest
             {
-                let rule = Label::new("这一天还没有到", "this day is still to come");
+                let rule = Rule::new("to_come", "这一天还没有到", "this day is still to come");
                 let remedy = Label::new(
                     "请核对日期；日期没错的，请校准本机时钟",
                     "look at the date again; if it is right, set this machine's clock",
@@ -551,14 +553,14 @@ impl Ledger {
             };
             let (rule, remedy) = match voided {
                 true => (
-                    Label::new("该记录已作废", "that record is voided"),
+                    Rule::new("names_voided", "该记录已作废", "that record is voided"),
                     Label::new(
                         "请改填有效的记录；作废有误的，先恢复它",
                         "name one that stands; if it was voided by mistake, reinstate it first",
                     ),
                 ),
                 false => (
-                    Label::new("本机没有这条记录", "there is no such record here"),
+                    NO_SUCH_RECORD,
                     Label::new(
                         "请先填写该记录，或核对其编号和名称",
                         "write that record first, or compare its id and name",
@@ -578,10 +580,12 @@ impl Ledger {
             return Ok(None);
         };
         Ok(voids::keeps(&self.conn, &used)?.map(|by| {
-            let rule = Label::new(
-                format!("该号已由作废的记录 {by} 占用，号码不再重用"),
-                format!("the voided record {by} keeps this number: it is not given again"),
+            let rule = Rule::new(
+                "number_kept",
+                "该号已由作废的记录 {by} 占用，号码不再重用",
+                "the voided record {by} keeps this number: it is not given again",
             );
+            let rule = rule.text("by", by.to_string(), Label::new(by.to_string(), by.to_string()));
             let remedy = Label::new(
                 "请改用下一个号；作废有误的，恢复原记录",
                 "give the next number; if it was voided by mistake, reinstate that record",

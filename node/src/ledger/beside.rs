@@ -13,6 +13,7 @@ use huiliu_proto::{
     period::age_on,
     record::{Record, Refusal, Warning},
     records::{allocation, engagement, expenditure, fund_receipt, matching, work_entry},
+    rule::{Breach, Rule},
     seal,
     v1::{self, EngagementState},
     value::Value,
@@ -156,7 +157,7 @@ impl Ledger {
     pub(super) fn taken_back(&self, record: &Record, earlier: &TakenBack) -> Result<Vec<Refusal>> {
         let Some((field_back, id)) = back(record) else { return Ok(vec![]) };
         let kind = record.kind;
-        let refuse = |field: &Field, rule: Label, remedy: (&str, &str)| {
+        let refuse = |field: &Field, rule: Breach, remedy: (&str, &str)| {
             let empty = Value::Text(String::new());
             let value = kind.field(field.name).and_then(|at| record.values()[at].clone()).unwrap_or(empty);
             field.refuse(&value, rule, Label::new(remedy.0, remedy.1))
@@ -166,26 +167,34 @@ impl Ledger {
             if projection::get(&self.conn, kind, &id)?.is_none() {
                 return Ok(vec![]);
             }
-            let rule = Label::new("所指的记录属于其他工会", "the record it points at is another union's");
-            return Ok(vec![refuse(field_back, rule, ("请由该工会更正", "let that union correct it"))]);
+            let rule = Rule::new(
+                "names_another_unions",
+                "所指的记录属于其他工会",
+                "the record it points at is another union's",
+            );
+            return Ok(vec![refuse(field_back, rule.into(), ("请由该工会更正", "let that union correct it"))]);
         };
         let mut refusals = vec![];
         if back(&other.record).is_some() {
-            let rule = Label::new("所指的记录本身就是一次更正", "the record it points at is itself a correction");
-            refusals.push(refuse(field_back, rule, ("请指向最初的记录", "point at the original")));
+            let rule = Rule::new(
+                "names_correction",
+                "所指的记录本身就是一次更正",
+                "the record it points at is itself a correction",
+            );
+            refusals.push(refuse(field_back, rule.into(), ("请指向最初的记录", "point at the original")));
         }
         let restated = RESTATED.iter().find(|(number, _)| *number == kind.number).map_or(&[][..], |(_, at)| at);
         for at in restated {
             if record.values()[*at] != other.record.values()[*at] {
                 let field = &kind.fields[*at];
-                let rule = Label::new("与所更正的记录不一致", "not what the corrected record says");
-                refusals.push(refuse(field, rule, ("请照原记录填写", "say it as that one does")));
+                let rule = Rule::new("not_as_corrected", "与所更正的记录不一致", "not what the corrected record says");
+                refusals.push(refuse(field, rule.into(), ("请照原记录填写", "say it as that one does")));
             }
         }
         for field in MOVED.iter().filter_map(|name| field(kind, name)) {
             if record.int(field.name).zip(other.record.int(field.name)).is_some_and(|(now, then)| now < then) {
-                let rule = Label::new("早于所冲销的记录", "before the record it reverses");
-                refusals.push(refuse(field, rule, ("请核对日期", "check the date")));
+                let rule = Rule::new("before_reversed", "早于所冲销的记录", "before the record it reverses");
+                refusals.push(refuse(field, rule.into(), ("请核对日期", "check the date")));
             }
         }
         let before = beside::pointing(&self.conn, kind, self.me.union, field_back.name, &id)?;
@@ -194,11 +203,12 @@ impl Ledger {
             let left = said(&other.record, field) + before + earlier.of(&id, quantity);
             let said = said(record, field);
             if said < 0 && left + said < 0 {
-                let left = field.show(&Value::Int(i64::try_from(left).unwrap_or(i64::MAX)), Default::default());
-                let rule = Label::new(
-                    format!("超过所更正记录的余数{left}"),
-                    format!("more than is left of the corrected record, {left}"),
+                let rule = Rule::new(
+                    "more_than_left",
+                    "超过所更正记录的余数{left}",
+                    "more than is left of the corrected record, {left}",
                 );
+                let rule = rule.value("left", field, i64::try_from(left).unwrap_or(i64::MAX));
                 refusals.push(refuse(
                     field,
                     rule,
@@ -226,17 +236,21 @@ impl Ledger {
             let value = Value::Int(day.0.into());
             let remedy = Label::new("请核对日期和人员", "check the date and the person");
             if day < born {
-                let rule = Label::new("这时该指导员还没有出生", "that mediator was not born then");
+                let rule = Rule::new("not_born", "这时该指导员还没有出生", "that mediator was not born then");
                 refusals.push(field.refuse(&value, rule, remedy));
             } else if age_on(born, day) < WORKING_AGE {
-                let rule = Label::new("这时该指导员未满16周岁", "that mediator was not sixteen then");
+                let rule = Rule::new("under_sixteen", "这时该指导员未满16周岁", "that mediator was not sixteen then");
                 warnings.push(field.warn(&value, rule, remedy));
             }
         }
         if let Some(union) = record.read(allocation::TO_UNION)
             && union.parent() != Some(self.me.union)
         {
-            let rule = Label::new("不是直接下级，属于越级拨付", "not directly below: a level is passed over");
+            let rule = Rule::new(
+                "level_passed_over",
+                "不是直接下级，属于越级拨付",
+                "not directly below: a level is passed over",
+            );
             let remedy = Label::new("请确认", "please confirm");
             let field = allocation::TO_UNION.declared();
             warnings.push(field.warn(&Value::Int(i64::from(union)), rule, remedy));

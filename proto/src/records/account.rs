@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     room::Room,
-    rules::Verdict,
+    rules::{Rule, Verdict},
     v1::{Account, OperatorRole},
 };
 
@@ -21,13 +21,17 @@ impl Room for Account {
         v.refuse_if(
             ALONE.iter().any(|role| has(roles, *role) && roles.count_ones() > 1),
             ROLES,
-            ("经审、指导员不得兼任其他岗位", "auditors and guides have no other role"),
+            Rule::new("role_alone", "经审、指导员不得兼任其他岗位", "auditors and guides have no other role"),
             ("请分设账号", "give that person one role"),
         );
         v.refuse_if(
             has(roles, OperatorRole::Guide) != v.record.has(MEDIATOR),
             MEDIATOR,
-            ("岗位为指导员的账号应写明其档案，其他账号不写", "a guide's account names the dossier, and no other does"),
+            Rule::new(
+                "guide_dossier",
+                "岗位为指导员的账号应写明其档案，其他账号不写",
+                "a guide's account names the dossier, and no other does",
+            ),
             ("请核对岗位和档案", "look at role and dossier"),
         );
     }

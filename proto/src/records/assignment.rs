@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     room::Room,
-    rules::Verdict,
+    rules::{Rule, Verdict},
     union::{Level, UnionNumber},
     v1::Assignment,
 };
@@ -15,7 +15,7 @@ impl Room for Assignment {
         v.warn_if(
             level.is_some_and(|level| level < Level::County),
             SERVICE_REGION,
-            ("原则上应分派到县及县以下", "mediators serve in counties and below"),
+            Rule::new("above_county", "原则上应分派到县及县以下", "mediators serve in counties and below"),
             ("请确认", "please confirm"),
         );
     }

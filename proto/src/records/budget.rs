@@ -6,7 +6,7 @@ use crate::{
     measure::{Measure, Nature, Parts, Unit},
     money::Fen,
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     union::UnionNumber,
     v1::Budget,
 };
@@ -42,10 +42,10 @@ impl Room for Budget {
         v.refuse_if(
             keys.len() != count,
             LINES,
-            ("同一类别和科目出现两次", "a category and subject appear twice"),
+            Rule::new("line_twice", "同一类别和科目出现两次", "a category and subject appear twice"),
             ("请合并", "put them together"),
         );
         let total = Fen::sum(r.lines(LINES).map(|line| line.get(budget_line::AMOUNT).unwrap_or(Fen(0))));
-        v.refuse_if(total.is_none(), LINES, ("合计太大", "the total is too large"), CHECK);
+        v.refuse_if(total.is_none(), LINES, Rule::new("total_too_large", "合计太大", "the total is too large"), CHECK);
     }
 }

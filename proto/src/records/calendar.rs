@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     period::Day,
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     v1::{Calendar, DayKind},
 };
 
@@ -22,13 +22,13 @@ impl Room for Calendar {
         v.refuse_if(
             days.iter().any(|(day, _)| !(from..=to).contains(day)),
             DAYS,
-            ("有日期不属于该年度", "a day is not of that year"),
+            Rule::new("day_outside_year", "有日期不属于该年度", "a day is not of that year"),
             CHECK,
         );
         v.refuse_if(
             days.windows(2).any(|two| two[0].0 == two[1].0),
             DAYS,
-            ("同一日期出现两次", "a day is said twice"),
+            Rule::new("day_twice", "同一日期出现两次", "a day is said twice"),
             CHECK,
         );
         // 1970-01-01 was a Thursday.
@@ -36,7 +36,7 @@ impl Room for Calendar {
         v.refuse_if(
             days.iter().any(|(day, works)| *works && !day.is_some_and(weekend)),
             DAYS,
-            ("补班日不是周末", "a make-up working day is not on a weekend"),
+            Rule::new("make_up_day_not_weekend", "补班日不是周末", "a make-up working day is not on a weekend"),
             CHECK,
         );
     }

@@ -6,7 +6,7 @@ use crate::{
     measure::{Measure, Nature, Parts, Unit},
     period::Day,
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     union::UnionNumber,
     v1::{Certificate, CertificateStatus},
 };
@@ -46,10 +46,15 @@ impl Room for Certificate {
         v.refuse_if(
             r.is(STATUS, CertificateStatus::Revoked) != r.number(REVOKED_ON).is_some(),
             STATUS,
-            ("撤销状态与撤销日期不一致", "revoked and its date go together"),
+            Rule::new("revoked_and_date", "撤销状态与撤销日期不一致", "revoked and its date go together"),
             ("请同时填写或同时清空", "fill in both or neither"),
         );
         let late = r.number(EXAM_ON).zip(r.number(ISSUED_ON)).is_some_and(|(exam, issued)| exam > issued);
-        v.warn_if(late, EXAM_ON, ("考试晚于发证", "the exam came after the certificate"), CHECK);
+        v.warn_if(
+            late,
+            EXAM_ON,
+            Rule::new("exam_after_certificate", "考试晚于发证", "the exam came after the certificate"),
+            CHECK,
+        );
     }
 }

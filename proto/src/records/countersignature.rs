@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     v1::Countersignature,
 };
 
@@ -14,20 +14,28 @@ impl Room for Countersignature {
         v.refuse_if(
             prepared == alone,
             PROPOSAL,
-            ("提请复核与一人办公准许须填且只填一项", "either what was prepared, or the leave to act alone"),
+            Rule::new(
+                "one_ground",
+                "提请复核与一人办公准许须填且只填一项",
+                "either what was prepared, or the leave to act alone",
+            ),
             CHECK,
         );
         let one = r.get(FIRST).zip(r.get(SECOND)).is_some_and(|(first, second)| first == second);
         v.refuse_if(
             one && prepared,
             SECOND,
-            ("提请人不能复核本人提请的事项", "nobody carries out what she prepared herself"),
+            Rule::new(
+                "carried_out_alone",
+                "提请人不能复核本人提请的事项",
+                "nobody carries out what she prepared herself",
+            ),
             ("请另一人复核", "let another person do it"),
         );
         v.refuse_if(
             !one && alone,
             SECOND,
-            ("一人办公的，提请人与复核人应为同一人", "by leave to act alone it is one person"),
+            Rule::new("leave_of_one", "一人办公的，提请人与复核人应为同一人", "by leave to act alone it is one person"),
             CHECK,
         );
     }

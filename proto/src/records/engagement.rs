@@ -9,7 +9,7 @@ use crate::{
     measure::{Measure, Nature, Parts, Unit},
     period::Day,
     room::{Room, SqlView, one_of},
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     union::UnionNumber,
     v1::{Channel, Employment, Engagement, EngagementState, OtherEmployment, Tier},
 };
@@ -87,18 +87,27 @@ impl Room for Engagement {
         v.in_order(STARTS_ON, PROBATION_UNTIL);
         v.in_order(STARTS_ON, CONSENT_UNTIL);
         let days = r.number(STARTS_ON).zip(r.number(ENDS_ON)).map_or(0, |(from, to)| to.saturating_sub(from));
-        v.warn_if(days > LONGEST, ENDS_ON, ("聘期超过10年", "an engagement of more than ten years"), CHECK);
+        v.warn_if(
+            days > LONGEST,
+            ENDS_ON,
+            Rule::new("longer_than_ten_years", "聘期超过10年", "an engagement of more than ten years"),
+            CHECK,
+        );
         let (ended, has_ended) = (r.is(STATE, EngagementState::Ended), r.number(ENDED_ON).is_some());
         v.refuse_if(
             ended && !has_ended,
             STATE,
-            ("终止须有实际终止日期", "an ended engagement has a date"),
+            Rule::new("ended_without_date", "终止须有实际终止日期", "an ended engagement has a date"),
             ("请填实际终止日期和原因", "fill in when and why it ended"),
         );
         v.warn_if(
             has_ended && !ended,
             STATE,
-            ("已填终止日期，状态仍未终止", "there is an end date, and the state is another"),
+            Rule::new(
+                "date_without_end",
+                "已填终止日期，状态仍未终止",
+                "there is an end date, and the state is another",
+            ),
             CHECK,
         );
         if r.flag(FUNDED) {
@@ -107,7 +116,7 @@ impl Room for Engagement {
         v.refuse_if(
             r.is_one_of(CHANNEL, [Channel::ServiceTask, Channel::ServicePerson]) && r.get(PROVIDER).is_none(),
             CHANNEL,
-            ("购买服务须填承接组织", "a purchased service has a provider"),
+            Rule::new("no_provider", "购买服务须填承接组织", "a purchased service has a provider"),
             ("请填承接社会组织", "fill in the provider"),
         );
         v.credit_code(
@@ -125,25 +134,29 @@ fn funded(v: &mut Verdict<'_, Engagement>) {
     v.warn_if(
         r.is(EMPLOYMENT, Employment::PartTime),
         FUNDED,
-        ("兼职人员计入了补助人数", "a part-time head is counted for the fund"),
+        Rule::new("funded_part_time", "兼职人员计入了补助人数", "a part-time head is counted for the fund"),
         remedy,
     );
     v.warn_if(
         r.is(TIER, Tier::EnterpriseTier),
         FUNDED,
-        ("企业级人员计入了补助人数", "an enterprise's head is counted for the fund"),
+        Rule::new("funded_enterprise_tier", "企业级人员计入了补助人数", "an enterprise's head is counted for the fund"),
         remedy,
     );
     v.warn_if(
         r.is(CHANNEL, Channel::ServiceTask),
         FUNDED,
-        ("承接任务的服务没有人头", "a task taken on has no heads"),
+        Rule::new("funded_task", "承接任务的服务没有人头", "a task taken on has no heads"),
         remedy,
     );
     v.warn_if(
         r.is_one_of(OTHER_EMPLOYMENT, [OtherEmployment::CivilServant, OtherEmployment::EnterpriseStaff]),
         FUNDED,
-        ("在其他单位在职的人员计入了补助人数", "a head employed elsewhere is counted for the fund"),
+        Rule::new(
+            "funded_employed_elsewhere",
+            "在其他单位在职的人员计入了补助人数",
+            "a head employed elsewhere is counted for the fund",
+        ),
         remedy,
     );
 }

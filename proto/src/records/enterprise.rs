@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     ident::Registrar,
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     v1::Enterprise,
 };
 
@@ -20,7 +20,7 @@ impl Room for Enterprise {
         v.warn_if(
             r.flag(OVER_HUNDRED) && small,
             OVER_HUNDRED,
-            ("职工人数不足一百", "there are fewer than a hundred employees"),
+            Rule::new("fewer_than_hundred", "职工人数不足一百", "there are fewer than a hundred employees"),
             CHECK,
         );
     }

@@ -5,7 +5,7 @@ use crate::{
     handle::View,
     measure::{BALANCE, Measure, Nature, Parts, Unit},
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     union::UnionNumber,
     v1::{Expenditure, ExpenditureCategory},
 };
@@ -45,28 +45,28 @@ impl Room for Expenditure {
         v.refuse_if(
             !r.has(PAYEE_MEDIATOR) && r.get(PAYEE_NAME).is_none(),
             PAYEE_NAME,
-            ("没有收款方", "there is no payee"),
+            Rule::new("no_payee", "没有收款方", "there is no payee"),
             ("请选择指导员或填写收款单位", "choose a mediator or fill in a supplier"),
         );
         v.refuse_if(
             r.get(PAYEE_USCC).is_some() && r.get(PAYEE_NAME).is_none(),
             PAYEE_USCC,
-            ("没有收款单位名称", "there is no name to this code"),
+            Rule::new("code_without_name", "没有收款单位名称", "there is no name to this code"),
             ("请填收款单位", "fill in the supplier"),
         );
         v.refuse_if(
             r.is(CATEGORY, ExpenditureCategory::Pay) && r.number(SERVICE_MONTH).is_none(),
             SERVICE_MONTH,
-            ("薪酬或补贴须填所属月份", "pay is for a month"),
+            Rule::new("pay_without_month", "薪酬或补贴须填所属月份", "pay is for a month"),
             ("请填写", "fill it in"),
         );
         v.refuse_if(
             r.get(INVOICE_CODE).is_some() && r.get(INVOICE_NO).is_none(),
             INVOICE_CODE,
-            ("没有发票号码", "there is no invoice number"),
+            Rule::new("no_invoice_number", "没有发票号码", "there is no invoice number"),
             ("请填发票号码", "fill in the number"),
         );
         let above = r.get(AMOUNT).zip(r.get(INVOICE_TOTAL)).is_some_and(|(amount, total)| amount > total);
-        v.warn_if(above, AMOUNT, ("高于发票金额", "more than the invoice"), CHECK);
+        v.warn_if(above, AMOUNT, Rule::new("more_than_invoice", "高于发票金额", "more than the invoice"), CHECK);
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     handle::View,
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     v1::{Employment, Filing, RosterLine},
 };
 
@@ -12,13 +12,13 @@ impl Room for Filing {
     fn rules(v: &mut Verdict<'_, Filing>) {
         let r = v.record;
         let off_year = r.number(MONTH).zip(r.get(YEAR)).is_some_and(|(month, year)| month.div_euclid(12) != year);
-        v.refuse_if(off_year, MONTH, ("不在所填年度内", "not in the year given"), CHECK);
+        v.refuse_if(off_year, MONTH, Rule::new("outside_year", "不在所填年度内", "not in the year given"), CHECK);
         let heads = r.get(FULL_TIME).unwrap_or(0) + r.get(PART_TIME).unwrap_or(0);
         for field in [CERTIFIED, FUNDED_HEADS] {
             v.refuse_if(
                 r.get(field).is_some_and(|n| n > heads),
                 field,
-                ("多于专兼职人数之和", "more than full-time and part-time together"),
+                Rule::new("more_than_heads", "多于专兼职人数之和", "more than full-time and part-time together"),
                 CHECK,
             );
         }
@@ -37,7 +37,7 @@ fn roster(v: &mut Verdict<'_, Filing>) {
         v.refuse_if(
             r.get(field).is_some_and(|n| n != counted),
             field,
-            ("与名册不一致", "not what the roster counts"),
+            Rule::new("not_as_roster", "与名册不一致", "not what the roster counts"),
             ("请按名册重新统计", "count the roster again"),
         );
     }
@@ -46,7 +46,11 @@ fn roster(v: &mut Verdict<'_, Filing>) {
     v.warn_if(
         r.get(FUNDED_HEADS).is_some_and(|n| n != funded),
         FUNDED_HEADS,
-        ("与名册中计入补助人数不一致", "not as many as count for the fund on the roster"),
+        Rule::new(
+            "funded_not_as_roster",
+            "与名册中计入补助人数不一致",
+            "not as many as count for the fund on the roster",
+        ),
         CHECK,
     );
     let mut engagements: Vec<&[u8]> = r.lines(ROSTER).filter_map(|line| line.bytes(roster_line::ENGAGEMENT)).collect();
@@ -56,7 +60,7 @@ fn roster(v: &mut Verdict<'_, Filing>) {
     v.refuse_if(
         engagements.len() != lines,
         ROSTER,
-        ("同一聘任出现两次", "an engagement appears twice"),
+        Rule::new("engagement_twice", "同一聘任出现两次", "an engagement appears twice"),
         ("请删去重复行", "take out the repeated line"),
     );
 }

@@ -5,7 +5,7 @@ use crate::{
     handle::View,
     measure::{BALANCE, Measure, Nature, Parts, Unit},
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     union::UnionNumber,
     v1::{FundSource, Matching},
 };
@@ -33,7 +33,7 @@ impl Room for Matching {
         v.warn_if(
             r.get(SOURCE).is_some() && !own,
             SOURCE,
-            ("上级资金不是本级配套", "money from above is not matching money"),
+            Rule::new("not_matching_money", "上级资金不是本级配套", "money from above is not matching money"),
             CHECK,
         );
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     ident::{ResidentId, SexDigit},
     room::Room,
-    rules::Verdict,
+    rules::{Rule, Verdict},
     v1::{Mediator, Sex},
 };
 
@@ -20,13 +20,13 @@ impl Room for Mediator {
         v.refuse_if(
             r.get(SEX).is_some() && !r.is(SEX, sex),
             SEX,
-            ("与身份证号不一致", "not what the identity number says"),
+            Rule::new("not_as_identity_number", "与身份证号不一致", "not what the identity number says"),
             ("请核对证件", "compare both with the card"),
         );
         v.refuse_if(
             r.number(BORN).is_some_and(|born| born != i64::from(id.born().0)),
             BORN,
-            ("与身份证号不一致", "not what the identity number says"),
+            Rule::new("not_as_identity_number", "与身份证号不一致", "not what the identity number says"),
             ("请核对证件", "compare both with the card"),
         );
         v.in_order(BORN, RETIRED_ON);

@@ -1,7 +1,11 @@
 //! For how long a union may act with one person.
 
 use super::*;
-use crate::{room::Room, rules::Verdict, v1::OnePersonOffice};
+use crate::{
+    room::Room,
+    rules::{Rule, Verdict},
+    v1::OnePersonOffice,
+};
 
 /// Longer leave is asked for anew.
 const LONGEST: i32 = 2 * 366;
@@ -13,7 +17,7 @@ impl Room for OnePersonOffice {
         v.refuse_if(
             days.is_some_and(|days| days > LONGEST),
             UNTIL,
-            ("准许期超过两年", "more than two years"),
+            Rule::new("longer_than_two_years", "准许期超过两年", "more than two years"),
             ("请按不超过两年填写，到期再办", "give two years at most, and again then"),
         );
     }

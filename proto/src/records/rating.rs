@@ -5,7 +5,7 @@ use crate::{
     measure::{Measure, Nature, Part, Parts, Unit},
     period::Day,
     room::{Room, UntilNext},
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     v1::{Grade, Rating},
 };
 
@@ -51,13 +51,13 @@ impl Room for Rating {
         v.refuse_if(
             scores.iter().zip(&maxima).any(|(score, max)| score > max),
             ITEMS,
-            ("有项目得分高于满分", "an item scores above its maximum"),
+            Rule::new("score_above_maximum", "有项目得分高于满分", "an item scores above its maximum"),
             ("请逐项核对", "check item by item"),
         );
         v.refuse_if(
             maxima.iter().sum::<i64>() != 100,
             ITEMS,
-            ("各项满分之和不是100", "the maxima do not add up to 100"),
+            Rule::new("maxima_not_hundred", "各项满分之和不是100", "the maxima do not add up to 100"),
             ("请逐项核对", "check item by item"),
         );
         numbers.sort_unstable();
@@ -66,18 +66,18 @@ impl Room for Rating {
         v.refuse_if(
             numbers.len() != count,
             ITEMS,
-            ("有项目重复", "an item appears twice"),
+            Rule::new("item_twice", "有项目重复", "an item appears twice"),
             ("请逐项核对", "check item by item"),
         );
-        v.warn_if(count < 9, ITEMS, ("不足九项", "fewer than nine items"), CHECK);
+        v.warn_if(count < 9, ITEMS, Rule::new("fewer_than_nine_items", "不足九项", "fewer than nine items"), CHECK);
         v.refuse_if(
             r.get(TOTAL).is_some_and(|total| total != scores.iter().sum::<i64>()),
             TOTAL,
-            ("不等于各项得分之和", "not the sum of the scores"),
+            Rule::new("not_sum_of_scores", "不等于各项得分之和", "not the sum of the scores"),
             ("请重新合计", "add them up again"),
         );
         if let (Some(total), Some(a), Some(b)) = (r.get(TOTAL), r.get(A_FROM), r.get(B_FROM)) {
-            v.refuse_if(a <= b, A_FROM, ("A类起点分应高于B类", "A starts above B"), CHECK);
+            v.refuse_if(a <= b, A_FROM, Rule::new("a_not_above_b", "A类起点分应高于B类", "A starts above B"), CHECK);
             let grade = if total >= a {
                 Grade::A
             } else if total >= b {
@@ -88,12 +88,12 @@ impl Room for Rating {
             v.refuse_if(
                 r.get(GRADE).is_some() && !r.is(GRADE, grade),
                 GRADE,
-                ("与总分和起点分不符", "not what the total and the thresholds give"),
+                Rule::new("not_as_thresholds", "与总分和起点分不符", "not what the total and the thresholds give"),
                 ("请按起点分定等级", "grade it by the thresholds"),
             );
         }
         let more = r.get(SATISFIED).zip(r.get(ASKED)).is_some_and(|(satisfied, asked)| satisfied > asked);
-        v.refuse_if(more, SATISFIED, ("多于调查人数", "more than were asked"), CHECK);
+        v.refuse_if(more, SATISFIED, Rule::new("more_than_asked", "多于调查人数", "more than were asked"), CHECK);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     v1::Statement,
 };
 
@@ -20,6 +20,11 @@ impl Room for Statement {
         let count = measures.len();
         measures.sort_unstable();
         measures.dedup();
-        v.refuse_if(measures.len() != count, FIGURES, ("同一指标出现两次", "a measure appears twice"), CHECK);
+        v.refuse_if(
+            measures.len() != count,
+            FIGURES,
+            Rule::new("measure_twice", "同一指标出现两次", "a measure appears twice"),
+            CHECK,
+        );
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     ident::Registrar,
     room::Room,
-    rules::{CHECK, Verdict},
+    rules::{CHECK, Rule, Verdict},
     v1::{Union, UnionForm},
 };
 
@@ -28,10 +28,19 @@ impl Room for Union {
         v.refuse_if(
             r.get(NUMBER).is_some() && r.is(FORM, UnionForm::SocialOrganisation),
             NUMBER,
-            ("社会组织不是工会，不登记编号", "a social organisation is no union and has no number"),
+            Rule::new(
+                "number_of_no_union",
+                "社会组织不是工会，不登记编号",
+                "a social organisation is no union and has no number",
+            ),
             ("请核对类型", "look at the form again"),
         );
         let more = r.get(MEMBERS).zip(r.get(WORKERS)).is_some_and(|(members, workers)| members > workers);
-        v.warn_if(more, MEMBERS, ("会员多于职工", "more members than workers"), CHECK);
+        v.warn_if(
+            more,
+            MEMBERS,
+            Rule::new("more_members_than_workers", "会员多于职工", "more members than workers"),
+            CHECK,
+        );
     }
 }

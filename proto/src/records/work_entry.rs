@@ -5,7 +5,7 @@ use crate::{
     handle::View,
     measure::{Measure, Nature, Parts, Unit},
     room::{CountsOnce, Room},
-    rules::Verdict,
+    rules::{Rule, Verdict},
     union::UnionNumber,
     v1::{Duty, WorkEntry},
 };
@@ -53,13 +53,13 @@ impl Room for WorkEntry {
         v.refuse_if(
             !fits,
             SUBTYPE,
-            ("与所选职责不符", "not work of the chosen duty"),
+            Rule::new("not_of_duty", "与所选职责不符", "not work of the chosen duty"),
             ("请重新选择工作类型", "choose again"),
         );
         v.refuse_if(
             !r.has(ENTERPRISE) && r.get(PLACE).is_none(),
             PLACE,
-            ("企业和地点都没有填写", "neither an enterprise nor a place"),
+            Rule::new("no_enterprise_or_place", "企业和地点都没有填写", "neither an enterprise nor a place"),
             ("请填其中一个", "fill in one of the two"),
         );
         if r.has(CORRECTS) {
@@ -69,14 +69,14 @@ impl Room for WorkEntry {
             v.refuse_if(
                 r.get(field).is_some_and(|n| n < 0),
                 field,
-                ("负数只能用于更正", "negative only in a correction"),
+                Rule::new("negative_not_correction", "负数只能用于更正", "negative only in a correction"),
                 ("请指明所更正的工作日志", "name the line it corrects"),
             );
         }
         v.warn_if(
             r.is(DUTY, Duty::Bargaining) && r.get(MANDATE).is_none(),
             MANDATE,
-            ("参加协商没有指派或委托", "bargaining without a mandate"),
+            Rule::new("no_mandate", "参加协商没有指派或委托", "bargaining without a mandate"),
             ("请补填指派或委托文书", "add the assignment or the mandate"),
         );
     }

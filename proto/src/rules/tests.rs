@@ -156,5 +156,5 @@ fn words_for_people_and_words_for_logs() {
     let refusal = &wrong.validate().expect_err("it is wrong")[0];
     assert_eq!(refusal.say(Lang::Zh), "性别“女”：与身份证号不一致。请核对证件。");
     assert_eq!(refusal.to_string(), "sex: not what the identity number says. Compare both with the card.");
-    assert_eq!(format!("{refusal:?}"), "Refusal(sex: not what the identity number says)");
+    assert_eq!(format!("{refusal:?}"), "Refusal(sex: not_as_identity_number)");
 }

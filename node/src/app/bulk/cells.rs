@@ -7,6 +7,7 @@ use huiliu_proto::{
     kind::{Field, Format, Kind, Type, kind},
     lang::Label,
     record::{Record, Refusal},
+    rules::NO_SUCH_RECORD,
     value::Value,
 };
 
@@ -144,13 +145,12 @@ fn value(
 }
 
 fn missing(field: &Field, target: &Kind, text: &str) -> Refusal {
-    let rule = Label::new("本机没有这条记录", "there is no such record here");
     let (zh, en) = (&target.label.zh, &target.label.en);
     let remedy = Label::new(
         format!("请先填写该“{zh}”，或核对其编号和名称"),
         format!("write that {en} first, or compare its id and name"),
     );
-    field.refuse(&Value::Text(text.trim().to_owned()), rule, remedy)
+    field.refuse(&Value::Text(text.trim().to_owned()), NO_SUCH_RECORD, remedy)
 }
 
 /// The record that is meant: by its whole id, or by its name or number.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt};
 
-use huiliu_proto::{kind::Field, lang::Label, value::Value};
+use huiliu_proto::{kind::Field, lang::Label, rule::Rule, value::Value};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::{
@@ -98,7 +98,7 @@ pub(super) fn read(fields: &[Field], text: &str) -> Result<Cells, LineProblem> {
 }
 
 fn no_list(table: &Field) -> huiliu_proto::record::Refusal {
-    let rule = Label::new("不是明细", "not a table");
+    let rule = Rule::new("not_a_table", "不是明细", "not a table");
     let remedy = Label::new("请写成列表，每行一个对象", "write it as a list, with an object for each line");
     table.refuse(&Value::Text(String::new()), rule, remedy)
 }
@@ -131,7 +131,7 @@ fn placed(fields: &[Field], members: Vec<(String, Node)>) -> Result<Vec<(usize, 
 /// A value as it would be typed; nothing where it says nothing.
 fn typed(field: &Field, node: Node) -> Result<Option<String>, LineProblem> {
     let nested = || {
-        let rule = Label::new("不是单个值", "not a single value");
+        let rule = Rule::new("not_single", "不是单个值", "not a single value");
         let remedy = Label::new("请写成文字或数字", "write a text or a number");
         LineProblem::Field(field.refuse(&Value::Text(String::new()), rule, remedy))
     };
@@ -155,6 +155,7 @@ fn typed(field: &Field, node: Node) -> Result<Option<String>, LineProblem> {
 mod tests {
     use huiliu_proto::{
         handle::Declared as _,
+        lang::Lang,
         records::{budget, budget_line},
         v1::Budget,
     };
@@ -202,7 +203,11 @@ mod tests {
             (&many, "lines", "more than 100 lines"),
         ] {
             let Err(LineProblem::Field(refusal)) = parsed(wrong) else { panic!("{wrong:.80}") };
-            assert_eq!((refusal.field_name.as_str(), refusal.rule.en.as_str()), (field, rule), "{wrong:.80}");
+            assert_eq!(
+                (refusal.field_name.as_str(), refusal.rule.get(Lang::En).as_str()),
+                (field, rule),
+                "{wrong:.80}"
+            );
         }
     }
 }

@@ -2,7 +2,14 @@
 
 use std::error::Error;
 
-use huiliu_proto::{ident::mask, lang::Label, proof::ProofError, record::Refusal, token::TokenError};
+use huiliu_proto::{
+    ident::mask,
+    lang::Label,
+    proof::ProofError,
+    record::Refusal,
+    rule::{Breach, Plain},
+    token::TokenError,
+};
 use serde_json::{Value as Json, json};
 
 use super::{CommandError, Exit};
@@ -18,8 +25,17 @@ use crate::{
 };
 
 /// What a rule found in a field, for programs.
-pub fn remark_json(field: &str, value: &str, rule: &Label, remedy: &Label) -> Json {
-    json!({ "field": field, "value": mask(value), "rule": both_languages(rule), "remedy": both_languages(remedy) })
+pub fn remark_json(field: &str, value: &str, breach: &Breach, remedy: &Label) -> Json {
+    let plain = |plain: &Plain| match plain {
+        Plain::Number(number) => Json::from(*number),
+        Plain::Text(text) => Json::from(mask(text)),
+    };
+    let arguments = breach.arguments.iter().map(|argument| (argument.name.to_owned(), plain(&argument.plain)));
+    json!({
+        "field": field, "value": mask(value), "code": breach.rule.code(),
+        "arguments": arguments.collect::<serde_json::Map<_, _>>(), "rule": both_languages(&breach.words()),
+        "remedy": both_languages(remedy),
+    })
 }
 
 /// A stable name of an error for programs, and what it is about.

@@ -6,6 +6,7 @@ use huiliu_proto::{
     kind::{Field, Kind, Type, kind},
     lang::{self, Label},
     record::Refusal,
+    rules::NO_SUCH_RECORD,
     value::Value,
 };
 
@@ -130,12 +131,11 @@ fn value(conn: &View, field: &Field, typed: &str) -> Result<Result<Option<Value>
     match find::of_kind(conn, target, typed.trim())? {
         Some(id) => Ok(Ok(Some(Value::Bytes(id.to_vec())))),
         None => {
-            let rule = Label::new("本机没有这条记录", "there is no such record here");
             let remedy = Label::new(
                 format!("请先填写该记录，或用 record list {} 查找编号", target.name),
                 format!("write that record first, or find its id with `record list {}`", target.name),
             );
-            Ok(Err(field.refuse(&Value::Text(typed.trim().to_owned()), rule, remedy)))
+            Ok(Err(field.refuse(&Value::Text(typed.trim().to_owned()), NO_SUCH_RECORD, remedy)))
         }
     }
 }

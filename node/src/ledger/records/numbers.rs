@@ -145,17 +145,21 @@ impl Ledger {
         record: &Record,
         said: Option<&Record>,
     ) -> Result<Option<huiliu_proto::record::Refusal>> {
-        use huiliu_proto::{lang::Label, value::Value};
+        use huiliu_proto::{lang::Label, rule::Rule, value::Value};
         let Some(new) = record.of::<Union>() else { return Ok(None) };
         let (now, before) = (new.get(union::NUMBER), said.and_then(|said| said.read(union::NUMBER)));
         if now == before {
             return Ok(None);
         }
         let shown = Value::Int(now.or(before).map_or(0, i64::from));
-        let refuse = |rule, remedy| Ok(Some(union::NUMBER.declared().refuse(&shown, rule, remedy)));
+        let refuse = |rule: Rule, remedy| Ok(Some(union::NUMBER.declared().refuse(&shown, rule, remedy)));
         if before.is_some() {
             return refuse(
-                Label::new("工会编号一经给出，不得更改", "the number of a union is given once and never changed"),
+                Rule::new(
+                    "number_stays",
+                    "工会编号一经给出，不得更改",
+                    "the number of a union is given once and never changed",
+                ),
                 Label::new("登记有误的，作废后重新登记", "void the record, and register the union again"),
             );
         }
@@ -163,7 +167,7 @@ impl Ledger {
             return Ok(None);
         }
         refuse(
-            Label::new("工会编号由系统给出", "the number of a union is given by the system"),
+            Rule::new("number_given", "工会编号由系统给出", "the number of a union is given by the system"),
             Label::new(
                 "请不填编号，登记下级工会时自动给出",
                 "leave it out: a union is given one when it is registered below this one",
