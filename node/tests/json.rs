@@ -211,6 +211,29 @@ fn answers_and_errors_are_the_same_in_either_language() {
     }
 }
 
+/// The sentence of a rule may change; its code and the values that it names stay.
+#[test]
+fn what_a_rule_finds_has_a_code_and_what_it_names() {
+    use serde_json::json;
+    let union = Union::new();
+    let found = |ask: &[&str], code: i32| {
+        let ran = union.run(&[&["--json", "record", "add"], ask].concat());
+        assert_eq!(ran.code, code, "{}{}", ran.out, ran.err);
+        let said: Json = serde_json::from_str(if code == 0 { &ran.out } else { &ran.err }).expect("JSON");
+        let list = said["about"].as_array().or(said["warnings"].as_array()).expect("a list");
+        let one = |r: &Json| (r["field"].clone(), r["code"].clone(), r["arguments"].clone());
+        list.iter().map(one).collect::<Vec<_>>()
+    };
+    let of = |field: &str, code: &str, arguments: Json| (field.into(), code.into(), arguments);
+    let early = [&ENGAGEMENT[..], &["probation_until=2001-01-01"]].concat();
+    union.add(&MEDIATOR);
+    assert_eq!(found(&early, 4), [of("probation_until", "before", json!({ "earlier": "starts_on" }))]);
+    let until = |day| ENGAGEMENT.map(|typed| if typed.starts_with("ends_on=") { day } else { typed });
+    let range = json!({ "least": "1900-01-01", "most": "2199-12-31" });
+    assert_eq!(found(&until("ends_on=2299-01-01"), 4), [of("ends_on", "out_of_range", range)]);
+    assert_eq!(found(&until("ends_on=2099-01-01"), 0), [of("ends_on", "longer_than_ten_years", json!({}))]);
+}
+
 #[test]
 fn an_error_has_a_code_and_says_what_it_is_about() {
     let union = Union::new();
@@ -229,6 +252,7 @@ fn an_error_has_a_code_and_says_what_it_is_about() {
     let sex = about.iter().find(|one| one["field"] == "sex").expect("it was refused");
     assert_eq!((&sex["value"], &sex["rule"]["en"]), (&Json::from("x"), &Json::from("there is no such choice")));
     assert!(!refused.to_string().contains("110105194912310021"), "an identity number is masked");
+    assert_eq!((&sex["code"], &sex["arguments"]), (&Json::from("no_such_choice"), &serde_json::json!({})));
     assert_eq!(error(&["record", "list", "--nonsense"])["about"]["argument"][0], "--nonsense");
     assert_eq!(error(&["check", "explain", "FC-99"])["code"], "unknown_check");
     let months = error(&["rollup", "--from", "2025-12", "--to", "2025-01"]);
