@@ -12,20 +12,22 @@ use huiliu_proto::{
     handle::{Declared as _, View},
     id::{DeviceId, Hash},
     kind::{self, Kind, Reach, Shape, Voiding},
-    lang::{self, Label, Lang},
+    lang::Label,
     operation::{HeaderForm, Operation},
     record::Record,
     records::{statement, statement_figure},
-    rule::{Breach, Rule},
+    rule::Rule,
     union::{Level, UnionNumber},
     v1::{Enrolment, Revocation, Statement},
     value::Value,
     void::{Void, VoidError},
 };
 
+pub use self::grounds::Grounds;
 pub(crate) use self::puts::{puts_allowed, value};
 use crate::{clock, document::Misfit, rollup};
 
+mod grounds;
 pub mod number;
 mod puts;
 
@@ -171,42 +173,53 @@ pub const NOT_ITS_OWN: Rule = Rule::new(
     "that union has not enrolled that device for the union named, so it is not for it to revoke",
 );
 
+const NEWER: Rule = Rule::new(
+    "newer",
+    "由更新的版本写成，有本版本不认识的内容；升级本机程序后自动处理",
+    "a newer version wrote it, with something that this one does not know; upgrade this program",
+);
+
 /// A verdict against an operation. Stored are its reason and cause; its words are found again where somebody reads them
 /// (`explain`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub reason: Reason,
     pub cause: Option<Cause>,
-    pub detail: Label,
+    pub why: Grounds,
     /// The change that an edit follows and that has not arrived.
     pub awaits: Option<Hash>,
 }
 
 impl Refusal {
-    pub fn new(reason: Reason, zh: impl Into<String>, en: impl Into<String>) -> Refusal {
-        Refusal { reason, cause: None, detail: Label::new(zh, en), awaits: None }
+    pub fn new(reason: Reason, why: impl Into<Grounds>) -> Refusal {
+        Refusal { reason, cause: None, why: why.into(), awaits: None }
     }
 
     pub fn revoked() -> Refusal {
         Refusal::new(
             Reason::Revoked,
-            "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可准予计入",
-            "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and does not count; if it is the union's own after all, the union above can let it count",
+            Rule::new(
+                "device_revoked",
+                "设备已被其上级注销，此条位于保留部分之后：已留存、照常转报，不计入；如确为本单位所填，上级可准予计入",
+                "the union above has revoked the device, and this stands behind what that let stand: it is kept and relayed and does not count; if it is the union's own after all, the union above can let it count",
+            ),
         )
     }
 
     /// A revocation by somebody else than who enrolled the device.
     pub fn not_its_own() -> Refusal {
-        let words = Breach::from(NOT_ITS_OWN).words();
-        Refusal::new(Reason::NotAllowed, words.zh, words.en)
+        Refusal::new(Reason::NotAllowed, NOT_ITS_OWN)
     }
 
     pub fn failed() -> Refusal {
         Refusal::new(
             Reason::Failed,
-            "本机处理此条时出错，已留存、照常转报，暂不计入，其余内容不受影响；请重算一次，仍如此则请联系技术支持",
-            "this machine failed when it applied this: it is kept and relayed and does not count, and nothing else is \
+            Rule::new(
+                "failed_here",
+                "本机处理此条时出错，已留存、照常转报，暂不计入，其余内容不受影响；请重算一次，仍如此则请联系技术支持",
+                "this machine failed when it applied this: it is kept and relayed and does not count, and nothing else is \
              touched; compute the tables again, and ask for support if it stays so",
+            ),
         )
     }
 
@@ -216,16 +229,23 @@ impl Refusal {
                 awaits: Some(*awaited),
                 ..Refusal::new(
                     Reason::Early,
-                    "此修改所依据的上一次修改尚未收到；收到后自动处理",
-                    "it follows an edit that has not arrived yet; it is taken up by itself when that one comes",
+                    Rule::new(
+                        "edit_early",
+                        "此修改所依据的上一次修改尚未收到；收到后自动处理",
+                        "it follows an edit that has not arrived yet; it is taken up by itself when that one comes",
+                    ),
                 )
             },
             other => Refusal {
                 cause: Cause::of(other),
                 ..Refusal::new(
                     Reason::Misfit,
-                    "此修改与档案现有内容不符，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
-                    format!("{other}; it may come from a faulty or altered program: ask the union that wrote it"),
+                    Rule::new(
+                        "edit_misfit",
+                        "此修改与档案现有内容不符，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
+                        "{error}; it may come from a faulty or altered program: ask the union that wrote it",
+                    )
+                    .error(other),
                 )
             },
         }
@@ -234,8 +254,11 @@ impl Refusal {
     pub fn taken() -> Refusal {
         Refusal::new(
             Reason::Id,
-            "记录编号已被另一条内容不同的记录使用，或不是该设备所能生成的；请与填报单位核对",
-            "the record id is taken by another record, or could not have been made by this device",
+            Rule::new(
+                "id_taken",
+                "记录编号已被另一条内容不同的记录使用，或不是该设备所能生成的；请与填报单位核对",
+                "the record id is taken by another record, or could not have been made by this device",
+            ),
         )
     }
 
@@ -246,8 +269,11 @@ impl Refusal {
             cause: Some(Cause::VOID),
             ..Refusal::new(
                 Reason::Early,
-                "此作废（或恢复）所针对的内容尚未收到；收到后自动处理",
-                "what it voids or restores has not arrived yet; it is taken up by itself when that comes",
+                Rule::new(
+                    "void_early",
+                    "此作废（或恢复）所针对的内容尚未收到；收到后自动处理",
+                    "what it voids or restores has not arrived yet; it is taken up by itself when that comes",
+                ),
             )
         }
     }
@@ -256,36 +282,39 @@ impl Refusal {
     pub fn void_elsewhere() -> Refusal {
         Refusal::new(
             Reason::NotAllowed,
-            "作废（或恢复）与其所针对的记录报送范围不同",
-            "a void has to travel as its record does, and this one does not",
+            Rule::new(
+                "void_elsewhere",
+                "作废（或恢复）与其所针对的记录报送范围不同",
+                "a void has to travel as its record does, and this one does not",
+            ),
         )
     }
 
     pub fn unreadable(error: &EditError) -> Refusal {
-        Refusal::new(Reason::Misfit, "修改内容无法读取", error.to_string())
+        Refusal::new(Reason::Misfit, Rule::new("edit_unreadable", "修改内容无法读取", "{error}").error(error))
     }
 }
 
 /// Why an operation is held, in words: as its reason and cause say, and for what follows from the operation alone by judging
 /// it again.
-pub fn explain(feed: &Feed, operation: Option<&Operation>, reason: Reason, cause: Option<Cause>) -> Label {
+pub fn explain(feed: &Feed, operation: Option<&Operation>, reason: Reason, cause: Option<Cause>) -> Grounds {
     let again = operation.and_then(|operation| judged_again(feed, operation)).filter(|again| again.reason == reason);
     if let Some(again) = again {
-        return again.detail;
+        return again.why;
     }
     match (reason, cause.and_then(Cause::misfit)) {
-        (Reason::Misfit, Some(misfit)) => Refusal::misfit(&misfit).detail,
-        (Reason::Early, _) if operation.is_some_and(|o| o.void) => Refusal::early_void(Hash([0; 32])).detail,
-        (Reason::NotAllowed, _) if operation.is_some_and(|o| o.void) => Refusal::void_elsewhere().detail,
-        (Reason::Early, _) => Refusal::misfit(&Misfit::Early(Hash([0; 32]))).detail,
-        (Reason::Id, _) => Refusal::taken().detail,
-        (Reason::Revoked, _) => Refusal::revoked().detail,
-        (Reason::Failed, _) => Refusal::failed().detail,
-        (Reason::Number, _) => number::words(cause),
+        (Reason::Misfit, Some(misfit)) => Refusal::misfit(&misfit).why,
+        (Reason::Early, _) if operation.is_some_and(|o| o.void) => Refusal::early_void(Hash([0; 32])).why,
+        (Reason::NotAllowed, _) if operation.is_some_and(|o| o.void) => Refusal::void_elsewhere().why,
+        (Reason::Early, _) => Refusal::misfit(&Misfit::Early(Hash([0; 32]))).why,
+        (Reason::Id, _) => Refusal::taken().why,
+        (Reason::Revoked, _) => Refusal::revoked().why,
+        (Reason::Failed, _) => Refusal::failed().why,
+        (Reason::Number, _) => number::why(cause),
         (Reason::NotAllowed, _) if operation.is_some_and(|o| o.kind == Revocation::NUMBER) => {
-            Refusal::not_its_own().detail
+            Refusal::not_its_own().why
         }
-        (reason, _) => reason.label(),
+        (reason, _) => Grounds::Only(reason),
     }
 }
 
@@ -317,41 +346,46 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
     match operation.form {
         HeaderForm::Canonical => {}
         HeaderForm::Newer => {
-            return Err(Refusal::new(
-                Reason::Newer,
-                "由更新的版本写成，有本版本不认识的内容；升级本机程序后自动处理",
-                "a newer version wrote it, with something that this one does not know; upgrade this program",
-            ));
+            return Err(Refusal::new(Reason::Newer, NEWER));
         }
         HeaderForm::Crooked => {
             return Err(Refusal::new(
                 Reason::Rule,
-                "格式不合规定，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
-                "its header is not written as it must be; it may come from a faulty or altered program: ask the union \
+                Rule::new(
+                    "header_form",
+                    "格式不合规定，可能由有缺陷或被篡改的程序写成；请与填报单位核对",
+                    "its header is not written as it must be; it may come from a faulty or altered program: ask the union \
                  that wrote it",
+                ),
             ));
         }
     }
     let Some(kind) = kind::numbered(operation.kind) else {
         return Err(Refusal::new(
             Reason::Newer,
-            format!("记录种类 {} 由更新的版本写成；升级本机程序后自动处理", operation.kind),
-            format!("record kind {} was written by a newer version; upgrade this program", operation.kind),
+            Rule::new(
+                "newer_kind",
+                "记录种类 {kind} 由更新的版本写成；升级本机程序后自动处理",
+                "record kind {kind} was written by a newer version; upgrade this program",
+            )
+            .number("kind", operation.kind.into()),
         ));
     };
     // What says no time has that of its record id, which is asked about by itself.
     if operation.time != operation.record.time() && !clock::YEARS.contains(&operation.time) {
         return Err(Refusal::new(
             Reason::Rule,
-            "所称填写时间不在1900年至2199年之间",
-            "the time at which it says it was written is not between the years 1900 and 2199",
+            Rule::new(
+                "time_of_writing",
+                "所称填写时间不在1900年至2199年之间",
+                "the time at which it says it was written is not between the years 1900 and 2199",
+            ),
         ));
     }
     if operation.void && kind.voiding == Voiding::Never {
         return Err(Refusal::new(
             Reason::NotAllowed,
-            format!("“{}”一经写入不得作废", kind.label.zh),
-            format!("{} is never voided", lang::a(&kind.label.en)),
+            Rule::new("never_voided", "“{kind}”一经写入不得作废", "{kind} is never voided").kind("kind", kind),
         ));
     }
     // What all unions below are told changes what is asked of them: the nation's and the provinces' to say.
@@ -361,31 +395,31 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
     }
     Err(Refusal::new(
         Reason::NotAllowed,
-        format!("{}无权以此方式填写“{}”", feed.union.union_name(), kind.label.zh),
-        format!("{} may not write {} here", feed.union, lang::a(&kind.label.en)),
+        Rule::new("may_not_write", "{union}无权以此方式填写“{kind}”", "{union} may not write {kind} here")
+            .kind("kind", kind)
+            .union("union", feed.union),
     ))
 }
 
 /// The void, or the taking back, that an operation holds, if it may count.
 pub fn void(kind: &'static Kind, operation: &Operation) -> Result<Void, Refusal> {
     Void::decode(&operation.payload, kind.shape == Shape::Document).map_err(|error| match error {
-        VoidError::Newer => Refusal::new(
-            Reason::Newer,
-            "由更新的版本写成，有本版本不认识的内容；升级本机程序后自动处理",
-            "a newer version wrote it, with something that this one does not know; upgrade this program",
+        VoidError::Newer => Refusal::new(Reason::Newer, NEWER),
+        VoidError::Malformed(_) => Refusal::new(
+            Reason::Rule,
+            Rule::new("void_malformed", "作废（或恢复）的内容不合规定", "{error}").error(&error),
         ),
-        VoidError::Malformed(_) => Refusal::new(Reason::Rule, "作废（或恢复）的内容不合规定", error.to_string()),
     })
 }
 
 /// What the entry that an operation holds says, by the rules of its kind alone.
 pub fn read(kind: &'static Kind, operation: &Operation) -> Result<Record, Refusal> {
     let record = Record::decode(kind, &operation.payload).map_err(|error| {
-        Refusal::new(Reason::Rule, "记录内容无法读取", format!("the record cannot be read: {error}"))
+        let rule = Rule::new("record_unreadable", "记录内容无法读取", "the record cannot be read: {error}");
+        Refusal::new(Reason::Rule, rule.error(&error))
     })?;
     if let Err(refusals) = record.validate() {
-        let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
-        return Err(Refusal::new(Reason::Rule, say(Lang::Zh), say(Lang::En)));
+        return Err(Refusal::new(Reason::Rule, Grounds::Fields(refusals)));
     }
     Ok(record)
 }
@@ -405,29 +439,38 @@ pub(crate) fn entry_as_read(
     if !operation.record.made_by(&feed.device) {
         return Err(Refusal::new(
             Reason::Id,
-            "记录编号不是该设备所能生成的",
-            "the record id could not have been made by this device",
+            Rule::new(
+                "id_not_its_own",
+                "记录编号不是该设备所能生成的",
+                "the record id could not have been made by this device",
+            ),
         ));
     }
     let record = read?;
     if record.is::<Enrolment>()
-        && let Err(Label { zh, en }) = attestation::stands(&record, &feed.network)
+        && let Err(rule) = attestation::stands(&record, &feed.network)
     {
-        return Err(Refusal::new(Reason::Rule, zh, en));
+        return Err(Refusal::new(Reason::Rule, rule));
     }
     let statement = record.of::<Statement>();
     if statement.is_some_and(|statement| !speaks_for(feed.union, statement)) {
         return Err(Refusal::new(
             Reason::NotAllowed,
-            "汇总报表只由省级总工会为本省各工会填写",
-            "a statement is written by the provincial union, about unions of its province",
+            Rule::new(
+                "statement_of_another",
+                "汇总报表只由省级总工会为本省各工会填写",
+                "a statement is written by the provincial union, about unions of its province",
+            ),
         ));
     }
     if statement.is_some_and(states_what_travels) {
         return Err(Refusal::new(
             Reason::NotAllowed,
-            "汇总报表含有由各工会自行上报的指标，不得代报",
-            "the statement states a measure whose records travel by themselves",
+            Rule::new(
+                "statement_of_what_travels",
+                "汇总报表含有由各工会自行上报的指标，不得代报",
+                "the statement states a measure whose records travel by themselves",
+            ),
         ));
     }
     if let (Some(at), Some(branch)) = (kind.subject, feed.scope.branch()) {
@@ -435,8 +478,11 @@ pub(crate) fn entry_as_read(
         if !subject.is_some_and(|s| branch.contains(s)) {
             return Err(Refusal::new(
                 Reason::NotAllowed,
-                "此条所针对的工会不在其报送范围之内",
-                "the union it is meant for is not in the branch this feed speaks to",
+                Rule::new(
+                    "subject_outside_branch",
+                    "此条所针对的工会不在其报送范围之内",
+                    "the union it is meant for is not in the branch this feed speaks to",
+                ),
             ));
         }
     }

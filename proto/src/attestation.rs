@@ -9,10 +9,10 @@ use crate::{
     algorithms::SUITE,
     handle::Draft,
     id::{DeviceId, Hash},
-    lang::Label,
     period::Day,
     record::Record,
     records::enrolment,
+    rule::Rule,
     signed::{SignatureError, SigningKey, verify_bytes},
     token::TokenId,
     union::{Level, UnionNumber},
@@ -118,29 +118,29 @@ impl Attestation {
 ///
 /// `None` of one that was written before protocol 2 and has no attestation: its device's feeds count as they did, and
 /// none of the keys in it is believed. With its first new certificates the device is enrolled anew.
-pub fn stands(record: &Record, network: &str) -> Result<Option<Attestation>, Label> {
+pub fn stands(record: &Record, network: &str) -> Result<Option<Attestation>, Rule> {
     let of_protocol_2 =
         [enrolment::ATTESTATION, enrolment::TOKEN, enrolment::AUTHORITY_KEY_HASH, enrolment::INVITED_BY];
-    let enrolment = record.of::<Enrolment>().ok_or_else(nobody_there)?;
+    let enrolment = record.of::<Enrolment>().ok_or(NOBODY_THERE)?;
     if of_protocol_2.into_iter().all(|field| enrolment.value(field).is_none()) {
         let union = enrolment.get(enrolment::UNION);
         let there = union.is_some_and(|union| union.has_union() && union.serial().is_none());
-        return if there { Ok(None) } else { Err(nobody_there()) };
+        return if there { Ok(None) } else { Err(NOBODY_THERE) };
     }
-    let said = Attestation::of(record, network).ok_or_else(|| {
-        Label::new(
-            "该设备没有为所登记的公钥和身份签名：可能有人冒名登记或改换了公钥",
-            "the device did not sign for the keys and the role in its enrolment: somebody may have put in others",
-        )
-    })?;
+    let said = Attestation::of(record, network).ok_or(Rule::new(
+        "not_attested",
+        "该设备没有为所登记的公钥和身份签名：可能有人冒名登记或改换了公钥",
+        "the device did not sign for the keys and the role in its enrolment: somebody may have put in others",
+    ))?;
     if !said.union.has_union() {
-        return Err(nobody_there());
+        return Err(NOBODY_THERE);
     }
     if said.hub && said.union.level() == Level::Township {
-        return Err(Label::new("该工会没有下级，不设平台", "no union is below that one: it has no hub"));
+        return Err(Rule::new("no_hub_there", "该工会没有下级，不设平台", "no union is below that one: it has no hub"));
     }
     if said.hub != said.authority_key.is_some() {
-        return Err(Label::new(
+        return Err(Rule::new(
+            "authority_key",
             "上级平台须登记签证公钥，其他机器不得登记",
             "a hub has an authority key and no other machine has one",
         ));
@@ -148,9 +148,7 @@ pub fn stands(record: &Record, network: &str) -> Result<Option<Attestation>, Lab
     Ok(Some(said))
 }
 
-fn nobody_there() -> Label {
-    Label::new("此处没有工会", "there is no union of this federation there")
-}
+const NOBODY_THERE: Rule = Rule::new("no_union_there", "此处没有工会", "there is no union of this federation there");
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,8 @@
 use std::fmt;
 
 use crate::{
-    kind::{Field, Format},
-    lang::{Label, Lang},
+    kind::{Field, Format, Kind},
+    lang::{self, Label, Lang},
     period::{Day, Month},
     union::UnionNumber,
     value::Value,
@@ -61,6 +61,21 @@ impl Rule {
 
     pub fn text(self, name: &'static str, plain: impl Into<String>, words: Label) -> Breach {
         Breach::from(self).text(name, plain, words)
+    }
+
+    pub fn union(self, name: &'static str, union: UnionNumber) -> Breach {
+        Breach::from(self).union(name, union)
+    }
+
+    /// What the program says of it, in English.
+    pub fn error(self, error: &dyn fmt::Display) -> Breach {
+        let said = error.to_string();
+        self.text("error", &said, Label::new(&said, &said))
+    }
+
+    /// The kind as a program names it and as a person reads it.
+    pub fn kind(self, name: &'static str, kind: &Kind) -> Breach {
+        self.text(name, kind.name, Label::new(&kind.label.zh, lang::a(&kind.label.en)))
     }
 
     /// The field as a program names it and as a person reads it.

@@ -162,6 +162,10 @@ pub type Words = (&'static str, &'static str);
 /// Of a reference, wherever it was looked up.
 pub const NO_SUCH_RECORD: Rule = Rule::new("no_such_record", "本机没有这条记录", "there is no such record here");
 
+/// Of the number of a union, at its own machine and where an edit arrives.
+pub const NUMBER_STAYS: Rule =
+    Rule::new("number_stays", "工会编号一经给出，不得更改", "the number of a union is given once and never changed");
+
 pub const CHECK: Words = ("请核对", "check it");
 
 impl<'r, K: Room> Verdict<'r, K> {

@@ -387,7 +387,7 @@ pub fn holds_nothing_back(machines: &[(Machine, Store)]) -> Result<()> {
                     let said = format!(
                         "{} holds back an honest operation: {}",
                         machine.name,
-                        quarantine::explain(conn, &held)?.en
+                        quarantine::explain(conn, &held)?.words().en
                     );
                     return Err(StoreError::Refused(said));
                 }

@@ -147,7 +147,7 @@ pub fn picture(machines: &[(Machine, Store)]) -> String {
                     held.feed,
                     held.seq,
                     held.reason,
-                    quarantine::explain(conn, &held)?.en
+                    quarantine::explain(conn, &held)?.words().en
                 );
             }
             for kept in evidence::list(conn, true)? {

@@ -91,6 +91,9 @@ fn a_record_that_breaks_a_rule_is_held_and_the_rest_goes_on() {
     assert_eq!(guided(&city, "320900"), 4);
     let held = city.read(quarantine::all).unwrap();
     let said = city.read(|conn| quarantine::explain(conn, &held[0])).unwrap();
+    let rules: Vec<_> = said.rules().into_iter().map(|(field, breach)| (field, breach.rule.code())).collect();
+    assert_eq!(rules, [(Some("done_on"), "empty")]);
+    let said = said.words();
     assert!(said.zh.contains("日期"), "{}", said.zh);
 }
 

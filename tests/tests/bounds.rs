@@ -143,7 +143,7 @@ fn a_claim_outside_the_calendar_is_held_and_shown() {
         give(&city, &forger.say(&[Operation::new(9, id, Some(time), good.clone(), None)]));
         let held = city.read(quarantine::all).unwrap();
         let held = held.iter().find(|h| h.record == id).expect("it does not count");
-        let said = city.read(|conn| quarantine::explain(conn, held)).unwrap();
+        let said = city.read(|conn| quarantine::explain(conn, held)).unwrap().words();
         assert!(said.en.contains("1900 and 2199"), "{}", said.en);
     }
 }

@@ -70,7 +70,7 @@ fn as_payloads_of_a_device_whose_signatures_are_good() {
     }
     let (held, kept) = city.read(|conn| Ok((quarantine::all(conn)?, documents::conflicts(conn, None)?.len()))).unwrap();
     assert_eq!(held.len(), 3 * INPUTS, "each is held back");
-    let said = |h: &quarantine::Held| city.read(|conn| quarantine::explain(conn, h)).unwrap();
+    let said = |h: &quarantine::Held| city.read(|conn| quarantine::explain(conn, h)).unwrap().words();
     assert!(held.iter().map(said).all(|said| !said.zh.is_empty() && !said.en.is_empty()), "with a reason in words");
     assert_eq!(kept, 0);
     // The hub goes on: an honest dossier of the same device arrives and counts.

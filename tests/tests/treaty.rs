@@ -129,7 +129,7 @@ fn what_this_version_cannot_do_with_an_operation_is_held() {
     let held = chain.city.store.read(quarantine::all).unwrap();
     // The void and the last one are empty, which is a matter of what they say.
     assert_eq!(held.iter().map(|h| &h.reason[..]).collect::<Vec<_>>(), ["rule", "rule", "newer", "rule"]);
-    let said = |n: usize| chain.city.store.read(|conn| quarantine::explain(conn, &held[n])).unwrap().zh;
+    let said = |n: usize| chain.city.store.read(|conn| quarantine::explain(conn, &held[n])).unwrap().words().zh;
     assert!(said(1).contains("格式") && said(3).contains("日期"), "{} {}", said(1), said(3));
 }
 

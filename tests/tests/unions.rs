@@ -370,7 +370,7 @@ fn a_device_that_lies_about_its_numbers_is_held_in_every_order() {
         let now = told(&store);
         // Why, in both languages.
         for held in store.read(quarantine::all).unwrap() {
-            let said = store.read(|conn| quarantine::explain(conn, &held)).unwrap();
+            let said = store.read(|conn| quarantine::explain(conn, &held)).unwrap().words();
             let words = if held.reason == "number" { "编号" } else { "修改" };
             assert!(said.zh.contains(words) && said.en.len() > 20, "{said:?}");
         }

@@ -8,18 +8,20 @@ use huiliu_proto::{
     kind::Kind,
     lang::Label,
     records::union,
+    rule::Rule,
+    rules::NUMBER_STAYS,
     serials::Block,
     union::UnionNumber,
     v1::Union,
 };
 
-use super::{Cause, Reason, Refusal};
+use super::{Cause, Grounds, Reason, Refusal};
 
 /// Codes of causes: another record has the number; the device has no such block.
 pub(crate) const TAKEN: u8 = 9;
 pub(crate) const OUTSIDE: u8 = 10;
 
-/// Why this machine has no number to give.
+/// Grounds this machine has no number to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoNumber {
     #[error("only unions of the built-in directory give numbers")]
@@ -38,11 +40,7 @@ pub(crate) fn given(feed: &Feed, kind: &Kind, edit: &Edit) -> Result<Option<Unio
     let field = union::NUMBER.declared().number;
     let Some(put) = edit.puts.iter().find(|put| put.field == field) else { return Ok(None) };
     if !put.over.is_empty() {
-        return Err(Refusal::new(
-            Reason::Number,
-            "工会编号一经给出，不得更改",
-            "the number of a union is given once and never changed",
-        ));
+        return Err(Refusal::new(Reason::Number, NUMBER_STAYS));
     }
     let number = match &put.value {
         // Of a field that was empty.
@@ -50,12 +48,18 @@ pub(crate) fn given(feed: &Feed, kind: &Kind, edit: &Edit) -> Result<Option<Unio
         Scalar::Number(number) => UnionNumber::try_from(*number).ok(),
         _ => None,
     };
+    let example = format!("{}-001", feed.union);
     match number.filter(|number| number.serial().is_some() && number.giver() == feed.union) {
         Some(number) => Ok(Some(number)),
         None => Err(Refusal::new(
             Reason::Number,
-            format!("{}只能给出以本单位编号为后缀的工会编号，如 {}-001", feed.union.union_name(), feed.union),
-            format!("{} gives numbers with its own six digits only, such as {0}-001", feed.union),
+            Rule::new(
+                "number_of_another",
+                "{union}只能给出以本单位编号为后缀的工会编号，如 {example}",
+                "{union} gives numbers with its own six digits only, such as {example}",
+            )
+            .union("union", feed.union)
+            .text("example", &example, Label::new(&example, &example)),
         )),
     }
 }
@@ -87,38 +91,41 @@ fn brief(parts: &[&[u8]]) -> u32 {
 }
 
 /// Why a number does not count that was an edit's to give by itself.
-pub(super) fn words(cause: Option<Cause>) -> Label {
+pub(super) fn why(cause: Option<Cause>) -> Grounds {
     match cause.map(|cause| cause.code) {
-        Some(TAKEN) => taken(),
-        Some(OUTSIDE) => outside(),
-        _ => Reason::Number.label(),
+        Some(TAKEN) => NUMBER_TAKEN.into(),
+        Some(OUTSIDE) => NUMBER_OUTSIDE.into(),
+        _ => Grounds::Only(Reason::Number),
     }
 }
 
-fn taken() -> Label {
-    Label::new(
-        "该工会编号已给了另一个工会，编号不重用；请重新登记",
-        "another union has that number, and no number is given twice: register this one again",
-    )
-}
+const NUMBER_TAKEN: Rule = Rule::new(
+    "number_taken",
+    "该工会编号已给了另一个工会，编号不重用；请重新登记",
+    "another union has that number, and no number is given twice: register this one again",
+);
 
-fn outside() -> Label {
-    Label::new(
-        "该工会编号不在登记它的设备的编号段之内；上级给了编号段后自动计入，否则请与填报单位核对",
-        "the number is outside the blocks of the machine that gave it; it counts by itself once the union above has \
+const NUMBER_OUTSIDE: Rule = Rule::new(
+    "number_outside",
+    "该工会编号不在登记它的设备的编号段之内；上级给了编号段后自动计入，否则请与填报单位核对",
+    "the number is outside the blocks of the machine that gave it; it counts by itself once the union above has \
          given that block, and otherwise ask the union that wrote it",
-    )
-}
+);
 
 impl Refusal {
     /// A number that another record of the union has, which comes first where all is computed again.
     pub(crate) fn number_taken(number: UnionNumber) -> Refusal {
-        Refusal { reason: Reason::Number, cause: Some(Cause::number_of(number)), detail: taken(), awaits: None }
+        Refusal {
+            reason: Reason::Number,
+            cause: Some(Cause::number_of(number)),
+            why: NUMBER_TAKEN.into(),
+            awaits: None,
+        }
     }
 
     /// A number that is not this machine's to give.
     pub(crate) fn no_block(device: &DeviceId, union: UnionNumber, block: Option<Block>) -> Refusal {
         let cause = Some(Cause::block_of(device, union, block));
-        Refusal { reason: Reason::Number, cause, detail: outside(), awaits: None }
+        Refusal { reason: Reason::Number, cause, why: NUMBER_OUTSIDE.into(), awaits: None }
     }
 }

@@ -3,11 +3,11 @@
 use huiliu_proto::{
     edit::{Put, Scalar},
     kind::{Kind, Privacy},
-    lang::Lang,
+    rule::Rule,
     value::Value,
 };
 
-use super::{Reason, Refusal};
+use super::{Grounds, Reason, Refusal};
 
 /// Puts of one edit to fields that only a newer version knows: so many, and so many bytes of them.
 const MAX_UNKNOWN: usize = 32;
@@ -20,28 +20,32 @@ pub(crate) fn puts_allowed(kind: &'static Kind, puts: &[Put], creates: bool) -> 
     if count > MAX_UNKNOWN || weight > MAX_UNKNOWN_WEIGHT {
         return Err(Refusal::new(
             Reason::Newer,
-            "含有过多本版本不认识的字段；升级本机程序后自动处理",
-            "it holds more fields that only a newer version knows than are taken; upgrade this program",
+            Rule::new(
+                "too_many_newer_fields",
+                "含有过多本版本不认识的字段；升级本机程序后自动处理",
+                "it holds more fields that only a newer version knows than are taken; upgrade this program",
+            ),
         ));
     }
     for put in puts {
         let Some(at) = kind.field_numbered(put.field) else { continue };
         let field = &kind.fields[at];
-        let rule = |zh: String, en: String| Err(Refusal::new(Reason::Rule, zh, en));
+        let rule = |rule: Rule| Err(Refusal::new(Reason::Rule, rule.field("field", field)));
         match value(&put.value) {
             None if field.required => {
-                return rule(
-                    format!("“{}”为必填项，不能清空", field.label.zh),
-                    format!("{} is required and cannot be emptied", field.label.en),
-                );
+                return rule(Rule::new(
+                    "required_emptied",
+                    "“{field}”为必填项，不能清空",
+                    "{field} is required and cannot be emptied",
+                ));
             }
             None => {}
             Some(Value::Text(_)) if field.privacy == Privacy::Sealed => {
-                return rule(format!("“{}”未加密", field.label.zh), format!("{} is not sealed", field.label.en));
+                return rule(Rule::new("not_sealed", "“{field}”未加密", "{field} is not sealed"));
             }
             Some(value) => {
                 if let Err(refusal) = field.check(&value) {
-                    return rule(refusal.say(Lang::Zh), refusal.say(Lang::En));
+                    return Err(Refusal::new(Reason::Rule, Grounds::Fields(vec![refusal])));
                 }
             }
         }
@@ -50,8 +54,7 @@ pub(crate) fn puts_allowed(kind: &'static Kind, puts: &[Put], creates: bool) -> 
     match missing {
         Some(field) if creates => Err(Refusal::new(
             Reason::Rule,
-            format!("缺少必填项“{}”", field.label.zh),
-            format!("{} is required", field.label.en),
+            Rule::new("required", "缺少必填项“{field}”", "{field} is required").field("field", field),
         )),
         _ => Ok(()),
     }

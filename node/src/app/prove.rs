@@ -91,8 +91,8 @@ fn counted(conn: &View, typed: &str) -> Result<Shown, ProveError> {
         Ok(shown) => Ok(shown),
         Err(id) => {
             let held = quarantine::of_record(conn, &id)?.into_iter().next();
-            let why = held.map(|held| quarantine::explain(conn, &held)).transpose()?.unwrap_or_default();
-            Err(ProveError::Held { id, why })
+            let why = held.map(|held| Ok::<_, ProveError>(quarantine::explain(conn, &held)?.words())).transpose()?;
+            Err(ProveError::Held { id, why: why.unwrap_or_default() })
         }
     }
 }

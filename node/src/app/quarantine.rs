@@ -20,7 +20,7 @@ pub use self::{
     which::{Which, WhichError, find},
 };
 use crate::{
-    admission::Reason,
+    admission::{Grounds, Reason},
     store::{
         Result, View,
         evidence::{self, EvidenceKind},
@@ -48,7 +48,7 @@ pub enum Whole {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Row {
     Feed { feed: FeedRow, why: Whole, rejected: bool },
-    Operation { feed: FeedRow, held: Held, why: Label, rejected: bool },
+    Operation { feed: FeedRow, held: Held, why: Grounds, rejected: bool },
 }
 
 impl Row {

@@ -3,7 +3,6 @@
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordId},
     kind::Field,
-    lang::Label,
     value::Value,
 };
 
@@ -12,6 +11,7 @@ use super::{
     void::{self, Word},
 };
 use crate::{
+    admission::Grounds,
     keyring::Keyring,
     ledger::corrections,
     operator::{self, Who},
@@ -36,7 +36,7 @@ pub struct Known {
     /// Edits of a document since then.
     pub edits: usize,
     pub conflicts: Vec<Conflict>,
-    pub held: Vec<(Label, Held)>,
+    pub held: Vec<(Grounds, Held)>,
     pub standing: State,
     /// What was said of whether it stands.
     pub voids: Vec<Word>,

@@ -20,7 +20,7 @@ use huiliu_proto::{
 };
 use serde_json::{Value as Json, json};
 
-pub use self::code::{code, remark_json};
+pub use self::code::{code, grounds_json, remark_json};
 use super::{CommandContext, duty, record::void};
 use crate::store::disk::Trouble;
 

@@ -463,8 +463,7 @@ impl Ledger {
                     "“{kind}”由上级工会对其下级填写，所填的工会不在{union}之下",
                     "{kind} is written by a union for one below it, and the union named is not below {union}",
                 );
-                let written = Label::new(&kind.label.zh, lang::a(&kind.label.en));
-                let rule = rule.text("kind", kind.name, written).union("union", me);
+                let rule = rule.kind("kind", kind).union("union", me);
                 let named = kind.subject.and_then(|at| Some((&kind.fields[at], record.values()[at].as_ref()?)));
                 let Some((field, value)) = named else { return Err(StoreError::Forbidden(Box::new(rule.words()))) };
                 let remedy = Label::new("请改填本单位的下级工会", "name a union below this one");

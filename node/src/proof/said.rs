@@ -8,6 +8,7 @@ use huiliu_proto::{
     kind::{Kind, Privacy, Shape, numbered},
     proof::{Proven, ProvenOperation},
     record::Record,
+    rule::Rule,
 };
 
 use crate::{
@@ -33,7 +34,7 @@ pub enum Said {
 
 /// An operation that would not count, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("operation {position} of feed {feed} would not count: {}", .refusal.detail.en)]
+#[error("operation {position} of feed {feed} would not count: {}", .refusal.why.words().en)]
 pub struct WouldNotCount {
     pub feed: FeedId,
     pub position: u64,
@@ -70,9 +71,8 @@ fn built(kind: &'static Kind, all: &[(&Feed, &ProvenOperation)]) -> Result<Field
     let mut edits = Vec::with_capacity(all.len());
     for (feed, proven) in all {
         let author = Actor::new(&feed.id, &proven.operation.record);
-        let edit = Edit::decode(&proven.operation.payload, author).map_err(|error| {
-            would_not(feed, proven, Refusal::new(Reason::Misfit, "修改内容无法读取", error.to_string()))
-        })?;
+        let edit = Edit::decode(&proven.operation.payload, author)
+            .map_err(|error| would_not(feed, proven, Refusal::unreadable(&error)))?;
         edits.push((edit, author, *feed, *proven));
     }
     edits.sort_by_key(|(edit, _, feed, proven)| (edit.start_op, feed.id, proven.position));
@@ -84,8 +84,11 @@ fn built(kind: &'static Kind, all: &[(&Feed, &ProvenOperation)]) -> Result<Field
             let refusal = match misfit {
                 Misfit::Early(_) => Refusal::new(
                     Reason::Early,
-                    "它所依据的上一次修改不在文件内",
-                    "it follows an edit that is not in the file",
+                    Rule::new(
+                        "edit_not_in_file",
+                        "它所依据的上一次修改不在文件内",
+                        "it follows an edit that is not in the file",
+                    ),
                 ),
                 other => Refusal::misfit(&other),
             };

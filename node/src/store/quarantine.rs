@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use huiliu_proto::{
     id::{FeedId, Hash, RecordId, unhex},
-    lang::Label,
+    rule::Rule,
     union::UnionNumber,
     v1::Ruling,
 };
@@ -16,7 +16,7 @@ use super::{
     feeds::{self, FeedRow},
     records, trust,
 };
-use crate::admission::{self, Cause, Reason, number};
+use crate::admission::{self, Cause, Grounds, Reason, number};
 
 /// An operation that does not count, and why; `explain` says it in words.
 #[derive(Clone, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub fn add(conn: &Database, held: &Held) -> Result<()> {
 }
 
 /// Why it is held, in words for people. They may quote what was written.
-pub fn explain(conn: &View, held: &Held) -> Result<Label> {
+pub fn explain(conn: &View, held: &Held) -> Result<Grounds> {
     let row = feeds::by_no(conn, held.feed)?;
     let reason = Reason::ALL.into_iter().find(|reason| reason.word() == held.reason).unwrap_or(Reason::Failed);
     // What cannot be read is held all the same.
@@ -90,10 +90,13 @@ pub fn explain(conn: &View, held: &Held) -> Result<Label> {
     }
     let others = records::of_id(conn, &held.record)?;
     Ok(match others.iter().find(|claim| claim.place.owner != row.feed.union) {
-        Some(claim) if others.len() == 1 => Label::new(
-            format!("此档案属于{}，其他单位不得修改", claim.place.owner.union_name()),
-            format!("the document belongs to {}; only its own devices edit it", claim.place.owner),
-        ),
+        Some(claim) if others.len() == 1 => Rule::new(
+            "document_of_another",
+            "此档案属于{union}，其他单位不得修改",
+            "the document belongs to {union}; only its own devices edit it",
+        )
+        .union("union", claim.place.owner)
+        .into(),
         _ => said,
     })
 }

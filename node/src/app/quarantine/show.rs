@@ -3,7 +3,6 @@
 use huiliu_proto::{
     edit::{Actor, Edit},
     kind::{Field, Kind, Shape, numbered},
-    lang::Label,
     operation::Operation,
     record::Record,
     signed::TreeHead,
@@ -13,7 +12,7 @@ use huiliu_proto::{
 
 use super::{Whole, find, which::WhichError, whole};
 use crate::{
-    admission::Reason,
+    admission::{Grounds, Reason},
     app::values,
     store::{
         StoreError, View,
@@ -48,7 +47,7 @@ impl ShowError {
 /// Why it does not count: itself, with a sentence, or the feed that it stands in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Why {
-    Held(Held, Label),
+    Held(Held, Grounds),
     Whole(Whole),
 }
 
@@ -104,8 +103,8 @@ pub fn show(conn: &View, typed: &str) -> Result<Shown, ShowError> {
     let stranger = !feed.own && feed.waits_whole() && seq >= feed.applied && seq < feed.size();
     let why = match held {
         Some(held) => {
-            let label = quarantine::explain(conn, &held)?;
-            Why::Held(held, label)
+            let why = quarantine::explain(conn, &held)?;
+            Why::Held(held, why)
         }
         None if stranger => Why::Whole(whole(conn, &feed)?),
         None => return Err(ShowError::NotHeld(typed.to_owned())),

@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 
 use super::{CommandError, Exit};
 use crate::{
+    admission::Grounds,
     app::{duty::DutyProblem, void::Problem},
     check::CheckError,
     cli::{duty, record::void, table::both_languages},
@@ -26,16 +27,25 @@ use crate::{
 
 /// What a rule found in a field, for programs.
 pub fn remark_json(field: &str, value: &str, breach: &Breach, remedy: &Label) -> Json {
+    json!({
+        "field": field, "value": mask(value), "code": breach.rule.code(), "arguments": arguments(breach),
+        "rule": both_languages(&breach.words()), "remedy": both_languages(remedy),
+    })
+}
+
+/// What an operation that does not count breaks, for programs.
+pub fn grounds_json(grounds: &Grounds) -> Json {
+    let one = |(field, breach): (Option<&str>, &Breach)| json!({ "field": field, "code": breach.rule.code(), "arguments": arguments(breach) });
+    grounds.rules().into_iter().map(one).collect()
+}
+
+fn arguments(breach: &Breach) -> Json {
     let plain = |plain: &Plain| match plain {
         Plain::Number(number) => Json::from(*number),
         Plain::Text(text) => Json::from(mask(text)),
     };
     let arguments = breach.arguments.iter().map(|argument| (argument.name.to_owned(), plain(&argument.plain)));
-    json!({
-        "field": field, "value": mask(value), "code": breach.rule.code(),
-        "arguments": arguments.collect::<serde_json::Map<_, _>>(), "rule": both_languages(&breach.words()),
-        "remedy": both_languages(remedy),
-    })
+    Json::Object(arguments.collect())
 }
 
 /// A stable name of an error for programs, and what it is about.

@@ -128,8 +128,9 @@ pub fn checking(error: &ProofError, lang: Lang) -> ErrorReport {
 
 /// A file whose signatures hold, and whose record would not count anywhere.
 pub fn would_not_count(error: &WouldNotCount, lang: Lang) -> ErrorReport {
-    let zh = format!("第 {} 条不会被计入：{}", error.position, error.refusal.detail.zh);
-    let en = format!("operation {} would not count: {}", error.position, error.refusal.detail.en);
+    let why = error.refusal.why.words();
+    let zh = format!("第 {} 条不会被计入：{}", error.position, why.zh);
+    let en = format!("operation {} would not count: {}", error.position, why.en);
     refused(lang, &zh, &en, FORGED)
 }
 

@@ -5,15 +5,15 @@ use huiliu_proto::{
     kind::numbered,
     lang::{Label, Lang},
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::told;
 use crate::{
-    admission::Reason,
+    admission::{Grounds, Reason},
     app::quarantine::{self, Page, Row, Whole},
     cli::{
         CommandContext,
-        error::Exit,
+        error::{Exit, grounds_json},
         table::{Cell, Table, both_languages, brief},
     },
     store::{evidence::EvidenceKind, feeds::FeedRow, quarantine::Held},
@@ -58,7 +58,7 @@ impl List {
         let nothing = context.pick("待核区没有待处理的内容", "nothing is in quarantine");
         let next = next.map(|place| place.to_string());
         context.answer(
-            || json!({ "held": table.json(), "next": next, "open": open }),
+            || json!({ "held": with_rules(table.json(), &rows), "next": next, "open": open }),
             || if table.is_empty() { nothing.to_owned() } else { table.words() },
         )?;
         context.note_next(next);
@@ -72,11 +72,23 @@ impl List {
     }
 }
 
-fn operation(context: &CommandContext, row: &FeedRow, held: &Held, why: &Label, rejected: bool) -> Vec<Cell> {
+/// What each line breaks, which people read as a sentence.
+fn with_rules(mut lines: Json, rows: &[Row]) -> Json {
+    for (line, row) in lines.as_array_mut().into_iter().flatten().zip(rows) {
+        line["rules"] = match row {
+            Row::Operation { why, .. } => grounds_json(why),
+            Row::Feed { .. } => json!([]),
+        };
+    }
+    lines
+}
+
+fn operation(context: &CommandContext, row: &FeedRow, held: &Held, why: &Grounds, rejected: bool) -> Vec<Cell> {
     let kind = match numbered(held.kind) {
         Some(kind) => Cell::new(context.label(&kind.label), kind.name),
         None => Cell::new(held.kind.to_string(), held.kind),
     };
+    let words = why.words();
     let (id, feed) = (held.record.to_string(), row.feed.id.to_string());
     vec![
         Cell::new(format!("{}#{}", &feed[..8], held.seq), format!("{feed}#{}", held.seq)),
@@ -84,7 +96,7 @@ fn operation(context: &CommandContext, row: &FeedRow, held: &Held, why: &Label, 
         kind,
         Cell::new(&id[..16], id.as_str()),
         Cell::new(context.label(&reason_label(&held.reason, rejected)), held.reason.as_str()),
-        Cell::new(brief(context.label(why), 80), both_languages(why)),
+        Cell::new(brief(context.label(&words), 80), both_languages(&words)),
     ]
 }
 

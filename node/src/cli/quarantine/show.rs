@@ -13,7 +13,7 @@ use crate::{
     app::quarantine::{self, Contents, Put, Revoked, ShowError, Shown, Why},
     cli::{
         CommandContext,
-        error::{CommandError, Exit, both},
+        error::{CommandError, Exit, both, grounds_json},
         record::view,
         table::{Cell, Table, both_languages},
     },
@@ -36,14 +36,14 @@ type Said = (String, String, String, Json);
 impl Show {
     pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let opened = context.open()?;
-        let (lines, fields, rejected, open, remedy) = opened.look(|conn| {
+        let (lines, fields, rules, rejected, open, remedy) = opened.look(|conn| {
             let shown = quarantine::show(conn, &self.which).map_err(told)?;
             let mut lines = origin(context, &shown);
-            let (reason, detail) = match &shown.why {
-                Why::Held(held, detail) => (held.reason.clone(), detail.clone()),
+            let (reason, detail, rules) = match &shown.why {
+                Why::Held(held, why) => (held.reason.clone(), why.words(), grounds_json(why)),
                 Why::Whole(whole) => {
                     let (word, detail) = waits_whole(whole);
-                    (word.to_owned(), detail)
+                    (word.to_owned(), detail, json!([]))
                 }
             };
             // An edit that came early is taken up by itself.
@@ -58,7 +58,7 @@ impl Show {
                 (Some(contents), Some(operation)) => said_in(context, conn, &contents, operation)?,
                 _ => vec![],
             };
-            Ok((lines, fields, shown.rejected, open, remedy))
+            Ok((lines, fields, rules, shown.rejected, open, remedy))
         })?;
         let mut table =
             Table::new().column("what", context.pick("项目", "item")).column("value", context.pick("内容", "value"));
@@ -76,6 +76,7 @@ impl Show {
                     lines.iter().map(|(word, _, _, json)| ((*word).to_owned(), json.clone())).collect();
                 let fields = fields.iter().map(|(_, name, _, json)| json!({ "field": name, "value": json }));
                 object.insert("fields".into(), fields.collect());
+                object.insert("rules".into(), rules.clone());
                 object.insert("rejected".into(), rejected.into());
                 object.into()
             },

@@ -19,7 +19,7 @@ use crate::{
         CommandContext,
         context::OpenHome,
         duty,
-        error::Exit,
+        error::{Exit, grounds_json},
         login,
         table::{Cell, Table},
     },
@@ -123,7 +123,7 @@ fn words(context: &CommandContext, opened: &OpenHome, known: &Known, hands: Opti
     for (why, held) in &known.held {
         let kind = numbered(held.kind).map_or_else(|| held.kind.to_string(), |k| context.label(&k.label).to_owned());
         let heading = context.pick("待核（不计入任何统计）", "in quarantine, and in no total");
-        text += &format!("\n{heading}：{kind} #{}：{}", held.seq, shown::line(context.label(why)));
+        text += &format!("\n{heading}：{kind} #{}：{}", held.seq, shown::line(context.label(&why.words())));
     }
     if let (false, Some(shown)) = (known.conflicts.is_empty(), &known.shown) {
         let mender = mender(shown.record.kind, &known.id, context.lang);
@@ -203,7 +203,9 @@ fn json(opened: &OpenHome, known: &Known, voids: Json) -> Json {
     };
     let fields = known.shown.iter().flat_map(|s| &s.record.kind.fields).filter(|f| known.conflict(f).is_some());
     object["conflicts"] = fields.map(conflict).collect();
-    let held = known.held.iter().map(|(why, h)| json!({ "seq": h.seq, "reason": h.reason, "detail": why.en }));
+    let held = known.held.iter().map(|(why, held)| {
+        json!({ "seq": held.seq, "reason": held.reason, "detail": why.words().en, "rules": grounds_json(why) })
+    });
     object["quarantined"] = held.collect();
     object["standing"] = void::state_word(known.standing).into();
     object["voids"] = voids;

@@ -145,7 +145,7 @@ impl Ledger {
         record: &Record,
         said: Option<&Record>,
     ) -> Result<Option<huiliu_proto::record::Refusal>> {
-        use huiliu_proto::{lang::Label, rule::Rule, value::Value};
+        use huiliu_proto::{lang::Label, rule::Rule, rules::NUMBER_STAYS, value::Value};
         let Some(new) = record.of::<Union>() else { return Ok(None) };
         let (now, before) = (new.get(union::NUMBER), said.and_then(|said| said.read(union::NUMBER)));
         if now == before {
@@ -155,11 +155,7 @@ impl Ledger {
         let refuse = |rule: Rule, remedy| Ok(Some(union::NUMBER.declared().refuse(&shown, rule, remedy)));
         if before.is_some() {
             return refuse(
-                Rule::new(
-                    "number_stays",
-                    "工会编号一经给出，不得更改",
-                    "the number of a union is given once and never changed",
-                ),
+                NUMBER_STAYS,
                 Label::new("登记有误的，作废后重新登记", "void the record, and register the union again"),
             );
         }
