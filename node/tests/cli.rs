@@ -2,6 +2,8 @@
 
 mod program;
 
+use std::{io::Write as _, process::Stdio};
+
 use program::{ENGAGEMENT, MEDIATOR, Union, text};
 use serde_json::Value as Json;
 
@@ -358,6 +360,33 @@ fn budgets_with_their_lines_are_imported() {
     assert!(said.code == 4 && said.out.contains("逐行 JSON"), "{}{}", said.out, said.err);
 }
 
+/// What comes on standard input has no name that would tell what it is: its beginning does. A number keeps its digits.
+#[test]
+fn json_lines_come_on_standard_input() {
+    let union = publisher();
+    let import = |text: &str| -> Json {
+        let mut command = union.command(&["--json", "record", "import", "enterprise", "-"]);
+        let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut stdin = running.stdin.take().expect("it is piped");
+        stdin.write_all(text.as_bytes()).expect("it reads");
+        drop(stdin);
+        let out = running.wait_with_output().expect("it ends").stdout;
+        serde_json::from_slice(&out).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&out)))
+    };
+    let line = |name: &str| {
+        format!(
+            r#"{{"name":{name},"uscc":"91350100M000100Y43","region":320922,"industry":"制造业","ownership":"私营"}}"#
+        )
+    };
+    let report = import(&format!("\n{}\n", line("90071992547409931234")));
+    assert_eq!((&report["written"], &report["wrong"]), (&1.into(), &0.into()), "{report}");
+    let listed = union.json(&["record", "list", "enterprise"]);
+    assert_eq!(listed["records"][0]["fields"]["name"], "90071992547409931234", "{listed}");
+    // A list of objects is no line of one.
+    let refused = import(&format!("[{}]", line("\"乙厂\"")));
+    assert_eq!((&refused["written"], &refused["problems"][0]["code"]), (&0.into(), &"unreadable".into()), "{refused}");
+}
+
 /// Each line that is wrong is told with its place, and nothing is written unless the good ones are asked for.
 #[test]
 fn what_is_wrong_within_a_table_is_told_by_line() {
@@ -382,7 +411,7 @@ fn what_is_wrong_within_a_table_is_told_by_line() {
         (r#"{"category":"薪酬或补贴","amount":1}"#, Some(("rule", "lines"))),
         ("[]", Some(("rule", "lines"))),
         (&long, Some(("rule", "lines"))),
-        (&deep, Some(("unreadable", ""))),
+        (&deep, Some(("rule", "lines.1"))),
     ];
     let lines: Vec<String> = cases.iter().enumerate().map(|(i, (lines, _))| budget(lines, &format!("B{i}"))).collect();
     std::fs::write(&file, lines.concat()).expect("written");

@@ -25,6 +25,17 @@ pub enum Format {
     JsonLines,
 }
 
+impl Format {
+    /// As its beginning tells: a heading of CSV names fields, and no field's name begins with a brace or a bracket.
+    pub fn told(beginning: &[u8]) -> Format {
+        let text = beginning.strip_prefix(BOM).unwrap_or(beginning).trim_ascii_start();
+        match text.first() {
+            Some(b'{' | b'[') => Format::JsonLines,
+            _ => Format::Csv,
+        }
+    }
+}
+
 /// A file that is being read.
 pub struct Source {
     reader: BufReader<Box<dyn Read>>,
@@ -286,6 +297,16 @@ mod tests {
         }
         let quoted = "\u{feff}\"a\nb\",c\n1,2\n";
         assert_eq!(raws(quoted).iter().map(|r| r.0).collect::<Vec<_>>(), [1, 3], "a mark before the first quote");
+    }
+
+    #[test]
+    fn a_stream_tells_its_format() {
+        for json in ["{\"name\":1}", "\u{feff}\n  {}", "[", " [{}]"] {
+            assert_eq!(Format::told(json.as_bytes()), Format::JsonLines, "{json}");
+        }
+        for csv in ["name,{}", "", "\u{feff}名称,uscc"] {
+            assert_eq!(Format::told(csv.as_bytes()), Format::Csv, "{csv}");
+        }
     }
 
     #[test]

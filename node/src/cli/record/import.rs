@@ -39,7 +39,7 @@ pub struct Import {
     kind: String,
     /// CSV with a heading of field names or labels, or JSON objects line by line; - reads from standard input
     file: PathBuf,
-    /// Format of the file; without it told from its name
+    /// Format of the file; without it told from its name, and of standard input from how it begins
     #[arg(long, value_enum)]
     format: Option<Typed>,
     /// Look at every line, and write nothing
@@ -83,13 +83,14 @@ impl Import {
         let kind = kind_named(&self.kind)?;
         let stream = self.file.as_os_str() == "-";
         let jsonl = self.file.extension().is_some_and(|e| e == "jsonl" || e == "ndjson" || e == "json");
-        let format = match self.format {
-            Some(Typed::Jsonl) => Format::JsonLines,
-            Some(Typed::Csv) => Format::Csv,
-            None if jsonl => Format::JsonLines,
-            None => Format::Csv,
-        };
         let taken = if stream { Some(from_stream()?) } else { None };
+        let format = match (self.format, &taken) {
+            (Some(Typed::Jsonl), _) => Format::JsonLines,
+            (Some(Typed::Csv), _) => Format::Csv,
+            (None, Some(bytes)) => Format::told(bytes),
+            (None, None) if jsonl => Format::JsonLines,
+            (None, None) => Format::Csv,
+        };
         let file = self.file.clone();
         let mut open = || -> io::Result<Source> {
             Ok(match &taken {
@@ -188,8 +189,12 @@ fn problem_words(problem: &Problem, lang: Lang) -> String {
         (LineProblem::Twice(name), Lang::En) => format!("the field “{}” is given twice", shown::line(name)),
         (LineProblem::Cells { expected, found }, Lang::Zh) => format!("应有{expected}格，实有{found}格"),
         (LineProblem::Cells { expected, found }, Lang::En) => format!("it has {found} cells, the heading {expected}"),
-        (LineProblem::Unreadable, Lang::Zh) => "无法读取".to_owned(),
-        (LineProblem::Unreadable, Lang::En) => "it cannot be read".to_owned(),
+        (LineProblem::Unreadable, Lang::Zh) => {
+            "无法读取：应为 UTF-8 编码的表格行，或逐行 JSON 文件中独占一行的一个对象".to_owned()
+        }
+        (LineProblem::Unreadable, Lang::En) => {
+            "it cannot be read: a line is cells in UTF-8, or in JSON lines one object".to_owned()
+        }
         (LineProblem::CutOff, Lang::Zh) => "此后各行未读：太长，或有引号没有成对".to_owned(),
         (LineProblem::CutOff, Lang::En) => {
             "nothing is read from here on: it is too long, or a quotation mark is not closed".to_owned()

@@ -80,7 +80,7 @@ pub const TEXTS: Texts = &[
     ("record import", "从文件成批导入同一种类的记录"),
     ("record import.kind", "记录种类"),
     ("record import.file", "CSV 文件（标题行写字段名或中文名称）或逐行 JSON 文件；写 - 时从标准输入读取"),
-    ("record import.format", "文件格式；不填则按文件名判断"),
+    ("record import.format", "文件格式；不填则按文件名判断，标准输入按其开头判断"),
     ("record import.dry_run", "只逐行检查，不写入"),
     ("record import.partial", "有的行有误时，仍写入其余各行"),
     ("record imports", "列出本机的历次导入"),
