@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read};
 
 use huiliu_node::{
     app::{
-        Mode,
+        Mode, Progress,
         bulk::{self, BulkError, Format, InTheWay, LineProblem, Lines, Report, Source},
         void::{self, Problem},
     },
@@ -142,6 +142,35 @@ fn a_log_is_imported_and_taken_back() {
         assert_eq!(digest, store.read(caches::digest).unwrap());
     }
     assert_eq!(undo(Mode::Write).unwrap().voided, 0, "once is enough");
+}
+
+/// Writes a second person of one name as soon as some lines have been read.
+struct Namesake<'a>(&'a Store, bool);
+
+impl Progress for Namesake<'_> {
+    fn done(&mut self, _: u64) {
+        if !std::mem::replace(&mut self.1, true) {
+            self.0.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+        }
+    }
+}
+
+/// A name is looked up once in a reading, however many lines say it: otherwise the lines behind a namesake would not know
+/// whom they mean.
+#[test]
+fn a_name_means_one_record_in_all_of_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let node = told(&world, "node-320922-0");
+    node.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    let text = log(2_500);
+    let mut open = || Ok(Source::new(Box::new(Cursor::new(text.clone().into_bytes())), Format::Csv));
+    let mut tried = |progress: &mut dyn Progress| {
+        bulk::import(&node, kind("work_entry").unwrap(), "名单.csv", Lines::None, &mut open, progress).unwrap()
+    };
+    assert_eq!(tried(&mut Namesake(&node, false)).wrong, 0);
+    let again = tried(&mut ());
+    assert_eq!((again.wrong, wrong(&again)[0]), (2_500, (2, "ambiguous")));
 }
 
 #[test]
