@@ -66,11 +66,24 @@ impl Money {
     }
 
     fn receipt(&self, amount: &str, on: &str, serial: &str, allocation: Option<RecordId>) -> RecordId {
+        self.booked([amount, on, serial], ("allocation", allocation), None)
+    }
+
+    fn correction(&self, receipt: RecordId, amount: &str, on: &str, serial: &str) -> RecordId {
+        self.booked([amount, on, serial], ("reverses", Some(receipt)), Some("金额有误"))
+    }
+
+    fn booked(
+        &self,
+        said: [&str; 3],
+        (named_by, named): (&'static str, Option<RecordId>),
+        reason: Option<&'static str>,
+    ) -> RecordId {
         let fund = self.fund.clone();
-        let said = [amount, on, serial].map(str::to_owned);
+        let said = said.map(str::to_owned);
         let id = self.county.write_blocking(move |ledger| {
             let [amount, on, serial] = said.each_ref().map(String::as_str);
-            let allocation = allocation.map(|id| id.to_string());
+            let named = named.map(|id| id.to_string());
             let mut fields = vec![
                 ("programme", fund.as_str()),
                 ("year", "2025"),
@@ -79,7 +92,8 @@ impl Money {
                 ("bank_serial", serial),
                 ("subject", "40302"),
             ];
-            fields.extend(allocation.as_deref().map(|id| ("allocation", id)));
+            fields.extend(named.as_deref().map(|id| (named_by, id)));
+            fields.extend(reason.map(|reason| ("reason", reason)));
             people::write(ledger, "fund_receipt", &fields)
         });
         hand_over(&self.county, &[&self.city]);
@@ -142,6 +156,50 @@ fn an_allocation_that_was_booked_without_its_name_is_reversed() {
     void(&money.county, back, false).unwrap();
     hand_over(&money.county, &[&money.city]);
     assert_eq!(void(&money.city, free, false).unwrap().paired_with, []);
+}
+
+/// Each instalment explains one receipt. The other one is near enough to the first receipt, and is needed for its own.
+#[test]
+fn an_instalment_that_is_needed_is_not_voided() {
+    let money = Money::new(34);
+    let first = money.allocation("拨1", "500", "2025-01-05", "");
+    money.allocation("拨2", "500", "2025-02-04", "");
+    let early = money.receipt("500", "2025-02-03", "S1", None);
+    assert!(void(&money.city, first, true).is_ok(), "the second explains the only receipt");
+    money.receipt("500", "2025-03-01", "S2", None);
+    assert_eq!(paired(void(&money.city, first, false)), [(early, "amount")]);
+    // A third one, written twice: one of them may go.
+    money.allocation("拨3", "500", "2025-03-02", "");
+    assert!(void(&money.city, first, true).is_ok());
+}
+
+/// What came under one serial is one transfer, however many allocations it was for.
+#[test]
+fn a_part_of_a_transfer_that_was_booked_whole_is_not_voided() {
+    let money = Money::new(35);
+    let [large, small] =
+        [("拨1", "60"), ("拨2", "40")].map(|(no, yuan)| money.allocation(no, yuan, "2025-01-05", "S7"));
+    let whole = money.receipt("100", "2025-01-06", "S7", None);
+    for part in [large, small] {
+        assert_eq!(paired(void(&money.city, part, false)), [(whole, "bank_serial")]);
+    }
+    let twice = money.allocation("拨3", "40", "2025-01-05", "S7");
+    assert_eq!(by(&void(&money.city, twice, false).unwrap().paired_with), [(whole, "bank_serial")]);
+}
+
+/// A receipt that was corrected in part is still booked, with what is left of it.
+#[test]
+fn a_receipt_that_was_corrected_in_part_stays_paired() {
+    let money = Money::new(36);
+    let by_whole = money.allocation("拨1", "300", "2025-01-05", "");
+    let by_rest = money.allocation("拨2", "200", "2025-06-05", "");
+    for (allocation, on, serial) in [(by_whole, "2025-01-06", "S1"), (by_rest, "2025-06-06", "S2")] {
+        let receipt = money.receipt("300", on, serial, None);
+        money.correction(receipt, "-100", on, serial);
+        assert_eq!(paired(void(&money.city, allocation, false)), [(receipt, "amount")]);
+        money.correction(receipt, "-200", on, serial);
+        assert!(void(&money.city, allocation, true).is_ok(), "nothing is left of it");
+    }
 }
 
 #[test]

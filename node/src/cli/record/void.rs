@@ -6,6 +6,7 @@ use anyhow::Result;
 use huiliu_proto::{
     kind::Kind,
     lang::{Label, Lang},
+    records::fund_receipt,
 };
 use serde_json::{Value as Json, json};
 
@@ -106,7 +107,7 @@ fn words(context: &CommandContext, done: &Done, restores: bool, dry: bool) -> St
     if done.paired_with.is_empty() {
         return what;
     }
-    let (zh, en) = listed(&done.paired_with);
+    let (zh, en) = listed(&done.paired_with, true);
     match context.lang {
         Lang::Zh => format!("{what}\n原与下列记录对应，请核对它们今后对应哪一笔：{zh}"),
         Lang::En => format!("{what}\nit was paired with these; see what they belong to from now on:{en}"),
@@ -199,7 +200,7 @@ pub fn tell(problem: &Problem, lang: Lang) -> ErrorReport {
         Problem::Named { kind, by, acted_on } => named(kind, by, *acted_on),
         Problem::Duty(problem) => return duty::tell(problem, lang),
         Problem::Paired { kind, with } => {
-            let (zh, en) = listed(with);
+            let (zh, en) = listed(with, true);
             let what = both(
                 format!("受拨工会已登记与这条“{}”对应的到账，不能作废：{zh}", kind.label.zh),
                 format!(
@@ -207,7 +208,7 @@ pub fn tell(problem: &Problem, lang: Lang) -> ErrorReport {
                     kind.label.en
                 ),
             );
-            (what, reversal())
+            (what, acted_on(kind, with))
         }
         Problem::Refused(refusals) => {
             let lines = |lang| refusals.iter().map(|r| format!("\n  {}", r.say(lang))).collect::<String>();
@@ -229,36 +230,64 @@ pub(in crate::cli) fn pick((zh, en): (String, String), lang: Lang) -> String {
 
 type Both = (String, String);
 
-/// Records, a line each.
-fn listed(by: &[Naming]) -> Both {
-    let line = |label: &str, by: &Naming, owner: &str| format!("\n  {label} {}（{owner}）", view::short(&by.by));
+/// Records, a line each; of those that are paired, by what.
+fn listed(by: &[Naming], paired: bool) -> Both {
+    let line = |lang: Lang, by: &Naming, owner: &str| {
+        let pair =
+            if paired { format!("{}{}", lang.pick("，", ", "), paired_by(by.field).get(lang)) } else { String::new() };
+        format!("\n  {} {}（{owner}{pair}）", by.kind.label.get(lang), view::short(&by.by))
+    };
     // Each once, also where it names it in several fields.
     let mut seen = BTreeSet::new();
     let by: Vec<_> = by.iter().filter(|by| seen.insert((by.by, by.owner))).collect();
-    let zh: String = by.iter().map(|by| line(&by.kind.label.zh, by, &by.owner.union_name())).collect();
-    let en: String = by.iter().map(|by| line(&by.kind.label.en, by, &by.owner.to_string())).collect();
+    let zh: String = by.iter().map(|by| line(Lang::Zh, by, &by.owner.union_name())).collect();
+    let en: String = by.iter().map(|by| line(Lang::En, by, &by.owner.to_string())).collect();
     (zh, en)
 }
 
-fn reversal() -> Both {
+/// What undoes money that cannot be voided.
+fn reversal(kind: &Kind, by: &[Naming]) -> Both {
+    let id = |none: &str| by.first().map_or_else(|| none.to_owned(), |by| by.record.to_string());
     both(
-        "其他单位已据此办理；请写红冲：record add 种类 reverses=编号 amount=负数 reason=理由 …",
-        "other unions have acted on it: write a reversal, `record add KIND reverses=ID amount=-… reason=… …`",
+        format!("record add {} reverses={} amount=负数 reason=理由 …", kind.name, id("编号")),
+        format!("`record add {} reverses={} amount=-… reason=… …`", kind.name, id("ID")),
     )
 }
 
-fn named(kind: &Kind, by: &[Naming], acted_on: bool) -> (Both, Both) {
-    let (zh, en) = listed(by);
+fn acted_on(kind: &Kind, by: &[Naming]) -> Both {
+    let (zh, en) = reversal(kind, by);
+    both(
+        format!("其他单位已据此办理；请写红冲：{zh}"),
+        format!("other unions have acted on it: write a reversal, {en}"),
+    )
+}
+
+/// By what two halves go together that do not name each other.
+fn paired_by(field: &str) -> Label {
+    if field == fund_receipt::BANK_SERIAL.name() {
+        Label::new("流水号相同", "the same bank serial")
+    } else if field == fund_receipt::AMOUNT.name() {
+        Label::new("项目和金额相同，日期相近", "the same programme and amount, days near each other")
+    } else {
+        Label::new("注明了对应关系", "one names the other")
+    }
+}
+
+fn named(kind: &Kind, by: &[Naming], others_acted: bool) -> (Both, Both) {
+    let (zh, en) = listed(by, false);
     let what = both(
         format!("下列记录引用了这条“{}”，不能作废：{zh}", kind.label.zh),
         format!("it is not voided, because other records name this {}:{en}", kind.label.en),
     );
-    let hint = match (acted_on, kind.voiding) {
-        (true, _) => reversal(),
-        (false, huiliu_proto::kind::Voiding::Money) => both(
-            "先作废引用它的记录；不能作废的，请写红冲：record add 种类 reverses=编号 amount=负数 reason=理由 …",
-            "void those first; where they cannot be, write a reversal: `record add KIND reverses=ID amount=-… reason=… …`",
-        ),
+    let hint = match (others_acted, kind.voiding) {
+        (true, _) => acted_on(kind, by),
+        (false, huiliu_proto::kind::Voiding::Money) => {
+            let (zh, en) = reversal(kind, by);
+            both(
+                format!("先作废引用它的记录；不能作废的，请写红冲：{zh}"),
+                format!("void those first; where they cannot be, write a reversal: {en}"),
+            )
+        }
         (false, _) => both("先作废或修改引用它的记录", "void those first, or let them name another"),
     };
     (what, hint)
