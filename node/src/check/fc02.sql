@@ -1,5 +1,5 @@
 -- id: FC-02
--- version: 5
+-- version: 6
 -- words_since: 3
 -- title_zh: 到账无对应拨款
 -- title_en: Received without an allocation
@@ -53,20 +53,24 @@ receipt AS MATERIALIZED (
     HAVING f.amount + coalesce(sum(r.amount), 0) > 0
 ),
 -- Everything any level granted to those unions. One that was taken back still explains the receipt that names it:
--- that the money should go back is the matter of FC-01. Those with one bank serial are one transfer.
+-- that the money should go back is the matter of FC-01. Those with one bank serial are one transfer; what was reversed before
+-- another was written with that serial was granted anew, and is counted once.
 granted AS MATERIALIZED (
     SELECT record, to_union, paid_on, bank_serial, amount,
            CASE WHEN bank_serial IS NULL THEN record
                 ELSE first_value(record) OVER (PARTITION BY to_union, bank_serial ORDER BY record) END AS transfer,
            CASE WHEN bank_serial IS NULL THEN gave
-                ELSE sum(gave) OVER (PARTITION BY to_union, bank_serial) END AS granted
-    FROM (SELECT a.record, a.to_union, a.paid_on, a.bank_serial, a.amount AS gave,
-                 a.amount + coalesce(sum(r.amount), 0) AS amount
-          FROM child u
-          JOIN allocation a ON a.to_union = u.code
-          LEFT JOIN allocation r ON r.reverses = a.record AND +r.owner = a.owner
-          WHERE a.reverses IS NULL
-          GROUP BY a.record, a.to_union, a.paid_on, a.bank_serial, a.amount) a
+                ELSE sum(stood) OVER (PARTITION BY to_union, bank_serial) END AS granted
+    FROM (SELECT record, to_union, paid_on, bank_serial, gave, gave + coalesce(sum(back), 0) AS amount,
+                 gave + coalesce(sum(CASE WHEN reversal < newest THEN back END), 0) AS stood
+          FROM (SELECT a.record, a.to_union, a.paid_on, a.bank_serial, a.amount AS gave, r.record AS reversal,
+                       r.amount AS back,
+                       first_value(a.record) OVER (PARTITION BY a.to_union, a.bank_serial ORDER BY a.record DESC) AS newest
+                FROM child u
+                JOIN allocation a ON a.to_union = u.code
+                LEFT JOIN allocation r ON r.reverses = a.record AND +r.owner = a.owner
+                WHERE a.reverses IS NULL) a
+          GROUP BY record, to_union, paid_on, bank_serial, gave) a
 ),
 -- First, what names its allocation (or its reversal) or carries its bank serial. A receipt has one claim: of one that it
 -- fits, and what is named goes before the serial.
@@ -89,46 +93,65 @@ claimed AS (
                                        named_granted, named) AS n
     FROM claim
 ),
--- It explains as much as was granted by it: first a receipt of just that amount, then in the order of receipts; one that
--- is larger by itself takes nothing from the others.
-explained AS MATERIALIZED (
+-- It explains as much as was granted by it: first a receipt of just that amount, then in the order of receipts. What is larger
+-- than what is left takes nothing from those after it. Every recursion begins with a row of nothing, of the right types.
+turn AS MATERIALIZED (
     SELECT record, owner, received_on, allocation, amount, days, claimed, transfer, granted,
-           CASE WHEN amount <= granted
-                     AND sum(CASE WHEN amount <= granted THEN amount ELSE 0 END)
-                         OVER (PARTITION BY owner, transfer
-                               ORDER BY CASE WHEN amount = granted THEN 0 ELSE 1 END, received_on, record) <= granted
-                THEN 1 ELSE 0 END AS fits
+           row_number() OVER (PARTITION BY owner
+                              ORDER BY transfer, CASE WHEN amount = granted THEN 0 ELSE 1 END, received_on, record) AS turn
     FROM claimed
     WHERE n = 1
+),
+take(owner, turn, record, received_on, allocation, amount, days, claimed, transfer, granted, used, fits) AS (
+    SELECT u.code, count(f.record), f.record, f.received_on, f.allocation, sum(f.amount), min(g.value), f.allocation,
+           f.allocation, sum(f.amount), sum(f.amount), 0
+    FROM child u
+    CROSS JOIN setting g
+    LEFT JOIN fund_receipt f ON f.record IS NULL
+    GROUP BY u.code, f.record, f.received_on, f.allocation
+    UNION ALL
+    SELECT c.owner, c.turn, c.record, c.received_on, c.allocation, c.amount, c.days, c.claimed, c.transfer, c.granted,
+           CASE WHEN c.transfer = t.transfer THEN t.used ELSE 0 END
+           + CASE WHEN c.amount + CASE WHEN c.transfer = t.transfer THEN t.used ELSE 0 END <= c.granted THEN c.amount
+                  ELSE 0 END,
+           CASE WHEN c.amount + CASE WHEN c.transfer = t.transfer THEN t.used ELSE 0 END <= c.granted THEN 1 ELSE 0 END
+    FROM take t
+    JOIN turn c ON c.owner = t.owner AND c.turn = t.turn + 1
+),
+explained AS MATERIALIZED (
+    SELECT * FROM take WHERE record IS NOT NULL
 ),
 -- Then, the rest by amount and date, an allocation for one receipt only: receipts in the order of the last day that may
 -- answer them, allocations in that of theirs.
 loose AS MATERIALIZED (
     SELECT owner, amount, record, received_on, allocation, claimed, granted, received_on AS day, days,
-           row_number() OVER (PARTITION BY owner, amount ORDER BY received_on + days, received_on, record) AS n
+           row_number() OVER (PARTITION BY owner ORDER BY amount, received_on + days, received_on, record) AS n
     FROM explained
     WHERE fits = 0
 ),
 free AS MATERIALIZED (
     SELECT to_union, amount, record, paid_on AS day,
-           row_number() OVER (PARTITION BY to_union, amount ORDER BY paid_on, record) AS n
+           row_number() OVER (PARTITION BY to_union ORDER BY amount, paid_on, record) AS n
     FROM granted g
     WHERE amount > 0
       AND NOT EXISTS (SELECT 1 FROM explained e WHERE e.owner = g.to_union AND e.transfer = g.transfer AND e.fits = 1)
 ),
--- Both queues are walked together: whichever is too early to meet the head of the other steps aside. A step that
+-- Both queues are walked together: whichever is too small, or too early, to meet the head of the other steps aside. A step that
 -- leaves a receipt without an allocation names it in `lone`; `aside` is the day of an allocation that was too early.
 walk(owner, amount, i, j, lone, aside) AS (
-    SELECT DISTINCT owner, amount, 1, 1, nullif(record, record), nullif(day, day) FROM loose
+    SELECT u.code, sum(f.amount), 1, 1, f.record, f.received_on
+    FROM child u
+    LEFT JOIN fund_receipt f ON f.record IS NULL
+    GROUP BY u.code, f.record, f.received_on
     UNION ALL
-    SELECT w.owner, w.amount,
-           w.i + CASE WHEN f.day IS NULL OR f.day >= l.day - l.days THEN 1 ELSE 0 END,
-           w.j + CASE WHEN f.day IS NOT NULL AND f.day <= l.day + l.days THEN 1 ELSE 0 END,
-           CASE WHEN f.day IS NULL OR f.day > l.day + l.days THEN l.record END,
-           CASE WHEN f.day < l.day - l.days THEN f.day END
+    SELECT w.owner, l.amount,
+           w.i + CASE WHEN f.amount < l.amount OR (f.amount = l.amount AND f.day < l.day - l.days) THEN 0 ELSE 1 END,
+           w.j + CASE WHEN f.amount < l.amount OR (f.amount = l.amount AND f.day <= l.day + l.days) THEN 1 ELSE 0 END,
+           CASE WHEN f.amount <= l.amount AND (f.amount < l.amount OR f.day <= l.day + l.days) THEN NULL ELSE l.record END,
+           CASE WHEN f.amount = l.amount AND f.day < l.day - l.days THEN f.day END
     FROM walk w
-    JOIN loose l ON l.owner = w.owner AND l.amount = w.amount AND l.n = w.i
-    LEFT JOIN free f ON f.to_union = w.owner AND f.amount = w.amount AND f.n = w.j
+    JOIN loose l ON l.owner = w.owner AND l.n = w.i
+    LEFT JOIN free f ON f.to_union = w.owner AND f.n = w.j
 ),
 step AS MATERIALIZED (
     SELECT owner, amount, lone, aside FROM walk

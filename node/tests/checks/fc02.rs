@@ -116,6 +116,43 @@ fn fc02_more_than_came_under_a_serial() {
     hub.clear("FC-02", YANCHENG, "2026-06-01");
 }
 
+/// What does not fit any more takes nothing from what comes after it.
+#[test]
+fn fc02_a_receipt_that_is_too_much_leaves_the_rest_to_others() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let a = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", None);
+    receipt(&hub, BINHAI, &p, 60, "2026-01-08", "X1", Some(&a));
+    let too_much = receipt(&hub, BINHAI, &p, 60, "2026-01-09", "X2", Some(&a));
+    receipt(&hub, BINHAI, &p, 40, "2026-01-10", "X3", Some(&a));
+    assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&a, &too_much]));
+}
+
+/// An allocation that was reversed and written anew, with the serial that it had, was granted once.
+#[test]
+fn fc02_what_was_granted_anew_is_granted_once() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let wrong = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", Some("S1"));
+    reverse(&hub, "allocation", &wrong, "paid_on", "2025-01-05");
+    allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", Some("S1"));
+    receipt(&hub, BINHAI, &p, 100, "2026-01-08", "S1", None);
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    let twice = receipt(&hub, BINHAI, &p, 100, "2026-01-09", "S1", None);
+    assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&wrong, &twice]));
+    // Granted beside another, and then taken back: both stood at once.
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    allocation(&hub, YANCHENG, BINHAI, &p, 300, "2025-01-05", Some("S1"));
+    let back = allocation(&hub, YANCHENG, BINHAI, &p, 200, "2025-01-05", Some("S1"));
+    reverse(&hub, "allocation", &back, "paid_on", "2025-03-01");
+    receipt(&hub, BINHAI, &p, 500, "2026-01-08", "S1", None);
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+}
+
 /// Corrections and voids of either half change what is left.
 #[test]
 fn fc02_corrected_and_voided_halves() {
