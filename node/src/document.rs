@@ -82,8 +82,6 @@ pub struct Document {
     last: HashMap<Actor, (u64, Hash)>,
     /// Of all changes together.
     weight: u64,
-    /// Read from a snapshot that does not say what each change weighs.
-    unweighed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +125,7 @@ pub type Fields = BTreeMap<u32, Vec<StandingValue>>;
 impl Document {
     /// Loads a snapshot that `save` made and our own store kept.
     pub fn load(snapshot: &[u8]) -> Result<Document, Misfit> {
-        if snapshot.starts_with(&AUTOMERGE) { unpacked(snapshot.to_vec()) } else { snapshot::read(snapshot) }
+        snapshot::read(snapshot)
     }
 
     /// The same, and that it says nothing else than what Automerge makes of all its changes.
@@ -141,23 +139,6 @@ impl Document {
             && whole.heads == document.heads
             && whole.fields() == document.fields();
         if agree { Ok(document) } else { Err(Misfit::Damaged) }
-    }
-
-    /// Whether what its changes weigh is still to be said: a snapshot of before does not.
-    pub fn unweighed(&self) -> bool {
-        self.unweighed
-    }
-
-    /// With what each of its changes weighs.
-    pub fn weighed(mut self, weights: impl Iterator<Item = (Hash, u64)>) -> Document {
-        for (hash, weight) in weights {
-            if let Some(known) = self.places.get(&hash).and_then(|at| self.changes.get_mut(*at)) {
-                self.weight += weight - known.weight.min(weight);
-                known.weight = weight;
-            }
-        }
-        self.unweighed = false;
-        self
     }
 
     fn learn(&mut self, known: Known) {
@@ -416,9 +397,6 @@ impl Known {
     }
 }
 
-/// What Automerge's own pieces begin with. Snapshots of before were one of these and nothing else.
-const AUTOMERGE: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
-
 fn automerge(bytes: &[u8]) -> Result<Automerge, Misfit> {
     let options = LoadOptions::new().verification_mode(VerificationMode::DontCheck);
     Automerge::load_with_options(bytes, options).map_err(|_| Misfit::Damaged)
@@ -427,7 +405,7 @@ fn automerge(bytes: &[u8]) -> Result<Automerge, Misfit> {
 /// All that Automerge says of a document.
 fn unpacked(bytes: Vec<u8>) -> Result<Document, Misfit> {
     let inner = automerge(&bytes)?;
-    let mut document = Document { packed: bytes.len(), bytes, unweighed: true, ..Document::default() };
+    let mut document = Document { packed: bytes.len(), bytes, ..Document::default() };
     for meta in inner.get_changes_meta(&[]) {
         let author = Actor(meta.actor.to_bytes().try_into().map_err(|_| Misfit::Damaged)?);
         let deps = meta.deps.iter().map(|h| Hash(h.0)).collect();
@@ -556,7 +534,7 @@ mod tests {
         };
         let as_automerge = |document: &mut Document| {
             let saved = document.save().unwrap();
-            for said in [Document::examine(&saved).unwrap(), Document::load(&document.export().unwrap()).unwrap()] {
+            for said in [Document::examine(&saved).unwrap(), unpacked(document.export().unwrap()).unwrap()] {
                 assert_eq!((said.fields(), said.heads()), (document.fields(), document.heads()));
                 assert_eq!(said.state(), document.state());
             }
@@ -699,10 +677,8 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, MAX_WEIGHT / (15_000 + 150));
-        let weights: Vec<_> = document.changes.iter().map(|known| (known.hash, known.weight)).collect();
-        let before = Document::load(&document.export().unwrap()).unwrap().weighed(weights.into_iter());
         let mut again = Document::load(&document.save().unwrap()).unwrap();
-        assert_eq!((again.weight, before.weight), (document.weight, document.weight));
+        assert_eq!(again.weight, document.weight);
         let edit = again.compose(A, vec![(1, text(&large))], [7; SALT]).unwrap();
         assert_eq!(refusal(&mut again, &edit), Misfit::Full);
     }

@@ -18,9 +18,12 @@ use huiliu_proto::{
     v1::{Employment, Filing, FilingReview, ReviewAction},
 };
 
-use crate::store::{
-    StoreError, View, documents,
-    filings::{self, Review, Version},
+use crate::{
+    document::Document,
+    store::{
+        StoreError, View, documents,
+        filings::{self, Review, Version},
+    },
 };
 
 /// More lines than a record takes.
@@ -94,8 +97,7 @@ pub fn draft(conn: &View, union: UnionNumber, today: Day, ask: &Ask) -> Result<D
     let mut roster = Vec::with_capacity(heads.len());
     for head in &heads {
         let row = documents::get(conn, union, &head.engagement)?.ok_or(FilingError::Damaged(head.engagement))?;
-        let document = documents::read(conn, &row, &head.engagement)?;
-        let document = document.map_err(|_| FilingError::Damaged(head.engagement))?;
+        let document = Document::load(&row.snapshot).map_err(|_| FilingError::Damaged(head.engagement))?;
         let line = Row::default().with(roster_line::ENGAGEMENT, head.engagement);
         let line = line.with(roster_line::MEDIATOR, head.mediator).with(roster_line::HEADS, document.state().0);
         let line = line.with_number(roster_line::EMPLOYMENT, head.employment);

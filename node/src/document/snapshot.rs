@@ -38,7 +38,8 @@ pub(super) fn write(document: &Document) -> Vec<u8> {
     out.extend_from_slice(MARK);
     out.resize(HEAD, 0);
     let number = |n: usize, out: &mut Vec<u8>| encode_varint(n as u64, out);
-    out.push(u8::from(document.unweighed));
+    // It once said whether changes have no weights; all have.
+    out.push(0);
     number(authors.len(), &mut out);
     authors.iter().for_each(|author| out.extend_from_slice(&author.0));
     number(document.changes.len(), &mut out);
@@ -101,7 +102,10 @@ fn front(snapshot: &[u8]) -> Option<Document> {
         return None;
     }
     let bytes = head.0;
-    let mut document = Document { unweighed: front.byte()? != 0, ..Document::default() };
+    if front.byte()? != 0 {
+        return None;
+    }
+    let mut document = Document::default();
     let mut authors = vec![];
     for _ in 0..front.number()? {
         authors.push(Actor(front.take(16)?.try_into().ok()?));

@@ -283,7 +283,7 @@ impl Ledger {
         self.cost.document_bytes += row.snapshot.len() as u64;
         let damaged = StoreError::Damaged("a document's snapshot");
         let Some(kind) = huiliu_proto::kind::numbered(row.kind) else { return Err(damaged) };
-        let Ok(document) = documents::read(&self.conn, &row, id)? else { return Err(damaged) };
+        let Ok(document) = Document::load(&row.snapshot) else { return Err(damaged) };
         let shown = shown(kind, document.fields());
         let voids = voids::any(&self.conn, owner, id)?;
         let state = if voids { voids::state(&self.conn, owner, id)? } else { State::Stands };

@@ -8,7 +8,7 @@ use huiliu_proto::{
 use rusqlite::OptionalExtension as _;
 
 use super::{Database, Result, StoreError, View, tables};
-use crate::document::{Document, Misfit};
+use crate::document::Document;
 
 pub struct DocumentRow {
     pub kind: u32,
@@ -27,18 +27,7 @@ pub fn get(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<
 /// The document, loaded; `None` where there is none of that id.
 pub fn load(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<Document>> {
     let Some(row) = get(conn, owner, record)? else { return Ok(None) };
-    read(conn, &row, record)?.map(Some).map_err(|_| StoreError::Damaged("a document's snapshot"))
-}
-
-/// The document of a row.
-pub fn read(conn: &View, row: &DocumentRow, record: &RecordId) -> Result<Result<Document, Misfit>> {
-    match Document::load(&row.snapshot) {
-        Ok(document) if document.unweighed() => {
-            let weights = edits(conn, row.owner, record)?.into_iter().map(|edit| (edit.hash, edit.weight));
-            Ok(Ok(document.weighed(weights)))
-        }
-        document => Ok(document),
-    }
+    Document::load(&row.snapshot).map(Some).map_err(|_| StoreError::Damaged("a document's snapshot"))
 }
 
 pub fn put(conn: &Database, record: &RecordId, row: &DocumentRow) -> Result<()> {
