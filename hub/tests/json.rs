@@ -5,6 +5,23 @@ mod documented;
 mod machine;
 
 use documented::compare;
+use huiliu_node::{
+    clock,
+    identity::Home,
+    ledger::{Incoming, Intake},
+    store::evidence::Peer,
+    writer::{Store, Threads},
+};
+use huiliu_proto::{
+    feed::{Feed, Scope},
+    id::{DeviceId, RecordId},
+    kind::Reach,
+    operation::Operation,
+    segment,
+    signed::{SigningKey, TreeHead},
+    tree::Edge,
+    union::UnionNumber,
+};
 use machine::Machine;
 use tempfile::TempDir;
 
@@ -72,4 +89,63 @@ fn a_hubs_answers_have_the_keys_that_are_told() {
     compare("revoke", &revoked);
     assert_eq!(revoked["written"], true);
     compare("status", &root.json(&["status"]));
+}
+
+/// A feed in the province's name whose device nobody enrolled, as the province's machine would hand it over.
+fn junk(root: &Machine, province: DeviceId) -> String {
+    let home = Home::open(&root.home).expect("it is there");
+    let union: UnionNumber = "320000".parse().expect("a union");
+    let key = SigningKey::from_seed(&[7; 32]);
+    let feed = Feed::new(&home.config.network, union, key.device(), 1, Scope::Own(Reach::Nation), None);
+    let feed = feed.expect("the scope is the union's");
+    let operation = Operation::new(1, RecordId([7; 16]), None, vec![1], None);
+    let mut edge = Edge::default();
+    edge.push(operation.leaf());
+    let head = TreeHead::sign(&key, feed.id, edge.size(), edge.root(), clock::system()(), None);
+    let batch = Incoming {
+        feed: feed.id,
+        header: feed.header.clone(),
+        first: 0,
+        count: 1,
+        segment: segment::pack(&[operation]).expect("within the bounds").into(),
+        head: head.signed,
+        from: Some(Peer { union, device: province }),
+        settled: false,
+        asked: false,
+    };
+    let store = Store::of(&home, clock::system(), clock::random(), Threads::Inline).expect("the store opens");
+    let intake = store.write_blocking(move |ledger| ledger.take_in(&batch)).expect("it can be written");
+    assert!(matches!(intake, Intake::Taken { .. }), "{intake:?}");
+    feed.id.to_string()
+}
+
+#[test]
+fn a_purge_says_what_it_deletes() {
+    let dir = TempDir::new().expect("a temporary directory");
+    let (root, province) = (Machine::hub(&dir, "nation"), Machine::hub(&dir, "province"));
+    root.done(&["init", "--root"]);
+    province.done(&["init", "--union", "320000", "--hub"]);
+    let (request, grant) = (dir.path().join("request.json"), dir.path().join("grant.json"));
+    let (request, grant) = (request.to_str().expect("a plain name"), grant.to_str().expect("a plain name"));
+    province.done(&["request", request]);
+    let enrolled = root.json(&["enrol", request, "--out", grant, "--address", "127.0.0.1:1", "--yes"]);
+    let device = enrolled["device"].as_str().expect("a device").parse().expect("a key");
+    let feed = junk(&root, device);
+    let waiting = root.run(&["--json", "quarantine", "list"]);
+    let listed: serde_json::Value = serde_json::from_str(&waiting.out).expect("JSON");
+    compare("quarantine list", &listed);
+    assert_eq!((waiting.code, &listed["held"][0]["which"]), (3, &feed.as_str().into()), "{listed}");
+    let shown: serde_json::Value =
+        serde_json::from_str(&root.run(&["--json", "quarantine", "show", &feed]).out).expect("JSON");
+    compare("quarantine show", &shown);
+    let purge = ["purge", &feed[..8], "--reason", "垃圾数据"];
+    for (how, written) in [("--dry-run", false), ("--yes", true)] {
+        let answer = root.json(&[&purge[..], &[how]].concat());
+        compare("purge", &answer);
+        assert_eq!((&answer["feed"], &answer["to"]), (&feed.as_str().into(), &320_000.into()), "{answer}");
+        assert_eq!((&answer["operations"], &answer["written"]), (&1.into(), &written.into()), "{answer}");
+    }
+    let again = root.run(&[&["--json"], &purge[..], &["--yes"]].concat());
+    assert!(again.code == 1 && again.err.contains("unknown_feed"), "{}", again.err);
+    assert_eq!(root.json(&["quarantine", "list"])["held"], serde_json::json!([]));
 }
