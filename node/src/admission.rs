@@ -385,7 +385,7 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
     if operation.void && kind.voiding == Voiding::Never {
         return Err(Refusal::new(
             Reason::NotAllowed,
-            Rule::new("never_voided", "“{kind}”一经写入不得作废", "{kind} is never voided").kind("kind", kind),
+            Rule::new("never_voided", "“{kind}”一经写入不得作废", "{kind} is never voided").kind(kind),
         ));
     }
     // What all unions below are told changes what is asked of them: the nation's and the provinces' to say.
@@ -396,8 +396,8 @@ pub fn kind_in(feed: &Feed, operation: &Operation) -> Result<&'static Kind, Refu
     Err(Refusal::new(
         Reason::NotAllowed,
         Rule::new("may_not_write", "{union}无权以此方式填写“{kind}”", "{union} may not write {kind} here")
-            .kind("kind", kind)
-            .union("union", feed.union),
+            .kind(kind)
+            .union(feed.union),
     ))
 }
 

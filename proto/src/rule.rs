@@ -59,28 +59,28 @@ impl Rule {
         Breach::from(self).value(name, field, number)
     }
 
-    pub fn text(self, name: &'static str, plain: impl Into<String>, words: Label) -> Breach {
-        Breach::from(self).text(name, plain, words)
+    pub fn named(self, name: &'static str, plain: impl Into<String>, words: Label) -> Breach {
+        Breach::from(self).named(name, plain, words)
     }
 
-    pub fn union(self, name: &'static str, union: UnionNumber) -> Breach {
-        Breach::from(self).union(name, union)
+    pub fn union(self, union: UnionNumber) -> Breach {
+        Breach::from(self).union(union)
     }
 
     /// What the program says of it, in English.
     pub fn error(self, error: &dyn fmt::Display) -> Breach {
         let said = error.to_string();
-        self.text("error", &said, Label::new(&said, &said))
+        self.named("error", &said, Label::new(&said, &said))
     }
 
     /// The kind as a program names it and as a person reads it.
-    pub fn kind(self, name: &'static str, kind: &Kind) -> Breach {
-        self.text(name, kind.name, Label::new(&kind.label.zh, lang::a(&kind.label.en)))
+    pub fn kind(self, kind: &Kind) -> Breach {
+        self.named("kind", kind.name, Label::new(&kind.label.zh, lang::a(&kind.label.en)))
     }
 
     /// The field as a program names it and as a person reads it.
     pub fn field(self, name: &'static str, field: &Field) -> Breach {
-        self.text(name, field.name, field.label.clone())
+        self.named(name, field.name, field.label.clone())
     }
 }
 
@@ -115,13 +115,13 @@ impl Breach {
         self.with(name, plain, words)
     }
 
-    pub fn text(self, name: &'static str, plain: impl Into<String>, words: Label) -> Breach {
+    pub fn named(self, name: &'static str, plain: impl Into<String>, words: Label) -> Breach {
         self.with(name, Plain::Text(plain.into()), words)
     }
 
-    /// A union, by its number.
-    pub fn union(self, name: &'static str, union: UnionNumber) -> Breach {
-        self.with(name, Plain::Number(i64::from(union)), Label::new(union.union_name(), union.to_string()))
+    /// A union, by its number; a sentence has one.
+    pub fn union(self, union: UnionNumber) -> Breach {
+        self.with("union", Plain::Number(i64::from(union)), Label::new(union.union_name(), union.to_string()))
     }
 
     fn with(mut self, name: &'static str, plain: Plain, words: Label) -> Breach {
@@ -161,7 +161,7 @@ mod tests {
                 code: "between", zh: "{who}不在{least}至{most}之间", en: "{who} is not between {least} and {most}"
             };
         let born = kind("mediator").unwrap().fields.iter().find(|field| field.name == "born").unwrap();
-        let breach = rule.text("who", "{least}", Label::new("甲{most}", "{least}"));
+        let breach = rule.named("who", "{least}", Label::new("甲{most}", "{least}"));
         let breach = breach.value("least", born, 0).number("most", 7);
         assert_eq!(breach.get(Lang::Zh), "甲{most}不在1970-01-01至7之间");
         assert_eq!(breach.get(Lang::En), "{least} is not between 1970-01-01 and 7");

@@ -58,8 +58,8 @@ pub(crate) fn given(feed: &Feed, kind: &Kind, edit: &Edit) -> Result<Option<Unio
                 "{union}只能给出以本单位编号为后缀的工会编号，如 {example}",
                 "{union} gives numbers with its own six digits only, such as {example}",
             )
-            .union("union", feed.union)
-            .text("example", &example, Label::new(&example, &example)),
+            .union(feed.union)
+            .named("example", &example, Label::new(&example, &example)),
         )),
     }
 }

@@ -103,7 +103,7 @@ fn several_heads(conn: &View, filing: &Record) -> store::Result<Vec<Warning>> {
             "{name}当日有{heads}份聘任在聘，名册中按{heads}人计",
             "{name} has {heads} engagements in post that day and is counted as {heads} heads",
         );
-        let rule = rule.text("name", &name, Label::new(&name, &name)).number("heads", i64::from(heads));
+        let rule = rule.named("name", &name, Label::new(&name, &name)).number("heads", i64::from(heads));
         let remedy = Label::new(
             "请核对：重复录入的作废，已由后一份接续的写明终止日期",
             "void what was entered twice; give an end to what a later one goes on from",

@@ -463,7 +463,7 @@ impl Ledger {
                     "“{kind}”由上级工会对其下级填写，所填的工会不在{union}之下",
                     "{kind} is written by a union for one below it, and the union named is not below {union}",
                 );
-                let rule = rule.kind("kind", kind).union("union", me);
+                let rule = rule.kind(kind).union(me);
                 let named = kind.subject.and_then(|at| Some((&kind.fields[at], record.values()[at].as_ref()?)));
                 let Some((field, value)) = named else { return Err(StoreError::Forbidden(Box::new(rule.words()))) };
                 let remedy = Label::new("请改填本单位的下级工会", "name a union below this one");
@@ -584,7 +584,7 @@ impl Ledger {
                 "该号已由作废的记录 {by} 占用，号码不再重用",
                 "the voided record {by} keeps this number: it is not given again",
             );
-            let rule = rule.text("by", by.to_string(), Label::new(by.to_string(), by.to_string()));
+            let rule = rule.named("by", by.to_string(), Label::new(by.to_string(), by.to_string()));
             let remedy = Label::new(
                 "请改用下一个号；作废有误的，恢复原记录",
                 "give the next number; if it was voided by mistake, reinstate that record",

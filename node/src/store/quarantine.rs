@@ -95,7 +95,7 @@ pub fn explain(conn: &View, held: &Held) -> Result<Grounds> {
             "此档案属于{union}，其他单位不得修改",
             "the document belongs to {union}; only its own devices edit it",
         )
-        .union("union", claim.place.owner)
+        .union(claim.place.owner)
         .into(),
         _ => said,
     })
