@@ -440,7 +440,8 @@ impl Ledger {
         if receipt.size > row.size() || feeds::root_at(&self.conn, &row, receipt.size)? != receipt.root {
             // It may be about what is still on its way, or was lost here: judged when the exchange is settled. Whom nobody enrolled
             // may have told everybody something else.
-            if !(row.own && receipt.size > row.size()) && !row.waits() {
+            let beyond_own = row.own && receipt.size > row.size();
+            if !beyond_own && !row.waits() {
                 self.doubt(receipt)?;
             }
             return Ok(false);
