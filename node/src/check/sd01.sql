@@ -45,9 +45,8 @@
 
 -- with
 begun AS MATERIALIZED (
-    SELECT a.owner, min(a.record) AS record
+    SELECT DISTINCT a.owner, first_value(a.record) OVER (PARTITION BY a.owner ORDER BY a.record) AS record
     FROM account a JOIN answered_for u ON u.code = a.owner
-    GROUP BY a.owner
 ),
 -- What two persons did, or one with leave.
 sound AS NOT MATERIALIZED (
