@@ -19,6 +19,7 @@ pub mod history;
 pub mod inbox;
 pub mod init;
 pub mod join;
+pub mod keys;
 pub mod list;
 pub mod parameters;
 pub mod prove;

@@ -7,9 +7,9 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{CommandContext, error::Exit, passphrase};
-use crate::identity::{
-    Home,
-    keys::{KeyError, KeyStorage},
+use crate::{
+    app::keys::{self, Wanted},
+    identity::{Home, keys::KeyStorage},
 };
 
 #[derive(Debug, Subcommand)]
@@ -47,16 +47,12 @@ impl KeysVerb {
 
 fn seal(context: &CommandContext) -> Result<Exit> {
     let mut home = Home::open(&context.dir)?;
-    if home.keys.kept()? == KeyStorage::Sealed {
-        return Err(KeyError::Sealed.into());
-    }
-    // Where sealing broke off half-way, the passphrase is the one it began with.
-    let passphrase = match home.keys.locked() {
-        true => passphrase::known(context)?,
-        false => passphrase::chosen(context, context.passphrase_file.as_deref(), true)?,
+    let passphrase = match keys::sealing(&home)? {
+        Wanted::Known => passphrase::known(context)?,
+        Wanted::New => passphrase::chosen(context, context.passphrase_file.as_deref(), true)?,
     };
-    home.keys.seal(&passphrase, &context.random)?;
-    answer(context, &home, "密钥已用口令加密", "the keys are sealed with the passphrase")?;
+    let kept = keys::seal(&mut home, &passphrase, &context.random)?;
+    answer(context, kept, "密钥已用口令加密", "the keys are sealed with the passphrase")?;
     if !context.json {
         context.note(context.pick(
             "忘记口令就再也打不开这些密钥。此前的明文密钥可能仍残留在磁盘和旧备份中；旧备份请一并销毁。",
@@ -68,26 +64,22 @@ fn seal(context: &CommandContext) -> Result<Exit> {
 
 fn unseal(context: &CommandContext) -> Result<Exit> {
     let mut home = Home::open(&context.dir)?;
-    if home.keys.kept()? == KeyStorage::Clear {
-        return Err(KeyError::NotSealed.into());
-    }
+    keys::sealed(&home)?;
     context.unlock(&mut home)?;
-    home.keys.unseal(&context.random)?;
-    answer(context, &home, "密钥已解除加密，文件仅本人可读", "the keys are in the clear, in files only you may read")?;
+    let kept = keys::unseal(&mut home, &context.random)?;
+    answer(context, kept, "密钥已解除加密，文件仅本人可读", "the keys are in the clear, in files only you may read")?;
     Ok(Exit::Done)
 }
 
 impl Change {
     fn run(self, context: &CommandContext) -> Result<Exit> {
         let mut home = Home::open(&context.dir)?;
-        match home.keys.kept()? {
-            KeyStorage::Clear => return Err(KeyError::NotSealed.into()),
-            // Asked for even where the keys could be read without: whoever changes it knows it.
-            KeyStorage::Sealed | KeyStorage::Partly => home.keys.unlock(&passphrase::known(context)?)?,
-        }
+        // Said before anybody types a passphrase.
+        keys::sealed(&home)?;
+        keys::known(&mut home, &passphrase::known(context)?)?;
         let new = passphrase::chosen(context, self.new_passphrase_file.as_deref(), false)?;
-        home.keys.change(&new, &context.random)?;
-        answer(context, &home, "口令已更改", "the passphrase is changed")?;
+        let kept = keys::change(&home, &new, &context.random)?;
+        answer(context, kept, "口令已更改", "the passphrase is changed")?;
         if !context.json {
             context.note(context.pick(
                 "旧口令仍能打开旧的密钥备份。口令若已泄露，请先 keys unseal 再 keys seal，并销毁旧备份。",
@@ -98,7 +90,6 @@ impl Change {
     }
 }
 
-fn answer(context: &CommandContext, home: &Home, zh: &str, en: &str) -> Result<()> {
-    let kept = home.keys.kept()?;
+fn answer(context: &CommandContext, kept: KeyStorage, zh: &str, en: &str) -> Result<()> {
     context.answer(|| json!({ "keys": kept.word() }), || context.pick(zh, en).to_owned())
 }
