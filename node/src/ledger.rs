@@ -39,7 +39,6 @@ mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bytes::Bytes;
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordId, RecordIds},
     kind::Reach,
@@ -54,8 +53,8 @@ use crate::{
     keyring::Keyring,
     rollup,
     store::{
-        Changed, Database, Part, Result, StoreError, View, changes, data_version, derivation, evidence::Peer, feeds,
-        feeds::FeedRow, meta, rollups, rollups::Figure, set_meta, set_stamp, stamp,
+        self, Changed, Database, Part, Result, StoreError, View, changes, data_version, derivation, evidence::Peer,
+        feeds, feeds::FeedRow, meta, rollups, rollups::Figure, set_meta, set_stamp, stamp,
     },
 };
 
@@ -72,13 +71,17 @@ pub use rebuild::{Problem, complete, verify, verify_feeds};
 pub use slices::MOST_EARLY;
 pub use voids::Saying;
 
-use self::{edits::OpenDocuments, mending::Mending, records::Near, slices::Slices};
+use self::{edits::OpenDocuments, mending::Mending, records::Near, slices::Slices, strays::Returned};
 
 /// Whether `Ledger::settled_with` has anything to look at, for `me` and at this time. `calls`: this end opened the line.
 pub fn watchful(conn: &View, me: UnionNumber, calls: bool, peer: UnionNumber, now: i64) -> Result<bool> {
     // The nation's further machines call its root.
     let above = Some(peer) == me.parent() || (calls && peer == me);
-    Ok(witness::anything(conn)? || (above && (confirmation::anything(conn, me, now)? || reauthor::anything(conn)?)))
+    Ok(witness::anything(conn)?
+        || (above
+            && (confirmation::anything(conn, me, now)?
+                || reauthor::anything(conn)?
+                || store::strays::any_returned(conn)?)))
 }
 
 /// Work, counted in what a replay repeats and no clock measures.
@@ -169,8 +172,6 @@ pub struct Ledger {
     allowances: Allowances,
     /// The last record id given out is not written down yet.
     named: bool,
-    /// A feed in which too much waits is to be judged again: all is computed again before the job ends.
-    stale: bool,
     /// Another history of an own feed, as far as it has been read.
     others: HashMap<i64, Edge>,
     /// How far a feed that is asked for from its beginning has been found to be as it is here, as which machine has it.
@@ -181,8 +182,10 @@ pub struct Ledger {
     good: HashMap<i64, (u64, i64)>,
     /// Feeds that a level above orders to be deleted.
     purging: BTreeSet<FeedId>,
-    /// What others cut off this device's feeds and give back, as `stray_return` has it.
-    returned: Vec<Bytes>,
+    /// What others cut off this device's feeds and give back.
+    returned: Returned,
+    /// Unions whose keys were granted to this machine by what counts no more.
+    ungranted: BTreeSet<UnionNumber>,
     /// Devices that the union above has enrolled for this one in this job, or said again that it has.
     newcomers: BTreeSet<DeviceId>,
     /// What is applied in parts.
@@ -239,13 +242,13 @@ impl Ledger {
             cost: Cost::default(),
             allowances: Allowances::default(),
             named: false,
-            stale: false,
             others: HashMap::new(),
             compared: HashMap::new(),
             mending: HashMap::new(),
             good: HashMap::new(),
             purging: BTreeSet::new(),
-            returned: vec![],
+            returned: Returned::default(),
+            ungranted: BTreeSet::new(),
             newcomers: BTreeSet::new(),
             slices: Slices::new(),
             near: Near::default(),
@@ -270,11 +273,11 @@ impl Ledger {
         feeds::refresh(&self.conn)?;
         let work = self.rebuild(progress).and_then(|()| set_meta(&self.conn, "projection", version.as_bytes()));
         // Nothing is written into own feeds before `check_high_water_mark` has asked whether this database is of today: what is to be
-        // granted, or said again, is with the next job.
-        let (moving, returned) = (std::mem::take(&mut self.moving), std::mem::take(&mut self.returned));
+        // granted is granted with the next job.
+        let moving = std::mem::take(&mut self.moving);
         match work.and_then(|()| self.flush()) {
             Ok(()) => {
-                (self.moving, self.returned) = (moving, returned);
+                self.moving = moving;
                 self.commit()
             }
             Err(error) => {
@@ -321,6 +324,7 @@ impl Ledger {
         if self.me.union.parent() == Some(peer.union) || (peer.union == self.me.union && self.is_above(peer)) {
             // All that the level above has is here: what an own edit still waits for is nowhere.
             self.say_orphans_again()?;
+            self.look_for_returned()?;
             self.look_for_confirmation(peer, refused)?;
         }
         Ok(())
@@ -341,12 +345,11 @@ impl Ledger {
         self.documents.clear();
         self.early_voids = None;
         self.careful = false;
-        self.stale = false;
         self.others.clear();
         self.compared.clear();
         self.mending.clear();
         self.purging.clear();
-        self.returned.clear();
+        self.ungranted.clear();
         self.newcomers.clear();
         self.through = None;
         self.near.clear();
@@ -533,12 +536,7 @@ impl Ledger {
                 self.grant_keys()?;
             }
         }
-        if self.stale {
-            self.save_rows()?;
-            self.rebuild(&mut |_| ())?;
-            self.purge()?;
-        }
-        self.take_returned()?;
+        self.look_at_keys_anew()?;
         self.tell_newcomers()?;
         self.save_rows()?;
         self.save_documents()?;

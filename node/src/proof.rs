@@ -3,7 +3,7 @@
 //! In reading order: this file (which operations a proof needs, up to the root), `leaves` (paths through stored feeds),
 //! `said` (what a proven record says in words and values), `receipts` (receipts held here, against the feeds here).
 
-mod leaves;
+pub mod leaves;
 pub mod receipts;
 pub mod said;
 

@@ -8,7 +8,7 @@ use huiliu_proto::{
     handle::Declared as _,
     id::{DeviceId, FeedId},
     record::Record,
-    records::{enrolment, key_grant, quarantine_ruling, revocation},
+    records::{enrolment, key_grant, quarantine_ruling, revocation, revocation_last},
     serials::Block,
     union::UnionNumber,
     v1::{Enrolment, KeyGrant, QuarantineRuling, Revocation},
@@ -35,15 +35,21 @@ impl Ledger {
                 self.block_is_gone(&device, union, record.read(enrolment::BLOCK).and_then(Block::new))?;
                 if union == self.me.union {
                     // A key of this union's is taken from machines that are enrolled for it.
-                    self.look_at_keys_anew(union)?;
+                    self.ungranted.insert(union);
                 }
             }
             Revocation::NUMBER => {
                 let device = record.read(revocation::DEVICE).and_then(|device| DeviceId::try_from(device).ok());
                 for no in device.map_or(Ok(vec![]), |device| feeds::of_device(&self.conn, &device))? {
+                    let row = self.feed(no)?.clone();
                     self.limits.remove(&no);
-                    let applied = self.feed(no)?.applied;
-                    self.judge_later(no, 0, applied)?;
+                    // What others say of a union's devices holds nothing.
+                    if trust::superior(row.feed.union) == owner
+                        && record.read(revocation::UNION) == Some(row.feed.union)
+                    {
+                        let limit = self.limit(no)?.unwrap_or(u64::MAX);
+                        self.judge_later(no, stays(record, &row.feed.id), limit.min(row.applied))?;
+                    }
                 }
             }
             QuarantineRuling::NUMBER => {
@@ -61,14 +67,15 @@ impl Ledger {
                 }
             }
             KeyGrant::NUMBER if record.read(key_grant::TO_DEVICE) == Some(&self.me.device().0[..]) => {
-                self.look_at_keys_anew(owner)?;
+                self.ungranted.insert(owner);
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn judge_later(&mut self, no: i64, first: u64, after: u64) -> Result<()> {
+    /// Operations that are applied are judged again, as revocations and rulings stand then.
+    pub(super) fn judge_later(&mut self, no: i64, first: u64, after: u64) -> Result<()> {
         if first < after {
             self.slices.leaves();
             unfinished::add_ruled(&self.conn, no, first, after)?;
@@ -82,6 +89,9 @@ impl Ledger {
             if row.applied > 0 && !self.admitted(&row.feed, row.own)? {
                 self.slices.leaves();
                 unfinished::add_withdrawn(&self.conn, no)?;
+                // Beyond what is applied something may stand that is to be judged again.
+                self.feed(no)?.applied = row.size();
+                self.touched.insert(no);
             }
         }
         if trust::superior(union) == by && !trust::enrolled(&self.conn, device, union, by, false)? {
@@ -110,11 +120,16 @@ impl Ledger {
         Ok(())
     }
 
-    fn look_at_keys_anew(&mut self, owner: UnionNumber) -> Result<()> {
+    /// Of keys that were granted by what counts no more nothing is indexed.
+    pub(super) fn look_at_keys_anew(&mut self) -> Result<()> {
+        let owners = std::mem::take(&mut self.ungranted);
+        if owners.is_empty() {
+            return Ok(());
+        }
         self.took = true;
         self.save_documents()?;
         self.keys = Keyring::read(&self.conn, &self.me)?;
-        self.index_sealed(owner)
+        owners.into_iter().try_for_each(|owner| self.index_sealed(owner))
     }
 
     /// Whether a feed is being taken out again: none of it counts in what is made again.
@@ -160,10 +175,17 @@ impl Ledger {
         unfinished::end_withdrawn(&self.conn, no)?;
         // One of which nothing is applied would be a stranger's.
         if let Some(first) = self.operation_near(no, 0)? {
-            self.apply_alone(no, 0, &first)?;
+            self.apply_run(no, 0, &[first])?;
         }
         self.feed(no)?.applied = 1;
         self.touched.insert(no);
         Ok(())
     }
+}
+
+/// How much of a feed a revocation let stay.
+fn stays(record: &Record, feed: &FeedId) -> u64 {
+    let Some(said) = record.of::<Revocation>() else { return 0 };
+    let of_it = said.lines(revocation::LAST).filter(|line| line.get(revocation_last::FEED) == Some(&feed.0[..]));
+    of_it.filter_map(|line| line.get(revocation_last::SIZE)).min().map_or(0, i64::unsigned_abs)
 }

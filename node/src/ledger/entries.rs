@@ -79,7 +79,7 @@ impl Ledger {
             QuarantineRuling::NUMBER => self.rule(record)?,
             PurgeOrder::NUMBER => self.ordered(record.read(purge_order::IN_FEED)),
             KeyGrant::NUMBER | KeyReturn::NUMBER => self.keys_may_move(record),
-            StrayReturn::NUMBER => self.returned(record),
+            StrayReturn::NUMBER => self.returned(place.owner, &id, record),
             _ => {}
         }
         if self.void_may_wait()? {

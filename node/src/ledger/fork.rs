@@ -289,11 +289,12 @@ impl Ledger {
         self.keep_fork(&row, &head.signed, batch.from)?;
         match (above, row.own) {
             (true, true) => {
-                self.adopt(no, at)?;
+                self.adopt(no, at, false)?;
                 self.verify_and_store(batch, None)
             }
             (true, false) => {
-                self.adopt(no, at)?;
+                // Whoever says which of its histories stays has looked through the other.
+                self.adopt(no, at, !batch.settled)?;
                 Ok(Intake::Again)
             }
             (false, false) => {
@@ -422,8 +423,8 @@ impl Ledger {
     }
 
     /// Cuts a feed off where the history of the level above differs. What is cut off of an own feed is reauthored in a new
-    /// incarnation.
-    fn adopt(&mut self, no: i64, at: u64) -> Result<()> {
+    /// incarnation; of another device's it is given back.
+    fn adopt(&mut self, no: i64, at: u64, gives_back: bool) -> Result<()> {
         self.save_rows()?;
         let row = self.feed(no)?.clone();
         // Of another device's feed only what it signed can stay; an own one is signed where it is cut.
@@ -431,7 +432,7 @@ impl Ledger {
         let stays = if row.own { at } else { end };
         let cut = self.run(no, stays, row.size())?;
         let kept = self.run(no, end, stays)?;
-        let returns = self.to_return(&row, &cut)?;
+        let returns = if gives_back { self.to_return(&row, &cut)? } else { vec![] };
         let edge = feeds::edge_at(&self.conn, no, stays)?;
         let head = match end {
             0 => None,

@@ -56,20 +56,12 @@ impl Ledger {
         self.apply_all()?;
         // Whatever an enrolment would wake has had its turn, or comes after it in this order.
         self.waking.clear();
-        // In this order nothing is found to count no more.
-        self.stale = false;
         self.save_rows()?;
         self.save_documents()?;
         // In a new file the keys came with this: what they open is indexed now.
         self.take_keys()?;
         self.total()?;
         self.owe_again()
-    }
-
-    /// A copy writes nothing of its own: no keys are granted, and nothing is said again.
-    fn write_nothing(&mut self) {
-        self.moving = false;
-        self.returned.clear();
     }
 
     /// Statements that say something else than the records they rest on, and are not about to be written again.
@@ -160,7 +152,8 @@ pub fn verify(conn: Database, me: LocalDevice, progress: &mut dyn FnMut(u64)) ->
     let mut ledger = Ledger::open(conn, me)?;
     ledger.begin()?;
     ledger.rebuild(progress)?;
-    ledger.write_nothing();
+    // A copy writes nothing of its own.
+    ledger.moving = false;
     ledger.flush()?;
     ledger.commit()?;
     let after = caches::digest(ledger.conn())?;
@@ -199,7 +192,8 @@ fn caught_up(conn: Database, me: &LocalDevice) -> Result<Database> {
     let mut ledger = Ledger::open(conn, me.clone())?;
     ledger.begin()?;
     ledger.apply_all()?;
-    ledger.write_nothing();
+    // A copy writes nothing of its own.
+    ledger.moving = false;
     ledger.flush()?;
     ledger.commit()?;
     Ok(ledger.into_conn())

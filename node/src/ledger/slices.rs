@@ -187,13 +187,18 @@ impl Ledger {
             }
             self.slices.unfinished = unfinished::any(&self.conn)?;
         }
-        Ok(self.slices.unfinished || !self.slices.lagging.is_empty())
+        // Nothing is said again while all is computed again, nor on a copy.
+        let returned = !self.slices.whole && self.returned.any();
+        Ok(returned || self.slices.unfinished || !self.slices.lagging.is_empty())
     }
 
     /// Applies some of what lags: a job of its own.
     pub(crate) fn apply_some(&mut self) -> Result<()> {
         if self.slices.unfinished {
             self.slices.unfinished = self.finish_some()?;
+        }
+        if !self.slices.whole && !self.slices.tired() {
+            self.take_returned()?;
         }
         while !self.slices.tired() {
             let lagging = &self.slices.lagging;

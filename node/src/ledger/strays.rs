@@ -1,37 +1,45 @@
-//! What this machine cut off another device's feed is given back to that device.
+//! What this machine cuts off another device's feed is given back to that device.
 //!
 //! Where two histories of a feed part, that of the level above stays. What the other one held is said again by the device
 //! that signed it, if it still has it, or finds it with the level above. Where its disk and the one above went back, only
 //! machines that yield to the new history may have the old one: they write down what they cut off, in a feed that the device
 //! hears (`stray_return`), with the proof that it signed that.
 
-use bytes::Bytes;
+use std::collections::BTreeSet;
+
 use huiliu_proto::{
     feed::{Feed, Scope},
-    handle::Draft,
-    id::{DeviceId, Hash},
+    handle::{Declared as _, Draft},
+    id::{DeviceId, Hash, RecordId},
     kind::{Reach, Shape, numbered},
     operation::Operation,
     proof::{self, ProvenFeed},
     record::Record,
     records::stray_return,
+    signed::TreeHead,
     tree,
-    union::Level,
+    union::{Level, UnionNumber},
     v1::{self, ProofOperation, StrayReturn},
 };
 use prost::Message as _;
 
 use super::{Ledger, WriteOutcome};
-use crate::store::{
-    Result,
-    feeds::{self, FeedRow, StoredLeaves},
-    records, strays,
+use crate::{
+    admission::Reason,
+    proof::leaves::Run,
+    store::{
+        Result,
+        feeds::{self, FeedRow},
+        projection, quarantine, records, strays,
+    },
 };
 
-/// Of one record, beside header and head: less than it may hold (`stray_return.proto`).
-const MOST_BYTES: usize = 250_000;
+/// Of one record, beside header and head: some hundred entries. It is looked at in one job.
+const MOST_BYTES: usize = 100_000;
 /// Records about one feed. Its device may not be honest, nor the hub that tells of one history after another.
-const MOST_RECORDS: u64 = 16;
+const MOST_RECORDS: u64 = 40;
+/// Records that give something back and are remembered to be looked at; of more, others are found with the next start.
+const MOST_RETURNED: usize = 256;
 
 /// An operation that is about to be cut off, and the way from it to the root that its device signed.
 pub(super) struct Cut {
@@ -40,21 +48,50 @@ pub(super) struct Cut {
     path: Vec<Hash>,
 }
 
+/// What gives something back to this device and has not been looked at yet.
+#[derive(Debug, Default)]
+pub(super) struct Returned {
+    records: BTreeSet<(UnionNumber, RecordId)>,
+    /// Those of before this program started are among them.
+    complete: bool,
+}
+
+impl Returned {
+    pub(super) fn any(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    fn add(&mut self, record: (UnionNumber, RecordId)) {
+        if self.records.len() < MOST_RETURNED {
+            self.records.insert(record);
+        }
+    }
+}
+
 impl Ledger {
-    /// What is about to be cut off a feed of another device, as far as it may have to be given back.
+    /// What is about to be cut off a feed of another device, as far as it may have to be given back: as much as may be.
     pub(super) fn to_return(&self, row: &FeedRow, cut: &[(u64, Operation)]) -> Result<Vec<Cut>> {
         let (me, of) = (self.me.union, row.feed.union);
         // It hears what this union says up to the province; what does not leave a union is not said there.
         let stays = matches!(row.feed.scope, Scope::Own(Reach::Union) | Scope::Warning(Reach::Union));
         let hears = !stays && (of == me || (of.contains(me) && of.level() != Level::Nation));
         let Some(head) = row.head.as_ref().filter(|_| hears && !row.own) else { return Ok(vec![]) };
-        if self.revoked()? || strays::returns(&self.conn, &row.feed.id)? >= MOST_RECORDS {
+        let left = MOST_RECORDS.saturating_sub(strays::returns(&self.conn, &row.feed.id)?);
+        if left == 0 || self.revoked()? || !self.admitted(&row.feed, false)? {
             return Ok(vec![]);
         }
-        let counted = cut.iter().filter(|(seq, operation)| *seq < row.applied && operation.destroyed.is_none());
-        let mut leaves = StoredLeaves { conn: &self.conn, no: row.no };
-        let mut all = vec![];
-        for (position, operation) in counted {
+        let mut leaves = Run::new(&self.conn, row.no);
+        let (mut all, mut bytes) = (vec![], 0);
+        for (position, operation) in cut.iter().filter(|(_, operation)| operation.destroyed.is_none()) {
+            // What counts for nobody is not given back; what waits may.
+            let held = quarantine::reason(&self.conn, row.no, *position)?;
+            if held.is_some_and(|reason| reason != Reason::Early) {
+                continue;
+            }
+            bytes += operation.header.len() + operation.payload.len();
+            if bytes > MOST_RECORDS as usize * MOST_BYTES {
+                break;
+            }
             let path = tree::inclusion(&mut leaves, *position, head.size)?;
             all.push(Cut { position: *position, operation: operation.clone(), path });
         }
@@ -108,40 +145,55 @@ impl Ledger {
         Ok(())
     }
 
-    /// Somebody gives something back to this device: it is looked at when the job ends.
-    pub(super) fn returned(&mut self, record: &Record) {
+    /// Somebody gives something back, perhaps to this device: that is looked at in a job of its own.
+    pub(super) fn returned(&mut self, owner: UnionNumber, id: &RecordId, record: &Record) {
         let device = record.read(stray_return::DEVICE).and_then(|device| DeviceId::try_from(device).ok());
-        if device == Some(self.me.device())
-            && let Some(proof) = record.read(stray_return::PROOF)
-        {
-            self.returned.push(Bytes::copy_from_slice(proof));
+        if device == Some(self.me.device()) {
+            self.returned.add((owner, *id));
         }
     }
 
-    /// Says again what was given back, as far as this device signed it and does not remember it.
-    pub(super) fn take_returned(&mut self) -> Result<()> {
-        for proof in std::mem::take(&mut self.returned) {
-            let proven = match proof::of_feed(proof, &self.me.network) {
-                Ok(proven) => proven,
-                Err(error) => {
-                    tracing::warn!(%error, "what was given back to this device is not what it signed");
-                    continue;
-                }
-            };
-            let (device, union) = (proven.feed.device, proven.feed.union);
-            if device == self.me.device() && union == self.me.union && !self.revoked()? {
-                self.take_proven(proven)?;
+    /// All that the level above has is here: what was given back before this program started is looked at, too.
+    pub(super) fn look_for_returned(&mut self) -> Result<()> {
+        if !std::mem::replace(&mut self.returned.complete, true) {
+            for record in strays::returned_to(&self.conn, &self.me.device(), MOST_RETURNED)? {
+                self.returned.add(record);
             }
         }
         Ok(())
     }
 
+    /// Says again what one record gives back, as far as this device signed it and does not remember it.
+    pub(super) fn take_returned(&mut self) -> Result<()> {
+        let Some((owner, id)) = self.returned.records.pop_first() else { return Ok(()) };
+        let Some(row) = projection::get_of(&self.conn, StrayReturn::kind(), owner, &id)? else { return Ok(()) };
+        let Some(proof) = row.record.read(stray_return::PROOF) else { return Ok(()) };
+        self.slices.worked(proof.len() as u64 / 64);
+        let proven = match proof::of_feed(proof.to_vec().into(), &self.me.network) {
+            Ok(proven) => proven,
+            Err(error) => {
+                tracing::warn!(%error, "what was given back to this device is not what it signed");
+                return Ok(());
+            }
+        };
+        let (device, union) = (proven.feed.device, proven.feed.union);
+        if device == self.me.device() && union == self.me.union && !self.revoked()? {
+            self.take_proven(proven)?;
+        }
+        Ok(())
+    }
+
     fn take_proven(&mut self, proven: ProvenFeed) -> Result<()> {
-        let feed = proven.feed;
+        let (feed, Some(head)) = (proven.feed, proven.head) else { return Ok(()) };
+        // Of a feed that stands as it is, somebody gives back what this device has.
+        if self.is_own_history(&feed, &head)? {
+            return Ok(());
+        }
         let mut lost = vec![];
         for one in proven.operations {
-            let forgotten = !self.remembers(&feed, one.position, &one.operation)?;
-            if forgotten && one.operation.destroyed.is_none() && !strays::holds(&self.conn, &feed.id, &one.operation)? {
+            let remembered = self.remembers(&feed, one.position, &one.operation)?;
+            let whole = one.operation.destroyed.is_none();
+            if !remembered && whole && !strays::holds(&self.conn, &feed.id, &one.operation)? {
                 lost.push((one.position, one.operation));
             }
         }
@@ -153,10 +205,17 @@ impl Ledger {
         self.say_again(&feed, lost)
     }
 
+    /// Whether an own feed begins with what was signed there.
+    fn is_own_history(&mut self, feed: &Feed, head: &TreeHead) -> Result<bool> {
+        let Some(no) = self.feed_by_id(&feed.id)? else { return Ok(false) };
+        let row = self.feed(no)?.clone();
+        Ok(head.size <= row.size() && feeds::root_at(&self.conn, &row, head.size)? == head.root)
+    }
+
     /// Whether an own feed holds an operation where it is said to stand.
     fn remembers(&mut self, feed: &Feed, position: u64, operation: &Operation) -> Result<bool> {
         let Some(no) = self.feed_by_id(&feed.id)? else { return Ok(false) };
-        let there = feeds::operation(&self.conn, no, position)?;
+        let there = self.operation_near(no, position)?;
         Ok(there.is_some_and(|there| there.leaf() == operation.leaf()))
     }
 }

@@ -1,13 +1,15 @@
 //! What was cut off where two histories of a feed parted (截下内容).
 
 use huiliu_proto::{
-    id::{FeedId, Hash, RecordId},
+    id::{DeviceId, FeedId, Hash, RecordId},
     operation::Operation,
+    union::UnionNumber,
     v1,
 };
 use prost::Message as _;
+use rusqlite::Row;
 
-use super::{Database, Result, StoreError, View};
+use super::{Database, Result, StoreError, View, tables};
 
 /// Keeps an operation that was cut off. False where it is kept already.
 pub fn add(conn: &Database, feed: &FeedId, seq: u64, operation: &Operation) -> Result<bool> {
@@ -67,8 +69,24 @@ pub fn said_again(conn: &View, record: &RecordId) -> Result<Vec<Stray>> {
     Ok(strays)
 }
 
-/// How often something that was cut off a feed was given back to its device.
+/// How often this machine gave something back that it had cut off a feed.
 pub fn returns(conn: &View, feed: &FeedId) -> Result<u64> {
-    let mut statement = conn.prepare_cached("SELECT count(*) FROM stray_return WHERE in_feed = ?1")?;
+    const SQL: &str = "SELECT count(*) FROM stray_return r JOIN feed f ON f.no = r.feed WHERE r.in_feed = ?1 AND f.own";
+    let mut statement = conn.prepare_cached(SQL)?;
     Ok(statement.query_row([feed.as_bytes()], |r| r.get::<_, i64>(0))?.unsigned_abs())
+}
+
+/// Records that give something back to a device, the newest first.
+pub fn returned_to(conn: &View, device: &DeviceId, most: usize) -> Result<Vec<(UnionNumber, RecordId)>> {
+    const SQL: &str = "SELECT owner, record FROM stray_return WHERE device = ?1 ORDER BY record DESC LIMIT ?2";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let read = |row: &Row<'_>| Ok((tables::union(row.get(0)?)?, RecordId(row.get(1)?)));
+    let rows = statement.query_map((device.as_bytes(), i64::try_from(most).unwrap_or(i64::MAX)), read)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Whether anything is given back to this machine.
+pub fn any_returned(conn: &View) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM feed f JOIN stray_return r ON r.device = f.device WHERE f.own)";
+    Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
 }
