@@ -361,3 +361,41 @@ fn what_much_rests_on_is_taken_out_in_parts() {
         province.read(|c| Ok(projection::get(c, kind, &dossier.id)?.unwrap().record.text("name").map(str::to_owned)));
     assert_eq!(name.unwrap().as_deref(), Some("厂299"));
 }
+
+/// A device is revoked, and while what it wrote is still being judged again, the hub that said so and that enrolled it is
+/// revoked as of before that: nothing of it stays, however much of it had not been looked at yet.
+#[test]
+fn a_feed_that_is_half_judged_is_taken_out_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(PROVINCE);
+    let province = machine.store(Threads::Own);
+    let small = |ledger: &mut Ledger| {
+        ledger.set_slice(20);
+        Ok(())
+    };
+    province.write_blocking(small).unwrap();
+    let mut cast = Cast::new();
+    cast.hubs.iter().for_each(|hub| write(&province, enrolment(hub, city(), true, None)));
+    let enrolled = enrolment(&cast.workers[0], county(), false, None);
+    cast.hub_says(0, &enrolled);
+    let lines: Vec<Operation> = (0..3000).map(|at| line(cast.workers[0].id(), at)).collect();
+    cast.worker_says(0, &lines);
+    let revoked = revocation(&cast.workers[0], county(), &[(&cast.workers[0], 100)]);
+    cast.hub_says(0, &revoked);
+    cast.hub_says(1, &enrolled);
+    assert!(cast.comes(0, &province) && cast.comes(2, &province));
+    while province.write_blocking(Ledger::has_lag).unwrap() {}
+    let applied = || province.read(|c| Ok(feeds::by_id(c, &cast.workers[0].feed.id)?.unwrap().applied)).unwrap();
+    let out = revocation(&cast.hubs[0], city(), &[]);
+    let again = revocation(&cast.hubs[1], city(), &[]);
+    assert!(matches!(take(&province, cast.coming[0].remove(0)), Intake::Taken { .. }));
+    write(&province, out);
+    assert!((101..3000).contains(&applied()) || province.write_blocking(Ledger::has_lag).unwrap(), "it came too late");
+    // The other hub enrols it meanwhile, and counts no more either.
+    assert!(matches!(take(&province, cast.coming[1].remove(0)), Intake::Taken { .. }));
+    write(&province, again);
+    check(machine, &province, "taken out");
+    let left = province.read(|c| projection::count(c, kind("work_entry").unwrap(), Some(county()))).unwrap();
+    assert_eq!((left, applied()), (0, 0));
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use huiliu_node::{
     document::Document,
-    ledger::{Ledger, WriteOutcome, statement::Pace},
+    ledger::{Ledger, MOST_EARLY, WriteOutcome, statement::Pace},
     ruling,
     store::feeds,
     writer::{Store, Threads},
@@ -166,6 +166,33 @@ fn no_statement_is_written_of_what_is_half_judged() {
     let state = || copied.write_blocking(|ledger| ledger.write_statements(Pace::AtOnce)).unwrap();
     assert_eq!(state(), 0, "of what is half judged");
     assert!(state() > 0, "all of it is judged");
+}
+
+/// As many edits of a feed wait as may, and its device is revoked: that is judged again in parts as well, and what stopped
+/// behind them goes on.
+#[test]
+fn a_feed_in_which_too_much_waits_is_judged_again_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    for stays in [0, 100, MOST_EARLY + 150] {
+        let machine = world.machine(CITY).with_copy_at(&dir.path().join(format!("city-{stays}")));
+        let city = machine.store(Threads::Own);
+        let mut lost = Forger::new(world.machine("node-320922-0"), Scope::Own(Reach::Province));
+        for run in [MOST_EARLY, 200] {
+            let edits: Vec<Operation> = (0..run).map(|_| lost.edit_of_what_is_lost()).collect();
+            give(&city, &lost.say(&edits));
+        }
+        let lines: Vec<Operation> = (0..50).map(|n| line(lost.id(), n)).collect();
+        give(&city, &lost.say(&lines));
+        while city.write_blocking(Ledger::has_lag).unwrap() {}
+        let heaviest = city.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
+        let said: &[(&Forger, u64)] = &[(&lost, stays)];
+        revoke(&city, &lost, if stays > 0 { said } else { &[] });
+        while city.write_blocking(Ledger::has_lag).unwrap() {}
+        let after = city.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
+        assert!(after <= heaviest.max(2 * 4096), "a job did the work of {after} operations; before it was {heaviest}");
+        check(&machine, &city, &format!("of which {stays} stay"));
+    }
 }
 
 /// What looks like a revocation and is none is not gone through for each machine that is let in.

@@ -127,9 +127,9 @@ impl Ledger {
             if quarantine::revoked_from(&self.conn, no, limit)? == applied - limit {
                 continue;
             }
-            // A feed of which too much waits stops where all is computed again, and what came after that counts no more.
+            // One of which too much waits would not be applied any further.
             if self.crowded(no)? {
-                self.stale = true;
+                self.judge_later(no, limit, applied)?;
                 continue;
             }
             // One of which nothing is applied would be a stranger's.

@@ -27,7 +27,7 @@ impl Ledger {
     ) -> Result<std::result::Result<T, Failure>> {
         // Documents that are open must not outlive what is undone, nor be undone with it.
         self.save_documents()?;
-        let (cells, stale) = (std::mem::take(&mut self.cells), self.stale);
+        let cells = std::mem::take(&mut self.cells);
         self.conn.begin_part(Part::Guarded)?;
         let work = |ledger: &mut Ledger| work(ledger).and_then(|done| ledger.save_documents().map(|()| done));
         let failure = match catch_unwind(AssertUnwindSafe(|| work(self))) {
@@ -44,7 +44,6 @@ impl Ledger {
         };
         self.conn.undo_part(Part::Guarded)?;
         self.cells = cells;
-        self.stale = stale;
         self.limits.clear();
         self.documents.clear();
         self.early_voids = None;

@@ -91,6 +91,7 @@ impl Ledger {
         }
         all.sort_unstable();
         all.dedup();
+        let feeds: BTreeSet<i64> = all.iter().map(|(_, _, no)| *no).collect();
         let (said, numbers) = self.take_out(owner, id)?;
         for (_, seq, no) in all {
             if self.is_withdrawn(no)? {
@@ -107,6 +108,12 @@ impl Ledger {
             self.apply_alone(no, seq, &operation)?;
         }
         self.numbers_left(owner, id, &numbers)?;
+        for no in feeds {
+            // It may have stopped because too much of it waited.
+            if !self.feed(no)?.own && self.feed(no)?.applied < self.feed(no)?.size() {
+                self.slices.lags(no, None);
+            }
+        }
         said.map_or(Ok(()), |said| self.annul(owner, &said))
     }
 
@@ -118,8 +125,7 @@ impl Ledger {
             self.carefully(again)?;
         }
         // What is to be said again is looked up in the tables.
-        self.save_documents()?;
-        if self.stale { self.rebuild(&mut |_| ()) } else { Ok(()) }
+        self.save_documents()
     }
 
     /// Says what an entry said, and which numbers of unions the record had been given.

@@ -140,6 +140,8 @@ impl Ledger {
                     if feeds::is_there(&ledger.conn, no)? {
                         let applied = ledger.feed(no)?.applied;
                         ledger.rule_on(no, first, after.min(applied))?;
+                        // It may have stopped because too much of it waited.
+                        ledger.slices.lags(no, None);
                     }
                 } else if let Some(no) = unfinished::withdrawn(&ledger.conn)? {
                     ledger.withdraw_some(no)?;
@@ -149,9 +151,12 @@ impl Ledger {
             }
             unfinished::any(&ledger.conn)
         };
+        // How far feeds were taken out is to be undone with that.
+        self.save_rows()?;
         match self.guarded(some)? {
             Ok(more) => Ok(more),
             Err(_) => {
+                self.forget_rows();
                 self.slices.begin_anew();
                 self.carefully(some)
             }

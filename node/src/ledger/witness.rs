@@ -110,7 +110,9 @@ impl Ledger {
                 }
                 continue;
             };
-            if self.holds(&row, &claim.seen)? {
+            // Whom nobody enrols may tell everybody something else.
+            let stranger = row.waits() || self.is_withdrawn(row.no)?;
+            if stranger || self.holds(&row, &claim.seen)? {
                 claims::remove(&self.conn, &claim.by)?;
                 continue;
             }
