@@ -123,6 +123,8 @@ pub struct Ledger {
     me: LocalDevice,
     /// Whose account the operations of this job name.
     acting: Option<Operator>,
+    /// The job is undone when it ends.
+    trial: bool,
     ids: RecordIds,
     /// SQLite's count of other connections' commits: when it moves, what is remembered is out of date.
     data_version: i64,
@@ -215,6 +217,7 @@ impl Ledger {
             conn,
             me,
             acting: None,
+            trial: false,
             ids,
             data_version: -1,
             anything: true,

@@ -276,9 +276,11 @@ impl Store {
         let (path, acting) = (self.inner.path.clone(), self.acting);
         let work = move |ledger: &mut Ledger| {
             ledger.act_as(acting);
+            ledger.only_try(!keep);
             let done = work(ledger).map_err(|error| disk::judge(error, &path));
             // What follows from it at the end of the job, nobody did.
             ledger.act_as(None);
+            ledger.only_try(false);
             done
         };
         let job: Job = Box::new(move |ledger| {

@@ -47,13 +47,16 @@ fn money_takes_two_persons_from_the_first_account_on() {
     assert_eq!(office.refused(&MATCHED), "not_prepared");
     office.login("李明");
     let dry = [&MATCHED[..], &["--dry-run"]].concat();
-    assert_eq!(office.ends(3, &dry), "waits_for_second");
+    assert_eq!(office.ends(3, &dry), "would_wait_for_second");
+    let words = office.union.run(&dry);
+    assert!(words.err.contains("未写入任何内容") && !words.err.contains("已提请"), "{}", words.err);
     office.login("孙静");
     assert_eq!(office.refused(&MATCHED), "not_prepared", "a dry run prepares nothing");
     office.login("李明");
     for _ in 0..2 {
         assert_eq!(office.ends(3, &MATCHED), "waits_for_second", "not twice by the same person");
     }
+    assert_eq!(office.ends(3, &dry), "waits_for_second", "it is prepared since before");
     let words = office.union.run(&MATCHED);
     assert!(words.err.starts_with("请注意：已提请复核"), "{}", words.err);
     // Another amount is another thing.

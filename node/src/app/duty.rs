@@ -75,6 +75,8 @@ pub enum DutyProblem {
     Role { act: DutyAct, wanted: &'static [OperatorRole] },
     /// The person only comes second, and nobody has prepared exactly this.
     NotPrepared { act: DutyAct, wanted: &'static [OperatorRole] },
+    /// A trial: it would be prepared now, and wait for somebody else.
+    WouldWait { act: DutyAct, second: &'static [OperatorRole] },
     /// It is prepared, now or since before, and waits for somebody else.
     Waits { act: DutyAct, proposal: RecordId, by: RecordId, second: &'static [OperatorRole] },
 }
@@ -86,6 +88,7 @@ impl DutyProblem {
             DutyProblem::NotLoggedIn(_) => "not_logged_in",
             DutyProblem::Role { .. } => "role",
             DutyProblem::NotPrepared { .. } => "not_prepared",
+            DutyProblem::WouldWait { .. } => "would_wait_for_second",
             DutyProblem::Waits { .. } => "waits_for_second",
         }
     }
@@ -181,6 +184,9 @@ pub fn pass(
             entry.set(asked::ACT, act).set(asked::DIGEST, digest.to_vec()).set(asked::FIRST, me);
             entry.set(asked::SUBJECT, subject.chars().take(200).collect::<String>());
             match ledger.write_entry(&entry.into_record())? {
+                WriteOutcome::Written { .. } | WriteOutcome::Unchanged(_) if ledger.only_tries() => {
+                    Ok(Err(DutyProblem::WouldWait { act, second: duty.second }))
+                }
                 WriteOutcome::Written { id, .. } | WriteOutcome::Unchanged(id) => Ok(Err(waits(&Open { id, by: me }))),
                 WriteOutcome::Refused(refusals) => Err(StoreError::Refused(format!("{refusals:?}"))),
             }

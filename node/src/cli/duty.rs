@@ -80,6 +80,25 @@ pub fn tell(problem: &DutyProblem, lang: Lang) -> ErrorReport {
                 ),
             )
         }
+        DutyProblem::WouldWait { act: of, second } => {
+            let (zh, en) = words(*of);
+            (
+                Exit::Attention,
+                both(
+                    format!("未写入任何内容；正式办理时先提请复核，由另一人复核后才生效：{zh}"),
+                    format!(
+                        "nothing was written; done for good, this would be prepared, and wait for another person: {en}"
+                    ),
+                ),
+                both(
+                    format!("不带 --dry-run 再办一次即为提请；可复核的岗位：{}", roles(second, Lang::Zh)),
+                    format!(
+                        "without `--dry-run` it is prepared; one of these carries it out: {}",
+                        roles(second, Lang::En)
+                    ),
+                ),
+            )
+        }
         DutyProblem::Waits { act: of, proposal, second, .. } => {
             let (zh, en) = words(*of);
             let id = view::short(proposal);
@@ -113,6 +132,7 @@ pub fn about(problem: &DutyProblem) -> Json {
         DutyProblem::Role { act: of, wanted } | DutyProblem::NotPrepared { act: of, wanted } => {
             json!({ "act": name(*of), "roles": roles(wanted) })
         }
+        DutyProblem::WouldWait { act: of, second } => json!({ "act": name(*of), "roles": roles(second) }),
         DutyProblem::Waits { act: of, proposal, by, second } => json!({
             "act": name(*of), "proposal": proposal.to_string(), "by": by.to_string(), "roles": roles(second),
         }),

@@ -23,6 +23,16 @@ impl Ledger {
         self.acting = operator;
     }
 
+    /// Until this is said again, what is written is undone at the end.
+    pub(crate) fn only_try(&mut self, trial: bool) {
+        self.trial = trial;
+    }
+
+    /// Whether nothing of what this job writes stays, whatever it says.
+    pub fn only_tries(&self) -> bool {
+        self.trial
+    }
+
     pub fn acting(&self) -> Option<Operator> {
         self.acting
     }
