@@ -10,6 +10,7 @@
 
 pub mod chain;
 pub mod city;
+pub mod decisions;
 pub mod demo;
 pub mod disk;
 pub mod disk_faults;

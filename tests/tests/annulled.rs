@@ -13,17 +13,16 @@ use huiliu_node::{
 use huiliu_proto::{
     edit::{Actor, Scalar},
     feed::Scope,
-    handle::{Draft, Row},
     id::RecordId,
     kind::{Reach, kind},
     operation::Operation,
-    period::Day,
     record::Record,
-    records::{enrolment, quarantine_ruling, revocation, revocation_last},
+    records::enrolment,
     union::UnionNumber,
-    v1::{QuarantineRuling, Revocation, Ruling},
+    v1::Ruling,
 };
 use huiliu_tests::{
+    decisions::{revocation, ruling},
     forger::Forger,
     oracle,
     people::{self, Random},
@@ -57,30 +56,6 @@ fn write(store: &Store, record: Record) {
 fn said(by: &mut Forger, record: &Record) -> Operation {
     let salt = record.kind.personal.then_some([3; 16]);
     Operation::new(record.kind.number, by.id(), None, record.encode(), salt)
-}
-
-/// Whoever revokes: so much of the device's feeds stays.
-fn revocation(of: &Forger, union: UnionNumber, stays: &[(&Forger, u64)]) -> Record {
-    let mut said = Draft::<Revocation>::new();
-    said.set(revocation::UNION, union).set(revocation::DEVICE, of.device().to_vec());
-    said.set(revocation::REVOKED_ON, Day(20_500)).set(revocation::REASON, "丢失");
-    let line = |(forger, size): &(&Forger, u64)| {
-        let line = Row::default().with(revocation_last::FEED, forger.feed.id.to_vec());
-        line.with(revocation_last::SIZE, *size as i64)
-    };
-    if !stays.is_empty() {
-        said.set(revocation::LAST, stays.iter().map(line).collect::<Vec<_>>());
-    }
-    said.into_record()
-}
-
-fn ruling(on: &Forger, union: UnionNumber, (first, count): (u64, u64), ruling: Ruling, revision: i64) -> Record {
-    let mut said = Draft::<QuarantineRuling>::new();
-    said.set(quarantine_ruling::UNION, union).set(quarantine_ruling::IN_FEED, on.feed.id.to_vec());
-    said.set(quarantine_ruling::FIRST, first as i64).set(quarantine_ruling::COUNT, count as i64);
-    said.set(quarantine_ruling::RULING, ruling).set(quarantine_ruling::REASON, "经查");
-    said.set(quarantine_ruling::REVISION, revision);
-    said.into_record()
 }
 
 fn enrolment(of: &Forger, union: UnionNumber, hub: bool, block: Option<i64>) -> Record {

@@ -13,18 +13,17 @@ use huiliu_node::{
 use huiliu_proto::{
     edit::{Actor, Edit, Scalar},
     feed::Scope,
-    handle::{Declared as _, Draft, Row},
+    handle::Declared as _,
     id::{Hash, RecordId},
     kind::{Reach, kind},
     operation::Operation,
-    period::Day,
     record::Record,
-    records::{quarantine_ruling, revocation, revocation_last},
     union::UnionNumber,
-    v1::{QuarantineRuling, Revocation, Ruling},
+    v1::{Revocation, Ruling},
     void::Void,
 };
 use huiliu_tests::{
+    decisions::{revocation, ruling},
     forger::Forger,
     oracle,
     people::{self, Random},
@@ -53,27 +52,12 @@ fn write(city: &Store, record: Record) {
 
 /// The city revokes a device; so much of its feeds stays.
 fn revoke(city: &Store, of: &Forger, stays: &[(&Forger, u64)]) {
-    let mut said = Draft::<Revocation>::new();
-    said.set(revocation::UNION, union()).set(revocation::DEVICE, of.device().to_vec());
-    said.set(revocation::REVOKED_ON, Day(20_500)).set(revocation::REASON, "丢失");
-    let line = |(forger, size): &(&Forger, u64)| {
-        let line = Row::default().with(revocation_last::FEED, forger.feed.id.to_vec());
-        line.with(revocation_last::SIZE, *size as i64)
-    };
-    if !stays.is_empty() {
-        said.set(revocation::LAST, stays.iter().map(line).collect::<Vec<_>>());
-    }
-    write(city, said.into_record());
+    write(city, revocation(of, union(), stays));
 }
 
 /// The city rules on operations of a feed; each ruling replaces those before.
-fn rule(city: &Store, on: &Forger, first: u64, count: u64, ruling: Ruling, revision: i64) {
-    let mut said = Draft::<QuarantineRuling>::new();
-    said.set(quarantine_ruling::UNION, union()).set(quarantine_ruling::IN_FEED, on.feed.id.to_vec());
-    said.set(quarantine_ruling::FIRST, first as i64).set(quarantine_ruling::COUNT, count as i64);
-    said.set(quarantine_ruling::RULING, ruling).set(quarantine_ruling::REASON, "经查");
-    said.set(quarantine_ruling::REVISION, revision);
-    write(city, said.into_record());
+fn rule(city: &Store, on: &Forger, first: u64, count: u64, what: Ruling, revision: i64) {
+    write(city, ruling(on, union(), (first, count), what, revision));
 }
 
 fn field(name: &str) -> u32 {
