@@ -159,7 +159,8 @@ fn let_count(store: &Store, of: &dyn Fn(&Feed) -> bool) -> Result<BTreeMap<Recor
 pub fn nothing_is_missing(machines: &[(Machine, Store)]) -> Result<()> {
     let cut_off = cut_off(machines.iter().map(|(machine, _)| machine));
     for (author, store) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
-        for feed in store.read(feeds::all)?.into_iter().filter(|f| f.own) {
+        // Of one that was begun, and in which nothing has been said yet, there is nothing to have.
+        for feed in store.read(feeds::all)?.into_iter().filter(|f| f.own && f.size() > 0) {
             for (reader, other) in machines.iter().filter(|(m, _)| !m.is_rogue()) {
                 if !feed.feed.seen_by(reader.union()) || reader.home.config.root.is_none() {
                     continue;
