@@ -27,6 +27,7 @@ pub mod quarantine;
 pub mod receipts;
 pub mod repair;
 pub mod restore;
+pub mod reveal;
 pub mod rollup;
 pub mod show;
 pub mod status;

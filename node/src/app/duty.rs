@@ -43,7 +43,7 @@ pub struct Duty {
 }
 
 /// The whole table.
-pub static DUTIES: [Duty; 7] = [
+pub static DUTIES: [Duty; 8] = [
     duty(DutyAct::SubmitFiling, &[Preparer, RightsDepartment], &[Checker, Approver, Leader]),
     duty(DutyAct::UndoImport, &[Preparer, Cashier], &[Checker, Approver, Leader]),
     duty(DutyAct::ReturnKeys, &[Administrator, DatabaseKeeper], &[Approver, Leader, DatabaseKeeper]),
@@ -51,6 +51,7 @@ pub static DUTIES: [Duty; 7] = [
     duty(DutyAct::FundMoney, &[Preparer, Cashier], &[Checker, Approver, Leader]),
     duty(DutyAct::ReleaseHeld, &[Preparer, Administrator, RightsDepartment], &[Approver, Leader]),
     duty(DutyAct::LetActAlone, &[Preparer, Administrator, RightsDepartment], &[Approver, Leader]),
+    duty(DutyAct::ReadSealed, &[DatabaseKeeper, RightsDepartment], &[Approver, Leader, DatabaseKeeper]),
 ];
 
 const fn duty(act: DutyAct, first: &'static [OperatorRole], second: &'static [OperatorRole]) -> Duty {

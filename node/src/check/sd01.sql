@@ -17,6 +17,7 @@
 -- variant: money
 -- variant: release
 -- variant: leave
+-- variant: reading
 -- role: filing : 备案 | filing
 -- role: revocation : 设备注销 | revocation
 -- role: signed : 复核办理 | countersignature
@@ -34,6 +35,8 @@
 -- message release en: One person of {subject} released what was held, by a leave that no union above gave it, or that was voided.
 -- message leave zh: {subject}的一次准许一人办公由一人办理，所依据的一人办公准许不是上级对该单位的准许，或已作废。
 -- message leave en: One person of {subject} let a union act alone, by a leave that no union above gave it, or that was voided.
+-- message reading zh: {subject}的一次查阅下级加密内容由一人办理，所依据的一人办公准许不是上级对该单位的准许，或已作废。
+-- message reading en: One person of {subject} read what a union below had sealed, by a leave that no union above gave it, or that was voided.
 -- innocent_zh: 该单位另一台机器报送时尚未收到启用账号的消息；一人办公的准许后来被作废
 -- innocent_en: another machine of the union submitted it before it heard of the accounts; the leave to act alone was voided later
 
@@ -65,10 +68,10 @@ by_one AS MATERIALIZED (
     FROM begun s JOIN revocation r ON r.owner = s.owner AND r.record > s.record
     WHERE NOT EXISTS (SELECT 1 FROM sound c WHERE c.written = r.record AND +c.owner = r.owner AND c.act = 4)
     UNION ALL
-    SELECT CASE a.act WHEN 2 THEN 'import' WHEN 3 THEN 'keys' WHEN 5 THEN 'money' WHEN 6 THEN 'release' ELSE 'leave' END,
+    SELECT CASE a.act WHEN 2 THEN 'import' WHEN 3 THEN 'keys' WHEN 5 THEN 'money' WHEN 6 THEN 'release' WHEN 7 THEN 'leave' ELSE 'reading' END,
            a.record, a.owner, NULL, NULL, NULL
     FROM begun s JOIN countersignature a ON a.owner = s.owner
-    WHERE a.act IN (2, 3, 5, 6, 7) AND NOT EXISTS (SELECT 1 FROM sound c WHERE c.record = a.record AND c.owner = a.owner)
+    WHERE a.act IN (2, 3, 5, 6, 7, 8) AND NOT EXISTS (SELECT 1 FROM sound c WHERE c.record = a.record AND c.owner = a.owner)
 )
 
 -- cases

@@ -28,7 +28,8 @@ pub fn act(act: DutyAct) -> Option<&'static Choice> {
     proposal::ACT.declared().choice(act as i64)
 }
 
-fn roles(roles: &[OperatorRole], lang: Lang) -> String {
+/// Roles, as they are called.
+pub fn roles(roles: &[OperatorRole], lang: Lang) -> String {
     let declared = |one: &OperatorRole| account::ROLES.declared().choice(*one as i64);
     let words: Vec<&str> = roles.iter().filter_map(declared).map(|role| role.label.get(lang)).collect();
     words.join(lang.pick("、", ", "))
@@ -121,20 +122,22 @@ pub fn tell(problem: &DutyProblem, lang: Lang) -> ErrorReport {
     ErrorReport { exit, what: pick(what, lang), hint: pick(hint, lang) }
 }
 
+/// The same for programs.
+pub fn roles_json(roles: &[OperatorRole]) -> Json {
+    roles.iter().map(|one| choice_name(account::ROLES.declared(), *one as i64)).collect()
+}
+
 /// What a problem is about, for programs.
 pub fn about(problem: &DutyProblem) -> Json {
     let name = |act: DutyAct| choice_name(proposal::ACT.declared(), act as i64);
-    let roles = |roles: &[OperatorRole]| {
-        roles.iter().map(|one| choice_name(account::ROLES.declared(), *one as i64)).collect::<Json>()
-    };
     match problem {
         DutyProblem::NotLoggedIn(of) => json!({ "act": name(*of) }),
         DutyProblem::Role { act: of, wanted } | DutyProblem::NotPrepared { act: of, wanted } => {
-            json!({ "act": name(*of), "roles": roles(wanted) })
+            json!({ "act": name(*of), "roles": roles_json(wanted) })
         }
-        DutyProblem::WouldWait { act: of, second } => json!({ "act": name(*of), "roles": roles(second) }),
+        DutyProblem::WouldWait { act: of, second } => json!({ "act": name(*of), "roles": roles_json(second) }),
         DutyProblem::Waits { act: of, proposal, by, second } => json!({
-            "act": name(*of), "proposal": proposal.to_string(), "by": by.to_string(), "roles": roles(second),
+            "act": name(*of), "proposal": proposal.to_string(), "by": by.to_string(), "roles": roles_json(second),
         }),
     }
 }

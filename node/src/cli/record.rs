@@ -7,6 +7,7 @@ pub mod find;
 pub mod history;
 pub mod import;
 pub mod list;
+pub mod reveal;
 pub mod show;
 pub mod typed;
 pub mod view;
@@ -35,6 +36,8 @@ pub enum RecordVerb {
     List(list::List),
     /// Show one record with everything known about it
     Show(show::Show),
+    /// Read one sealed field whole, for a purpose; the register says so first
+    Reveal(reveal::Reveal),
     /// Show every edit of a record: when, by which device, what changed
     History(history::History),
     /// Write a document to a file as Automerge's own bytes, for other programs
@@ -58,6 +61,7 @@ impl RecordVerb {
             RecordVerb::Edit(verb) => verb.run(context),
             RecordVerb::List(verb) => verb.run(context),
             RecordVerb::Show(verb) => verb.run(context),
+            RecordVerb::Reveal(verb) => verb.run(context),
             RecordVerb::History(verb) => verb.run(context),
             RecordVerb::Export(verb) => verb.run(context),
             RecordVerb::Import(verb) => verb.run(context),

@@ -117,8 +117,14 @@ fn sd01_an_import_that_one_person_undid_by_leave_of_nobody() {
     let import = vec![5; 16];
     let said = signed(&hub, BINHAI, &import, &first, &first, &[("office", &own)]);
     hub.clear("SD-01", YANCHENG, TODAY);
-    for (act, variant) in [(2, "撤销导入"), (3, "返还密钥"), (5, "专项经费收支"), (6, "准予计入"), (7, "准许一人办公")]
-    {
+    for (act, variant) in [
+        (2, "撤销导入"),
+        (3, "返还密钥"),
+        (5, "专项经费收支"),
+        (6, "准予计入"),
+        (7, "准许一人办公"),
+        (8, "查阅下级加密内容"),
+    ] {
         hub.change("countersignature", &said, "act", &act);
         let found = hub.found("SD-01", YANCHENG, TODAY);
         assert_eq!(evidence(&found), ids(&[&said]));

@@ -29,7 +29,7 @@ fn pair(text: &str) -> Result<(&str, &str), CommandError> {
     })
 }
 
-fn field_named(fields: &[Field], name: &str) -> Option<usize> {
+pub(super) fn field_named(fields: &[Field], name: &str) -> Option<usize> {
     let by_label = || fields.iter().position(|f| f.label.zh == name || f.label.en.eq_ignore_ascii_case(name));
     fields.iter().position(|f| f.name == name).or_else(by_label)
 }

@@ -18,6 +18,7 @@ pub const VERBS: Texts = &[
     ("record edit", "修改"),
     ("record list", "列表"),
     ("record show", "查看"),
+    ("record reveal", "查阅"),
     ("record history", "历史"),
     ("record export", "导出"),
     ("record import", "导入"),
