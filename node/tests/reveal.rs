@@ -51,7 +51,7 @@ fn a_sealed_field_is_read_by_who_may_and_the_register_says_so() {
     assert_eq!(entries[0]["record"], read["entry"]);
     assert_eq!(entries[0]["fields"]["about"].as_str().map(|hex| hex.replace('-', "")), Some(id.replace('-', "")));
     assert_eq!(
-        (&entries[0]["fields"]["field"], &entries[0]["fields"]["reason"]),
+        (&entries[0]["fields"]["of_field"], &entries[0]["fields"]["reason"]),
         (&"id_no".into(), &"核对聘任合同".into())
     );
     let shown = office.done(&["record", "show", read["entry"].as_str().unwrap()]).out;

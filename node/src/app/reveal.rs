@@ -114,7 +114,7 @@ pub fn reveal(
         let Some(account) = ledger.logged_in()? else { return Ok(Err(RevealError::NotLoggedIn)) };
         let mut entry = Draft::<AccessEntry>::new();
         entry.set(said::BY, account.id).set(said::UNION, owner).set(said::ABOUT, id.to_vec());
-        entry.set(said::FIELD, name).set(said::REASON, reason.as_str());
+        entry.set(said::OF_FIELD, name).set(said::REASON, reason.as_str());
         let entry = entry.into_record();
         if owner != ledger.me().union {
             let number = u64::from(owner).to_be_bytes();
