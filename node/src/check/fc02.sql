@@ -1,5 +1,5 @@
 -- id: FC-02
--- version: 6
+-- version: 7
 -- words_since: 3
 -- title_zh: 到账无对应拨款
 -- title_en: Received without an allocation
@@ -72,8 +72,8 @@ granted AS MATERIALIZED (
                 WHERE a.reverses IS NULL) a
           GROUP BY record, to_union, paid_on, bank_serial, gave) a
 ),
--- First, what names its allocation (or its reversal) or carries its bank serial. A receipt has one claim: of one that it
--- fits, and what is named goes before the serial.
+-- First, what names its allocation (or its reversal) or carries its bank serial. Of one that it fits; and what is named goes
+-- before the serial.
 claim AS (
     SELECT f.*, n.record AS named, n.transfer AS named_transfer, n.granted AS named_granted,
            s.record AS same, s.granted AS same_granted,
@@ -84,7 +84,7 @@ claim AS (
     LEFT JOIN granted s ON s.bank_serial = f.bank_serial AND s.to_union = f.owner AND s.record = s.transfer
 ),
 claimed AS (
-    SELECT record, owner, received_on, allocation, amount, days,
+    SELECT record, owner, received_on, allocation, amount, days, same, same_granted,
            CASE WHEN by_serial = 1 THEN same ELSE named END AS claimed,
            CASE WHEN by_serial = 1 THEN same ELSE named_transfer END AS transfer,
            CASE WHEN by_serial = 1 THEN same_granted ELSE named_granted END AS granted,
@@ -93,24 +93,28 @@ claimed AS (
                                        named_granted, named) AS n
     FROM claim
 ),
--- It explains as much as was granted by it: first a receipt of just that amount, then in the order of receipts. What is larger
--- than what is left takes nothing from those after it. Every recursion begins with a row of nothing, of the right types.
+-- It explains as much as was granted by it: first a receipt of just that amount, then what has no serial of another, then in the
+-- order of receipts. What is larger than what is left takes nothing from those after it. Every recursion begins with a row of
+-- nothing, of the right types.
 turn AS MATERIALIZED (
-    SELECT record, owner, received_on, allocation, amount, days, claimed, transfer, granted,
+    SELECT record, owner, received_on, allocation, amount, days, claimed, transfer, granted, same, same_granted,
            row_number() OVER (PARTITION BY owner
-                              ORDER BY transfer, CASE WHEN amount = granted THEN 0 ELSE 1 END, received_on, record) AS turn
+                              ORDER BY transfer, CASE WHEN amount = granted THEN 0 ELSE 1 END,
+                                       CASE WHEN same <> transfer THEN 1 ELSE 0 END, received_on, record) AS turn
     FROM claimed
     WHERE n = 1
 ),
-take(owner, turn, record, received_on, allocation, amount, days, claimed, transfer, granted, used, fits) AS (
+take(owner, turn, record, received_on, allocation, amount, days, claimed, transfer, granted, same, same_granted, used,
+     fits) AS (
     SELECT u.code, count(f.record), f.record, f.received_on, f.allocation, sum(f.amount), min(g.value), f.allocation,
-           f.allocation, sum(f.amount), sum(f.amount), 0
+           f.allocation, sum(f.amount), f.allocation, sum(f.amount), sum(f.amount), 0
     FROM child u
     CROSS JOIN setting g
     LEFT JOIN fund_receipt f ON f.record IS NULL
     GROUP BY u.code, f.record, f.received_on, f.allocation
     UNION ALL
     SELECT c.owner, c.turn, c.record, c.received_on, c.allocation, c.amount, c.days, c.claimed, c.transfer, c.granted,
+           c.same, c.same_granted,
            CASE WHEN c.transfer = t.transfer THEN t.used ELSE 0 END
            + CASE WHEN c.amount + CASE WHEN c.transfer = t.transfer THEN t.used ELSE 0 END <= c.granted THEN c.amount
                   ELSE 0 END,
@@ -118,8 +122,48 @@ take(owner, turn, record, received_on, allocation, amount, days, claimed, transf
     FROM take t
     JOIN turn c ON c.owner = t.owner AND c.turn = t.turn + 1
 ),
+-- What names an allocation that others have used up is tried by its serial as well (way 2), against what these left there:
+-- a row more, behind those that have their place.
+tried AS MATERIALIZED (
+    SELECT t.*, w.way, CASE w.way WHEN 1 THEN t.transfer ELSE t.same END AS tried,
+           CASE w.way WHEN 1 THEN t.granted ELSE t.same_granted END AS most,
+           sum(CASE WHEN w.way = 1 AND t.fits = 1 THEN t.amount END)
+               OVER (PARTITION BY t.owner, CASE w.way WHEN 1 THEN t.transfer ELSE t.same END) AS used_up
+    FROM take t
+    CROSS JOIN (SELECT 1 AS way UNION ALL SELECT 2) w
+    WHERE t.record IS NOT NULL AND (w.way = 1 OR (t.fits = 0 AND t.same <> t.transfer))
+),
+next_turn AS MATERIALIZED (
+    SELECT t.owner, t.record, t.received_on, t.allocation, t.amount, t.days, t.claimed, t.granted, t.way, t.tried, t.most,
+           CASE WHEN t.way = 1 THEN t.fits END AS fitted,
+           row_number() OVER (PARTITION BY t.owner
+                              ORDER BY t.tried, t.way, CASE WHEN t.amount = t.most - coalesce(t.used_up, 0) THEN 0 ELSE 1 END,
+                                       t.received_on, t.record) AS turn
+    FROM tried t
+),
+retake(owner, turn, record, received_on, allocation, amount, days, claimed, granted, way, tried, used, fits) AS (
+    SELECT u.code, count(f.record), f.record, f.received_on, f.allocation, sum(f.amount), min(g.value), f.allocation,
+           sum(f.amount), 1, f.allocation, sum(f.amount), 0
+    FROM child u
+    CROSS JOIN setting g
+    LEFT JOIN fund_receipt f ON f.record IS NULL
+    GROUP BY u.code, f.record, f.received_on, f.allocation
+    UNION ALL
+    SELECT c.owner, c.turn, c.record, c.received_on, c.allocation, c.amount, c.days, c.claimed, c.granted, c.way, c.tried,
+           CASE WHEN c.tried = t.tried THEN t.used ELSE 0 END
+           + CASE WHEN c.fitted = 1
+                      OR (c.way = 2 AND c.amount + CASE WHEN c.tried = t.tried THEN t.used ELSE 0 END <= c.most)
+                  THEN c.amount ELSE 0 END,
+           CASE WHEN c.fitted = 1
+                     OR (c.way = 2 AND c.amount + CASE WHEN c.tried = t.tried THEN t.used ELSE 0 END <= c.most)
+                THEN 1 ELSE 0 END
+    FROM retake t
+    JOIN next_turn c ON c.owner = t.owner AND c.turn = t.turn + 1
+),
 explained AS MATERIALIZED (
-    SELECT * FROM take WHERE record IS NOT NULL
+    SELECT r.*, max(r.fits) OVER (PARTITION BY r.owner, r.record) AS by_any
+    FROM retake r
+    WHERE r.record IS NOT NULL
 ),
 -- Then, the rest by amount and date, an allocation for one receipt only: receipts in the order of the last day that may
 -- answer them, allocations in that of theirs.
@@ -127,14 +171,14 @@ loose AS MATERIALIZED (
     SELECT owner, amount, record, received_on, allocation, claimed, granted, received_on AS day, days,
            row_number() OVER (PARTITION BY owner ORDER BY amount, received_on + days, received_on, record) AS n
     FROM explained
-    WHERE fits = 0
+    WHERE by_any = 0 AND way = 1
 ),
 free AS MATERIALIZED (
     SELECT to_union, amount, record, paid_on AS day,
            row_number() OVER (PARTITION BY to_union ORDER BY amount, paid_on, record) AS n
     FROM granted g
     WHERE amount > 0
-      AND NOT EXISTS (SELECT 1 FROM explained e WHERE e.owner = g.to_union AND e.transfer = g.transfer AND e.fits = 1)
+      AND NOT EXISTS (SELECT 1 FROM explained e WHERE e.owner = g.to_union AND e.tried = g.transfer AND e.fits = 1)
 ),
 -- Both queues are walked together: whichever is too small, or too early, to meet the head of the other steps aside. A step that
 -- leaves a receipt without an allocation names it in `lone`; `aside` is the day of an allocation that was too early.

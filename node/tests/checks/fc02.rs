@@ -116,6 +116,50 @@ fn fc02_more_than_came_under_a_serial() {
     hub.clear("FC-02", YANCHENG, "2026-06-01");
 }
 
+/// What names an allocation that others have used up is tried by its bank serial, and counts there.
+#[test]
+fn fc02_used_up_by_others_and_explained_by_its_serial() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let named = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", None);
+    let meant = allocation(&hub, YANCHENG, BINHAI, &p, 250, "2025-01-05", Some("S1"));
+    receipt(&hub, BINHAI, &p, 100, "2026-01-06", "X1", Some(&named));
+    receipt(&hub, BINHAI, &p, 100, "2026-01-07", "S1", Some(&named));
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    // It takes its part there: what has that serial alone goes before it, and what is left is for one more.
+    receipt(&hub, BINHAI, &p, 50, "2026-01-08", "S1", None);
+    let second = receipt(&hub, BINHAI, &p, 100, "2026-01-09", "S1", Some(&named));
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    let third = receipt(&hub, BINHAI, &p, 100, "2026-01-10", "S1", Some(&named));
+    let found = hub.found("FC-02", YANCHENG, "2026-06-01");
+    assert_eq!((found.variant, evidence(&found)), ("more", ids(&[&named, &third])));
+    // An allocation that explains in this way answers nothing else of its amount.
+    hub.change("fund_receipt", &second, "amount", &250);
+    hub.change("allocation", &meant, "amount", &500);
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    hub.change("fund_receipt", &third, "amount", &500);
+    hub.change("fund_receipt", &third, "bank_serial", &"X2");
+    hub.change("allocation", &meant, "paid_on", &day("2026-01-05"));
+    assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&named, &third]));
+}
+
+/// Of two that name one allocation, the one that has no other claim goes first, also where it came later.
+#[test]
+fn fc02_what_has_no_other_claim_goes_first() {
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let a = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", None);
+    allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", Some("S1"));
+    receipt(&hub, BINHAI, &p, 100, "2026-01-06", "S1", Some(&a));
+    let other = receipt(&hub, BINHAI, &p, 100, "2026-01-20", "X1", Some(&a));
+    hub.clear("FC-02", YANCHENG, "2026-06-01");
+    // Not for less than it: a receipt of just the amount is right before all.
+    hub.change("fund_receipt", &other, "amount", &90);
+    assert_eq!(evidence(&hub.found("FC-02", YANCHENG, "2026-06-01")), ids(&[&a, &other]));
+}
+
 /// What does not fit any more takes nothing from what comes after it.
 #[test]
 fn fc02_a_receipt_that_is_too_much_leaves_the_rest_to_others() {
@@ -193,6 +237,18 @@ fn fc02_grows_evenly() {
         for n in 0..many as i64 {
             let b = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2026-01-05", Some("S1"));
             receipt(&hub, BINHAI, &p, 100 + n % 3, "2026-01-08", "S1", Some(if n % 2 == 0 { &a } else { &b }));
+        }
+    });
+    // Each with a second claim, on what others have used up.
+    let hub = Hub::new();
+    let p = programme(&hub);
+    hub.heard(BINHAI, "2026-12-31");
+    let named = allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", None);
+    hub.grows_evenly("FC-02", YANCHENG, "2026-06-01", |many| {
+        for n in 0..many as i64 {
+            let serial = format!("S{n}");
+            allocation(&hub, YANCHENG, BINHAI, &p, 100, "2025-01-05", Some(&serial));
+            receipt(&hub, BINHAI, &p, 100 + n % 3, "2026-01-08", &serial, Some(&named));
         }
     });
 }
