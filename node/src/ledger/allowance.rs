@@ -71,10 +71,18 @@ impl Debt {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Allowances {
+    /// Of one device.
+    pub daily: Cost,
     debts: HashMap<Whose, Debt>,
     looked_at: Option<i64>,
+}
+
+impl Default for Allowances {
+    fn default() -> Allowances {
+        Allowances { daily: DAILY, debts: HashMap::new(), looked_at: None }
+    }
 }
 
 impl Allowances {
@@ -122,7 +130,7 @@ impl Allowances {
             let debt = self.debts.entry(whose).or_default();
             let now = now.max(debt.at);
             *debt = debt.at(now);
-            for ((spent, cost), daily) in debt.spent.iter_mut().zip(parts(cost)).zip(parts(DAILY)) {
+            for ((spent, cost), daily) in debt.spent.iter_mut().zip(parts(cost)).zip(parts(self.daily)) {
                 *spent = spent.saturating_add(part(cost, daily * times));
             }
         }
