@@ -130,7 +130,7 @@ pub fn run(deed: Deed, seed: u64) -> Result<()> {
             async move {
                 match (machine.is_hub(), machine.name == CITY && lies) {
                     (_, true) => two_faces(machine, shown, deed).await,
-                    (true, false) => simulation::hub(machine, over).await,
+                    (true, false) => simulation::hub(&machine, &machine.store(Threads::Inline), over).await,
                     (false, false) => county(machine).await,
                 }
             }

@@ -32,7 +32,7 @@ pub use self::{
 };
 use crate::{
     people::Random,
-    world::{Machine, START},
+    world::{Conduct, Machine, START},
 };
 
 /// How the machine is called on which such a program runs.
@@ -40,6 +40,11 @@ pub const ROGUE: &str = "rogue-320923";
 
 /// A union that is in no list: of a newer version's, for all that this one knows.
 const UNLISTED: u64 = 320_999;
+
+/// Operations that it adds at once, where it says as much as it can; and those of a feed, after which it begins another. So
+/// none that pass it on can hand over more in one batch.
+const MANY: u64 = 64;
+pub(crate) const LARGEST_BATCH: u64 = 512;
 
 /// A feed that it has begun.
 struct Begun {
@@ -72,6 +77,8 @@ pub struct Insider {
     known: Vec<(FeedId, u64)>,
     /// Of a hub.
     hub: bool,
+    /// It says as much as a line takes.
+    floods: bool,
     /// Everybody's devices, by their unions: they are no secret.
     devices: Vec<(UnionNumber, DeviceId)>,
     /// What honest machines said through it.
@@ -93,6 +100,7 @@ impl Insider {
             leaves: vec![],
             known: vec![],
             hub: machine.is_hub(),
+            floods: machine.conduct == Conduct::Floods,
             devices: vec![],
             heard: vec![],
         }
@@ -189,6 +197,10 @@ impl Insider {
             true => self.begin(),
             false => Some(self.random.below(self.feeds.len() as u64) as usize),
         };
+        let at = match at {
+            Some(at) if self.feeds[at].operations.len() as u64 + MANY > LARGEST_BATCH => self.begin(),
+            at => at,
+        };
         let Some(at) = at else { return v1::Batch::default() };
         let size = self.feeds[at].operations.len();
         // Goes on, begins anew, overlaps, leaves a gap.
@@ -203,7 +215,8 @@ impl Insider {
             // Another history from here on.
             kept.truncate(first);
         }
-        let fresh: Vec<Operation> = (0..=self.random.below(4)).map(|_| self.operation(at)).collect();
+        let most = if self.floods { MANY - 1 } else { 4 };
+        let fresh: Vec<Operation> = (0..=self.random.below(most)).map(|_| self.operation(at)).collect();
         kept.extend(fresh);
         self.feeds[at].operations = kept;
         let begun = &self.feeds[at];
@@ -235,7 +248,8 @@ impl Insider {
             feed: feed.id.to_vec().into(),
             header: feed.header.clone(),
             first: if self.random.chance(5) { self.random.roll() } else { first as u64 },
-            count: if self.random.chance(5) { self.random.roll() as u32 } else { count as u32 },
+            // Who says that it is much has soon said as much as he may.
+            count: if !self.floods && self.random.chance(5) { self.random.roll() as u32 } else { count as u32 },
             segment: packed.into(),
             head: Some(head.signed),
             standing: self.random.below(4) as i32,

@@ -31,7 +31,7 @@ use prost::Message as _;
 use self::voids::Voids;
 pub use self::{
     accused::{Cast, accuses_nobody},
-    bounds::keeps_within_bounds,
+    bounds::{Allowance, keeps_within_bounds, works_within_bounds},
     documents::documents_agree,
 };
 use crate::{

@@ -2,12 +2,19 @@
 //! slows down, with disks that go back or are copied, and the oracle's judgement when it has healed. A seed tells the same
 //! story again.
 
-use std::{cell::RefCell, collections::BTreeSet, path::Path, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    rc::Rc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use huiliu_hub::downlink;
 use huiliu_node::{
     identity::Role,
+    ledger::Cost,
     store::rollups,
     writer::{Store, Threads},
 };
@@ -34,6 +41,28 @@ const HEALING: Duration = Duration::from_secs(300);
 const SETTLED: Duration = Duration::from_secs(5);
 const CALM: Duration = Duration::from_secs(250);
 
+/// What a device may cost a machine in a day, in some stories: some times what an honest one costs it in one.
+const TIGHT: Cost = Cost { operations: 200, bytes: 64 << 10, rows: 1_500, document_bytes: 1 << 20 };
+
+/// What the machines of a story tell while they run.
+#[derive(Default)]
+struct Told {
+    written: Cell<u64>,
+    /// How often each was started.
+    starts: RefCell<BTreeMap<String, u64>>,
+    /// What peers have cost it in all, where that is bounded.
+    spent: RefCell<BTreeMap<String, Cost>>,
+}
+
+impl Told {
+    /// What one device may have brought to a machine.
+    fn allowance(&self, machine: &Machine) -> oracle::Allowance {
+        let Some(daily) = machine.allows else { return oracle::Allowance::default() };
+        let starts = self.starts.borrow().get(&machine.name).copied().unwrap_or_default();
+        oracle::Allowance { daily, last: insider::LARGEST_BATCH, starts }
+    }
+}
+
 /// What happened, for people.
 #[derive(Debug, Default)]
 pub struct Totals {
@@ -49,6 +78,8 @@ pub struct Totals {
     pub junk: u64,
     /// Honest machines on which a bound was met.
     pub full: u64,
+    /// Honest machines on which a device has used up its allowance.
+    pub over: u64,
 }
 
 impl Totals {
@@ -63,6 +94,7 @@ impl Totals {
         self.hubs += other.hubs;
         self.junk += other.junk;
         self.full += other.full;
+        self.over += other.over;
     }
 }
 
@@ -81,6 +113,12 @@ fn has_hostile_hub(seed: u64) -> bool {
 
 fn has_rogue(seed: u64) -> bool {
     !has_hostile_hub(seed) && Random(seed ^ 0x0bad_c0de).chance(50)
+}
+
+/// In every other of these stories a device may cost a machine so little that it uses that up; one that floods the lines
+/// goes on to the very end.
+fn is_tight(seed: u64) -> bool {
+    (has_rogue(seed) || has_hostile_hub(seed)) && Random(seed ^ 0x0bad_f100).chance(50)
 }
 
 /// The branch of that hub, with one county. In half of these stories the hub is gone when the trouble ends.
@@ -122,12 +160,15 @@ pub fn run(seed: u64) -> Result<Totals> {
         world.add("320923", Role::Node)?;
         let rogue = world.machines.last_mut().context("one was just added")?;
         rogue.name = insider::ROGUE.into();
-        rogue.conduct = Conduct::Rogue;
+        rogue.conduct = if is_tight(seed) { Conduct::Floods } else { Conduct::Rogue };
     }
     if has_hostile_hub(seed) {
         add_hostile_hub(&mut world, seed)?;
     }
     // Known below once the province has heard of it: nobody spends from a programme that has not reached it.
+    if is_tight(seed) {
+        world.machines.iter_mut().for_each(|machine| machine.allows = Some(TIGHT));
+    }
     let programme = world.machine("hub-100000").store(Threads::Inline).write_blocking(people::programme)?;
     let mut sim = turmoil::Builder::new()
         .rng_seed(seed)
@@ -137,17 +178,18 @@ pub fn run(seed: u64) -> Result<Totals> {
         .simulation_duration(TROUBLE + HEALING + Duration::from_secs(60))
         .enable_random_order()
         .build();
-    let written = Rc::new(RefCell::new(0));
+    let told = Rc::new(Told::default());
     let mut machines = world.machines.clone();
     let there = world.machines.iter().filter(|m| m.home.dir.exists());
     let everybody: Rc<[_]> = there.map(|m| (m.union(), m.me().device())).collect();
     machines.push(disk_faults::twin(&world, seed));
     for machine in machines.clone() {
-        let written = Rc::clone(&written);
+        let told = Rc::clone(&told);
         let everybody = Rc::clone(&everybody);
         let name = machine.name.clone();
         sim.host(name, move || {
-            let (machine, written) = (machine.clone(), Rc::clone(&written));
+            let (machine, told) = (machine.clone(), Rc::clone(&told));
+            *told.starts.borrow_mut().entry(machine.name.clone()).or_default() += 1;
             let everybody = Rc::clone(&everybody);
             async move {
                 // The twin's disk comes late, or never; so does the successor; a lost machine never comes back.
@@ -160,10 +202,18 @@ pub fn run(seed: u64) -> Result<Totals> {
                 if machine.is_rogue() {
                     return rogue(machine, seed).await;
                 }
-                if machine.is_hub() {
-                    hub(machine, over).await
-                } else {
-                    county(machine, programme, seed, written).await
+                let store = machine.store(Threads::Inline);
+                let metered = meter(&machine, &store, &told);
+                let working = async {
+                    match machine.is_hub() {
+                        true => hub(&machine, &store, over).await,
+                        false => county(&machine, &store, programme, seed, &told).await,
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    worked = working => worked,
+                    () = metered => Ok(()),
                 }
             }
         });
@@ -171,12 +221,12 @@ pub fn run(seed: u64) -> Result<Totals> {
     let rogues = oracle::rogues(&machines);
     enrolled.extend(enrolled_in(&world));
     let mut account = Account::new(rogues.clone(), enrolled);
-    let told = disturb(&mut sim, &world, &machines, &mut account, seed);
+    let disturbed = disturb(&mut sim, &world, &machines, &mut account, seed);
     drop(sim);
     let machines = open(&machines);
-    let judged = told.and_then(|mut totals| {
-        totals.written = *written.borrow();
-        judge(&machines, &account, &rogues, &mut totals)?;
+    let judged = disturbed.and_then(|mut totals| {
+        totals.written = told.written.get();
+        judge(&machines, &account, &rogues, &told, &mut totals)?;
         Ok(totals)
     });
     judged.map_err(|error| anyhow!("{error:#}\n{}", story::picture(&machines)))
@@ -187,6 +237,7 @@ fn judge(
     machines: &[(Machine, Store)],
     account: &Account,
     rogues: &BTreeSet<DeviceId>,
+    told: &Told,
     totals: &mut Totals,
 ) -> Result<()> {
     totals.rogues += machines.iter().filter(|(m, _)| m.is_rogue()).count() as u64;
@@ -209,11 +260,18 @@ fn judge(
         ask("I1", oracle::shows_what_was_written(machine, store, rogues));
         ask("I6", oracle::accuses_nobody(machine, store, &account.cast()));
         ask("I6", oracle::raises_what_was_left(machine, store, rogues));
-        let full = oracle::keeps_within_bounds(machine, store, rogues);
-        totals.full += u64::from(matches!(full, Ok(true)));
-        ask("I9", full.map(drop));
+        match oracle::keeps_within_bounds(machine, store, rogues, told.allowance(machine)) {
+            Ok(met) => {
+                totals.full += u64::from(met.room);
+                totals.over += u64::from(met.allowance);
+            }
+            Err(error) => ask("I9", Err(error)),
+        }
         let stored = store.read(huiliu_node::store::feeds::all)?;
         totals.junk += stored.iter().filter(|f| rogues.contains(&f.feed.device)).map(|f| f.size()).sum::<u64>();
+        if let Some(spent) = told.spent.borrow().get(&machine.name) {
+            ask("I9", oracle::works_within_bounds(machine, spent, rogues, told.allowance(machine)));
+        }
         totals.evidence += store.read(|c| huiliu_node::store::evidence::list(c, true))?.len() as u64;
         totals.conflicts += store.read(|c| huiliu_node::store::documents::conflicts(c, None))?.len() as u64;
     }
@@ -334,23 +392,23 @@ fn look(world: &World, name: &str, seen: &mut oracle::Seen) -> Result<()> {
 async fn rogue(machine: Machine, seed: u64) -> turmoil::Result {
     let store = machine.store(Threads::Inline);
     let insider = Shared::new(Insider::new(&machine, seed));
-    insider::run(&machine, &store, &insider, over).await?;
+    let floods = machine.conduct == Conduct::Floods;
+    insider::run(&machine, &store, &insider, || over() && !floods).await?;
     std::future::pending().await
 }
 
 /// A hub at work: it serves those below, stays on the line to the level above and, when the trouble is `over`, says all
 /// that it owes.
-pub async fn hub(machine: Machine, over: impl Fn() -> bool) -> turmoil::Result {
-    let store = machine.store(Threads::Inline);
+pub async fn hub(machine: &Machine, store: &Store, over: impl Fn() -> bool) -> turmoil::Result {
     let listener = network::Listener::bind().await?;
-    let serving = downlink::serve(&machine.home, &store, listener, &machine.clock, std::future::pending());
+    let serving = downlink::serve(&machine.home, store, listener, &machine.clock, std::future::pending());
     if machine.home.config.parent.is_some() {
-        let uplink = machine.uplink(&store, network::dial());
+        let uplink = machine.uplink(store, network::dial());
         tokio::select! {
             biased;
             served = serving => served?,
             () = uplink.stay(std::future::pending()) => {}
-            () = say_all(&machine, &store, over) => {}
+            () = say_all(machine, store, over) => {}
         }
     } else {
         serving.await?;
@@ -370,11 +428,21 @@ async fn say_all(machine: &Machine, store: &Store, over: impl Fn() -> bool) {
     }
 }
 
+/// Adds up what peers cost a machine, where that is bounded. What it cost in the moment before a crash is not told.
+async fn meter(machine: &Machine, store: &Store, told: &Told) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if machine.allows.is_some() {
+            let spent = store.write(|ledger| Ok(ledger.spent())).await.expect("nothing is written");
+            *told.spent.borrow_mut().entry(machine.name.clone()).or_default() += spent;
+        }
+    }
+}
+
 /// Writes now and then, line or no line, and keeps the line open where there is one. Now and then a second exchange
 /// runs beside the first, so that everything is said twice.
-async fn county(machine: Machine, programme: RecordId, seed: u64, written: Rc<RefCell<u64>>) -> turmoil::Result {
-    let store = machine.store(Threads::Inline);
-    let uplink = machine.uplink(&store, network::dial());
+async fn county(machine: &Machine, store: &Store, programme: RecordId, seed: u64, told: &Told) -> turmoil::Result {
+    let uplink = machine.uplink(store, network::dial());
     let twice = uplink.clone();
     let started = turmoil::sim_elapsed().unwrap_or_default().as_millis() as u64;
     let mut random = Random(seed ^ started ^ u64::from(machine.name.bytes().map(u32::from).sum::<u32>()) << 40);
@@ -385,7 +453,7 @@ async fn county(machine: Machine, programme: RecordId, seed: u64, written: Rc<Re
             random.roll();
             let count = store.write(move |ledger| something(ledger, programme, &mut dice_)).await;
             match count {
-                Ok(count) => *written.borrow_mut() += count,
+                Ok(count) => told.written.set(told.written.get() + count),
                 // A disk that went back may lack what is pointed at until it comes back from above; whoever sits there
                 // is told so.
                 Err(huiliu_node::store::StoreError::Refused(why)) if why.contains("本机没有这条记录") => {}

@@ -13,6 +13,7 @@ use huiliu_hub::authority;
 use huiliu_node::{
     clock::{Clock, Random},
     identity::{Home, LocalDevice, Role, Setup},
+    ledger::{Cost, Ledger},
     sync::{line::Dial, uplink::Uplink},
     writer::{Store, Threads},
 };
@@ -29,6 +30,8 @@ pub enum Conduct {
     Honest,
     /// It runs a program of its own, and is gone when the trouble ends.
     Rogue,
+    /// The same, as fast as the line takes it, and to the very end.
+    Floods,
     /// The same of a hub, which in the end does what a hub does.
     Reforms,
 }
@@ -42,6 +45,8 @@ pub struct Machine {
     pub clock: Clock,
     pub random: Random,
     pub conduct: Conduct,
+    /// What it lets each device cost it a day, where that is not what the program lets it.
+    pub allows: Option<Cost>,
 }
 
 impl Machine {
@@ -50,7 +55,12 @@ impl Machine {
     }
 
     pub fn store(&self, threads: Threads) -> Store {
-        Store::of(&self.home, self.clock.clone(), self.random.clone(), threads).expect("the store opens")
+        let store = Store::of(&self.home, self.clock.clone(), self.random.clone(), threads).expect("the store opens");
+        if let Some(daily) = self.allows {
+            let allow = move |ledger: &mut Ledger| Ok(ledger.allow(daily));
+            store.write_blocking(allow).expect("nothing is written");
+        }
+        store
     }
 
     pub fn uplink(&self, store: &Store, dial: Dial) -> Uplink {
@@ -153,7 +163,8 @@ impl World {
         if let Some(first) = self.machines.iter().find(|m| m.union() == union) {
             std::fs::copy(first.home.dir.join("keys/seal"), dir.join("keys/seal"))?;
         }
-        let mut machine = Machine { name, home, clock: self.clock.clone(), random, conduct: Conduct::Honest };
+        let mut machine =
+            Machine { name, home, clock: self.clock.clone(), random, conduct: Conduct::Honest, allows: None };
         if let Some(parent) = union.parent().and_then(|p| self.hub(p)) {
             join(parent, &mut machine)?;
         }

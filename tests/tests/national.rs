@@ -91,6 +91,7 @@ fn a_further_machine_of_the_national_union_writes_until_the_root_revokes_it() {
         clock: world.clock.clone(),
         random: random(9),
         conduct: Conduct::Honest,
+        allows: None,
     };
     let store = second.store(Threads::Inline);
 
@@ -152,7 +153,14 @@ fn let_in(world: &World, root: &Machine, top: &Store, home: &std::path::Path, se
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let grant = runtime.block_on(authority::enter(&root.home, top, &entering, &world.clock)).unwrap();
     home.accept(&grant, Some(&token), &world.clock, &huiliu_node::clock::random()).unwrap();
-    Machine { name: "second".into(), home, clock: world.clock.clone(), random: random(seed), conduct: Conduct::Honest }
+    Machine {
+        name: "second".into(),
+        home,
+        clock: world.clock.clone(),
+        random: random(seed),
+        conduct: Conduct::Honest,
+        allows: None,
+    }
 }
 
 /// What it wrote is shown to count by the root's word; and the root rules on what is held of it.

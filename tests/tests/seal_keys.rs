@@ -82,7 +82,7 @@ fn sibling(world: &World, seed: u64, vouched_by: Option<&Machine>) -> Machine {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let grant = runtime.block_on(authority::enter(&city.home, &store, &entering, &clock)).unwrap();
     home.accept(&grant, Some(&token), &clock, &huiliu_node::clock::random()).unwrap();
-    Machine { name: format!("sibling-{seed}"), home, clock, random, conduct: Conduct::Honest }
+    Machine { name: format!("sibling-{seed}"), home, clock, random, conduct: Conduct::Honest, allows: None }
 }
 
 /// Everybody tells everybody, until nobody has anything new to say.

@@ -95,6 +95,6 @@ fn everything_comes_together_after_any_trouble() {
     if seeds.len() > 20 {
         assert!(totals.crashes > 0 && totals.partitions > 0 && totals.written > 0 && totals.conflicts > 0);
         assert!(totals.disk_faults > 0 && totals.evidence > 0 && totals.rogues > 0);
-        assert!(totals.hubs > 0 && totals.junk > 0);
+        assert!(totals.hubs > 0 && totals.junk > 0 && totals.over > 0);
     }
 }

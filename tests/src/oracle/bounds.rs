@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 use huiliu_node::{
+    ledger::Cost,
     store::{
         documents, dump,
         evidence::{self, EvidenceKind},
@@ -23,14 +24,57 @@ const ROOM_FEEDS: usize = 64;
 const ROOM_BYTES: u64 = 8 << 20;
 const EVIDENCE: usize = 16;
 /// Of one device in a day and at once; a story is shorter.
-const OPERATIONS: u64 = 2 * 1_500_000;
-const BYTES: u64 = 2 * (512 << 20);
+const DAILY: Cost = Cost { operations: 1_500_000, bytes: 512 << 20, rows: 15_000_000, document_bytes: 8 << 30 };
+/// What all honest machines of a story cost one of them, with room to spare, each time that it starts.
+const HONEST: Cost = Cost { operations: 500, bytes: 200 << 10, rows: 3_000, document_bytes: 256 << 10 };
+/// A batch: its operations, its bytes, and what documents its edits may have read and saved.
+const MOST_AT_ONCE: u64 = 4096;
+const BATCH_BYTES: u64 = 1 << 20;
+const LARGEST_DOCUMENTS: u64 = 1 << 20;
 /// A branch may do so much more.
 const BRANCH: u64 = 32;
 /// So many rows may stand for an operation, and for a feed.
 const ROWS: u64 = 10;
 /// What one feed's edits may add to a document.
 const WEIGHT: usize = 256 << 10;
+
+/// What one device may bring to a machine in a story, in which nothing comes back: one allowance each time that the
+/// machine starts, and the batch with which that is used up.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    pub daily: Cost,
+    /// Operations of the largest batch.
+    pub last: u64,
+    pub starts: u64,
+}
+
+impl Default for Allowance {
+    fn default() -> Allowance {
+        Allowance { daily: DAILY, last: MOST_AT_ONCE, starts: 1 }
+    }
+}
+
+impl Allowance {
+    /// Of so many devices.
+    fn of(&self, devices: usize) -> Cost {
+        let times = self.starts * devices as u64;
+        Cost {
+            operations: times * (self.daily.operations + self.last),
+            bytes: times * (self.daily.bytes + BATCH_BYTES),
+            rows: times * (self.daily.rows + ROWS * self.last),
+            document_bytes: times * (self.daily.document_bytes + LARGEST_DOCUMENTS),
+        }
+    }
+}
+
+/// Bounds that were met: nobody went beyond them.
+#[derive(Debug, Default)]
+pub struct Met {
+    /// A room is full.
+    pub room: bool,
+    /// A device has brought as much as it may.
+    pub allowance: bool,
+}
 
 /// What a device has stored somewhere.
 #[derive(Default)]
@@ -47,9 +91,13 @@ fn most<K: Ord>(keys: impl Iterator<Item = K>) -> usize {
     counts.into_values().max().unwrap_or(0)
 }
 
-/// Nobody takes up more of this machine than one may: feeds, waiting rooms, what is stored, evidence, documents. Whether
-/// somebody has as much as one may have.
-pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<DeviceId>) -> Result<bool> {
+/// Nobody takes up more of this machine than one may: feeds, waiting rooms, what is stored, evidence, documents.
+pub fn keeps_within_bounds(
+    machine: &Machine,
+    store: &Store,
+    rogues: &BTreeSet<DeviceId>,
+    allowance: Allowance,
+) -> Result<Met> {
     let name = &machine.name;
     let (all, taken, waiting, evidence, documents) = store.read(|conn| {
         let all: Vec<FeedRow> = feeds::all(conn)?.into_iter().filter(|f| !f.own).collect();
@@ -82,19 +130,20 @@ pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<D
     ensure!(of_device <= FEEDS_OF_DEVICE, "{name}: {of_device} feeds of one device");
     let of_union = most(all.iter().filter(|f| !f.feed.scope.speaks_down()).map(|f| f.feed.union));
     ensure!(of_union <= FEEDS_OF_UNION, "{name}: {of_union} feeds of one union");
-    let mut full = of_scope == FEEDS_OF_SCOPE;
+    let mut met = Met { room: of_scope == FEEDS_OF_SCOPE, ..Met::default() };
     for (via, (feeds, bytes)) in waiting {
-        full |= feeds == ROOM_FEEDS;
+        met.room |= feeds == ROOM_FEEDS;
         ensure!(
             feeds <= ROOM_FEEDS && bytes <= ROOM_BYTES,
             "{name}: {feeds} feeds with {bytes} bytes wait in the room of {via:?}"
         );
     }
     let (mut operations, mut bytes) = (0, 0);
+    let may = allowance.of(1);
     for (device, taken) in taken.iter().filter(|(device, _)| rogues.contains(device)) {
         ensure!(
-            taken.operations <= OPERATIONS && taken.bytes <= BYTES,
-            "{name}: {device} has stored {} operations, {} bytes",
+            taken.operations <= may.operations && taken.bytes <= may.bytes,
+            "{name}: {device} has stored {} operations, {} bytes, of {allowance:?}",
             taken.operations,
             taken.bytes
         );
@@ -105,10 +154,12 @@ pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<D
             taken.operations,
             taken.feeds
         );
+        let daily = allowance.daily;
+        met.allowance |= taken.operations >= daily.operations || taken.bytes >= daily.bytes;
         (operations, bytes) = (operations + taken.operations, bytes + taken.bytes);
     }
     ensure!(
-        operations <= BRANCH * OPERATIONS && bytes <= BRANCH * BYTES,
+        operations <= BRANCH * may.operations && bytes <= BRANCH * may.bytes,
         "{name}: a branch has stored {operations} operations, {bytes} bytes"
     );
     let kept = most(evidence.iter().map(|k| {
@@ -119,5 +170,21 @@ pub fn keeps_within_bounds(machine: &Machine, store: &Store, rogues: &BTreeSet<D
     for (bytes, authors) in documents {
         ensure!(bytes <= WEIGHT * authors.max(1), "{name}: a document of {authors} feeds takes {bytes} bytes");
     }
-    Ok(full)
+    Ok(met)
+}
+
+/// What peers had this machine do is no more than what all honest ones cost it and these devices may.
+pub fn works_within_bounds(
+    machine: &Machine,
+    spent: &Cost,
+    rogues: &BTreeSet<DeviceId>,
+    allowance: Allowance,
+) -> Result<()> {
+    let may = allowance.of(rogues.len());
+    let parts = |cost: &Cost| [cost.operations, cost.bytes, cost.rows, cost.document_bytes];
+    for ((spent, may), honest) in parts(spent).into_iter().zip(parts(&may)).zip(parts(&HONEST)) {
+        let most = may + allowance.starts * honest;
+        ensure!(spent <= most, "{}: work of {spent}, of at most {most}: {allowance:?}", machine.name);
+    }
+    Ok(())
 }

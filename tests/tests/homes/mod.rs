@@ -99,6 +99,7 @@ impl Homes {
             clock: clock.clone(),
             random: random(n as u64 + 1),
             conduct: Conduct::Honest,
+            allows: None,
         };
         homes.iter().enumerate().map(machine).collect()
     }
