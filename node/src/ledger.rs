@@ -142,6 +142,8 @@ pub struct Ledger {
     feeds: HashMap<i64, FeedRow>,
     numbers: HashMap<FeedId, i64>,
     touched: BTreeSet<i64>,
+    /// Feeds that what is guarded (`isolate.rs`) has changed, as they were before.
+    as_before: Option<BTreeMap<i64, FeedRow>>,
     /// What jobs add to unions' own figures, until the job ends; totals follow from them.
     cells: BTreeMap<rollups::Cell, Change>,
     /// Keys that open sealed fields.
@@ -233,6 +235,7 @@ impl Ledger {
             feeds: HashMap::new(),
             numbers: HashMap::new(),
             touched: BTreeSet::new(),
+            as_before: None,
             cells: BTreeMap::new(),
             keys,
             moving: false,
@@ -349,6 +352,7 @@ impl Ledger {
         self.feeds.clear();
         self.numbers.clear();
         self.touched.clear();
+        self.as_before = None;
         self.cells.clear();
         self.waking.clear();
         self.job_marks.clear();
@@ -631,6 +635,16 @@ impl Ledger {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => Ok(entry.insert(feeds::by_no(&self.conn, no)?)),
         }
+    }
+
+    /// The same, to be changed: it is written with the job's end, and is as before where what is guarded fails.
+    fn feed_to_change(&mut self, no: i64) -> Result<&mut FeedRow> {
+        let before = self.feed(no)?.clone();
+        if let Some(as_before) = &mut self.as_before {
+            as_before.entry(no).or_insert(before);
+        }
+        self.touched.insert(no);
+        self.feed(no)
     }
 
     fn feed_by_id(&mut self, id: &FeedId) -> Result<Option<i64>> {

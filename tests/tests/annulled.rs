@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use huiliu_node::{
     document::Document,
-    ledger::{Incoming, Intake, Ledger, WriteOutcome, statement::Pace},
-    store::{feeds, projection},
+    ledger::{Incoming, Intake, Ledger, MOST_EARLY, WriteOutcome, statement::Pace},
+    store::{feeds, projection, quarantine},
     writer::{Store, Threads},
 };
 use huiliu_proto::{
@@ -373,4 +373,54 @@ fn a_feed_that_is_half_judged_is_taken_out_whole() {
     check(machine, &province, "taken out");
     let left = province.read(|c| projection::count(c, kind("work_entry").unwrap(), Some(county()))).unwrap();
     assert_eq!((left, applied()), (0, 0));
+}
+
+/// The operation that enrolled a device counts no more, and taking that back fails: the device's feeds stand where they
+/// stood, and what of them was still to be applied is.
+#[test]
+fn where_an_annulment_fails_a_feed_stands_where_it_stood() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(PROVINCE);
+    let province = machine.store(Threads::Inline);
+    let mut cast = Cast::new();
+    write(&province, enrolment(&cast.hubs[0], city(), true, None));
+    let record = enrolment(&cast.workers[0], county(), false, None);
+    cast.hub_says(0, &record);
+    assert!(cast.comes(0, &province));
+    // So much of a feed waits that its last lines are not applied.
+    let worker = &mut cast.workers[0];
+    let waits: Vec<Operation> = (0..MOST_EARLY).map(|_| worker.edit_of_what_is_lost()).collect();
+    let last = [line(worker.id(), 1), line(worker.id(), 2)];
+    for said in [&waits, &last[..]] {
+        give(&province, &worker.say(said));
+    }
+    let feed = worker.feed.id;
+    let standing = || province.read(move |c| Ok(feeds::by_id(c, &feed)?.map(|row| (row.applied, row.size())))).unwrap();
+    assert_eq!(standing(), Some((MOST_EARLY, MOST_EARLY + 2)));
+    let mut other = Forger::again(worker, county(), 5);
+    let said = line(other.id(), 3);
+    give(&province, &other.say(&[said]));
+    // A row that the database refuses, after the first feed was set to be taken out.
+    province
+        .write_blocking(|ledger| {
+            let refuse = "INSERT INTO meta (key, value) VALUES ('refuses', 1);
+                CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.withdrawn
+                WHEN EXISTS (SELECT 1 FROM main.withdrawn WHERE feed < NEW.feed)
+                BEGIN SELECT RAISE(FAIL, 'not this one'); END";
+            Ok(ledger.conn().raw().execute_batch(refuse)?)
+        })
+        .unwrap();
+    write(&province, revocation(&cast.hubs[0], city(), &[]));
+    let reasons: Vec<String> = province.read(quarantine::all).unwrap().into_iter().map(|held| held.reason).collect();
+    assert!(reasons.iter().any(|reason| reason == "failed"), "taking it back failed");
+    assert_eq!(standing(), Some((MOST_EARLY, MOST_EARLY + 2)), "the lines are still to be applied");
+    // Once the cause is gone, all is as a rebuild has it.
+    province
+        .write_blocking(|ledger| {
+            ledger.conn().raw().execute_batch("DROP TRIGGER temp.refuse")?;
+            ledger.rebuild(&mut |_| ())
+        })
+        .unwrap();
+    check(machine, &province, "computed again");
 }

@@ -90,8 +90,7 @@ impl Ledger {
                 self.slices.leaves();
                 unfinished::add_withdrawn(&self.conn, no)?;
                 // Beyond what is applied something may stand that is to be judged again.
-                self.feed(no)?.applied = row.size();
-                self.touched.insert(no);
+                self.feed_to_change(no)?.applied = row.size();
             }
         }
         if trust::superior(union) == by && !trust::enrolled(&self.conn, device, union, by, false)? {
@@ -156,8 +155,7 @@ impl Ledger {
                 return unfinished::end_withdrawn(&self.conn, no);
             };
             self.slices.worked(1);
-            self.feed(no)?.applied = seq;
-            self.touched.insert(no);
+            self.feed_to_change(no)?.applied = seq;
             let Some(operation) = self.operation_near(no, seq)? else {
                 quarantine::remove(&self.conn, no, seq)?;
                 continue;
@@ -177,8 +175,7 @@ impl Ledger {
         if let Some(first) = self.operation_near(no, 0)? {
             self.apply_run(no, 0, &[first])?;
         }
-        self.feed(no)?.applied = 1;
-        self.touched.insert(no);
+        self.feed_to_change(no)?.applied = 1;
         Ok(())
     }
 }

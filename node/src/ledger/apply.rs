@@ -138,8 +138,7 @@ impl Ledger {
             {
                 self.apply_alone(no, 0, &first)?;
             }
-            self.feed(no)?.applied = limit.max(1);
-            self.touched.insert(no);
+            self.feed_to_change(no)?.applied = limit.max(1);
         }
         Ok(())
     }

@@ -5,7 +5,10 @@
 //! not for one an operation. What fails because of the machine (a full disk, a database that is held by another) is
 //! nobody's operation and ends the job.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use huiliu_proto::operation::Operation;
 
@@ -28,13 +31,19 @@ impl Ledger {
         // Documents that are open must not outlive what is undone, nor be undone with it.
         self.save_documents()?;
         let cells = std::mem::take(&mut self.cells);
+        let outer = self.as_before.replace(BTreeMap::new());
         self.conn.begin_part(Part::Guarded)?;
         let work = |ledger: &mut Ledger| work(ledger).and_then(|done| ledger.save_documents().map(|()| done));
-        let failure = match catch_unwind(AssertUnwindSafe(|| work(self))) {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let as_before = std::mem::replace(&mut self.as_before, outer).unwrap_or_default();
+        let failure = match done {
             Ok(Ok(done)) => {
                 self.conn.keep_part(Part::Guarded)?;
                 for (cell, figure) in std::mem::replace(&mut self.cells, cells) {
                     self.add_to(cell, figure);
+                }
+                if let Some(outer) = &mut self.as_before {
+                    as_before.into_iter().for_each(|(no, row)| _ = outer.entry(no).or_insert(row));
                 }
                 return Ok(Ok(done));
             }
@@ -44,6 +53,8 @@ impl Ledger {
         };
         self.conn.undo_part(Part::Guarded)?;
         self.cells = cells;
+        // They are written as they were: something else may have changed them before.
+        self.feeds.extend(as_before);
         self.limits.clear();
         self.documents.clear();
         self.early_voids = None;

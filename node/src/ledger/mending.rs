@@ -143,9 +143,8 @@ impl Ledger {
         if let Some(no) = no.filter(|_| !own)
             && !self.feed(no)?.altered
         {
-            let row = self.feed(no)?;
+            let row = self.feed_to_change(no)?;
             (row.diverged, row.altered) = (true, true);
-            self.touched.insert(no);
         }
         Ok(())
     }

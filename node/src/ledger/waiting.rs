@@ -151,12 +151,9 @@ impl Ledger {
             }
             unfinished::any(&ledger.conn)
         };
-        // How far feeds were taken out is to be undone with that.
-        self.save_rows()?;
         match self.guarded(some)? {
             Ok(more) => Ok(more),
             Err(_) => {
-                self.forget_rows();
                 self.slices.begin_anew();
                 self.carefully(some)
             }
