@@ -295,7 +295,7 @@ impl<'a> Maker<'a> {
     fn acknowledge(&mut self, receipt: Receipt) -> Result<(), ProvingError> {
         let Some(gathered) = self.feeds.get(&receipt.feed) else { return Ok(()) };
         let row = &gathered.row;
-        let meant = receipt.union != row.feed.union && row.feed.seen_by(receipt.union);
+        let meant = row.feed.confirmed_by(receipt.union);
         let covered = row.head.as_ref().is_some_and(|head| head.size >= receipt.size);
         if !meant || !covered || feeds::root_at(self.conn, row, receipt.size)? != receipt.root {
             return Ok(());

@@ -229,6 +229,11 @@ impl Feed {
             Scope::Everyone => above || below,
         }
     }
+
+    /// Whether a receipt of that union says something: it is meant to have the feed, and does not write it.
+    pub fn confirmed_by(&self, union: UnionNumber) -> bool {
+        union != self.union && self.seen_by(union)
+    }
 }
 
 /// A union by its number; one that is in no list of this version makes the header a newer version's.

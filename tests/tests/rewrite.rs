@@ -14,7 +14,7 @@ use huiliu_proto::{
     kind::{Reach, kind},
     operation::Operation,
     segment,
-    signed::{SigningKey, TreeHead},
+    signed::{Receipt, SigningKey, TreeHead},
     union::UnionNumber,
     v1::Refusal,
 };
@@ -23,6 +23,7 @@ use huiliu_tests::{
     forger::Forger,
     oracle,
     relay::take,
+    world::START,
 };
 
 fn city_hands(chain: &Chain, batch: Incoming) -> Incoming {
@@ -265,7 +266,7 @@ fn a_batch_that_its_device_signed_and_that_breaks_a_bound_is_not_called_forged()
     let leaf = huiliu_proto::tree::leaf(&[&wire.header, Hash::of(&[&[0], &[], &wire.payload]).as_bytes()]);
     let segment = prost::Message::encode_to_vec(&huiliu_proto::v1::Segment { operations: vec![wire] });
     let packed = zstd_of(&segment);
-    let head = |root| TreeHead::sign(&key, forger.feed.id, 1, root, huiliu_tests::world::START, None).signed;
+    let head = |root| TreeHead::sign(&key, forger.feed.id, 1, root, START, None).signed;
     let batch = |root| {
         city_hands(
             &chain,
@@ -307,7 +308,7 @@ fn a_feed_that_nobody_knows_accuses_nobody() {
     let feed = county.store.read(feeds::owned).unwrap().into_iter().find(|row| row.packed > 0).unwrap();
     for (n, size) in [u64::MAX, 5].into_iter().enumerate() {
         let seen = huiliu_proto::signed::Seen { feed: huiliu_proto::id::FeedId([9; 16]), size, root: Hash([8; 32]) };
-        let time = huiliu_tests::world::START + 1 + n as i64;
+        let time = START + 1 + n as i64;
         let head = TreeHead::sign(&key, feed.feed.id, feed.size(), feed.edge.root(), time, Some(seen));
         let from = Some(Peer { union: chain.city.machine.union(), device: chain.city.device() });
         let batch = Incoming {
@@ -333,6 +334,38 @@ fn a_feed_that_nobody_knows_accuses_nobody() {
 
 /// H7: `revoke --since` rests on when something first came; what comes again, or to a disk that is filled again, is not
 /// later for it.
+/// What is revoked back to a day rests on when it is known to have come. Whoever has a hub's keys dates as he likes: for
+/// the hub's own feeds, in which he writes, and for those of a level above.
+#[test]
+fn a_hub_dates_nothing_of_its_own_union_and_nothing_of_those_above() {
+    let chain = Chain::new(38);
+    let (stolen_at, key) = (START + 1, chain.city.machine.me().key);
+    chain.days(30);
+    chain.city.mediator(1);
+    chain.province.enrols(chain.city.machine.union(), [7; 32]);
+    chain.settle().unwrap();
+    let own = |place: &Place, scope: Scope| {
+        let all = place.store.read(feeds::owned).unwrap();
+        all.into_iter().find(|row| row.feed.scope == scope && row.size() > 0).unwrap()
+    };
+    let scope = Scope::Own(Reach::Province);
+    let branch = Scope::Branch(chain.city.machine.union());
+    for (row, reader) in [(own(&chain.city, scope), &chain.province), (own(&chain.province, branch), &chain.province)] {
+        let feed = row.feed.id;
+        let by = || reader.store.read(|conn| segments::size_by(conn, &feeds::by_id(conn, &feed)?.unwrap(), stolen_at));
+        let before = by().unwrap();
+        assert!(before < row.size());
+        let receipt =
+            |at| Receipt::sign(&key, chain.city.machine.union(), row.feed.id, row.size(), row.edge.root(), at);
+        for at in [stolen_at, (chain.city.machine.clock)()] {
+            let receipt = receipt(at);
+            let kept = reader.store.write_blocking(move |ledger| ledger.take_receipt(&receipt)).unwrap();
+            assert_eq!(kept, row.feed.union != chain.city.machine.union(), "of what others write it says who has it");
+        }
+        assert_eq!(by().unwrap(), before, "no more of it had come by then");
+    }
+}
+
 #[test]
 fn when_something_came_does_not_move() {
     let mut chain = Chain::new(37);
@@ -353,7 +386,7 @@ fn when_something_came_does_not_move() {
     chain.settle().unwrap();
     let whole = chain.city.store.read(|c| feeds::by_id(c, &feed)).unwrap().unwrap().size();
     assert!(whole > honest);
-    let stolen_at = huiliu_tests::world::START + 1;
+    let stolen_at = START + 1;
     chain.days(30);
     // A thief hands everything over once more, in one piece with something of his own.
     let all = chain.county.store.read(|conn| {
@@ -370,7 +403,7 @@ fn when_something_came_does_not_move() {
     let mut edge = row.edge.clone();
     edge.push(extra.leaf());
     all.push(extra);
-    let head = TreeHead::sign(&thief, feed, edge.size(), edge.root(), huiliu_tests::world::START, None);
+    let head = TreeHead::sign(&thief, feed, edge.size(), edge.root(), START, None);
     let batch = Incoming {
         feed,
         header: row.feed.header.clone(),

@@ -428,10 +428,16 @@ impl Ledger {
         Ok(Some(Box::new(receipt)))
     }
 
-    /// Keeps a receipt that came from above, if a hub of that union signed it for a feed that is as it says.
+    /// Keeps a receipt, if a hub that is meant to have the feed signed it for what it is.
     pub fn take_receipt(&mut self, receipt: &Receipt) -> Result<bool> {
         let Some(no) = self.feed_by_id(&receipt.feed)? else { return Ok(false) };
         let row = self.feed(no)?.clone();
+        // The national hub confirms what its union's other machines write.
+        let itself = [row.feed.union, row.feed.union.enroller()] == [receipt.union; 2];
+        let by_root = itself && receipt.device != row.feed.device;
+        if !row.feed.confirmed_by(receipt.union) && !by_root {
+            return Ok(false);
+        }
         // Of a hub that is known to be revoked nothing new counts, whatever date it gives: its key may be a thief's.
         let (voucher, from) = trust::vouches(&self.conn, self.me.root, &receipt.device, receipt.union)?;
         if voucher != Voucher::Hub || trust::is_before(receipt, from) {
@@ -448,7 +454,10 @@ impl Ledger {
         }
         receipts::put(&self.conn, receipt)?;
         let Receipt { feed, size, root, union, received_at, .. } = receipt;
-        segments::note_arrival(&self.conn, feed, *size, root, *union, *received_at)?;
+        // What is revoked back to a day rests on these dates, and a hub below may be the thief's.
+        if union.contains(row.feed.union) {
+            segments::note_arrival(&self.conn, feed, *size, root, *union, *received_at)?;
+        }
         Ok(true)
     }
 

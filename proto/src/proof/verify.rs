@@ -109,8 +109,7 @@ pub fn feed(number: usize, wire: v1::ProofFeed, network: &str) -> Result<ProvenF
 /// A receipt for this feed, from a union that is meant to have it and does not write it.
 fn receipt(signed: Option<v1::Signed>, feed: &Feed) -> Result<Receipt, ProofError> {
     let receipt = Receipt::verify(signed.unwrap_or_default()).map_err(|error| ProofError::Receipt(feed.id, error))?;
-    let meant = receipt.union != feed.union && feed.seen_by(receipt.union);
-    match receipt.feed == feed.id && receipt.size > 0 && meant {
+    match receipt.feed == feed.id && receipt.size > 0 && feed.confirmed_by(receipt.union) {
         true => Ok(receipt),
         false => Err(ProofError::ReceiptFeed(feed.id)),
     }
