@@ -130,6 +130,23 @@ fn the_waiting_room_is_bounded_in_bytes() {
     assert_eq!(taken, 20, "8 MiB of them");
 }
 
+/// What one neighbour began another goes on with: the room of neither is there for it.
+#[test]
+fn nobody_fills_the_room_of_another() {
+    let chain = Chain::new(67);
+    let mut forger = Forger::stranger(200, union("320922"), Scope::Own(Reach::Nation));
+    let first = line(&mut forger, vec![1]);
+    assert_eq!(refusal(take(&chain.city.store, handed(&chain, forger.say(&[first])))), None);
+    let second = line(&mut forger, vec![2; 200_000]);
+    let second = forger.say(&[second]);
+    let other = Some(Peer { union: union("320923"), device: SigningKey::from_seed(&[9; 32]).device() });
+    for from in [other, None] {
+        let batch = Incoming { from, ..second.clone() };
+        assert_eq!(refusal(take(&chain.city.store, batch)), Some(Refusal::Room), "{from:?}");
+    }
+    assert_eq!(refusal(take(&chain.city.store, handed(&chain, second))), None, "in its own room there is room");
+}
+
 #[test]
 fn a_device_begins_so_many_feeds_and_no_more() {
     let chain = Chain::new(64);

@@ -222,7 +222,7 @@ impl Ledger {
         // Signed with this device's key but in another union's name: no legitimate feed.
         let own = row.own || (row.feed.device == self.me.device() && row.feed.union == self.me.union);
         if (known.is_none() || row.waits())
-            && let Some(refusal) = self.room(&row.feed, own, known.is_none(), batch)?
+            && let Some(refusal) = self.room(&row, own, known.is_none(), batch)?
         {
             return Ok(refusal);
         }

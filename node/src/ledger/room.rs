@@ -6,14 +6,17 @@
 //! does not fit is refused and taken in a later exchange; nothing is lost.
 
 use huiliu_proto::{
-    feed::Feed,
     id::FeedId,
     union::{Level, UnionNumber},
     v1::Refusal,
 };
 
 use super::{Incoming, Intake, Ledger, incoming::refused};
-use crate::store::{Result, feeds, trust};
+use crate::store::{
+    Result,
+    feeds::{self, FeedRow},
+    trust,
+};
 
 /// Feeds that wait for an enrolment, and their bytes as stored, of one neighbour.
 const ROOM_FEEDS: u64 = 64;
@@ -34,7 +37,8 @@ const MOST_THROUGH_COUNTY: u64 = 8_192;
 impl Ledger {
     /// Why there is no room for a batch, where there is none. One of a feed that is admitted finds room always; a feed that
     /// is new here counts against what its device may begin.
-    pub(super) fn room(&mut self, feed: &Feed, own: bool, fresh: bool, batch: &Incoming) -> Result<Option<Intake>> {
+    pub(super) fn room(&mut self, row: &FeedRow, own: bool, fresh: bool, batch: &Incoming) -> Result<Option<Intake>> {
+        let feed = &row.feed;
         let full = |detail: &str| Ok(Some(refused(Refusal::Room, detail)));
         if fresh && !own {
             let begun = feeds::begun(&self.conn, feed)?;
@@ -56,7 +60,12 @@ impl Ledger {
         if below && !own && feed.scope.speaks_down() {
             return full("the device that speaks here is not known as a hub of that union");
         }
-        let room = feeds::waiting(&self.conn, batch.from.map(|from| from.union))?;
+        let via = Ledger::via(batch);
+        // It takes up the room of whoever brought it first, whoever brings more.
+        if !fresh && via != row.via {
+            return full("it came through another neighbour, and its device is not enrolled");
+        }
+        let room = feeds::waiting(&self.conn, via)?;
         if room.bytes + batch.segment.len() as u64 > ROOM_BYTES || (fresh && room.feeds >= ROOM_FEEDS) {
             return full("there is no more room for feeds of devices that are not enrolled");
         }
