@@ -1,7 +1,11 @@
 //! Lines that are slow, silent or end: a session gives up on who owes something and brings nothing, and both ends know
 //! when it ended well.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use huiliu_hub::downlink;
 use huiliu_node::{
@@ -131,6 +135,44 @@ fn a_hub_that_talks_and_brings_nothing_is_given_up() {
         assert!(given_up(&report), "{report:?}");
         assert!(took <= session::SILENCE * 2 + Duration::from_secs(5), "{took:?}");
     }
+}
+
+/// Nor one that says one thing over and over: it is known here, answered each time, and brings nothing.
+#[test]
+fn a_hub_that_repeats_itself_is_given_up() {
+    let chain = Chain::new(49);
+    let branch = Scope::Branch(chain.county.machine.union());
+    let mut forger = Forger::new(&chain.city.machine, branch);
+    let operation = Operation::new(9, forger.id(), None, vec![1], None);
+    let said = forger.say(&[operation]);
+    let batch = v1::Batch {
+        feed: said.feed.to_vec().into(),
+        header: said.header,
+        first: said.first,
+        count: u32::try_from(said.count).unwrap(),
+        segment: said.segment,
+        head: Some(said.head),
+        ..v1::Batch::default()
+    };
+    let hello = hello(&chain.city.machine);
+    let answered = Rc::new(Cell::new(0));
+    let acks = Rc::clone(&answered);
+    let (report, took) = call(&chain, async move |line, mut from| {
+        line.send(hello).await.unwrap();
+        let group = v1::Group { union: 320_922, digest: vec![7; 16].into(), ..v1::Group::default() };
+        line.send(frame(Frame::Groups(v1::Groups { groups: vec![group], more: false }))).await.unwrap();
+        let states = v1::States { unions: vec![320_922], ..v1::States::default() };
+        line.send(frame(Frame::States(states))).await.unwrap();
+        line.send(frame(Frame::Receipts(v1::Receipts::default()))).await.unwrap();
+        while line.send(frame(Frame::Batch(batch.clone()))).await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            while let Ok(frame) = from.try_recv() {
+                acks.set(acks.get() + u64::from(matches!(frame.frame, Some(Frame::Ack(_)))));
+            }
+        }
+    });
+    assert!(given_up(&report) && answered.get() > 1, "{report:?}, {} answers", answered.get());
+    assert!(took <= session::SILENCE * 2 + Duration::from_secs(5), "{took:?}");
 }
 
 /// Nor one that has more of a feed than there can be, or says that it has more and never sends it.

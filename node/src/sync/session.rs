@@ -146,7 +146,10 @@ pub async fn note(store: &Store, device: DeviceId, union: UnionNumber, error: Op
 
 /// What a session was woken by.
 enum Heard {
-    Sent,
+    /// A frame went out; whether it was no more than an answer to one of theirs.
+    Sent {
+        answer: bool,
+    },
     HungUp,
     Frame(Option<std::result::Result<v1::Frame, tonic::Status>>),
     Answer(Result<Intake>),
@@ -241,6 +244,8 @@ where
         let mut next_look = Instant::now() + ARRIVAL_CHECK_INTERVAL;
         // When the other end was last owed nothing, or brought the conversation on.
         let (mut moved_at, mut moved) = (Instant::now(), 0);
+        // Since when this end works on what came: that time is not theirs.
+        let mut taking_since: Option<Instant> = None;
         loop {
             while let Some(action) = self.actions.pop_front() {
                 match action {
@@ -268,17 +273,24 @@ where
             }
             let owed = self.exchange.awaits() || !self.outbox.is_empty();
             let now = self.exchange.progress();
-            if std::mem::replace(&mut moved, now) != now || !owed || self.batches.is_taking() {
+            if self.batches.is_taking() {
+                taking_since.get_or_insert_with(Instant::now);
+            } else if let Some(since) = taking_since.take() {
+                moved_at += since.elapsed();
+            }
+            if std::mem::replace(&mut moved, now) != now || !owed {
                 moved_at = Instant::now();
             }
             let heard = tokio::select! {
                 biased;
                 place = self.outgoing.reserve(), if !self.outbox.is_empty() => match place {
                     Ok(place) => {
-                        if let Some(frame) = self.outbox.pop_front() {
-                            place.send(v1::Frame { frame: Some(frame) });
+                        let frame = self.outbox.pop_front();
+                        let answer = matches!(frame, Some(Frame::Ack(_)));
+                        if frame.is_some() {
+                            place.send(v1::Frame { frame });
                         }
-                        Heard::Sent
+                        Heard::Sent { answer }
                     }
                     Err(_) => Heard::HungUp,
                 },
@@ -291,10 +303,11 @@ where
                 }
                 () = tokio::time::sleep_until(waited.unwrap_or_else(Instant::now)), if waited.is_some() => Heard::Waited,
                 () = tokio::time::sleep_until(next_look), if self.exchange.settled() => Heard::Look,
-                () = tokio::time::sleep_until(moved_at + SILENCE), if owed => Heard::Silence,
+                () = tokio::time::sleep_until(moved_at + SILENCE), if owed && taking_since.is_none() => Heard::Silence,
             };
             match heard {
-                Heard::Sent => moved_at = Instant::now(),
+                Heard::Sent { answer: true } => {}
+                Heard::Sent { answer: false } => moved_at = Instant::now(),
                 Heard::HungUp => {
                     // A peer that closes the connection may have said why.
                     let end = self.last_words().await;
