@@ -138,11 +138,18 @@ impl RecordIds {
         let mut whole = [0; 8];
         whole[..4].copy_from_slice(&tag(device));
         whole[4..].copy_from_slice(&start);
-        let last = after.map_or(0, |id| {
-            let counter = u64::from(id.0[6] & 0x0f) << 8 | u64::from(id.0[7]);
-            (id.time() as u64) << 12 | counter
-        });
-        RecordIds { tag: whole, last }
+        let mut ids = RecordIds { tag: whole, last: 0 };
+        after.inspect(|id| _ = ids.follow(id));
+        ids
+    }
+
+    /// The next one comes after this one too. Whether it would not have.
+    pub fn follow(&mut self, id: &RecordId) -> bool {
+        let counter = u64::from(id.0[6] & 0x0f) << 8 | u64::from(id.0[7]);
+        let at = (id.time() as u64) << 12 | counter;
+        let beyond = at > self.last;
+        self.last = self.last.max(at);
+        beyond
     }
 
     pub fn next(&mut self, now_ms: i64) -> RecordId {
@@ -202,6 +209,8 @@ mod tests {
         }
         let mut again = RecordIds::new(&DeviceId([7; 32]), [1, 2, 3, 4], Some(last));
         assert!(again.next(0) > last);
+        let mut late = RecordIds::new(&DeviceId([7; 32]), [1, 2, 3, 4], None);
+        assert!(late.follow(&last) && !late.follow(&last) && late.next(0) > last);
         assert!(last.made_by(&DeviceId([7; 32])) && !last.made_by(&DeviceId([8; 32])));
         assert_eq!(last.0[6] >> 4, 8, "UUID version");
         assert_eq!(last.0[8] >> 6, 2, "UUID variant");

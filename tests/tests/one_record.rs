@@ -2,6 +2,7 @@
 //! several unions say of one thing is counted the same in every order.
 
 use huiliu_node::{
+    app::repair,
     identity::Role,
     ledger::{Incoming, Intake},
     rollup,
@@ -454,6 +455,10 @@ fn a_clock_that_was_put_right_does_not_turn_words_around() {
     hand.fetch_add(-20 * year, std::sync::atomic::Ordering::Relaxed);
     let later = write(2).unwrap();
     assert!(later > ahead, "the store was opened anew, and still knows");
+    let machine = world.machine("hub-320000");
+    repair::rebuild(&machine.home, &machine.me(), &mut ()).unwrap();
+    let later_still = write(3).unwrap();
+    assert!(later_still > later, "a file made anew still knows");
     let store = world.machine("hub-320000").store(Threads::Inline);
     let said = store.read(|conn| {
         let claim = huiliu_node::store::records::of_id(conn, &later)?[0];

@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use huiliu_proto::{feed::Feed, id::DeviceId, kind::Shape, operation::Operation, union::UnionNumber, v1::Ruling};
+use huiliu_proto::{
+    feed::Feed,
+    id::{DeviceId, RecordId},
+    kind::Shape,
+    operation::Operation,
+    union::UnionNumber,
+    v1::Ruling,
+};
 
 use super::Ledger;
 use crate::{
@@ -19,6 +26,7 @@ impl Ledger {
     /// Judges an operation and does what it says; one that may not count is marked, and the rest goes on.
     pub(super) fn apply(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
         let feed = Arc::clone(&self.feed(no)?.feed);
+        self.note_id(no, &operation.record)?;
         self.cost.operations += 1;
         self.slices.worked(1);
         self.cost.bytes += (operation.header.len() + operation.payload.len()) as u64;
@@ -33,6 +41,15 @@ impl Ledger {
             return self.make_again(place.owner, &operation.record, Some((place, operation)));
         }
         self.hold(no, seq, operation, refusal)
+    }
+
+    /// What this device has named before, as its own feeds say: what it names next comes after that, also where the clock was
+    /// ahead then, and the file is another one now.
+    fn note_id(&mut self, no: i64, id: &RecordId) -> Result<()> {
+        if self.feed(no)?.own && id.made_by(&self.me.device()) {
+            self.named |= self.ids.follow(id);
+        }
+        Ok(())
     }
 
     /// Keeps an operation out of everything, and why.
