@@ -22,6 +22,7 @@ use huiliu_proto::{
     kind::{Reach, kind},
     operation::Operation,
     operator::Operator,
+    period::Day,
     record::Record,
     union::UnionNumber,
     v1::{OperatorRole, Ruling, Statement},
@@ -65,6 +66,36 @@ fn timed(dir: &std::path::Path, clock: Clock) -> World {
         world.add(union, role).unwrap();
     }
     world
+}
+
+/// A month that cannot be stated stays due: it was taken for stated, and the nation's figure was wrong in silence. A stolen
+/// machine of the province had said the last revision there is.
+#[test]
+fn a_month_that_cannot_be_stated_stays_due() {
+    const LAST: i64 = (1 << 53) - 1;
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let province = world.machine("hub-320000").store(Threads::Inline);
+    let city = batches(&world.machine("hub-320900").store(Threads::Inline));
+    city.iter().flatten().for_each(|batch| give(&province, batch));
+    let county: UnionNumber = "320922".parse().unwrap();
+    let mut stolen = record("statement", &[("union", "320922"), ("month", "2025-03")]);
+    stolen.set("revision", Value::Int(LAST));
+    let month = i32::try_from(stolen.int("month").unwrap()).unwrap();
+    province.write_blocking(move |ledger| ledger.write_entry(&stolen).map(drop)).unwrap();
+    let mut forger = Forger::province(world.machine("node-320922-0"));
+    for day in ["2025-03-04", "2025-04-04"] {
+        let (id, mut entry) = (forger.id(), work());
+        entry.set("done_on", Value::Int(i64::from(day.parse::<Day>().unwrap().0)));
+        give(&province, &forger.say(&[Operation::new(entry.kind.number, id, None, entry.encode(), None)]));
+    }
+    let due = || -> Vec<i32> {
+        let all = province.read(rollups::due).unwrap();
+        all.into_iter().filter(|(union, _)| *union == county).map(|(_, month)| month).collect()
+    };
+    assert_eq!(due().len(), 2, "{:?}", due());
+    province.write_blocking(|ledger| ledger.prepare_outgoing().map(drop)).unwrap();
+    assert_eq!(due(), [month], "April is stated, and of March nothing can be said");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use huiliu_proto::{
     v1::{Statement, StatementFigure},
 };
 
-use super::Ledger;
+use super::{Ledger, WriteOutcome};
 use crate::{
     rollup,
     store::{
@@ -84,7 +84,11 @@ impl Ledger {
             }
             if !self.statement_holds(union, month)? {
                 let record = self.statement(union, month)?;
-                self.write_entry(&record)?;
+                // It stays due, so that the union's figures are shown as of an earlier day.
+                if let WriteOutcome::Refused(refusals) = self.write_entry(&record)? {
+                    tracing::error!(?refusals, %union, month, "a month could not be stated");
+                    continue;
+                }
                 written += 1;
             }
             rollups::clear_due(self.conn(), union, month)?;
