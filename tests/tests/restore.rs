@@ -3,22 +3,25 @@
 
 use std::{collections::BTreeSet, fs};
 
+use huiliu_hub::authority;
 use huiliu_node::{
     identity::Role,
-    ledger::{Incoming, Intake, WriteOutcome},
+    ledger::{Incoming, Intake, Ledger, WriteOutcome},
     store::{
         evidence::{self, EvidenceKind, Peer},
         feeds::{self, FeedRow},
-        projection, strays,
+        invitations, projection, strays,
     },
     sync::exchange::End,
 };
 use huiliu_proto::{
     feed::Scope,
     handle::Draft,
+    id::Hash,
     kind::{Reach, Shape, kind},
     operation::Operation,
     records::stray_return,
+    token::TokenId,
     tree,
     v1::{self, Refusal, StrayReturn},
 };
@@ -30,6 +33,30 @@ use huiliu_tests::{
     talk,
 };
 use prost::Message as _;
+
+/// A token that was used is open again in yesterday's database: it lets no second machine in.
+#[test]
+fn what_is_put_back_by_hand_opens_no_used_token() {
+    let mut story = Story::new();
+    let mediator = story.city.mediator(1);
+    let now = (story.world.clock)();
+    let below = "320922".parse().unwrap();
+    let invitation = authority::new_invitation(TokenId([7; 6]), below, Hash([1; 32]), now, now + 1000);
+    story.city.store().write_blocking(move |ledger| invitations::add(ledger.conn(), &invitation)).unwrap();
+    save(&mut story.city);
+    let device = story.county.machine.me().device();
+    let used =
+        move |ledger: &mut Ledger| invitations::used(ledger.conn(), &TokenId([7; 6]), &device, &Hash([2; 32]), now);
+    story.city.store().write_blocking(used).unwrap();
+    story.city.work(mediator, 1);
+    story.settle(&[]);
+    database_back_to(&mut story.city);
+    let all = story.city.store().read(invitations::all).unwrap();
+    let open = all.iter().filter(|one| one.used.is_none() && one.revoked_at.is_none()).count();
+    assert_eq!((all.len(), open), (1, 0));
+    let told = story.city.store().read(|conn| evidence::list(conn, false)).unwrap();
+    assert!(told.iter().any(|kept| kept.evidence.detail.zh.contains("加入码已全部作废")), "{told:?}");
+}
 
 #[test]
 fn a_restored_database_shows_and_goes_on_in_a_new_incarnation() {

@@ -20,7 +20,7 @@ use crate::store::{
     evidence::{self, Evidence, EvidenceKind, Peer},
     feeds,
     feeds::FeedRow,
-    receipts, segments, strays,
+    invitations, receipts, segments, strays,
 };
 
 impl Ledger {
@@ -97,15 +97,17 @@ impl Ledger {
             ),
         };
         self.start_incarnation()?;
-        let evidence = Evidence {
-            what: EvidenceKind::Restored,
-            feed,
-            seen_at: self.now(),
-            from: None,
-            ours: None,
-            theirs: None,
-            detail,
+        // One that was used since is open again in what was put back, and would let a second machine in.
+        let now = self.now();
+        let detail = match invitations::revoke_open(&self.conn, now)? {
+            0 => detail,
+            _ => Label::new(
+                format!("{}；尚未使用的加入码已全部作废，请重新签发", detail.zh),
+                format!("{}. All open invitations are revoked: invite again", detail.en),
+            ),
         };
+        let evidence =
+            Evidence { what: EvidenceKind::Restored, feed, seen_at: now, from: None, ours: None, theirs: None, detail };
         evidence::add(&self.conn, &evidence)?;
         Ok(())
     }
