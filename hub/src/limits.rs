@@ -65,8 +65,12 @@ impl RateLimiter {
         if each.len() >= ADDRESSES {
             each.retain(|_, bucket| bucket.0 > now);
         }
-        if each.len() >= ADDRESSES {
-            return Err(PER_ADDRESS.every);
+        if each.len() >= ADDRESSES && !each.contains_key(&household(from)) {
+            // There is no room to remember one more; the reserve is for such as this.
+            return match newcomers.wait(NEWCOMERS, now) {
+                None => Ok(newcomers.take(NEWCOMERS, now)),
+                Some(wait) => Err(wait),
+            };
         }
         let one = each.entry(household(from)).or_insert(Bucket(now));
         let new = one.0 <= now;
@@ -142,6 +146,26 @@ mod tests {
         assert!(limiter.0.lock().unwrap().each.len() <= ADDRESSES);
         let neighbour = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 1, 2, 3, last]);
         assert_eq!(household(neighbour(1)), household(neighbour(2)));
+    }
+
+    /// M5: while more addresses call than are remembered, those that are may call, and one that is not now and then.
+    #[tokio::test(start_paused = true)]
+    async fn more_addresses_than_are_remembered_keep_nobody_out() {
+        let limiter = RateLimiter::default();
+        let known: IpAddr = "200.0.0.1".parse().unwrap();
+        assert_eq!(limiter.take(known), Ok(()));
+        {
+            let mut buckets = limiter.0.lock().unwrap();
+            let later = Instant::now() + Duration::from_secs(60);
+            buckets.each.insert(known, Bucket(later - Duration::from_secs(30)));
+            buckets.each.extend((0..5_000_u32).map(|n| (IpAddr::from(n.to_be_bytes()), Bucket(later))));
+        }
+        assert_eq!(limiter.take(known), Ok(()));
+        let unknown: IpAddr = "200.0.0.2".parse().unwrap();
+        for _ in 0..NEWCOMERS.burst {
+            assert_eq!(limiter.take(unknown), Ok(()));
+        }
+        assert_eq!(limiter.take(unknown), Err(NEWCOMERS.every));
     }
 
     /// M5: a handful of addresses does not use up what there is for all.

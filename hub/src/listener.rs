@@ -250,13 +250,16 @@ impl Greeting {
                 *self.from.entry(*from).or_default() += 1;
             }
         }
-        let loudest = || self.from.iter().max_by_key(|(from, count)| (**count, **from)).map(|(from, _)| *from);
-        let gives_way = match (self.of(from) >= FROM_ONE, self.under_way.len() >= HANDSHAKES) {
-            (true, _) => Some(from),
-            (false, true) => loudest(),
-            (false, false) => None,
+        let mut under_way = self.under_way.iter();
+        let at = if self.of(from) >= FROM_ONE {
+            under_way.position(|(of, _)| *of == from)
+        } else if self.under_way.len() >= HANDSHAKES {
+            // Of the loudest addresses the handshake that has had most time: no address is worse than another.
+            let most = self.from.values().max().copied().unwrap_or(0);
+            under_way.position(|(of, _)| self.of(*of) == most)
+        } else {
+            None
         };
-        let at = gives_way.and_then(|from| self.under_way.iter().position(|(of, _)| *of == from));
         if let Some((of, handle)) = at.and_then(|at| self.under_way.remove(at)) {
             handle.abort();
             if let Some(count) = self.from.get_mut(&of) {
@@ -362,8 +365,8 @@ mod tests {
             greeting.begun(loud, wait().abort_handle());
         }
         assert_eq!((greeting.of(loud), greeting.of(quiet)), (FROM_ONE, 1));
-        // From as many addresses as there are slots: addresses with two handshakes give way before those with one.
-        for n in 0..600_u16 {
+        // From many addresses, twice as many as there are slots: those with two give way before those with one.
+        for n in 0..300_u16 {
             let [high, low] = n.to_be_bytes();
             for _ in 0..2 {
                 let from = [10, 1, high, low].into();
@@ -374,5 +377,29 @@ mod tests {
         assert!(greeting.under_way.len() <= HANDSHAKES);
         tokio::task::yield_now().await;
         assert!(!honest.is_finished(), "the honest handshake is still under way");
+    }
+
+    /// M5: as many addresses as there are slots, with one handshake each. The last of all addresses has its time too.
+    #[tokio::test]
+    async fn a_flood_from_many_addresses_leaves_each_its_time() {
+        let wait = || tokio::spawn(std::future::pending::<()>());
+        let mut greeting = Greeting::default();
+        let flood = |greeting: &mut Greeting, from: usize, to: usize| {
+            for n in from..to {
+                let from = [10, 1, (n >> 8) as u8, n as u8].into();
+                greeting.make_room(from);
+                greeting.begun(from, wait().abort_handle());
+            }
+        };
+        flood(&mut greeting, 0, 600);
+        let (last, honest) = ([200, 0, 0, 1].into(), wait());
+        greeting.make_room(last);
+        greeting.begun(last, honest.abort_handle());
+        flood(&mut greeting, 600, 600 + HANDSHAKES - 1);
+        tokio::task::yield_now().await;
+        assert!(!honest.is_finished(), "so many handshakes later");
+        flood(&mut greeting, 2_000, 2_001);
+        let ended = tokio::time::timeout(Duration::from_secs(5), honest).await;
+        assert!(ended.expect("and then it gives way").is_err_and(|error| error.is_cancelled()));
     }
 }
