@@ -5,7 +5,7 @@ use huiliu_node::{
     ledger::{Incoming, Intake, Ledger, Opened},
     store::{
         evidence::{self, EvidenceKind, Peer},
-        feeds, segments,
+        feeds, projection, records, segments,
     },
 };
 use huiliu_proto::{
@@ -16,7 +16,7 @@ use huiliu_proto::{
     segment,
     signed::{Receipt, SigningKey, TreeHead},
     union::UnionNumber,
-    v1::Refusal,
+    v1::{self, Refusal},
 };
 use huiliu_tests::{
     chain::{Chain, Place},
@@ -25,6 +25,7 @@ use huiliu_tests::{
     relay::take,
     world::START,
 };
+use prost::Message as _;
 
 fn city_hands(chain: &Chain, batch: Incoming) -> Incoming {
     Incoming { from: Some(Peer { union: chain.city.machine.union(), device: chain.city.device() }), ..batch }
@@ -155,6 +156,48 @@ fn what_is_on_the_disk_and_was_not_signed_is_not_counted() {
     }
 }
 
+/// A segment in the middle, with a head over it that agrees and that its device never signed: it counted until the next
+/// segment did not follow.
+#[test]
+fn a_head_that_its_device_never_signed_lets_nothing_count() {
+    let chain = Chain::new(39);
+    let mediator = chain.county.mediator(1);
+    let works = [1, 2, 3].map(|n| {
+        let work = chain.county.work(mediator, n);
+        chain.county.pack();
+        work
+    });
+    chain.settle().unwrap();
+    let works_at = |record| {
+        let shown = chain.province.store.read(move |c| projection::get(c, kind("work_entry").unwrap(), &record));
+        shown.unwrap().map(|row| row.record.int("guided").unwrap_or(0))
+    };
+    let honest = works_at(works[1]).unwrap();
+    let bend = move |ledger: &mut Ledger| {
+        let place = records::of_id(ledger.conn(), &works[1])?[0].place;
+        let row = feeds::by_no(ledger.conn(), place.feed)?;
+        let found = feeds::segment(ledger.conn(), row.no, place.seq)?.unwrap();
+        assert!(found.count == 1 && found.first + 1 < row.size(), "it stands alone, and another follows");
+        let said = segment::unpack(&found.bytes)?.remove(0);
+        let mut entry = v1::WorkEntry::decode(&said.payload[..]).unwrap();
+        entry.guided += 100;
+        let bent = Operation::new(said.kind, said.record, Some(said.time), entry.encode_to_vec(), None);
+        let mut edge = feeds::edge_at(ledger.conn(), row.no, found.first)?;
+        edge.push(bent.leaf());
+        let thief = SigningKey::from_seed(&[9; 32]);
+        let head = TreeHead::sign(&thief, row.feed.id, edge.size(), edge.root(), START, None).signed;
+        let sql = "UPDATE segment SET bytes = ?3, head = ?4, head_signature = ?5 WHERE feed = ?1 AND first = ?2";
+        let values = (row.no, found.first as i64, segment::pack(&[bent])?, &head.message[..], &head.signature[..]);
+        ledger.conn().raw().execute(sql, values)?;
+        ledger.rebuild(&mut |_| ())
+    };
+    chain.province.store.write_blocking(bend).unwrap();
+    assert_eq!(works_at(works[1]), None, "what was not signed does not count");
+    chain.settle().unwrap();
+    assert_eq!(works_at(works[1]), Some(honest), "it is fetched anew");
+    chain.holds().unwrap();
+}
+
 /// What lies on the province's disk is altered while it serves, in one way or another; nobody but the disk is to blame, and
 /// it is mended by the next exchanges, whichever way it is noticed.
 #[test]
@@ -261,10 +304,9 @@ fn a_batch_that_its_device_signed_and_that_breaks_a_bound_is_not_called_forged()
     let key: SigningKey = chain.county.machine.me().key;
     let forger = Forger::new(&chain.county.machine, Scope::Own(Reach::Nation));
     // An operation with a salt of a wrong length: its leaf, its root and its signature are as they should be.
-    let wire =
-        huiliu_proto::v1::Operation { header: vec![0; 65].into(), payload: vec![1].into(), ..Default::default() };
+    let wire = v1::Operation { header: vec![0; 65].into(), payload: vec![1].into(), ..Default::default() };
     let leaf = huiliu_proto::tree::leaf(&[&wire.header, Hash::of(&[&[0], &[], &wire.payload]).as_bytes()]);
-    let segment = prost::Message::encode_to_vec(&huiliu_proto::v1::Segment { operations: vec![wire] });
+    let segment = prost::Message::encode_to_vec(&v1::Segment { operations: vec![wire] });
     let packed = zstd_of(&segment);
     let head = |root| TreeHead::sign(&key, forger.feed.id, 1, root, START, None).signed;
     let batch = |root| {
