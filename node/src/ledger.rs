@@ -2,7 +2,8 @@
 //!
 //! Operation, tree, documents, projections, roll-ups and cursors move together or not at all. In reading order:
 //! `author` (what this device writes), `acting` (for whom), `incoming`, `opened` and `intake` (what arrives), `fork`
-//! (what becomes of a feed with two histories) and `reauthor` (what was cut off, said again), `apply` (what an
+//! (what becomes of a feed with two histories), `yielding` (what another device's loses) and `reauthor` (what was cut
+//! off, said again), `apply` (what an
 //! operation does to the tables), `entries`, `edits` and `records` (what each shape of record does, and whose id is
 //! whose), `voids` (what does not stand), `isolate` (one that cannot be applied stops nothing else), `grants` (whose
 //! keys open what), `rebuild` (the same tables again from the feeds), `mending` (another device's feed that is not as
@@ -36,6 +37,7 @@ mod strays;
 mod voids;
 mod waiting;
 mod witness;
+mod yielding;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

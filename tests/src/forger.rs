@@ -87,6 +87,19 @@ impl Forger {
         }
     }
 
+    /// The same device with the same memory, as a copy of its disk: what the two say from now on are two histories.
+    /// `n`: of several copies each has another.
+    pub fn cloned(&self, n: u32) -> Forger {
+        let (key, feed, edge) = (self.key.clone(), self.feed.clone(), self.edge.clone());
+        let ids = RecordIds::new(&key.device(), (1000 + n).to_be_bytes(), None);
+        Forger { key, feed, edge, ids }
+    }
+
+    /// So many operations it has said.
+    pub fn size(&self) -> u64 {
+        self.edge.size()
+    }
+
     pub fn province(machine: &Machine) -> Forger {
         Forger::new(machine, Scope::Own(Reach::Province))
     }

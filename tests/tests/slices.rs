@@ -337,6 +337,72 @@ fn what_one_edit_brings_up_is_judged_in_parts() {
     oracle::verifies(&machine, &store).unwrap();
 }
 
+/// The history that a machine has of a county's feed gives way to that of the level above: what it loses is taken out in parts,
+/// nothing of the feed comes in between, and then the other history does.
+#[test]
+fn what_a_history_loses_that_gives_way_is_taken_out_in_parts() {
+    const EACH: u64 = 4000;
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(CITY).clone();
+    let copy = dir.path().join("copy");
+    let copied = machine.with_copy_at(&copy);
+    let above = world.machine("hub-320000");
+    let from = Some(Peer { union: above.union(), device: above.me().device() });
+    let [mut county, mut other] = two(&world);
+    let line = kind("work_entry").unwrap();
+    let lines = |forger: &mut Forger, many: u64| -> Vec<Operation> {
+        let said = |n| people::log_line(RecordId([6; 16]), n).encode();
+        (0..many).map(|n| Operation::new(line.number, forger.id(), None, said(n), Some([3; 16]))).collect()
+    };
+    let store = machine.store(Threads::Own);
+    let run = lines(&mut county, EACH);
+    give(&store, &county.say(&run));
+    let mut clone = county.cloned(0);
+    for _ in 0..3 {
+        let run = lines(&mut county, EACH);
+        give(&store, &county.say(&run));
+    }
+    // A dossier that another device made: what the county's said of it is lost, and it is made again once.
+    let mut said = dossier(&mut other, &county, 300);
+    let changes = said.split_off(1);
+    give(&store, &other.say(&said));
+    give(&store, &county.say(&changes));
+    let all = 4 * EACH + 300;
+    assert_eq!(standing(&store, county.feed.id), (all, all));
+    let run = lines(&mut clone, EACH);
+    let batch = Incoming { from, ..clone.say(&run) };
+    store.write_blocking(|ledger| Ok(ledger.spent())).unwrap();
+    assert_eq!(take(&store, batch.clone()), Intake::Again);
+    assert!(matches!(take(&store, batch.clone()), Intake::Later { .. }), "the feed gives way");
+    // A copy is looked at meanwhile; a program that ends there goes on with it.
+    let half = dir.path().join("half.db");
+    drop(store.copy_to(&half).unwrap());
+    std::fs::copy(&half, copy.join("huiliu.db")).unwrap();
+    assert_eq!(ledger::verify(store::own(&half).unwrap(), copied.me(), &mut |_| ()).unwrap(), []);
+    let judged = |store: &Store| store.write_blocking(|ledger| Ok(ledger.spent())).unwrap().operations;
+    let finish = |store: &Store| while store.write_blocking(ledger::Ledger::has_lag).unwrap() {};
+    finish(&store);
+    assert!(judged(&store) < 2 * 300, "only the dossier has something left to judge, and once");
+    let most = store.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
+    assert!(most < SLICE * BEYOND, "one job did the work of {most} operations");
+    let copied_store = copied.store(Threads::Own);
+    assert_eq!(standing(&copied_store, county.feed.id).1, all, "it was copied in between");
+    finish(&copied_store);
+    for store in [&store, &copied_store] {
+        assert_eq!(standing(store, county.feed.id), (EACH, EACH));
+        assert_eq!(store.read(|conn| projection::count(conn, line, None)).unwrap(), EACH);
+        give(store, &batch);
+        finish(store);
+        assert_eq!(standing(store, county.feed.id), (2 * EACH, 2 * EACH));
+        assert_eq!(store.read(|conn| projection::count(conn, line, None)).unwrap(), 2 * EACH);
+        let named = store.read(|conn| projection::list(conn, kind("enterprise").unwrap(), None, None, 9)).unwrap();
+        assert_eq!(named.iter().map(|row| row.record.text("name")).collect::<Vec<_>>(), [Some("厂")]);
+    }
+    oracle::verifies(&machine, &store).unwrap();
+    oracle::verifies(&copied, &copied_store).unwrap();
+}
+
 /// Prints how long others wait for the writer at most while batches are taken in: by hand, on a quiet machine,
 /// `cargo test --release -p huiliu-tests --test slices -- --ignored --nocapture`.
 #[test]

@@ -141,7 +141,7 @@ impl Ledger {
             let applied = self.feed(no)?.applied;
             let Some(limit) = self.limit(no)?.filter(|limit| applied > *limit) else { continue };
             // What is held already, because another revocation said so before, does not count.
-            if quarantine::revoked_from(&self.conn, no, limit)? == applied - limit {
+            if quarantine::revoked(&self.conn, no, limit..applied)? == applied - limit {
                 continue;
             }
             // One of which too much waits would not be applied any further.
@@ -164,7 +164,7 @@ impl Ledger {
     /// the feed lags.
     pub(super) fn catch_up(&mut self, no: i64, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let row = self.feed(no)?.clone();
-        if !self.admitted(&row.feed, row.own)? {
+        if !self.admitted(&row.feed, row.own)? || self.yields(no)?.is_some() {
             return Ok(());
         }
         if self.is_withdrawn(no)? {

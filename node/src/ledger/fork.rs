@@ -1,8 +1,9 @@
 //! Forks: a feed has two histories after a backup was restored and written to, or a disk was cloned.
 //!
-//! Every level adopts the history that the level above holds, so that all converge. What is cut off is kept; the device
-//! that wrote it reauthors it in a new incarnation, where it counts once because its records keep their ids. Nothing is ever signed twice with the same number: a device that may have lost its memory writes into
-//! other feeds from then on.
+//! Every level adopts the history that the level above holds, so that all converge. What is cut off is kept (of another
+//! device's feed: `yielding.rs`); the device that wrote it reauthors it in a new incarnation, where it counts once because
+//! its records keep their ids. Nothing is ever signed twice with the same number: a device that may have lost its memory
+//! writes into other feeds from then on.
 
 use huiliu_proto::{
     feed::Feed,
@@ -291,12 +292,12 @@ impl Ledger {
         self.keep_fork(&row, &head.signed, batch.from)?;
         match (above, row.own) {
             (true, true) => {
-                self.adopt(no, at, false)?;
+                self.adopt(no, at)?;
                 self.verify_and_store(batch, None)
             }
             (true, false) => {
                 // Whoever says which of its histories stays has looked through the other.
-                self.adopt(no, at, !batch.settled)?;
+                self.give_way(no, at, !batch.settled)?;
                 Ok(Intake::Again)
             }
             (false, false) => {
@@ -424,18 +425,16 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Cuts a feed off where the history of the level above differs. What is cut off of an own feed is reauthored in a new
-    /// incarnation; of another device's it is given back.
-    fn adopt(&mut self, no: i64, at: u64, gives_back: bool) -> Result<()> {
+    /// Cuts an own feed off where the history of the level above differs, and reauthors what is cut off in a new
+    /// incarnation.
+    fn adopt(&mut self, no: i64, at: u64) -> Result<()> {
         self.save_rows()?;
         let row = self.feed(no)?.clone();
-        // Of another device's feed only what it signed can stay; an own one is signed where it is cut.
+        // It is signed where it is cut.
         let end = feeds::boundary(&self.conn, no, at)?;
-        let stays = if row.own { at } else { end };
-        let cut = self.run(no, stays, row.size())?;
-        let kept = self.run(no, end, stays)?;
-        let returns = if gives_back { self.to_return(&row, &cut)? } else { vec![] };
-        let edge = feeds::edge_at(&self.conn, no, stays)?;
+        let cut = self.run(no, at, row.size())?;
+        let kept = self.run(no, end, at)?;
+        let edge = feeds::edge_at(&self.conn, no, at)?;
         let head = match end {
             0 => None,
             _ => segments::ending(&self.conn, no, end)?.map(|s| TreeHead::stored(s.head, row.feed.id)).transpose()?,
@@ -445,21 +444,14 @@ impl Ledger {
         for (seq, operation) in &kept {
             feeds::add_tail(&self.conn, no, *seq, operation)?;
         }
-        let (applied, diverged) = (row.applied.min(stays), !row.own);
-        let shorter = FeedRow { edge, packed: end, applied, head, diverged, altered: false, ..row.clone() };
+        let applied = row.applied.min(at);
+        let shorter = FeedRow { edge, packed: end, applied, head, diverged: false, altered: false, ..row.clone() };
         feeds::update(&self.conn, &shorter, self.now())?;
         self.forget_rows();
         self.make_without(row.feed.union, &cut)?;
-        if row.own {
-            self.pack(no, &mut { usize::MAX })?;
-            self.go_on_anew(&row.feed)?;
-            self.say_again(&row.feed, cut)?;
-            return self.say_orphans_again();
-        }
-        for (seq, operation) in &cut {
-            strays::add(&self.conn, &row.feed.id, *seq, operation)?;
-        }
-        self.return_strays(&row, returns)?;
+        self.pack(no, &mut { usize::MAX })?;
+        self.go_on_anew(&row.feed)?;
+        self.say_again(&row.feed, cut)?;
         self.say_orphans_again()
     }
 

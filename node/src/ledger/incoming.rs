@@ -41,7 +41,8 @@ pub enum Intake {
     /// It was not taken: the reason, and a sentence for people. Nothing changed. If it contradicts what is here, the head
     /// held here.
     Refused { reason: Refusal, detail: String, head: Option<Box<v1::Signed>> },
-    /// Its writer, or the peer that relays it, has used up its allowance: the same batch is taken later.
+    /// Its writer, or the peer that relays it, has used up its allowance, or the feed is giving way to another history: the
+    /// same batch is taken later.
     Later { seconds: u32 },
     /// The feed may have forked: it has to be sent from its beginning.
     Again,

@@ -43,6 +43,11 @@ impl Ledger {
         batch: &Incoming,
         opened: Option<std::result::Result<Opened, Unopened>>,
     ) -> Result<Intake> {
+        if let Some(no) = self.feed_by_id(&batch.feed)?
+            && let Some(seconds) = self.yields(no)?
+        {
+            return Ok(Intake::Later { seconds });
+        }
         let Some(from) = batch.from else { return self.take_in_now(batch, opened) };
         let writer = match self.feed_by_id(&batch.feed)? {
             Some(no) => self.feed(no)?.feed.device,

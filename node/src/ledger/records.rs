@@ -94,7 +94,7 @@ impl Ledger {
         let feeds: BTreeSet<i64> = all.iter().map(|(_, _, no)| *no).collect();
         let (said, numbers) = self.take_out(owner, id)?;
         for (_, seq, no) in all {
-            if self.is_withdrawn(no)? {
+            if self.is_leaving(no, seq)? {
                 continue;
             }
             let operation = match at_hand.filter(|(place, _)| (no, seq) == (place.feed, place.seq)) {

@@ -142,6 +142,11 @@ impl Slices {
         self.until.push((no, end));
     }
 
+    /// All is computed again, or a copy is looked at: nothing is left for later.
+    pub(super) fn all_at_once(&self) -> bool {
+        self.whole
+    }
+
     pub(super) fn tired(&self) -> bool {
         !self.whole && self.work - self.begun >= self.slice
     }
@@ -196,6 +201,10 @@ impl Ledger {
     pub(crate) fn apply_some(&mut self) -> Result<()> {
         if self.slices.unfinished {
             self.slices.unfinished = self.finish_some()?;
+        }
+        if self.slices.unfinished {
+            self.lose_some()?;
+            self.slices.unfinished = unfinished::any(&self.conn)?;
         }
         if !self.slices.whole && !self.slices.tired() {
             self.take_returned()?;

@@ -30,7 +30,7 @@ use crate::{
     store::{
         Result,
         feeds::{self, FeedRow},
-        projection, quarantine, records, strays,
+        projection, quarantine, records, segments, strays,
     },
 };
 
@@ -69,8 +69,9 @@ impl Returned {
 }
 
 impl Ledger {
-    /// What is about to be cut off a feed of another device, as far as it may have to be given back: as much as may be.
-    pub(super) fn to_return(&self, row: &FeedRow, cut: &[(u64, Operation)]) -> Result<Vec<Cut>> {
+    /// What is about to be cut off a feed of another device, from `first` on, as far as it may have to be given back: as much
+    /// as may be.
+    pub(super) fn to_return(&self, row: &FeedRow, first: u64) -> Result<Vec<Cut>> {
         let (me, of) = (self.me.union, row.feed.union);
         // It hears what this union says up to the province; what does not leave a union is not said there.
         let stays = matches!(row.feed.scope, Scope::Own(Reach::Union) | Scope::Warning(Reach::Union));
@@ -82,29 +83,35 @@ impl Ledger {
         }
         let mut leaves = Run::new(&self.conn, row.no);
         let (mut all, mut bytes) = (vec![], 0);
-        for (position, operation) in cut.iter().filter(|(_, operation)| operation.destroyed.is_none()) {
-            // What counts for nobody is not given back; what waits may.
-            let held = quarantine::reason(&self.conn, row.no, *position)?;
-            if held.is_some_and(|reason| reason != Reason::Early) {
-                continue;
+        let (mut read, mut position) = (segments::Counted::from(first), first);
+        while bytes <= MOST_RECORDS as usize * MOST_BYTES
+            && let Some(operations) = read.next(&self.conn, row)?
+        {
+            for (position, operation) in (position..).zip(&operations) {
+                bytes += operation.header.len() + operation.payload.len();
+                if bytes > MOST_RECORDS as usize * MOST_BYTES {
+                    break;
+                }
+                // What counts for nobody is not given back; what waits may.
+                let held = quarantine::reason(&self.conn, row.no, position)?;
+                if operation.destroyed.is_some() || held.is_some_and(|reason| reason != Reason::Early) {
+                    continue;
+                }
+                let path = tree::inclusion(&mut leaves, position, head.size)?;
+                all.push(Cut { position, operation: operation.clone(), path });
             }
-            bytes += operation.header.len() + operation.payload.len();
-            if bytes > MOST_RECORDS as usize * MOST_BYTES {
-                break;
-            }
-            let path = tree::inclusion(&mut leaves, *position, head.size)?;
-            all.push(Cut { position: *position, operation: operation.clone(), path });
+            position += operations.len() as u64;
         }
         Ok(all)
     }
 
-    /// Writes down what was cut off and is here in no other feed.
-    pub(super) fn return_strays(&mut self, row: &FeedRow, cut: Vec<Cut>) -> Result<()> {
+    /// Writes down what is about to be cut off, from `stays` on, and is here in no other feed.
+    pub(super) fn return_strays(&mut self, row: &FeedRow, stays: u64, cut: Vec<Cut>) -> Result<()> {
         let mut left = MOST_RECORDS.saturating_sub(strays::returns(&self.conn, &row.feed.id)?);
         let mut run: Vec<ProofOperation> = vec![];
         let mut bytes = 0;
         for one in cut {
-            if self.is_known(row, &one.operation)? {
+            if self.is_known(row, stays, &one.operation)? {
                 continue;
             }
             let path = one.path.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>().into();
@@ -127,10 +134,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether an entry is said in another feed already. Edits and voids may be said again as something else.
-    fn is_known(&self, row: &FeedRow, operation: &Operation) -> Result<bool> {
+    /// Whether an entry is said elsewhere already. Edits and voids may be said again as something else.
+    fn is_known(&self, row: &FeedRow, stays: u64, operation: &Operation) -> Result<bool> {
         let entry = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Entry) && !operation.void;
-        Ok(entry && records::get(&self.conn, row.feed.union, &operation.record)?.is_some())
+        let known = records::operations(&self.conn, row.feed.union, &operation.record)?;
+        Ok(entry && known.into_iter().any(|(no, seq)| no != row.no || seq < stays))
     }
 
     fn return_run(&mut self, row: &FeedRow, operations: Vec<ProofOperation>) -> Result<()> {

@@ -146,7 +146,7 @@ impl Ledger {
                 } else if let Some(no) = unfinished::withdrawn(&ledger.conn)? {
                     ledger.withdraw_some(no)?;
                 } else {
-                    return Ok(false);
+                    break;
                 }
             }
             unfinished::any(&ledger.conn)

@@ -186,7 +186,7 @@ pub fn bytes(conn: &View, no: i64) -> Result<u64> {
 
 /// Deletes a feed and all that is known of it. Evidence stays.
 pub fn remove(conn: &Database, no: i64, id: &FeedId) -> Result<()> {
-    for table in ["segment", "tail", "block", "quarantine", "ruled", "withdrawn"] {
+    for table in ["segment", "tail", "block", "quarantine", "ruled", "withdrawn", "yielding"] {
         conn.execute(&format!("DELETE FROM {table} WHERE feed = ?1"), [no])?;
     }
     for table in ["receipt", "arrival", "unconfirmed"] {

@@ -1,6 +1,6 @@
 //! Operations that are kept and relayed but do not count.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use huiliu_proto::{
     id::{FeedId, Hash, RecordId, unhex},
@@ -145,10 +145,10 @@ pub fn reason(conn: &View, feed: i64, seq: u64) -> Result<Option<Reason>> {
     Ok(reason.map(|number| Reason::numbered(number).unwrap_or(Reason::Failed)))
 }
 
-/// How many operations of a feed, from one on, are held because its device is revoked.
-pub fn revoked_from(conn: &View, feed: i64, from: u64) -> Result<u64> {
-    const SQL: &str = "SELECT count(*) FROM quarantine WHERE feed = ?1 AND seq >= ?2 AND reason = ?3";
-    let row = (feed, from as i64, Reason::Revoked.number());
+/// How many of these operations of a feed are held because its device is revoked.
+pub fn revoked(conn: &View, feed: i64, range: Range<u64>) -> Result<u64> {
+    const SQL: &str = "SELECT count(*) FROM quarantine WHERE feed = ?1 AND seq >= ?2 AND seq < ?3 AND reason = ?4";
+    let row = (feed, range.start as i64, range.end as i64, Reason::Revoked.number());
     Ok(conn.prepare_cached(SQL)?.query_row(row, |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 

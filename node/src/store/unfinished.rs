@@ -6,13 +6,14 @@ use huiliu_proto::{
     id::{Hash, RecordId},
     union::UnionNumber,
 };
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, Row};
 
 use super::{Database, Result, View, tables};
 
 /// `arrived`: what was waited for has come; operations that wait for it, after the one at `feed` and `seq`, are still to be
 /// judged. `ruled`: operations that the union above has ruled on, or had, and that are still to be judged again. `withdrawn`:
-/// feeds that are taken out again, because their devices are enrolled no more.
+/// feeds that are taken out again, because their devices are enrolled no more. `yielding`: feeds that give way to another
+/// history, from `stays` on; what stands from `until` on is taken out.
 pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     CREATE TABLE arrived (record BLOB NOT NULL, owner INTEGER NOT NULL, change BLOB NOT NULL, feed INTEGER NOT NULL,
     seq INTEGER NOT NULL, PRIMARY KEY (record, owner, change)) STRICT, WITHOUT ROWID;
@@ -21,7 +22,10 @@ pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     CREATE TABLE ruled (feed INTEGER NOT NULL, first INTEGER NOT NULL, after INTEGER NOT NULL,
     PRIMARY KEY (feed, first, after)) STRICT, WITHOUT ROWID;
     DROP TABLE IF EXISTS withdrawn;
-    CREATE TABLE withdrawn (feed INTEGER PRIMARY KEY) STRICT;"#;
+    CREATE TABLE withdrawn (feed INTEGER PRIMARY KEY) STRICT;
+    DROP TABLE IF EXISTS yielding;
+    CREATE TABLE yielding (feed INTEGER PRIMARY KEY, at INTEGER NOT NULL, stays INTEGER NOT NULL,
+    until INTEGER NOT NULL) STRICT;"#;
 
 /// Made anew with the projections.
 pub fn create(conn: &Database) -> Result<()> {
@@ -104,10 +108,56 @@ pub fn is_withdrawn(conn: &View, feed: i64) -> Result<bool> {
     Ok(conn.prepare_cached(SQL)?.query_row([feed], |row| row.get(0))?)
 }
 
+/// A feed that gives way to another history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Yielding {
+    pub feed: i64,
+    /// Where the two part, and so much of it can stay.
+    pub at: u64,
+    pub stays: u64,
+    /// Operations before this one are still to be taken out.
+    pub until: u64,
+}
+
+pub fn set_yielding(conn: &Database, yielding: &Yielding) -> Result<()> {
+    const SQL: &str = "INSERT OR REPLACE INTO yielding (feed, at, stays, until) VALUES (?1, ?2, ?3, ?4)";
+    let Yielding { feed, at, stays, until } = *yielding;
+    conn.prepare_cached(SQL)?.execute((feed, at as i64, stays as i64, until as i64))?;
+    Ok(())
+}
+
+/// It has given way, or is not to any more.
+pub fn end_yielding(conn: &Database, feed: i64) -> Result<()> {
+    conn.prepare_cached("DELETE FROM yielding WHERE feed = ?1")?.execute([feed])?;
+    Ok(())
+}
+
+/// One that does.
+pub fn yielding(conn: &View) -> Result<Option<Yielding>> {
+    const SQL: &str = "SELECT feed, at, stays, until FROM yielding ORDER BY feed LIMIT 1";
+    let number = |row: &Row<'_>, at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+    let found = conn.prepare_cached(SQL)?.query_row([], |row| {
+        Ok(Yielding { feed: row.get(0)?, at: number(row, 1)?, stays: number(row, 2)?, until: number(row, 3)? })
+    });
+    Ok(found.optional()?)
+}
+
+/// Whether this one does.
+pub fn yields(conn: &View, feed: i64) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM yielding WHERE feed = ?1)";
+    Ok(conn.prepare_cached(SQL)?.query_row([feed], |row| row.get(0))?)
+}
+
+/// Whether it does, and loses this operation.
+pub fn loses(conn: &View, feed: i64, seq: u64) -> Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM yielding WHERE feed = ?1 AND stays <= ?2)";
+    Ok(conn.prepare_cached(SQL)?.query_row((feed, seq as i64), |row| row.get(0))?)
+}
+
 /// Whether there is anything.
 pub fn any(conn: &View) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM arrived) OR EXISTS (SELECT 1 FROM ruled)
-        OR EXISTS (SELECT 1 FROM withdrawn)";
+        OR EXISTS (SELECT 1 FROM withdrawn) OR EXISTS (SELECT 1 FROM yielding)";
     Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
 }
 
@@ -115,6 +165,7 @@ pub fn any(conn: &View) -> Result<bool> {
 pub fn any_of(conn: &View, union: UnionNumber) -> Result<bool> {
     const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM arrived WHERE owner = ?1)
         OR EXISTS (SELECT 1 FROM ruled JOIN feed ON feed.no = ruled.feed WHERE feed."union" = ?1)
-        OR EXISTS (SELECT 1 FROM withdrawn JOIN feed ON feed.no = withdrawn.feed WHERE feed."union" = ?1)"#;
+        OR EXISTS (SELECT 1 FROM withdrawn JOIN feed ON feed.no = withdrawn.feed WHERE feed."union" = ?1)
+        OR EXISTS (SELECT 1 FROM yielding JOIN feed ON feed.no = yielding.feed WHERE feed."union" = ?1)"#;
     Ok(conn.prepare_cached(SQL)?.query_row([i64::from(union)], |row| row.get(0))?)
 }

@@ -1,0 +1,124 @@
+//! A history of another device's feed that gives way to the one that the level above holds: what only it has is taken out
+//! from its end and then cut off, a part in a job.
+//!
+//! Until that is done the feed lies here as it did, no more of it is taken or applied, and what it is about to lose counts no
+//! more in what is made again. Where that is forgotten meanwhile, because all is computed again, the two histories part
+//! once more with the next exchange.
+
+use huiliu_proto::signed::TreeHead;
+
+use super::Ledger;
+use crate::store::{
+    Result, feeds,
+    feeds::FeedRow,
+    receipts, records, segments, strays,
+    unfinished::{self, Yielding},
+};
+
+/// For how long the history of the level above is put off meanwhile, in seconds.
+const WAIT: u32 = 2;
+
+impl Ledger {
+    /// The feed of another device is as the level above has it up to `at`, and no further. `gives_back`: what it loses may be
+    /// lost to its device too.
+    pub(super) fn give_way(&mut self, no: i64, at: u64, gives_back: bool) -> Result<()> {
+        let row = self.feed(no)?.clone();
+        // Only what its device signed can stay.
+        let stays = feeds::boundary(&self.conn, no, at)?;
+        if gives_back {
+            let returns = self.to_return(&row, stays)?;
+            self.return_strays(&row, stays, returns)?;
+        }
+        let yields = self.feed_to_change(no)?;
+        yields.diverged = true;
+        // One of which nothing is applied would be a stranger's.
+        yields.applied = yields.applied.min(stays.max(1));
+        self.slices.leaves();
+        unfinished::set_yielding(&self.conn, &Yielding { feed: no, at, stays, until: row.size() })?;
+        self.lose_some()
+    }
+
+    /// For how long a feed takes nothing because it gives way.
+    pub(super) fn yields(&self, no: i64) -> Result<Option<u32>> {
+        let yields = self.slices.leaves_some() && unfinished::yields(&self.conn, no)?;
+        Ok(yields.then_some(WAIT))
+    }
+
+    /// Whether an operation is being taken out again with what comes after it, or all of its feed is: it does not count in
+    /// what is made again.
+    pub(super) fn is_leaving(&self, no: i64, seq: u64) -> Result<bool> {
+        Ok(self.is_withdrawn(no)? || (self.slices.leaves_some() && unfinished::loses(&self.conn, no, seq)?))
+    }
+
+    /// Takes out some of what histories lose that give way.
+    pub(super) fn lose_some(&mut self) -> Result<()> {
+        while !self.slices.tired()
+            && let Some(yielding) = unfinished::yielding(&self.conn)?
+        {
+            let no = yielding.feed;
+            // It may have been deleted since.
+            if !feeds::is_there(&self.conn, no)? {
+                unfinished::end_yielding(&self.conn, no)?;
+                continue;
+            }
+            let some = |ledger: &mut Ledger| ledger.take_out_until_tired(&yielding);
+            let until = match self.guarded(some)? {
+                Ok(until) => until,
+                Err(_) => {
+                    self.slices.begin_anew();
+                    self.carefully(some)?
+                }
+            };
+            match until {
+                Some(until) if until == yielding.stays => self.cut_off(&yielding)?,
+                Some(until) => unfinished::set_yielding(&self.conn, &Yielding { until, ..yielding })?,
+                // What lies here is not what was signed: it is fetched anew before anything is cut off.
+                None => {
+                    unfinished::end_yielding(&self.conn, no)?;
+                    self.slices.lags(no, None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where it has come to; none where an operation cannot be read.
+    fn take_out_until_tired(&mut self, yielding: &Yielding) -> Result<Option<u64>> {
+        let Yielding { feed: no, stays, mut until, .. } = *yielding;
+        let feed = std::sync::Arc::clone(&self.feed(no)?.feed);
+        while until > stays && !self.slices.tired() {
+            until -= 1;
+            self.slices.worked(1);
+            let Some(operation) = self.operation_near(no, until)? else { return Ok(None) };
+            strays::add(&self.conn, &feed.id, until, &operation)?;
+            let known = records::operations(&self.conn, feed.union, &operation.record)?;
+            if known.iter().any(|(feed, seq)| *feed == no && *seq >= stays) {
+                self.make_again(feed.union, &operation.record, None)?;
+            }
+        }
+        Ok(Some(until))
+    }
+
+    /// Nothing rests any more on what the feed loses.
+    fn cut_off(&mut self, yielding: &Yielding) -> Result<()> {
+        let Yielding { feed: no, at, stays, .. } = *yielding;
+        let row = self.feed(no)?.clone();
+        let edge = feeds::edge_at(&self.conn, no, stays)?;
+        let head = match segments::ending(&self.conn, no, stays)? {
+            Some(segment) => Some(TreeHead::stored(segment.head, row.feed.id)?),
+            None => None,
+        };
+        feeds::truncate(&self.conn, no, stays)?;
+        receipts::forget_beyond(&self.conn, &row.feed.id, at)?;
+        unfinished::end_yielding(&self.conn, no)?;
+        let applied = row.applied.min(stays);
+        *self.feed_to_change(no)? =
+            FeedRow { edge, packed: stays, applied, head, diverged: true, altered: false, ..row };
+        self.near.clear();
+        // What is to be said again is looked up in the tables.
+        self.save_rows()?;
+        self.slices.lags(no, None);
+        // A copy writes nothing of its own.
+        if self.slices.all_at_once() { Ok(()) } else { self.say_orphans_again() }
+    }
+}
