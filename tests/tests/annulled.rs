@@ -424,3 +424,57 @@ fn where_an_annulment_fails_a_feed_stands_where_it_stood() {
         .unwrap();
     check(machine, &province, "computed again");
 }
+
+/// Thousands of revocations of one device, and thousands of numbers from one block, or of one number: where what they rest on
+/// comes late or is gone, they are judged again in parts.
+#[test]
+fn what_rests_on_one_enrolment_is_judged_again_in_parts() {
+    const MANY: u64 = 2000;
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let machine = world.machine(PROVINCE);
+    let province = machine.store(Threads::Own);
+    let mut cast = Cast::new();
+    let lag = || while province.write_blocking(Ledger::has_lag).unwrap() {};
+    let held = || {
+        lag();
+        province.read(quarantine::count).unwrap()
+    };
+    cast.hubs.iter().for_each(|hub| write(&province, enrolment(hub, city(), true, None)));
+    let record = enrolment(&cast.workers[0], county(), false, None);
+    cast.hub_says(0, &record);
+    let revoked = revocation(&cast.workers[0], county(), &[]);
+    let all: Vec<Operation> = (0..MANY).map(|_| said(&mut cast.hubs[0], &revoked)).collect();
+    assert!(cast.comes(0, &province));
+    give(&province, &cast.hubs[0].say(&all));
+    assert_eq!(held(), 0);
+    write(&province, revocation(&cast.hubs[0], city(), &[]));
+    assert_eq!(held(), MANY + 1, "nobody revokes what nobody enrolled");
+    check(machine, &province, "revoked");
+    let record = enrolment(&cast.workers[1], county(), false, None);
+    cast.hub_says(1, &record);
+    assert!(cast.comes(1, &province));
+    for same in [false, true] {
+        let worker = &mut cast.workers[1];
+        let township = |at| {
+            let serial = if same { 5 } else { 1001 + at % 900 };
+            let mut made = Shared { kind: "union", id: worker.id(), document: Document::default() };
+            made.edit(worker, township(at, serial)).unwrap()
+        };
+        let all: Vec<Operation> = (0..MANY).map(township).collect();
+        give(&province, &cast.workers[1].say(&all));
+    }
+    assert_eq!(held(), 3 * MANY + 1, "no block is here");
+    for (block, fewer) in [(1, 900), (0, 901)] {
+        let record = enrolment(&cast.workers[1], county(), false, Some(block));
+        cast.hub_says(1, &record);
+        assert!(cast.comes(1, &province));
+        assert_eq!(held(), 3 * MANY + 1 - fewer, "each number is given once");
+        check(machine, &province, "the block came");
+    }
+    write(&province, revocation(&cast.hubs[1], city(), &[(&cast.hubs[1], 1)]));
+    assert_eq!(held(), 3 * MANY + 3, "the blocks are gone");
+    check(machine, &province, "the blocks are gone");
+    let most = province.write_blocking(|ledger| Ok(ledger.heaviest_job())).unwrap();
+    assert!(most < 3 * 4096, "a job did the work of {most} operations");
+}

@@ -6,7 +6,7 @@
 
 use huiliu_proto::{
     handle::Declared as _,
-    id::{DeviceId, FeedId},
+    id::{DeviceId, FeedId, RecordId},
     record::Record,
     records::{enrolment, key_grant, quarantine_ruling, revocation, revocation_last},
     serials::Block,
@@ -83,6 +83,23 @@ impl Ledger {
         Ok(())
     }
 
+    /// As `make_again`, in a job that has room for it.
+    pub(super) fn make_again_later(&mut self, owner: UnionNumber, record: &RecordId) -> Result<()> {
+        self.slices.leaves();
+        unfinished::add_anew(&self.conn, owner, record)
+    }
+
+    /// Makes a record again of which that was put off. One of which that fails stays as it is and stops no other.
+    pub(super) fn make_again_alone(&mut self, owner: UnionNumber, record: &RecordId) -> Result<()> {
+        if !self.careful {
+            return self.make_again(owner, record, None);
+        }
+        if let Err(failure) = self.guarded(|ledger| ledger.make_again(owner, record, None))? {
+            tracing::error!(%owner, %record, ?failure, "a record could not be made again, and stays as it is until a rebuild");
+        }
+        Ok(())
+    }
+
     fn no_longer_enrolled(&mut self, device: &DeviceId, union: UnionNumber, by: UnionNumber) -> Result<()> {
         for no in feeds::of_device(&self.conn, device)? {
             let row = self.feed(no)?.clone();
@@ -95,8 +112,8 @@ impl Ledger {
         }
         if trust::superior(union) == by && !trust::enrolled(&self.conn, device, union, by, false)? {
             // Nobody revokes what nobody enrolled.
-            for id in trust::revocations_by(&self.conn, device, union, by)? {
-                self.make_again(by, &id, None)?;
+            if unfinished::add_revocations(&self.conn, by, device, union)? {
+                self.slices.leaves();
             }
         }
         Ok(())
@@ -113,7 +130,7 @@ impl Ledger {
         }
         for (record, no) in numbers::given(&self.conn, union, first, last)? {
             if self.feed(no)?.feed.device == *device {
-                self.make_again(union, &record, None)?;
+                self.make_again_later(union, &record)?;
             }
         }
         Ok(())

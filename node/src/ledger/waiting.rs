@@ -143,6 +143,8 @@ impl Ledger {
                         // It may have stopped because too much of it waited.
                         ledger.slices.lags(no, None);
                     }
+                } else if let Some((owner, record)) = unfinished::take_anew(&ledger.conn)? {
+                    ledger.make_again_alone(owner, &record)?;
                 } else if let Some(no) = unfinished::withdrawn(&ledger.conn)? {
                     ledger.withdraw_some(no)?;
                 } else {

@@ -16,7 +16,7 @@ use super::{
     feeds::{self, FeedRow},
     records, trust,
 };
-use crate::admission::{self, Cause, Grounds, Reason, number};
+use crate::admission::{self, Cause, Grounds, Reason};
 
 /// An operation that does not count, and why; `explain` says it in words.
 #[derive(Clone, PartialEq, Eq)]
@@ -307,15 +307,10 @@ pub fn revocations(conn: &View, by: UnionNumber, of: Cause) -> Result<Vec<Held>>
     select(conn, &sql, (of.field, i64::from(by)))
 }
 
-/// Edits of a union's that give a number which another record has, or which is outside the blocks of their device; and perhaps
-/// some more.
+/// Edits of a union's that give a number which another record has; and perhaps some more.
 pub fn numbers(conn: &View, owner: UnionNumber, of: Cause) -> Result<Vec<Held>> {
-    let (index, code) = match of.code {
-        number::TAKEN => ("quarantine_number", number::TAKEN),
-        _ => ("quarantine_blocks", number::OUTSIDE),
-    };
     let sql = format!(
-        r#"{COLUMNS} INDEXED BY {index} WHERE cause = {code} AND field = ?1
+        r#"{COLUMNS} INDEXED BY quarantine_number WHERE cause = 9 AND field = ?1
         AND feed IN (SELECT no FROM feed WHERE "union" = ?2) ORDER BY feed, seq"#
     );
     select(conn, &sql, (of.field, i64::from(owner)))

@@ -287,16 +287,6 @@ pub fn revocations(conn: &View, feed: &Feed) -> Result<Vec<Revocation>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The records by which `by` revoked a device of `union`.
-pub fn revocations_by(conn: &View, device: &DeviceId, union: UnionNumber, by: UnionNumber) -> Result<Vec<RecordId>> {
-    const SQL: &str =
-        r#"SELECT record FROM revocation WHERE device = ?1 AND owner = ?2 AND "union" = ?3 ORDER BY record"#;
-    let mut statement = conn.prepare_cached(SQL)?;
-    let rows =
-        statement.query_map((device.as_bytes(), i64::from(by), i64::from(union)), |r| Ok(RecordId(r.get(0)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
 /// What `by` said last to count of a device of `union`: which record, and as of which day.
 pub fn last_vouching(
     conn: &View,

@@ -3,17 +3,19 @@
 //! Computed from the feeds like the quarantine, and empty wherever all that is stored is applied.
 
 use huiliu_proto::{
-    id::{Hash, RecordId},
+    id::{DeviceId, Hash, RecordId},
     union::UnionNumber,
 };
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::{Database, Result, View, tables};
+use crate::admission::{Cause, number};
 
 /// `arrived`: what was waited for has come; operations that wait for it, after the one at `feed` and `seq`, are still to be
 /// judged. `ruled`: operations that the union above has ruled on, or had, and that are still to be judged again. `withdrawn`:
 /// feeds that are taken out again, because their devices are enrolled no more. `yielding`: feeds that give way to another
-/// history, from `stays` on; what stands from `until` on is taken out.
+/// history, from `stays` on; what stands from `until` on is taken out. `anew`: records that are still to be made again, whatever is
+/// known of them then.
 pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     CREATE TABLE arrived (record BLOB NOT NULL, owner INTEGER NOT NULL, change BLOB NOT NULL, feed INTEGER NOT NULL,
     seq INTEGER NOT NULL, PRIMARY KEY (record, owner, change)) STRICT, WITHOUT ROWID;
@@ -25,7 +27,10 @@ pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     CREATE TABLE withdrawn (feed INTEGER PRIMARY KEY) STRICT;
     DROP TABLE IF EXISTS yielding;
     CREATE TABLE yielding (feed INTEGER PRIMARY KEY, at INTEGER NOT NULL, stays INTEGER NOT NULL,
-    until INTEGER NOT NULL) STRICT;"#;
+    until INTEGER NOT NULL) STRICT;
+    DROP TABLE IF EXISTS anew;
+    CREATE TABLE anew (record BLOB NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY (record, owner)) STRICT, WITHOUT ROWID;
+    CREATE INDEX anew_by_owner ON anew (owner);"#;
 
 /// Made anew with the projections.
 pub fn create(conn: &Database) -> Result<()> {
@@ -108,6 +113,42 @@ pub fn is_withdrawn(conn: &View, feed: i64) -> Result<bool> {
     Ok(conn.prepare_cached(SQL)?.query_row([feed], |row| row.get(0))?)
 }
 
+/// A record is made again later.
+pub fn add_anew(conn: &Database, owner: UnionNumber, record: &RecordId) -> Result<()> {
+    const SQL: &str = "INSERT INTO anew (record, owner) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    conn.prepare_cached(SQL)?.execute((record.as_bytes(), i64::from(owner)))?;
+    Ok(())
+}
+
+/// All revocations by a union of a device of `of` are. Says whether there are any.
+pub fn add_revocations(conn: &Database, owner: UnionNumber, device: &DeviceId, of: UnionNumber) -> Result<bool> {
+    const SQL: &str = r#"INSERT INTO anew (record, owner) SELECT record, owner FROM revocation
+        WHERE device = ?1 AND owner = ?2 AND "union" = ?3 ON CONFLICT DO NOTHING"#;
+    Ok(conn.prepare_cached(SQL)?.execute((device.as_bytes(), i64::from(owner), i64::from(of)))? > 0)
+}
+
+/// All of a union's that are held for that cause, and perhaps some more, are: they give a number that another record has, or
+/// that is outside the blocks of their device. Says whether there are any.
+pub fn add_held(conn: &Database, owner: UnionNumber, cause: Cause) -> Result<bool> {
+    let index = match cause.code {
+        number::TAKEN => "quarantine_number WHERE q.cause = 9",
+        _ => "quarantine_blocks WHERE q.cause = 10",
+    };
+    let sql = format!(
+        r#"INSERT INTO anew (record, owner) SELECT q.record, ?2 FROM quarantine q INDEXED BY {index} AND q.field = ?1
+        AND q.feed IN (SELECT no FROM feed WHERE "union" = ?2) ON CONFLICT DO NOTHING"#
+    );
+    Ok(conn.prepare_cached(&sql)?.execute((cause.field, i64::from(owner)))? > 0)
+}
+
+/// One of these records, which is then nobody's any more.
+pub fn take_anew(conn: &Database) -> Result<Option<(UnionNumber, RecordId)>> {
+    const SQL: &str = "DELETE FROM anew WHERE (record, owner) IN (SELECT record, owner FROM anew
+        ORDER BY record, owner LIMIT 1) RETURNING owner, record";
+    let taken = conn.prepare_cached(SQL)?.query_row([], |row| Ok((tables::union(row.get(0)?)?, RecordId(row.get(1)?))));
+    Ok(taken.optional()?)
+}
+
 /// A feed that gives way to another history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Yielding {
@@ -157,7 +198,8 @@ pub fn loses(conn: &View, feed: i64, seq: u64) -> Result<bool> {
 /// Whether there is anything.
 pub fn any(conn: &View) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM arrived) OR EXISTS (SELECT 1 FROM ruled)
-        OR EXISTS (SELECT 1 FROM withdrawn) OR EXISTS (SELECT 1 FROM yielding)";
+        OR EXISTS (SELECT 1 FROM withdrawn) OR EXISTS (SELECT 1 FROM yielding)
+        OR EXISTS (SELECT 1 FROM anew)";
     Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
 }
 
@@ -166,6 +208,7 @@ pub fn any_of(conn: &View, union: UnionNumber) -> Result<bool> {
     const SQL: &str = r#"SELECT EXISTS (SELECT 1 FROM arrived WHERE owner = ?1)
         OR EXISTS (SELECT 1 FROM ruled JOIN feed ON feed.no = ruled.feed WHERE feed."union" = ?1)
         OR EXISTS (SELECT 1 FROM withdrawn JOIN feed ON feed.no = withdrawn.feed WHERE feed."union" = ?1)
+        OR EXISTS (SELECT 1 FROM anew WHERE owner = ?1)
         OR EXISTS (SELECT 1 FROM yielding JOIN feed ON feed.no = yielding.feed WHERE feed."union" = ?1)"#;
     Ok(conn.prepare_cached(SQL)?.query_row([i64::from(union)], |row| row.get(0))?)
 }

@@ -17,7 +17,7 @@ use huiliu_proto::{
 use super::Ledger;
 use crate::{
     admission::{Cause, Refusal, number::NoNumber},
-    store::{Result, projection::RecordPlace, quarantine, records::numbers, trust},
+    store::{Result, projection::RecordPlace, quarantine, records::numbers, trust, unfinished},
 };
 
 impl Ledger {
@@ -102,9 +102,17 @@ impl Ledger {
                     Some((holder, there)) => holder == *record || !self.precedes(place, there)?,
                     None => false,
                 };
-                if !taken {
-                    self.make_again(owner, &other, None)?;
+                if taken {
+                    // Those that follow come after it too.
+                    break;
                 }
+                if self.slices.tired() {
+                    // One that fits is found in jobs that have room for it.
+                    self.slices.leaves();
+                    unfinished::add_held(&self.conn, owner, Cause::number_of(*number))?;
+                    break;
+                }
+                self.make_again(owner, &other, None)?;
             }
         }
         Ok(())
@@ -122,8 +130,8 @@ impl Ledger {
         if trust::superior(union) != by {
             return Ok(());
         }
-        for (_, record) in self.held_in_order(union, Cause::block_of(&device, union, block))? {
-            self.make_again(union, &record, None)?;
+        if unfinished::add_held(&self.conn, union, Cause::block_of(&device, union, block))? {
+            self.slices.leaves();
         }
         Ok(())
     }
