@@ -75,6 +75,9 @@ pub struct Check {
     pub family: v1::Family,
     /// Where it runs. The SQL itself sees to it that of all levels one reports a case.
     pub levels: Vec<Level>,
+    /// A case says something of others' people that the union concerned may not see: it is told what a person here has looked
+    /// at, and nothing by itself. Whoever writes down an identity number would learn where else that person serves.
+    pub discloses: bool,
     pub parameters: Vec<Parameter>,
     /// The values a finding carries.
     pub results: Vec<Reported>,
@@ -182,6 +185,9 @@ pub struct Found {
     pub family: v1::Family,
     /// A union's reading of its own records: shown to it, never recorded as a finding. The union above will see the same.
     pub advisory: bool,
+    /// It rests on records of unions that the one concerned does not see, of a check that discloses them: recorded where a
+    /// person says so, and not by the run that finds it.
+    pub withheld: bool,
     pub evidence: Vec<Evidence>,
     /// The unions involved, and up to which day the data of each is known here to be complete.
     pub horizons: Vec<(UnionNumber, Option<Day>)>,
@@ -309,6 +315,7 @@ mod tests {
             ("-- result: paid money", "-- result: subject money", "cannot be a name"),
             ("-- message late zh: ", "-- message late fr: ", "no such key"),
             ("-- variant: late yellow N\n", "", "no such variant: late"),
+            ("-- levels: nation,", "-- discloses: all\n-- levels: nation,", "only what is said of others"),
             ("\n-- records\n", "\n-- papers\n", "no part"),
             ("-- version: 4\n", "-- version: 4\n-- words_since: 4\n", "words_since"),
             ("-- message late zh: ", "-- message v3 late zh: {gone\n-- message late zh: ", "no message"),

@@ -47,12 +47,14 @@ pub fn look(
 const A_JOB: usize = 100;
 
 /// What is still to be recorded and taken back of a look.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     pub run: Run,
     today: Day,
     /// Places in `found`.
     fresh: VecDeque<usize>,
+    /// Places in `found` of what is not recorded by itself, and has not been by a person.
+    withheld: Vec<usize>,
     cleared: VecDeque<(&'static str, Record)>,
 }
 
@@ -60,6 +62,19 @@ impl Plan {
     /// Whether there is work for one more job.
     pub fn more(&self) -> bool {
         !self.fresh.is_empty() || !self.cleared.is_empty()
+    }
+
+    /// What the unions concerned are told only where a person says so.
+    pub fn withheld(&self) -> impl Iterator<Item = &Found> {
+        self.withheld.iter().filter_map(|at| self.run.outcome.found.get(*at))
+    }
+
+    /// The same, with nothing to write but what of the withheld a person has looked at.
+    pub fn telling(self, looked_at: impl Fn(&Hash) -> bool) -> Plan {
+        let found = &self.run.outcome.found;
+        let told = |at: &usize| found.get(*at).is_some_and(|one| looked_at(&one.fingerprint));
+        let fresh = self.withheld.iter().copied().filter(told).collect();
+        Plan { fresh, withheld: vec![], cleared: VecDeque::new(), ..self }
     }
 
     /// How many are to be recorded, and how many taken back.
@@ -80,8 +95,9 @@ pub fn plan(
 ) -> Result<Plan> {
     let open = open(conn, union)?;
     let run = Run { outcome, ..Run::default() };
-    let mut plan = Plan { run, today, fresh: VecDeque::new(), cleared: VecDeque::new() };
-    plan.fresh = new(&plan.run.outcome, &open).into();
+    let (withheld, fresh): (Vec<usize>, Vec<usize>) =
+        new(&run.outcome, &open).into_iter().partition(|at| run.outcome.found.get(*at).is_some_and(|one| one.withheld));
+    let mut plan = Plan { run, today, fresh: fresh.into(), withheld, cleared: VecDeque::new() };
     if withdraw {
         let rules: Vec<&str> = checks.iter().map(|check| check.id).collect();
         let rows = cleared(&plan.run.outcome, &rules, &open).into_iter();
@@ -97,7 +113,7 @@ impl Ledger {
     pub fn record_some(&mut self, mut plan: Plan) -> Result<Plan> {
         let union = self.me().union;
         for _ in 0..A_JOB {
-            let Plan { run, today, fresh, cleared } = &mut plan;
+            let Plan { run, today, fresh, cleared, withheld: _ } = &mut plan;
             let (rule, record, count) = if let Some(at) = fresh.pop_front() {
                 let Some(found) = run.outcome.found.get(at) else { continue };
                 if stands(self.conn(), union, &found.fingerprint)? {
@@ -222,6 +238,7 @@ mod tests {
             severity: check.severity,
             family: check.family,
             advisory: false,
+            withheld: false,
             evidence: vec![],
             horizons: vec![],
             parameters: vec![],

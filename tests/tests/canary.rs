@@ -145,9 +145,23 @@ fn a_canary_sings_only_where_it_may() {
     town.wait("hub-320000", &["--json", "record", "list", "programme"], |listed| {
         listed["records"].as_array().is_some_and(|records| records.len() == 1)
     });
-    let checked =
-        town.wait("hub-320000", &["--json", "check", "run", "FC-05"], |json| json.to_string().contains("FC-05"));
+    let checked = town.wait("hub-320000", &["--json", "check", "run", "FC-05"], |json| {
+        json["found"].as_array().is_some_and(|found| !found.is_empty())
+    });
     assert!(!checked.out.contains(ID), "{}", checked.out);
+    // Nobody below is told by itself; then somebody of the province says so.
+    let checked = checked.json();
+    assert_eq!((&checked["recorded"], &checked["found"][0]["withheld"]), (&0.into(), &true.into()));
+    let case = checked["found"][0]["fingerprint"].as_str().expect("a case").to_owned();
+    let listed =
+        |town: &Town| town.run("hub-320000", &["--json", "record", "list", "finding"]).json()["records"].clone();
+    for arguments in [&["--json", "check", "tell", &case, "--dry-run"][..], &["--json", "check", "tell", &case[..12]]] {
+        assert_eq!(listed(&town), Json::Array(vec![]));
+        let told = town.run("hub-320000", arguments);
+        assert!(!told.out.contains(ID), "{}", told.out);
+        assert_eq!(told.json()["written"], Json::from(arguments.len() == 4));
+    }
+    assert_eq!(listed(&town).as_array().map(Vec::len), Some(1));
 
     // What an altered program sends: a broken batch, an entry that quotes the numbers, a header of nonsense.
     let machine = town.world.machine(county).clone();

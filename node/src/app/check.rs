@@ -1,7 +1,11 @@
 //! Running the checks: what they find in what is seen here, and on a hub what of it is recorded for the unions concerned.
 //! Everyone else reads it as advice.
 
-use huiliu_proto::period::Day;
+pub mod tell;
+
+use std::collections::BTreeSet;
+
+use huiliu_proto::{id::Hash, period::Day};
 
 use super::{Mode, Progress, Stage};
 use crate::{
@@ -54,6 +58,8 @@ pub struct Ran {
     /// Findings recorded and taken back; in a dry run on a hub, those that would be.
     pub recorded: usize,
     pub withdrawn: usize,
+    /// Cases that a hub records only where a person says so (`tell`), and nobody has.
+    pub withheld: BTreeSet<Hash>,
     /// As it was asked.
     pub as_of: Day,
     pub patience: Patience,
@@ -98,6 +104,7 @@ pub fn run(
             false => Ok(Err(outcome)),
         }
     })?;
+    let withheld = looked.iter().flat_map(Plan::withheld).map(|found| found.fingerprint).collect();
     let (outcome, (recorded, withdrawn)) = match looked {
         Err(outcome) => (outcome, (0, 0)),
         // A look is enough to say it, also where nothing can be written.
@@ -110,7 +117,7 @@ pub fn run(
             (run.outcome, (run.recorded, run.withdrawn))
         }
     };
-    Ok(Ran { outcome, recorded, withdrawn, as_of, patience })
+    Ok(Ran { outcome, recorded, withdrawn, withheld, as_of, patience })
 }
 
 /// A job after the other, so that nobody waits long for the writer.

@@ -32,6 +32,16 @@ pub fn explain(check: &Check, lang: Lang) -> String {
             &format!("{}（{}）= {}", parameter.label.get(lang), parameter.name, parameter.default),
         );
     }
+    if check.discloses {
+        say(
+            "告知",
+            "Telling",
+            lang.pick(
+                "涉及其他工会人员的，经本级人员核对后才告知所涉工会。",
+                "What rests on other unions' people is told to the union concerned once a person here has looked at it.",
+            ),
+        );
+    }
     say("也可能是", "It may also be", check.innocent.get(lang));
     say(
         "说明",

@@ -8,6 +8,7 @@
 -- severity: red
 -- family: B2
 -- levels: province
+-- discloses: others
 -- parameter: days = 15 less : 允许的聘期重叠天数 | days that two engagements may overlap
 -- result: overlap_from day : 重叠起 | overlap from
 -- result: overlap_to day : 重叠止（不晚于核查基准日） | overlap to (not after the day of the check)

@@ -123,7 +123,7 @@ impl Check {
                 line.strip_prefix("-- ").and_then(|l| l.split_once(": ")).ok_or(format!("not a header: {line}"))
             })
             .collect::<Result<_, _>>()?;
-        const KEYS: &str = " id version words_since title_zh title_en clause_zh clause_en severity family levels parameter result \
+        const KEYS: &str = " id version words_since title_zh title_en clause_zh clause_en severity family levels discloses parameter result \
                             variant role innocent_zh innocent_en ";
         let known = |key: &str| key.starts_with("message ") || KEYS.contains(&format!(" {key} "));
         if let Some((key, _)) = header.iter().find(|(key, _)| !known(key)) {
@@ -153,6 +153,11 @@ impl Check {
                 .ok_or("words_since is no earlier version")?,
             false => version,
         };
+        let discloses = match header.iter().any(|(key, _)| *key == "discloses") {
+            true if get("discloses")? == "others" => true,
+            true => return Err("only what is said of others is disclosed".into()),
+            false => false,
+        };
         let [shared, cases, records] = parts(file)?;
         let check = Check {
             id: get("id")?,
@@ -163,6 +168,7 @@ impl Check {
             severity: severity_named(get("severity")?).ok_or("no such severity")?,
             family: family_named(get("family")?).ok_or("no such family")?,
             levels: get("levels")?.split(',').map(level).collect::<Result<_, _>>()?,
+            discloses,
             parameters: all("parameter").map(parameter).collect::<Result<_, _>>()?,
             results: all("result").map(result).collect::<Result<_, _>>()?,
             variants: all("variant").map(variant).collect::<Result<_, _>>()?,

@@ -197,6 +197,7 @@ fn judge(case: Case, rest: Rest, check: &'static Check, horizons: &Horizons, out
         severity: variant.and_then(|v| v.severity).unwrap_or(check.severity),
         family: variant.and_then(|v| v.family).unwrap_or(check.family),
         advisory: case.subject == horizons.at,
+        withheld: check.discloses && unions.iter().any(|union| !case.subject.contains(*union)),
         evidence: rest.evidence,
         horizons: involved,
         parameters: case.parameters,

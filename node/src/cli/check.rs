@@ -2,6 +2,7 @@
 
 mod run;
 mod set;
+mod tell;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -24,6 +25,8 @@ pub enum CheckVerb {
     Run(run::Run),
     /// Set a number that a check uses, from a day on
     Set(set::Set),
+    /// Tell the union concerned what was found, where it discloses something of others' people
+    Tell(tell::Tell),
     /// List the checks
     List(List),
     /// Say what a check asks, on which clause it rests, and what its numbers mean
@@ -44,6 +47,7 @@ impl CheckVerb {
         match self {
             CheckVerb::Run(verb) => verb.run(context),
             CheckVerb::Set(verb) => verb.run(context),
+            CheckVerb::Tell(verb) => verb.run(context),
             CheckVerb::List(verb) => verb.run(context),
             CheckVerb::Explain(verb) => verb.run(context),
         }
@@ -115,6 +119,7 @@ impl Explain {
                 json!({
                     "rule": check.id, "version": check.version, "title": both_languages(&check.title),
                     "clause": both_languages(&check.clause), "innocent": both_languages(&check.innocent),
+                    "discloses": check.discloses,
                     "parameters": parameters.collect::<Vec<_>>(),
                 })
             },

@@ -32,6 +32,7 @@ fn fc05_one_person_in_two_unions() {
     assert_eq!((result(&found, "overlap_days"), result(&found, "months_paid")), ("16", "1"));
     assert_eq!(evidence(&found), ids(&[&m1, &m2, &e1, &e2, &x1, &x2]));
     assert_eq!(found.horizons.len(), 2);
+    assert!(found.withheld, "Funing would learn of Binhai's people");
     hub.only_at("FC-05", &[JIANGSU], "2026-03-31");
     reverse(&hub, "expenditure", &x2, "paid_on", "2025-12-10");
     hub.clear("FC-05", JIANGSU, "2026-03-31");

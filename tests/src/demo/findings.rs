@@ -29,6 +29,11 @@ pub async fn run(hub: &Member, today: Day) -> anyhow::Result<(Vec<Finding>, Vec<
     while plan.more() {
         plan = hub.store.write(move |ledger| ledger.record_some(plan)).await?;
     }
+    // What rests on others' people is told to the union concerned by a person of the hub, once she has looked at it.
+    let mut telling = plan.clone().telling(|_| true);
+    while telling.more() {
+        telling = hub.store.write(move |ledger| ledger.record_some(telling)).await?;
+    }
     let run = plan.run;
     if let Some(error) = run.outcome.failed.into_iter().next() {
         return Err(error.into());

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use huiliu_proto::{
     lang::{self, Lang},
-    period::Day,
     records::finding as fields,
 };
 use serde_json::{Value as Json, json};
@@ -119,6 +118,22 @@ impl Shown {
                 ),
             });
         }
+        let withheld: Vec<&Found> =
+            self.outcome().found.iter().filter(|one| self.ran.withheld.contains(&one.fingerprint)).collect();
+        if !withheld.is_empty() {
+            lines.push(
+                context
+                    .pick(
+                        "下列疑点涉及其他工会的人员，未登记，所涉工会也看不到；请先核对各方档案，需要告知的运行 check tell 编号：",
+                        "these rest on other unions' people: they are not recorded, and the union concerned does not see them; compare the dossiers of both first, and run `check tell CASE` for what it is to know:",
+                    )
+                    .into(),
+            );
+            let line = |one: &&Found| {
+                format!("{} {} {}", &one.fingerprint.to_string()[..16], one.rule, context.called(one.subject))
+            };
+            lines.extend(withheld.iter().map(line));
+        }
         if !self.outcome().failed.is_empty() {
             let rules: BTreeSet<_> = self.outcome().failed.iter().map(CheckError::rule).collect();
             let rules = rules.into_iter().collect::<Vec<_>>().join(context.pick("、", ", "));
@@ -142,7 +157,7 @@ impl Shown {
     }
 
     fn json(&self) -> Json {
-        let mut json = json_of(self.ran.as_of, self.outcome(), self.written);
+        let mut json = json_of(&self.ran, self.written);
         let silent = self.outcome().silent.iter().map(|(union, device, since)| {
             json!({ "union": u64::from(*union), "device": device.to_string(), "since": since.to_string() })
         });
@@ -220,7 +235,8 @@ fn words(context: &CommandContext, outcome: &CheckOutcome, (new, cleared): (usiz
     lines
 }
 
-fn json_of(today: Day, outcome: &CheckOutcome, (new, cleared): (usize, usize)) -> Json {
+fn json_of(ran: &Ran, (new, cleared): (usize, usize)) -> Json {
+    let (today, outcome) = (ran.as_of, &ran.outcome);
     let found = |f: &Found| {
         let evidence =
             f.evidence.iter().map(|e| json!({ "kind": e.kind, "record": e.record.to_string(), "role": e.role }));
@@ -231,6 +247,7 @@ fn json_of(today: Day, outcome: &CheckOutcome, (new, cleared): (usize, usize)) -
         json!({
             "rule": f.rule, "version": f.version, "variant": f.variant, "union": u64::from(f.subject), "severity": f.severity.as_str_name().to_lowercase(),
             "family": f.family.as_str_name().to_lowercase(), "advisory": f.advisory,
+            "withheld": ran.withheld.contains(&f.fingerprint),
             "fingerprint": f.fingerprint.to_string(), "summary_zh": f.summary.zh, "summary_en": f.summary.en,
             "evidence": evidence.collect::<Vec<_>>(), "horizons": horizons.collect::<Vec<_>>(),
             "parameters": f.parameters.iter().copied().collect::<BTreeMap<_, _>>(),

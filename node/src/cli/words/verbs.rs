@@ -55,6 +55,7 @@ pub const VERBS: Texts = &[
     ("check run", "运行"),
     ("check list", "列表"),
     ("check set", "设定"),
+    ("check tell", "告知"),
     ("check explain", "说明"),
     ("calendar", "日历"),
     ("calendar publish", "发布"),
