@@ -23,6 +23,45 @@ fn files(union: &Union) -> Vec<String> {
     names
 }
 
+/// A trial asks for the passphrase that is known, says whether it could be done, and changes no file.
+#[test]
+fn a_trial_changes_no_key_file() {
+    let mut union = Union::empty();
+    union.json(&["init", "--union", "320922"]);
+    let (first, second) = (passphrase(&union, "first", FIRST), passphrase(&union, "second", SECOND));
+    let (first, second) = (text(&first), text(&second));
+    let tries = |union: &Union, arguments: &[&str], kept: &str| {
+        let before = bytes(union);
+        let said = union.json(&[&["--passphrase-file", first, "keys"], arguments, &["--dry-run"]].concat());
+        assert_eq!((&said["keys"], &said["written"]), (&kept.into(), &false.into()), "{arguments:?}");
+        assert!(bytes(union) == before, "{arguments:?} changed a file");
+    };
+    tries(&union, &["seal"], "clear");
+    let sealed = union.json(&["--passphrase-file", first, "keys", "seal"]);
+    assert_eq!((&sealed["keys"], &sealed["written"]), (&"sealed".into(), &true.into()));
+    tries(&union, &["unseal"], "sealed");
+    tries(&union, &["change", "--new-passphrase-file", second], "sealed");
+    // What is refused is refused in a trial.
+    for (refused, code) in [
+        (&["--passphrase-file", second, "keys", "unseal", "--dry-run"][..], 1),
+        (&["--passphrase-file", second, "keys", "change", "--new-passphrase-file", first, "--dry-run"], 1),
+        (&["--passphrase-file", first, "keys", "seal", "--dry-run"], 2),
+    ] {
+        assert_eq!(union.run(refused).code, code, "{refused:?}");
+    }
+    union.environment = vec![("HUILIU_PASSPHRASE_FILE", first.to_owned())];
+    union.json(&["status"]);
+}
+
+/// Every file of the keys, with what it holds.
+fn bytes(union: &Union) -> Vec<(String, Vec<u8>)> {
+    let read = |name: String| {
+        let held = fs::read(union.home().join("keys").join(&name)).expect("a key file");
+        (name, held)
+    };
+    files(union).into_iter().map(read).collect()
+}
+
 #[test]
 fn a_home_with_a_passphrase_opens_with_it_only() {
     let mut union = Union::empty();

@@ -1,6 +1,7 @@
 //! How this machine's key files are kept: in the clear, or sealed with a passphrase. What the passphrase is, whoever asks a
-//! person for it says.
+//! person for it says. A dry run asks all that is asked before, and changes no file.
 
+use super::Mode;
 use crate::{
     clock::Random,
     identity::{
@@ -25,9 +26,17 @@ pub fn sealing(home: &Home) -> Result<Wanted, IdentityError> {
     Ok(if home.keys.locked() { Wanted::Known } else { Wanted::New })
 }
 
-pub fn seal(home: &mut Home, passphrase: &Passphrase, random: &Random) -> Result<KeyStorage, IdentityError> {
-    sealing(home)?;
-    home.keys.seal(passphrase, random)?;
+pub fn seal(
+    home: &mut Home,
+    passphrase: &Passphrase,
+    random: &Random,
+    mode: Mode,
+) -> Result<KeyStorage, IdentityError> {
+    match (sealing(home)?, mode) {
+        (_, Mode::Write) => home.keys.seal(passphrase, random)?,
+        (Wanted::Known, Mode::DryRun) => home.keys.unlock(passphrase)?,
+        (Wanted::New, Mode::DryRun) => {}
+    }
     home.keys.kept()
 }
 
@@ -37,9 +46,11 @@ pub fn sealed(home: &Home) -> Result<(), IdentityError> {
 }
 
 /// Of keys that were unlocked.
-pub fn unseal(home: &mut Home, random: &Random) -> Result<KeyStorage, IdentityError> {
+pub fn unseal(home: &mut Home, random: &Random, mode: Mode) -> Result<KeyStorage, IdentityError> {
     sealed(home)?;
-    home.keys.unseal(random)?;
+    if mode == Mode::Write {
+        home.keys.unseal(random)?;
+    }
     home.keys.kept()
 }
 
@@ -50,8 +61,10 @@ pub fn known(home: &mut Home, passphrase: &Passphrase) -> Result<(), IdentityErr
 }
 
 /// Of keys that `known` unlocked.
-pub fn change(home: &Home, new: &Passphrase, random: &Random) -> Result<KeyStorage, IdentityError> {
+pub fn change(home: &Home, new: &Passphrase, random: &Random, mode: Mode) -> Result<KeyStorage, IdentityError> {
     sealed(home)?;
-    home.keys.change(new, random)?;
+    if mode == Mode::Write {
+        home.keys.change(new, random)?;
+    }
     home.keys.kept()
 }
