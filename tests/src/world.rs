@@ -57,7 +57,10 @@ impl Machine {
     pub fn store(&self, threads: Threads) -> Store {
         let store = Store::of(&self.home, self.clock.clone(), self.random.clone(), threads).expect("the store opens");
         if let Some(daily) = self.allows {
-            let allow = move |ledger: &mut Ledger| Ok(ledger.allow(daily));
+            let allow = move |ledger: &mut Ledger| {
+                ledger.allow(daily);
+                Ok(())
+            };
             store.write_blocking(allow).expect("nothing is written");
         }
         store
