@@ -53,7 +53,8 @@ use std::{
 
 use huiliu_proto::{
     id::{DeviceId, FeedId},
-    lang::Label,
+    lang::Lang,
+    rule::Breach,
     union::UnionNumber,
 };
 use rusqlite::Connection;
@@ -116,9 +117,9 @@ pub enum StoreError {
     Strange(String),
     #[error("{0}")]
     Refused(String),
-    /// What somebody asked for is not allowed, in words for people.
-    #[error("{}", .0.en)]
-    Forbidden(Box<Label>),
+    /// What somebody asked for is not allowed: by which rule.
+    #[error("{}", .0.get(Lang::En))]
+    Forbidden(Box<Breach>),
     /// A sealed field's, of this union's own.
     #[error(transparent)]
     Algorithms(#[from] huiliu_proto::algorithms::UnknownSuite),
@@ -131,8 +132,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub fn forbidden(zh: impl Into<String>, en: impl Into<String>) -> StoreError {
-        StoreError::Forbidden(Box::new(Label::new(zh, en)))
+    pub fn forbidden(breach: impl Into<Breach>) -> StoreError {
+        StoreError::Forbidden(Box::new(breach.into()))
     }
 
     /// Whether it is of the machine (a full disk, a database that another holds), and not of what was being done: it would be

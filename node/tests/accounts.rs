@@ -219,7 +219,10 @@ fn auditors_read_and_guides_write_their_own_work_log() {
     );
     office.login("杨海好");
     assert_eq!(office.refused(&enterprise), "refused");
-    assert_eq!(office.refused(&["record", "edit", &dossier, "phone=13800138000"]), "refused");
+    let edit = ["--json", "record", "edit", &dossier, "phone=13800138000"];
+    assert_eq!(office.refused(&edit[1..]), "refused");
+    let told: Json = serde_json::from_str(&office.union.run(&edit).err).unwrap();
+    assert_eq!(told["about"], json!({ "code": "guide_writes_own_log", "arguments": {} }), "by which rule");
     let line = |of: &str| {
         let mediator = format!("mediator={of}");
         let line = ["duty=宣传指导", "subtype=政策宣讲", "place=工业园", "done_on=2025-03-01"];

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::{
+    id::RecordId,
     kind::{Field, Format, Kind},
     lang::{self, Label, Lang},
     period::{Day, Month},
@@ -78,6 +79,16 @@ impl Rule {
         self.named("kind", kind.name, Label::new(&kind.label.zh, lang::a(&kind.label.en)))
     }
 
+    /// A record, by its kind and id.
+    pub fn record(self, kind: &Kind, record: &RecordId) -> Breach {
+        self.named("kind", kind.name, kind.label.clone()).plain("record", record.to_string())
+    }
+
+    /// What reads alike for programs and people.
+    pub fn plain(self, name: &'static str, text: impl Into<String>) -> Breach {
+        Breach::from(self).plain(name, text)
+    }
+
     /// The field as a program names it and as a person reads it.
     pub fn field(self, name: &'static str, field: &Field) -> Breach {
         self.named(name, field.name, field.label.clone())
@@ -117,6 +128,13 @@ impl Breach {
 
     pub fn named(self, name: &'static str, plain: impl Into<String>, words: Label) -> Breach {
         self.with(name, Plain::Text(plain.into()), words)
+    }
+
+    /// What reads alike for programs and people.
+    pub fn plain(self, name: &'static str, text: impl Into<String>) -> Breach {
+        let text = text.into();
+        let words = Label::new(&text, &text);
+        self.named(name, text, words)
     }
 
     /// A union, by its number; a sentence has one.

@@ -416,6 +416,8 @@ fn what_became_wrong_meanwhile_is_not_written() {
         bulk::import(&node, kind("work_entry").unwrap(), "名单.csv", lines, &mut open, &mut ())
     };
     let Err(BulkError::Store(StoreError::Forbidden(said))) = import(Lines::AllOrNone) else { panic!("it is refused") };
+    assert_eq!(said.rule.code(), "refused_meanwhile");
+    let said = said.words();
     assert!(said.zh.contains("已作废") && said.en.contains("is voided"), "{said:?}");
     assert!(said.en.is_ascii() || !said.en.contains('，'), "{said:?}");
     assert_eq!(count(&node, "work_entry"), 0);

@@ -12,6 +12,7 @@ use huiliu_proto::{
     period::Day,
     record::Record,
     records::{countersignature as done, one_person_office as leave, proposal as asked},
+    rule::Rule,
     union::UnionNumber,
     v1::{
         Countersignature, DutyAct, OnePersonOffice,
@@ -293,10 +294,11 @@ impl Pass {
             How::Prepared(proposal) => {
                 let (conn, union) = (ledger.conn(), ledger.me().union);
                 if carried_out(conn, union, &proposal)?.is_some() || waiting::taken_back(conn, union, &proposal)? {
-                    return Err(StoreError::forbidden(
+                    return Err(StoreError::forbidden(Rule::new(
+                        "done_meanwhile",
                         "另一人刚刚已办理或撤回，本次没有写入",
                         "somebody else has just carried it out, or taken it back; nothing was written",
-                    ));
+                    )));
                 }
                 entry.set(done::PROPOSAL, proposal);
             }

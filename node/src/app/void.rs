@@ -23,6 +23,7 @@ use huiliu_proto::{
     ident::contains_resident_id,
     kind::{Kind, Shape, Voiding, kinds, numbered},
     record::{Record, Refusal},
+    rule::Rule,
     union::UnionNumber,
     void::{MAX_REASON, Void, reason_allowed},
 };
@@ -162,10 +163,11 @@ fn say(
             return Ok(Ok(Done { kind, record, state, paired_with: vec![] }));
         }
     }
-    Err(StoreError::forbidden(
+    Err(StoreError::forbidden(Rule::new(
+        "voided_too_often",
         "这条记录的作废与恢复过多，本机无法办结；请联系技术支持",
         "the record was voided and reinstated too often for this machine to settle it; ask for support",
-    ))
+    )))
 }
 
 fn may_void(ledger: &Ledger, record: &RecordId, reason: &str) -> Result<Result<&'static Kind, Problem>> {

@@ -8,6 +8,7 @@ use huiliu_proto::{
     operator::Operator,
     record::Record,
     records::{password, work_entry},
+    rule::Rule,
     v1::{OperatorRole, Password, WorkEntry},
 };
 
@@ -61,10 +62,11 @@ impl Ledger {
         let Some(acting) = self.acting else { return Ok(Permission::Everything) };
         let account = operator::get(&self.conn, self.me.union, &acting.account)?;
         let Some(account) = account.filter(|account| account.active) else {
-            return Err(StoreError::forbidden(
+            return Err(StoreError::forbidden(Rule::new(
+                "account_gone",
                 "该账号已停用或本机没有，不能填写；请换账号登录，或先退出登录",
                 "the account is suspended or not known here, and nothing is written for it: log in with another, or log out",
-            ));
+            )));
         };
         Ok(if account.has(OperatorRole::Auditor) {
             Permission::OwnPassword(account.id)
@@ -100,20 +102,22 @@ impl Permission {
             return Ok(());
         }
         let Permission::OwnWorkLog(_, dossier) = self else {
-            return Err(StoreError::forbidden(
+            return Err(StoreError::forbidden(Rule::new(
+                "auditor_reads",
                 "经审账号只能查看，不能填写",
                 "an auditor's account reads, and writes nothing",
-            ));
+            )));
         };
         let own = kind.number == WorkEntry::NUMBER
             && dossier.is_some()
             && of(|said| said.read(work_entry::MEDIATOR)) == dossier;
         match own {
             true => Ok(()),
-            false => Err(StoreError::forbidden(
+            false => Err(StoreError::forbidden(Rule::new(
+                "guide_writes_own_log",
                 "指导员账号只能填写本人的工作日志；其他内容有误的，请本单位经办人更正",
                 "a guide's account writes the own work log alone; what else is wrong, the union's preparer puts right",
-            )),
+            ))),
         }
     }
 }

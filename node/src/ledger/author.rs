@@ -7,7 +7,7 @@ use huiliu_proto::{
     feed::{Feed, Scope},
     id::{Hash, RecordId},
     kind::{Author, Kind, Privacy, Reach, Shape},
-    lang::{self, Label},
+    lang::{Label, Lang},
     operation::{Operation, SALT},
     record::{Record, Refusal, Warning},
     records::revocation,
@@ -63,11 +63,8 @@ impl Ledger {
     /// Says something once.
     pub fn write_entry(&mut self, record: &Record) -> Result<WriteOutcome> {
         if record.kind.shape != Shape::Entry {
-            let label = &record.kind.label;
-            return Err(StoreError::forbidden(
-                format!("“{}”是档案，不是流水记录", label.zh),
-                format!("{} is a document, not an entry", lang::a(&label.en)),
-            ));
+            let rule = Rule::new("not_an_entry", "“{kind}”是档案，不是流水记录", "{kind} is a document, not an entry");
+            return Err(StoreError::forbidden(rule.kind(record.kind)));
         }
         if self.revoked()? {
             return Err(StoreError::Revoked);
@@ -140,8 +137,10 @@ impl Ledger {
                 Ok((_, scope)) => scope,
                 Err(_) if skip_wrong => continue,
                 Err(refusals) => {
-                    let say = |lang| refusals.iter().map(|r| r.say(lang)).collect::<Vec<_>>().join(" ");
-                    return Err(StoreError::forbidden(say(lang::Lang::Zh), say(lang::Lang::En)));
+                    let Some(first) = refusals.first() else { return Err(StoreError::Damaged("a refusal of nothing")) };
+                    let rule = Rule::new("refused_meanwhile", "{refusal}", "{refusal}");
+                    let said = Label::new(first.say(Lang::Zh), first.say(Lang::En));
+                    return Err(StoreError::forbidden(rule.named("refusal", first.rule.rule.code(), said)));
                 }
             };
             permission.lets(kind, || Ok(Some(record.clone())))?;
@@ -195,10 +194,8 @@ impl Ledger {
         values: Vec<(usize, Option<Value>)>,
     ) -> Result<WriteOutcome> {
         if kind.shape != Shape::Document {
-            return Err(StoreError::forbidden(
-                format!("“{}”写入后不修改", kind.label.zh),
-                format!("{} is said once and not edited", lang::a(&kind.label.en)),
-            ));
+            let rule = Rule::new("not_edited", "“{kind}”写入后不修改", "{kind} is said once and not edited");
+            return Err(StoreError::forbidden(rule.kind(kind)));
         }
         if self.revoked()? {
             return Err(StoreError::Revoked);
@@ -207,10 +204,12 @@ impl Ledger {
         let document = match id {
             None => Document::default(),
             Some(id) if voids::state(&self.conn, self.me.union, &id)? == State::Voided => {
-                return Err(StoreError::forbidden(
-                    format!("{id} 已作废；作废有误的，先恢复再修改"),
-                    format!("{id} is voided; if that was a mistake, reinstate it and then edit it"),
-                ));
+                let rule = Rule::new(
+                    "voided_not_edited",
+                    "{record} 已作废；作废有误的，先恢复再修改",
+                    "{record} is voided; if that was a mistake, reinstate it and then edit it",
+                );
+                return Err(StoreError::forbidden(rule.plain("record", id.to_string())));
             }
             Some(id) => self.own_document(kind, &id)?,
         };
@@ -421,14 +420,12 @@ impl Ledger {
     pub(super) fn may_say(&self, kind: &Kind, scope: Scope) -> Result<()> {
         let speaks = self.me.hub || self.me.root == Some(self.me.device());
         if scope.speaks_down() && !speaks {
-            let label = &kind.label;
-            return Err(StoreError::forbidden(
-                format!("“{}”只能在本单位的上级平台机器上填写，别的机器写的下级收不到", label.zh),
-                format!(
-                    "{} is written on the union's hub: nobody would admit it from another machine",
-                    lang::a(&label.en)
-                ),
-            ));
+            let rule = Rule::new(
+                "written_on_hub",
+                "“{kind}”只能在本单位的上级平台机器上填写，别的机器写的下级收不到",
+                "{kind} is written on the union's hub: nobody would admit it from another machine",
+            );
+            return Err(StoreError::forbidden(rule.kind(kind)));
         }
         Ok(())
     }
@@ -438,13 +435,14 @@ impl Ledger {
         match kind.author {
             Author::Owner => Ok(Ok(own(kind))),
             Author::Publisher if self.me.union.level() <= Level::Province => Ok(Ok(Scope::Everyone)),
-            Author::Publisher => Err(StoreError::forbidden(
-                format!("“{}”只由全国总工会或省级总工会发布，适用于全部下级", kind.label.zh),
-                format!(
-                    "{} is written by the national union or a provincial one, for all below",
-                    lang::a(&kind.label.en)
-                ),
-            )),
+            Author::Publisher => {
+                let rule = Rule::new(
+                    "published_by_province",
+                    "“{kind}”只由全国总工会或省级总工会发布，适用于全部下级",
+                    "{kind} is written by the national union or a provincial one, for all below",
+                );
+                Err(StoreError::forbidden(rule.kind(kind)))
+            }
             Author::Superior => {
                 let subject = kind.subject.and_then(|at| union_at(record, at));
                 let root = self.me.root == Some(self.me.device());
@@ -465,7 +463,7 @@ impl Ledger {
                 );
                 let rule = rule.kind(kind).union(me);
                 let named = kind.subject.and_then(|at| Some((&kind.fields[at], record.values()[at].as_ref()?)));
-                let Some((field, value)) = named else { return Err(StoreError::Forbidden(Box::new(rule.words()))) };
+                let Some((field, value)) = named else { return Err(StoreError::forbidden(rule)) };
                 let remedy = Label::new("请改填本单位的下级工会", "name a union below this one");
                 Ok(Err(field.refuse(value, rule, remedy)))
             }
@@ -601,16 +599,17 @@ impl Ledger {
         }
         match records::of_id(&self.conn, id)?.into_iter().find(|claim| claim.kind == kind.number) {
             Some(claim) => {
-                let owner = claim.place.owner;
-                Err(StoreError::forbidden(
-                    format!("{id} 属于{}，只有该单位可以修改", owner.union_name()),
-                    format!("{id} belongs to {owner}; only its own devices edit it"),
-                ))
+                let rule = Rule::new(
+                    "edited_by_owner",
+                    "{record} 属于{union}，只有该单位可以修改",
+                    "{record} belongs to {union}; only its own devices edit it",
+                );
+                Err(StoreError::forbidden(rule.plain("record", id.to_string()).union(claim.place.owner)))
             }
-            None => Err(StoreError::forbidden(
-                format!("没有“{}” {id}", kind.label.zh),
-                format!("there is no {} {id}", kind.label.en),
-            )),
+            None => {
+                let rule = Rule::new("none_of_kind", "没有“{kind}” {record}", "there is no {kind} {record}");
+                Err(StoreError::forbidden(rule.record(kind, id)))
+            }
         }
     }
 
@@ -643,10 +642,8 @@ impl Ledger {
             Some(Value::Text(v)) => Scalar::Text(v),
             Some(Value::Bytes(v)) => Scalar::Octets(v),
             Some(Value::Lines(_)) => {
-                return Err(StoreError::forbidden(
-                    "档案没有明细行".to_owned(),
-                    "documents have no repeated lines".to_owned(),
-                ));
+                let rule = Rule::new("no_lines", "档案没有明细行", "documents have no repeated lines");
+                return Err(StoreError::forbidden(rule));
             }
         })
     }

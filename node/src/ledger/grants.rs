@@ -9,6 +9,7 @@ use huiliu_proto::{
     kind::{Privacy, Shape, kinds},
     record::{Record, Refusal},
     records::{enrolment, key_grant, key_return, returned_key},
+    rule::Rule,
     seal::{self, SealKey},
     union::UnionNumber,
     v1::{Enrolment, KeyGrant, KeyReturn},
@@ -197,6 +198,7 @@ impl Ledger {
     /// Seals a value for a record of this union.
     pub(super) fn seal(&self, text: &str, id: &RecordId, field: u32) -> Result<Vec<u8>> {
         let key = self.keys.sealing(&self.conn, &self.me)?;
-        key.seal(text, id, field).map_err(|_| StoreError::forbidden("该值无法加密", "the value cannot be sealed"))
+        let refused = Rule::new("cannot_be_sealed", "该值无法加密", "the value cannot be sealed");
+        key.seal(text, id, field).map_err(|_| StoreError::forbidden(refused))
     }
 }

@@ -11,6 +11,7 @@ use huiliu_proto::{
     kind::{Kind, Shape, Voiding, kinds},
     operation::Operation,
     record::Record,
+    rule::Rule,
     union::UnionNumber,
     void::Void,
 };
@@ -168,10 +169,8 @@ impl Ledger {
         let (owner, id) = (self.me.union, saying.record);
         let permission = self.permission()?;
         let missing = || {
-            StoreError::forbidden(
-                format!("本单位没有“{}” {id}", kind.label.zh),
-                format!("this union has no {} {id}", kind.label.en),
-            )
+            let rule = Rule::new("none_of_kind", "没有“{kind}” {record}", "there is no {kind} {record}");
+            StoreError::forbidden(rule.record(kind, &id))
         };
         let claim = records::get(&self.conn, owner, &id)?.filter(|claim| claim.kind == kind.number);
         let claim = claim.ok_or_else(missing)?;
@@ -186,10 +185,11 @@ impl Ledger {
             heads = document.heads().to_vec();
             heads.sort_unstable();
             if heads.len() > MAX_DEPS {
-                return Err(StoreError::forbidden(
-                    "同时存在的修改过多；请先修改一次，再作废".to_owned(),
-                    "too many changes stand side by side; edit it once, then void it".to_owned(),
-                ));
+                return Err(StoreError::forbidden(Rule::new(
+                    "too_many_heads",
+                    "同时存在的修改过多；请先修改一次，再作废",
+                    "too many changes stand side by side; edit it once, then void it",
+                )));
             }
         }
         let follows = voids::last(&self.conn, owner, &id)?.into_iter().map(|said| said.leaf).collect();

@@ -129,7 +129,7 @@ pub fn store(error: &StoreError, lang: Lang) -> ErrorReport {
             "if that is a mistake, ask the union above; otherwise join anew with a new home: the records come back from above",
         ),
         StoreError::Forbidden(why) => failed(
-            format!("没有写入：{}", why.zh),
+            format!("没有写入：{}", why.get(Lang::Zh)),
             en,
             "请核对记录编号和归属单位；运行 record add 可查看各种记录由谁填写",
             "check the record's id and whose it is; `record add` shows who writes which kind",

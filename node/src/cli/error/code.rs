@@ -81,7 +81,7 @@ pub fn code(error: &anyhow::Error) -> (&'static str, Json) {
             return (of_filing(error), about_filing(error));
         }
         if let Some(code) = of_module(cause) {
-            return (code, Json::Null);
+            return (code, cause.downcast_ref::<StoreError>().map_or(Json::Null, about_store));
         }
         if cause.is::<TokenError>() {
             return ("token", Json::Null);
@@ -143,7 +143,8 @@ fn about_filing(error: &FilingError) -> Json {
         FilingError::Missing(id) => json!({ "record": id.to_string() }),
         FilingError::NotParent(union) => json!({ "union": u64::from(*union) }),
         FilingError::Closed(state) => json!({ "state": state.word() }),
-        FilingError::Damaged(_) | FilingError::NotHub | FilingError::Store(_) => Json::Null,
+        FilingError::Store(error) => about_store(error),
+        FilingError::Damaged(_) | FilingError::NotHub => Json::Null,
     }
 }
 
@@ -152,6 +153,14 @@ fn identity_code(error: &IdentityError) -> &'static str {
         IdentityError::Store(error) => store_code(error),
         IdentityError::Keys(_) => "keys",
         _ => "identity",
+    }
+}
+
+/// By which rule it is refused.
+fn about_store(error: &StoreError) -> Json {
+    match error {
+        StoreError::Forbidden(breach) => json!({ "code": breach.rule.code(), "arguments": arguments(breach) }),
+        _ => Json::Null,
     }
 }
 
