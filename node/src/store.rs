@@ -21,6 +21,7 @@ pub mod feeds;
 pub mod filings;
 pub mod frontier;
 pub mod functions;
+pub mod horizons;
 pub mod imports;
 pub mod inbox;
 pub mod invitations;

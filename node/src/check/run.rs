@@ -16,7 +16,7 @@ use super::{
 use crate::store::{
     Cause, Fault, View,
     cases::{self, Line, Value},
-    feeds::{self, Heard},
+    horizons::{self, Heard},
     parameters,
 };
 
@@ -83,7 +83,7 @@ fn collect(
     outcome: &mut CheckOutcome,
 ) -> Result<(), CheckError> {
     let sql = |why| CheckError::Sql { rule: check.id, why };
-    let known = feeds::horizons(conn, patience.0).map_err(|error| sql(error.to_string()))?;
+    let known = horizons::horizons(conn, patience.0).map_err(|error| sql(error.to_string()))?;
     let horizons = Horizons { at, today, known };
     let settings = settings(conn, check, at).map_err(sql)?;
     let [cases, records] = check.queries(&settings);
