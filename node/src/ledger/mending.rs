@@ -21,9 +21,8 @@ use super::{Incoming, Intake, Ledger, incoming::refused, opened::unpack};
 use crate::store::{
     Result, StoreError,
     evidence::{self, Evidence, EvidenceKind, Peer},
-    feeds,
-    feeds::FeedRow,
-    segments::{self, SegmentRow},
+    feeds::{self, FeedRow, SegmentRow},
+    segments,
 };
 
 /// A feed that was found good is not gone through again for so long, whoever has another history of it.
@@ -214,7 +213,7 @@ impl Ledger {
     fn mend_one(&self, row: &FeedRow, to: &mut Mending, operation: &Operation, head: &TreeHead) -> Result<bool> {
         let first = to.edge.size() - to.waiting.len() as u64;
         if to.waiting.is_empty() {
-            let stored = segments::at(&self.conn, row.no, first)?.filter(|stored| stored.first == first);
+            let stored = feeds::segment(&self.conn, row.no, first)?.filter(|stored| stored.first == first);
             let Some(stored) = stored.filter(|stored| stored.count <= segment::MAX_OPERATIONS as u64) else {
                 return Ok(false);
             };
@@ -228,7 +227,7 @@ impl Ledger {
             return Ok(true);
         }
         let operations = std::mem::take(&mut to.waiting);
-        let Some(stored) = segments::at(&self.conn, row.no, first)? else { return Ok(false) };
+        let Some(stored) = feeds::segment(&self.conn, row.no, first)? else { return Ok(false) };
         self.put_right(row, stored, &operations, &to.edge, head)
     }
 

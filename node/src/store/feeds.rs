@@ -15,8 +15,7 @@ use huiliu_proto::{
 use prost::Message as _;
 use rusqlite::{OptionalExtension as _, Row};
 
-pub use super::segments::SegmentRow;
-use super::{Database, Result, StoreError, View, segments, tables};
+use super::{Database, Result, StoreError, View, tables};
 
 /// A feed as far as it is known here.
 #[derive(Debug, Clone, PartialEq)]
@@ -381,9 +380,37 @@ pub fn stored_at(conn: &View, no: i64, seq: u64) -> Result<Option<i64>> {
     Ok(found.optional()?.filter(|(end, _)| seq < end.unsigned_abs()).map(|(_, at)| at))
 }
 
+/// A run of operations as it is stored and sent.
+#[derive(Clone, PartialEq)]
+pub struct SegmentRow {
+    pub first: u64,
+    pub count: u64,
+    pub head: v1::Signed,
+    pub bytes: Vec<u8>,
+}
+
+/// A short run is packed as it is, text and all: never what it holds.
+impl std::fmt::Debug for SegmentRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SegmentRow({} from {}, {} bytes)", self.count, self.first, self.bytes.len())
+    }
+}
+
+fn segment_row(row: &Row<'_>) -> rusqlite::Result<SegmentRow> {
+    Ok(SegmentRow {
+        first: row.get::<_, i64>(0)?.unsigned_abs(),
+        count: row.get::<_, i64>(1)?.unsigned_abs(),
+        head: v1::Signed { message: row.get::<_, Vec<u8>>(2)?.into(), signature: row.get::<_, Vec<u8>>(3)?.into() },
+        bytes: row.get(4)?,
+    })
+}
+
 /// The segment that holds operation `seq`.
 pub fn segment(conn: &View, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
-    segments::at(conn, no, seq)
+    const SQL: &str = "SELECT first, count, head, head_signature, bytes FROM segment
+        WHERE feed = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
+    let found = conn.prepare_cached(SQL)?.query_row((no, seq as i64), segment_row).optional()?;
+    Ok(found.filter(|found| seq < found.first + found.count))
 }
 
 /// Operations `from..` of a feed, at most one segment or one tail's worth of them; empty at its end. To be shown, sent

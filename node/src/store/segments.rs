@@ -9,30 +9,13 @@ use huiliu_proto::{
     signed::{TreeHead, Verified},
     tree::{Edge, RUN},
     union::UnionNumber,
-    v1,
 };
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::{
     Database, Result, StoreError, View,
-    feeds::{self, FeedRow},
+    feeds::{self, FeedRow, SegmentRow},
 };
-
-/// A run of operations as it is stored and sent.
-#[derive(Clone, PartialEq)]
-pub struct SegmentRow {
-    pub first: u64,
-    pub count: u64,
-    pub head: v1::Signed,
-    pub bytes: Vec<u8>,
-}
-
-/// A short run is packed as it is, text and all: never what it holds.
-impl std::fmt::Debug for SegmentRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SegmentRow({} from {}, {} bytes)", self.count, self.first, self.bytes.len())
-    }
-}
 
 /// Operations that lead from what is here, and has been compared, to the root that their device signed: the only thing
 /// that can be stored.
@@ -167,23 +150,6 @@ pub fn not_after(conn: &View, row: &FeedRow, seq: u64) -> Result<Option<i64>> {
     Ok(None)
 }
 
-fn segment_row(row: &Row<'_>) -> rusqlite::Result<SegmentRow> {
-    Ok(SegmentRow {
-        first: row.get::<_, i64>(0)?.unsigned_abs(),
-        count: row.get::<_, i64>(1)?.unsigned_abs(),
-        head: v1::Signed { message: row.get::<_, Vec<u8>>(2)?.into(), signature: row.get::<_, Vec<u8>>(3)?.into() },
-        bytes: row.get(4)?,
-    })
-}
-
-/// The segment that holds operation `seq`.
-pub fn at(conn: &View, no: i64, seq: u64) -> Result<Option<SegmentRow>> {
-    const SQL: &str = "SELECT first, count, head, head_signature, bytes FROM segment
-        WHERE feed = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
-    let found = conn.prepare_cached(SQL)?.query_row((no, seq as i64), segment_row).optional()?;
-    Ok(found.filter(|found| seq < found.first + found.count))
-}
-
 /// Where the segment begins that holds operation `seq`.
 pub fn first_around(conn: &View, no: i64, seq: u64) -> Result<Option<u64>> {
     const SQL: &str = "SELECT first, count FROM segment WHERE feed = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
@@ -195,7 +161,7 @@ pub fn first_around(conn: &View, no: i64, seq: u64) -> Result<Option<u64>> {
 /// The segment that ends exactly there.
 pub fn ending(conn: &View, no: i64, end: u64) -> Result<Option<SegmentRow>> {
     let Some(last) = end.checked_sub(1) else { return Ok(None) };
-    Ok(at(conn, no, last)?.filter(|found| found.first + found.count == end))
+    Ok(feeds::segment(conn, no, last)?.filter(|found| found.first + found.count == end))
 }
 
 /// Reads a feed's operations to count them: run by run, each held against the head over it, and the last against the end
@@ -217,7 +183,7 @@ impl Counted {
         }
         let id = row.feed.id;
         let altered = |at| StoreError::Altered { feed: id, at };
-        let found = at(conn, row.no, self.at)?;
+        let found = feeds::segment(conn, row.no, self.at)?;
         let first = found.as_ref().map_or(self.at, |found| found.first);
         let mut edge = match self.edge.take().filter(|edge| edge.size() == first) {
             Some(edge) => edge,
@@ -254,7 +220,7 @@ pub fn go_through(conn: &View, row: &FeedRow) -> Result<Result<Vec<(u64, Hash)>,
     let (mut edge, mut blocks) = (Edge::default(), vec![]);
     while edge.size() < row.size() {
         let first = edge.size();
-        let found = at(conn, row.no, first)?;
+        let found = feeds::segment(conn, row.no, first)?;
         let operations = match &found {
             Some(found) if found.first != first => return Ok(Err(first)),
             Some(found) => segment::unpack(&found.bytes).unwrap_or_default(),
