@@ -30,6 +30,7 @@ pub mod migrations;
 pub mod naming;
 pub mod pairing;
 pub mod parameters;
+pub mod place;
 pub mod projection;
 pub mod quarantine;
 pub mod ranges;

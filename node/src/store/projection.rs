@@ -16,15 +16,8 @@ use huiliu_proto::{
 };
 use rusqlite::{OptionalExtension as _, Row, Statement, ToSql, types::ToSqlOutput};
 
+pub use super::place::RecordPlace;
 use super::{Database, Result, View, records, records::numbers, rollups, tables, voids};
-
-/// Whose record it is, and which operation said so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordPlace {
-    pub owner: UnionNumber,
-    pub feed: i64,
-    pub seq: u64,
-}
 
 /// A record as the projection shows it.
 #[derive(Debug, Clone, PartialEq)]

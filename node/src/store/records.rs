@@ -7,7 +7,7 @@ pub mod numbers;
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Database, Result, View, projection::RecordPlace, tables, voids};
+use super::{Database, Result, View, place::RecordPlace, tables, voids};
 
 /// Who has an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

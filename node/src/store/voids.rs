@@ -13,7 +13,7 @@ use huiliu_proto::{
 };
 use rusqlite::OptionalExtension as _;
 
-use super::{Database, Result, View, projection::RecordPlace, tables};
+use super::{Database, Result, View, place::RecordPlace, tables};
 
 /// Names of the tables, as `CREATE` makes them.
 pub const TABLES: [&str; 3] = ["void", "void_head", "voided"];

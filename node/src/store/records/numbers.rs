@@ -5,7 +5,7 @@
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::OptionalExtension as _;
 
-use crate::store::{Database, Result, View, projection::RecordPlace};
+use crate::store::{Database, Result, View, place::RecordPlace};
 
 /// The table, as `CREATE` makes it.
 pub const TABLE: &str = "number_given";
