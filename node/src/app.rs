@@ -34,6 +34,7 @@ pub mod status;
 pub mod unions;
 pub mod values;
 pub mod void;
+pub mod voided;
 pub mod write;
 
 use crate::{ledger::Ledger, store::Result, writer::Store};

@@ -5,7 +5,10 @@
 use std::sync::{Arc, atomic::AtomicI64};
 
 use huiliu_node::{
-    app::void::{self, Problem},
+    app::{
+        void::{self, Problem},
+        voided,
+    },
     identity::Role,
     ledger::{Incoming, Intake, Ledger},
     rollup,
@@ -166,12 +169,12 @@ fn what_is_voided_counts_nowhere_at_any_level_and_comes_back() {
     tell();
     everywhere(false);
     // What was voided can still be looked at, with who said why and when.
-    let words = levels[1].read(|conn| void::words(conn, county(), &engaged)).unwrap();
+    let words = levels[1].read(|conn| voided::words(conn, county(), &engaged)).unwrap();
     assert_eq!(words.len(), 1);
     assert_eq!(words[0].void.reason, "重复录入");
-    let shown = levels[1].read(|conn| void::voided(conn, county(), &engaged)).unwrap().unwrap();
+    let shown = levels[1].read(|conn| voided::voided(conn, county(), &engaged)).unwrap().unwrap();
     assert_eq!(shown.record.get("contract_no"), Some(&huiliu_proto::value::Value::Text("合1".into())));
-    let shown = levels[0].read(|conn| void::voided(conn, county(), &spent)).unwrap().unwrap();
+    let shown = levels[0].read(|conn| voided::voided(conn, county(), &spent)).unwrap().unwrap();
     assert_eq!(shown.record.int("amount"), Some(300_101));
     for level in &levels {
         rebuilds_the_same(level);
@@ -408,7 +411,7 @@ fn a_void_of_an_edit_that_is_put_anew_is_said_again() {
     for place in [&story.county, &second, &story.city, &story.province] {
         // It did not know what the county said again.
         assert_eq!(state(place.store(), mediator), State::Disputed, "{}", place.machine.name);
-        let words = place.store().read(|conn| void::words(conn, county(), &mediator)).unwrap();
+        let words = place.store().read(|conn| voided::words(conn, county(), &mediator)).unwrap();
         assert_eq!(words.len(), 1, "{}", place.machine.name);
     }
     story.holds(&[&second]);

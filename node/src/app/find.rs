@@ -10,7 +10,7 @@ use huiliu_proto::{
     value::Value,
 };
 
-use super::void;
+use super::voided;
 use crate::store::{
     self, StoreError, View,
     feeds::{self, FeedRow},
@@ -89,7 +89,7 @@ fn voided(conn: &View, digits: &str) -> Result<Vec<Shown>> {
     let (Some(low), Some(high)) = (fill("0"), fill("f")) else { return Ok(vec![]) };
     let mut found = vec![];
     for voided in voids::between(conn, &low, &high, CANDIDATES_LISTED)? {
-        found.extend(void::voided(conn, voided.owner, &voided.record)?);
+        found.extend(voided::voided(conn, voided.owner, &voided.record)?);
     }
     Ok(found)
 }

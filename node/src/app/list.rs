@@ -6,7 +6,7 @@ use huiliu_proto::{
     union::UnionNumber,
 };
 
-use super::{values, void};
+use super::{values, voided};
 use crate::{
     keyring::Keyring,
     store::{
@@ -44,7 +44,7 @@ impl Page {
 }
 
 pub fn page(conn: &View, ask: &Ask) -> Result<Page> {
-    let list = if ask.voided { void::page } else { projection::list };
+    let list = if ask.voided { voided::page } else { projection::list };
     let mut rows = list(conn, ask.kind, ask.union, ask.after, ask.most + 1)?;
     let more = rows.len() > ask.most;
     rows.truncate(ask.most);

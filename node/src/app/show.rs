@@ -8,7 +8,7 @@ use huiliu_proto::{
 
 use super::{
     values,
-    void::{self, Word},
+    voided::{self, Word},
 };
 use crate::{
     admission::Grounds,
@@ -74,7 +74,7 @@ pub fn known(conn: &View, keys: &Keyring, found: std::result::Result<Shown, Reco
     let (standing, voids) = match &shown {
         Some(shown) => {
             let owner = shown.place.owner;
-            (voids::state(conn, owner, &id)?, void::words(conn, owner, &id)?)
+            (voids::state(conn, owner, &id)?, voided::words(conn, owner, &id)?)
         }
         None => (State::Stands, vec![]),
     };

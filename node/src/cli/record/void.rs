@@ -15,6 +15,7 @@ use crate::{
     app::{
         Mode,
         void::{self, Done, Problem},
+        voided,
     },
     cli::{
         CommandContext,
@@ -115,7 +116,7 @@ fn words(context: &CommandContext, done: &Done, restores: bool, dry: bool) -> St
 }
 
 /// What has been said of whether a record stands, for people; nothing where nobody voided it.
-pub fn history(context: &CommandContext, opened: &OpenHome, state: State, said: &[void::Word]) -> Result<Vec<String>> {
+pub fn history(context: &CommandContext, opened: &OpenHome, state: State, said: &[voided::Word]) -> Result<Vec<String>> {
     let mut lines = vec![];
     match state {
         State::Voided => lines.push(context.pick("已作废，不计入任何统计", "voided: it is in no total").to_owned()),
@@ -144,7 +145,7 @@ pub fn history(context: &CommandContext, opened: &OpenHome, state: State, said: 
     Ok(lines)
 }
 
-pub fn history_json(opened: &OpenHome, said: &[void::Word]) -> Result<Json> {
+pub fn history_json(opened: &OpenHome, said: &[voided::Word]) -> Result<Json> {
     let mut all = vec![];
     for word in said {
         let feed = opened.look(|conn| Ok(crate::store::feeds::by_no(conn, word.said.feed)?.feed))?;
