@@ -1,17 +1,13 @@
 //! A copy of the database to keep elsewhere, proved before it takes its name.
 
-use std::{
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use super::{
     Progress, Stage,
     repair::{Copy, prove},
 };
 use crate::{
-    files::sync_dir,
+    files::{beside, sync_dir},
     identity::{Home, LocalDevice},
     ledger::Problem,
     store::{StoreError, backup::Contents},
@@ -54,7 +50,8 @@ pub fn back_up(
     file: &Path,
     progress: &mut dyn Progress,
 ) -> Result<Taken, BackupError> {
-    let partial = Copy::new(partial(file));
+    // Until it is whole.
+    let partial = Copy::new(beside(file, ".partial"));
     progress.stage(Stage::Copying, None);
     let contents = store.back_up(partial.path(), &me.key, (me.clock)())?;
     let (_, problems) = prove(home, me, partial.path(), progress)?;
@@ -65,11 +62,4 @@ pub fn back_up(
     drop(partial);
     sync_dir(file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")));
     Ok(Taken { contents, bytes: fs::metadata(file)?.len() })
-}
-
-/// Where a file is written until it is whole.
-fn partial(file: &Path) -> PathBuf {
-    let mut name: OsString = file.as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
 }

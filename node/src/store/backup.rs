@@ -23,12 +23,11 @@ pub use self::signature::Origin;
 use super::{
     Cause, Database, Result, StoreError, View, copy_of, disk, feeds, meta,
     migrations::{self, recognise},
-    receipts, set_meta, settle,
+    receipts,
+    salvage::TAKEN_AT,
+    set_meta, settle,
 };
-use crate::files::sync_dir;
-
-/// When a file was copied, milliseconds since 1970. It stays where the copy is put back.
-pub(super) const TAKEN_AT: &str = "backup_at";
+use crate::files::{beside, sync_dir};
 
 /// Makes an empty file that only its owner may read; SQLite keeps its permissions, also for what it puts beside it.
 pub(super) fn private_file(path: &Path) -> io::Result<()> {
@@ -37,12 +36,6 @@ pub(super) fn private_file(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop)
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn lock_file(database: &Path) -> io::Result<File> {

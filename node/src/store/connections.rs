@@ -11,10 +11,10 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 
 use super::{
     Database, Result, StoreError, View,
-    backup::beside,
     disk::{self, Trouble},
     functions, migrations,
 };
+use crate::files::beside;
 
 /// Older ones reset the WAL while two connections checkpoint, and lose it (SQLite 3.51.3 release notes).
 const OLDEST_SQLITE: i32 = 3_051_003;

@@ -7,10 +7,11 @@ use std::{
     fmt,
     fs::{self, File},
     io::{self, Read as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use super::{Cause, StoreError};
+use crate::files::beside;
 
 /// What is wrong with a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,13 +74,11 @@ fn probe(path: &Path) -> Option<Trouble> {
 }
 
 fn try_writing(path: &Path) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".try-{}", std::process::id()));
-    let beside = PathBuf::from(name);
-    let file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
+    let other = beside(path, &format!(".try-{}", std::process::id()));
+    let file = fs::OpenOptions::new().write(true).create_new(true).open(&other)?;
     let written = write(&file, &[0; 64 * 1024]).and_then(|()| file.sync_all());
     drop(file);
-    fs::remove_file(&beside)?;
+    fs::remove_file(&other)?;
     written
 }
 

@@ -10,10 +10,12 @@ use huiliu_proto::{id::DeviceId, signed::Receipt};
 use rusqlite::{params_from_iter, types::Value};
 
 use super::{
-    Cause, Database, Fault, Result, StoreError, View, backup::TAKEN_AT, connections, disk, meta, migrations, receipts,
+    Cause, Database, Fault, Result, StoreError, View, connections, disk, meta, migrations, receipts,
     set_meta,
 };
 
+/// When a file was copied, milliseconds since 1970. It stays where the copy is put back.
+pub(super) const TAKEN_AT: &str = "backup_at";
 /// What stands before this line in the schema cannot be computed.
 const CACHES: &str = "-- Caches.";
 /// These are filled with judgement, not as they stand.
