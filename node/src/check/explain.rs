@@ -37,7 +37,7 @@ pub fn explain(check: &Check, lang: Lang) -> String {
             "告知",
             "Telling",
             lang.pick(
-                "涉及其他工会人员的，经本级人员核对后才告知所涉工会。",
+                "涉及其他工会人员的，经本级人员核对后才告知所针对的工会。",
                 "What rests on other unions' people is told to the union concerned once a person here has looked at it.",
             ),
         );

@@ -124,7 +124,7 @@ impl Shown {
             lines.push(
                 context
                     .pick(
-                        "下列疑点涉及其他工会的人员，未登记，所涉工会也看不到；请先核对各方档案，需要告知的运行 check tell 编号：",
+                        "下列疑点涉及其他工会的人员，未登记，所针对的工会也看不到；请先核对各方档案，需要告知的运行 check tell 编号：",
                         "these rest on other unions' people: they are not recorded, and the union concerned does not see them; compare the dossiers of both first, and run `check tell CASE` for what it is to know:",
                     )
                     .into(),

@@ -188,7 +188,7 @@ pub const TEXTS: Texts = &[
     ("check run.today", "按该日期判断，而不是今天；日期早于今天时不撤回疑点"),
     ("check run.patience", "同一工会另有设备在报送时，超过这么多天没有报送的设备不再等待"),
     ("check run.dry_run", "只显示，不登记"),
-    ("check tell", "将涉及其他工会人员的疑点登记并告知所涉工会；请先核对各方档案"),
+    ("check tell", "将涉及其他工会人员的疑点登记并告知所针对的工会；请先核对各方档案"),
     ("check tell.case", "疑点编号的前几位，见 check run"),
     ("check tell.dry_run", "只显示将告知的内容，不写入"),
     ("check list", "列出检查规则"),
