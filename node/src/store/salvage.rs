@@ -10,8 +10,7 @@ use huiliu_proto::{id::DeviceId, signed::Receipt};
 use rusqlite::{params_from_iter, types::Value};
 
 use super::{
-    Cause, Database, Fault, Result, StoreError, View, connections, disk, meta, migrations, receipts,
-    set_meta,
+    Cause, Database, Fault, Result, StoreError, View, connections, disk, meta, migrations, receipts, set_meta,
 };
 
 /// When a file was copied, milliseconds since 1970. It stays where the copy is put back.

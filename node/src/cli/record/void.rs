@@ -116,7 +116,12 @@ fn words(context: &CommandContext, done: &Done, restores: bool, dry: bool) -> St
 }
 
 /// What has been said of whether a record stands, for people; nothing where nobody voided it.
-pub fn history(context: &CommandContext, opened: &OpenHome, state: State, said: &[voided::Word]) -> Result<Vec<String>> {
+pub fn history(
+    context: &CommandContext,
+    opened: &OpenHome,
+    state: State,
+    said: &[voided::Word],
+) -> Result<Vec<String>> {
     let mut lines = vec![];
     match state {
         State::Voided => lines.push(context.pick("已作废，不计入任何统计", "voided: it is in no total").to_owned()),
