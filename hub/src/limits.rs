@@ -68,7 +68,10 @@ impl RateLimiter {
         if each.len() >= ADDRESSES && !each.contains_key(&household(from)) {
             // There is no room to remember one more; the reserve is for such as this.
             return match newcomers.wait(NEWCOMERS, now) {
-                None => Ok(newcomers.take(NEWCOMERS, now)),
+                None => {
+                    newcomers.take(NEWCOMERS, now);
+                    Ok(())
+                }
                 Some(wait) => Err(wait),
             };
         }
