@@ -116,17 +116,23 @@ fn has_rogue(seed: u64) -> bool {
 }
 
 /// In every other of these stories a device may cost a machine so little that it uses that up; one that floods the lines
-/// goes on to the very end.
+/// goes on to the very end. Not where a hub is to hand on in the end what it had kept back: what it spent before is its
+/// branch's, and comes back with the days.
 fn is_tight(seed: u64) -> bool {
-    (has_rogue(seed) || has_hostile_hub(seed)) && Random(seed ^ 0x0bad_f100).chance(50)
+    let hub = has_hostile_hub(seed) && !reforms(seed);
+    (has_rogue(seed) || hub) && Random(seed ^ 0x0bad_f100).chance(50)
+}
+
+/// What such a hub does when the trouble ends: what a hub does.
+fn reforms(seed: u64) -> bool {
+    Random(seed ^ 0x0bad_d00d).chance(50)
 }
 
 /// The branch of that hub, with one county. In half of these stories the hub is gone when the trouble ends.
 fn add_hostile_hub(world: &mut World, seed: u64) -> Result<()> {
     world.add(city::UNION, Role::Hub)?;
     let hub = world.machines.last_mut().context("one was just added")?;
-    let reforms = Random(seed ^ 0x0bad_d00d).chance(50);
-    hub.conduct = if reforms { Conduct::Reforms } else { Conduct::Rogue };
+    hub.conduct = if reforms(seed) { Conduct::Reforms } else { Conduct::Rogue };
     world.add(city::COUNTY, Role::Node)?;
     Ok(())
 }
