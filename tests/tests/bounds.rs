@@ -6,12 +6,14 @@ use huiliu_node::{
     check::PATIENCE,
     cli::CommandContext,
     clock,
+    document::Document,
     identity::Role,
     ledger::{Cost, DAILY, Incoming, Intake, Ledger, WriteOutcome},
     store::{evidence::Peer, feeds, inbox, projection, quarantine},
     writer::{Store, Threads},
 };
 use huiliu_proto::{
+    edit::{Actor, Scalar},
     id::RecordId,
     kind::kind,
     lang::Lang,
@@ -316,4 +318,44 @@ fn a_million_lines_of_the_log_are_within_a_days_allowance() {
     for (what, spent, daily) in parts {
         assert!(year(spent) <= u128::from(daily), "{what}: {} of {daily}", year(spent));
     }
+}
+
+/// Whoever writes a number with a blank before it means the same person; what is no number has nothing to be compared by,
+/// and is counted. The county's own program lets neither be written.
+#[test]
+fn a_number_is_compared_in_its_standard_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path());
+    let hubs = HUBS.map(|name| hub(&world, name));
+    let county = world.machine("node-320922-0");
+    let store = hub(&world, "node-320922-0");
+    // It grants its key with the first that it writes.
+    store.write_blocking(|ledger| people::mediator(ledger, 1)).unwrap();
+    batches(&store).iter().flatten().for_each(|batch| give(&hubs[1], batch));
+    let declared = kind("mediator").unwrap();
+    let field = |name: &str| declared.fields[declared.field(name).unwrap()].number;
+    let mut forger = Forger::province(county);
+    let texts = ["320000199302189087", " 320000199302189087", "不详"];
+    let records = texts.map(|text| {
+        let id = forger.id();
+        let sealed = county.me().seal.seal(text, &id, field("id_no")).unwrap();
+        let author = Actor::new(&forger.feed.id, &id);
+        let numbers = [("sex", 2), ("born", 8449), ("education", 3)];
+        let mut values = vec![(field("name"), Scalar::Text("例辛亥".into())), (field("id_no"), Scalar::Octets(sealed))];
+        values.extend(numbers.map(|(name, number)| (field(name), Scalar::Number(number))));
+        let edit = Document::default().compose(author, values, [4; 16]).unwrap();
+        give(&hubs[1], &forger.say(&[Operation::new(declared.number, id, None, edit.encode(author), None)]));
+        id
+    });
+    let index = |id: RecordId| -> Option<Vec<u8>> {
+        let sql = "SELECT id_no_index FROM mediator WHERE record = ?1";
+        hubs[1].read(move |conn| Ok(conn.raw().query_row(sql, [id.as_bytes()], |row| row.get(0))?)).unwrap()
+    };
+    let held = hubs[1].read(quarantine::open).unwrap();
+    assert!(held.is_empty(), "{held:?}");
+    let [first, same, none] = records.map(index);
+    assert!(first.is_some() && first == same, "{first:?} {same:?}");
+    assert_eq!(none, None);
+    let unread = hubs[1].read(|conn| inbox::unread_numbers(conn, "320000".parse().unwrap())).unwrap();
+    assert_eq!(unread, [("320922".parse().unwrap(), 1)]);
 }
