@@ -20,11 +20,14 @@ mod sd01;
 use std::collections::BTreeSet;
 
 use huiliu_node::{
-    check::{CheckError, PATIENCE, Patience, checks, settings},
+    check::{CheckError, PATIENCE, Patience, Waiting, checks, settings},
     finding,
     store::feeds,
 };
-use huiliu_proto::{id::DeviceId, period::Day};
+use huiliu_proto::{
+    id::{DeviceId, Hash},
+    period::Day,
+};
 use rusqlite::limits::Limit;
 
 use hub::*;
@@ -113,6 +116,20 @@ fn a_horizon_is_that_of_the_devices_that_may_write() {
         hub.conn.execute("UPDATE feed SET heard_at = ?1 WHERE \"union\" = 100000", [time]).unwrap();
         assert_eq!(of(100_000).as_deref(), Some(expected));
         hub.clear("FC-04", 320_900, "2025-07-31");
+    }
+}
+
+#[test]
+fn who_is_waited_for_too_long_is_told() {
+    let waiting = Waiting {
+        rule: "FC-04",
+        subject: number(BINHAI),
+        fingerprint: Hash([1; 32]),
+        needed: Day(day("2025-06-30")),
+        unions: vec![(number(BINHAI), None)],
+    };
+    for (today, overdue) in [("2025-06-01", false), ("2025-07-30", false), ("2025-07-31", true), ("2026-06-30", true)] {
+        assert_eq!(waiting.overdue(Day(day(today)), 30), overdue, "{today}");
     }
 }
 
