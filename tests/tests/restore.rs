@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs};
 
 use huiliu_hub::authority;
 use huiliu_node::{
+    app::void,
     identity::Role,
     ledger::{Incoming, Intake, Ledger, WriteOutcome},
     store::{
@@ -409,6 +410,36 @@ fn what_only_another_machine_of_the_union_has_comes_back() {
     let before = [&story.county, &second, &story.city].map(sizes);
     story.settle(&[&second]);
     assert_eq!([&story.county, &second, &story.city].map(sizes), before);
+}
+
+/// What somebody else of the union has voided is given back too: the void may be taken back.
+#[test]
+fn what_was_voided_by_another_machine_comes_back_as_well() {
+    let mut story = Story::new();
+    story.world.add("320922", Role::Node).unwrap();
+    let mut second = Place::new(story.world.machine("node-320922-1"));
+    let mediator = second.mediator(1);
+    story.settle(&[&second]);
+    save(&mut second);
+    save(&mut story.city);
+    let voided = second.work(mediator, 1);
+    let mut works = BTreeSet::from([voided, second.work(mediator, 2)]);
+    second.talk(&story.city);
+    story.county.talk(&story.city);
+    let void = move |ledger: &mut Ledger| void::void(ledger, voided, "重复录入").map(drop);
+    story.county.store().write_blocking(void).unwrap();
+    back_to(&mut second);
+    database_back_to(&mut story.city);
+    works.insert(second.work(mediator, 9));
+    second.talk(&story.city);
+    story.settle(&[&second]);
+    story.settle(&[&second]);
+    story.county.store().write_blocking(move |l| void::reinstate(l, voided, "作废有误").map(drop)).unwrap();
+    story.settle(&[&second]);
+    for place in [&story.county, &second, &story.city, &story.province] {
+        assert_eq!(place.works(), works, "{}", place.machine.name);
+    }
+    story.holds(&[&second]);
 }
 
 /// The other machine has changed the dossier after that, and goes on in a new incarnation in the job in which it gives

@@ -134,10 +134,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether an entry is said elsewhere already. Edits and voids may be said again as something else.
+    /// Whether an entry is said elsewhere already, and counts there: others of its union may have voided it, or named its id
+    /// in what is held. Edits and voids may be said again as something else.
     fn is_known(&self, row: &FeedRow, stays: u64, operation: &Operation) -> Result<bool> {
         let entry = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Entry) && !operation.void;
-        let known = records::operations(&self.conn, row.feed.union, &operation.record)?;
+        let known = records::said(&self.conn, row.feed.union, &operation.record)?;
         Ok(entry && known.into_iter().any(|(no, seq)| no != row.no || seq < stays))
     }
 

@@ -83,6 +83,16 @@ pub fn operations(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Vec<
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Where the record of this id is said, as often as that is.
+pub fn said(conn: &View, owner: UnionNumber, id: &RecordId) -> Result<Vec<(i64, u64)>> {
+    const SQL: &str = "SELECT feed, seq FROM record WHERE id = ?1 AND owner = ?2
+        UNION SELECT feed, seq FROM repeat WHERE id = ?1 AND owner = ?2";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement
+        .query_map((id.as_bytes(), i64::from(owner)), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Whether what the tables say of a record rests on the operation that stands here.
 pub fn rests_on(conn: &View, id: &RecordId, place: RecordPlace) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM record WHERE id = ?1 AND owner = ?2 AND feed = ?3 AND seq = ?4)
