@@ -29,10 +29,14 @@ impl Ledger {
             let returns = self.to_return(&row, stays)?;
             self.return_strays(&row, stays, returns)?;
         }
+        // One that is taken out whole goes on with that: what it loses is taken out with it.
+        let withdrawn = self.is_withdrawn(no)?;
         let yields = self.feed_to_change(no)?;
         yields.diverged = true;
-        // One of which nothing is applied would be a stranger's.
-        yields.applied = yields.applied.min(stays.max(1));
+        if !withdrawn {
+            // One of which nothing is applied would be a stranger's.
+            yields.applied = yields.applied.min(stays.max(1));
+        }
         self.slices.leaves();
         unfinished::set_yielding(&self.conn, &Yielding { feed: no, at, stays, until: row.size() })?;
         self.lose_some()
