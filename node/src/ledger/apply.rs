@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 
-use huiliu_proto::{
-    feed::Feed,
-    id::{DeviceId, RecordId},
-    kind::Shape,
-    operation::Operation,
-    union::UnionNumber,
-    v1::Ruling,
-};
+use huiliu_proto::{feed::Feed, id::DeviceId, kind::Shape, operation::Operation, union::UnionNumber, v1::Ruling};
 
 use super::Ledger;
 use crate::{
     admission::{self, Reason, Refusal},
+    clock,
     store::{
         Result, StoreError, View, documents,
         projection::RecordPlace,
@@ -26,7 +20,7 @@ impl Ledger {
     /// Judges an operation and does what it says; one that may not count is marked, and the rest goes on.
     pub(super) fn apply(&mut self, no: i64, seq: u64, operation: &Operation) -> Result<()> {
         let feed = Arc::clone(&self.feed(no)?.feed);
-        self.note_id(no, &operation.record)?;
+        self.note_id(no, operation)?;
         self.cost.operations += 1;
         self.slices.worked(1);
         self.cost.bytes += (operation.header.len() + operation.payload.len()) as u64;
@@ -45,8 +39,11 @@ impl Ledger {
 
     /// What this device has named before, as its own feeds say: what it names next comes after that, also where the clock was
     /// ahead then, and the file is another one now.
-    fn note_id(&mut self, no: i64, id: &RecordId) -> Result<()> {
-        if self.feed(no)?.own && id.made_by(&self.me.device()) {
+    fn note_id(&mut self, no: i64, operation: &Operation) -> Result<()> {
+        let id = &operation.record;
+        // A tag can be ground: somebody else's record that was voided or edited here is not to end this device's ids.
+        let sane = !operation.void && clock::YEARS.contains(&id.time());
+        if sane && self.feed(no)?.own && id.made_by(&self.me.device()) {
             self.named |= self.ids.follow(id);
         }
         Ok(())
