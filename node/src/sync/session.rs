@@ -276,7 +276,7 @@ where
             if self.batches.is_taking() {
                 taking_since.get_or_insert_with(Instant::now);
             } else if let Some(since) = taking_since.take() {
-                moved_at += since.elapsed();
+                moved_at = (moved_at + since.elapsed()).min(Instant::now());
             }
             if std::mem::replace(&mut moved, now) != now || !owed {
                 moved_at = Instant::now();
