@@ -35,6 +35,14 @@ use huiliu_tests::{
 };
 use prost::Message as _;
 
+/// A county with a second machine.
+fn two_machines() -> (Story, Place) {
+    let mut story = Story::new();
+    story.world.add("320922", Role::Node).unwrap();
+    let second = Place::new(story.world.machine("node-320922-1"));
+    (story, second)
+}
+
 /// A token that was used is open again in yesterday's database: it lets no second machine in.
 #[test]
 fn what_is_put_back_by_hand_opens_no_used_token() {
@@ -380,9 +388,7 @@ fn a_level_above_hears_of_a_clone_whatever_comes_first() {
 /// written. The hub takes the new history, so the other machine yields to it, and gives back what it cuts off.
 #[test]
 fn what_only_another_machine_of_the_union_has_comes_back() {
-    let mut story = Story::new();
-    story.world.add("320922", Role::Node).unwrap();
-    let mut second = Place::new(story.world.machine("node-320922-1"));
+    let (mut story, mut second) = two_machines();
     let mediator = second.mediator(1);
     let mut works = BTreeSet::from([second.work(mediator, 0)]);
     story.settle(&[&second]);
@@ -415,9 +421,7 @@ fn what_only_another_machine_of_the_union_has_comes_back() {
 /// What somebody else of the union has voided is given back too: the void may be taken back.
 #[test]
 fn what_was_voided_by_another_machine_comes_back_as_well() {
-    let mut story = Story::new();
-    story.world.add("320922", Role::Node).unwrap();
-    let mut second = Place::new(story.world.machine("node-320922-1"));
+    let (mut story, mut second) = two_machines();
     let mediator = second.mediator(1);
     story.settle(&[&second]);
     save(&mut second);
@@ -446,9 +450,7 @@ fn what_was_voided_by_another_machine_comes_back_as_well() {
 /// back what it cut off: nobody takes it for restored.
 #[test]
 fn a_machine_that_gives_back_and_goes_on_anew_is_not_accused() {
-    let mut story = Story::new();
-    story.world.add("320922", Role::Node).unwrap();
-    let mut second = Place::new(story.world.machine("node-320922-1"));
+    let (mut story, mut second) = two_machines();
     let mediator = second.mediator(1);
     story.settle(&[&second]);
     save(&mut second);
