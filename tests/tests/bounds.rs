@@ -9,7 +9,7 @@ use huiliu_node::{
     document::Document,
     identity::Role,
     ledger::{Cost, DAILY, Incoming, Intake, Ledger, WriteOutcome},
-    store::{evidence::Peer, feeds, inbox, projection, quarantine},
+    store::{evidence::Peer, feeds, horizons, inbox, projection, quarantine},
     writer::{Store, Threads},
 };
 use huiliu_proto::{
@@ -121,7 +121,7 @@ fn nobody_is_heard_beyond_the_day_on_which_it_was_heard() {
     let world = world(dir.path());
     let city = hub(&world, "hub-320900");
     let union = "320922".parse().unwrap();
-    let heard = || city.read(|conn| Ok(feeds::horizons(conn, PATIENCE)?)).unwrap().get(&union).map(|h| h.up_to);
+    let heard = || city.read(|conn| Ok(horizons::horizons(conn, PATIENCE)?)).unwrap().get(&union).map(|h| h.up_to);
     // The county's clock stands in 2045 while it signs; the city's does not.
     let mut ahead = world.machine("node-320922-0").clone();
     ahead.clock = Arc::new(|| 2_380_000_000_000);

@@ -15,7 +15,6 @@ use huiliu_proto::{
 use prost::Message as _;
 use rusqlite::{OptionalExtension as _, Row};
 
-pub use super::horizons::horizons;
 use super::{Database, Result, StoreError, View, tables};
 
 /// A feed as far as it is known here.

@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use huiliu_node::{
     check::{CheckError, PATIENCE, Patience, Waiting, checks, settings},
     finding,
-    store::feeds,
+    store::horizons,
 };
 use huiliu_proto::{
     id::{DeviceId, Hash},
@@ -77,7 +77,7 @@ fn nothing_is_found_where_nothing_is() {
 fn a_horizon_is_that_of_the_devices_that_may_write() {
     let hub = Hub::new();
     let of = |union: i64| {
-        let all = feeds::horizons(&hub.conn.0, PATIENCE).unwrap();
+        let all = horizons::horizons(&hub.conn.0, PATIENCE).unwrap();
         all.get(&number(union)).map(|heard| heard.up_to.to_string())
     };
     hub.heard(320_922, "2025-06-30");
@@ -101,9 +101,9 @@ fn a_horizon_is_that_of_the_devices_that_may_write() {
     // Silent for longer than anybody waits while the other was heard, it holds nobody up, and is said.
     hub.conn.execute("UPDATE feed SET heard_at = ?1 WHERE device = ?2", (day_ms("2025-05-30"), silent)).unwrap();
     assert_eq!(of(320_922).as_deref(), Some("2025-06-30"));
-    let heard = feeds::horizons(&hub.conn.0, PATIENCE).unwrap().remove(&number(320_922)).unwrap();
+    let heard = horizons::horizons(&hub.conn.0, PATIENCE).unwrap().remove(&number(320_922)).unwrap();
     assert_eq!(heard.silent, [(DeviceId(silent), Day(day("2025-05-30")))]);
-    let patient = feeds::horizons(&hub.conn.0, PATIENCE + 1).unwrap().remove(&number(320_922)).unwrap();
+    let patient = horizons::horizons(&hub.conn.0, PATIENCE + 1).unwrap().remove(&number(320_922)).unwrap();
     assert_eq!((patient.up_to, patient.silent.len()), (Day(day("2025-05-30")), 0));
     hub.conn.execute("UPDATE feed SET heard_at = ?1 WHERE device = ?2", (day_ms("2025-06-01"), silent)).unwrap();
     hub.add("revocation", 320_900, &[("union", &320_922), ("device", &silent)]);
