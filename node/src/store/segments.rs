@@ -199,7 +199,7 @@ impl Counted {
         let end = edge.size();
         let signed = match found {
             Some(found) => {
-                // Only the feed's end is told apart from what follows: a head in the middle speaks for itself.
+                // On the disk a segment and the head over it can be altered so that they agree: its signature decides.
                 let head = TreeHead::verify(found.head, id, &row.feed.device).map_err(|_| altered(first))?;
                 found.first + found.count == end && head.size == end && head.root == edge.root()
             }
