@@ -37,6 +37,7 @@ pub mod ranges;
 pub mod receipts;
 pub mod receivers;
 pub mod records;
+pub mod rollback;
 pub mod rollups;
 pub mod salvage;
 pub mod segments;

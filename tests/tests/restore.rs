@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 
 use huiliu_hub::authority;
 use huiliu_node::{
-    app::void,
+    app::{repair, void},
     identity::Role,
     ledger::{Incoming, Intake, Ledger, WriteOutcome},
     store::{
@@ -59,12 +59,23 @@ fn what_is_put_back_by_hand_opens_no_used_token() {
     story.city.store().write_blocking(used).unwrap();
     story.city.work(mediator, 1);
     story.settle(&[]);
-    database_back_to(&mut story.city);
-    let all = story.city.store().read(invitations::all).unwrap();
-    let open = all.iter().filter(|one| one.used.is_none() && one.revoked_at.is_none()).count();
-    assert_eq!((all.len(), open), (1, 0));
-    let told = story.city.store().read(|conn| evidence::list(conn, false)).unwrap();
-    assert!(told.iter().any(|kept| kept.evidence.detail.zh.contains("加入码已全部作废")), "{told:?}");
+    // The second time it signed nothing in between; so does a database look where the program was killed as it noticed.
+    for time in 1..=2 {
+        database_back_to(&mut story.city);
+        let all = story.city.store().read(invitations::all).unwrap();
+        let open = all.iter().filter(|one| one.used.is_none() && one.revoked_at.is_none()).count();
+        assert_eq!((all.len(), open), (1, 0), "put back for time {time}");
+        let told = story.city.store().read(|conn| evidence::list(conn, false)).unwrap();
+        let detail = &told.iter().find(|kept| kept.evidence.what == EvidenceKind::Restored).unwrap().evidence.detail;
+        assert!(detail.zh.contains("少1条") && detail.zh.contains("加入码已全部作废"), "{detail:?}");
+    }
+    // Noticed, it is not noticed again: neither when it is opened, nor of a copy that was computed anew.
+    let incarnation = story.city.incarnation();
+    story.city.close();
+    let home = &story.city.machine.home;
+    repair::rebuild(home, &story.city.machine.me(), &mut ()).unwrap();
+    story.city.open();
+    assert_eq!(story.city.incarnation(), incarnation);
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct Memory {
     /// Operations signed, by feed: of this incarnation, and of those before it.
     signed: BTreeMap<FeedId, u64>,
     before: BTreeMap<FeedId, u64>,
+    /// The incarnation that began when the database was last found to be older than this; 0 if it never was.
+    rolled_back: u32,
     /// There was no file, or one that cannot be read.
     lost: bool,
 }
@@ -35,6 +37,8 @@ struct MemoryFile {
     /// Feed to operations signed.
     signed: BTreeMap<String, u64>,
     before: BTreeMap<String, u64>,
+    #[serde(default)]
+    rolled_back: u32,
 }
 
 impl Memory {
@@ -64,6 +68,12 @@ impl Memory {
         self.lost
     }
 
+    /// The incarnation that began when the database was last found to be older than what this device has signed. A database
+    /// that does not know of it is older again, or the program ended as it was noticed.
+    pub fn rolled_back(&self) -> u32 {
+        self.rolled_back
+    }
+
     /// How many operations of each of its feeds this device has signed in this incarnation.
     pub fn signed(&self) -> &BTreeMap<FeedId, u64> {
         &self.signed
@@ -86,11 +96,15 @@ impl Memory {
     }
 
     /// Goes on as another incarnation. It is on the disk before anything is written as it. `signed` is how far feeds have
-    /// been signed that was not noted yet: from now on they are of an incarnation before.
-    pub fn raise(&mut self, incarnation: u32, signed: &BTreeMap<FeedId, u64>) -> io::Result<()> {
+    /// been signed that was not noted yet: from now on they are of an incarnation before. `rolled_back`: because the database
+    /// is older than that.
+    pub fn raise(&mut self, incarnation: u32, signed: &BTreeMap<FeedId, u64>, rolled_back: bool) -> io::Result<()> {
         let _alone = self.alone()?;
         self.refresh()?;
         self.incarnation = incarnation.max(self.incarnation);
+        if rolled_back {
+            self.rolled_back = self.incarnation;
+        }
         self.before.append(&mut self.signed);
         for (feed, size) in signed {
             let mark = self.before.entry(*feed).or_default();
@@ -131,8 +145,12 @@ impl Memory {
         let Some(path) = &self.path else { return Ok(()) };
         let marks =
             |marks: &BTreeMap<FeedId, u64>| marks.iter().map(|(feed, size)| (feed.to_string(), *size)).collect();
-        let file =
-            MemoryFile { incarnation: self.incarnation, signed: marks(&self.signed), before: marks(&self.before) };
+        let file = MemoryFile {
+            incarnation: self.incarnation,
+            signed: marks(&self.signed),
+            before: marks(&self.before),
+            rolled_back: self.rolled_back,
+        };
         let text = serde_json::to_string_pretty(&file)?;
         write_whole(path, text.as_bytes(), 0o644)
     }
@@ -153,7 +171,8 @@ fn read(path: &Path) -> io::Result<Memory> {
         marks.into_iter().map(|(feed, size)| Ok((feed.parse().map_err(io::Error::other)?, size))).collect()
     };
     let (signed, before) = (marks(file.signed)?, marks(file.before)?);
-    Ok(Memory { path: Some(path.to_owned()), incarnation: file.incarnation, signed, before, lost: false })
+    let MemoryFile { incarnation, rolled_back, .. } = file;
+    Ok(Memory { path: Some(path.to_owned()), incarnation, signed, before, rolled_back, lost: false })
 }
 
 #[cfg(test)]
@@ -170,10 +189,12 @@ mod tests {
         memory.note(&[(feed, 7)].into()).unwrap();
         memory.note(&[(feed, 5)].into()).unwrap();
         let late = FeedId([4; 16]);
-        memory.raise(4, &[(feed, 6), (late, 2)].into()).unwrap();
+        memory.raise(4, &[(feed, 6), (late, 2)].into(), true).unwrap();
+        memory.raise(5, &[].into(), false).unwrap();
         let again = Memory::open(&path).unwrap();
+        assert_eq!(again.rolled_back(), 4);
         assert!(again.signed().is_empty());
-        assert_eq!((again.incarnation(), again.before()[&feed], again.lost()), (4, 7, false));
+        assert_eq!((again.incarnation(), again.before()[&feed], again.lost()), (5, 7, false));
         assert_eq!(again.before()[&late], 2, "what was signed and not noted yet is not forgotten");
     }
 

@@ -21,7 +21,7 @@ use crate::store::{
     evidence::{self, Evidence, EvidenceKind, Peer},
     feeds,
     feeds::FeedRow,
-    invitations, receipts, segments, strays,
+    invitations, receipts, rollback, segments, strays,
 };
 
 impl Ledger {
@@ -58,7 +58,7 @@ impl Ledger {
 
     fn behind(&self) -> Result<bool> {
         let memory = &self.me.memory;
-        if memory.lost() {
+        if memory.lost() || memory.rolled_back() > rollback::known(&self.conn)? {
             return Ok(true);
         }
         for (feed, signed) in memory.signed() {
@@ -70,8 +70,11 @@ impl Ledger {
     }
 
     fn record_rollback(&mut self) -> Result<()> {
+        let memory = &self.me.memory;
         let mut gone: Vec<(FeedId, u64)> = vec![];
-        for (feed, signed) in self.me.memory.signed() {
+        // What was signed before the last time that this was noticed is missing again where the database knows nothing of that.
+        let again = memory.rolled_back() > rollback::known(&self.conn)?;
+        for (feed, signed) in memory.signed().iter().chain(memory.before().iter().filter(|_| again)) {
             let here = feeds::by_id(&self.conn, feed)?.map_or(0, |row| row.size());
             if here < *signed {
                 gone.push((*feed, signed - here));
@@ -80,6 +83,10 @@ impl Ledger {
         let sum: u64 = gone.iter().map(|(_, n)| n).sum();
         let feed = gone.first().map_or(FeedId([0; 16]), |(feed, _)| *feed);
         let detail = match sum {
+            0 if again => Label::new(
+                "数据库不记得曾被恢复过：是又一次恢复了旧备份，或程序在发现时中断；本机已另起一条数据流水继续填写",
+                "the database does not know that an old backup was restored before: one was restored again, or the                  program ended as that was noticed. This device goes on in a new incarnation",
+            ),
             0 => Label::new(
                 "数据目录中的 memory.json 已丢失或损坏，无法确认数据库是否为最新；本机已另起一条数据流水继续填写",
                 "memory.json in the home is missing or damaged, so it is not known whether this database is the \
@@ -97,7 +104,8 @@ impl Ledger {
                 ),
             ),
         };
-        self.start_incarnation()?;
+        self.raise_incarnation(true)?;
+        rollback::know(&self.conn, self.me.memory.rolled_back())?;
         // One that was used since is open again in what was put back, and would let a second machine in.
         let now = self.now();
         let detail = match invitations::revoke_open(&self.conn, now)? {
@@ -209,6 +217,10 @@ impl Ledger {
 
     /// Starts a new incarnation, with a number that no clone of this machine is likely to choose.
     pub(super) fn start_incarnation(&mut self) -> Result<()> {
+        self.raise_incarnation(false)
+    }
+
+    fn raise_incarnation(&mut self, rolled_back: bool) -> Result<()> {
         let mut random = [0; 2];
         (self.me.random)(&mut random);
         let latest = feeds::owned(&self.conn)?.iter().map(|f| f.feed.incarnation).max().unwrap_or(0);
@@ -217,7 +229,7 @@ impl Ledger {
         let mut signed = std::mem::take(&mut self.unnoted);
         signed.append(&mut self.marks);
         signed.append(&mut self.job_marks);
-        self.me.memory.raise(next, &signed)?;
+        self.me.memory.raise(next, &signed, rolled_back)?;
         tracing::warn!(incarnation = next, "this device goes on in a new incarnation");
         Ok(())
     }

@@ -10,7 +10,7 @@ use huiliu_proto::{id::DeviceId, signed::Receipt};
 use rusqlite::{params_from_iter, types::Value};
 
 use super::{
-    Cause, Database, Fault, Result, StoreError, View, connections, disk, meta, migrations, receipts, set_meta,
+    Cause, Database, Fault, Result, StoreError, View, connections, disk, meta, migrations, receipts, rollback, set_meta,
 };
 
 /// When a file was copied, milliseconds since 1970. It stays where the copy is put back.
@@ -27,7 +27,8 @@ fn kept() -> Vec<&'static str> {
     names.filter(|name| !JUDGED.contains(name)).collect()
 }
 
-/// All tables of which something is taken over, as it stands or after it was judged; of `meta` only when the file was copied.
+/// All tables of which something is taken over, as it stands or after it was judged; of `meta` only when the file was
+/// copied, and when it was put back.
 pub(super) fn taken() -> Vec<&'static str> {
     let mut taken = kept();
     taken.push("receipt");
@@ -69,6 +70,10 @@ fn fill(from: &View, to: &Path, device: &DeviceId) -> Result<()> {
     }
     if let Some(taken_at) = meta::<i64>(from, TAKEN_AT)? {
         set_meta(&conn, TAKEN_AT, taken_at)?;
+    }
+    match rollback::known(from)? {
+        0 => {}
+        incarnation => rollback::know(&conn, incarnation)?,
     }
     conn.execute("UPDATE feed SET applied = 0, own = (device = ?1)", [device.as_bytes()])?;
     conn.execute_batch("COMMIT")?;
