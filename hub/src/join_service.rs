@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use huiliu_node::{
-    clock::Clock,
+    clock::{self, Clock},
     identity::{Home, IdentityError},
     store::{trust, trust::Enrolled},
     sync::join::{DEADLINE, MOST_DAYS},
@@ -80,7 +80,7 @@ pub async fn known(
     }
 }
 
-fn refused(error: AuthorityError, from: IpAddr, seldom: &Seldom) -> Status {
+fn refused(error: AuthorityError, from: IpAddr, now: i64, seldom: &Seldom) -> Status {
     let reason = match &error {
         AuthorityError::Declined(reason) => *reason,
         AuthorityError::NotBelow(_) => Reason::Union,
@@ -102,7 +102,9 @@ fn refused(error: AuthorityError, from: IpAddr, seldom: &Seldom) -> Status {
             }
         }
     }
-    decline(reason, None)
+    // Of a union so many machines are let in on one day.
+    let wait = (reason == Reason::Busy).then(|| clock::until_next_day(now));
+    decline(reason, wait)
 }
 
 fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
@@ -132,7 +134,7 @@ impl Join for JoinService {
                 decline(Reason::Malformed, None)
             })?;
             let granted = authority::enter(&self.home, &self.store, &entering, &self.clock).await;
-            let granted = granted.map_err(|error| refused(error, caller.address, &self.refusals))?;
+            let granted = granted.map_err(|error| refused(error, caller.address, (self.clock)(), &self.refusals))?;
             let (union, device) = (entering.union, hex(&entering.device.0[..8]));
             tracing::info!(%union, device, token = ?entering.token.map(|(id, _)| id), from = %caller.address, "a machine was let in");
             Ok(granted.into())
@@ -154,7 +156,7 @@ impl Join for JoinService {
             let (union, device) = (enrolled.union, hex(&enrolled.device.0[..8]));
             let days = asked.days;
             let invited = self.store.write(move |ledger| authority::invite(ledger, &enrolled, id, pass_hash, days));
-            let invited = invited.await.map_err(|error| refused(error.into(), caller.address, &self.refusals))?;
+            let invited = invited.await.map_err(|error| refused(error.into(), caller.address, (self.clock)(), &self.refusals))?;
             let expires_at = invited.map_err(|reason| decline(reason, None))?;
             tracing::info!(%union, device, token = %id, "a union invites a further machine of its own");
             Ok(v1::Invited { expires_at })
@@ -167,8 +169,24 @@ impl Join for JoinService {
         let enrolled = known(&self.store, &caller, self.home.config.union).await?;
         let asked = request.into_inner();
         let granted = authority::renew(&self.home, &enrolled, &asked.tls, &asked.authority, &self.clock);
-        let granted = granted.map_err(|error| refused(error, caller.address, &self.refusals))?;
+        let granted = granted.map_err(|error| refused(error, caller.address, (self.clock)(), &self.refusals))?;
         tracing::info!(union = %enrolled.union, "certificates were renewed");
         Ok(Response::new(granted.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A union that has brought as many machines as a day allows is told how long that day still is.
+    #[test]
+    fn who_may_come_tomorrow_is_told_so() {
+        let noon = 4 * 3_600_000;
+        let seldom = Seldom::default();
+        let status = refused(AuthorityError::Declined(Reason::Busy), [127, 0, 0, 1].into(), noon, &seldom);
+        assert_eq!(status.metadata().get(RETRY_AFTER).unwrap(), "43201");
+        let status = refused(AuthorityError::Declined(Reason::Device), [127, 0, 0, 1].into(), noon, &seldom);
+        assert!(status.metadata().get(RETRY_AFTER).is_none());
     }
 }

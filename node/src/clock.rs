@@ -1,6 +1,10 @@
 //! Time and randomness, passed in: so that the same code runs under a simulator's clock and random numbers.
 
-use std::{ops::Range, sync::Arc, time::UNIX_EPOCH};
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use huiliu_proto::period::Day;
 
@@ -52,6 +56,12 @@ pub fn day(now_ms: i64) -> Day {
     in_calendar(now_ms).or(edge).unwrap_or(Day(0))
 }
 
+/// How long it is until the next day begins in China.
+pub fn until_next_day(now_ms: i64) -> Duration {
+    let passed = now_ms.rem_euclid(DAY) + CHINA;
+    Duration::from_millis((DAY - passed.rem_euclid(DAY)).unsigned_abs())
+}
+
 fn in_calendar(millis: i64) -> Option<Day> {
     let day = Day(i32::try_from(millis.checked_add(CHINA)?.div_euclid(DAY)).ok()?);
     (Day::from_ymd(1, 1, 1)? <= day && day <= Day::from_ymd(9999, 12, 31)?).then_some(day)
@@ -70,5 +80,12 @@ mod tests {
             assert_eq!(moment(far), format!("{far} ms"));
         }
         assert_eq!((day(i64::MAX).to_string(), day(i64::MIN).to_string()), ("9999-12-31".into(), "0001-01-01".into()));
+    }
+
+    #[test]
+    fn a_day_ends_at_midnight_in_china() {
+        let hours = |now: i64| until_next_day(now).as_secs() / 3600;
+        assert_eq!((hours(0), hours(8 * 3_600_000), hours(16 * 3_600_000), hours(-8 * 3_600_000)), (16, 8, 24, 24));
+        assert!([i64::MIN, i64::MAX].iter().all(|far| (1..=24).contains(&until_next_day(*far).as_secs().div_ceil(3600))));
     }
 }

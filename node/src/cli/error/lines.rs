@@ -195,11 +195,29 @@ fn said(declined: &Declined) -> Words {
     };
     match declined.retry_after {
         0 => (format!("上级拒绝：{zh}"), en, hint_zh, hint_en),
-        seconds => (
-            format!("上级拒绝：{zh}；{seconds} 秒后可再试"),
-            format!("{en}; in {seconds} s it may be tried again"),
-            hint_zh,
-            hint_en,
-        ),
+        seconds => {
+            let (in_zh, in_en) = wait(seconds);
+            (format!("上级拒绝：{zh}；{in_zh}后可再试"), format!("{en}; in {in_en} it may be tried again"), hint_zh, hint_en)
+        }
+    }
+}
+
+/// A time as a person says it: rounded up, so that nobody comes too early.
+fn wait(seconds: u32) -> (String, String) {
+    match seconds {
+        0..=120 => (format!("{seconds} 秒"), format!("{seconds} s")),
+        121..=7_200 => (format!("{} 分钟", seconds.div_ceil(60)), format!("{} min", seconds.div_ceil(60))),
+        _ => (format!("{} 小时", seconds.div_ceil(3_600)), format!("{} h", seconds.div_ceil(3_600))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_said_in_seconds_minutes_or_hours() {
+        let said: Vec<String> = [0, 120, 121, 7_200, 7_201, 86_400].map(|seconds| wait(seconds).0).into();
+        assert_eq!(said, ["0 秒", "120 秒", "3 分钟", "120 分钟", "3 小时", "24 小时"]);
     }
 }
