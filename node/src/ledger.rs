@@ -39,7 +39,7 @@ mod waiting;
 mod witness;
 mod yielding;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use huiliu_proto::{
     id::{DeviceId, FeedId, RecordId, RecordIds},
@@ -207,6 +207,8 @@ pub struct Ledger {
     slices: Slices,
     /// Segments that single operations were read from last.
     near: Near,
+    /// Unions and months of which a statement is due and could not be written.
+    unsayable: HashSet<(UnionNumber, i32)>,
     /// What the entries say that are being applied.
     ahead: opened::Entries,
     /// How many feeds each neighbour has handed over, where it was counted.
@@ -269,6 +271,7 @@ impl Ledger {
             newcomers: BTreeSet::new(),
             slices: Slices::new(),
             near: Near::default(),
+            unsayable: HashSet::new(),
             ahead: opened::Entries::default(),
             through: None,
         };
@@ -379,6 +382,7 @@ impl Ledger {
     fn look_anew(&mut self) -> Result<()> {
         self.forget();
         self.slices.look_anew();
+        self.unsayable.clear();
         self.keys = Keyring::read(&self.conn, &self.me)?;
         Ok(())
     }
@@ -622,11 +626,11 @@ impl Ledger {
     }
 
     /// A province answers for the figures of records that do not travel further.
-    fn owe_statement(&self, union: UnionNumber, measure: u32, month: i32) -> Result<()> {
+    fn owe_statement(&mut self, union: UnionNumber, measure: u32, month: i32) -> Result<()> {
         let me = self.me.union;
         let local = rollup::measure(measure).is_some_and(|m| m.reach == Reach::Province);
         if local && me.level() == Level::Province && me.contains(union) {
-            rollups::add_due(&self.conn, union, month)?;
+            self.is_due(union, month)?;
         }
         Ok(())
     }

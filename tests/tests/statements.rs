@@ -73,29 +73,39 @@ fn timed(dir: &std::path::Path, clock: Clock) -> World {
 #[test]
 fn a_month_that_cannot_be_stated_stays_due() {
     const LAST: i64 = (1 << 53) - 1;
+    const STUCK: i32 = 20;
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path());
     let province = world.machine("hub-320000").store(Threads::Inline);
     let city = batches(&world.machine("hub-320900").store(Threads::Inline));
     city.iter().flatten().for_each(|batch| give(&province, batch));
     let county: UnionNumber = "320922".parse().unwrap();
-    let mut stolen = record("statement", &[("union", "320922"), ("month", "2025-03")]);
-    stolen.set("revision", Value::Int(LAST));
-    let month = i32::try_from(stolen.int("month").unwrap()).unwrap();
-    province.write_blocking(move |ledger| ledger.write_entry(&stolen).map(drop)).unwrap();
-    let mut forger = Forger::province(world.machine("node-320922-0"));
-    for day in ["2025-03-04", "2025-04-04"] {
-        let (id, mut entry) = (forger.id(), work());
-        entry.set("done_on", Value::Int(i64::from(day.parse::<Day>().unwrap().0)));
-        give(&province, &forger.say(&[Operation::new(entry.kind.number, id, None, entry.encode(), None)]));
+    let month = |n: i32| format!("{}-{:02}", 2023 + n / 12, 1 + n % 12);
+    for n in 0..STUCK {
+        let mut stolen = record("statement", &[("union", "320922"), ("month", &month(n))]);
+        stolen.set("revision", Value::Int(LAST));
+        province.write_blocking(move |ledger| ledger.write_entry(&stolen).map(drop)).unwrap();
     }
-    let due = || -> Vec<i32> {
-        let all = province.read(rollups::due).unwrap();
-        all.into_iter().filter(|(union, _)| *union == county).map(|(_, month)| month).collect()
+    let mut forger = Forger::province(world.machine("node-320922-0"));
+    let mut work_in = |n: i32| {
+        let (id, mut entry) = (forger.id(), work());
+        entry.set("done_on", Value::Int(i64::from(format!("{}-04", month(n)).parse::<Day>().unwrap().0)));
+        give(&province, &forger.say(&[Operation::new(entry.kind.number, id, None, entry.encode(), None)]));
     };
-    assert_eq!(due().len(), 2, "{:?}", due());
-    province.write_blocking(|ledger| ledger.prepare_outgoing().map(drop)).unwrap();
-    assert_eq!(due(), [month], "April is stated, and of March nothing can be said");
+    (0..=STUCK).for_each(&mut work_in);
+    let due = || {
+        let all = province.read(rollups::due).unwrap();
+        all.into_iter().filter(|(union, _)| *union == county).count()
+    };
+    let prepare = || province.write_blocking(|ledger| ledger.prepare_outgoing()).unwrap();
+    let tried = || province.write_blocking(|ledger| ledger.write_statements(Pace::AtOnce)).unwrap();
+    assert_eq!(due(), STUCK as usize + 1);
+    assert!(prepare(), "one job tries a part of them");
+    while prepare() {}
+    assert_eq!(due(), STUCK as usize, "of the last month a statement is written, and of the others nothing can be said");
+    assert_eq!(tried(), 0, "they hold up no further exchange");
+    work_in(2);
+    assert_eq!((tried(), due()), (1, STUCK as usize), "what has moved is tried again");
 }
 
 #[test]

@@ -200,7 +200,7 @@ impl Ledger {
         };
         let month = month.0;
         if self.me.union.level() == Level::Province && owner == self.me.union {
-            return rollups::add_due(&self.conn, union, month);
+            return self.is_due(union, month);
         }
         if self.me.union.level() != Level::Nation
             || rollups::latest_statement(&self.conn, union, month)?.as_ref() != Some(id)

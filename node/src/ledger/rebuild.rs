@@ -95,7 +95,7 @@ impl Ledger {
     fn owe_again(&mut self) -> Result<()> {
         if self.me.union.level() == Level::Province {
             for (union, month) in rollups::stated(&self.conn)? {
-                rollups::add_due(&self.conn, union, month)?;
+                self.is_due(union, month)?;
             }
         }
         for (union, month) in rollups::due(&self.conn)? {

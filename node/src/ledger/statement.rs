@@ -66,7 +66,7 @@ pub(crate) fn to_write(conn: &View, pace: Pace, now: i64) -> Result<Vec<(UnionNu
 }
 
 impl Ledger {
-    /// Writes statements that are out of date, a bounded number. Returns how many.
+    /// Writes statements that are out of date, a bounded number. Returns how many it wrote or could not write.
     pub fn write_statements(&mut self, pace: Pace) -> Result<usize> {
         let me = self.me().union;
         if me.level() != Level::Province {
@@ -74,29 +74,43 @@ impl Ledger {
         }
         // Another program may have left a part of something to be applied, or this one when it was last ended.
         self.has_lag()?;
-        let mut written = 0;
+        let mut tried = 0;
         for (union, month) in to_write(self.conn(), pace, self.now())? {
+            if self.unsayable.contains(&(union, month)) {
+                continue;
+            }
             // Its figures rest on more, or on less, than has been judged so far.
             if unfinished::any_of(self.conn(), union)?
                 || feeds::of_union(self.conn(), union)?.iter().any(|row| self.slices.lagging(row.no))
             {
                 continue;
             }
-            if !self.statement_holds(union, month)? {
-                let record = self.statement(union, month)?;
-                // It stays due, so that the union's figures are shown as of an earlier day.
-                if let WriteOutcome::Refused(refusals) = self.write_entry(&record)? {
-                    tracing::error!(?refusals, %union, month, "a month could not be stated");
-                    continue;
-                }
-                written += 1;
+            let holds = self.statement_holds(union, month)?;
+            if holds || self.state(union, month)? {
+                rollups::clear_due(self.conn(), union, month)?;
             }
-            rollups::clear_due(self.conn(), union, month)?;
-            if written == STATEMENTS {
+            tried += usize::from(!holds);
+            if tried == STATEMENTS {
                 break;
             }
         }
-        Ok(written)
+        Ok(tried)
+    }
+
+    /// Writes one. One that cannot be written stays due, so that the union's figures are shown as of an earlier day; it is tried
+    /// again when its figures have moved, or by the next program.
+    fn state(&mut self, union: UnionNumber, month: i32) -> Result<bool> {
+        let record = self.statement(union, month)?;
+        let WriteOutcome::Refused(refusals) = self.write_entry(&record)? else { return Ok(true) };
+        tracing::error!(?refusals, %union, month, "a month could not be stated");
+        self.unsayable.insert((union, month));
+        Ok(false)
+    }
+
+    /// A union's month is to be stated anew.
+    pub(super) fn is_due(&mut self, union: UnionNumber, month: i32) -> Result<()> {
+        self.unsayable.remove(&(union, month));
+        rollups::add_due(&self.conn, union, month)
     }
 
     /// What is done before an exchange: all statements that are out of date, key grants, packing and signing. Of much a
@@ -110,8 +124,8 @@ impl Ledger {
         let mut more = false;
         if !self.revoked()? {
             more = self.as_nobody(|ledger| {
-                let written = ledger.write_statements(pace)?;
-                ledger.grant_keys().map(|()| written == STATEMENTS)
+                let tried = ledger.write_statements(pace)?;
+                ledger.grant_keys().map(|()| tried == STATEMENTS)
             })?;
         }
         Ok(self.pack_some()? || more)
