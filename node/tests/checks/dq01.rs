@@ -29,6 +29,28 @@ fn dq01_a_number_that_cannot_be_compared() {
     hub.clear("DQ-01", JIANGSU, "2026-03-31");
 }
 
+/// FC-05 joins the dossiers. A changed program may state posts of dossiers that it never sends: they count.
+#[test]
+fn dq01_a_post_whose_dossier_never_came() {
+    let hub = Hub::new();
+    hub.heard(BINHAI, "2026-12-31");
+    let nobody = vec![9; 16];
+    let first = engagement(&hub, BINHAI, &nobody, "2026-01-01", "2026-06-30");
+    // One person, however many engagements.
+    engagement(&hub, BINHAI, &nobody, "2026-02-01", "2026-12-31");
+    let other = engagement(&hub, BINHAI, &vec![8; 16], "2026-01-15", "2026-12-31");
+    let found = hub.found("DQ-01", JIANGSU, "2026-03-31");
+    assert_eq!((i64::from(found.subject), found.variant, found.severity), (BINHAI, "dossiers", Severity::Yellow));
+    assert_eq!((result(&found, "people"), result(&found, "since")), ("2", "2026-01-01"));
+    assert_eq!(evidence(&found), ids(&[&first, &other]));
+    hub.only_at("DQ-01", &[JIANGSU], "2026-03-31");
+    // Its dossier may come within the days of grace.
+    hub.clear("DQ-01", JIANGSU, "2026-01-30");
+    // A dossier of another union is one.
+    hub.conn.execute("UPDATE engagement SET mediator = ?1", [mediator(&hub, FUNING, 1, "1980-01-01")]).unwrap();
+    hub.clear("DQ-01", JIANGSU, "2026-03-31");
+}
+
 #[test]
 fn dq01_names_the_number_it_measured_by() {
     let hub = Hub::new();
