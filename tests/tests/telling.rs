@@ -104,6 +104,9 @@ fn a_number_written_down_tells_nothing_of_the_person() {
     assert!(matches!(tells(&chain.province, None, &case, Mode::Write), Err(TellError::Unknown(_))), "it is told");
     chain.settle_with(&curious).unwrap();
     assert_eq!(heard(&curious.store), (1, 0));
+    // Who is above it hears of it too; the city's other county does not.
+    let heard_by = [&chain.city, &chain.province, &chain.nation, &chain.county].map(|place| heard(&place.store).0);
+    assert_eq!(heard_by, [1, 1, 1, 0]);
     let ran = runs(&chain.province);
     assert_eq!((ran.recorded, ran.withheld.len()), (0, 0));
     // Cleared, it is taken back as any other.

@@ -59,6 +59,13 @@ pub enum WriteOutcome {
 /// Doubts about a new record, and where it belongs.
 type Allowed = (Vec<Warning>, Scope);
 
+/// The branch in which a union speaks to one below it: that union, or who is above it two levels down, so that its sisters do not
+/// read it, and a device has a few hundred feeds at most (`room.rs` says how many are taken from one).
+fn branch_towards(me: UnionNumber, union: UnionNumber) -> Option<UnionNumber> {
+    let child = me.child_towards(union)?;
+    Some(child.child_towards(union).unwrap_or(child))
+}
+
 impl Ledger {
     /// Says something once.
     pub fn write_entry(&mut self, record: &Record) -> Result<WriteOutcome> {
@@ -449,7 +456,7 @@ impl Ledger {
                 let branch = match subject {
                     // The root speaks to the national union itself in the branch of the whole country.
                     Some(UnionNumber::NATION) if root => subject,
-                    _ => subject.and_then(|union| self.me.union.child_towards(union)),
+                    _ => subject.and_then(|union| branch_towards(self.me.union, union)),
                 };
                 let personal = kind.reach == Reach::Province;
                 if let Some(branch) = branch {
