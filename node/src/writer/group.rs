@@ -104,21 +104,20 @@ impl Writer {
         if !self.has_lag() {
             return Ok(());
         }
-        let failed = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&failed);
+        let ended = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&ended);
         let job: Job = Box::new(move |ledger| {
             let applied = ledger.and_then(Ledger::apply_some);
             let keep = applied.is_ok();
             let tell = move |ended: Result<()>| {
-                if let Err(error) = applied.and(ended) {
-                    *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                }
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(applied.and(ended));
             };
             (keep, Box::new(tell))
         });
         let worked = self.work_one(job);
-        let error = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(error) = error {
+        // A job that panics answers nothing.
+        let ended = ended.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(Err(StoreError::Panicked));
+        if let Err(error) = ended {
             tracing::error!(%error, "what is stored cannot be applied; it is tried again with the next write");
             self.stalled = true;
             self.answer_waiting(|_, _| Some(Err(error.repeat())));
