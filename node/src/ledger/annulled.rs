@@ -94,10 +94,10 @@ impl Ledger {
         if !self.careful {
             return self.make_again(owner, record, None);
         }
-        if let Err(failure) = self.guarded(|ledger| ledger.make_again(owner, record, None))? {
-            tracing::error!(%owner, %record, ?failure, "a record could not be made again, and stays as it is until a rebuild");
+        match self.guarded(|ledger| ledger.make_again(owner, record, None))? {
+            Ok(()) => Ok(()),
+            Err(failure) => self.set_aside_record(owner, record, &failure),
         }
-        Ok(())
     }
 
     fn no_longer_enrolled(&mut self, device: &DeviceId, union: UnionNumber, by: UnionNumber) -> Result<()> {
@@ -153,7 +153,17 @@ impl Ledger {
         Ok(self.slices.leaves_some() && unfinished::is_withdrawn(&self.conn, no)?)
     }
 
-    /// Takes a part of a feed out again whose device is enrolled no more: each of its records once.
+    /// Whether a feed was taken out: of a record that could not be, nothing else is made of what it said.
+    pub(super) fn is_out(&mut self, no: i64) -> Result<bool> {
+        if self.feed(no)?.applied > 0 {
+            return Ok(false);
+        }
+        let row = self.feed(no)?.clone();
+        Ok(!self.admitted(&row.feed, row.own)?)
+    }
+
+    /// Takes a part of a feed out again whose device is enrolled no more: each of its records once. One that cannot be taken
+    /// out stays, and what it stands on is held as such.
     pub(super) fn withdraw_some(&mut self, no: i64) -> Result<()> {
         // It may have been deleted since.
         if !feeds::is_there(&self.conn, no)? {
@@ -177,10 +187,14 @@ impl Ledger {
                 quarantine::remove(&self.conn, no, seq)?;
                 continue;
             };
-            let known = records::operations(&self.conn, row.feed.union, &operation.record)?;
-            if known.iter().any(|(feed, _)| *feed == no) {
-                self.make_again(row.feed.union, &operation.record, None)?;
-            }
+            let out = |ledger: &mut Ledger| {
+                let known = records::operations(&ledger.conn, row.feed.union, &operation.record)?;
+                match known.iter().any(|(feed, _)| *feed == no) {
+                    true => ledger.make_again(row.feed.union, &operation.record, None),
+                    false => Ok(()),
+                }
+            };
+            self.alone(no, seq, &operation, out)?;
         }
         Ok(())
     }

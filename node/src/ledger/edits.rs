@@ -180,7 +180,7 @@ impl Ledger {
                 match misfit {
                     // It is judged again, and stands.
                     Misfit::Known if documents::change(&self.conn, owner, &id, place.feed, place.seq)?.is_some() => {
-                        Ok(Ok(()))
+                        self.take_up_held(place.feed, place.seq).map(Ok)
                     }
                     Misfit::Known => records::add_repeat(&self.conn, &id, place).map(Ok),
                     misfit => Ok(Err(Refusal::misfit(&misfit))),

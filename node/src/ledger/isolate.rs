@@ -10,17 +10,21 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use huiliu_proto::operation::Operation;
+use huiliu_proto::{id::RecordId, operation::Operation, union::UnionNumber};
 
 use super::Ledger;
 use crate::{
-    admission::Refusal,
-    store::{Part, Result, StoreError},
+    admission::{Reason, Refusal},
+    store::{
+        Part, Result, StoreError,
+        quarantine::{self, Held},
+        records,
+    },
 };
 
 /// Why something could not be applied; for the log.
 #[derive(Debug)]
-pub(super) struct Failure(String);
+pub(super) struct Failure(pub(super) String);
 
 impl Ledger {
     /// Does `work` so that nothing of it stays where it fails for a reason of its own.
@@ -60,6 +64,21 @@ impl Ledger {
         self.early_voids = None;
         self.slices.forget_counts();
         Ok(Err(failure))
+    }
+
+    /// As `guarded`, for work that may write this machine's own feeds, or rows of feeds otherwise than `feed_to_change` has it.
+    pub(super) fn apart<T>(
+        &mut self,
+        work: impl FnOnce(&mut Ledger) -> Result<T>,
+    ) -> Result<std::result::Result<T, Failure>> {
+        self.save_rows()?;
+        let signed = self.job_marks.clone();
+        let done = self.guarded(work)?;
+        if done.is_err() {
+            self.forget_rows();
+            self.job_marks = signed;
+        }
+        Ok(done)
     }
 
     /// Judges and applies a run of operations of one feed.
@@ -111,10 +130,28 @@ impl Ledger {
     }
 
     /// Keeps an operation out of everything because it could not be applied here.
-    fn set_aside(&mut self, no: i64, seq: u64, operation: &Operation, failure: &Failure) -> Result<()> {
+    pub(super) fn set_aside(&mut self, no: i64, seq: u64, operation: &Operation, failure: &Failure) -> Result<()> {
         let feed = self.feed(no)?.feed.id;
         tracing::error!(%feed, seq, why = failure.0, "an operation could not be applied and was set aside");
         self.hold(no, seq, operation, Refusal::failed())
+    }
+
+    /// The same of one that is held already.
+    pub(super) fn set_aside_held(&mut self, held: Held, failure: &Failure) -> Result<()> {
+        let feed = self.feed(held.feed)?.feed.id;
+        tracing::error!(%feed, held.seq, why = failure.0, "an operation that waited could not be applied and was set aside");
+        let reason = Reason::Failed.word().into();
+        quarantine::add(&self.conn, &Held { reason, cause: None, awaits: None, ..held })
+    }
+
+    /// A record could not be taken out or made again: it stays as it is until a rebuild, and the operation it stands on is
+    /// marked, so that people are told.
+    pub(super) fn set_aside_record(&mut self, owner: UnionNumber, record: &RecordId, failure: &Failure) -> Result<()> {
+        tracing::error!(%owner, %record, why = failure.0, "a record could not be made again, and stays as it is until a rebuild");
+        let Some(claim) = records::get(&self.conn, owner, record)? else { return Ok(()) };
+        let (feed, seq, reason) = (claim.place.feed, claim.place.seq, Reason::Failed.word().into());
+        let held = Held { feed, seq, record: *record, kind: claim.kind, reason, cause: None, awaits: None };
+        quarantine::add(&self.conn, &held)
     }
 }
 

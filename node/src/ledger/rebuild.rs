@@ -38,6 +38,7 @@ impl Ledger {
         caches::clear(&self.conn)?;
         self.forget_rows();
         self.slices.forget_counts();
+        self.slices.stuck.clear();
         self.limits.clear();
         let mut all = feeds::all(&self.conn)?;
         // Enrolments, revocations and rulings before what they decide about; and one order for everybody.

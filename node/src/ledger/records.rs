@@ -40,7 +40,9 @@ impl Ledger {
             return Err(StoreError::Damaged("a record id that is taken by nobody"));
         };
         if place == there.place {
-            // It is judged again because its device is revoked once more, and was released.
+            // It is judged again because its device is revoked once more, and was released, or because it could not be taken
+            // out.
+            self.take_up_held(place.feed, place.seq)?;
             return Ok(Ok(()));
         }
         let first = self.precedes(place, there.place)?;
@@ -94,7 +96,7 @@ impl Ledger {
         let feeds: BTreeSet<i64> = all.iter().map(|(_, _, no)| *no).collect();
         let (said, numbers) = self.take_out(owner, id)?;
         for (_, seq, no) in all {
-            if self.is_leaving(no, seq)? {
+            if self.is_leaving(no, seq)? || self.is_out(no)? {
                 continue;
             }
             let operation = match at_hand.filter(|(place, _)| (no, seq) == (place.feed, place.seq)) {

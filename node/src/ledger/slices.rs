@@ -4,7 +4,7 @@
 //! as if its sender had sent less; nothing is acknowledged before all of it is. Which feeds lag is seen from the tables,
 //! so that a program that ended in between goes on where it was. How much one job does is counted, never measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use huiliu_proto::{
     id::DeviceId,
@@ -13,7 +13,7 @@ use huiliu_proto::{
 };
 
 use super::Ledger;
-use crate::store::{Result, feeds, quarantine, unfinished};
+use crate::store::{Result, feeds, quarantine};
 
 /// What one job may do before others have their turn, in operations of the cheapest kind: some tens of milliseconds.
 const SLICE: u64 = 4096;
@@ -56,6 +56,8 @@ pub(super) struct Slices {
     most: u64,
     /// All is computed again: in one go.
     whole: bool,
+    /// Feeds that cannot give way to another history: they are tried again when the program starts anew.
+    pub(super) stuck: BTreeSet<i64>,
     /// How many edits of each feed wait for what they follow, where it was counted.
     early: BTreeMap<i64, u64>,
 }
@@ -119,7 +121,7 @@ impl Slices {
 
     /// Whether jobs may have left something to others.
     pub(super) fn leaves_some(&self) -> bool {
-        self.unfinished || self.unknown
+        self.unfinished || self.unknown || !self.stuck.is_empty()
     }
 
     /// Whether a part of a feed is still to be applied.
@@ -190,7 +192,7 @@ impl Ledger {
                     self.slices.lags(row.no, None);
                 }
             }
-            self.slices.unfinished = unfinished::any(&self.conn)?;
+            self.slices.unfinished = self.is_unfinished()?;
         }
         // Nothing is said again while all is computed again, nor on a copy.
         let returned = !self.slices.whole && self.returned.any();
@@ -200,14 +202,16 @@ impl Ledger {
     /// Applies some of what lags: a job of its own.
     pub(crate) fn apply_some(&mut self) -> Result<()> {
         if self.slices.unfinished {
-            self.slices.unfinished = self.finish_some()?;
-        }
-        if self.slices.unfinished {
+            self.finish_some()?;
             self.lose_some()?;
-            self.slices.unfinished = unfinished::any(&self.conn)?;
+            self.slices.unfinished = self.is_unfinished()?;
         }
-        if !self.slices.whole && !self.slices.tired() {
-            self.take_returned()?;
+        if !self.slices.whole
+            && !self.slices.tired()
+            && self.returned.any()
+            && let Err(failure) = self.apart(Ledger::take_returned)?
+        {
+            tracing::error!(?failure, "what was given back could not be said again");
         }
         while !self.slices.tired() {
             let lagging = &self.slices.lagging;
@@ -220,7 +224,11 @@ impl Ledger {
                 continue;
             }
             let (before, rows) = (self.cost, self.conn.total_changes());
-            self.catch_up(no, &mut |_| ())?;
+            if let Err(failure) = self.apart(|ledger| ledger.catch_up(no, &mut |_| ()))? {
+                // What was given to it of this feed is stored. The others go on.
+                tracing::error!(no, ?failure, "no more of a feed can be applied until the program starts anew");
+                continue;
+            }
             self.cost.rows += self.conn.total_changes().saturating_sub(rows);
             if let Some(from) = from {
                 if let Some(lag) = self.slices.lagging.get_mut(&no) {

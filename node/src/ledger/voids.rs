@@ -85,7 +85,7 @@ impl Ledger {
     /// One that is known already stands where it comes first.
     fn said_again(&mut self, id: &RecordId, leaf: &Hash, place: RecordPlace, there: RecordPlace) -> Result<()> {
         if place == there {
-            return Ok(());
+            return self.take_up_held(place.feed, place.seq);
         }
         if !self.precedes(place, there)? {
             return records::add_repeat(&self.conn, id, place);

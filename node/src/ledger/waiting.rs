@@ -16,7 +16,8 @@ use crate::{
     store::{
         Result, documents, feeds,
         projection::RecordPlace,
-        quarantine, trust,
+        quarantine::{self, Held},
+        trust,
         unfinished::{self, Arrived},
         voids,
     },
@@ -40,7 +41,7 @@ impl Ledger {
                 && let Some(held) = waiting.next()
             {
                 next.done = Some((held.feed, held.seq));
-                let come = self.take_up_one(&next, held.feed, held.seq)?;
+                let come = self.take_up_alone(&next, held)?;
                 more.extend(come.into_iter().map(|change| Arrived { change, done: None, ..next }));
             }
             if !all || waiting.peek().is_some() {
@@ -52,6 +53,18 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// As `take_up_one`. Where that fails, it waits no more and does not count; but in a run that has not failed yet, the run
+    /// does.
+    fn take_up_alone(&mut self, arrived: &Arrived, held: Held) -> Result<Vec<Hash>> {
+        if !self.careful {
+            return self.take_up_one(arrived, held.feed, held.seq);
+        }
+        match self.guarded(|ledger| ledger.take_up_one(arrived, held.feed, held.seq))? {
+            Ok(come) => Ok(come),
+            Err(failure) => self.set_aside_held(held, &failure).map(|()| vec![]),
+        }
     }
 
     /// One of those that wait is judged again. Returns what has come with it.
@@ -113,7 +126,9 @@ impl Ledger {
                         // What its device said of it later may have been released before. What is released now of the same
                         // record is judged with it.
                         let place = RecordPlace { owner: feed.union, feed: no, seq };
-                        self.make_again(place.owner, &operation.record, Some((place, &operation)))?;
+                        let released = Some((place, &operation));
+                        let again = |ledger: &mut Ledger| ledger.make_again(place.owner, &operation.record, released);
+                        self.alone(no, seq, &operation, again)?;
                     } else {
                         self.take_up_held(no, seq)?;
                         self.apply_alone(no, seq, &operation)?;
@@ -129,8 +144,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// Goes on with what jobs began. Says whether there is more.
-    pub(super) fn finish_some(&mut self) -> Result<bool> {
+    /// Goes on with what jobs began, but for histories that give way. What cannot be taken out or judged is set aside, and
+    /// stops nothing else.
+    pub(super) fn finish_some(&mut self) -> Result<()> {
         let some = |ledger: &mut Ledger| {
             while !ledger.slices.tired() {
                 if let Some(arrived) = unfinished::take_arrived(&ledger.conn)? {
@@ -151,14 +167,12 @@ impl Ledger {
                     break;
                 }
             }
-            unfinished::any(&ledger.conn)
+            Ok(())
         };
-        match self.guarded(some)? {
-            Ok(more) => Ok(more),
-            Err(_) => {
-                self.slices.begin_anew();
-                self.carefully(some)
-            }
+        if self.guarded(some)?.is_ok() {
+            return Ok(());
         }
+        self.slices.begin_anew();
+        self.carefully(some)
     }
 }

@@ -7,7 +7,7 @@
 
 use huiliu_proto::signed::TreeHead;
 
-use super::Ledger;
+use super::{Ledger, isolate::Failure, slices::EARLY_WAIT};
 use crate::store::{
     Result, feeds,
     feeds::FeedRow,
@@ -42,8 +42,11 @@ impl Ledger {
         self.lose_some()
     }
 
-    /// For how long a feed takes nothing because it gives way.
+    /// For how long a feed takes nothing because it gives way, or should and cannot.
     pub(super) fn yields(&self, no: i64) -> Result<Option<u32>> {
+        if self.slices.stuck.contains(&no) {
+            return Ok(Some(EARLY_WAIT));
+        }
         let yields = self.slices.leaves_some() && unfinished::yields(&self.conn, no)?;
         Ok(yields.then_some(WAIT))
     }
@@ -54,36 +57,59 @@ impl Ledger {
         Ok(self.is_withdrawn(no)? || (self.slices.leaves_some() && unfinished::loses(&self.conn, no, seq)?))
     }
 
-    /// Takes out some of what histories lose that give way.
+    /// Takes out some of what histories lose that give way. One that cannot stops nothing else.
     pub(super) fn lose_some(&mut self) -> Result<()> {
         while !self.slices.tired()
-            && let Some(yielding) = unfinished::yielding(&self.conn)?
+            && let Some(yielding) = self.next_that_yields()?
         {
-            let no = yielding.feed;
-            // It may have been deleted since.
-            if !feeds::is_there(&self.conn, no)? {
-                unfinished::end_yielding(&self.conn, no)?;
+            let some = |ledger: &mut Ledger| ledger.lose_until_tired(yielding);
+            if self.apart(some)?.is_ok() {
                 continue;
             }
-            let some = |ledger: &mut Ledger| ledger.take_out_until_tired(&yielding);
-            let until = match self.guarded(some)? {
-                Ok(until) => until,
-                Err(_) => {
-                    self.slices.begin_anew();
-                    self.carefully(some)?
-                }
-            };
-            match until {
-                Some(until) if until == yielding.stays => self.cut_off(&yielding)?,
-                Some(until) => unfinished::set_yielding(&self.conn, &Yielding { until, ..yielding })?,
-                // What lies here is not what was signed: it is fetched anew before anything is cut off.
-                None => {
-                    unfinished::end_yielding(&self.conn, no)?;
-                    self.slices.lags(no, None);
-                }
+            self.slices.begin_anew();
+            if let Err(failure) = self.carefully(|ledger| ledger.apart(some))? {
+                self.cannot_give_way(&yielding, &failure)?;
             }
         }
         Ok(())
+    }
+
+    fn next_that_yields(&self) -> Result<Option<Yielding>> {
+        let all = unfinished::yielding(&self.conn)?;
+        Ok(all.into_iter().find(|yielding| !self.slices.stuck.contains(&yielding.feed)))
+    }
+
+    /// Whether jobs left something to others that they can go on with.
+    pub(super) fn is_unfinished(&self) -> Result<bool> {
+        Ok(unfinished::any_besides_yielding(&self.conn)? || self.next_that_yields()?.is_some())
+    }
+
+    fn lose_until_tired(&mut self, yielding: Yielding) -> Result<()> {
+        let no = yielding.feed;
+        // It may have been deleted since.
+        if !feeds::is_there(&self.conn, no)? {
+            return unfinished::end_yielding(&self.conn, no);
+        }
+        match self.take_out_until_tired(&yielding)? {
+            Some(until) if until == yielding.stays => self.cut_off(&yielding),
+            Some(until) => unfinished::set_yielding(&self.conn, &Yielding { until, ..yielding }),
+            // What lies here is not what was signed: it is fetched anew before anything is cut off.
+            None => {
+                self.slices.lags(no, None);
+                unfinished::end_yielding(&self.conn, no)
+            }
+        }
+    }
+
+    /// What it loses cannot be taken out: nothing of it is cut off, or something would rest on what is there no more. It is
+    /// tried again when the program starts anew; a rebuild makes all of the feed again, and the two histories part once more.
+    fn cannot_give_way(&mut self, yielding: &Yielding, failure: &Failure) -> Result<()> {
+        let (no, seq) = (yielding.feed, yielding.until.saturating_sub(1).max(yielding.stays));
+        self.slices.stuck.insert(no);
+        match self.operation_near(no, seq)? {
+            Some(operation) => self.set_aside(no, seq, &operation, failure),
+            None => Ok(()),
+        }
     }
 
     /// Where it has come to; none where an operation cannot be read.
@@ -123,6 +149,11 @@ impl Ledger {
         self.save_rows()?;
         self.slices.lags(no, None);
         // A copy writes nothing of its own.
-        if self.slices.all_at_once() { Ok(()) } else { self.say_orphans_again() }
+        if !self.slices.all_at_once()
+            && let Err(failure) = self.apart(Ledger::say_orphans_again)?
+        {
+            tracing::error!(?failure, "what waits for what was cut off is said again with the next exchange");
+        }
+        Ok(())
     }
 }

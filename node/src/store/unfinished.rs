@@ -173,14 +173,15 @@ pub fn end_yielding(conn: &Database, feed: i64) -> Result<()> {
     Ok(())
 }
 
-/// One that does.
-pub fn yielding(conn: &View) -> Result<Option<Yielding>> {
-    const SQL: &str = "SELECT feed, at, stays, until FROM yielding ORDER BY feed LIMIT 1";
+/// Those that do.
+pub fn yielding(conn: &View) -> Result<Vec<Yielding>> {
+    const SQL: &str = "SELECT feed, at, stays, until FROM yielding ORDER BY feed";
     let number = |row: &Row<'_>, at| row.get::<_, i64>(at).map(i64::unsigned_abs);
-    let found = conn.prepare_cached(SQL)?.query_row([], |row| {
+    let mut statement = conn.prepare_cached(SQL)?;
+    let found = statement.query_map([], |row| {
         Ok(Yielding { feed: row.get(0)?, at: number(row, 1)?, stays: number(row, 2)?, until: number(row, 3)? })
-    });
-    Ok(found.optional()?)
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Whether this one does.
@@ -197,9 +198,13 @@ pub fn loses(conn: &View, feed: i64, seq: u64) -> Result<bool> {
 
 /// Whether there is anything.
 pub fn any(conn: &View) -> Result<bool> {
+    Ok(any_besides_yielding(conn)? || !yielding(conn)?.is_empty())
+}
+
+/// Whether there is anything besides histories that give way.
+pub fn any_besides_yielding(conn: &View) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM arrived) OR EXISTS (SELECT 1 FROM ruled)
-        OR EXISTS (SELECT 1 FROM withdrawn) OR EXISTS (SELECT 1 FROM yielding)
-        OR EXISTS (SELECT 1 FROM anew)";
+        OR EXISTS (SELECT 1 FROM withdrawn) OR EXISTS (SELECT 1 FROM anew)";
     Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
 }
 
