@@ -20,9 +20,13 @@ use crate::{
     store::{
         Result, feeds, quarantine,
         records::{self, numbers},
-        trust, unfinished,
+        trust,
+        unfinished::{self, Recalled, Unrevoked},
     },
 };
+
+/// So many records that are to be made again are read at once.
+const A_READ: usize = 64;
 
 impl Ledger {
     /// A record of `owner` counts no more, at least not where it stood: what it decided about is looked at.
@@ -100,6 +104,47 @@ impl Ledger {
         }
     }
 
+    /// Judges some of those again that are held for a cause.
+    pub(super) fn recall_some(&mut self, mut recalled: Recalled) -> Result<()> {
+        while !self.slices.tired() {
+            let (owner, cause) = (recalled.owner, recalled.cause);
+            let held = quarantine::held_for(&self.conn, owner, cause, recalled.done, A_READ)?;
+            let last = held.len() < A_READ;
+            for held in held {
+                if self.slices.tired() {
+                    return unfinished::go_on_recalling(&self.conn, &recalled);
+                }
+                recalled.done = Some((held.feed, held.seq));
+                self.slices.worked(1);
+                self.make_again_alone(owner, &held.record)?;
+            }
+            if last {
+                return Ok(());
+            }
+        }
+        unfinished::go_on_recalling(&self.conn, &recalled)
+    }
+
+    /// Judges some revocations again of a device that the same union enrols no more: nobody revokes what nobody enrolled.
+    pub(super) fn unrevoke_some(&mut self, mut unrevoked: Unrevoked) -> Result<()> {
+        while !self.slices.tired() {
+            let records = unfinished::revocations(&self.conn, &unrevoked, A_READ)?;
+            let last = records.len() < A_READ;
+            for record in records {
+                if self.slices.tired() {
+                    return unfinished::go_on_unrevoking(&self.conn, &unrevoked);
+                }
+                unrevoked.done = record;
+                self.slices.worked(1);
+                self.make_again_alone(unrevoked.owner, &record)?;
+            }
+            if last {
+                return Ok(());
+            }
+        }
+        unfinished::go_on_unrevoking(&self.conn, &unrevoked)
+    }
+
     fn no_longer_enrolled(&mut self, device: &DeviceId, union: UnionNumber, by: UnionNumber) -> Result<()> {
         for no in feeds::of_device(&self.conn, device)? {
             let row = self.feed(no)?.clone();
@@ -112,9 +157,8 @@ impl Ledger {
         }
         if trust::superior(union) == by && !trust::enrolled(&self.conn, device, union, by, false)? {
             // Nobody revokes what nobody enrolled.
-            if unfinished::add_revocations(&self.conn, by, device, union)? {
-                self.slices.leaves();
-            }
+            self.slices.leaves();
+            unfinished::unrevoke(&self.conn, by, device, union)?;
         }
         Ok(())
     }

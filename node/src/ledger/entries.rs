@@ -20,9 +20,12 @@ use crate::{
         projection::{self, RecordPlace},
         quarantine, records,
         rollups::{self, Holding, Stated},
-        trust, voids,
+        trust, unfinished, voids,
     },
 };
+
+/// So many revocations that waited for an enrolment are judged with it.
+const AT_ONCE: usize = 8;
 
 /// Whether an entry adds to a figure or is taken out of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,11 +253,18 @@ impl Ledger {
         Ok(Err(Refusal { cause, ..Refusal::not_its_own() }))
     }
 
-    /// An enrolment came: revocations of the device by the same union that came before it are judged again.
+    /// An enrolment came: revocations of the device by the same union that came before it are judged again. The first ones at
+    /// once: nothing of the device is to count meanwhile. Of more, the others in jobs that have room for them.
     fn take_up_revocations(&mut self, by: UnionNumber, enrolment: &Record) -> Result<()> {
         let device = enrolment.read(enrolment::DEVICE).and_then(|d| DeviceId::try_from(d).ok());
         let Some((device, union)) = device.zip(enrolment.read(enrolment::UNION)) else { return Ok(()) };
-        for held in quarantine::revocations(&self.conn, by, Cause::revocation_of(&device, union))? {
+        let cause = Cause::revocation_of(&device, union);
+        let held = quarantine::held_for(&self.conn, by, cause, None, AT_ONCE)?;
+        if held.len() == AT_ONCE {
+            self.slices.leaves();
+            unfinished::recall(&self.conn, by, cause)?;
+        }
+        for held in held {
             let Some(operation) = self.operation_near(held.feed, held.seq)? else { continue };
             self.take_up_held(held.feed, held.seq)?;
             self.apply_alone(held.feed, held.seq, &operation)?;

@@ -161,6 +161,10 @@ impl Ledger {
                     }
                 } else if let Some((owner, record)) = unfinished::take_anew(&ledger.conn)? {
                     ledger.make_again_alone(owner, &record)?;
+                } else if let Some(recalled) = unfinished::take_recalled(&ledger.conn)? {
+                    ledger.recall_some(recalled)?;
+                } else if let Some(unrevoked) = unfinished::take_unrevoked(&ledger.conn)? {
+                    ledger.unrevoke_some(unrevoked)?;
                 } else if let Some(no) = unfinished::withdrawn(&ledger.conn)? {
                     ledger.withdraw_some(no)?;
                 } else {

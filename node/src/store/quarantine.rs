@@ -16,7 +16,7 @@ use super::{
     feeds::{self, FeedRow},
     records, trust,
 };
-use crate::admission::{self, Cause, Grounds, Reason};
+use crate::admission::{self, Cause, Grounds, Reason, number};
 
 /// An operation that does not count, and why; `explain` says it in words.
 #[derive(Clone, PartialEq, Eq)]
@@ -298,22 +298,26 @@ pub fn next(conn: &View, feed: i64, from: u64) -> Result<Option<Held>> {
     Ok(select(conn, &sql, (feed, from))?.pop())
 }
 
-/// Revocations by a union of a device that it had not enrolled for another, and perhaps some more.
-pub fn revocations(conn: &View, by: UnionNumber, of: Cause) -> Result<Vec<Held>> {
+/// What a union has said that is held for a cause, and perhaps some more, after a place: the first few. Revocations of a device that
+/// it had not enrolled for another, and edits that give a number which another record has or which is outside a block.
+pub fn held_for(
+    conn: &View,
+    owner: UnionNumber,
+    cause: Cause,
+    after: Option<(i64, u64)>,
+    most: usize,
+) -> Result<Vec<Held>> {
+    let index = match cause.code {
+        number::TAKEN => "quarantine_number WHERE cause = 9",
+        number::OUTSIDE => "quarantine_blocks WHERE cause = 10",
+        _ => "quarantine_revocation WHERE cause = 8",
+    };
+    let (feed, seq) = after.map_or((-1, -1), |(feed, seq)| (feed, seq as i64));
     let sql = format!(
-        r#"{COLUMNS} INDEXED BY quarantine_revocation WHERE cause = 8 AND field = ?1
-        AND feed IN (SELECT no FROM feed WHERE "union" = ?2) ORDER BY feed, seq"#
+        r#"{COLUMNS} INDEXED BY {index} AND field = ?1 AND (feed, seq) > (?3, ?4)
+        AND feed IN (SELECT no FROM feed WHERE "union" = ?2) ORDER BY feed, seq LIMIT ?5"#
     );
-    select(conn, &sql, (of.field, i64::from(by)))
-}
-
-/// Edits of a union's that give a number which another record has; and perhaps some more.
-pub fn numbers(conn: &View, owner: UnionNumber, of: Cause) -> Result<Vec<Held>> {
-    let sql = format!(
-        r#"{COLUMNS} INDEXED BY quarantine_number WHERE cause = 9 AND field = ?1
-        AND feed IN (SELECT no FROM feed WHERE "union" = ?2) ORDER BY feed, seq"#
-    );
-    select(conn, &sql, (of.field, i64::from(owner)))
+    select(conn, &sql, (cause.field, i64::from(owner), feed, seq, most as i64))
 }
 
 /// So many of those that wait are read at once.

@@ -9,13 +9,14 @@ use huiliu_proto::{
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::{Database, Result, View, tables};
-use crate::admission::{Cause, number};
+use crate::admission::Cause;
 
 /// `arrived`: what was waited for has come; operations that wait for it, after the one at `feed` and `seq`, are still to be
 /// judged. `ruled`: operations that the union above has ruled on, or had, and that are still to be judged again. `withdrawn`:
 /// feeds that are taken out again, because their devices are enrolled no more. `yielding`: feeds that give way to another
 /// history, from `stays` on; what stands from `until` on is taken out. `anew`: records that are still to be made again, whatever is
-/// known of them then.
+/// known of them then. `recalled` and `unrevoked`: the same of all a union's that are held for a cause, and of its revocations of a
+/// device of `of`; those up to a place have been.
 pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     CREATE TABLE arrived (record BLOB NOT NULL, owner INTEGER NOT NULL, change BLOB NOT NULL, feed INTEGER NOT NULL,
     seq INTEGER NOT NULL, PRIMARY KEY (record, owner, change)) STRICT, WITHOUT ROWID;
@@ -30,7 +31,13 @@ pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     until INTEGER NOT NULL) STRICT;
     DROP TABLE IF EXISTS anew;
     CREATE TABLE anew (record BLOB NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY (record, owner)) STRICT, WITHOUT ROWID;
-    CREATE INDEX anew_by_owner ON anew (owner);"#;
+    CREATE INDEX anew_by_owner ON anew (owner);
+    DROP TABLE IF EXISTS recalled;
+    CREATE TABLE recalled (owner INTEGER NOT NULL, cause INTEGER NOT NULL, field INTEGER NOT NULL, feed INTEGER NOT NULL,
+    seq INTEGER NOT NULL, PRIMARY KEY (owner, cause, field)) STRICT, WITHOUT ROWID;
+    DROP TABLE IF EXISTS unrevoked;
+    CREATE TABLE unrevoked (owner INTEGER NOT NULL, device BLOB NOT NULL, "of" INTEGER NOT NULL, record BLOB NOT NULL,
+    PRIMARY KEY (owner, device, "of")) STRICT, WITHOUT ROWID;"#;
 
 /// Made anew with the projections.
 pub fn create(conn: &Database) -> Result<()> {
@@ -120,25 +127,98 @@ pub fn add_anew(conn: &Database, owner: UnionNumber, record: &RecordId) -> Resul
     Ok(())
 }
 
-/// All revocations by a union of a device of `of` are. Says whether there are any.
-pub fn add_revocations(conn: &Database, owner: UnionNumber, device: &DeviceId, of: UnionNumber) -> Result<bool> {
-    const SQL: &str = r#"INSERT INTO anew (record, owner) SELECT record, owner FROM revocation
-        WHERE device = ?1 AND owner = ?2 AND "union" = ?3 ON CONFLICT DO NOTHING"#;
-    Ok(conn.prepare_cached(SQL)?.execute((device.as_bytes(), i64::from(owner), i64::from(of)))? > 0)
+/// What is held for a cause, and perhaps some more, is judged again: revocations of a device, numbers that another record has or
+/// that are outside the blocks of their device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recalled {
+    pub owner: UnionNumber,
+    pub cause: Cause,
+    /// This one and all before it were.
+    pub done: Option<(i64, u64)>,
 }
 
-/// All of a union's that are held for that cause, and perhaps some more, are: they give a number that another record has, or
-/// that is outside the blocks of their device. Says whether there are any.
-pub fn add_held(conn: &Database, owner: UnionNumber, cause: Cause) -> Result<bool> {
-    let index = match cause.code {
-        number::TAKEN => "quarantine_number WHERE q.cause = 9",
-        _ => "quarantine_blocks WHERE q.cause = 10",
-    };
-    let sql = format!(
-        r#"INSERT INTO anew (record, owner) SELECT q.record, ?2 FROM quarantine q INDEXED BY {index} AND q.field = ?1
-        AND q.feed IN (SELECT no FROM feed WHERE "union" = ?2) ON CONFLICT DO NOTHING"#
-    );
-    Ok(conn.prepare_cached(&sql)?.execute((cause.field, i64::from(owner)))? > 0)
+/// From the beginning, also where some of it was.
+pub fn recall(conn: &Database, owner: UnionNumber, cause: Cause) -> Result<()> {
+    add_recalled(conn, "REPLACE", &Recalled { owner, cause, done: None })
+}
+
+/// From where a job has come to, unless it is to be from the beginning since.
+pub fn go_on_recalling(conn: &Database, recalled: &Recalled) -> Result<()> {
+    add_recalled(conn, "IGNORE", recalled)
+}
+
+fn add_recalled(conn: &Database, otherwise: &str, recalled: &Recalled) -> Result<()> {
+    let Recalled { owner, cause, done } = recalled;
+    let (feed, seq) = done.map_or((-1, -1), |(feed, seq)| (feed, seq as i64));
+    let sql =
+        format!("INSERT OR {otherwise} INTO recalled (owner, cause, field, feed, seq) VALUES (?1, ?2, ?3, ?4, ?5)");
+    conn.prepare_cached(&sql)?.execute((i64::from(*owner), cause.code, cause.field.unwrap_or_default(), feed, seq))?;
+    Ok(())
+}
+
+/// The first of them, which is then nobody's any more.
+pub fn take_recalled(conn: &Database) -> Result<Option<Recalled>> {
+    const SQL: &str = "DELETE FROM recalled WHERE (owner, cause, field) IN
+        (SELECT owner, cause, field FROM recalled ORDER BY owner, cause, field LIMIT 1)
+        RETURNING owner, cause, field, feed, seq";
+    let taken = conn.prepare_cached(SQL)?.query_row([], |row| {
+        let (feed, seq) = (row.get::<_, i64>(3)?, row.get::<_, i64>(4)?);
+        Ok(Recalled {
+            owner: tables::union(row.get(0)?)?,
+            cause: Cause { code: row.get(1)?, field: Some(row.get(2)?) },
+            done: (feed >= 0).then_some((feed, seq.unsigned_abs())),
+        })
+    });
+    Ok(taken.optional()?)
+}
+
+/// Revocations by a union of a device of `of` are judged again, since it enrols that no more: those after `done`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unrevoked {
+    pub owner: UnionNumber,
+    pub device: DeviceId,
+    pub of: UnionNumber,
+    pub done: RecordId,
+}
+
+/// From the beginning, also where some of it was.
+pub fn unrevoke(conn: &Database, owner: UnionNumber, device: &DeviceId, of: UnionNumber) -> Result<()> {
+    add_unrevoked(conn, "REPLACE", &Unrevoked { owner, device: *device, of, done: RecordId([0; 16]) })
+}
+
+/// From where a job has come to, unless it is to be from the beginning since.
+pub fn go_on_unrevoking(conn: &Database, unrevoked: &Unrevoked) -> Result<()> {
+    add_unrevoked(conn, "IGNORE", unrevoked)
+}
+
+fn add_unrevoked(conn: &Database, otherwise: &str, unrevoked: &Unrevoked) -> Result<()> {
+    let Unrevoked { owner, device, of, done } = unrevoked;
+    let sql = format!(r#"INSERT OR {otherwise} INTO unrevoked (owner, device, "of", record) VALUES (?1, ?2, ?3, ?4)"#);
+    conn.prepare_cached(&sql)?.execute((i64::from(*owner), device.as_bytes(), i64::from(*of), done.as_bytes()))?;
+    Ok(())
+}
+
+/// The first of them, which is then nobody's any more.
+pub fn take_unrevoked(conn: &Database) -> Result<Option<Unrevoked>> {
+    const SQL: &str = r#"DELETE FROM unrevoked WHERE (owner, device, "of") IN
+        (SELECT owner, device, "of" FROM unrevoked ORDER BY owner, device, "of" LIMIT 1)
+        RETURNING owner, device, "of", record"#;
+    let taken = conn.prepare_cached(SQL)?.query_row([], |row| {
+        let (owner, of) = (tables::union(row.get(0)?)?, tables::union(row.get(2)?)?);
+        Ok(Unrevoked { owner, device: DeviceId(row.get(1)?), of, done: RecordId(row.get(3)?) })
+    });
+    Ok(taken.optional()?)
+}
+
+/// Some of the revocations by a union of a device of `of`, after one.
+pub fn revocations(conn: &View, unrevoked: &Unrevoked, most: usize) -> Result<Vec<RecordId>> {
+    const SQL: &str = r#"SELECT record FROM revocation WHERE device = ?1 AND owner = ?2 AND "union" = ?3 AND record > ?4
+        ORDER BY record LIMIT ?5"#;
+    let Unrevoked { owner, device, of, done } = unrevoked;
+    let mut statement = conn.prepare_cached(SQL)?;
+    let of = (device.as_bytes(), i64::from(*owner), i64::from(*of), done.as_bytes(), most as i64);
+    let rows = statement.query_map(of, |row| Ok(RecordId(row.get(0)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// One of these records, which is then nobody's any more.
@@ -204,7 +284,8 @@ pub fn any(conn: &View) -> Result<bool> {
 /// Whether there is anything besides histories that give way.
 pub fn any_besides_yielding(conn: &View) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM arrived) OR EXISTS (SELECT 1 FROM ruled)
-        OR EXISTS (SELECT 1 FROM withdrawn) OR EXISTS (SELECT 1 FROM anew)";
+        OR EXISTS (SELECT 1 FROM withdrawn) OR EXISTS (SELECT 1 FROM anew)
+        OR EXISTS (SELECT 1 FROM recalled) OR EXISTS (SELECT 1 FROM unrevoked)";
     Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
 }
 
@@ -214,6 +295,8 @@ pub fn any_of(conn: &View, union: UnionNumber) -> Result<bool> {
         OR EXISTS (SELECT 1 FROM ruled JOIN feed ON feed.no = ruled.feed WHERE feed."union" = ?1)
         OR EXISTS (SELECT 1 FROM withdrawn JOIN feed ON feed.no = withdrawn.feed WHERE feed."union" = ?1)
         OR EXISTS (SELECT 1 FROM anew WHERE owner = ?1)
+        OR EXISTS (SELECT 1 FROM recalled WHERE owner = ?1)
+        OR EXISTS (SELECT 1 FROM unrevoked WHERE "of" = ?1)
         OR EXISTS (SELECT 1 FROM yielding JOIN feed ON feed.no = yielding.feed WHERE feed."union" = ?1)"#;
     Ok(conn.prepare_cached(SQL)?.query_row([i64::from(union)], |row| row.get(0))?)
 }

@@ -109,7 +109,7 @@ impl Ledger {
                 if self.slices.tired() {
                     // One that fits is found in jobs that have room for it.
                     self.slices.leaves();
-                    unfinished::add_held(&self.conn, owner, Cause::number_of(*number))?;
+                    unfinished::recall(&self.conn, owner, Cause::number_of(*number))?;
                     break;
                 }
                 self.make_again(owner, &other, None)?;
@@ -130,8 +130,10 @@ impl Ledger {
         if trust::superior(union) != by {
             return Ok(());
         }
-        if unfinished::add_held(&self.conn, union, Cause::block_of(&device, union, block))? {
+        let cause = Cause::block_of(&device, union, block);
+        if !quarantine::held_for(&self.conn, union, cause, None, 1)?.is_empty() {
             self.slices.leaves();
+            unfinished::recall(&self.conn, union, cause)?;
         }
         Ok(())
     }
@@ -139,7 +141,7 @@ impl Ledger {
     /// Edits that are held for that cause, in the order of a rebuild.
     fn held_in_order(&mut self, owner: UnionNumber, cause: Cause) -> Result<Vec<(RecordPlace, RecordId)>> {
         let mut all = vec![];
-        for held in quarantine::numbers(&self.conn, owner, cause)? {
+        for held in quarantine::held_for(&self.conn, owner, cause, None, i64::MAX as usize)? {
             let place = RecordPlace { owner, feed: held.feed, seq: held.seq };
             all.push(((self.feed(held.feed)?.order(), held.seq), place, held.record));
         }
