@@ -278,6 +278,11 @@ impl Refusal {
         }
     }
 
+    /// Reason and cause as they are stored.
+    pub(crate) fn numbers(&self) -> (u8, Option<u8>) {
+        (self.reason.number(), self.cause.map(|cause| cause.code))
+    }
+
     /// A void that travels another way than its record: not every level that sees the one would see the other.
     pub fn void_elsewhere() -> Refusal {
         Refusal::new(

@@ -18,8 +18,10 @@ use super::Ledger;
 use crate::{
     keyring::Keyring,
     store::{
-        Result, feeds, quarantine,
-        records::{self, numbers},
+        Result, feeds,
+        projection::RecordPlace,
+        quarantine,
+        records::numbers,
         trust,
         unfinished::{self, Recalled, Unrevoked},
     },
@@ -231,14 +233,8 @@ impl Ledger {
                 quarantine::remove(&self.conn, no, seq)?;
                 continue;
             };
-            let out = |ledger: &mut Ledger| {
-                let known = records::operations(&ledger.conn, row.feed.union, &operation.record)?;
-                match known.iter().any(|(feed, _)| *feed == no) {
-                    true => ledger.make_again(row.feed.union, &operation.record, None),
-                    false => Ok(()),
-                }
-            };
-            self.alone(no, seq, &operation, out)?;
+            let place = RecordPlace { owner: row.feed.union, feed: no, seq };
+            self.alone(no, seq, &operation, |ledger| ledger.take_out_one(place, &operation.record))?;
         }
         Ok(())
     }

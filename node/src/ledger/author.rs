@@ -208,6 +208,9 @@ impl Ledger {
             return Err(StoreError::Revoked);
         }
         self.permission()?.lets(kind, || Ok(None))?;
+        if let Some(id) = &id {
+            self.remake_now(self.me.union, id)?;
+        }
         let document = match id {
             None => Document::default(),
             Some(id) if voids::state(&self.conn, self.me.union, &id)? == State::Voided => {

@@ -460,7 +460,7 @@ impl Ledger {
         let shorter = FeedRow { edge, packed: end, applied, head, diverged: false, altered: false, ..row.clone() };
         feeds::update(&self.conn, &shorter, self.now())?;
         self.forget_rows();
-        self.make_without(row.feed.union, &cut)?;
+        self.make_without(row.feed.union, no, &cut)?;
         self.pack(no, &mut { usize::MAX })?;
         self.go_on_anew(&row.feed)?;
         self.say_again(&row.feed, cut)?;

@@ -19,7 +19,10 @@ use super::Ledger;
 use crate::{
     admission::Reason,
     document::{self, Document},
-    store::{Result, StoreError, View, documents, feeds, feeds::FeedRow, quarantine, records, segments, strays, voids},
+    store::{
+        Result, StoreError, View, documents, feeds, feeds::FeedRow, quarantine, records, segments, strays, unfinished,
+        voids,
+    },
 };
 
 impl Ledger {
@@ -38,6 +41,10 @@ impl Ledger {
         if self.revoked()? {
             return Ok(());
         }
+        // What waits for its turn alone follows nothing that was cut off.
+        for remade in unfinished::remade_of(&self.conn, self.me.union)? {
+            self.remake_now(remade.owner, &remade.record)?;
+        }
         let mut again = Again::default();
         for (row, seq, operation) in orphans(&self.conn)? {
             again.learn(&strays::said_again(&self.conn, &operation.record)?);
@@ -48,6 +55,7 @@ impl Ledger {
 
     fn say_one_again(&mut self, feed: &Feed, seq: u64, operation: &Operation, again: &mut Again) -> Result<()> {
         let (from, record) = (feed.id, operation.record);
+        self.remake_now(self.me.union, &record)?;
         let fresh = strays::add(&self.conn, &from, seq, operation)?;
         let document = numbered(operation.kind).is_some_and(|kind| kind.shape == Shape::Document);
         let edit = Edit::decode(&operation.payload, Actor::new(&from, &record)).ok().filter(|_| document);

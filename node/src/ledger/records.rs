@@ -2,6 +2,7 @@
 //! of a rebuild has it, at every level and whatever came first there.
 
 mod numbers;
+mod parts;
 
 use std::collections::BTreeSet;
 
@@ -20,7 +21,7 @@ use crate::{
     admission::Refusal,
     rollup,
     store::{
-        Result, StoreError,
+        Database, Result, StoreError,
         projection::{self, RecordPlace},
         records::{self, numbers as given},
     },
@@ -86,6 +87,9 @@ impl Ledger {
         id: &RecordId,
         at_hand: Option<(RecordPlace, &Operation)>,
     ) -> Result<()> {
+        if !self.slices.all_at_once() && records::are_many(&self.conn, owner, id, self.slices.edits())? {
+            return self.make_again_in_parts(owner, id, at_hand);
+        }
         let known = records::operations(&self.conn, owner, id)?;
         let mut all = vec![];
         for (no, seq) in known.into_iter().chain(at_hand.map(|(place, _)| (place.feed, place.seq))) {
@@ -94,7 +98,7 @@ impl Ledger {
         all.sort_unstable();
         all.dedup();
         let feeds: BTreeSet<i64> = all.iter().map(|(_, _, no)| *no).collect();
-        let (said, numbers) = self.take_out(owner, id)?;
+        let (said, numbers) = self.take_out(owner, id, records::forget)?;
         for (_, seq, no) in all {
             if self.is_leaving(no, seq)? || self.is_out(no)? {
                 continue;
@@ -119,10 +123,22 @@ impl Ledger {
         said.map_or(Ok(()), |said| self.annul(owner, &said))
     }
 
-    /// Records of a union as they are without operations that are there no more.
-    pub(super) fn make_without(&mut self, owner: UnionNumber, gone: &[(u64, Operation)]) -> Result<()> {
-        let records: BTreeSet<RecordId> = gone.iter().map(|(_, operation)| operation.record).collect();
-        let again = |ledger: &mut Ledger| records.iter().try_for_each(|id| ledger.make_again(owner, id, None));
+    /// An operation is taken out that is about to be there no more, or whose feed is: what rests on it is made again without
+    /// it. What is held rests on nothing but itself.
+    pub(super) fn take_out_one(&mut self, place: RecordPlace, id: &RecordId) -> Result<()> {
+        if records::rests_on(&self.conn, id, place)? {
+            self.make_again(place.owner, id, None)?;
+        }
+        self.take_up_held(place.feed, place.seq)
+    }
+
+    /// Records of a union as they are without operations of a feed that are there no more.
+    pub(super) fn make_without(&mut self, owner: UnionNumber, no: i64, gone: &[(u64, Operation)]) -> Result<()> {
+        let again = |ledger: &mut Ledger| {
+            gone.iter().try_for_each(|(seq, operation)| {
+                ledger.take_out_one(RecordPlace { owner, feed: no, seq: *seq }, &operation.record)
+            })
+        };
         if self.guarded(again)?.is_err() {
             self.carefully(again)?;
         }
@@ -130,8 +146,14 @@ impl Ledger {
         self.save_documents()
     }
 
-    /// Says what an entry said, and which numbers of unions the record had been given.
-    fn take_out(&mut self, owner: UnionNumber, id: &RecordId) -> Result<(Option<Record>, Vec<UnionNumber>)> {
+    /// Says what an entry said, and which numbers of unions the record had been given. `forget`: what becomes of what was known
+    /// of it.
+    fn take_out(
+        &mut self,
+        owner: UnionNumber,
+        id: &RecordId,
+        forget: impl FnOnce(&Database, UnionNumber, &RecordId) -> Result<()>,
+    ) -> Result<(Option<Record>, Vec<UnionNumber>)> {
         let mut said = None;
         let there = records::get(&self.conn, owner, id)?;
         let kind = there.and_then(|there| kind::numbered(there.kind));
@@ -148,7 +170,7 @@ impl Ledger {
         self.documents.forget(owner, id);
         self.slices.forget_counts();
         self.slices.taken_out();
-        records::forget(&self.conn, owner, id)?;
+        forget(&self.conn, owner, id)?;
         let registers = there.is_some_and(|there| there.kind == Union::NUMBER);
         let numbers = if registers { given::take(&self.conn, owner, id)? } else { vec![] };
         Ok((said, numbers))

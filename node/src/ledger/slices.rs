@@ -149,6 +149,11 @@ impl Slices {
         self.whole
     }
 
+    /// So many edits are about what one job may do.
+    pub(super) fn edits(&self) -> usize {
+        (self.slice / EDIT).max(1) as usize
+    }
+
     pub(super) fn tired(&self) -> bool {
         !self.whole && self.work - self.begun >= self.slice
     }

@@ -167,6 +167,7 @@ impl Ledger {
             return Err(StoreError::Revoked);
         }
         let (owner, id) = (self.me.union, saying.record);
+        self.remake_now(owner, &id)?;
         let permission = self.permission()?;
         let missing = || {
             let rule = Rule::new("none_of_kind", "没有“{kind}” {record}", "there is no {kind} {record}");

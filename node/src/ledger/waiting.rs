@@ -159,6 +159,8 @@ impl Ledger {
                         // It may have stopped because too much of it waited.
                         ledger.slices.lags(no, None);
                     }
+                } else if let Some(remade) = unfinished::any_remade(&ledger.conn)? {
+                    ledger.remake_some(remade)?;
                 } else if let Some((owner, record)) = unfinished::take_anew(&ledger.conn)? {
                     ledger.make_again_alone(owner, &record)?;
                 } else if let Some(recalled) = unfinished::take_recalled(&ledger.conn)? {

@@ -11,7 +11,8 @@ use super::{Ledger, isolate::Failure, slices::EARLY_WAIT};
 use crate::store::{
     Result, feeds,
     feeds::FeedRow,
-    receipts, records, segments, strays,
+    projection::RecordPlace,
+    receipts, segments, strays,
     unfinished::{self, Yielding},
 };
 
@@ -121,10 +122,7 @@ impl Ledger {
             self.slices.worked(1);
             let Some(operation) = self.operation_near(no, until)? else { return Ok(None) };
             strays::add(&self.conn, &feed.id, until, &operation)?;
-            let known = records::operations(&self.conn, feed.union, &operation.record)?;
-            if known.iter().any(|(feed, seq)| *feed == no && *seq >= stays) {
-                self.make_again(feed.union, &operation.record, None)?;
-            }
+            self.take_out_one(RecordPlace { owner: feed.union, feed: no, seq: until }, &operation.record)?;
         }
         Ok(Some(until))
     }

@@ -33,7 +33,7 @@ pub struct Held {
 }
 
 /// What finds the operations of a feed that wait, and of one record those that it said before; revocations that wait for
-/// an enrolment; and numbers of unions that are taken, or outside their device's blocks.
+/// an enrolment; numbers of unions that are taken, or outside their device's blocks; and what is held of one record in one feed.
 pub const CREATE: &str = "DROP INDEX IF EXISTS quarantine_early;
     CREATE INDEX quarantine_early ON quarantine (feed, record, cause, seq) WHERE awaits IS NOT NULL;
     DROP INDEX IF EXISTS quarantine_revocation;
@@ -41,7 +41,9 @@ pub const CREATE: &str = "DROP INDEX IF EXISTS quarantine_early;
     DROP INDEX IF EXISTS quarantine_number;
     CREATE INDEX quarantine_number ON quarantine (field, feed) WHERE cause = 9;
     DROP INDEX IF EXISTS quarantine_blocks;
-    CREATE INDEX quarantine_blocks ON quarantine (field, feed) WHERE cause = 10;";
+    CREATE INDEX quarantine_blocks ON quarantine (field, feed) WHERE cause = 10;
+    DROP INDEX IF EXISTS quarantine_in_feed;
+    CREATE INDEX quarantine_in_feed ON quarantine (record, feed);";
 
 /// Made anew with the projections.
 pub fn create(conn: &Database) -> Result<()> {
@@ -51,6 +53,11 @@ pub fn create(conn: &Database) -> Result<()> {
 /// What an edit waits for where one that its device said before of the same record waits: the turn of that.
 pub fn turn_of(feed: &FeedId, seq: u64) -> Hash {
     Hash::of(&[b"huiliu/turn-of/1", feed.as_bytes(), &seq.to_be_bytes()])
+}
+
+/// What all that is known of a record waits for where it is made again in parts: its own turn.
+pub fn turn_in(record: &RecordId) -> Hash {
+    Hash::of(&[b"huiliu/turn-in/1", record.as_bytes()])
 }
 
 /// The reason's word and no more.
@@ -318,6 +325,20 @@ pub fn held_for(
         AND feed IN (SELECT no FROM feed WHERE "union" = ?2) ORDER BY feed, seq LIMIT ?5"#
     );
     select(conn, &sql, (cause.field, i64::from(owner), feed, seq, most as i64))
+}
+
+/// What is held of one record in one feed, after a place: the first few.
+pub fn of_record_in(conn: &View, feed: i64, record: &RecordId, after: Option<u64>, most: usize) -> Result<Vec<Held>> {
+    let sql = format!(
+        "{COLUMNS} INDEXED BY quarantine_in_feed WHERE record = ?1 AND feed = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4"
+    );
+    select(conn, &sql, (record.as_bytes(), feed, after.map_or(-1, |seq| seq as i64), most as i64))
+}
+
+/// The next feed in which something of a record is held.
+pub fn next_feed(conn: &View, record: &RecordId, after: i64) -> Result<Option<i64>> {
+    const SQL: &str = "SELECT min(feed) FROM quarantine INDEXED BY quarantine_in_feed WHERE record = ?1 AND feed > ?2";
+    Ok(conn.prepare_cached(SQL)?.query_row((record.as_bytes(), after), |row| row.get(0))?)
 }
 
 /// So many of those that wait are read at once.

@@ -7,7 +7,8 @@ pub mod numbers;
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Database, Result, View, place::RecordPlace, tables, voids};
+use super::{Database, Result, View, place::RecordPlace, quarantine, tables, voids};
+use crate::admission::Refusal;
 
 /// Who has an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +103,46 @@ pub fn rests_on(conn: &View, id: &RecordId, place: RecordPlace) -> Result<bool> 
     let mut statement = conn.prepare_cached(SQL)?;
     let row = (id.as_bytes(), i64::from(place.owner), place.feed, place.seq as i64);
     Ok(statement.query_row(row, |row| row.get(0))?)
+}
+
+/// Whether at least so many are.
+pub fn are_many(conn: &View, owner: UnionNumber, id: &RecordId, many: usize) -> Result<bool> {
+    const SQL: &str = r#"SELECT count(*) FROM (SELECT 1 FROM repeat WHERE id = ?1 AND owner = ?2
+        UNION ALL SELECT 1 FROM edit WHERE record = ?1 AND owner = ?2
+        UNION ALL SELECT 1 FROM void WHERE record = ?1 AND owner = ?2
+        UNION ALL SELECT 1 FROM quarantine q JOIN feed f ON f.no = q.feed WHERE q.record = ?1 AND f."union" = ?2 LIMIT ?3)"#;
+    let row = (id.as_bytes(), i64::from(owner), many as i64);
+    Ok(conn.prepare_cached(SQL)?.query_row(row, |row| row.get::<_, i64>(0))? >= many as i64)
+}
+
+/// All that counted of a record counts no more, and is held until its turn comes (`quarantine::turn_in`).
+pub fn hold_all(conn: &Database, owner: UnionNumber, id: &RecordId) -> Result<()> {
+    const INTO: &str = "INSERT INTO quarantine (feed, seq, record, kind, reason, cause, field, awaits)";
+    const HELD: &str = "ON CONFLICT (feed, seq) DO UPDATE SET reason = excluded.reason, cause = excluded.cause,
+        field = NULL, awaits = excluded.awaits";
+    let turn = quarantine::turn_in(id);
+    let (early, void) = Refusal::early_void(turn).numbers();
+    if let Some(claim) = get(conn, owner, id)? {
+        for (from, cause) in [
+            ("record WHERE id = ?1 AND owner = ?2", None),
+            ("repeat WHERE id = ?1 AND owner = ?2", None),
+            ("edit WHERE record = ?1 AND owner = ?2", None),
+            ("void WHERE record = ?1 AND owner = ?2", void),
+        ] {
+            let sql = format!("{INTO} SELECT feed, seq, ?1, ?3, ?4, ?5, NULL, ?6 FROM {from} {HELD}");
+            let row = (id.as_bytes(), i64::from(owner), claim.kind, early, cause, turn.0);
+            conn.prepare_cached(&sql)?.execute(row)?;
+        }
+    }
+    for table in ["record", "repeat"] {
+        let sql = format!("DELETE FROM {table} WHERE id = ?1 AND owner = ?2");
+        conn.prepare_cached(&sql)?.execute((id.as_bytes(), i64::from(owner)))?;
+    }
+    for table in ["edit", "conflict", "document"] {
+        let sql = format!("DELETE FROM {table} WHERE record = ?1 AND owner = ?2");
+        conn.prepare_cached(&sql)?.execute((id.as_bytes(), i64::from(owner)))?;
+    }
+    voids::forget(conn, owner, id)
 }
 
 /// Forgets all that `operations` names, but for the projection.

@@ -15,7 +15,8 @@ use crate::admission::Cause;
 /// judged. `ruled`: operations that the union above has ruled on, or had, and that are still to be judged again. `withdrawn`:
 /// feeds that are taken out again, because their devices are enrolled no more. `yielding`: feeds that give way to another
 /// history, from `stays` on; what stands from `until` on is taken out. `anew`: records that are still to be made again, whatever is
-/// known of them then. `recalled` and `unrevoked`: the same of all a union's that are held for a cause, and of its revocations of a
+/// known of them then. `remade`: records that were taken out, and of which what is held is judged again, after the operation at
+/// `feed` and `seq`. `recalled` and `unrevoked`: the same of all a union's that are held for a cause, and of its revocations of a
 /// device of `of`; those up to a place have been.
 pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     CREATE TABLE arrived (record BLOB NOT NULL, owner INTEGER NOT NULL, change BLOB NOT NULL, feed INTEGER NOT NULL,
@@ -32,6 +33,10 @@ pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     DROP TABLE IF EXISTS anew;
     CREATE TABLE anew (record BLOB NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY (record, owner)) STRICT, WITHOUT ROWID;
     CREATE INDEX anew_by_owner ON anew (owner);
+    DROP TABLE IF EXISTS remade;
+    CREATE TABLE remade (record BLOB NOT NULL, owner INTEGER NOT NULL, feed INTEGER NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (record, owner)) STRICT, WITHOUT ROWID;
+    CREATE INDEX remade_by_owner ON remade (owner);
     DROP TABLE IF EXISTS recalled;
     CREATE TABLE recalled (owner INTEGER NOT NULL, cause INTEGER NOT NULL, field INTEGER NOT NULL, feed INTEGER NOT NULL,
     seq INTEGER NOT NULL, PRIMARY KEY (owner, cause, field)) STRICT, WITHOUT ROWID;
@@ -125,6 +130,56 @@ pub fn add_anew(conn: &Database, owner: UnionNumber, record: &RecordId) -> Resul
     const SQL: &str = "INSERT INTO anew (record, owner) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     conn.prepare_cached(SQL)?.execute((record.as_bytes(), i64::from(owner)))?;
     Ok(())
+}
+
+/// A record is made again in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remade {
+    pub owner: UnionNumber,
+    pub record: RecordId,
+    /// Of what is held of it, this one and all before it in the order of a rebuild were judged.
+    pub done: Option<(i64, u64)>,
+}
+
+/// From where a job has come to, or from the beginning.
+pub fn set_remade(conn: &Database, remade: &Remade) -> Result<()> {
+    const SQL: &str = "INSERT OR REPLACE INTO remade (record, owner, feed, seq) VALUES (?1, ?2, ?3, ?4)";
+    let (feed, seq) = remade.done.map_or((-1, -1), |(feed, seq)| (feed, seq as i64));
+    conn.prepare_cached(SQL)?.execute((remade.record.as_bytes(), i64::from(remade.owner), feed, seq))?;
+    Ok(())
+}
+
+pub fn end_remade(conn: &Database, owner: UnionNumber, record: &RecordId) -> Result<()> {
+    const SQL: &str = "DELETE FROM remade WHERE record = ?1 AND owner = ?2";
+    conn.prepare_cached(SQL)?.execute((record.as_bytes(), i64::from(owner)))?;
+    Ok(())
+}
+
+/// How far a record is made again, if it is.
+pub fn remade(conn: &View, owner: UnionNumber, record: &RecordId) -> Result<Option<Remade>> {
+    const SQL: &str = "SELECT record, owner, feed, seq FROM remade WHERE record = ?1 AND owner = ?2";
+    let mut statement = conn.prepare_cached(SQL)?;
+    Ok(statement.query_row((record.as_bytes(), i64::from(owner)), remade_row).optional()?)
+}
+
+/// One that is.
+pub fn any_remade(conn: &View) -> Result<Option<Remade>> {
+    const SQL: &str = "SELECT record, owner, feed, seq FROM remade ORDER BY record, owner LIMIT 1";
+    Ok(conn.prepare_cached(SQL)?.query_row([], remade_row).optional()?)
+}
+
+/// A union's that are.
+pub fn remade_of(conn: &View, owner: UnionNumber) -> Result<Vec<Remade>> {
+    const SQL: &str = "SELECT record, owner, feed, seq FROM remade WHERE owner = ?1 ORDER BY record";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement.query_map([i64::from(owner)], remade_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn remade_row(row: &Row<'_>) -> rusqlite::Result<Remade> {
+    let (feed, seq) = (row.get::<_, i64>(2)?, row.get::<_, i64>(3)?);
+    let done = (feed >= 0).then_some((feed, seq.unsigned_abs()));
+    Ok(Remade { record: RecordId(row.get(0)?), owner: tables::union(row.get(1)?)?, done })
 }
 
 /// What is held for a cause, and perhaps some more, is judged again: revocations of a device, numbers that another record has or
@@ -285,7 +340,7 @@ pub fn any(conn: &View) -> Result<bool> {
 pub fn any_besides_yielding(conn: &View) -> Result<bool> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM arrived) OR EXISTS (SELECT 1 FROM ruled)
         OR EXISTS (SELECT 1 FROM withdrawn) OR EXISTS (SELECT 1 FROM anew)
-        OR EXISTS (SELECT 1 FROM recalled) OR EXISTS (SELECT 1 FROM unrevoked)";
+        OR EXISTS (SELECT 1 FROM remade) OR EXISTS (SELECT 1 FROM recalled) OR EXISTS (SELECT 1 FROM unrevoked)";
     Ok(conn.prepare_cached(SQL)?.query_row([], |row| row.get(0))?)
 }
 
@@ -295,6 +350,7 @@ pub fn any_of(conn: &View, union: UnionNumber) -> Result<bool> {
         OR EXISTS (SELECT 1 FROM ruled JOIN feed ON feed.no = ruled.feed WHERE feed."union" = ?1)
         OR EXISTS (SELECT 1 FROM withdrawn JOIN feed ON feed.no = withdrawn.feed WHERE feed."union" = ?1)
         OR EXISTS (SELECT 1 FROM anew WHERE owner = ?1)
+        OR EXISTS (SELECT 1 FROM remade WHERE owner = ?1)
         OR EXISTS (SELECT 1 FROM recalled WHERE owner = ?1)
         OR EXISTS (SELECT 1 FROM unrevoked WHERE "of" = ?1)
         OR EXISTS (SELECT 1 FROM yielding JOIN feed ON feed.no = yielding.feed WHERE feed."union" = ?1)"#;
