@@ -7,7 +7,8 @@
 //!
 //! A region code names a union as well as a place. Two codes are Huiliu's own and not in GB/T 2260: 100000 for the national
 //! union, and 660000 for the union of the Xinjiang Production and Construction Corps, which stands beside the provinces
-//! and above 659001 to 659012; those cities belong to 650000 by code, and to the Corps by organisation.
+//! and above 659001 to 659012; those cities belong to 650000 by code, and to the Corps by organisation. Of which division each is
+//! stands in `data/corps.csv`, by the division's name: its union is registered, and has a serial.
 //! Lower unions (townships, parks, enterprises) are in no list: their superior registers them, which gives a number.
 
 use std::{borrow::Cow, fmt, str::FromStr, sync::OnceLock};
@@ -55,6 +56,9 @@ const KINMEN: u64 = 350_527;
 const SERIALS: u64 = 1_000_000;
 /// Largest serial: a number stays below 2^53, so that every language reads it from JSON.
 const LAST_SERIAL: u64 = 999_999_999;
+
+/// Codes of the Corps' cities, and the names of their divisions.
+const CORPS_DIVISIONS: &str = include_str!("../data/corps.csv");
 
 fn table() -> &'static [Division] {
     static TABLE: OnceLock<Vec<Division>> = OnceLock::new();
@@ -176,6 +180,12 @@ impl UnionNumber {
             None => self.division().parent,
             Some(_) => Some(self.giver()),
         }
+    }
+
+    /// Of a city of the Corps: what the division is called that it is one administration with (第八师).
+    pub fn corps_division(self) -> Option<&'static str> {
+        let mut rows = CORPS_DIVISIONS.lines().skip(1).filter_map(|row| row.split_once(','));
+        rows.find(|(code, _)| code.parse() == Ok(self.0)).map(|(_, division)| division)
     }
 
     /// Whose hub lets this union's machines in: the one directly above; of the nation the nation's own, the network's root.
@@ -344,6 +354,11 @@ mod tests {
         assert_eq!(codes(UnionNumber::CORPS.children().to_vec()), (659_001..=659_012).collect::<Vec<_>>());
         assert!(!code(650_000).contains(code(659_001)));
         assert_eq!(code(659_001).province(), Some(UnionNumber::CORPS));
+        for city in UnionNumber::all() {
+            assert_eq!(city.corps_division().is_some(), city.parent() == Some(UnionNumber::CORPS), "{city}");
+        }
+        assert_eq!(code(659_001).corps_division(), Some("第八师"));
+        assert_eq!(code(659_012).corps_division(), Some("第九师"));
         for leaf in [441_900, 442_000, 460_400, 620_200] {
             assert_eq!(code(leaf).level(), Level::City);
             assert!(code(leaf).children().is_empty());
