@@ -1,6 +1,7 @@
 //! What every level of Huiliu agrees on. No IO and no clock; no randomness but what HPKE takes to wrap a key.
 //!
-//! In reading order: the words (`lang`) and how text of others is shown (`shown`), values that carry rules (`union`, `money`, `period`, `ident`, `id`), record
+//! In reading order: the words (`lang`) and how text of others is shown (`shown`), values that carry rules (`union`, `money`, `period`, `ident`, `id`), what is
+//! known of all unions (`directory`, `organisation`), record
 //! kinds as their `.proto` files declare them (`kind`, `value`, `record`, `handle`, `records` with `room`, `rules`, `measure`), then how what was recorded is
 //! proved: operations and edits (`operation`, `operator`, `edit`), feeds (`feed`), their hash tree (`tree`), what is signed
 //! (`signed`), with which algorithms (`algorithms`), where all authority comes from (`root`), what a file proves to whoever
@@ -14,6 +15,7 @@ pub mod directory;
 pub mod id;
 pub mod ident;
 pub mod money;
+pub mod organisation;
 pub mod period;
 pub mod serials;
 pub mod shown;
