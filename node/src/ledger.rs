@@ -30,6 +30,7 @@ mod opened;
 mod reauthor;
 mod rebuild;
 mod records;
+mod related;
 mod room;
 mod slices;
 pub mod statement;

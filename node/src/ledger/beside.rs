@@ -243,18 +243,8 @@ impl Ledger {
                 warnings.push(field.warn(&value, rule, remedy));
             }
         }
-        if let Some(union) = record.read(allocation::TO_UNION)
-            && union.parent() != Some(self.me.union)
-        {
-            let rule = Rule::new(
-                "level_passed_over",
-                "不是直接下级，属于越级拨付",
-                "not directly below: a level is passed over",
-            );
-            let remedy = Label::new("请确认", "please confirm");
-            let field = allocation::TO_UNION.declared();
-            warnings.push(field.warn(&Value::Int(i64::from(union)), rule, remedy));
-        }
+        warnings.extend(self.passes_over(record)?);
+        refusals.extend(self.unrelated(record)?);
         Ok((refusals, warnings))
     }
 

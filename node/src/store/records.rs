@@ -1,8 +1,9 @@
 //! Which operation has which record id: one id of one owner is one record, whatever its kind. `numbers`: which record has
-//! which number of a union; `directory`: what those unions are called.
+//! which number of a union; `directory`: what those unions are called; `organisation`: in what relation unions stand.
 
 pub mod directory;
 pub mod numbers;
+pub mod organisation;
 
 use huiliu_proto::{id::RecordId, union::UnionNumber};
 use rusqlite::{OptionalExtension as _, Row};

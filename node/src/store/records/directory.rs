@@ -17,13 +17,8 @@ const ENROLLED: &str = r#"SELECT "union", name, short_name, owner FROM enrolment
 /// The built-in directory with all that are registered, as far as is known here.
 pub fn load(conn: &View) -> Result<Directory> {
     let mut directory = Directory::default();
-    let mut enrolled = conn.prepare_cached(&format!("{ENROLLED} ORDER BY record"))?;
-    let mut rows = enrolled.query([])?;
-    while let Some(row) = rows.next()? {
-        let (union, by) = (tables::union(row.get(0)?)?, tables::union(row.get(3)?)?);
-        if union.serial().is_some() && trust::superior(union) == by {
-            directory.add(union, Names { name: row.get(1)?, short: row.get(2)? });
-        }
+    for (union, names) in enrolled(conn, None)? {
+        directory.add(union, names);
     }
     let mut listed = conn.prepare_cached(LISTED)?;
     let mut rows = listed.query([])?;
@@ -31,6 +26,21 @@ pub fn load(conn: &View) -> Result<Directory> {
         directory.add(tables::union(row.get(0)?)?, Names { name: row.get(1)?, short: row.get(2)? });
     }
     Ok(directory)
+}
+
+/// What those that are in no list were called when a machine of theirs was enrolled, by one union or by any; the last word on
+/// each comes last.
+pub(super) fn enrolled(conn: &View, by: Option<UnionNumber>) -> Result<Vec<(UnionNumber, Names)>> {
+    let mut statement = conn.prepare_cached(&format!("{ENROLLED} AND (?1 IS NULL OR owner = ?1) ORDER BY record"))?;
+    let mut rows = statement.query([by.map(i64::from)])?;
+    let mut all = vec![];
+    while let Some(row) = rows.next()? {
+        let (union, by) = (tables::union(row.get(0)?)?, tables::union(row.get(3)?)?);
+        if union.serial().is_some() && trust::superior(union) == by {
+            all.push((union, Names { name: row.get(1)?, short: row.get(2)? }));
+        }
+    }
+    Ok(all)
 }
 
 /// What a union that is in no list is called, if its superior has said so.
