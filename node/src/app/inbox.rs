@@ -18,6 +18,7 @@ mod machines;
 mod numbers;
 mod proposals;
 mod quarantine;
+mod relations;
 mod returns;
 mod reversals;
 mod validity;
@@ -317,6 +318,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &numbers::Numbers,
     &proposals::Proposals,
     &quarantine::Quarantine,
+    &relations::Relations,
     &returns::Returns,
     &reversals::Reversals,
     &validity::Certificate,

@@ -50,6 +50,7 @@ fn every_code_comes_about() {
     let mut seen = Seen::default();
     two_machines(&chain, &second, &mut seen);
     ends(&chain.county, &mut seen);
+    relations(&chain, &mut seen);
     acts(&chain, &mut seen);
     keys(&mut chain, &second, &mut seen);
     silence(&chain, &mut seen);
@@ -132,6 +133,33 @@ fn ends(county: &Place, seen: &mut Seen) {
     rates(county, enterprise, "2025-11-01", "GRADE_A", "90");
     rates(county, enterprise, "2025-11-01", "GRADE_C", "45");
     seen.look(county);
+}
+
+/// What two levels say of a union without hearing each other, and what holds no longer.
+fn relations(chain: &Chain, seen: &mut Seen) {
+    let (province, city) = (&chain.province, &chain.city);
+    let says = |place: &Place, kind: &'static str, from: &'static str, what: &[(&'static str, &'static str)]| {
+        let fields = [("union", "320922"), ("from", from), ("doc_no", "盐工发〔2025〕1号")];
+        writes(place, kind, &[&fields[..], what].concat());
+    };
+    for place in [province, city] {
+        says(place, "union_relation", "2025-01-01", &[("type", "备案关系"), ("other", "320000")]);
+        says(place, "union_fact", "2025-01-01", &[("chair_seat", "空缺")]);
+    }
+    // Who led it does no longer, and funds it still.
+    says(
+        city,
+        "union_relation",
+        "2025-02-01",
+        &[("type", "组织领导关系"), ("other", "320900-003"), ("until", "2025-03-01")],
+    );
+    says(city, "union_relation", "2025-02-02", &[("type", "经费关系"), ("other", "320900-003")]);
+    chain.settle().unwrap();
+    seen.look(city);
+    assert!(
+        !entries(&chain.county).iter().any(|entry| entry.code.starts_with("relation")),
+        "it is not the county's to settle"
+    );
 }
 
 /// What other levels do.

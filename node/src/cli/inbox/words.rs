@@ -229,6 +229,36 @@ const WORDS: &[Words] = &[
         ),
     ),
     words(
+        "relation_overlaps",
+        (
+            "{union}自{from}起的一条工会关系与另一条时间重叠",
+            "of {union}, a relation from {from} on speaks of days of which another does",
+        ),
+        (
+            "用 union show 工会编号 查看；多余的用 record void {id} 作废，或用“替代”重新填写其起止",
+            "see `union show UNION`; void the surplus one with `record void {id}`, or say it again with other dates and name it in “replaces”",
+        ),
+    ),
+    words(
+        "relation_unfounded",
+        (
+            "{union}自{from}起的一条工会关系今日不成立：对方不是其组织上级，也不在其组织上级之上",
+            "of {union}, a relation from {from} on does not hold today: the other neither leads it nor is above the one that does",
+        ),
+        (
+            "用 union show 工会编号 查看，更正这条关系或其组织领导关系",
+            "see `union show UNION`, and put right that relation or who leads it",
+        ),
+    ),
+    words(
+        "fact_twice",
+        ("{union}的同类变更事项自{from}同一日起填了两条", "of {union}, two facts of one sort are said from {from} on"),
+        (
+            "用 union show 工会编号 查看，用 record void {id} 作废多余的一条",
+            "see `union show UNION`, and void the surplus one with `record void {id}`",
+        ),
+    ),
+    words(
         "reversed_twice",
         ("“{kind}”{id} 被冲销的金额超过原金额", "more was taken back of the {kind} {id} than it says"),
         (
