@@ -12,6 +12,7 @@ const READ: &[&str] = &[
     "record imports",
     "union list",
     "union find",
+    "union show",
     "account list",
     "status",
     "inbox",

@@ -67,6 +67,13 @@ fn a_hubs_answers_have_the_keys_that_are_told() {
     assert_eq!(registered["number"], "100000-001", "a trial draws no number");
     compare("union list", &root.json(&["union", "list"]));
     compare("union find", &root.json(&["union", "find", "qgtlzgh"]));
+    let related = ["union", "relate", "320000", "type=posted_by", "other=100000", "from=2026-01-01", "doc_no=1"];
+    compare("union relate, union change", &root.json(&[&related[..], &["--dry-run"]].concat()));
+    compare("union relate, union change", &root.json(&related));
+    let changed = ["union", "change", "320000", "from=2026-01-01", "chair_seat=part_time_chair", "doc_no=2"];
+    compare("union relate, union change", &root.json(&changed));
+    compare("union show", &root.json(&["union", "show", "320000", "--on", "2026-02-01"]));
+    compare("union show", &root.json(&["union", "show", "100000"]));
     let several = root.run(&["--json", "union", "find", "鼓楼区"]);
     assert!(
         several.code == 2 && several.err.contains("several_unions") && several.err.contains("江苏省南京市"),

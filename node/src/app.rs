@@ -21,6 +21,7 @@ pub mod init;
 pub mod join;
 pub mod keys;
 pub mod list;
+pub mod organisation;
 pub mod parameters;
 pub mod prove;
 pub mod quarantine;

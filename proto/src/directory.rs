@@ -56,6 +56,8 @@ impl Found {
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     registered: BTreeMap<UnionNumber, Names>,
+    /// What some are called from a day on, or were.
+    also: BTreeMap<UnionNumber, Vec<String>>,
 }
 
 /// Whether the names behind those of the unions above are looked at too, and what fits.
@@ -66,6 +68,11 @@ impl Directory {
         self.registered.insert(union, names);
     }
 
+    /// One more name of any union, by which it is found.
+    pub fn add_name(&mut self, union: UnionNumber, name: String) {
+        self.also.entry(union).or_default().push(name);
+    }
+
     /// As it is written over the door; of a registered union that is not known here, whose it is and its serial.
     pub fn name(&self, union: UnionNumber) -> String {
         self.registered.get(&union).map_or_else(|| union.union_name(), |names| names.name.clone())
@@ -73,8 +80,14 @@ impl Directory {
 
     /// Where a union stands, for who has to tell two of one name apart: 江苏省南京市.
     pub fn place(&self, union: UnionNumber) -> String {
-        let above: Vec<UnionNumber> = union.ancestors().filter(|above| *above != UnionNumber::NATION).collect();
-        above.into_iter().rev().map(|above| self.short(above)).collect()
+        let mut place = String::new();
+        let mut below = union;
+        for above in union.ancestors().filter(|above| *above != UnionNumber::NATION) {
+            place.insert_str(0, below.corps_division().unwrap_or_default());
+            place.insert_str(0, &self.short(above));
+            below = above;
+        }
+        place
     }
 
     fn short(&self, union: UnionNumber) -> String {
@@ -135,6 +148,7 @@ impl Directory {
             own.push(names.name.clone());
             own.extend(names.short.clone());
         }
+        own.extend(self.also.get(&union).into_iter().flatten().cloned());
         let mut all: Vec<String> = own.iter().map(|name| Self::plain(name)).collect();
         if !placed {
             return all;
@@ -231,6 +245,9 @@ mod tests {
         assert_eq!(directory.find("东坎街道"), Found::Several(vec![union("110117-001"), union("320922-001")]));
         assert_eq!(directory.find("滨海县东坎街道"), one("320922-001"));
         assert_eq!(directory.place(union("320922-001")), "江苏省盐城市滨海县");
+        assert_eq!(directory.place(union("659001")), "新疆生产建设兵团第八师");
+        assert_eq!(directory.place(union("659001-001")), "新疆生产建设兵团第八师石河子市");
+        assert_eq!(directory.place(UnionNumber::CORPS), "");
         // Of whom a store knows the names.
         let built_in = Directory::default();
         assert_eq!(built_in.find_exactly("滨海县", vec![]), one("320922"));
@@ -255,6 +272,16 @@ mod tests {
         assert_eq!(directory.name(union("320922-001")), "滨海县东坎街道总工会");
         assert_eq!(directory.name(union("320922-009")), "滨海县第009号工会");
         assert_eq!(directory.name(union("320922")), "滨海县总工会");
+    }
+
+    #[test]
+    fn a_union_is_found_by_what_it_is_called_since() {
+        let mut directory = directory();
+        directory.add_name(union("320922"), "滨海区总工会".into());
+        for typed in ["滨海区总工会", "盐城市滨海区总工会", "滨海区", "bhqzgh", "滨海县"] {
+            assert_eq!(directory.find(typed), one("320922"), "{typed}");
+        }
+        assert_eq!(directory.find_exactly("滨海区", vec![]), Found::Nobody);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use huiliu_proto::{
     id::{DeviceId, RecordId},
     kind::{Kind, Reach, kind},
     operation::Operation,
+    period::Day,
     serials::Block,
     signed::SigningKey,
     union::UnionNumber,
@@ -83,7 +84,7 @@ type Told = (Vec<(u64, RecordId)>, Vec<(RecordId, String)>);
 
 /// What every level says of which number is whose, and what it holds back.
 fn told(store: &Store) -> Told {
-    let page = store.read(|conn| unions::page(conn, None, None, 1000)).unwrap();
+    let page = store.read(|conn| unions::page(conn, None, None, 1000, Day(20_000))).unwrap();
     let given = page.rows.into_iter().map(|row| (u64::from(row.number), row.record)).collect();
     let mut held: Vec<_> =
         store.read(quarantine::all).unwrap().into_iter().map(|held| (held.record, held.reason)).collect();

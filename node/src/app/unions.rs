@@ -6,6 +6,7 @@ use huiliu_proto::{
     id::RecordId,
     kind::{Field, Format},
     lang::Label,
+    period::Day,
     record::Refusal,
     records::union,
     rule::Rule,
@@ -21,7 +22,12 @@ use super::{
 pub use crate::admission::number::NoNumber;
 use crate::{
     ledger::{Ledger, WriteOutcome},
-    store::{self, StoreError, View, projection::Shown, records::directory, trust},
+    store::{
+        self, StoreError, View,
+        projection::Shown,
+        records::{directory, organisation},
+        trust,
+    },
     writer::Store,
 };
 
@@ -118,6 +124,8 @@ pub fn register(store: &Store, me: UnionNumber, whom: Whom, mode: Mode) -> Resul
 pub struct Row {
     pub number: UnionNumber,
     pub names: Names,
+    /// The union that leads it.
+    pub parent: Option<UnionNumber>,
     /// The record by which it was registered; gone where that was voided.
     pub record: RecordId,
     /// A machine of it has joined, as far as is known here.
@@ -131,15 +139,24 @@ pub struct Page {
     pub next: Option<UnionNumber>,
 }
 
-/// The first `most` that `of` has registered, or anybody, behind a number.
-pub fn page(conn: &View, of: Option<UnionNumber>, after: Option<UnionNumber>, most: usize) -> Result<Page, StoreError> {
+/// The first `most` that `of` has registered, or anybody, behind a number: as they are called and led on a day.
+pub fn page(
+    conn: &View,
+    of: Option<UnionNumber>,
+    after: Option<UnionNumber>,
+    most: usize,
+    on: Day,
+) -> Result<Page, StoreError> {
+    let known = organisation::load(conn)?;
     let mut some = directory::page(conn, of, after, most + 1)?;
     let more = some.len() > most;
     some.truncate(most);
     let mut rows = vec![];
-    for (number, names, record) in some {
+    for (number, record) in some {
         let joined = trust::any_enrolled(conn, number)?;
-        rows.push(Row { number, names, record, joined });
+        let (profile, parent) = (known.on(on).profile(number), known.on(on).parent(number));
+        let names = Names { name: profile.name, short: profile.short };
+        rows.push(Row { number, names, parent, record, joined });
     }
     let next = rows.last().filter(|_| more).map(|last| last.number);
     Ok(Page { rows, next })

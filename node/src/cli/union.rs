@@ -1,4 +1,7 @@
-//! `union`: the unions that are registered below, and which union a person means.
+//! `union`: the unions that are registered below, which union a person means, and in what relation unions stand.
+
+mod say;
+mod show;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -29,6 +32,12 @@ pub enum UnionVerb {
     List(List),
     /// Show which union a name, a code or the initials of a name stand for
     Find(Find),
+    /// Show what a union is called and is, who leads and funds it and takes its filings, on a day
+    Show(show::Show),
+    /// Say who leads, guides or funds a union below, or takes its filings, from a day on
+    Relate(say::Say),
+    /// Say what a union below is called or is, from a day on: name, code, level, form, chair's seat
+    Change(say::Say),
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,6 +79,9 @@ impl UnionVerb {
             UnionVerb::Register(verb) => verb.run(context),
             UnionVerb::List(verb) => verb.run(context),
             UnionVerb::Find(verb) => verb.run(context),
+            UnionVerb::Show(verb) => verb.run(context),
+            UnionVerb::Relate(verb) => verb.relates(context),
+            UnionVerb::Change(verb) => verb.changes(context),
         }
     }
 }
@@ -182,11 +194,13 @@ impl List {
         let opened = context.open()?;
         let of = self.of.as_deref().map(|typed| opened.union(typed)).transpose()?;
         let after = self.after.as_deref().map(|typed| opened.union(typed)).transpose()?;
-        let Page { rows, next } = opened.look(|conn| Ok(unions::page(conn, of, after, usize::from(self.most))?))?;
+        let Page { rows, next } =
+            opened.look(|conn| Ok(unions::page(conn, of, after, usize::from(self.most), context.today())?))?;
         let mut table = Table::new()
             .column("number", context.pick("工会编号", "number"))
             .column("name", context.pick("名称", "name"))
             .column("short_name", context.pick("简称", "short name"))
+            .column("parent", context.pick("组织上级", "led by"))
             .column("joined", context.pick("机器", "machine"))
             .column("record", context.pick("记录", "record"));
         for row in &rows {
@@ -197,6 +211,7 @@ impl List {
                 Cell::new(row.number.to_string(), u64::from(row.number)),
                 Cell::same(row.names.name.as_str()),
                 Cell::same(row.names.short.as_deref().unwrap_or_default()),
+                row.parent.map_or_else(Cell::none, |parent| Cell::new(context.called(parent), u64::from(parent))),
                 Cell::new(joined, row.joined),
                 Cell::new(&record[..8], record.as_str()),
             ]);

@@ -14,11 +14,22 @@ const LISTED: &str = r#"SELECT g.number, u.name, u.short_name FROM number_given 
     JOIN "union" u ON u.record = g.record AND u.owner = g.owner"#;
 const ENROLLED: &str = r#"SELECT "union", name, short_name, owner FROM enrolment WHERE name IS NOT NULL"#;
 
+/// What unions were called from some day on; what was put right since is nobody's name.
+const STATED: &str = r#"SELECT f."union", f.name, f.short_name FROM union_fact f
+    WHERE NOT EXISTS (SELECT 1 FROM union_fact r WHERE r.replaces = f.record AND r.owner = f.owner)"#;
+
 /// The built-in directory with all that are registered, as far as is known here.
 pub fn load(conn: &View) -> Result<Directory> {
     let mut directory = Directory::default();
     for (union, names) in enrolled(conn, None)? {
         directory.add(union, names);
+    }
+    let mut stated = conn.prepare_cached(STATED)?;
+    let mut rows = stated.query([])?;
+    while let Some(row) = rows.next()? {
+        let at = tables::union(row.get(0)?)?;
+        let names: [Option<String>; 2] = [row.get(1)?, row.get(2)?];
+        names.into_iter().flatten().for_each(|name| directory.add_name(at, name));
     }
     let mut listed = conn.prepare_cached(LISTED)?;
     let mut rows = listed.query([])?;
@@ -64,26 +75,25 @@ pub fn registered(conn: &View, union: UnionNumber) -> Result<Option<Names>> {
     Ok(found.optional()?)
 }
 
-/// The first `most` that are registered behind a number, by one union or by anybody, with the records by which they were.
+/// The first `most` that are registered behind a number, by one union or by anybody: the records by which they were.
 pub fn page(
     conn: &View,
     of: Option<UnionNumber>,
     after: Option<UnionNumber>,
     most: usize,
-) -> Result<Vec<(UnionNumber, Names, RecordId)>> {
-    const SQL: &str = r#"SELECT g.number, u.name, u.short_name, g.record FROM number_given g
+) -> Result<Vec<(UnionNumber, RecordId)>> {
+    const SQL: &str = r#"SELECT g.number, g.record FROM number_given g
         JOIN "union" u ON u.record = g.record AND u.owner = g.owner
         WHERE (?1 IS NULL OR g.owner = ?1) AND (?2 IS NULL OR (g.owner, g.number) > (?3, ?2))
         ORDER BY g.owner, g.number LIMIT ?4"#;
     let mut statement = conn.prepare_cached(SQL)?;
     let row = (of.map(i64::from), after.map(i64::from), after.map(|after| i64::from(after.giver())), most as i64);
-    let rows = statement.query_map(row, |row| {
-        Ok((tables::union(row.get(0)?)?, Names { name: row.get(1)?, short: row.get(2)? }, RecordId(row.get(3)?)))
-    })?;
+    let rows = statement.query_map(row, |row| Ok((tables::union(row.get(0)?)?, RecordId(row.get(1)?))))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Those of no list that are called so in full: registered, or by their enrolment where no record of them is here.
+/// Those of no list that are called so in full: registered, or by their enrolment where no record of them is here; and any that
+/// was called so from some day on.
 fn called(conn: &View, typed: &str) -> Result<Vec<UnionNumber>> {
     const CALLED: &str = r#"SELECT g.number FROM "union" u JOIN number_given g ON g.record = u.record AND g.owner = u.owner
         WHERE u.name IN (?1, ?2) OR u.short_name IN (?1, ?2)
@@ -102,6 +112,11 @@ fn called(conn: &View, typed: &str) -> Result<Vec<UnionNumber>> {
         {
             all.push(union);
         }
+    }
+    let mut statement =
+        conn.prepare_cached(&format!("{STATED} AND (f.name IN (?1, ?2) OR f.short_name IN (?1, ?2))"))?;
+    for row in statement.query_map((trimmed, &joined), |row| tables::union(row.get(0)?))? {
+        all.push(row?);
     }
     Ok(all)
 }
