@@ -117,6 +117,14 @@ const WORDS: &[Words] = &[
         ("运行 chmod go= {paths}", "run `chmod go= {paths}`"),
     ),
     words(
+        "fact_twice",
+        ("{union}的同类变更事项自{from}同一日起填了两条", "of {union}, two facts of one sort are said from {from} on"),
+        (
+            "用 union show 工会编号 查看，用 record void {id} 作废多余的一条",
+            "see `union show UNION`, and void the surplus one with `record void {id}`",
+        ),
+    ),
+    words(
         "filing_returned",
         ("{year}年的备案被退回：{reasons}", "the filing of {year} was sent back: {reasons}"),
         (
@@ -248,14 +256,6 @@ const WORDS: &[Words] = &[
         (
             "用 union show 工会编号 查看，更正这条关系或其组织领导关系",
             "see `union show UNION`, and put right that relation or who leads it",
-        ),
-    ),
-    words(
-        "fact_twice",
-        ("{union}的同类变更事项自{from}同一日起填了两条", "of {union}, two facts of one sort are said from {from} on"),
-        (
-            "用 union show 工会编号 查看，用 record void {id} 作废多余的一条",
-            "see `union show UNION`, and void the surplus one with `record void {id}`",
         ),
     ),
     words(
