@@ -16,6 +16,7 @@ use huiliu_proto::{
 
 use super::Ledger;
 use crate::{
+    admission::Cause,
     keyring::Keyring,
     store::{
         Result, feeds,
@@ -177,6 +178,14 @@ impl Ledger {
         for (record, no) in numbers::given(&self.conn, union, first, last)? {
             if self.feed(no)?.feed.device == *device {
                 self.make_again_later(union, &record)?;
+            }
+        }
+        // Those are held for another reason now that were so because another record has their number.
+        for number in serials.filter_map(|serial| union.with_serial(serial)) {
+            let taken = Cause::number_of(number);
+            if !quarantine::held_for(&self.conn, union, taken, None, 1)?.is_empty() {
+                self.slices.leaves();
+                unfinished::recall(&self.conn, union, taken)?;
             }
         }
         Ok(())
