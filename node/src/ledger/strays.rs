@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use huiliu_proto::{
     feed::{Feed, Scope},
     handle::{Declared as _, Draft},
-    id::{DeviceId, Hash, RecordId},
+    id::{DeviceId, FeedId, Hash, RecordId},
     kind::{Reach, Shape, numbered},
     operation::Operation,
     proof::{self, ProvenFeed},
@@ -36,6 +36,8 @@ use crate::{
 
 /// Of one record, beside header and head: some hundred entries. It is looked at in one job.
 const MOST_BYTES: usize = 100_000;
+/// Of what is cut off, so much is looked at: of what its device said, all may be held.
+const MOST_READ: usize = 10 * MOST_RECORDS as usize * MOST_BYTES;
 /// Records about one feed. Its device may not be honest, nor the hub that tells of one history after another.
 const MOST_RECORDS: u64 = 40;
 /// Records that give something back and are remembered to be looked at; of more, others are found with the next start.
@@ -82,20 +84,27 @@ impl Ledger {
             return Ok(vec![]);
         }
         let mut leaves = Run::new(&self.conn, row.no);
-        let (mut all, mut bytes) = (vec![], 0);
+        let given = self.given_back(&row.feed.id)?;
+        let (mut all, mut bytes, mut read_bytes) = (vec![], 0, 0);
         let (mut read, mut position) = (segments::Counted::from(first), first);
         while bytes <= MOST_RECORDS as usize * MOST_BYTES
+            && read_bytes <= MOST_READ
             && let Some(operations) = read.next(&self.conn, row)?
         {
             for (position, operation) in (position..).zip(&operations) {
-                bytes += operation.header.len() + operation.payload.len();
-                if bytes > MOST_RECORDS as usize * MOST_BYTES {
-                    break;
-                }
+                let size = operation.header.len() + operation.payload.len();
+                read_bytes += size;
                 // What counts for nobody is not given back; what waits may.
                 let held = quarantine::reason(&self.conn, row.no, position)?;
-                if operation.destroyed.is_some() || held.is_some_and(|reason| reason != Reason::Early) {
+                if operation.destroyed.is_some()
+                    || held.is_some_and(|reason| reason != Reason::Early)
+                    || given.contains(&operation.leaf())
+                {
                     continue;
+                }
+                bytes += size;
+                if bytes > MOST_RECORDS as usize * MOST_BYTES {
+                    break;
                 }
                 let path = tree::inclusion(&mut leaves, position, head.size)?;
                 all.push(Cut { position, operation: operation.clone(), path });
@@ -103,6 +112,19 @@ impl Ledger {
             position += operations.len() as u64;
         }
         Ok(all)
+    }
+
+    /// What this machine has given back of a feed before: all may have been computed again while it was cut off.
+    fn given_back(&self, feed: &FeedId) -> Result<BTreeSet<Hash>> {
+        let mut given = BTreeSet::new();
+        for id in strays::returned_of(&self.conn, feed)? {
+            let row = projection::get_of(&self.conn, StrayReturn::kind(), self.me.union, &id)?;
+            let said = row.and_then(|row| v1::ProofFeed::decode(row.record.read(stray_return::PROOF)?).ok());
+            for one in said.into_iter().flat_map(|said| said.operations) {
+                given.extend(one.operation.and_then(|wire| Operation::from_wire(wire).ok()).map(|said| said.leaf()));
+            }
+        }
+        Ok(given)
     }
 
     /// Writes down what is about to be cut off, from `stays` on, and is here in no other feed.

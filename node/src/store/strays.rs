@@ -76,6 +76,14 @@ pub fn returns(conn: &View, feed: &FeedId) -> Result<u64> {
     Ok(statement.query_row([feed.as_bytes()], |r| r.get::<_, i64>(0))?.unsigned_abs())
 }
 
+/// The records in which this machine did.
+pub fn returned_of(conn: &View, feed: &FeedId) -> Result<Vec<RecordId>> {
+    const SQL: &str = "SELECT r.record FROM stray_return r JOIN feed f ON f.no = r.feed WHERE r.in_feed = ?1 AND f.own ORDER BY r.record";
+    let mut statement = conn.prepare_cached(SQL)?;
+    let rows = statement.query_map([feed.as_bytes()], |row| Ok(RecordId(row.get(0)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Records that give something back to a device, the newest first.
 pub fn returned_to(conn: &View, device: &DeviceId, most: usize) -> Result<Vec<(UnionNumber, RecordId)>> {
     const SQL: &str = "SELECT owner, record FROM stray_return WHERE device = ?1 ORDER BY record DESC LIMIT ?2";
