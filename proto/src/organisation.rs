@@ -66,15 +66,6 @@ pub struct Relation {
     pub replaces: Option<RecordId>,
 }
 
-/// A union above that is not above by its number, and for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Led {
-    pub above: UnionNumber,
-    pub below: UnionNumber,
-    pub since: Day,
-    pub until: Day,
-}
-
 /// What begins later comes later; of what begins on one day, what a higher union says.
 type Order = (Day, Reverse<usize>, RecordId, UnionNumber);
 
@@ -269,47 +260,6 @@ impl Organisation {
     pub fn spoken_of(&self) -> impl Iterator<Item = UnionNumber> {
         let facts = self.facts.keys().filter(|union| !self.relations.contains_key(union));
         self.relations.keys().chain(facts).copied()
-    }
-
-    /// Who is led otherwise than by the union that gave its number, and by whom, from a first day to a last. Whoever is
-    /// below such a union by its number is so, too, and is not named again.
-    pub fn led(&self, first: Day, last: Day) -> Vec<Led> {
-        let cities = UnionNumber::CORPS.children().iter().copied();
-        let mut unions: Vec<UnionNumber> = self.relations.keys().copied().chain(cities).collect();
-        unions.sort_unstable();
-        unions.dedup();
-        let mut led: Vec<Led> = vec![];
-        for below in unions {
-            let days = self.turns(below.parent(), first, last);
-            let start = led.len();
-            for (at, since) in days.iter().enumerate() {
-                let until = days.get(at + 1).map_or(last, |next| Day(next.0 - 1));
-                let beside = self.on(*since).ancestors(below).take_while(|above| above.parent() == below.parent());
-                for above in beside {
-                    let before = led[start..].iter_mut().find(|one| one.above == above && one.until.0 + 1 == since.0);
-                    match before {
-                        Some(one) => one.until = until,
-                        None => led.push(Led { above, below, since: *since, until }),
-                    }
-                }
-            }
-        }
-        led
-    }
-
-    /// The days on which it may change who leads those that one union has given their numbers: the first of all, and others.
-    fn turns(&self, parent: Option<UnionNumber>, first: Day, last: Day) -> Vec<Day> {
-        let beside = self.relations.iter().filter(|(union, _)| union.parent() == parent);
-        let said = beside.flat_map(|(_, of)| of.values()).filter(|one| one.relation == UnionRelationType::LedBy);
-        let mut days = vec![first];
-        for one in said {
-            days.push(one.from);
-            days.extend(one.until.and_then(|until| until.plus_days(1)));
-        }
-        days.retain(|day| (first..=last).contains(day));
-        days.sort_unstable();
-        days.dedup();
-        days
     }
 }
 
