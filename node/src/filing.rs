@@ -1,7 +1,8 @@
 //! Filing (备案): what a union reports to the one above, and what that one answers.
 //!
 //! A filing is an entry: the roster as it stood on the census day, each engagement with the hash of its state, and the
-//! numbers that follow from it. A review is an entry of the union directly above; nobody else's counts. Of several
+//! numbers that follow from it. A review is an entry of the union with which it files (`desk`); nobody else's counts, but for
+//! what the union directly above had decided before it heard that it is another. Of several
 //! filings of one union, type and period one holds: the last that was accepted, or else the last submitted. Nothing
 //! here stores; the caller writes the records made here.
 
@@ -11,6 +12,7 @@ use huiliu_proto::{
     handle::{self, Row},
     id::RecordId,
     lang::Label,
+    organisation::Organisation,
     period::Day,
     record::Record,
     records::{filing, filing_review, roster_line},
@@ -19,10 +21,12 @@ use huiliu_proto::{
 };
 
 use crate::{
+    clock,
     document::Document,
     store::{
         StoreError, View, documents,
         filings::{self, Review, Version},
+        records::organisation,
     },
 };
 
@@ -198,8 +202,16 @@ fn key(version: &Version) -> (UnionNumber, i64, i64, Option<i64>) {
     (version.owner, version.type_, version.year, version.month)
 }
 
+/// With which union a filing was filed: by what is known of the day on which it was written. One that has no hub answers
+/// nobody; then it is the union directly above. `None` for the nation.
+pub fn desk(known: &Organisation, version: &Version) -> Option<UnionNumber> {
+    let day = clock::day(version.id.time());
+    let said = known.on(day).filing_desk(version.owner).filter(|desk| desk.may_have_hub());
+    said.or_else(|| version.owner.parent())
+}
+
 /// What became of each filing, in the order in which they came.
-pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<FilingStanding> {
+pub fn standings(versions: Vec<Version>, reviews: &[Review], known: &Organisation) -> Vec<FilingStanding> {
     let mut reviews_of: BTreeMap<RecordId, Vec<&Review>> = BTreeMap::new();
     for review in reviews {
         reviews_of.entry(review.filing).or_default().push(review);
@@ -207,7 +219,8 @@ pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<FilingStandi
     let decided = versions.into_iter().map(|version| {
         let (mut state, mut filed_by) = (State::Submitted, None);
         let of = reviews_of.get(&version.id).into_iter().flatten();
-        for review in of.filter(|r| Some(r.by) == version.owner.parent()) {
+        let decide = [desk(known, &version), version.owner.parent()];
+        for review in of.filter(|r| decide.contains(&Some(r.by))) {
             if let Some(next) = state.after(review) {
                 filed_by = matches!(next, State::Filed { .. }).then_some(review.id);
                 state = next;
@@ -233,7 +246,7 @@ pub fn standings(versions: Vec<Version>, reviews: &[Review]) -> Vec<FilingStandi
 
 /// Reads what became of the filings seen here.
 pub fn read(conn: &View, owner: Option<UnionNumber>) -> Result<Vec<FilingStanding>, FilingError> {
-    Ok(standings(filings::versions(conn, owner)?, &filings::reviews(conn)?))
+    Ok(standings(filings::versions(conn, owner)?, &filings::reviews(conn)?, &organisation::words(conn)?))
 }
 
 /// The same of the first `most` after one, oldest first, and whether there are more: with `all`, also of those that
@@ -248,6 +261,7 @@ pub fn page(
     let mut page = vec![];
     // What became of each is found once with its rivals, by union, type and period.
     let mut judged: BTreeMap<_, BTreeMap<RecordId, FilingStanding>> = BTreeMap::new();
+    let known = organisation::words(conn)?;
     loop {
         let versions = filings::page(conn, owner, after, most + 1)?;
         let last = versions.len() <= most;
@@ -256,7 +270,7 @@ pub fn page(
             let group = match judged.entry(key(&version)) {
                 Entry::Occupied(group) => group.into_mut(),
                 Entry::Vacant(free) => {
-                    let group = group(conn, &version)?;
+                    let group = group(conn, &version, &known)?;
                     free.insert(group.into_iter().map(|standing| (standing.version.id, standing)).collect())
                 }
             };
@@ -275,14 +289,14 @@ pub fn page(
     }
 }
 
-/// What became of a filing and of all others of its union, type and period: it depends on those alone.
-fn group(conn: &View, version: &Version) -> Result<Vec<FilingStanding>, FilingError> {
+/// What became of a filing and of all others of its union, type and period: it depends on those alone, and on whom they were filed with.
+fn group(conn: &View, version: &Version, known: &Organisation) -> Result<Vec<FilingStanding>, FilingError> {
     let rivals = filings::rivals(conn, version)?;
     let mut reviews = vec![];
     for rival in &rivals {
         reviews.extend(filings::reviews_of(conn, &rival.id)?);
     }
-    Ok(standings(rivals, &reviews))
+    Ok(standings(rivals, &reviews, known))
 }
 
 /// The review that `hub` writes on a filing, if it may and if there is anything left to decide.
@@ -297,9 +311,9 @@ pub fn review(
 ) -> Result<Record, FilingError> {
     let standing = read(conn, None)?.into_iter().find(|s| s.version.id == filing);
     let FilingStanding { version, state, .. } = standing.ok_or(FilingError::Missing(filing))?;
-    let parent = version.owner.parent().unwrap_or(version.owner);
-    if parent != union || version.owner == union {
-        return Err(FilingError::NotParent(parent));
+    let desk = desk(&organisation::of(conn, version.owner)?, &version).unwrap_or(version.owner);
+    if desk != union || version.owner == union {
+        return Err(FilingError::NotParent(desk));
     }
     if !hub {
         return Err(FilingError::NotHub);

@@ -2,18 +2,32 @@
 //! first, and what cannot be beside the rest is refused where it is written, or waits for a person.
 
 use huiliu_node::{
-    app::inbox::{self, Look},
+    app::{
+        Mode,
+        filing::{self as filing_desk, Answer},
+        inbox::{self, Look},
+        unions,
+    },
     clock,
+    filing::{self, Ask, FilingError},
     identity::Role,
     ledger::WriteOutcome,
-    store::records::organisation,
+    store::{View, projection, records::organisation},
 };
 use huiliu_proto::{
-    organisation::Organisation, period::Day, record::Warning, union::UnionNumber, v1::UnionRelationType,
+    kind::kind,
+    organisation::Organisation,
+    period::Day,
+    record::Warning,
+    union::UnionNumber,
+    v1::{ReviewAction, UnionRelationType},
+    value::Value,
 };
 use huiliu_tests::{
     chain::{Chain, Place},
     oracle, people,
+    talk::talk,
+    world,
 };
 
 fn union(number: &str) -> UnionNumber {
@@ -52,15 +66,16 @@ fn known(place: &Place) -> Organisation {
     place.store.read(organisation::load).unwrap()
 }
 
-fn waits(place: &Place) -> Vec<&'static str> {
+fn inbox_of(place: &Place, conn: &View) -> Vec<&'static str> {
     let machine = &place.machine;
     let now = (machine.clock)();
-    let codes = place.store.read(|conn| {
-        let (union, hub, device) = (machine.union(), machine.is_hub(), place.device());
-        let look = Look { conn, home: &machine.home, union, device, hub, account: None, today: clock::day(now), now };
-        Ok(inbox::read(&look, None, 1000).unwrap().entries.iter().map(|entry| entry.code).collect::<Vec<_>>())
-    });
-    let mut codes = codes.unwrap();
+    let (union, hub, device) = (machine.union(), machine.is_hub(), place.device());
+    let look = Look { conn, home: &machine.home, union, device, hub, account: None, today: clock::day(now), now };
+    inbox::read(&look, None, 1000).unwrap().entries.iter().map(|entry| entry.code).collect()
+}
+
+fn waits(place: &Place) -> Vec<&'static str> {
+    let mut codes = place.store.read(|conn| Ok(inbox_of(place, conn))).unwrap();
     codes.retain(|code| code.starts_with("relation") || code.starts_with("fact"));
     codes
 }
@@ -142,11 +157,10 @@ fn what_two_levels_said_off_line_waits_for_a_person() {
         (vec!["fact_twice", "relation_overlaps"], vec!["fact_twice", "relation_overlaps"], vec![])
     );
     // The city puts its own right, and nobody else's.
-    let ids = |place: &Place, kind: &str, by: &str| {
-        let kind = huiliu_proto::kind::kind(kind).unwrap();
+    let ids = |place: &Place, of: &str, by: &str| {
+        let kind = kind(of).unwrap();
         let by = union(by);
-        let rows =
-            place.store.read(|conn| huiliu_node::store::projection::list(conn, kind, Some(by), None, 9)).unwrap();
+        let rows = place.store.read(|conn| projection::list(conn, kind, Some(by), None, 9)).unwrap();
         rows.into_iter().map(|row| row.id.to_string()).collect::<Vec<_>>()
     };
     let theirs = ids(city, "union_relation", "320000");
@@ -180,6 +194,54 @@ fn what_two_levels_said_off_line_waits_for_a_person() {
 }
 
 #[test]
+fn a_filing_waits_where_the_union_files() {
+    let chain = Chain::new(305);
+    let Chain { province, city, county, .. } = &chain;
+    let files = |year| {
+        let ask = Ask { type_: 2, year, census_on: day("2025-12-31"), declared: None, note: None };
+        let draft =
+            county.store.read(|conn| Ok(filing::draft(conn, union("320922"), day("2026-01-01"), &ask).unwrap()));
+        let record = draft.unwrap().record;
+        match county.store.write_blocking(move |ledger| ledger.write_entry(&record)).unwrap() {
+            WriteOutcome::Written { id, .. } => id,
+            other => panic!("{other:?}"),
+        }
+    };
+    let reviews = |place: &Place, filed| {
+        let answer =
+            Answer { filing: filed, action: ReviewAction::Filed, register_no: Some("备1".into()), reasons: None };
+        filing_desk::review(&place.store, place.machine.union(), true, answer, Mode::Write).map(drop)
+    };
+    let waiting = |place: &Place| {
+        let all = place
+            .store
+            .read(|conn| Ok(inbox_of(place, conn).into_iter().filter(|code| *code == "filing_to_review").count()));
+        all.unwrap()
+    };
+    let first = files(2024);
+    chain.settle().unwrap();
+    assert_eq!((waiting(city), waiting(province)), (1, 0));
+    reviews(city, first).unwrap();
+    assert_eq!(relates(province, "320922", "备案关系", "320000", "2025-06-01", &[]), Ok(vec![]));
+    let second = files(2025);
+    chain.settle().unwrap();
+    assert_eq!((waiting(city), waiting(province)), (0, 1), "what the city put on file stays so");
+    assert!(matches!(reviews(city, second), Err(FilingError::NotParent(desk)) if desk == union("320000")));
+    reviews(province, second).unwrap();
+    chain.settle().unwrap();
+    for place in [province, city, county] {
+        assert_eq!(waiting(place), 0);
+        let all = place.store.read(|conn| Ok(filing::read(conn, None).unwrap())).unwrap();
+        assert_eq!(
+            all.iter().map(|one| one.state.word()).collect::<Vec<_>>(),
+            ["filed", "filed"],
+            "{}",
+            place.machine.name
+        );
+    }
+}
+
+#[test]
 fn money_that_does_not_come_from_who_funds_is_asked_about() {
     let chain = Chain::new(303);
     let Chain { nation, province, city, .. } = &chain;
@@ -206,8 +268,8 @@ fn money_that_does_not_come_from_who_funds_is_asked_about() {
 #[test]
 fn a_city_of_the_corps_is_led_by_its_division_wherever_that_is_known() {
     let dir = tempfile::tempdir().unwrap();
-    let (clock, _) = huiliu_tests::world::hand_clock();
-    let mut world = huiliu_tests::world::World::new(dir.path(), 304, clock);
+    let (clock, _) = world::hand_clock();
+    let mut world = world::World::new(dir.path(), 304, clock);
     for (union, role) in [("100000", Role::Root), ("660000", Role::Hub), ("659001", Role::Node)] {
         world.add(union, role).unwrap();
     }
@@ -215,22 +277,19 @@ fn a_city_of_the_corps_is_led_by_its_division_wherever_that_is_known() {
     let (nation, corps, city) = (place("hub-100000"), place("hub-660000"), place("node-659001-0"));
     let settle = || {
         for _ in 0..2 {
-            huiliu_tests::talk::talk(city.ends(), corps.ends()).unwrap();
-            huiliu_tests::talk::talk(corps.ends(), nation.ends()).unwrap();
+            talk(city.ends(), corps.ends()).unwrap();
+            talk(corps.ends(), nation.ends()).unwrap();
         }
     };
     settle();
     let shown = |place: &Place| known(place).on(day("2026-01-01")).parent(union("659001"));
     assert_eq!(shown(&corps), Some(UnionNumber::CORPS));
     let registers = corps.store.clone();
-    let values = ["name", "form"].map(|field| huiliu_proto::kind::kind("union").unwrap().field(field).unwrap());
-    let said = vec![
-        (values[0], Some(huiliu_proto::value::Value::Text("新疆生产建设兵团第八师总工会".into()))),
-        (values[1], Some(huiliu_proto::value::Value::Int(10))),
-    ];
-    let whom = huiliu_node::app::unions::Whom::New(said);
-    let done = huiliu_node::app::unions::register(&registers, UnionNumber::CORPS, whom, huiliu_node::app::Mode::Write)
-        .unwrap();
+    let values = ["name", "form"].map(|field| kind("union").unwrap().field(field).unwrap());
+    let said =
+        vec![(values[0], Some(Value::Text("新疆生产建设兵团第八师总工会".into()))), (values[1], Some(Value::Int(10)))];
+    let whom = unions::Whom::New(said);
+    let done = unions::register(&registers, UnionNumber::CORPS, whom, Mode::Write).unwrap();
     assert_eq!(done.number, union("660000-001"));
     settle();
     assert_eq!(shown(&corps), Some(union("660000-001")), "by the built-in table, and its name");

@@ -1,5 +1,10 @@
 //! What became of filings, for every order of submitting and reviewing that happens.
 
+use huiliu_proto::{
+    organisation::{Relation, Said},
+    v1::UnionRelationType,
+};
+
 use super::*;
 
 const COUNTY: u64 = 320_922;
@@ -41,7 +46,7 @@ fn reviews(steps: &[(u64, u8, ReviewAction)]) -> Vec<Review> {
 }
 
 fn words(versions: &[Version], steps: &[(u64, u8, ReviewAction)]) -> Vec<(&'static str, bool)> {
-    let standings = standings(versions.to_vec(), &reviews(steps));
+    let standings = standings(versions.to_vec(), &reviews(steps), &Organisation::default());
     standings.iter().map(|s| (s.state.word(), s.holds)).collect()
 }
 
@@ -65,6 +70,43 @@ fn one_version_holds_whatever_happens() {
         words(&three, &[(CITY, 1, SentBack), (CITY, 2, Filed)]),
         [("superseded", false), ("filed", true), ("submitted", false)]
     );
+}
+
+#[test]
+fn the_union_with_which_it_files_decides() {
+    use ReviewAction::{Filed, SentBack};
+    let mut known = Organisation::default();
+    known.relate(Relation {
+        said: Said { by: union(PROVINCE), record: RecordId([9; 16]) },
+        union: union(COUNTY),
+        relation: UnionRelationType::FilesWith,
+        other: union(PROVINCE),
+        other_name: None,
+        from: Day(0),
+        until: None,
+        doc_no: "苏工发1".into(),
+        replaces: None,
+    });
+    let word = |steps: &[(u64, u8, ReviewAction)]| {
+        let standings = standings(vec![version(1, 2025)], &reviews(steps), &known);
+        standings[0].state.word()
+    };
+    assert_eq!(desk(&known, &version(1, 2025)), Some(union(PROVINCE)));
+    assert_eq!((word(&[(PROVINCE, 1, Filed)]), word(&[(100_000, 1, Filed)])), ("filed", "submitted"));
+    assert_eq!(
+        word(&[(CITY, 1, Filed), (PROVINCE, 1, SentBack)]),
+        "filed",
+        "what the city decided before it heard stands"
+    );
+    // A union that has no hub answers nobody.
+    let mut relation = known.relations(union(COUNTY)).next().cloned().expect("the one above");
+    (relation.other, relation.said.record) = (union(3_320_900), RecordId([10; 16]));
+    known.relate(relation.clone());
+    relation.said.record = RecordId([11; 16]);
+    known.relate(Relation { relation: UnionRelationType::LedBy, ..relation });
+    let day = clock::day(version(1, 2025).id.time());
+    assert_eq!(known.on(day).filing_desk(union(COUNTY)), Some(union(3_320_900)));
+    assert_eq!(desk(&known, &version(1, 2025)), Some(union(CITY)));
 }
 
 #[test]

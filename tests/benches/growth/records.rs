@@ -189,7 +189,7 @@ fn reviewed(count: u64) -> Result<f64> {
     let versions: Vec<_> = (0..count).map(version).collect();
     let reviews: Vec<_> = (0..2 * count).map(review).collect();
     best(|| {
-        anyhow::ensure!(standings(versions.clone(), &reviews).len() as u64 == count);
+        anyhow::ensure!(standings(versions.clone(), &reviews, &Default::default()).len() as u64 == count);
         Ok(())
     })
 }

@@ -143,7 +143,12 @@ fn relations(chain: &Chain, seen: &mut Seen) {
         writes(place, kind, &[&fields[..], what].concat());
     };
     for place in [province, city] {
-        says(place, "union_relation", "2025-01-01", &[("type", "备案关系"), ("other", "320000")]);
+        says(
+            place,
+            "union_relation",
+            "2025-01-01",
+            &[("type", "备案关系"), ("other", "320000"), ("until", "2025-06-30")],
+        );
         says(place, "union_fact", "2025-01-01", &[("chair_seat", "空缺")]);
     }
     // Who led it does no longer, and funds it still.

@@ -1,11 +1,13 @@
-//! Filings: those of this union that were sent back, and those of unions directly below that wait for a decision.
+//! Filings: those of this union that were sent back, and those of unions that file with it which wait for a decision.
 
 use std::collections::BTreeMap;
+
+use huiliu_proto::{organisation::Relation, v1::UnionRelationType};
 
 use super::{Argument, Entry, Look, Page, Result, Severity, Source, Thing};
 use crate::{
     filing::{self, FilingStanding, State},
-    store::filings,
+    store::{filings, records::organisation},
 };
 
 pub struct Filings;
@@ -30,10 +32,24 @@ impl Source for Filings {
             }
         }
         if look.hub {
-            let below = filings::versions_below(look.conn, look.union)?;
-            let reviews = filings::reviews_by(look.conn, look.union)?;
-            for FilingStanding { version, state, .. } in latest(filing::standings(below, &reviews)) {
-                if matches!(state, State::Submitted | State::TakenIn) {
+            let known = organisation::words(look.conn)?;
+            let mut with_us = filings::versions_below(look.conn, look.union)?;
+            let mut reviews = filings::reviews_by(look.conn, look.union)?;
+            // Who files here, passing over the union directly above it, which may have decided before it heard of that.
+            for union in known.spoken_of().filter(|union| union.parent() != Some(look.union)) {
+                let files = |one: &Relation| (one.relation, one.other) == (UnionRelationType::FilesWith, look.union);
+                if known.relations(union).any(files) {
+                    for version in filings::versions(look.conn, Some(union))? {
+                        reviews.extend(filings::reviews_of(look.conn, &version.id)?);
+                        with_us.push(version);
+                    }
+                }
+            }
+            reviews.sort_by_key(|review| review.id);
+            reviews.dedup();
+            for FilingStanding { version, state, .. } in latest(filing::standings(with_us, &reviews, &known)) {
+                let ours = filing::desk(&known, &version) == Some(look.union);
+                if ours && matches!(state, State::Submitted | State::TakenIn) {
                     let thing = Thing::Record { owner: version.owner, id: version.id };
                     let entry = Entry::new(REVIEW, Severity::Attention, thing)
                         .with("union", Argument::Union(version.owner))

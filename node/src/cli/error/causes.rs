@@ -382,7 +382,7 @@ pub fn filing(error: &FilingError, lang: Lang) -> ErrorReport {
         ),
         FilingError::NotParent(parent) => (
             Exit::Refused,
-            format!("这件备案只能由其直接上级{}处理", parent.union_name()),
+            format!("这件备案只能由其备案上级{}处理", parent.union_name()),
             "请由该工会处理",
             "let that union decide it",
         ),

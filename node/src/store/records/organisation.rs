@@ -61,6 +61,13 @@ pub fn said_by(conn: &View, union: UnionNumber) -> Result<Option<Organisation>> 
     Ok(Some(all))
 }
 
+/// All that is said of relations and facts, by anybody; nobody is on a list.
+pub fn words(conn: &View) -> Result<Organisation> {
+    let mut all = Organisation::default();
+    said(conn, &mut all)?;
+    Ok(all)
+}
+
 fn said(conn: &View, all: &mut Organisation) -> Result<()> {
     put(all, projection::list(conn, UnionRelation::kind(), None, None, ALL)?);
     put(all, projection::list(conn, UnionFact::kind(), None, None, ALL)?);
