@@ -156,7 +156,8 @@ impl Join for JoinService {
             let (union, device) = (enrolled.union, hex(&enrolled.device.0[..8]));
             let days = asked.days;
             let invited = self.store.write(move |ledger| authority::invite(ledger, &enrolled, id, pass_hash, days));
-            let invited = invited.await.map_err(|error| refused(error.into(), caller.address, (self.clock)(), &self.refusals))?;
+            let invited =
+                invited.await.map_err(|error| refused(error.into(), caller.address, (self.clock)(), &self.refusals))?;
             let expires_at = invited.map_err(|reason| decline(reason, None))?;
             tracing::info!(%union, device, token = %id, "a union invites a further machine of its own");
             Ok(v1::Invited { expires_at })

@@ -86,6 +86,8 @@ mod tests {
     fn a_day_ends_at_midnight_in_china() {
         let hours = |now: i64| until_next_day(now).as_secs() / 3600;
         assert_eq!((hours(0), hours(8 * 3_600_000), hours(16 * 3_600_000), hours(-8 * 3_600_000)), (16, 8, 24, 24));
-        assert!([i64::MIN, i64::MAX].iter().all(|far| (1..=24).contains(&until_next_day(*far).as_secs().div_ceil(3600))));
+        assert!(
+            [i64::MIN, i64::MAX].iter().all(|far| (1..=24).contains(&until_next_day(*far).as_secs().div_ceil(3600)))
+        );
     }
 }

@@ -102,7 +102,11 @@ fn a_month_that_cannot_be_stated_stays_due() {
     assert_eq!(due(), STUCK as usize + 1);
     assert!(prepare(), "one job tries a part of them");
     while prepare() {}
-    assert_eq!(due(), STUCK as usize, "of the last month a statement is written, and of the others nothing can be said");
+    assert_eq!(
+        due(),
+        STUCK as usize,
+        "of the last month a statement is written, and of the others nothing can be said"
+    );
     assert_eq!(tried(), 0, "they hold up no further exchange");
     work_in(2);
     assert_eq!((tried(), due()), (1, STUCK as usize), "what has moved is tried again");

@@ -85,7 +85,8 @@ impl Ledger {
         let detail = match sum {
             0 if again => Label::new(
                 "数据库不记得曾被恢复过：是又一次恢复了旧备份，或程序在发现时中断；本机已另起一条数据流水继续填写",
-                "the database does not know that an old backup was restored before: one was restored again, or the                  program ended as that was noticed. This device goes on in a new incarnation",
+                "the database does not know that an old backup was restored before: one was restored again, or the \
+                 program ended as that was noticed. This device goes on in a new incarnation",
             ),
             0 => Label::new(
                 "数据目录中的 memory.json 已丢失或损坏，无法确认数据库是否为最新；本机已另起一条数据流水继续填写",

@@ -197,7 +197,12 @@ fn said(declined: &Declined) -> Words {
         0 => (format!("上级拒绝：{zh}"), en, hint_zh, hint_en),
         seconds => {
             let (in_zh, in_en) = wait(seconds);
-            (format!("上级拒绝：{zh}；{in_zh}后可再试"), format!("{en}; in {in_en} it may be tried again"), hint_zh, hint_en)
+            (
+                format!("上级拒绝：{zh}；{in_zh}后可再试"),
+                format!("{en}; in {in_en} it may be tried again"),
+                hint_zh,
+                hint_en,
+            )
         }
     }
 }
