@@ -23,8 +23,8 @@ use huiliu_proto::{
     v1::Revocation,
 };
 
-/// Feeds one revocation can name (revocation.proto).
-const MOST_FEEDS: usize = 100;
+/// Feeds one revocation can name (revocation.proto): a hub has one for each union up to two levels below, in each incarnation.
+const MOST_FEEDS: usize = 1000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RevocationError {
@@ -123,7 +123,7 @@ pub fn plan(
         if stays == 0 { leave_out(&row, 0) } else { named.push((row, stays)) }
     }
     if named.len() > MOST_FEEDS {
-        named.sort_by_key(|(row, stays)| (Reverse(*stays), row.no));
+        named.sort_by_key(|(row, stays)| (row.feed.speaks_far(), Reverse(*stays), row.no));
         named.drain(MOST_FEEDS..).for_each(|(row, stays)| leave_out(&row, stays));
     }
     let invited = invited(conn, union, &enrolled.device)?;

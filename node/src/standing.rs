@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The limits of `vouching.proto`.
-const FEEDS: usize = 100;
+const FEEDS: usize = 1000;
 const HELD: usize = 500;
 
 /// What was said of one device.
@@ -105,7 +105,7 @@ pub fn due(conn: &View, me: UnionNumber, own: &DeviceId, today: Day) -> Result<V
     Ok(due)
 }
 
-/// What counts here of a device's feeds for a union, the largest first where there are too many.
+/// What counts here of a device's feeds for a union; where there are too many, what others rest on first, and then the largest.
 fn counted(conn: &View, union: UnionNumber, device: &DeviceId) -> Result<Vec<Counted>> {
     let mut all = vec![];
     for no in feeds::of_device(conn, device)? {
@@ -117,7 +117,7 @@ fn counted(conn: &View, union: UnionNumber, device: &DeviceId) -> Result<Vec<Cou
             all.push(Counted { row, size, held: vec![] });
         }
     }
-    all.sort_by_key(|c| (Reverse(c.size), c.row.feed.id));
+    all.sort_by_key(|c| (c.row.feed.speaks_far(), Reverse(c.size), c.row.feed.id));
     all.truncate(FEEDS);
     let mut left = HELD;
     for counted in &mut all {

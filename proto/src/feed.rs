@@ -230,6 +230,11 @@ impl Feed {
         }
     }
 
+    /// Whether it speaks to one union further down alone. On all others more may rest: enrolments stand in the feed of a direct child.
+    pub fn speaks_far(&self) -> bool {
+        self.scope.branch().is_some_and(|branch| branch.parent() != Some(self.union) && branch != self.union)
+    }
+
     /// Whether a receipt of that union says something: it is meant to have the feed, and does not write it.
     pub fn confirmed_by(&self, union: UnionNumber) -> bool {
         union != self.union && self.seen_by(union)

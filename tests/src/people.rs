@@ -220,6 +220,10 @@ pub fn programme(ledger: &mut Ledger) -> Result<RecordId> {
 
 /// Something that any hub may say to a branch below it, and that changes nothing: a ruling on a feed that nobody has.
 pub fn ruling(ledger: &mut Ledger, branch: UnionNumber) -> Result<RecordId> {
+    written(ledger.write_entry(&ruling_on(branch))?)
+}
+
+pub fn ruling_on(branch: UnionNumber) -> Record {
     let mut record = Record::new(kind("quarantine_ruling").expect("rulings are declared"));
     record.set("union", Value::Int(i64::from(branch)));
     record.set("in_feed", Value::Bytes(vec![7; 16]));
@@ -227,7 +231,7 @@ pub fn ruling(ledger: &mut Ledger, branch: UnionNumber) -> Result<RecordId> {
     record.set("count", Value::Int(1));
     record.set("ruling", Value::Int(2));
     record.set("reason", Value::Text("测试".into()));
-    written(ledger.write_entry(&record)?)
+    record
 }
 
 /// A value of a record's field, as a number.

@@ -24,6 +24,7 @@ use huiliu_proto::{
 };
 use huiliu_tests::{
     forger::{Forger, attested, attested_with},
+    people,
     relay::take,
     talk::call,
     world::{Machine, World, hand_clock},
@@ -380,39 +381,43 @@ fn what_a_revoked_device_wrote() {
     }
 }
 
-/// However many feeds a device pushes, it is revoked; what is not named counts nothing.
+/// A hub has a feed for each union up to two levels below, in each incarnation. However many it pushes, it is revoked; what is not
+/// named counts nothing, and what others rest on is named first.
 #[test]
 fn a_device_with_more_feeds_than_a_revocation_names() {
+    const NAMED: usize = 1000;
     let tree = Tree::new();
-    let mut first = Forger::stranger(65, union("320922"), Scope::Own(Reach::Nation));
+    let near = Scope::Branch(union("320922"));
+    let mut first = Forger::stranger(65, union("320900"), near);
     let device = first.device();
-    tree.write(CITY, first.enrolled(union("320922"), false));
-    let three: Vec<Operation> = (0..3).map(|_| said(&mut first, &spent())).collect();
-    assert!(matches!(take(&tree.open[CITY], first.say(&three)), Intake::Taken { .. }));
-    // A feed in a neighbour's name takes no place, however long.
-    let mut other = Forger::again(&first, union("320923"), 1);
-    let long: Vec<Operation> = (0..5).map(|_| said(&mut other, &spent())).collect();
-    assert!(matches!(take(&tree.open[CITY], other.say(&long)), Intake::Taken { .. }));
-    // As many as a device may have: some to the nation, some to the province.
-    let within = Forger::stranger(65, union("320922"), Scope::Own(Reach::Province));
-    let further = (100..160).map(|n| (Forger::again(&first, union("320922"), n), spent()));
-    let further = further.chain((160..220).map(|n| (Forger::again(&within, union("320922"), n), work())));
-    for (mut forger, record) in further {
-        let operation = said(&mut forger, &record);
-        assert!(matches!(take(&tree.open[CITY], forger.say(&[operation])), Intake::Taken { .. }));
+    tree.write(PROVINCE, first.enrolled(union("320900"), true));
+    let ruling = |branch| people::ruling_on(branch);
+    let says = |forger: &mut Forger, branch, count| {
+        let all: Vec<Operation> = (0..count).map(|_| said(forger, &ruling(branch))).collect();
+        assert!(matches!(take(&tree.open[PROVINCE], forger.say(&all)), Intake::Taken { .. }));
+    };
+    says(&mut first, union("320922"), 1);
+    // Townships are two levels below: 64 feeds for each are what a device may have.
+    for serial in 1..=16 {
+        let township = union(&format!("320922-{serial:03}"));
+        let far = Forger::stranger(65, union("320900"), Scope::Branch(township));
+        for incarnation in 100..164 {
+            says(&mut Forger::again(&far, union("320900"), incarnation), township, 2);
+        }
     }
     let digits = device.to_string();
-    let plan = |since| tree.open[CITY].read(|c| Ok(revocation::plan(c, union("320900"), &digits, since))).unwrap();
+    let plan = |since| tree.open[PROVINCE].read(|c| Ok(revocation::plan(c, union("320000"), &digits, since))).unwrap();
+    let all = 1 + 16 * 64;
     let nothing = plan(Some(0)).unwrap();
-    assert_eq!((nothing.feeds.len(), nothing.unnamed.feeds, nothing.cut()), (0, 121, 123), "nothing that stays");
+    assert_eq!((nothing.feeds.len(), nothing.unnamed.feeds), (0, all), "nothing that stays");
     let plan = plan(None).unwrap();
-    assert_eq!((plan.feeds.len(), plan.feeds[0].1, plan.cut()), (100, 3, 21), "the largest are named");
-    assert_eq!((plan.unnamed.feeds, plan.unnamed.dropped), (21, 21));
-    tree.open[CITY].write_blocking(move |ledger| revocation::revoke(ledger, &plan, "电脑被盗")).unwrap().unwrap();
+    assert_eq!((plan.feeds.len(), plan.feeds[0].1), (NAMED, 1), "what speaks to a direct child goes first");
+    assert_eq!(plan.feeds[0].0.feed.scope, near);
+    assert_eq!((plan.unnamed.feeds, plan.unnamed.dropped), (all - NAMED, 2 * (all - NAMED) as u64));
+    tree.open[PROVINCE].write_blocking(move |ledger| revocation::revoke(ledger, &plan, "电脑被盗")).unwrap().unwrap();
     tree.settle();
-    let sums = tree.open[PROVINCE].read(|c| rollups::sums(c, union("320922"), i32::MIN, i32::MAX)).unwrap();
-    let counted = sums[&rollup::SPENT].1 / 300_000 + sums[&rollup::GUIDED].1 / 3;
-    assert_eq!(counted, 102);
+    let held = tree.open[PROVINCE].read(quarantine::open).unwrap();
+    assert_eq!(held.len(), 2 * (all - NAMED));
 }
 
 /// A revocation that lets stand less than what counted already: it counts no more, at every level.

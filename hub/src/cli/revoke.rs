@@ -158,12 +158,10 @@ fn unnamed(lang: Lang, Unnamed { feeds, operations, dropped }: Unnamed) -> Strin
     let more = match (lang, dropped) {
         (_, 0) => String::new(),
         (Lang::Zh, _) => {
-            format!(
-                "（一次注销只能列出最大的 100 条数据流水，其中 {dropped} 条本可继续计入；确属本单位所填的可准予计入）"
-            )
+            format!("（一次注销最多列出 1000 条数据流水，其中 {dropped} 条本可继续计入；确属本单位所填的可准予计入）")
         }
         (Lang::En, _) => format!(
-            " (a revocation names the 100 largest feeds; {dropped} of these operations would have gone on counting, and can be released)"
+            " (a revocation names 1,000 feeds; {dropped} of these operations would have gone on counting, and can be released)"
         ),
     };
     match (feeds, lang) {
