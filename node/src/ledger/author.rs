@@ -6,7 +6,7 @@ use huiliu_proto::{
     edit::{self, Actor, Scalar},
     feed::{Feed, Scope},
     id::{Hash, RecordId},
-    kind::{Author, Kind, Privacy, Reach, Shape},
+    kind::{Author, Kind, Privacy, Reach, Shape, Type},
     lang::{Label, Lang},
     operation::{Operation, SALT},
     record::{Record, Refusal, Warning},
@@ -60,7 +60,7 @@ pub enum WriteOutcome {
 type Allowed = (Vec<Warning>, Scope);
 
 /// The branch in which a union speaks to one below it: that union, or who is above it two levels down, so that its sisters do not
-/// read it, and a device has a few hundred feeds at most (`room.rs` says how many are taken from one).
+/// read it, and a device has a few hundred feeds at most: a revocation names a thousand.
 fn branch_towards(me: UnionNumber, union: UnionNumber) -> Option<UnionNumber> {
     let child = me.child_towards(union)?;
     Some(child.child_towards(union).unwrap_or(child))
@@ -463,6 +463,7 @@ impl Ledger {
                 };
                 let personal = kind.reach == Reach::Province;
                 if let Some(branch) = branch {
+                    let branch = self.branch_of_earlier(record, branch)?;
                     return Ok(Ok(if personal { Scope::PersonalBranch(branch) } else { Scope::Branch(branch) }));
                 }
                 let me = self.me.union;
@@ -478,6 +479,19 @@ impl Ledger {
                 Ok(Err(field.refuse(value, rule, remedy)))
             }
         }
+    }
+
+    /// What goes back to an earlier word of this union is said where that was said, so that whoever heard the one hears the other.
+    fn branch_of_earlier(&self, record: &Record, branch: UnionNumber) -> Result<UnionNumber> {
+        let mut widest = branch;
+        for (field, value) in record.kind.fields.iter().zip(record.values()) {
+            let (Type::Reference, Some(Value::Bytes(id))) = (&field.ty, value) else { continue };
+            let Ok(id) = RecordId::try_from(&id[..]) else { continue };
+            let Some(earlier) = records::get(&self.conn, self.me.union, &id)? else { continue };
+            let said_to = feeds::by_no(&self.conn, earlier.place.feed)?.feed.scope.branch();
+            widest = said_to.filter(|wider| wider.contains(widest) && *wider != UnionNumber::NATION).unwrap_or(widest);
+        }
+        Ok(widest)
     }
 
     /// The time of writing, where the record's id does not tell it: ids go on from the highest, whatever the clock says.
