@@ -376,6 +376,11 @@ impl Field {
         found.map(i64::from).map_err(|e| self.refuse_region(&Value::Text(text.to_owned()), e))
     }
 
+    /// A personal text, as a list of another union's people shows it.
+    pub fn shortened(&self, text: &str) -> String {
+        shortened(self.format, text)
+    }
+
     /// As a person reads it, on one line and safe to show (`shown`). A sealed value shows its last four characters, or nothing once it is sealed.
     pub fn show(&self, value: &Value, lang: Lang) -> String {
         match value {
@@ -585,6 +590,19 @@ pub(crate) fn check_all<'a>(
         }
         found
     })
+}
+
+/// A personal text as it stands in a list: `张*`, `138****0001`.
+fn shortened(format: Format, text: &str) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    match (format, characters.len()) {
+        (Format::Phone, length @ 8..) => {
+            let [first, last] = [&characters[..3], &characters[length - 4..]].map(String::from_iter);
+            format!("{first}****{last}")
+        }
+        (Format::Phone, _) => "****".to_owned(),
+        _ => characters.first().map(|first| format!("{first}*")).unwrap_or_default(),
+    }
 }
 
 fn masked(text: &str) -> String {

@@ -269,6 +269,7 @@ impl Reader<'_> {
             with: (!said.with.is_empty()).then(|| position(&said.with)),
             past: said.past,
             stays_used: said.stays_used,
+            filed: said.filed,
             index: said.index,
             help: said.help.as_ref().map(|h| Label::new(&h.zh, &h.en)),
             presence: field.oneof.is_some(),
