@@ -2,9 +2,10 @@
 
 use huiliu_proto::{
     id::{Hash, RecordId},
-    kind::{Kind, Shape},
+    kind::{Field, Kind, Shape},
 };
 
+use super::values::Reader;
 use crate::{
     store::{StoreError, documents, projection::Shown},
     writer::Store,
@@ -25,14 +26,21 @@ pub struct Exported {
 pub enum ExportError {
     #[error("{} is an entry, which is said once: only documents have a history of changes", .0.name)]
     Entry(&'static Kind),
+    /// A document's bytes hold all that was ever said in it.
+    #[error("some of it is kept by the union that wrote it")]
+    Withheld(Vec<&'static Field>),
     #[error("the document cannot be read")]
     Store(#[from] StoreError),
 }
 
-pub fn document(store: &Store, record: &Shown) -> Result<Exported, ExportError> {
+pub fn document(store: &Store, reader: Reader<'_>, record: &Shown) -> Result<Exported, ExportError> {
     let (kind, record, owner) = (record.record.kind, record.id, record.place.owner);
     if kind.shape == Shape::Entry {
         return Err(ExportError::Entry(kind));
+    }
+    let withheld: Vec<&Field> = kind.fields.iter().filter(|field| reader.withholds_any(owner, field)).collect();
+    if !withheld.is_empty() {
+        return Err(ExportError::Withheld(withheld));
     }
     let document = store.read(|conn| documents::load(conn, owner, &record))?;
     let mut document = document.ok_or(StoreError::Damaged("a document without its snapshot"))?;

@@ -10,10 +10,9 @@ use huiliu_proto::{
     value::Value,
 };
 
-use super::values;
+use super::values::{self, Reader};
 use crate::{
     document::Fields,
-    keyring::Keyring,
     ledger::corrections,
     operator::{self, Who},
     store::{
@@ -58,6 +57,8 @@ pub struct Change {
     /// What stood there, the one that was shown first; several where devices disagreed.
     pub from: Vec<Value>,
     pub to: Option<Value>,
+    /// What it says is not read here.
+    pub withheld: bool,
 }
 
 /// Where a step stands in a history: that of an edit is found by its first put and its hash, that of an entry by its id.
@@ -96,15 +97,15 @@ pub struct Page {
     pub next: Option<StepCursor>,
 }
 
-/// The first `most` steps after a place. Sealed values are opened as far as this machine may.
-pub fn page(conn: &View, keys: &Keyring, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
+/// The first `most` steps after a place, as this union may read them.
+pub fn page(conn: &View, reader: Reader<'_>, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
     let document = shown.record.kind.shape == Shape::Document;
     if let Some(place) = after.filter(|place| matches!(place, StepCursor::Edit(..)) != document) {
         return Err(HistoryError::NoPlace(place.to_string()));
     }
     match shown.record.kind.shape {
-        Shape::Document => edits(conn, keys, shown, after, most),
-        Shape::Entry => said(conn, shown, after, most),
+        Shape::Document => edits(conn, reader, shown, after, most),
+        Shape::Entry => said(conn, reader, shown, after, most),
     }
 }
 
@@ -118,7 +119,7 @@ fn cut<T>(mut all: Vec<(StepCursor, T)>, after: Option<StepCursor>, most: usize)
 }
 
 /// What an edit says is read for the page alone.
-fn edits(conn: &View, keys: &Keyring, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
+fn edits(conn: &View, reader: Reader<'_>, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
     let kind = shown.record.kind;
     let mut document = documents::load(conn, shown.place.owner, &shown.id)?.unwrap_or_default();
     let order = document.in_order().into_iter().map(|(first, hash)| (StepCursor::Edit(first, hash), hash)).collect();
@@ -131,30 +132,32 @@ fn edits(conn: &View, keys: &Keyring, shown: &Shown, after: Option<StepCursor>, 
         let Some(operation) = feeds::operation(conn, no, seq)? else { continue };
         let Ok(edit) = Edit::decode(&operation.payload, Actor::new(&feed.id, &shown.id)) else { continue };
         let before = document.fields_as_of(&edit.deps).map_err(|_| StoreError::Damaged("a document's snapshot"))?;
-        let changes = changes(keys, shown, kind, &before, &edit);
+        let changes = changes(reader, shown, kind, &before, &edit);
         let who = names.who(shown.place.owner, &operation)?;
         steps.push(Step { claimed: operation.time, device: feed.device, feed: feed.id, seq, who, changes });
     }
     Ok(Page { steps, next })
 }
 
-fn changes(keys: &Keyring, shown: &Shown, kind: &Kind, before: &Fields, edit: &Edit) -> Vec<Change> {
+fn changes(reader: Reader<'_>, shown: &Shown, kind: &Kind, before: &Fields, edit: &Edit) -> Vec<Change> {
     let put = edit.puts.iter().filter_map(|put| {
         let at = kind.field_numbered(put.field)?;
         let field = &kind.fields[at];
-        let open = |value: Value| values::opened(keys, &shown.id, field, &value);
+        let owner = shown.place.owner;
+        let read = |value: Value| reader.value(owner, &shown.id, field, &value);
         let from = before.get(&put.field).into_iter().flatten();
         Some(Change {
             field: at,
-            from: from.filter_map(|s| values::value_of(field, &s.value)).map(open).collect(),
-            to: values::value_of(field, &put.value).map(open),
+            from: from.filter_map(|s| values::value_of(field, &s.value)).filter_map(read).collect(),
+            to: values::value_of(field, &put.value).and_then(read),
+            withheld: reader.withholds(owner, field),
         })
     });
     put.collect()
 }
 
 /// The entry itself, and those of its kind that put it right.
-fn said(conn: &View, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
+fn said(conn: &View, reader: Reader<'_>, shown: &Shown, after: Option<StepCursor>, most: usize) -> Result<Page> {
     let kind = shown.record.kind;
     let mut all = vec![(StepCursor::Entry(0, shown.id), shown.clone())];
     for (at, field) in (1..).zip(corrections(kind)) {
@@ -168,15 +171,19 @@ fn said(conn: &View, shown: &Shown, after: Option<StepCursor>, most: usize) -> R
         let operation = feeds::operation(conn, entry.place.feed, entry.place.seq)?;
         let who = operation.as_ref().map(|operation| names.who(entry.place.owner, operation)).transpose()?;
         let time = operation.map(|operation| operation.time);
-        let values = entry.record.into_values().into_iter().enumerate();
-        let changes = values.filter(|(_, value)| value.is_some());
+        let values = entry.record.values().iter().enumerate();
+        let changes = values.filter_map(|(at, value)| {
+            let (field, value) = (&entry.record.kind.fields[at], value.as_ref()?);
+            let to = reader.value(entry.place.owner, &entry.id, field, value);
+            Some(Change { field: at, from: vec![], withheld: to.is_none(), to })
+        });
         Ok(Step {
             claimed: time.unwrap_or_else(|| entry.id.time()),
             device: feed.device,
             feed: feed.id,
             seq: entry.place.seq,
             who: who.unwrap_or(Who::Unknown),
-            changes: changes.map(|(field, to)| Change { field, from: vec![], to }).collect(),
+            changes: changes.collect(),
         })
     };
     Ok(Page { steps: some.into_iter().map(step).collect::<Result<_>>()?, next })

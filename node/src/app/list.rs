@@ -6,13 +6,13 @@ use huiliu_proto::{
     union::UnionNumber,
 };
 
-use super::{values, voided};
-use crate::{
-    keyring::Keyring,
-    store::{
-        Result, View,
-        projection::{self, Shown},
-    },
+use super::{
+    values::{Disclosed, Reader},
+    voided,
+};
+use crate::store::{
+    Result, View,
+    projection::{self, Shown},
 };
 
 /// Which records, and from where on.
@@ -28,7 +28,7 @@ pub struct Ask {
     pub voided: bool,
 }
 
-/// Sealed values are as they are stored: see `values::opened_record`.
+/// Values are as they are stored: see `disclosed`.
 #[derive(Debug)]
 pub struct Page {
     pub rows: Vec<Shown>,
@@ -37,9 +37,9 @@ pub struct Page {
 }
 
 impl Page {
-    /// With sealed values opened, as far as this machine may.
-    pub fn opened(self, keys: &Keyring) -> Page {
-        Page { rows: self.rows.iter().map(|row| values::opened_record(keys, row)).collect(), next: self.next }
+    /// As this union may read it.
+    pub fn disclosed(&self, reader: Reader<'_>) -> Vec<Disclosed> {
+        self.rows.iter().map(|row| reader.line(row)).collect()
     }
 }
 

@@ -2,13 +2,16 @@
 
 use huiliu_proto::{
     id::RecordId,
-    kind::{Kind, Shape},
+    kind::{Field, Kind, Shape},
     lang::Label,
     period::Day,
     root::Root,
 };
 
-use super::find::{self, FindError};
+use super::{
+    find::{self, FindError},
+    values::Reader,
+};
 use crate::{
     ledger::Ledger,
     proof::{
@@ -35,6 +38,9 @@ pub enum ProveError {
     Find(#[from] FindError),
     #[error("it cannot be proven")]
     Proving(#[from] ProvingError),
+    /// A proof shows to whoever has it all that the record says.
+    #[error("some of it is kept by the union that wrote it")]
+    Withheld(Vec<&'static Field>),
     /// A proof that says something else than what counts here would be no service to anyone.
     #[error("the proof would not say what counts here")]
     WouldNotCount(#[from] WouldNotCount),
@@ -48,6 +54,7 @@ impl ProveError {
         match self {
             ProveError::Voided(_) => "voided",
             ProveError::Held { .. } => "held",
+            ProveError::Withheld(_) => "withheld",
             ProveError::Find(FindError::Missing(_)) => "unknown_record",
             ProveError::Find(FindError::Ambiguous { .. }) => "ambiguous",
             ProveError::Proving(_) | ProveError::WouldNotCount(_) => "not_proven",
@@ -67,17 +74,30 @@ pub struct Proof {
 }
 
 /// Proves the record that a person means; `as_of` shows also that it counts as of that day.
-pub fn prove(store: &Store, root: Root, typed: &str, as_of: Option<Day>) -> Result<Proof, ProveError> {
+pub fn prove(
+    store: &Store,
+    reader: Reader<'_>,
+    root: Root,
+    typed: &str,
+    as_of: Option<Day>,
+) -> Result<Proof, ProveError> {
     // Said before anything is signed.
     let shown = store.read(|conn| Ok(counted(conn, typed)))??;
     // What was written since the last exchange stands under no head yet.
     store.write_blocking(Ledger::pack_all)?;
-    store.read(|conn| Ok(make(conn, root, &shown, as_of)))?
+    store.read(|conn| Ok(make(conn, reader, root, &shown, as_of)))?
 }
 
-fn make(conn: &View, root: Root, shown: &Shown, as_of: Option<Day>) -> Result<Proof, ProveError> {
+fn make(conn: &View, reader: Reader<'_>, root: Root, shown: &Shown, as_of: Option<Day>) -> Result<Proof, ProveError> {
     let made = Maker::new(conn, root).record(shown.id, &places(conn, shown)?, as_of)?;
     said::said(&made.proven)?;
+    if let Some((kind, personal)) = said::personal(&made.proven) {
+        let fields = personal.clear.iter().map(|at| &kind.fields[*at]);
+        let withheld: Vec<&Field> = fields.filter(|field| reader.withholds_any(shown.place.owner, field)).collect();
+        if !withheld.is_empty() {
+            return Err(ProveError::Withheld(withheld));
+        }
+    }
     let held = quarantine::of_record(conn, &shown.id)?.len();
     Ok(Proof { kind: shown.record.kind, id: shown.id, made, held })
 }

@@ -7,12 +7,11 @@ use huiliu_proto::{
 };
 
 use super::{
-    values,
+    values::{self, Disclosed, Reader},
     voided::{self, Word},
 };
 use crate::{
     admission::Grounds,
-    keyring::Keyring,
     ledger::corrections,
     operator::{self, Who},
     store::{
@@ -28,7 +27,10 @@ use crate::{
 /// Everything known about a record.
 pub struct Known {
     pub id: RecordId,
+    /// As this union may read it.
     pub shown: Option<Shown>,
+    /// Fields that say something which is not read here.
+    pub withheld: Vec<&'static Field>,
     /// Of the operation that said it; of a document, the one that created it.
     pub origin: Option<(DeviceId, FeedId, u64)>,
     /// Who did that, as the device says.
@@ -45,10 +47,13 @@ pub struct Known {
 }
 
 /// Of a record that counts here, or of one that is only in quarantine, by its id.
-pub fn known(conn: &View, keys: &Keyring, found: std::result::Result<Shown, RecordId>) -> Result<Known> {
-    let (id, shown) = match found {
-        Ok(shown) => (shown.id, Some(values::opened_record(keys, &shown))),
-        Err(id) => (id, None),
+pub fn known(conn: &View, reader: Reader<'_>, found: std::result::Result<Shown, RecordId>) -> Result<Known> {
+    let (id, shown, withheld) = match found {
+        Ok(shown) => {
+            let Disclosed { shown, withheld } = reader.record(&shown);
+            (shown.id, Some(shown), withheld)
+        }
+        Err(id) => (id, None, vec![]),
     };
     let origin = match &shown {
         Some(shown) => {
@@ -79,7 +84,7 @@ pub fn known(conn: &View, keys: &Keyring, found: std::result::Result<Shown, Reco
         None => (State::Stands, vec![]),
     };
     let corrected_by = shown.as_ref().map_or(Ok(vec![]), |shown| corrected_by(conn, shown))?;
-    Ok(Known { id, shown, origin, who, edits, conflicts, held, standing, voids, corrected_by })
+    Ok(Known { id, shown, withheld, origin, who, edits, conflicts, held, standing, voids, corrected_by })
 }
 
 /// Entries of the same union that point back at this one.
@@ -98,11 +103,15 @@ impl Known {
         self.conflicts.iter().find(|c| c.field == field.number)
     }
 
-    /// The values of a field on which devices disagree, with who wrote each.
-    pub fn standing(&self, keys: &Keyring, field: &Field) -> Vec<(Option<Value>, Option<DeviceId>)> {
-        let Some(conflict) = self.conflict(field) else { return vec![] };
-        let opened = |value: Value| values::opened(keys, &self.id, field, &value);
+    /// The values of a field on which devices disagree, with who wrote each; none where they are withheld.
+    pub fn standing(&self, reader: Reader<'_>, field: &Field) -> Vec<(Option<Value>, Option<DeviceId>)> {
+        let (Some(conflict), Some(shown)) = (self.conflict(field), &self.shown) else { return vec![] };
+        let owner = shown.place.owner;
+        if reader.withholds(owner, field) {
+            return vec![];
+        }
+        let read = |value: Value| reader.value(owner, &self.id, field, &value);
         let values = conflict.values.iter();
-        values.map(|(value, device)| (values::value_of(field, value).map(opened), *device)).collect()
+        values.map(|(value, device)| (values::value_of(field, value).and_then(read), *device)).collect()
     }
 }

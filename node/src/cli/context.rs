@@ -22,7 +22,7 @@ use serde_json::Value as Json;
 
 use super::{Global, error::CommandError, login, passphrase};
 use crate::{
-    app::{Progress, Stage},
+    app::{Progress, Stage, values::Reader},
     clock::{self, Clock, Random},
     identity::{Home, LocalDevice},
     keyring::Keyring,
@@ -87,6 +87,11 @@ impl OpenHome {
     /// Reads one consistent state of the store.
     pub fn look<T>(&self, look: impl FnOnce(&View) -> Result<T>) -> Result<T> {
         self.store.read(|conn| Ok(look(conn)))?
+    }
+
+    /// This union, as it reads records.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { union: self.me.union, keys: self.keys() }
     }
 
     /// The keys that open what this union's machines sealed; read when they are first asked for.

@@ -42,7 +42,7 @@ impl Prove {
         let opened = context.open()?;
         let root = opened.home.root()?;
         let as_of = self.as_of.as_deref().map(day).transpose()?;
-        let preview = prove::prove(&opened.store, root, &self.id, as_of).map_err(told)?;
+        let preview = prove::prove(&opened.store, opened.reader(), root, &self.id, as_of).map_err(told)?;
         let out =
             self.out.unwrap_or_else(|| format!("{}-{}.proof", preview.kind.name, view::short(&preview.id)).into());
         outfile::write(&out, &preview.made.file, self.force)?;
@@ -66,6 +66,7 @@ fn told(error: ProveError) -> anyhow::Error {
     let code = error.code();
     let (id, mistake) = match error {
         ProveError::Find(error) => return find::told(error),
+        ProveError::Withheld(fields) => return view::kept_below(&fields).into(),
         ProveError::Proving(error) => return error.into(),
         ProveError::WouldNotCount(error) => return error.into(),
         ProveError::Store(error) => return error.into(),

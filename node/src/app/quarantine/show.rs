@@ -13,7 +13,7 @@ use huiliu_proto::{
 use super::{Whole, find, which::WhichError, whole};
 use crate::{
     admission::{Grounds, Reason},
-    app::values,
+    app::values::{self, Reader},
     store::{
         StoreError, View,
         feeds::{self, FeedRow},
@@ -55,6 +55,8 @@ pub enum Why {
 #[derive(Clone)]
 pub enum Put {
     To(&'static Field, Value),
+    /// What it says is not read here.
+    Withheld(&'static Field),
     Emptied(&'static Field),
     /// A field only a newer version knows.
     Newer(u32),
@@ -63,7 +65,8 @@ pub enum Put {
 /// What an operation says, as far as it can be read.
 #[derive(Clone)]
 pub enum Contents {
-    Entry(Record),
+    /// The record, and which of its fields say something that is not read here.
+    Entry(Record, Vec<&'static Field>),
     Edit(Vec<Put>),
     Unreadable,
 }
@@ -87,9 +90,9 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// What the operation says, where it can be read.
-    pub fn contents(&self) -> Option<Contents> {
-        self.operation.as_ref().map(|operation| contents(&self.feed, operation))
+    /// What the operation says, where it can be read, as far as this union may.
+    pub fn contents(&self, reader: Reader<'_>) -> Option<Contents> {
+        self.operation.as_ref().map(|operation| contents(&self.feed, reader, operation))
     }
 }
 
@@ -136,9 +139,14 @@ fn revoked(conn: &View, row: &FeedRow, seq: u64) -> Result<Vec<Revoked>, StoreEr
     Ok(all)
 }
 
-fn contents(row: &FeedRow, operation: &Operation) -> Contents {
+fn contents(row: &FeedRow, reader: Reader<'_>, operation: &Operation) -> Contents {
+    let owner = row.feed.union;
     let said = |kind: &'static Kind| match kind.shape {
-        Shape::Entry => Record::decode(kind, &operation.payload).ok().map(Contents::Entry),
+        Shape::Entry => {
+            let mut record = Record::decode(kind, &operation.payload).ok()?;
+            let withheld = reader.withhold(owner, &operation.record, &mut record);
+            Some(Contents::Entry(record, withheld))
+        }
         Shape::Document => {
             let author = Actor::new(&row.feed.id, &operation.record);
             let edit = Edit::decode(&operation.payload, author).ok()?;
@@ -146,7 +154,12 @@ fn contents(row: &FeedRow, operation: &Operation) -> Contents {
                 let Some(field) = kind.field_numbered(put.field).map(|at| &kind.fields[at]) else {
                     return Put::Newer(put.field);
                 };
-                values::value_of(field, &put.value).map_or(Put::Emptied(field), |value| Put::To(field, value))
+                match values::value_of(field, &put.value) {
+                    None => Put::Emptied(field),
+                    Some(value) => reader
+                        .value(owner, &operation.record, field, &value)
+                        .map_or(Put::Withheld(field), |value| Put::To(field, value)),
+                }
             };
             Some(Contents::Edit(edit.puts.iter().map(put).collect()))
         }

@@ -54,7 +54,7 @@ impl Show {
             let said = context.label(&detail).to_owned();
             lines.push(("detail", Label::new("说明", "what it means"), said, both_languages(&detail)));
             lines.extend(shown.revoked.iter().flat_map(|revoked| revocation(context, revoked)));
-            let fields = match (shown.contents(), &shown.operation) {
+            let fields = match (shown.contents(opened.reader()), &shown.operation) {
                 (Some(contents), Some(operation)) => said_in(context, conn, &contents, operation)?,
                 _ => vec![],
             };
@@ -175,6 +175,7 @@ fn revocation(context: &CommandContext, Revoked { revocation, heard }: &Revoked)
 /// What it says, as far as it can be read: fields and values, sealed ones masked.
 fn said_in(context: &CommandContext, conn: &View, contents: &Contents, operation: &Operation) -> Result<Vec<Said>> {
     let mut said = vec![];
+    let kept = || (view::withheld(context.lang).to_owned(), json!({ "withheld": true }));
     match contents {
         Contents::Unreadable => {
             let start = hex(&operation.payload[..operation.payload.len().min(64)]);
@@ -182,13 +183,14 @@ fn said_in(context: &CommandContext, conn: &View, contents: &Contents, operation
             let shown = format!("{start}{}", if operation.payload.len() > 64 { "…" } else { "" });
             said.push((label, "bytes".to_owned(), shown, hex(&operation.payload).into()));
         }
-        Contents::Entry(record) => {
+        Contents::Entry(record, withheld) => {
             for (field, value) in record.kind.fields.iter().zip(record.values()) {
-                if let Some(value) = value {
-                    let shown = view::words(conn, field, value, context.lang)?;
-                    let label = context.label(&field.label).to_owned();
-                    said.push((label, field.name.to_owned(), shown, view::json(field, value)));
-                }
+                let (shown, json) = match value {
+                    Some(value) => (view::words(conn, field, value, context.lang)?, view::json(field, value)),
+                    None if withheld.iter().any(|kept| kept.number == field.number) => kept(),
+                    None => continue,
+                };
+                said.push((context.label(&field.label).to_owned(), field.name.to_owned(), shown, json));
             }
         }
         Contents::Edit(puts) => {
@@ -196,6 +198,10 @@ fn said_in(context: &CommandContext, conn: &View, contents: &Contents, operation
                 let (field, shown, json) = match put {
                     Put::To(field, value) => {
                         (field, view::words(conn, field, value, context.lang)?, view::json(field, value))
+                    }
+                    Put::Withheld(field) => {
+                        let (words, json) = kept();
+                        (field, words, json)
                     }
                     Put::Emptied(field) => (field, context.pick("（清空）", "(emptied)").to_owned(), Json::Null),
                     Put::Newer(number) => {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use huiliu_proto::lang::Lang;
 use serde_json::json;
 
-use super::find;
+use super::{find, view};
 use crate::{
     app::export::{self, ExportError},
     cli::{
@@ -32,8 +32,9 @@ impl Export {
     pub fn run(self, context: &CommandContext) -> Result<Exit> {
         let opened = context.open()?;
         let shown = opened.look(|conn| Ok(find::any(conn, &self.id)?.map_err(|id| find::held(&id))?))?;
-        let exported = export::document(&opened.store, &shown).map_err(|error| match error {
+        let exported = export::document(&opened.store, opened.reader(), &shown).map_err(|error| match error {
             ExportError::Entry(kind) => entry(&kind.label.zh, &kind.label.en).into(),
+            ExportError::Withheld(fields) => view::kept_below(&fields).into(),
             error => anyhow::Error::from(error),
         })?;
         let (kind, id) = (exported.kind, exported.record);

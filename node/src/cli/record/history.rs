@@ -40,7 +40,7 @@ impl History {
                     both("用 record show 查看原因", "see why with `record show`"),
                 )
             })?;
-            let page = history::page(conn, opened.keys(), &shown, after, usize::from(self.most)).map_err(told)?;
+            let page = history::page(conn, opened.reader(), &shown, after, usize::from(self.most)).map_err(told)?;
             let table = table(context, conn, shown.record.kind, &page.steps)?;
             Ok((shown, page, table))
         })?;
@@ -79,7 +79,10 @@ fn table(context: &CommandContext, conn: &View, kind: &'static Kind, steps: &[St
             let field = &kind.fields[change.field];
             let value = |value: &Value| view::words(conn, field, value, context.lang);
             let from = change.from.iter().map(value).collect::<Result<Vec<_>>>()?.join(" / ");
-            let to = change.to.as_ref().map(value).transpose()?.unwrap_or_default();
+            let to = match change.withheld {
+                true => view::withheld(context.lang).to_owned(),
+                false => change.to.as_ref().map(value).transpose()?.unwrap_or_default(),
+            };
             let mut cells: Vec<Cell> =
                 first.iter_mut().map(|cell| Cell::same(cell.take().unwrap_or_default())).collect();
             let names = [context.label(&field.label).to_owned(), from, to];
@@ -97,7 +100,7 @@ fn steps_json(shown: &Shown, steps: &[Step], next: Option<&str>) -> Json {
             let field = &kind.fields[change.field];
             let mut from = change.from.iter().map(|v| view::json(field, v));
             let to = change.to.as_ref().map(|v| view::json(field, v));
-            json!({ "field": field.name, "from": from.next(), "also": from.collect::<Vec<_>>(), "to": to })
+            json!({ "field": field.name, "from": from.next(), "also": from.collect::<Vec<_>>(), "to": to, "withheld": change.withheld })
         };
         json!({
             "claimed_at": step.claimed,

@@ -10,14 +10,17 @@ use serde_json::json;
 
 use super::{find, kind_named, view};
 use crate::{
-    app::list::{self, Ask, Page},
+    app::{
+        list::{self, Ask},
+        values::Disclosed,
+    },
     cli::{
         CommandContext,
         context::OpenHome,
         error::Exit,
         table::{Cell, Table, brief},
     },
-    store::{View, projection::Shown},
+    store::View,
 };
 
 /// Columns beside id and union; a terminal is not wider.
@@ -60,15 +63,15 @@ impl List {
         kind: &'static Kind,
         of: Option<UnionNumber>,
     ) -> Result<Exit> {
-        let (page, table) = opened.look(|conn| {
+        let (rows, next, table) = opened.look(|conn| {
             let after = self.after.as_deref().map(|typed| find::any(conn, typed)).transpose()?;
             let after = after.map(|found| found.map_or_else(|id| id, |shown| shown.id));
             let page =
                 list::page(conn, &Ask { kind, union: of, after, most: usize::from(self.most), voided: self.voided })?;
-            let table = table(context, conn, kind, &page.rows)?;
-            Ok((page, table))
+            let rows = page.disclosed(opened.reader());
+            let table = table(context, conn, kind, &rows)?;
+            Ok((rows, page.next, table))
         })?;
-        let Page { rows, next } = page.opened(opened.keys());
         context.answer(|| page_json(&rows, next), || table.words())?;
         context.note_next(next);
         if next.is_none() && rows.is_empty() && !context.json {
@@ -78,8 +81,8 @@ impl List {
     }
 }
 
-fn page_json(rows: &[Shown], next: Option<RecordId>) -> serde_json::Value {
-    let records: Vec<_> = rows.iter().map(view::record).collect();
+fn page_json(rows: &[Disclosed], next: Option<RecordId>) -> serde_json::Value {
+    let records: Vec<_> = rows.iter().map(|row| view::disclosed(&row.shown, &row.withheld)).collect();
     json!({ "records": records, "next": next.map(|id| id.to_string()) })
 }
 
@@ -96,7 +99,7 @@ fn count(context: &CommandContext, opened: &OpenHome, union: Option<UnionNumber>
 }
 
 /// What tells records of a kind apart at a glance: what each must have, as far as there is room.
-fn table(context: &CommandContext, conn: &View, kind: &'static Kind, rows: &[Shown]) -> Result<Table> {
+fn table(context: &CommandContext, conn: &View, kind: &'static Kind, rows: &[Disclosed]) -> Result<Table> {
     let fits = |f: &huiliu_proto::kind::Field| f.required && !f.sealed() && !matches!(f.ty, Type::Lines(_));
     let columns: Vec<usize> = (0..kind.fields.len()).filter(|at| fits(&kind.fields[*at])).take(COLUMNS).collect();
     let mut table = Table::new()
@@ -108,12 +111,13 @@ fn table(context: &CommandContext, conn: &View, kind: &'static Kind, rows: &[Sho
         let number = matches!(field.ty, Type::Int);
         table = if number { table.number(field.name, heading) } else { table.column(field.name, heading) };
     }
-    for row in rows {
+    for Disclosed { shown: row, withheld } in rows {
         let mut cells = vec![Cell::same(view::short(&row.id)), Cell::same(context.short(row.place.owner))];
         for at in &columns {
             let field = &kind.fields[*at];
             let shown = match &row.record.values()[*at] {
                 Some(value) => view::words(conn, field, value, context.lang)?,
+                None if withheld.iter().any(|kept| kept.number == field.number) => "****".to_owned(),
                 None => String::new(),
             };
             // In a list the name is enough; the id is one `show` away.

@@ -37,7 +37,7 @@ impl Show {
         let opened = context.open()?;
         let known = opened.look(|conn| {
             let found = find::any(conn, &self.id)?;
-            Ok(show::known(conn, opened.keys(), found)?)
+            Ok(show::known(conn, opened.reader(), found)?)
         })?;
         let hands = match &known.shown {
             Some(shown) => opened.look(|conn| Ok(duty::signed(context, conn, shown.place.owner, &known.id)?))?,
@@ -92,7 +92,7 @@ fn words(context: &CommandContext, opened: &OpenHome, known: &Known, hands: Opti
                 continue;
             }
             let label = context.label(&field.label);
-            let standing = known.standing(opened.keys(), field);
+            let standing = known.standing(opened.reader(), field);
             if !standing.is_empty() {
                 for (value, device) in standing {
                     let value = one(context, opened, field, value.as_ref())?;
@@ -114,6 +114,8 @@ fn words(context: &CommandContext, opened: &OpenHome, known: &Known, hands: Opti
                     value => Cell::same(one(context, opened, field, Some(value))?),
                 };
                 table.row(vec![Cell::same(label), value]);
+            } else if known.withheld.iter().any(|kept| kept.number == field.number) {
+                table.row(vec![Cell::same(label), Cell::same(view::withheld(context.lang))]);
             }
         }
         text += &table.words();
@@ -179,7 +181,7 @@ fn lines_of(context: &CommandContext, opened: &OpenHome, field: &Field, lines: &
 
 fn json(opened: &OpenHome, known: &Known, voids: Json) -> Json {
     let mut object = match &known.shown {
-        Some(shown) => view::record(shown),
+        Some(shown) => view::disclosed(shown, &known.withheld),
         None => json!({ "record": known.id.to_string() }),
     };
     if let Some((device, feed, seq)) = &known.origin {
@@ -193,7 +195,7 @@ fn json(opened: &OpenHome, known: &Known, voids: Json) -> Json {
     object["edits"] = known.edits.into();
     object["corrected_by"] = known.corrected_by.iter().map(ToString::to_string).collect();
     let conflict = |field: &Field| {
-        let values = known.standing(opened.keys(), field).into_iter().map(|(value, device)| {
+        let values = known.standing(opened.reader(), field).into_iter().map(|(value, device)| {
             json!({
                 "value": value.map(|v| view::json(field, &v)),
                 "device": device.map(|d| d.to_string()),

@@ -13,7 +13,11 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     app::find,
-    cli::{table::choice_name, union::called},
+    cli::{
+        error::{CommandError, both},
+        table::choice_name,
+        union::called,
+    },
     store::{
         View,
         projection::{self, Shown},
@@ -78,6 +82,31 @@ fn number(field: &Field, n: i64) -> Json {
 pub fn object(fields: &[Field], values: &[Option<Value>]) -> Json {
     let said = fields.iter().zip(values).filter_map(|(field, value)| Some((field, value.as_ref()?)));
     Json::Object(said.map(|(field, value)| (field.name.to_owned(), json(field, value))).collect::<Map<_, _>>())
+}
+
+/// What stands where a value is withheld.
+pub fn withheld(lang: Lang) -> &'static str {
+    lang.pick("（由填报单位保管，本级不显示）", "(kept by the union that wrote it)")
+}
+
+/// A file would hold what this union does not read.
+pub fn kept_below(fields: &[&'static Field]) -> CommandError {
+    let labels = |lang| fields.iter().map(|field| field.label.get(lang)).collect::<Vec<_>>();
+    let what = both(
+        format!("文件会含有由填报单位保管、本级不显示的内容：{}", labels(Lang::Zh).join("、")),
+        format!("the file would hold what the union that wrote it keeps: {}", labels(Lang::En).join(", ")),
+    );
+    let hint =
+        both("请填报单位在其机器上生成后送来", "ask that union to make it on its own machine, and to hand it over");
+    let names: Vec<_> = fields.iter().map(|field| field.name).collect();
+    CommandError::refused(what, hint).coded("withheld", json!({ "fields": names }))
+}
+
+/// A record as it is read here, for a program.
+pub fn disclosed(shown: &Shown, withheld: &[&'static Field]) -> Json {
+    let mut object = record(shown);
+    object["withheld"] = withheld.iter().map(|field| Json::from(field.name)).collect();
+    object
 }
 
 /// A record for a program.
