@@ -12,9 +12,13 @@ use std::{
 };
 
 use huiliu_node::{
-    app::export::{self, ExportError},
+    app::{
+        export::{self, ExportError},
+        values::Reader,
+    },
     document::Document,
     identity::Role,
+    keyring::Keyring,
     store::{documents, projection},
 };
 use huiliu_proto::{edit::Scalar, id::hex, kind::kind};
@@ -90,8 +94,12 @@ fn automerge_in_javascript_reads_what_is_exported() {
             Ok((shown, entry, document.fields().clone(), edits.len()))
         })
         .unwrap();
-    let exported = export::document(story.city.store(), &shown).expect("a document");
-    let refused = export::document(story.city.store(), &entry);
+    let (store, me) = (story.city.store(), story.city.machine.me());
+    let keys = store.read(|conn| Keyring::read(conn, &me)).unwrap();
+    // As the union itself reads it: the city does not see all of it.
+    let whole = Reader { union: shown.place.owner, keys: &keys };
+    let exported = export::document(store, whole, &shown).expect("a document");
+    let refused = export::document(store, whole, &entry);
     assert!(matches!(refused, Err(ExportError::Entry(of)) if of.name == "work_entry"));
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("mediator.automerge");
