@@ -131,7 +131,7 @@ pub struct Field {
     pub past: bool,
     /// Part of a number that a voided record keeps.
     pub stays_used: bool,
-    /// Personal, and read by those above because a filing puts it before them.
+    /// Personal, and read by those above because papers put it before them.
     pub filed: bool,
     pub index: bool,
     pub help: Option<Label>,
