@@ -89,6 +89,16 @@ fn a_dossier_is_read_as_far_as_each_level_needs_it() {
         (Some(&name[..]), Some(&name[..]))
     );
 
+    // Nor does a list of engagements say in full whom they are of.
+    let of = |place: &Place, name: &'static str| {
+        at(place, id, |reader, shown| {
+            let read = |row: &Shown| reader.line(row).shown;
+            let title = place.store.read(|conn| Ok(find::title_as(conn, shown, &read)));
+            title.expect("readable").expect("a title") == name
+        })
+    };
+    assert!(of(province, short.clone().leak()) && of(county, name.clone().leak()));
+
     // Earlier values are values.
     let of_phone = |place| steps(place, id).into_iter().find(|step| step.field == mediator::PHONE.position());
     let (here, above) = (of_phone(county).expect("a step"), of_phone(city).expect("a step"));

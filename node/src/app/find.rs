@@ -178,6 +178,12 @@ pub fn name_field(kind: &Kind) -> Option<usize> {
 
 /// What a person would call a record: its name or number, behind the name of what it belongs to.
 pub fn title(conn: &View, shown: &Shown) -> Result<String> {
+    title_as(conn, shown, &Shown::clone)
+}
+
+/// The same, of records as they are read.
+pub fn title_as(conn: &View, shown: &Shown, read: &dyn Fn(&Shown) -> Shown) -> Result<String> {
+    let shown = read(shown);
     let kind = shown.record.kind;
     let own = name_field(kind).and_then(|at| shown.record.text(kind.fields[at].name)).unwrap_or_default();
     let first = kind.fields.first().filter(|f| f.required && f.reference.is_some());
@@ -186,7 +192,7 @@ pub fn title(conn: &View, shown: &Shown) -> Result<String> {
         Some((huiliu_proto::kind::kind(field.reference?)?, id))
     });
     let above = match above {
-        Some((kind, id)) => projection::get(conn, kind, &id)?.map(|row| plain_name(kind, &row.record)),
+        Some((kind, id)) => projection::get(conn, kind, &id)?.map(|row| plain_name(kind, &read(&row).record)),
         None => None,
     };
     Ok([above.unwrap_or_default(), shown::line(own).into_owned()].join(" ").trim().to_owned())

@@ -41,14 +41,20 @@ pub struct Disclosed {
 }
 
 impl Reader<'_> {
+    /// Whether it stands above that union. What was written above is for those below.
+    pub fn is_above(&self, owner: UnionNumber) -> bool {
+        self.union != owner && self.union.contains(owner)
+    }
+
     /// Whether what a union wrote in a field is kept from this one.
     pub fn withholds(&self, owner: UnionNumber, field: &Field) -> bool {
-        // What was written above is for those below.
-        if self.union == owner || !self.union.contains(owner) {
+        if !self.is_above(owner) {
             return false;
         }
         match field.privacy {
             Privacy::Public | Privacy::Internal | Privacy::Sealed => false,
+            // Bytes that point at nothing hold what others wrote, whatever it is.
+            Privacy::Personal if matches!(field.ty, Type::Bytes) => true,
             Privacy::Personal => self.union.level() != Level::Province && !field.filed,
             Privacy::Case => true,
         }
@@ -84,7 +90,7 @@ impl Reader<'_> {
     pub fn line(&self, shown: &Shown) -> Disclosed {
         let mut disclosed = self.record(shown);
         let owner = shown.place.owner;
-        if self.union == owner || self.union.level() != Level::Province || !self.union.contains(owner) {
+        if !self.is_above(owner) || self.union.level() != Level::Province {
             return disclosed;
         }
         let personal = |(_, field): &(usize, &Field)| field.privacy == Privacy::Personal;

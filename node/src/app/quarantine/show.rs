@@ -69,6 +69,8 @@ pub enum Contents {
     Entry(Record, Vec<&'static Field>),
     Edit(Vec<Put>),
     Unreadable,
+    /// Nor may its bytes be read here, since nobody knows what is in them.
+    Kept,
 }
 
 /// A revocation of the device, and whether the device had heard of it when it signed.
@@ -164,5 +166,6 @@ fn contents(row: &FeedRow, reader: Reader<'_>, operation: &Operation) -> Content
             Some(Contents::Edit(edit.puts.iter().map(put).collect()))
         }
     };
-    numbered(operation.kind).and_then(said).unwrap_or(Contents::Unreadable)
+    let unreadable = if reader.is_above(owner) { Contents::Kept } else { Contents::Unreadable };
+    numbered(operation.kind).and_then(said).unwrap_or(unreadable)
 }

@@ -177,6 +177,10 @@ fn said_in(context: &CommandContext, conn: &View, contents: &Contents, operation
     let mut said = vec![];
     let kept = || (view::withheld(context.lang).to_owned(), json!({ "withheld": true }));
     match contents {
+        Contents::Kept => {
+            let (shown, json) = kept();
+            said.push((context.pick("内容（字节）", "contents (bytes)").to_owned(), "bytes".to_owned(), shown, json));
+        }
         Contents::Unreadable => {
             let start = hex(&operation.payload[..operation.payload.len().min(64)]);
             let label = context.pick("内容（字节）", "contents (bytes)").to_owned();

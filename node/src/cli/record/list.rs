@@ -12,7 +12,7 @@ use super::{find, kind_named, view};
 use crate::{
     app::{
         list::{self, Ask},
-        values::Disclosed,
+        values::{Disclosed, Reader},
     },
     cli::{
         CommandContext,
@@ -69,7 +69,7 @@ impl List {
             let page =
                 list::page(conn, &Ask { kind, union: of, after, most: usize::from(self.most), voided: self.voided })?;
             let rows = page.disclosed(opened.reader());
-            let table = table(context, conn, kind, &rows)?;
+            let table = table(context, conn, opened.reader(), kind, &rows)?;
             Ok((rows, page.next, table))
         })?;
         context.answer(|| page_json(&rows, next), || table.words())?;
@@ -99,7 +99,13 @@ fn count(context: &CommandContext, opened: &OpenHome, union: Option<UnionNumber>
 }
 
 /// What tells records of a kind apart at a glance: what each must have, as far as there is room.
-fn table(context: &CommandContext, conn: &View, kind: &'static Kind, rows: &[Disclosed]) -> Result<Table> {
+fn table(
+    context: &CommandContext,
+    conn: &View,
+    reader: Reader<'_>,
+    kind: &'static Kind,
+    rows: &[Disclosed],
+) -> Result<Table> {
     let fits = |f: &huiliu_proto::kind::Field| f.required && !f.sealed() && !matches!(f.ty, Type::Lines(_));
     let columns: Vec<usize> = (0..kind.fields.len()).filter(|at| fits(&kind.fields[*at])).take(COLUMNS).collect();
     let mut table = Table::new()
@@ -116,7 +122,7 @@ fn table(context: &CommandContext, conn: &View, kind: &'static Kind, rows: &[Dis
         for at in &columns {
             let field = &kind.fields[*at];
             let shown = match &row.record.values()[*at] {
-                Some(value) => view::words(conn, field, value, context.lang)?,
+                Some(value) => view::words_as(conn, field, value, context.lang, &|row| reader.line(row).shown)?,
                 None if withheld.iter().any(|kept| kept.number == field.number) => "****".to_owned(),
                 None => String::new(),
             };

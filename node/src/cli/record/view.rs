@@ -31,6 +31,17 @@ pub fn short(id: &RecordId) -> String {
 
 /// A value as it is shown; a reference with the name of what it points at.
 pub fn words(conn: &View, field: &Field, value: &Value, lang: Lang) -> Result<String> {
+    words_as(conn, field, value, lang, &Shown::clone)
+}
+
+/// The same, with what it points at as it is read.
+pub fn words_as(
+    conn: &View,
+    field: &Field,
+    value: &Value,
+    lang: Lang,
+    read: &dyn Fn(&Shown) -> Shown,
+) -> Result<String> {
     let target = match (&field.ty, value, field.reference) {
         (Type::Reference, Value::Bytes(id), Some(name)) => kind(name).zip(RecordId::try_from(&id[..]).ok()),
         _ => None,
@@ -43,7 +54,9 @@ pub fn words(conn: &View, field: &Field, value: &Value, lang: Lang) -> Result<St
         return Ok(named.map_or_else(|| field.show(value, lang), |union| format!("{}（{union}）", called(conn, union))));
     };
     Ok(match projection::get(conn, kind, &id)? {
-        Some(row) => format!("{}（{}）", find::title(conn, &row)?, short(&id)).trim_start_matches('（').to_owned(),
+        Some(row) => {
+            format!("{}（{}）", find::title_as(conn, &row, read)?, short(&id)).trim_start_matches('（').to_owned()
+        }
         None => match lang {
             Lang::Zh => format!("{id}（本机没有这条记录）"),
             Lang::En => format!("{id} (not here)"),
