@@ -529,6 +529,7 @@ impl Ledger {
             }
             return Ok(());
         }
+        self.returned.look_anew();
         // What was only looked at leaves nothing behind that is not so.
         let undone = self.conn.total_changes().saturating_sub(self.job_changes);
         let numbers = std::mem::take(&mut self.own_numbers);

@@ -47,6 +47,8 @@ pub(super) struct Slices {
     was_unknown: bool,
     /// Whose turn it was last.
     last: i64,
+    /// Whether feeds that lag go before what jobs left over.
+    lagging_first: bool,
     /// What is stored by this job, and answered for when it is applied so far.
     until: Vec<(i64, u64)>,
     /// All that was done, and when the job began.
@@ -204,20 +206,40 @@ impl Ledger {
         Ok(returned || self.slices.unfinished || !self.slices.lagging.is_empty())
     }
 
-    /// Applies some of what lags: a job of its own.
+    /// Applies some of what lags: a job of its own. Feeds and what jobs left over go first in turns, so that neither waits for all
+    /// of the other.
     pub(crate) fn apply_some(&mut self) -> Result<()> {
-        if self.slices.unfinished {
+        let lagging_first = self.slices.lagging_first;
+        self.slices.lagging_first = !lagging_first;
+        if lagging_first {
+            self.apply_lagging()?;
+            self.apply_left_over()
+        } else {
+            self.apply_left_over()?;
+            self.apply_lagging()
+        }
+    }
+
+    /// Some of what jobs began and did not end, and of what was given back.
+    fn apply_left_over(&mut self) -> Result<()> {
+        if self.slices.unfinished && !self.slices.tired() {
             self.finish_some()?;
             self.lose_some()?;
             self.slices.unfinished = self.is_unfinished()?;
         }
         if !self.slices.whole
             && !self.slices.tired()
-            && self.returned.any()
-            && let Err(failure) = self.apart(Ledger::take_returned)?
+            && let Some(next) = self.returned.next()
         {
-            tracing::error!(?failure, "what was given back could not be said again");
+            if let Err(failure) = self.apart(|ledger| ledger.take_returned(next))? {
+                tracing::error!(?failure, "what was given back cannot be said again until the program starts anew");
+            }
+            self.returned.taken(next);
         }
+        Ok(())
+    }
+
+    fn apply_lagging(&mut self) -> Result<()> {
         while !self.slices.tired() {
             let lagging = &self.slices.lagging;
             let next = lagging.range(self.slices.last + 1..).next().or_else(|| lagging.iter().next());

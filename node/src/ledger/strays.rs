@@ -63,6 +63,20 @@ impl Returned {
         !self.records.is_empty()
     }
 
+    pub(super) fn next(&self) -> Option<(UnionNumber, RecordId)> {
+        self.records.first().copied()
+    }
+
+    /// It was looked at.
+    pub(super) fn taken(&mut self, record: (UnionNumber, RecordId)) {
+        self.records.remove(&record);
+    }
+
+    /// What was looked at was undone, perhaps: all is looked at again with the next exchange.
+    pub(super) fn look_anew(&mut self) {
+        self.complete = false;
+    }
+
     fn add(&mut self, record: (UnionNumber, RecordId)) {
         if self.records.len() < MOST_RETURNED {
             self.records.insert(record);
@@ -195,8 +209,7 @@ impl Ledger {
     }
 
     /// Says again what one record gives back, as far as this device signed it and does not remember it.
-    pub(super) fn take_returned(&mut self) -> Result<()> {
-        let Some((owner, id)) = self.returned.records.pop_first() else { return Ok(()) };
+    pub(super) fn take_returned(&mut self, (owner, id): (UnionNumber, RecordId)) -> Result<()> {
         let Some(row) = projection::get_of(&self.conn, StrayReturn::kind(), owner, &id)? else { return Ok(()) };
         let Some(proof) = row.record.read(stray_return::PROOF) else { return Ok(()) };
         self.slices.worked(proof.len() as u64 / 64);
