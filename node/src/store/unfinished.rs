@@ -351,8 +351,10 @@ pub fn any_of(conn: &View, union: UnionNumber) -> Result<bool> {
         OR EXISTS (SELECT 1 FROM withdrawn JOIN feed ON feed.no = withdrawn.feed WHERE feed."union" = ?1)
         OR EXISTS (SELECT 1 FROM anew WHERE owner = ?1)
         OR EXISTS (SELECT 1 FROM remade WHERE owner = ?1)
-        OR EXISTS (SELECT 1 FROM recalled WHERE owner = ?1)
+        OR EXISTS (SELECT 1 FROM recalled WHERE owner IN (?1, ?2))
         OR EXISTS (SELECT 1 FROM unrevoked WHERE "of" = ?1)
         OR EXISTS (SELECT 1 FROM yielding JOIN feed ON feed.no = yielding.feed WHERE feed."union" = ?1)"#;
-    Ok(conn.prepare_cached(SQL)?.query_row([i64::from(union)], |row| row.get(0))?)
+    // Revocations of its devices are the records of the union above.
+    let both = [union, union.enroller()].map(i64::from);
+    Ok(conn.prepare_cached(SQL)?.query_row(both, |row| row.get(0))?)
 }
