@@ -407,7 +407,7 @@ impl Ledger {
         let before = match latest {
             Some(row) if row.feed.incarnation == incarnation => return Ok(self.remember(row)),
             // What this job has written there is not in its row yet.
-            Some(row) => Some((row.feed.id, self.feed(row.no)?.size())),
+            Some(row) => Some((row.feed.id, self.size_that_stays(row.no)?)),
             None => None,
         };
         let me = &self.me;

@@ -1,7 +1,7 @@
 //! Forks: a feed has two histories after a backup was restored and written to, or a disk was cloned.
 //!
-//! Every level adopts the history that the level above holds, so that all converge. What is cut off is kept (of another
-//! device's feed: `yielding.rs`); the device that wrote it reauthors it in a new incarnation, where it counts once because
+//! Every level adopts the history that the level above holds, so that all converge. What is cut off is kept
+//! (`yielding.rs`); the device that wrote it reauthors it in a new incarnation, where it counts once because
 //! its records keep their ids. Nothing is ever signed twice with the same number: a device that may have lost its memory
 //! writes into other feeds from then on.
 
@@ -21,7 +21,7 @@ use crate::store::{
     evidence::{self, Evidence, EvidenceKind, Peer},
     feeds,
     feeds::FeedRow,
-    invitations, receipts, rollback, segments, strays,
+    invitations, rollback, segments, strays,
 };
 
 impl Ledger {
@@ -306,7 +306,8 @@ impl Ledger {
         match (above, row.own) {
             (true, true) => {
                 self.adopt(no, at)?;
-                self.verify_and_store(batch, None)
+                // The other history comes in where that was little enough for one job.
+                if self.yields(no)?.is_some() { Ok(Intake::Again) } else { self.verify_and_store(batch, None) }
             }
             (true, false) => {
                 // Whoever says which of its histories stays has looked through the other.
@@ -427,7 +428,7 @@ impl Ledger {
     pub fn settle_on(&mut self, feed: &FeedId) -> Result<bool> {
         let Some(no) = self.feed_by_id(feed)? else { return Ok(false) };
         let row = self.feed(no)?;
-        if !row.own || row.settled {
+        if !row.own || row.settled || self.yields(no)?.is_some() {
             return Ok(false);
         }
         if !strays::any(&self.conn, feed)? {
@@ -438,38 +439,8 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Cuts an own feed off where the history of the level above differs, and reauthors what is cut off in a new
-    /// incarnation.
-    fn adopt(&mut self, no: i64, at: u64) -> Result<()> {
-        self.save_rows()?;
-        let row = self.feed(no)?.clone();
-        // It is signed where it is cut.
-        let end = feeds::boundary(&self.conn, no, at)?;
-        let cut = self.run(no, at, row.size())?;
-        let kept = self.run(no, end, at)?;
-        let edge = feeds::edge_at(&self.conn, no, at)?;
-        let head = match end {
-            0 => None,
-            _ => segments::ending(&self.conn, no, end)?.map(|s| TreeHead::stored(s.head, row.feed.id)).transpose()?,
-        };
-        feeds::truncate(&self.conn, no, at)?;
-        receipts::forget_beyond(&self.conn, &row.feed.id, at)?;
-        for (seq, operation) in &kept {
-            feeds::add_tail(&self.conn, no, *seq, operation)?;
-        }
-        let applied = row.applied.min(at);
-        let shorter = FeedRow { edge, packed: end, applied, head, diverged: false, altered: false, ..row.clone() };
-        feeds::update(&self.conn, &shorter, self.now())?;
-        self.forget_rows();
-        self.make_without(row.feed.union, no, &cut)?;
-        self.pack(no, &mut { usize::MAX })?;
-        self.go_on_anew(&row.feed)?;
-        self.say_again(&row.feed, cut)?;
-        self.say_orphans_again()
-    }
-
     /// Operations `from..to` of a feed, with their numbers.
-    fn run(&mut self, no: i64, from: u64, to: u64) -> Result<Vec<(u64, Operation)>> {
+    pub(super) fn run(&mut self, no: i64, from: u64, to: u64) -> Result<Vec<(u64, Operation)>> {
         let row = self.feed(no)?.clone();
         let mut run = vec![];
         let mut read = segments::Counted::from(from);

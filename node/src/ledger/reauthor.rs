@@ -4,7 +4,7 @@
 //! An edit refers to the edits before it by the hashes of their changes, and those hashes depend on the feed. So the old
 //! and new hashes are kept with the cut-off operations, and each edit is rewritten to refer to the new ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use huiliu_proto::{
     edit::{Actor, Edit, PutId},
@@ -35,10 +35,31 @@ impl Ledger {
         Ok(())
     }
 
+    /// The same with operations of an own feed that are about to be cut off, as many as one job may do. Returns up to which; none
+    /// where one cannot be read.
+    pub(super) fn say_some_again(&mut self, row: &FeedRow, from: u64) -> Result<Option<u64>> {
+        // What they are to follow is looked up in the tables.
+        self.save_documents()?;
+        let (mut again, mut learnt) = (Again::default(), BTreeSet::new());
+        for seq in from..row.size() {
+            if self.slices.tired() {
+                return Ok(Some(seq));
+            }
+            self.slices.worked(1);
+            let Some(operation) = self.operation_near(row.no, seq)? else { return Ok(None) };
+            // What earlier jobs have said of the same record.
+            if learnt.insert(operation.record) {
+                again.learn(&strays::said_again(&self.conn, &operation.record)?);
+            }
+            self.say_one_again(&row.feed, seq, &operation, &mut again)?;
+        }
+        Ok(Some(row.size()))
+    }
+
     /// Own edits that follow a cut-off one would wait for ever, so each is reauthored. If the one it follows arrives after
     /// all, both copies say the same.
     pub(super) fn say_orphans_again(&mut self) -> Result<()> {
-        if self.revoked()? {
+        if self.revoked()? || self.gives_way_itself()? {
             return Ok(());
         }
         // What waits for its turn alone follows nothing that was cut off.
@@ -78,6 +99,7 @@ impl Ledger {
         let into = self.feed(no)?.feed.id;
         let last = self.edits_in(no, &record)?;
         let mut document = self.document(&record)?;
+        self.slices.edited(document.changes());
         let moved = again.moved(&edit, last);
         if document.fit(Actor::new(&into, &record), &moved).is_ok() {
             let said = again.note(&from, &into, &record, &edit, &moved);

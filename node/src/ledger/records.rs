@@ -132,20 +132,6 @@ impl Ledger {
         self.take_up_held(place.feed, place.seq)
     }
 
-    /// Records of a union as they are without operations of a feed that are there no more.
-    pub(super) fn make_without(&mut self, owner: UnionNumber, no: i64, gone: &[(u64, Operation)]) -> Result<()> {
-        let again = |ledger: &mut Ledger| {
-            gone.iter().try_for_each(|(seq, operation)| {
-                ledger.take_out_one(RecordPlace { owner, feed: no, seq: *seq }, &operation.record)
-            })
-        };
-        if self.guarded(again)?.is_err() {
-            self.carefully(again)?;
-        }
-        // What is to be said again is looked up in the tables.
-        self.save_documents()
-    }
-
     /// Says what an entry said, and which numbers of unions the record had been given. `forget`: what becomes of what was known
     /// of it.
     fn take_out(

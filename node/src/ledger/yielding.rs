@@ -1,5 +1,5 @@
-//! A history of another device's feed that gives way to the one that the level above holds: what only it has is taken out
-//! from its end and then cut off, a part in a job.
+//! A history of a feed that gives way to the one that the level above holds: what only it has is taken out from its end and then
+//! cut off, a part in a job. Where the feed is this device's own, that is said again before.
 //!
 //! Until that is done the feed lies here as it did, no more of it is taken or applied, and what it is about to lose counts no
 //! more in what is made again. Where that is forgotten meanwhile, because all is computed again, the two histories part
@@ -39,8 +39,43 @@ impl Ledger {
             yields.applied = yields.applied.min(stays.max(1));
         }
         self.slices.leaves();
-        unfinished::set_yielding(&self.conn, &Yielding { feed: no, at, stays, until: row.size() })?;
+        unfinished::set_yielding(&self.conn, &Yielding { feed: no, at, stays, until: row.size(), said: stays })?;
         self.lose_some()
+    }
+
+    /// An own feed is as the level above has it up to `at`, and no further: what only this machine has is said again in a new
+    /// incarnation before it is cut off.
+    pub(super) fn adopt(&mut self, no: i64, at: u64) -> Result<()> {
+        let row = self.feed(no)?.clone();
+        // Nothing more is written here.
+        self.go_on_anew(&row.feed)?;
+        self.feed_to_change(no)?.diverged = true;
+        self.slices.leaves();
+        unfinished::set_yielding(&self.conn, &Yielding { feed: no, at, stays: at, until: row.size(), said: at })?;
+        self.lose_some()
+    }
+
+    /// How much of a feed is here and is not about to be cut off.
+    pub(super) fn size_that_stays(&mut self, no: i64) -> Result<u64> {
+        let size = self.feed(no)?.size();
+        if !self.slices.leaves_some() {
+            return Ok(size);
+        }
+        let losing = unfinished::yielding(&self.conn)?.into_iter().find(|yielding| yielding.feed == no);
+        Ok(losing.map_or(size, |yielding| yielding.stays.min(size)))
+    }
+
+    /// Whether an own feed gives way: what waits for what it loses is said again after that.
+    pub(super) fn gives_way_itself(&mut self) -> Result<bool> {
+        if !self.slices.leaves_some() {
+            return Ok(false);
+        }
+        for yielding in unfinished::yielding(&self.conn)? {
+            if feeds::is_there(&self.conn, yielding.feed)? && self.feed(yielding.feed)?.own {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// For how long a feed takes nothing because it gives way, or should and cannot.
@@ -91,14 +126,24 @@ impl Ledger {
         if !feeds::is_there(&self.conn, no)? {
             return unfinished::end_yielding(&self.conn, no);
         }
-        match self.take_out_until_tired(&yielding)? {
-            Some(until) if until == yielding.stays => self.cut_off(&yielding),
-            Some(until) => unfinished::set_yielding(&self.conn, &Yielding { until, ..yielding }),
-            // What lies here is not what was signed: it is fetched anew before anything is cut off.
-            None => {
-                self.slices.lags(no, None);
-                unfinished::end_yielding(&self.conn, no)
+        let row = self.feed(no)?.clone();
+        let until = self.take_out_until_tired(&yielding)?;
+        let said = match until {
+            // A copy writes nothing of its own.
+            Some(until) if until == yielding.stays && row.own && !self.slices.all_at_once() => {
+                self.say_some_again(&row, yielding.said)?
             }
+            until => until.map(|_| yielding.said),
+        };
+        let Some((until, said)) = until.zip(said) else {
+            // What lies here is not what was signed: it is fetched anew before anything is cut off.
+            self.slices.lags(no, None);
+            return unfinished::end_yielding(&self.conn, no);
+        };
+        let all_said = !row.own || self.slices.all_at_once() || said == row.size();
+        match until == yielding.stays && all_said {
+            true => self.cut_off(&yielding),
+            false => unfinished::set_yielding(&self.conn, &Yielding { until, said, ..yielding }),
         }
     }
 
@@ -116,12 +161,15 @@ impl Ledger {
     /// Where it has come to; none where an operation cannot be read.
     fn take_out_until_tired(&mut self, yielding: &Yielding) -> Result<Option<u64>> {
         let Yielding { feed: no, stays, mut until, .. } = *yielding;
-        let feed = std::sync::Arc::clone(&self.feed(no)?.feed);
+        let row = self.feed(no)?.clone();
+        let feed = row.feed;
         while until > stays && !self.slices.tired() {
             until -= 1;
             self.slices.worked(1);
             let Some(operation) = self.operation_near(no, until)? else { return Ok(None) };
-            strays::add(&self.conn, &feed.id, until, &operation)?;
+            if !row.own {
+                strays::add(&self.conn, &feed.id, until, &operation)?;
+            }
             self.take_out_one(RecordPlace { owner: feed.union, feed: no, seq: until }, &operation.record)?;
         }
         Ok(Some(until))
@@ -131,25 +179,34 @@ impl Ledger {
     fn cut_off(&mut self, yielding: &Yielding) -> Result<()> {
         let Yielding { feed: no, at, stays, .. } = *yielding;
         let row = self.feed(no)?.clone();
+        // An own feed is signed where it is cut.
+        let packed = if row.own { feeds::boundary(&self.conn, no, stays)? } else { stays };
+        let kept = self.run(no, packed, stays)?;
         let edge = feeds::edge_at(&self.conn, no, stays)?;
-        let head = match segments::ending(&self.conn, no, stays)? {
+        let head = match segments::ending(&self.conn, no, packed)? {
             Some(segment) => Some(TreeHead::stored(segment.head, row.feed.id)?),
             None => None,
         };
         feeds::truncate(&self.conn, no, stays)?;
         receipts::forget_beyond(&self.conn, &row.feed.id, at)?;
+        for (seq, operation) in &kept {
+            feeds::add_tail(&self.conn, no, *seq, operation)?;
+        }
         unfinished::end_yielding(&self.conn, no)?;
-        let applied = row.applied.min(stays);
-        *self.feed_to_change(no)? =
-            FeedRow { edge, packed: stays, applied, head, diverged: true, altered: false, ..row };
+        let (applied, diverged) = (row.applied.min(stays), !row.own);
+        *self.feed_to_change(no)? = FeedRow { edge, packed, applied, head, diverged, altered: false, ..row };
         self.near.clear();
         // What is to be said again is looked up in the tables.
         self.save_rows()?;
         self.slices.lags(no, None);
         // A copy writes nothing of its own.
-        if !self.slices.all_at_once()
-            && let Err(failure) = self.apart(Ledger::say_orphans_again)?
-        {
+        if self.slices.all_at_once() {
+            return Ok(());
+        }
+        if self.feed(no)?.own {
+            self.pack(no, &mut { usize::MAX })?;
+        }
+        if let Err(failure) = self.apart(Ledger::say_orphans_again)? {
             tracing::error!(?failure, "what waits for what was cut off is said again with the next exchange");
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::admission::Cause;
 /// `arrived`: what was waited for has come; operations that wait for it, after the one at `feed` and `seq`, are still to be
 /// judged. `ruled`: operations that the union above has ruled on, or had, and that are still to be judged again. `withdrawn`:
 /// feeds that are taken out again, because their devices are enrolled no more. `yielding`: feeds that give way to another
-/// history, from `stays` on; what stands from `until` on is taken out. `anew`: records that are still to be made again, whatever is
+/// history, from `stays` on; what stands from `until` on is taken out, and of an own feed what stands before `said` is said again. `anew`: records that are still to be made again, whatever is
 /// known of them then. `remade`: records that were taken out, and of which what is held is judged again, after the operation at
 /// `feed` and `seq`. `recalled` and `unrevoked`: the same of all a union's that are held for a cause, and of its revocations of a
 /// device of `of`; those up to a place have been.
@@ -29,7 +29,7 @@ pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
     CREATE TABLE withdrawn (feed INTEGER PRIMARY KEY) STRICT;
     DROP TABLE IF EXISTS yielding;
     CREATE TABLE yielding (feed INTEGER PRIMARY KEY, at INTEGER NOT NULL, stays INTEGER NOT NULL,
-    until INTEGER NOT NULL) STRICT;
+    until INTEGER NOT NULL, said INTEGER NOT NULL) STRICT;
     DROP TABLE IF EXISTS anew;
     CREATE TABLE anew (record BLOB NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY (record, owner)) STRICT, WITHOUT ROWID;
     CREATE INDEX anew_by_owner ON anew (owner);
@@ -293,12 +293,14 @@ pub struct Yielding {
     pub stays: u64,
     /// Operations before this one are still to be taken out.
     pub until: u64,
+    /// Of an own feed, those from this one on are then still to be said again.
+    pub said: u64,
 }
 
 pub fn set_yielding(conn: &Database, yielding: &Yielding) -> Result<()> {
-    const SQL: &str = "INSERT OR REPLACE INTO yielding (feed, at, stays, until) VALUES (?1, ?2, ?3, ?4)";
-    let Yielding { feed, at, stays, until } = *yielding;
-    conn.prepare_cached(SQL)?.execute((feed, at as i64, stays as i64, until as i64))?;
+    const SQL: &str = "INSERT OR REPLACE INTO yielding (feed, at, stays, until, said) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let Yielding { feed, at, stays, until, said } = *yielding;
+    conn.prepare_cached(SQL)?.execute((feed, at as i64, stays as i64, until as i64, said as i64))?;
     Ok(())
 }
 
@@ -310,11 +312,12 @@ pub fn end_yielding(conn: &Database, feed: i64) -> Result<()> {
 
 /// Those that do.
 pub fn yielding(conn: &View) -> Result<Vec<Yielding>> {
-    const SQL: &str = "SELECT feed, at, stays, until FROM yielding ORDER BY feed";
+    const SQL: &str = "SELECT feed, at, stays, until, said FROM yielding ORDER BY feed";
     let number = |row: &Row<'_>, at| row.get::<_, i64>(at).map(i64::unsigned_abs);
     let mut statement = conn.prepare_cached(SQL)?;
     let found = statement.query_map([], |row| {
-        Ok(Yielding { feed: row.get(0)?, at: number(row, 1)?, stays: number(row, 2)?, until: number(row, 3)? })
+        let (at, stays, until, said) = (number(row, 1)?, number(row, 2)?, number(row, 3)?, number(row, 4)?);
+        Ok(Yielding { feed: row.get(0)?, at, stays, until, said })
     })?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
