@@ -4,7 +4,10 @@
 //! but what was put in, in whatever order, so all that know the same say the same. Nothing here reads a store or a clock.
 //! Exchange and enrolment ask nothing here: they go by the numbers alone (`UnionNumber::ancestors`).
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::{BTreeMap, BTreeSet},
+};
 
 use crate::{
     directory::{Directory, Names},
@@ -195,7 +198,13 @@ pub struct Organisation {
     enrolled: BTreeMap<UnionNumber, Names>,
     facts: BTreeMap<UnionNumber, BTreeMap<Order, Fact>>,
     relations: BTreeMap<UnionNumber, BTreeMap<Order, Relation>>,
+    /// What its author has put right since: of which union, and of relations their type.
+    replaced_facts: BTreeSet<(UnionNumber, Said)>,
+    replaced_relations: BTreeSet<(UnionNumber, i32, Said)>,
 }
+
+/// As many contradictions of one union are told: who looks at them settles them one after the other.
+const MOST_PAIRS: usize = 100;
 
 impl Organisation {
     /// A registered union, as it stands on its superior's list.
@@ -209,10 +218,17 @@ impl Organisation {
     }
 
     pub fn state(&mut self, fact: Fact) {
+        if let Some(record) = fact.replaces {
+            self.replaced_facts.insert((fact.union, Said { by: fact.said.by, record }));
+        }
         self.facts.entry(fact.union).or_default().insert(order(fact.from, fact.said), fact);
     }
 
     pub fn relate(&mut self, relation: Relation) {
+        if let Some(record) = relation.replaces {
+            let said = Said { by: relation.said.by, record };
+            self.replaced_relations.insert((relation.union, relation.relation as i32, said));
+        }
         let key = order(relation.from, relation.said);
         self.relations.entry(relation.union).or_default().insert(key, relation);
     }
@@ -223,37 +239,46 @@ impl Organisation {
 
     /// What is said of a union's relations and was not put right since, in the order of the days on which it begins.
     pub fn relations(&self, union: UnionNumber) -> impl DoubleEndedIterator<Item = &Relation> {
-        let of = self.relations.get(&union);
-        let replaced = move |one: &Relation| {
-            let by = |other: &Relation| {
-                let same = (other.said.by, other.relation) == (one.said.by, one.relation);
-                same && other.replaces == Some(one.said.record)
-            };
-            of.is_some_and(|of| of.values().any(by))
-        };
-        of.into_iter().flat_map(BTreeMap::values).filter(move |one| !replaced(one))
+        let replaced = move |one: &Relation| self.replaced_relations.contains(&(union, one.relation as i32, one.said));
+        self.relations.get(&union).into_iter().flat_map(BTreeMap::values).filter(move |one| !replaced(one))
     }
 
     /// The same of its facts.
     pub fn facts(&self, union: UnionNumber) -> impl DoubleEndedIterator<Item = &Fact> {
-        let of = self.facts.get(&union);
-        let replaced = move |one: &Fact| {
-            let by = |other: &Fact| other.said.by == one.said.by && other.replaces == Some(one.said.record);
-            of.is_some_and(|of| of.values().any(by))
-        };
-        of.into_iter().flat_map(BTreeMap::values).filter(move |one| !replaced(one))
+        let replaced = move |one: &Fact| self.replaced_facts.contains(&(union, one.said));
+        self.facts.get(&union).into_iter().flat_map(BTreeMap::values).filter(move |one| !replaced(one))
     }
 
-    /// Relations of a union that speak of the same days, the earlier of both first.
+    /// Relations of a union that speak of the same days, the earlier of both first; the first hundred.
     pub fn overlapping(&self, union: UnionNumber) -> Vec<(&Relation, &Relation)> {
         let all: Vec<&Relation> = self.relations(union).collect();
-        pairs(&all, |earlier, later| later.overlaps(earlier))
+        let is_over = |earlier: &Relation, later: &Relation| match earlier.until {
+            Some(until) => until < later.from,
+            None => one_at_a_time(earlier.relation) && earlier.from < later.from,
+        };
+        pairs(&all, is_over, |earlier, later| later.overlaps(earlier))
     }
 
-    /// Facts of a union that speak of the same from one day on.
+    /// Those of the same union that speak of days of which this one does.
+    pub fn overlapping_with<'a>(&'a self, one: &'a Relation) -> impl Iterator<Item = &'a Relation> {
+        let key = order(one.from, one.said);
+        let overlap = move |other: &&Relation| match order(other.from, other.said).cmp(&key) {
+            Ordering::Less => one.overlaps(other),
+            Ordering::Equal => false,
+            Ordering::Greater => other.overlaps(one),
+        };
+        self.relations(one.union).filter(overlap)
+    }
+
+    /// Facts of a union that speak of the same from one day on; the first hundred.
     pub fn contradicting(&self, union: UnionNumber) -> Vec<(&Fact, &Fact)> {
         let all: Vec<&Fact> = self.facts(union).collect();
-        pairs(&all, |earlier, later| later.overlaps(earlier))
+        pairs(&all, |earlier, later| earlier.from < later.from, |earlier, later| later.overlaps(earlier))
+    }
+
+    /// Those of the same union that say the same from that day on.
+    pub fn contradicting_with<'a>(&'a self, one: &'a Fact) -> impl Iterator<Item = &'a Fact> {
+        self.facts(one.union).filter(move |other| other.said != one.said && other.overlaps(one))
     }
 
     /// Those of whom something is said.
@@ -263,10 +288,19 @@ impl Organisation {
     }
 }
 
-/// All pairs of which the second overlaps the first.
-fn pairs<'a, T>(all: &[&'a T], overlap: impl Fn(&T, &T) -> bool) -> Vec<(&'a T, &'a T)> {
-    let pair = |at: usize| all[at + 1..].iter().map(move |later| (all[at], *later));
-    (0..all.len()).flat_map(pair).filter(|(earlier, later)| overlap(earlier, later)).collect()
+/// Pairs of which the second overlaps the first. `is_over`: nothing from this one on overlaps it.
+fn pairs<'a, T>(
+    all: &[&'a T],
+    is_over: impl Fn(&T, &T) -> bool,
+    overlap: impl Fn(&T, &T) -> bool,
+) -> Vec<(&'a T, &'a T)> {
+    let (is_over, overlap) = (&is_over, &overlap);
+    let pair = |at: usize| {
+        let earlier = all[at];
+        let near = all[at + 1..].iter().take_while(move |later| !is_over(earlier, later));
+        near.filter(move |later| overlap(earlier, later)).map(move |later| (earlier, *later))
+    };
+    (0..all.len()).flat_map(pair).take(MOST_PAIRS).collect()
 }
 
 /// What is known, as of a day.

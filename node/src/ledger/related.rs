@@ -65,11 +65,7 @@ impl Ledger {
         refusals.extend(self.not_own(record, union_relation::REPLACES.declared(), relation.replaces)?);
         let mut all = organisation::of(&self.conn, relation.union)?;
         all.relate(relation.clone());
-        for (one, other) in all.overlapping(relation.union) {
-            let before = if one.said == relation.said { other } else { one };
-            if ![one.said, other.said].contains(&relation.said) {
-                continue;
-            }
+        for before in all.overlapping_with(&relation) {
             let rule = Rule::new(
                 "relation_overlaps",
                 "与自{from}起的一条（{doc_no}）时间重叠",
@@ -98,11 +94,7 @@ impl Ledger {
         let mut refusals = self.not_own(record, union_fact::REPLACES.declared(), fact.replaces)?;
         let mut all = organisation::of(&self.conn, fact.union)?;
         all.state(fact.clone());
-        for (one, other) in all.contradicting(fact.union) {
-            let before = if one.said == fact.said { other } else { one };
-            if ![one.said, other.said].contains(&fact.said) {
-                continue;
-            }
+        for before in all.contradicting_with(&fact) {
             let rule = Rule::new(
                 "fact_said_already",
                 "自同一日起已填有同类事项（{doc_no}）",

@@ -167,6 +167,11 @@ fn a_union_is_called_what_it_was_called_that_day() {
     all.state(Fact { name: text("滨海市总工会"), ..fact(4, "320922", 30) });
     assert_eq!(all.contradicting(union("320922")).len(), 1);
     assert_eq!(all.spoken_of().collect::<Vec<_>>(), unions(["320922", "320922-001"]));
+    // Who says it a thousand times is told of a hundred.
+    (10..30).for_each(|n| all.state(Fact { name: text("又一名称"), ..fact(n, "320922", 30) }));
+    assert_eq!(all.contradicting(union("320922")).len(), MOST_PAIRS);
+    let last = Fact { name: text("又一名称"), ..fact(30, "320922", 30) };
+    assert_eq!(all.contradicting_with(&last).count(), 22);
 }
 
 const SOME: [&str; 9] =
