@@ -136,7 +136,11 @@ fn a_canary_sings_only_where_it_may() {
     let found = town.wait("hub-320000", &["--json", "record", "list", "mediator"], |listed| {
         listed["records"].as_array().is_some_and(|records| records.len() == 3)
     });
-    assert!(found.out.contains(PHONE), "the province sees the phone: {}", found.out);
+    assert!(!found.out.contains(PHONE) && found.out.contains("****7773"), "a list is shortened: {}", found.out);
+    let shown = town.run("hub-320000", &["--json", "record", "show", &id]);
+    assert!(shown.out.contains(PHONE), "the province sees the phone: {}", shown.out);
+    let shown = town.run("hub-320900", &["--json", "record", "show", &id]);
+    assert!(!shown.out.contains(PHONE) && shown.out.contains(r#""phone""#), "the city does not: {}", shown.out);
     // It was granted the key, and is shown the last four; the city between is not even that.
     let shown = |town: &Town, hub| town.run(hub, &["--json", "record", "show", &id]).json()["fields"]["id_no"].clone();
     assert_eq!((shown(&town, "hub-320000"), shown(&town, "hub-320900")), ("****7736".into(), "****".into()));
