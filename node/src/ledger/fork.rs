@@ -58,7 +58,7 @@ impl Ledger {
 
     fn behind(&self) -> Result<bool> {
         let memory = &self.me.memory;
-        if memory.lost() || memory.rolled_back() > rollback::known(&self.conn)? {
+        if memory.lost() || self.forgets_rollback()? {
             return Ok(true);
         }
         for (feed, signed) in memory.signed() {
@@ -69,11 +69,16 @@ impl Ledger {
         Ok(false)
     }
 
+    /// Whether the database knows nothing of the last time that it was found to be older than this device.
+    fn forgets_rollback(&self) -> Result<bool> {
+        Ok(self.me.memory.rolled_back() > rollback::known(&self.conn)?)
+    }
+
     fn record_rollback(&mut self) -> Result<()> {
         let memory = &self.me.memory;
         let mut gone: Vec<(FeedId, u64)> = vec![];
         // What was signed before the last time that this was noticed is missing again where the database knows nothing of that.
-        let again = memory.rolled_back() > rollback::known(&self.conn)?;
+        let again = self.forgets_rollback()?;
         for (feed, signed) in memory.signed().iter().chain(memory.before().iter().filter(|_| again)) {
             let here = feeds::by_id(&self.conn, feed)?.map_or(0, |row| row.size());
             if here < *signed {
