@@ -14,8 +14,9 @@ use crate::admission::Cause;
 /// `arrived`: what was waited for has come; operations that wait for it, after the one at `feed` and `seq`, are still to be
 /// judged. `ruled`: operations that the union above has ruled on, or had, and that are still to be judged again. `withdrawn`:
 /// feeds that are taken out again, because their devices are enrolled no more. `yielding`: feeds that give way to another
-/// history, from `stays` on; what stands from `until` on is taken out, and of an own feed what stands before `said` is said again. `anew`: records that are still to be made again, whatever is
-/// known of them then. `remade`: records that were taken out, and of which what is held is judged again, after the operation at
+/// history, from `stays` on; what stands from `until` on is taken out, and of an own feed what stands before `said` is said
+/// again. `anew`: records that are still to be made again, whatever is known of them then. `remade`: records that were taken
+/// out, and of which what is held is judged again, after the operation at
 /// `feed` and `seq`. `recalled` and `unrevoked`: the same of all a union's that are held for a cause, and of its revocations of a
 /// device of `of`; those up to a place have been.
 pub const CREATE: &str = r#"DROP TABLE IF EXISTS arrived;
